@@ -1,0 +1,1 @@
+"""Glioforge: synthetic brain-tumour MRI with labels, and honest numbers about it."""

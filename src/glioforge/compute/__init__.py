@@ -1,0 +1,1 @@
+"""Where work runs: accelerators through Fabric, many cases through joblib."""

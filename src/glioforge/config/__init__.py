@@ -1,0 +1,1 @@
+"""Typed specs, YAML and the registries that tell a spec by its `kind`."""

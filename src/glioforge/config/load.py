@@ -1,0 +1,121 @@
+"""Read a spec from one YAML file, with overrides, and tell errors by the path of the key."""
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from glioforge.config.registry import expand_preset
+from glioforge.config.spec import Spec
+from glioforge.core.errors import SpecError
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) -> AnySpec:
+    """Read one YAML file into a spec.
+
+    Args:
+        path: A complete YAML file; there is no inheritance between files.
+        spec: The spec it fills.
+        overrides: `a.b=c` pairs that replace single keys; `c` is read as YAML.
+
+    Raises:
+        SpecError: The file is missing or not YAML, or a key or value is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot read the file ({error})", "a YAML file in UTF-8", "check the path", path) from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"not YAML: {error}", "plain YAML without tags", "mend the line named", path) from error
+    if not isinstance(values, dict):
+        raise SpecError(f"a {type(values).__name__} at the top", "a mapping of keys to values", where=path)
+    return parse_spec(with_overrides(values, overrides), spec, where=str(path))
+
+
+def parse_spec(values: Mapping[str, Any], spec: type[AnySpec], where: str = "spec") -> AnySpec:
+    """Validate plain values into a spec.
+
+    Raises:
+        SpecError: Names each wrong key by its path, with the nearest known key.
+    """
+    try:
+        return spec.model_validate(expand_preset(spec, values))
+    except ValidationError as error:
+        raise SpecError("; ".join(_problems(error, spec)), remedy="mend these keys", where=where) from error
+
+
+def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Copy values with `a.b=c` overrides applied.
+
+    Raises:
+        SpecError: An override is not of that form or goes through a value.
+
+    Example:
+        >>> with_overrides({"a": {"b": 1}}, ["a.b=2", "a.c=[1, x]"])
+        {'a': {'b': 2, 'c': [1, 'x']}}
+    """
+    changed: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise SpecError(f"--set {override!r}", "the form a.b=c")
+        place: Any = changed
+        for key in keys[:-1]:
+            place = _step_into(place, key, override)
+        last: Any = int(keys[-1]) if isinstance(place, list) and keys[-1].isdigit() else keys[-1]
+        try:
+            place[last] = yaml.safe_load(text)
+        except (yaml.YAMLError, TypeError, IndexError) as error:
+            raise SpecError(f"--set {override!r} ({error})", "the form a.b=c with c in YAML") from error
+    return changed
+
+
+def resolved_yaml(spec: Spec) -> str:
+    """The whole spec with every default, as YAML that loads to the same spec."""
+    return str(yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100))
+
+
+def _step_into(place: Any, key: str, override: str) -> Any:  # noqa: ANN401 - plain YAML values
+    """Mapping or list below a key; made where a mapping lacks it."""
+    if isinstance(place, list) and key.isdigit() and int(key) < len(place):
+        return place[int(key)]
+    if isinstance(place, dict):
+        if place.get(key) is None:
+            place[key] = {}
+        elif isinstance(place[key], str):
+            place[key] = {"kind": place[key]}
+        return place[key]
+    raise SpecError(f"--set {override!r}: {key!r} lies below a {type(place).__name__}", "keys of a mapping")
+
+
+def _problems(error: ValidationError, spec: type[Spec]) -> list[str]:
+    """One line for each wrong key: path, what came, what was expected."""
+    lines = []
+    for problem in error.errors():
+        path = ".".join(str(part) for part in problem["loc"]) or "top level"
+        message = problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            near = get_close_matches(str(problem["loc"][-1]), sorted(_field_names(spec)), n=1)
+            message = f"unknown key{f', did you mean {near[0]!r}?' if near else ''}"
+        lines.append(f"{path}: {message}")
+    return lines
+
+
+def _field_names(spec: type[Spec]) -> set[str]:
+    """Field names of a spec and of all specs that have been defined."""
+    names = set(spec.model_fields)
+    pending = list(Spec.__subclasses__())
+    while pending:
+        known = pending.pop()
+        names |= set(known.model_fields)
+        pending += known.__subclasses__()
+    return names

@@ -1,0 +1,125 @@
+"""Registries: a family of interchangeable parts, one file a part, told by `kind`.
+
+A part exists by its file: `SYNTHESIZERS` looks into the package
+`glioforge.synthesis.methods`, and the module `spade` there registers the spec
+whose kind is `"spade"`.  A module is imported when its kind is asked for, so
+that listing names costs nothing.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar, cast, final
+
+from pydantic_core import PydanticCustomError
+
+from glioforge.config.spec import Spec
+from glioforge.core.errors import SpecError
+
+Part = TypeVar("Part")
+
+
+@final
+class Registry(Generic[Part]):
+    """A family of parts, each with the spec that configures it.
+
+    Args:
+        family: What the parts are, for messages: `"synthesizer"`.
+        package: Package whose modules are named after the kinds.
+
+    Example:
+        >>> registry: Registry[object] = Registry("layout", "glioforge.io.layouts")
+        >>> "brats" in registry.kinds()
+        True
+    """
+
+    def __init__(self, family: str, package: str) -> None:
+        self.family = family
+        self.package = package
+        self._entries: dict[str, tuple[type[Spec], type[Part]]] = {}
+
+    def register(self, spec: type[Spec]) -> Callable[[type[Part]], type[Part]]:
+        """Class decorator that ties a part to its spec.
+
+        Raises:
+            SpecError: The kind is missing or taken.
+        """
+        kind = spec.model_fields["kind"].default if "kind" in spec.model_fields else None
+        if not isinstance(kind, str):
+            raise SpecError(f"spec {spec.__name__} without a default `kind`", 'kind: Literal["name"] = "name"')
+
+        def tie(part: type[Part]) -> type[Part]:
+            known = self._entries.get(kind)
+            if known is not None and known[1].__qualname__ != part.__qualname__:
+                raise SpecError(f"{self.family} {kind!r} registered twice", "one file a kind")
+            self._entries[kind] = (spec, part)
+            return part
+
+        return tie
+
+    def kinds(self) -> tuple[str, ...]:
+        """Names of all parts, sorted, without importing them."""
+        found = importlib.util.find_spec(self.package)
+        places = list(found.submodule_search_locations or ()) if found else []
+        files = {m.name for m in pkgutil.iter_modules(places) if not m.name.startswith("_")}
+        return tuple(sorted(files | set(self._entries)))
+
+    def spec_class(self, kind: str) -> type[Spec]:
+        """Spec of a kind.
+
+        Raises:
+            SpecError: There is no such kind; the message suggests near ones.
+        """
+        return self._entry(kind)[0]
+
+    def part_class(self, kind: str) -> type[Part]:
+        """Part of a kind; errors as `spec_class`."""
+        return self._entry(kind)[1]
+
+    def part_for(self, spec: Spec) -> type[Part]:
+        """Part that a spec configures."""
+        return self._entry(cast("Any", spec).kind)[1]
+
+    def parse(self, values: Any) -> Spec:  # noqa: ANN401 - whatever a YAML holds
+        """Turn a mapping with `kind` (and `preset`) into the right spec.
+
+        Used as a pydantic validator, so that errors carry the path of the key.
+        """
+        if isinstance(values, Spec):
+            return values
+        if isinstance(values, str):
+            values = {"kind": values}
+        if not isinstance(values, Mapping) or "kind" not in values:
+            known = ", ".join(self.kinds())
+            raise PydanticCustomError("kind", "a {family} needs `kind`: one of {known}", {"family": self.family, "known": known})
+        try:
+            spec = self.spec_class(str(values["kind"]))
+            return spec.model_validate(expand_preset(spec, values))
+        except SpecError as error:
+            raise PydanticCustomError("kind", "{text}", {"text": str(error)}) from error
+
+    def _entry(self, kind: str) -> tuple[type[Spec], type[Part]]:
+        if kind not in self._entries and kind in self.kinds():
+            importlib.import_module(f"{self.package}.{kind}")
+        if kind not in self._entries:
+            near = get_close_matches(kind, self.kinds(), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else ""
+            raise SpecError(f"{self.family} {kind!r}", f"one of {', '.join(self.kinds())}", hint)
+        return self._entries[kind]
+
+
+def expand_preset(spec: type[Spec], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace `preset: name` by the preset's values, overridden by the others given.
+
+    Raises:
+        SpecError: The spec has no such preset.
+    """
+    given = {k: v for k, v in values.items() if k != "preset"}
+    name = values.get("preset")
+    if name is None:
+        return given
+    if name not in spec.PRESETS:
+        raise SpecError(f"preset {name!r}", f"one of {sorted(spec.PRESETS)}")
+    return {**spec.PRESETS[name], **given}

@@ -1,0 +1,1 @@
+"""Domain types and protocols: plain Python and numpy, no framework."""

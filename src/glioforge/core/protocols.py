@@ -1,0 +1,136 @@
+"""What the parts promise each other, as protocols without a framework."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, final, runtime_checkable
+
+import numpy as np
+
+from glioforge.core.case import Case
+from glioforge.core.labels import LabelMap
+from glioforge.core.modality import Modality
+from glioforge.core.volume import Volume
+
+
+@runtime_checkable
+class ImageSynthesizer(Protocol):
+    """Makes the contrasts that belong to a complete label map."""
+
+    def synthesize(self, labels: LabelMap, rng: np.random.Generator) -> Mapping[Modality, Volume]:
+        """Return one volume a contrast on the map's grid; the same generator state gives the same bytes."""
+        ...
+
+
+@runtime_checkable
+class ImageSampler(Protocol):
+    """Makes images from noise."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> Iterator[Volume]:
+        """Yield `count` volumes; none for 0."""
+        ...
+
+
+@runtime_checkable
+class LabelSampler(Protocol):
+    """Makes label maps from noise."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> Iterator[LabelMap]:
+        """Yield `count` label maps; none for 0."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Labels the tumour of a case."""
+
+    def segment(self, case: Case) -> LabelMap:
+        """Return a label map on the case's grid."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class EditRecord:
+    """A drawn edit: its kind and plain JSON values, enough to apply it again.
+
+    Args:
+        kind: Name of the edit.
+        values: Drawn parameters, plain JSON.
+    """
+
+    kind: str
+    values: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON, as kept in a lineage."""
+        return {"kind": self.kind, **self.values}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "EditRecord":
+        """Inverse of `to_json`."""
+        return cls(values["kind"], {k: v for k, v in values.items() if k != "kind"})
+
+
+@runtime_checkable
+class LesionEdit(Protocol):
+    """Changes the lesion of a complete label map; drawing is apart from applying."""
+
+    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
+        """Draw the parameters that suit this map; raises `EditError` if none do."""
+        ...
+
+    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
+        """Apply a drawn edit; pure: the same map and record give the same bytes."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """What a quality filter says of a case.
+
+    Args:
+        keep: Whether the case passes.
+        score: The number behind it; higher is worse.
+        reason: One sentence, never empty.
+    """
+
+    keep: bool
+    score: float
+    reason: str
+
+
+@runtime_checkable
+class QualityFilter(Protocol):
+    """Judges one case."""
+
+    def assess(self, case: Case) -> Verdict:
+        """Judge the case without changing it."""
+        ...
+
+
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """Shows how far a long piece of work is."""
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
+        """Pass items on while showing how many are done."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        ...
+
+
+@final
+class Silent:
+    """A `Progress` that shows nothing; the default of the Python API."""
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:  # noqa: ARG002 - the protocol's signature
+        """Pass items on."""
+        yield from items
+
+    def say(self, text: str) -> None:
+        """Print nothing."""
