@@ -1,0 +1,1 @@
+"""Building blocks of networks, each for two or three dimensions."""
