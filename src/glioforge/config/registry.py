@@ -93,7 +93,9 @@ class Registry(Generic[Part]):
             values = {"kind": values}
         if not isinstance(values, Mapping) or "kind" not in values:
             known = ", ".join(self.kinds())
-            raise PydanticCustomError("kind", "a {family} needs `kind`: one of {known}", {"family": self.family, "known": known})
+            raise PydanticCustomError(
+                "kind", "a {family} needs `kind`: one of {known}", {"family": self.family, "known": known}
+            )
         try:
             spec = self.spec_class(str(values["kind"]))
             return spec.model_validate(expand_preset(spec, values))

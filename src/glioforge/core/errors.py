@@ -24,9 +24,7 @@ class GlioforgeError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(
-        self, found: str, expected: str = "", remedy: str = "", where: str | Path | None = None
-    ) -> None:
+    def __init__(self, found: str, expected: str = "", remedy: str = "", where: str | Path | None = None) -> None:
         self.found = found
         self.expected = expected
         self.remedy = remedy

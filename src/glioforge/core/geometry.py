@@ -95,10 +95,7 @@ class Geometry:
     @property
     def orientation(self) -> str:
         """Axis codes such as `"RAS"` or `"LPS"`: where each axis points to."""
-        codes = [
-            _AXIS_CODES[world][int(self.affine[world, axis] > 0)]
-            for axis, world in enumerate(self.world_axes)
-        ]
+        codes = [_AXIS_CODES[world][int(self.affine[world, axis] > 0)] for axis, world in enumerate(self.world_axes)]
         return "".join(codes)
 
     def matches(self, other: "Geometry", tolerance_mm: float = 1e-3) -> bool:

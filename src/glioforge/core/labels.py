@@ -106,8 +106,10 @@ class LabelScheme:
         Raises:
             LabelError: A value has no name.
         """
-        values, counts = np.unique(voxels, return_counts=True)
         known = set(self.labels.values())
+        if voxels.dtype == np.uint8 and np.isin(np.arange(256), list(known))[voxels].all():
+            return
+        values, counts = np.unique(voxels, return_counts=True)
         strange = {int(v): int(c) for v, c in zip(values, counts, strict=True) if int(v) not in known}
         if strange:
             text = ", ".join(f"{v} ({c} voxels)" for v, c in strange.items())

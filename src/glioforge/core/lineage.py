@@ -67,9 +67,7 @@ class Lineage:
             edits: Records of the edits applied, in order.
         """
         subjects = set(generator_subjects).union(*(parent.subjects for parent in parents.values()))
-        return cls(
-            "synthetic", method, tuple(sorted(subjects)), tuple(sorted(parents)), seed, weights, tuple(edits)
-        )
+        return cls("synthetic", method, tuple(sorted(subjects)), tuple(sorted(parents)), seed, weights, tuple(edits))
 
     @property
     def is_synthetic(self) -> bool:

@@ -26,7 +26,7 @@ class Modality(StrEnum):
     """Amide-proton-transfer-weighted."""
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # a name in place of `str.title`, which nobody needs here
         """Name as printed in figures, for example `"T1ce"`."""
         return {"t1": "T1", "t1ce": "T1ce", "t2": "T2", "flair": "FLAIR", "aptw": "APTw"}[self]
 

@@ -35,9 +35,7 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:
-            raise GeometryError(
-                f"{self.modality} voxels of shape {self.voxels.shape}", f"shape {self.geometry.shape}"
-            )
+            raise GeometryError(f"{self.modality} voxels of shape {self.voxels.shape}", f"shape {self.geometry.shape}")
         if self.voxels.dtype != np.float32:
             raise CaseError(f"{self.modality} voxels of type {self.voxels.dtype}", "float32")
         bad = int(self.voxels.size - np.count_nonzero(np.isfinite(self.voxels)))
