@@ -1,0 +1,255 @@
+"""Is one arm better than another?  Paired tests and what they can and cannot show.
+
+A comparison is made on the same subjects in both arms.  Each subject's values
+are averaged over seeds, subtracted, and the differences tested by flipping
+their signs.  No test counts how many metrics won.
+
+Conventions
+-----------
+differences  float64, `(subject, seed)` or `(subject,)`; arm minus baseline,
+             turned so that more is better
+p            two-sided; NaN where nothing was tested
+
+Source: Fisher's randomisation test as in Good, Permutation, Parametric and
+Bootstrap Tests of Hypotheses (2005), section 3.2; Phipson & Smyth (2010) for
+Monte Carlo p values; Holm, Scandinavian Journal of Statistics 6 (1979).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy.special import gammaln, stdtrit
+
+from glioforge.core.errors import CohortError
+from glioforge.core.rng import stream
+from glioforge.metrics.intervals import Interval, PerSubject, bootstrap_mean, subject_means, too_few
+
+EXACT_UP_TO = 15
+"""Subjects up to which all sign patterns are enumerated (2**15 = 32768)."""
+
+
+@final
+@dataclass(frozen=True)
+class Range:
+    """Mean differences with each subject left out in turn.
+
+    Args:
+        low: Smallest of them; NaN for fewer than two subjects.
+        high: Largest of them; NaN for fewer than two subjects.
+        low_without: The subject whose absence gives `low`; empty if there is none.
+        high_without: The subject whose absence gives `high`; empty if there is none.
+    """
+
+    low: float
+    high: float
+    low_without: str = ""
+    high_without: str = ""
+
+    @property
+    def changes_sign(self) -> bool:
+        """Whether a single subject decides which arm looks better."""
+        return self.low < 0 < self.high
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """An arm against a baseline on the same subjects.
+
+    Args:
+        difference: Mean over subjects, arm minus baseline, more is better.
+        p: Two-sided sign-flip p; NaN for no subjects.
+        better: Subjects on whom the arm is better.
+        worse: Subjects on whom it is worse; the rest are equal.
+        without: Range of the mean with each subject left out.
+        effect_size: Mean over standard deviation of the differences; NaN below two subjects.
+        detectable: Smallest true difference found with 80 % power; NaN below two subjects.
+    """
+
+    difference: Interval
+    p: float
+    better: int
+    worse: int
+    without: Range
+    effect_size: float
+    detectable: float
+
+    @property
+    def share_better(self) -> float:
+        """Share of subjects on whom the arm is better; NaN for no subjects."""
+        return self.better / self.difference.count if self.difference.count else float("nan")
+
+
+def compare(
+    differences: Float[np.ndarray, "subject seed"],
+    subjects: Sequence[str] = (),
+    *,
+    seed: int,
+    level: float = 0.95,
+) -> Comparison:
+    """Everything to be said of paired differences.
+
+    Args:
+        differences: Arm minus baseline, `(subject, seed)`; NaN where not measured.
+        subjects: Names of the rows, for the range without each; numbered if empty.
+        seed: Of bootstrap and Monte Carlo test.
+        level: Coverage of the interval.
+
+    Raises:
+        CohortError: A subject has no value at all, or names and rows differ in number.
+    """
+    means = subject_means(differences)
+    return Comparison(
+        bootstrap_mean(differences, seed=seed, level=level),
+        sign_flip_p(means, seed=seed),
+        int((means > 0).sum()),
+        int((means < 0).sum()),
+        leave_one_out(means, subjects),
+        effect_size(means),
+        detectable_difference(means, alpha=1 - level),
+    )
+
+
+def sign_flip_p(differences: Float[np.ndarray, "subject"], *, seed: int, draws: int = 20000) -> float:
+    """Two-sided p of the hypothesis that differences are symmetric around zero.
+
+    All sign patterns are enumerated for up to 15 subjects; beyond, `draws`
+    random ones are taken and the observed one is counted among them.
+
+    Args:
+        differences: One value a subject.
+        seed: Of the random patterns.
+        draws: Number of random patterns.
+
+    Returns:
+        NaN for no subjects; 1 for one subject, as one sign shows nothing.
+
+    Example:
+        >>> sign_flip_p(np.ones(6), seed=0)
+        0.03125
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    count = len(values)
+    if count == 0:
+        return float("nan")
+    threshold = abs(values.sum()) - 1e-10 * np.abs(values).sum()
+    if count <= EXACT_UP_TO:
+        patterns = np.arange(2**count)[:, None] >> np.arange(count) & 1
+        return float((np.abs((1 - 2 * patterns) @ values) >= threshold).mean())
+    signs = 1 - 2 * stream(seed, "sign-flip").integers(0, 2, size=(draws, count), dtype=np.int8)
+    extreme = int((np.abs(signs @ values) >= threshold).sum())
+    return (1 + extreme) / (1 + draws)
+
+
+def holm(p_values: Float[np.ndarray, "test"]) -> Float64[np.ndarray, "test"]:
+    """Holm's correction; NaN is passed through and not counted as a test.
+
+    Example:
+        >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+        [0.03, 0.06, 0.06]
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(given.shape, np.nan)
+    tested = np.flatnonzero(np.isfinite(given))
+    order = tested[np.argsort(given[tested], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(given[order] * factors), 1.0)
+    return adjusted
+
+
+def leave_one_out(differences: Float[np.ndarray, "subject"], subjects: Sequence[str] = ()) -> Range:
+    """Range of the mean with each subject left out; NaN for fewer than two subjects.
+
+    Raises:
+        CohortError: Names and values differ in number.
+
+    Example:
+        >>> leave_one_out(np.array([0.0, 0.0, 0.3]), ["a", "b", "c"])
+        Range(low=0.0, high=0.15, low_without='c', high_without='a')
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    names = list(subjects) or [str(n + 1) for n in range(len(values))]
+    if len(names) != len(values):
+        raise CohortError(f"{len(names)} subject names for {len(values)} values", "one name a value")
+    if len(values) < 2:
+        return Range(float("nan"), float("nan"))
+    means = _means_without_each(values)
+    low, high = int(means.argmin()), int(means.argmax())
+    return Range(float(means[low]), float(means[high]), names[low], names[high])
+
+
+def effect_size(differences: Float[np.ndarray, "subject"]) -> float:
+    """Cohen's d of paired differences: mean over standard deviation; NaN below two subjects or without spread."""
+    values = np.asarray(differences, dtype=np.float64)
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return float(values.mean()) / spread if spread > 0 else float("nan")
+
+
+def detectable_difference(
+    differences: Float[np.ndarray, "subject"], *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest true mean difference that so many subjects would show with this power.
+
+    `(t(1 - alpha / 2) + t(power)) * sd / sqrt(n)` with n - 1 degrees of freedom.
+    A smaller observed difference that is not significant says nothing.
+
+    Returns:
+        NaN for fewer than two subjects.
+
+    Example:
+        >>> spread = np.linspace(-0.1, 0.1, 20)
+        >>> round(detectable_difference(spread), 3)
+        0.041
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return float("nan")
+    freedom = len(values) - 1
+    steps = float(stdtrit(freedom, 1 - alpha / 2) + stdtrit(freedom, power))
+    return steps * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+
+
+def not_worse(difference: Interval, margin: float) -> bool:
+    """Whether the interval shows that the arm is worse by less than the margin.
+
+    The margin has to be stated before the results are seen.
+
+    Args:
+        difference: Arm minus baseline, more is better.
+        margin: Largest loss that does not matter, positive, in the metric's unit.
+
+    Returns:
+        False where there is no interval or too few subjects.
+    """
+    return difference.known and not too_few(difference.count) and difference.low > -margin
+
+
+def binomial_p(successes: int, trials: int, chance: float = 0.5) -> float:
+    """Exact two-sided p of a share against chance: outcomes no likelier than the one seen.
+
+    Args:
+        successes: Between 0 and `trials`.
+        trials: Number of trials; 0 gives 1.
+        chance: Probability under the hypothesis, in (0, 1).
+
+    Raises:
+        CohortError: The counts contradict each other.
+
+    Example:
+        >>> round(binomial_p(5, 19), 3), round(binomial_p(2, 19), 4)
+        (0.064, 0.0007)
+    """
+    if not 0 <= successes <= trials:
+        raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
+    outcomes = np.arange(trials + 1)
+    ways = gammaln(trials + 1) - gammaln(outcomes + 1) - gammaln(trials - outcomes + 1)
+    likelihood = np.exp(ways + outcomes * np.log(chance) + (trials - outcomes) * np.log1p(-chance))
+    return float(min(1.0, likelihood[likelihood <= likelihood[successes] * (1 + 1e-7)].sum()))
+
+
+def _means_without_each(values: PerSubject) -> PerSubject:
+    """Mean of the others, for each subject."""
+    return (values.sum() - values) / (len(values) - 1)
