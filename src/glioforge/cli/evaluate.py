@@ -1,0 +1,24 @@
+"""`glioforge evaluate`: compare a folder of masks with a cohort's labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import Out
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks named by case.")],
+    cohort: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="COHORT")],
+    out: Out,
+    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Label scheme of the masks.")] = None,
+) -> None:
+    """Dice, HD95, sensitivity, precision a case and region, with a written policy for empty masks."""
+    from glioforge.cli.cohorts import open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.studies.evaluation import evaluate_folder
+
+    page = evaluate_folder(predictions, open_cohort(cohort, layout), out, scheme=scheme, progress=TerminalProgress())
+    typer.echo(f"results and report: {page.resolve()}")

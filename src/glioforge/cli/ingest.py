@@ -1,0 +1,28 @@
+"""`glioforge ingest`: read and check a folder of scans, and write the cohort it makes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import Out, Workers
+
+
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="Folder of scans: BraTS style, or named by a layout YAML.")],
+    out: Out,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
+    ] = None,
+    workers: Workers = 1,
+) -> None:
+    """Find, check and name every scan of a folder; nothing is copied or changed."""
+    from glioforge.cli.cohorts import describe, layout_from
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.io.cohort_file import write_cohort
+    from glioforge.io.ingest import ingest as read
+
+    cohort = read(folder, layout_from(layout), fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    write_cohort(out, cohort)
+    typer.echo(describe(cohort))

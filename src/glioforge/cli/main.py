@@ -1,0 +1,77 @@
+"""Entry point: collects the verbs and turns typed errors into one line and an exit code.
+
+Nothing heavy is imported here or at the top of a verb's file, so that
+`glioforge --help` and shell completion answer at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.demo import demo
+from glioforge.cli.edit import edit
+from glioforge.cli.evaluate import evaluate
+from glioforge.cli.ingest import ingest
+from glioforge.cli.methods import methods
+from glioforge.cli.phantom import phantom
+from glioforge.cli.prepare import prepare
+from glioforge.cli.report import report
+from glioforge.cli.segment import segment
+from glioforge.cli.study import study
+from glioforge.cli.synthesize import synthesize
+from glioforge.cli.train import train
+
+app = typer.Typer(
+    name="glioforge",
+    help="Synthetic brain-tumour MRI with labels, and honest numbers on whether it helps.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for verb in (phantom, ingest, prepare, train, edit, synthesize, segment, evaluate, study, report, demo, methods):
+    app.command()(verb)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag over by position
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"glioforge {version('glioforge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Synthetic brain-tumour MRI with labels, and honest numbers on whether it helps."""
+
+
+def run() -> None:
+    """Run the command line; typed errors become one line on stderr and their exit code."""
+    from glioforge.core.errors import GlioforgeError
+
+    try:
+        app()
+    except GlioforgeError as error:
+        from rich.console import Console
+
+        Console(stderr=True, soft_wrap=True).print("[bold red]error[/]", _plain(str(error)), highlight=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; the same command goes on from here\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _plain(text: str) -> str:
+    """Text with rich's markup brackets escaped."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,26 @@
+"""`glioforge methods`: everything that a YAML can choose by `kind`."""
+
+from typing import Annotated
+
+import typer
+
+
+def methods(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List synthesizers, segmenters, edits, filters and layouts with presets and sources."""
+    import json
+
+    from glioforge.studies.catalogue import catalogue
+
+    entries = catalogue()
+    if as_json:
+        typer.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("family", "kind", "presets", "what it is", title="Methods of Glioforge")
+    for entry in entries:
+        table.add_row(entry.family, entry.kind, ", ".join(entry.presets), entry.summary)
+    Console().print(table)

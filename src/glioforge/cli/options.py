@@ -1,0 +1,15 @@
+"""Options that several verbs share, written once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; made when absent.", file_okay=False)]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
+Workers = Annotated[int, typer.Option("--workers", help="Processes; -1 is one a core.", min=-1)]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override one key: a.b=c. May be given several times.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and stop.")]
+CohortFolder = Annotated[
+    Path, typer.Argument(help="Folder with a cohort.json (from ingest, prepare or synthesize).", metavar="COHORT")
+]

@@ -1,0 +1,36 @@
+"""`glioforge phantom`: write a computed cohort in BraTS layout."""
+
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import Out, Seed, Set, Workers
+
+
+def phantom(
+    out: Out,
+    cases: Annotated[int, typer.Option("--cases", help="Number of subjects.", min=1)] = 20,
+    seed: Seed = 7,
+    workers: Workers = 1,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Also write tissue maps and noise-free images beside it.")
+    ] = False,
+    overrides: Set = None,
+) -> None:
+    """Make tumour-brain scans from nothing: no patient lay in a scanner for them."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.config.load import parse_spec, with_overrides
+    from glioforge.data.phantom.cohort import PhantomSpec, write_phantom_cohort
+
+    spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
+    folders = write_phantom_cohort(
+        out,
+        cases=cases,
+        seed=seed,
+        spec=spec,
+        truth=truth,
+        fanout=FanOutSpec(workers=workers),
+        progress=TerminalProgress(),
+    )
+    typer.echo(f"{len(folders)} phantom cases in {out}")

@@ -1,0 +1,35 @@
+"""`glioforge prepare`: one grid, one intensity scale, complete label maps."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import DryRun, Out, Set, Workers
+
+
+def prepare(
+    folder: Annotated[Path, typer.Argument(help="A cohort folder, or a folder of scans.", metavar="COHORT")],
+    out: Out,
+    spec: Annotated[Path | None, typer.Option("--spec", help="YAML of preparation settings.")] = None,
+    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    workers: Workers = 1,
+    overrides: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring every case to canonical orientation, common box, z-scores and complete labels."""
+    from glioforge.cli.cohorts import describe, open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.data.prepare.pipeline import PrepareSpec
+    from glioforge.data.prepare.pipeline import prepare as run
+
+    sets = overrides or ()
+    settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    cohort = open_cohort(folder, layout)
+    prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    typer.echo(describe(prepared))

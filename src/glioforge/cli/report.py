@@ -1,0 +1,15 @@
+"""`glioforge report`: write a study's report again from its results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:
+    """Write the report of a finished study again; nothing is trained."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.studies.augmentation import write_report
+
+    page = write_report(folder, progress=TerminalProgress())
+    typer.echo(f"report: {page.resolve()}")

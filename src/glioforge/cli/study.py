@@ -1,0 +1,34 @@
+"""`glioforge study`: a whole experiment from one YAML to a report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import DryRun, Out, Set, Workers
+
+
+def study(
+    spec: Annotated[Path, typer.Argument(help="YAML of the study.", metavar="YAML")],
+    out: Out,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of scans, where the study reads one.")] = None,
+    budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes; -1 is one a core.", min=-1)] = None,
+    overrides: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Run a study, or go on with it where it stood; ends with the path of its report."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.config.load import resolved_yaml
+    from glioforge.studies.augmentation import run_study
+    from glioforge.studies.spec import load_study
+
+    sets = [*(overrides or [])]
+    sets += [] if budget is None else [f"budget={budget}"]
+    sets += [] if workers is None else [f"fanout.workers={workers}"]
+    settings = load_study(spec, tuple(sets))
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    page = run_study(settings, out, data=data, progress=TerminalProgress())
+    typer.echo(f"report: {page.resolve()}")

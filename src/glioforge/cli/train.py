@@ -1,0 +1,29 @@
+"""`glioforge train`: train one synthesizer or segmenter on a prepared cohort."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import CohortFolder, DryRun, Out, Set
+
+
+def train(
+    spec: Annotated[Path, typer.Argument(help="YAML with `synthesizer:` or `segmenter:`.", metavar="YAML")],
+    cohort: CohortFolder,
+    out: Out,
+    overrides: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train a model; the same command goes on where it stood."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.io.cohort_file import read_cohort
+    from glioforge.studies.training_run import TrainingRunSpec, run_training
+
+    settings = load_spec(spec, TrainingRunSpec, overrides or ())
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    facts = run_training(settings, read_cohort(cohort), cohort, out, progress=TerminalProgress())
+    typer.echo(facts)

@@ -1,0 +1,1 @@
+"""Questions asked of cohorts, answered in one long results table and a report."""

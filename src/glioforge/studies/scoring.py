@@ -1,0 +1,111 @@
+"""Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Segmenter
+from glioforge.core.schemes import BRATS2023
+from glioforge.core.split import Split
+from glioforge.data.prepare.restore import restore_labels
+from glioforge.data.statistics import ClassStatistics
+from glioforge.metrics.evaluate import evaluate_case
+from glioforge.metrics.similarity import ssim_in_mask
+from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.truth import noise_free_images
+
+Row = dict[str, Any]
+
+
+def overlap_rows(
+    spec: AugmentationSpec, fold: int, arm: str, seed: int, segmenter: Segmenter, test: Cohort, source: Cohort
+) -> list[Row]:
+    """Score a segmenter on every test case, on the scan's own grid.
+
+    Args:
+        spec: Names study and regions.
+        fold: Number of the fold.
+        arm: Name of the arm.
+        seed: Number of the repetition.
+        segmenter: Trained segmenter.
+        test: Prepared test cases.
+        source: The ingested cohort, whose label files are the truth.
+
+    Returns:
+        Values of `io.tables.ResultRow`, a row a case, region and metric.
+    """
+    rows: list[Row] = []
+    for ref in test:
+        predicted = restore_labels(segmenter.segment(ref.load()).to(BRATS2023), ref)
+        truth = source[ref.case_id].load().require_labels().to(BRATS2023)
+        for score in evaluate_case(predicted, truth, spec.regions):
+            rows.append(
+                _row(spec, fold, arm, seed, ref)
+                | {"region": score.region, "metric": score.metric, "value": score.value, "unit": score.unit, "note": score.note}
+            )
+    return rows
+
+
+def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort) -> list[Row]:
+    """Likeness inside the brain of generated and of per-class-mean images to the test scans.
+
+    For phantoms the truth without noise and bias field is known and is compared with as well.
+    """
+    modalities = made.modalities
+    statistics = ClassStatistics.fit(split.train, modalities)
+    rows: list[Row] = []
+    for ref, synthetic in zip(split.test, made, strict=True):
+        real = ref.load()
+        references = {"real": {m: real.images[m].voxels for m in modalities}}
+        noise_free = noise_free_images(ref)
+        if noise_free is not None:
+            references["noise-free"] = {m: noise_free[m] for m in modalities}
+        images = {
+            "generator": {m: v.voxels for m, v in synthetic.load().images.items()},
+            "class mean": class_mean_images(real, statistics),
+        }
+        for arm, made_images in images.items():
+            for against, truth in references.items():
+                rows += _similarity_rows(_row(spec, fold, arm, 0, ref), real, made_images, truth, against)
+    return rows
+
+
+def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality, np.ndarray]:
+    """Images in which every class has its mean intensity over the training subjects."""
+    labels = case.require_labels().voxels
+    return {m: statistics.means(m)[labels].astype(np.float32) for m in case.modalities if m in statistics.modalities}
+
+
+def _similarity_rows(
+    row: Row, case: Case, images: Mapping[Modality, np.ndarray], truth: Mapping[Modality, np.ndarray], against: str
+) -> list[Row]:
+    """One SSIM a contrast."""
+    brain = case.require_labels().voxels > 0
+    return [
+        row
+        | {
+            "region": f"brain/{modality}",
+            "metric": "ssim",
+            "value": float(ssim_in_mask(image, truth[modality], brain)),
+            "unit": "1",
+            "note": f"against {against}",
+        }
+        for modality, image in images.items()
+        if modality in truth
+    ]
+
+
+def _row(spec: AugmentationSpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:
+    """The columns that tell what was scored."""
+    return {
+        "study": spec.name,
+        "arm": arm,
+        "fold": fold,
+        "seed": seed,
+        "case_id": ref.case_id,
+        "subject_id": ref.subject_id,
+    }

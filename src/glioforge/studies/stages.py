@@ -1,0 +1,187 @@
+"""The stages of an augmentation study, each a job that a worker process can do.
+
+A job knows the study's settings, its folder and its fold, reads what earlier
+stages wrote, writes its own step, and is skipped when that step is done.
+Every job raises the firewall before it trains or scores.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.rng import stream_seed
+from glioforge.core.split import Split
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.run_folder import Step
+from glioforge.quality.check import check_cohort
+from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.studies.cost import measured
+from glioforge.studies.folder import FoldFolder, StudyFolder
+from glioforge.studies.gather import load_fold
+from glioforge.studies.scoring import fidelity_rows, overlap_rows
+from glioforge.studies.spec import AnySynthesizer, ArmSpec, AugmentationSpec
+from glioforge.studies.synthetic import make_synthetic
+from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
+from glioforge.training.loop import Budget
+
+
+@final
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a study as a stage sees it."""
+
+    spec: AugmentationSpec
+    root: Path
+    index: int
+
+    @property
+    def folder(self) -> FoldFolder:
+        """Where the fold keeps its steps."""
+        return StudyFolder(self.root).fold(self.index)
+
+    def split(self) -> Split:
+        """Cohorts of the fold, kept apart by the firewall."""
+        split = load_fold(StudyFolder(self.root), self.index)
+        require_no_leak({"training cases": split.train, "validation cases": split.validation}, split.test)
+        return split
+
+    def seed(self, *names: str | int) -> int:
+        """Seed of a stage of this fold, 31 bits."""
+        return stream_seed(self.spec.seed, "fold", self.index, *names) & 0x7FFFFFFF
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """A stage of one fold, to be done in this or another process."""
+
+    stage: Callable[..., dict[str, Any]]
+    fold: Fold
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Do the stage; returns its facts."""
+        return self.stage(self.fold, *self.arguments, progress=progress or Silent())
+
+
+def train_generator(fold: Fold, *, progress: Progress) -> dict[str, Any]:
+    """Train the generator under test on the fold's training subjects."""
+    spec = fold.spec.synthesizer.model_copy(update={"budget": fold.spec.spending.generator})
+    with measured() as cost:
+        _trained(fold, spec, fold.folder.synthesizer, progress)
+    return {"stage": "generator", "fold": fold.index, **cost.to_json()}
+
+
+def make_source(fold: Fold, source: str, *, progress: Progress) -> dict[str, Any]:
+    """Make a fold's synthetic cases from edited training labels, and judge them."""
+    with measured() as cost:
+        folder = fold.folder.source(source)
+        split = fold.split()
+        synthesizer = (
+            load_synthesizer(fold.folder.synthesizer)
+            if source == "generator"
+            else _trained(fold, fold.spec.control, folder / "model", progress)
+        )
+        made = make_synthetic(
+            synthesizer,
+            split.train,
+            fold.spec.recipe,
+            folder,
+            count=fold.spec.spending.synthetic_per_case,
+            seed=fold.seed("synthetic"),
+            name=source,
+            progress=progress,
+        )
+        require_no_leak({f"{source} cases": made}, split.test)
+        funnel = _judged(fold, source, made, split.train, progress)
+    return {"stage": source, "fold": fold.index, **cost.to_json(), **funnel}
+
+
+def measure_fidelity(fold: Fold, *, progress: Progress) -> dict[str, Any]:
+    """Compare images made from the test subjects' own labels with their scans."""
+    split = fold.split()
+    step = Step(fold.folder.fidelity, {"study": fold.spec.identity(), "fold": fold.index})
+    if step.done:
+        return {"stage": "fidelity", "fold": fold.index, **step.facts}
+    with measured() as cost, step:
+        synthesizer = load_synthesizer(fold.folder.synthesizer)
+        made = make_synthetic(
+            synthesizer, split.test, None, fold.folder.reconstruction, seed=fold.seed("reconstruction"), progress=progress
+        )
+        rows = fidelity_rows(fold.spec, fold.index, split, made)
+    step.finish({"rows": rows, **cost.to_json()})
+    return {"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}
+
+
+def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: Progress) -> dict[str, Any]:
+    """Train one segmenter and score it on the fold's test subjects."""
+    step = Step(
+        fold.folder.scores(arm.name, seed),
+        {"study": fold.spec.identity(), "fold": fold.index, "arm": arm.name, "steps": budget.steps},
+    )
+    known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed}
+    if step.done:
+        return {**known, **step.facts}
+    with measured() as cost, step:
+        split = fold.split()
+        real, synthetic = _training_cohorts(fold, arm, split)
+        inputs = {"real cases": real, "synthetic cases": synthetic}
+        require_no_leak({name: cohort for name, cohort in inputs.items() if cohort is not None}, split.test)
+        trained = train_segmenter(
+            fold.spec.segmenter,
+            real,
+            split.validation,
+            fold.folder.segmenter(arm.name, seed),
+            synthetic=synthetic,
+            synthetic_share=arm.synthetic_share,
+            seed=fold.seed("segmenter", seed),
+            budget=budget,
+            accelerator=fold.spec.accelerator,
+            progress=progress,
+        )
+        segmenter = load_segmenter(fold.folder.segmenter(arm.name, seed))
+        require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
+        source = read_cohort(StudyFolder(fold.root).source)
+        rows = overlap_rows(fold.spec, fold.index, arm.name, seed, segmenter, split.test, source)
+    facts = {"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()}
+    step.finish(facts)
+    return {**known, **facts}
+
+
+def _trained(fold: Fold, spec: AnySynthesizer, folder: Path, progress: Progress) -> TrainedSynthesizer:
+    """Train a synthesizer on the fold's training subjects, or load it when done."""
+    split = fold.split()
+    return train_synthesizer(
+        spec,
+        split.train,
+        split.validation,
+        folder,
+        seed=fold.seed("generator"),
+        accelerator=fold.spec.accelerator,
+        progress=progress,
+    )
+
+
+def _judged(fold: Fold, source: str, made: Cohort, train: Cohort, progress: Progress) -> dict[str, Any]:
+    """Verdicts on a source's cases; the ids kept are what arms train on."""
+    key = {"made": made.fingerprint, "filters": [f.model_dump(mode="json") for f in fold.spec.filters]}
+    step = Step(fold.folder.source(source) / "quality", key)
+    if not step.done:
+        with step:
+            kept, verdicts = check_cohort(made, train, fold.spec.filters, seed=fold.seed("quality"), progress=progress)
+        step.finish({"kept": [ref.case_id for ref in kept], "verdicts": [v.to_json() for v in verdicts]})
+    return dict(step.facts)
+
+
+def _training_cohorts(fold: Fold, arm: ArmSpec, split: Split) -> tuple[Cohort, Cohort | None]:
+    """Real and synthetic cases that an arm trains on."""
+    if arm.source is None:
+        return split.train, None
+    folder = fold.folder.source(arm.source)
+    kept = Step.facts_of(folder / "quality")["kept"]
+    return split.train, read_cohort(folder).select(kept, arm.source)

@@ -1,0 +1,108 @@
+"""One training from a YAML: a synthesizer or a segmenter on a prepared cohort."""
+
+import shutil
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.config.load import parse_spec
+from glioforge.config.spec import Spec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError
+from glioforge.core.protocols import Progress
+from glioforge.core.split import split_by_subject
+from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.io.run_folder import read_json, write_json
+from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.segmentation.evaluate import segment_cohort
+from glioforge.studies.spec import AnySegmenter, AnySynthesizer
+from glioforge.synthesis.base import train_synthesizer
+from glioforge.training.loop import Budget
+
+PREPARATION = "preparation.json"
+"""File of a model's folder that says how its cases were prepared."""
+
+
+class TrainingRunSpec(Spec):
+    """What to train, on which share of the subjects, for how long."""
+
+    synthesizer: AnySynthesizer | None = None
+    """A generator; give this or `segmenter`."""
+    segmenter: AnySegmenter | None = None
+    """A segmenter; give this or `synthesizer`."""
+    budget: Budget
+    """Steps, validation and plateau."""
+    seed: int = 1
+    """Seed of split and training."""
+    test: float = Field(0.2, gt=0, lt=1)
+    """Share of subjects kept away from the model, for later testing."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of subjects for model selection."""
+    accelerator: AcceleratorSpec = AcceleratorSpec()
+    """Device, precision and threads."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if (self.synthesizer is None) == (self.segmenter is None):
+            msg = "give exactly one of `synthesizer` and `segmenter`"
+            raise ValueError(msg)
+        return self
+
+
+def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path, *, progress: Progress) -> str:
+    """Train the model of a spec on a prepared cohort; the same call goes on where it stood.
+
+    Args:
+        spec: What to train.
+        cohort: Prepared cases.
+        folder: The cohort's folder, whose preparation the model remembers.
+        out: Folder of the model; also gets `split.json` with the subjects of each side.
+        progress: Where to show progress.
+
+    Returns:
+        One line for the user.
+    """
+    split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
+    sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
+    if spec.synthesizer is not None:
+        model = spec.synthesizer.model_copy(update={"budget": spec.budget})
+        train_synthesizer(
+            model, split.train, split.validation, out, seed=spec.seed, accelerator=spec.accelerator, progress=progress
+        )
+    elif spec.segmenter is not None:
+        train_segmenter(
+            spec.segmenter,
+            split.train,
+            split.validation,
+            out,
+            seed=spec.seed,
+            budget=spec.budget,
+            accelerator=spec.accelerator,
+            progress=progress,
+        )
+    write_json(out / "split.json", sides)
+    preparation = folder / "prepare.json"
+    if preparation.is_file():
+        shutil.copyfile(preparation, out / PREPARATION)
+    return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
+
+
+def segment_folder(
+    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress
+) -> list[Path]:
+    """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
+
+    Raises:
+        InputFileError: The model's folder does not say how its cases were prepared.
+    """
+    if all(ref.scheme == "complete" for ref in cohort):
+        prepared = cohort
+    else:
+        if not (run / PREPARATION).is_file():
+            raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
+        spec = parse_spec(read_json(run / PREPARATION)["spec"], PrepareSpec, where=str(run / PREPARATION))
+        prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    return segment_cohort(load_segmenter(run), prepared, out, progress=progress)
