@@ -1,0 +1,128 @@
+"""Judge one predicted label map against the truth: a row for each region and metric.
+
+A number is always of a whole case, never of a slice, so that a case counts once
+whatever the size of its tumour.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool
+
+from glioforge.core.errors import SpecError
+from glioforge.core.labels import LabelMap
+from glioforge.core.volume import Mask
+from glioforge.metrics.base import Metric, MetricRow
+from glioforge.metrics.lesions import DILATION_STEPS
+from glioforge.metrics.lesionwise import LESIONWISE
+from glioforge.metrics.overlap import OVERLAP
+from glioforge.metrics.pair import Box, MaskPair, bounding_box
+from glioforge.metrics.surface import SURFACE
+
+METRICS: Final[Mapping[str, Metric[MaskPair]]] = MappingProxyType(
+    {metric.name: metric for metric in (*OVERLAP, *SURFACE, *LESIONWISE)}
+)
+"""Every metric of a pair of masks, by name."""
+
+DEFAULT_METRICS: Final = (
+    "dice",
+    "sensitivity",
+    "precision",
+    "volume_error",
+    "hd95",
+    "nsd_1mm",
+    "nsd_2mm",
+    "lesionwise_dice",
+    "lesionwise_hd95",
+)
+"""What a study reports unless told otherwise; `specificity` needs a brain mask and is left out."""
+
+REGIONS: Final = ("WT", "TC", "ET")
+"""Whole tumour, tumour core, enhancing tumour."""
+
+
+def metrics_named(names: Iterable[str]) -> tuple[Metric[MaskPair], ...]:
+    """Metrics of these names, in the order given.
+
+    Raises:
+        SpecError: There is no such metric.
+    """
+    wanted = tuple(names)
+    unknown = [name for name in wanted if name not in METRICS]
+    if unknown:
+        raise SpecError(f"metrics {unknown}", f"some of {list(METRICS)}")
+    return tuple(METRICS[name] for name in wanted)
+
+
+def evaluate_case(
+    prediction: LabelMap,
+    truth: LabelMap,
+    regions: Sequence[str] = REGIONS,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    *,
+    brain: Mask | None = None,
+) -> list[MetricRow]:
+    """Judge one case.
+
+    Args:
+        prediction: Predicted labels, in any scheme that names the regions.
+        truth: True labels on the same grid; its scheme may be another.
+        regions: Regions or single labels.
+        metrics: Names of metrics.
+        brain: Brain mask; where the truth labels normal tissue, its foreground unless given.
+
+    Returns:
+        One row a region and metric, regions outermost; none for no regions.
+
+    Raises:
+        GeometryError: The grids differ.
+        LabelError: A scheme does not name a region.
+        SpecError: There is no such metric.
+    """
+    truth.geometry.require_same(prediction.geometry, "prediction")
+    chosen = metrics_named(metrics)
+    if brain is None and truth.scheme.is_complete:
+        brain = truth.voxels > 0
+    pairs = _pairs(prediction, truth, regions, brain)
+    return [_row(region, metric, pair) for region, pair in pairs for metric in chosen]
+
+
+def judge(metric: Metric[MaskPair], pair: MaskPair) -> float:
+    """Value of a metric under its policy for empty masks."""
+    fill = metric.when_empty.fill(pair.empty)
+    if fill == "formula":
+        return metric.function(pair)
+    return pair.diagonal_mm if fill == "diagonal" else float(fill)
+
+
+def _row(region: str, metric: Metric[MaskPair], pair: MaskPair) -> MetricRow:
+    return MetricRow(region, metric.name, judge(metric, pair), metric.unit, pair.empty)
+
+
+def _pairs(
+    prediction: LabelMap, truth: LabelMap, regions: Sequence[str], brain: Mask | None
+) -> Iterator[tuple[str, MaskPair]]:
+    """Pair of masks of each region, all cut to one box around all regions."""
+    ours = {region: _table(prediction, region) for region in regions}
+    theirs = {region: _table(truth, region) for region in regions}
+    box = _box(prediction, truth, ours.values(), theirs.values())
+    predicted, true = prediction.voxels[box], truth.voxels[box]
+    for region in regions:
+        yield region, MaskPair(ours[region][predicted], theirs[region][true], truth.geometry, brain, box)
+
+
+def _box(prediction: LabelMap, truth: LabelMap, ours: Iterable[np.ndarray], theirs: Iterable[np.ndarray]) -> Box:
+    """Box around every region of either map, with room for the dilation of lesions."""
+    nowhere = np.zeros(256, dtype=bool)
+    either = np.logical_or.reduce([nowhere, *ours])[prediction.voxels]
+    either |= np.logical_or.reduce([nowhere, *theirs])[truth.voxels]
+    return bounding_box(either, DILATION_STEPS)
+
+
+def _table(labels: LabelMap, region: str) -> Bool[np.ndarray, "256"]:
+    """Whether each integer belongs to the region."""
+    table = np.zeros(256, dtype=bool)
+    table[list(labels.scheme.region_values(region))] = True
+    return table

@@ -1,0 +1,119 @@
+"""Lesions told apart and judged one by one, by the rules BraTS has ranked by since 2023.
+
+A prediction that finds one large lesion and misses three small ones has a good
+Dice; here each lesion counts alike.  For one region:
+
+1. The truth is dilated by three steps of the 18-neighbourhood within 3 x 3 x 3
+   voxels; true voxels whose dilations touch (26-neighbourhood) are one lesion.
+2. The prediction is cut into its 26-connected components; every component that
+   meets the dilation of a lesion belongs to that lesion, and maybe to another.
+3. Each lesion of more than 50 mm³ (50 voxels at 1 mm) is compared with the union
+   of its components; a lesion without any scores Dice 0 and HD95 374 mm.
+4. Every component that belongs to no lesion, however small, is a false alarm
+   and scores 0 and 374 mm.
+5. The metric is the mean over lesions and false alarms; 1 and 0 mm without any.
+
+So a true lesion of at most 50 mm³ costs nothing, found or missed.
+Source: evaluation rules of the BraTS 2023 challenge for adult glioma.
+Deviation: HD95 counts each surface voxel once (see `metrics.distances`), the
+challenge weighs it by the area of its surface.
+"""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from jaxtyping import Bool, Int32
+from scipy import ndimage
+
+from glioforge.core.geometry import Geometry
+from glioforge.metrics.distances import Mask, SurfaceDistances
+
+PENALTY_MM: Final = 374.0
+"""HD95 of a missed lesion or a false alarm: the diagonal of a BraTS image, rounded up."""
+MINIMUM_MM3: Final = 50.0
+"""Lesions up to this volume are not judged."""
+DILATION_STEPS: Final = 3
+"""Steps by which the truth is dilated before lesions are told apart."""
+
+_NEIGHBOURS_18: Final = ndimage.generate_binary_structure(3, 2)
+_NEIGHBOURS_26: Final = ndimage.generate_binary_structure(3, 3)
+
+Numbers = Int32[np.ndarray, "i j k"]
+
+
+@final
+@dataclass(frozen=True)
+class LesionScores:
+    """Scores of the lesions that are judged, and how many false alarms there are.
+
+    Args:
+        dice: Dice of each judged lesion; 0 for a missed one.
+        hd95_mm: HD95 of each judged lesion; 374 for a missed one.
+        missed: Judged lesions that no component meets.
+        false_alarms: Predicted components that meet no lesion.
+    """
+
+    dice: tuple[float, ...]
+    hd95_mm: tuple[float, ...]
+    missed: int
+    false_alarms: int
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over lesions and false alarms; 1 where there is neither."""
+        count = len(self.dice) + self.false_alarms
+        return sum(self.dice) / count if count else 1.0
+
+    @property
+    def mean_hd95_mm(self) -> float:
+        """Mean over lesions and false alarms; 0 where there is neither."""
+        count = len(self.hd95_mm) + self.false_alarms
+        return (sum(self.hd95_mm) + PENALTY_MM * self.false_alarms) / count if count else 0.0
+
+
+def lesion_scores(prediction: Mask, truth: Mask, geometry: Geometry) -> LesionScores:
+    """Judge each lesion of a region; two empty masks have no lesion and no false alarm.
+
+    Args:
+        prediction: Predicted mask, cut no closer than `DILATION_STEPS` voxels around both masks.
+        truth: True mask of the same shape.
+        geometry: Gives the directions of the axes in mm.
+    """
+    zones, count = _zones(truth)
+    components, parts = ndimage.label(prediction, structure=_NEIGHBOURS_26)
+    owners = _owners(zones, count, components, int(parts))
+    lesions = np.where(truth, zones, 0)
+    volumes = np.bincount(lesions.ravel(), minlength=count + 1) * geometry.voxel_volume
+    judged = [n for n in range(1, count + 1) if volumes[n] > MINIMUM_MM3]
+    scores = [_score(owners[n][components], lesions == n, geometry) for n in judged]
+    return LesionScores(
+        tuple(dice for dice, _ in scores),
+        tuple(distance for _, distance in scores),
+        missed=sum(not owners[n].any() for n in judged),
+        false_alarms=int(np.count_nonzero(~owners[:, 1:].any(axis=0))),
+    )
+
+
+def _zones(truth: Mask) -> tuple[Numbers, int]:
+    """Number of the lesion whose dilation holds each voxel, 0 for none, and how many lesions there are."""
+    grown = ndimage.binary_dilation(truth, structure=_NEIGHBOURS_18, iterations=DILATION_STEPS)
+    zones, count = ndimage.label(grown, structure=_NEIGHBOURS_26)
+    return zones, int(count)
+
+
+def _owners(zones: Numbers, count: int, components: Numbers, parts: int) -> Bool[np.ndarray, "lesions components"]:
+    """Which component (column) meets the zone of which lesion (row); row and column 0 stand for none."""
+    owners = np.zeros((count + 1, parts + 1), dtype=bool)
+    meeting = (zones > 0) & (components > 0)
+    owners[zones[meeting], components[meeting]] = True
+    return owners
+
+
+def _score(found: Mask, lesion: Mask, geometry: Geometry) -> tuple[float, float]:
+    """Dice and HD95 in mm of one lesion and the union of the components that belong to it."""
+    if not found.any():
+        return 0.0, PENALTY_MM
+    both = np.count_nonzero(found & lesion)
+    dice = 2 * both / (np.count_nonzero(found) + np.count_nonzero(lesion))
+    return float(dice), SurfaceDistances.between(found, lesion, geometry.affine).hd95_mm

@@ -1,0 +1,155 @@
+"""What metrics are computed from: two masks or two images on one grid, cut to where something is.
+
+Metrics of one region share the overlap counts and the surface distances of
+their pair, each computed when first asked for.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from jaxtyping import Float32
+
+from glioforge.core.errors import CaseError, GeometryError
+from glioforge.core.geometry import Geometry
+from glioforge.metrics.base import Empty
+from glioforge.metrics.distances import Mask, SurfaceDistances
+from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, lesion_scores
+
+Box = tuple[slice, slice, slice]
+
+
+def bounding_box(mask: Mask, margin: int = 0) -> Box:
+    """Smallest box around a mask, widened by a margin within the grid; an empty box for an empty mask."""
+    edges = []
+    for axis, size in enumerate(mask.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        filled = np.flatnonzero(mask.any(axis=others))
+        if filled.size == 0:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        edges.append(slice(max(0, int(filled[0]) - margin), min(size, int(filled[-1]) + 1 + margin)))
+    return edges[0], edges[1], edges[2]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MaskPair:
+    """Predicted and true mask of one region, cut to a box around both.
+
+    Args:
+        prediction: Predicted mask within the box.
+        truth: True mask within the box, of the same shape.
+        geometry: Grid of the whole image; gives spacing and diagonal.
+        brain: Brain mask of the whole image, for metrics that count true negatives.
+        box: Where the box lies in the whole image; the whole image unless given.
+
+    Raises:
+        GeometryError: The masks' shapes differ from each other or from the box.
+    """
+
+    prediction: Mask
+    truth: Mask
+    geometry: Geometry
+    brain: Mask | None = None
+    box: Box | None = None
+
+    def __post_init__(self) -> None:
+        whole = np.broadcast_to(np.False_, self.geometry.shape)
+        expected = whole[self.box or ...].shape
+        for name, mask in (("prediction", self.prediction), ("truth", self.truth)):
+            if mask.shape != expected:
+                raise GeometryError(f"{name} mask of shape {mask.shape}", f"shape {expected}")
+
+    def cut(self) -> "MaskPair":
+        """The pair of two masks of the whole image, cut to a box around both; all metrics stay the same."""
+        box = bounding_box(self.prediction | self.truth, DILATION_STEPS)
+        return MaskPair(self.prediction[box], self.truth[box], self.geometry, self.brain, box)
+
+    @cached_property
+    def counts(self) -> tuple[int, int, int]:
+        """Voxels in both masks, only in the prediction, only in the truth."""
+        both = int(np.count_nonzero(self.prediction & self.truth))
+        return (
+            both,
+            int(np.count_nonzero(self.prediction)) - both,
+            int(np.count_nonzero(self.truth)) - both,
+        )
+
+    @cached_property
+    def empty(self) -> Empty:
+        """Which mask is empty."""
+        both, only_prediction, only_truth = self.counts
+        missed, unfounded = both + only_prediction == 0, both + only_truth == 0
+        if missed and unfounded:
+            return "both empty"
+        if missed:
+            return "prediction empty"
+        return "truth empty" if unfounded else ""
+
+    @cached_property
+    def distances(self) -> SurfaceDistances:
+        """Distances between the two surfaces; neither mask may be empty."""
+        return SurfaceDistances.between(self.prediction, self.truth, self.geometry.affine)
+
+    @cached_property
+    def lesions(self) -> LesionScores:
+        """Scores lesion by lesion; either mask may be empty."""
+        return lesion_scores(self.prediction, self.truth, self.geometry)
+
+    @property
+    def diagonal_mm(self) -> float:
+        """Diagonal of the whole image: sizes of the grid in mm, 373.1 for 240 x 240 x 155 at 1 mm."""
+        return float(np.linalg.norm(np.multiply(self.geometry.shape, self.geometry.spacing)))
+
+    def require_brain(self) -> Mask:
+        """Brain mask of the whole image.
+
+        Raises:
+            CaseError: There is none.
+        """
+        if self.brain is None:
+            raise CaseError("no brain mask", "a brain mask for metrics that count true negatives", "give `brain`")
+        return self.brain
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ImagePair:
+    """A made image and the real one it should equal, compared inside a mask.
+
+    Args:
+        image: The made image, `(i, j, k)`.
+        reference: The real one, on the same grid.
+        mask: Where they are compared; not empty.
+        data_range: Largest minus smallest value that such images can have.
+
+    Raises:
+        GeometryError: Shapes differ.
+        CaseError: The mask is empty or the range is not positive.
+    """
+
+    image: Float32[np.ndarray, "i j k"]
+    reference: Float32[np.ndarray, "i j k"]
+    mask: Mask
+    data_range: float
+
+    def __post_init__(self) -> None:
+        shapes = {self.image.shape, self.reference.shape, self.mask.shape}
+        if len(shapes) > 1:
+            raise GeometryError(f"image, reference and mask of shapes {sorted(shapes)}", "one shape")
+        if not self.mask.any():
+            raise CaseError("an empty mask to compare images in", "at least one voxel", "leave the region out")
+        if not self.data_range > 0:
+            raise CaseError(f"data range {self.data_range}", "a positive number")
+
+    def cut(self, margin: int) -> "ImagePair":
+        """The pair cut to the box around the mask, with a margin within the grid."""
+        box = bounding_box(self.mask, margin)
+        return ImagePair(self.image[box], self.reference[box], self.mask[box], self.data_range)
+
+    @cached_property
+    def errors(self) -> Float32[np.ndarray, "n"]:
+        """Made minus real value of each voxel of the mask."""
+        difference: Float32[np.ndarray, "n"] = self.image[self.mask] - self.reference[self.mask]
+        return difference
