@@ -1,0 +1,1 @@
+"""Phantoms, preparation and storage of cases, and the batches that training reads."""

@@ -1,0 +1,99 @@
+"""Compressed arrays in files: blosc2 frames whose hash is checked before they are decoded.
+
+A frame holds `(k, channel, i, j)` with one block a slice, LZ4 at level 5, one
+thread.  The same array always gives the same bytes.
+"""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from glioforge.core.errors import InputFileError
+
+REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
+_CHUNK_SLICES = 16
+
+
+def encode(array: np.ndarray) -> bytes:
+    """Compress an array `(k, channel, i, j)`; none of its sides may be 0."""
+    import blosc2
+
+    slices = min(_CHUNK_SLICES, array.shape[0])
+    compressed = blosc2.asarray(
+        np.ascontiguousarray(array),
+        chunks=(slices, *array.shape[1:]),
+        blocks=(1, *array.shape[1:]),
+        cparams=blosc2.CParams(codec=blosc2.Codec.LZ4, clevel=5, nthreads=1, typesize=array.itemsize),
+    )
+    return bytes(compressed.to_cframe())
+
+
+def decode(path: Path, expected: str) -> np.ndarray:
+    """Read the whole array of a file whose hash is `expected`.
+
+    Raises:
+        InputFileError: The file is missing, unreadable or has another hash.
+    """
+    import blosc2
+
+    return np.asarray(blosc2.ndarray_from_cframe(checked_bytes(path, expected))[:])
+
+
+def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarray:
+    """Read single slices as `(n, channel, a, b)` through a memory map.
+
+    The file's hash is checked when a process first reads it, and again after it changed.
+
+    Args:
+        path: A file that `encode` made.
+        expected: Its hash.
+        axis: 2 cuts along k and reads only what is asked for; 0 (i) and 1 (j) read the whole file.
+        indices: Slice numbers; none give an array of length 0.
+
+    Raises:
+        InputFileError: The file is missing, unreadable or has another hash.
+    """
+    import blosc2
+
+    _check_once(path, expected, _modified(path))
+    array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    if axis == 2:
+        slices = [np.asarray(array[int(k)]) for k in indices]
+        return np.stack(slices) if slices else np.zeros((0, *array.shape[1:]), dtype=array.dtype)
+    whole = np.asarray(array[:]).take(indices, axis=axis + 2)
+    return np.ascontiguousarray(whole.transpose((2, 1, 3, 0) if axis == 0 else (3, 1, 2, 0)))
+
+
+def checked_bytes(path: Path, expected: str) -> bytes:
+    """Read a file's bytes and refuse them when their hash is not `expected`.
+
+    Raises:
+        InputFileError: The file is missing, unreadable or has another hash.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputFileError(f"cannot be read ({error})", "a file of a store", REMEDY, path) from error
+    if hash_of(data) != expected:
+        raise InputFileError(
+            f"has other contents than were written ({len(data)} bytes)", "an undamaged file of a store", REMEDY, path
+        )
+    return data
+
+
+def hash_of(data: bytes) -> str:
+    """Hash by which a store recognises contents."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _modified(path: Path) -> int:
+    """Time of the last change in nanoseconds; 0 for a missing file."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@lru_cache(maxsize=4096)
+def _check_once(path: Path, expected: str, modified: int) -> None:  # noqa: ARG001 - the time is part of the cache's key
+    """Check a file's hash once for each time it was changed."""
+    checked_bytes(path, expected)

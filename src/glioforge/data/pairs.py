@@ -1,0 +1,268 @@
+"""Batches of slices - images, labels, brain - from cohorts held in memory as small integers.
+
+A batch is a function of a seed and a step and of nothing else, so a training
+that goes on after a stop sees the batches that it would have seen.
+
+Conventions
+-----------
+images   float32 `(b, channel, x, y)`; with `context` n the channels of the n slices below, of the slice
+         itself and of the n above, in this order; a missing neighbour is the nearest slice there is
+labels   int64 `(b, x, y)` in the cohort's scheme
+brain    bool `(b, x, y)`
+case     int64 `(b,)`, place of the case in the cohort
+axis     axis cut; x and y are the two others in their order
+size     x and y are cut or padded about their centre, images and labels with 0
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, final
+
+import numpy as np
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
+from glioforge.data.packed import Packed
+from glioforge.data.store import read_packed
+
+if TYPE_CHECKING:
+    import torch
+
+LESION_SHARE = 0.5
+"""Share of a batch that is drawn from slices with tumour, where nothing else is said."""
+
+
+class Batches(Protocol):
+    """Gives the batch of any step."""
+
+    batch_size: int
+
+    def batch(self, step: int) -> "dict[str, torch.Tensor]":
+        """The batch of this step; the same step gives the same bytes."""
+        ...
+
+
+@final
+class SlicePairs:
+    """Batches of slices of one cohort.
+
+    Args:
+        cohort: Prepared, phantom or synthetic cases, all of one grid shape unless `size` is given; read at once.
+        modalities: Contrasts to give, in this order; none for labels alone.
+        axis: Axis cut, 0-2.
+        size: Common size `(x, y)` of the slices; the grid's own unless given.
+        batch_size: Slices in a batch, at least 1.
+        seed: Seed of the draws.
+        context: Neighbouring slices on each side that are added as channels.
+        lesion_share: Share of each batch drawn from slices with tumour; the rest is drawn from all slices with brain.
+
+    Raises:
+        CohortError: The cohort is empty, a case lacks a contrast or labels, sizes differ, or a number is out of range.
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of a sampler
+        self,
+        cohort: Cohort,
+        modalities: Sequence[Modality],
+        *,
+        axis: int = 2,
+        size: tuple[int, int] | None = None,
+        batch_size: int,
+        seed: int,
+        context: int = 0,
+        lesion_share: float = LESION_SHARE,
+    ) -> None:
+        if not len(cohort):
+            raise CohortError("no cases to take slices from", "at least one", "prepare a cohort first", cohort.name)
+        if batch_size < 1 or context < 0 or not 0 <= lesion_share <= 1 or axis not in (0, 1, 2):
+            raise CohortError(
+                f"batch size {batch_size}, context {context}, lesion share {lesion_share}, axis {axis}",
+                "at least 1, at least 0, a number in [0, 1], and 0, 1 or 2", where=cohort.name,
+            )
+        self.batch_size = batch_size
+        self.modalities = tuple(modalities)
+        self.scheme = cohort.scheme
+        self._seed = seed
+        self._context = context
+        self._share = lesion_share
+        self._stacks = [_stack_of(read_packed(ref), self.modalities, axis, size, ref.case_id) for ref in cohort]
+        self._slices = _slices_of(self._stacks, cohort.scheme)
+        self._require_one_size(cohort)
+
+    @property
+    def length(self) -> int:
+        """Number of slices with brain, over all cases."""
+        return len(self._slices.brain)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Size `(x, y)` of every slice."""
+        _, x, y = self._stacks[0].labels.shape
+        return x, y
+
+    def batch(self, step: int) -> "dict[str, torch.Tensor]":
+        """The batch of this step."""
+        return self.take(self.draw(step))
+
+    def draw(self, step: int) -> list[tuple[int, int]]:
+        """Case and slice number of each member of this step's batch."""
+        rng = stream(self._seed, "pairs", step)
+        with_tumour = _whole(self.batch_size * self._share, rng) if len(self._slices.lesion) else 0
+        chosen = [self._slices.lesion] * with_tumour + [self._slices.brain] * (self.batch_size - with_tumour)
+        rows = [candidates[int(rng.integers(len(candidates)))] for candidates in chosen]
+        return [(int(case), int(number)) for case, number in rows]
+
+    def take(self, rows: Sequence[tuple[int, int]]) -> "dict[str, torch.Tensor]":
+        """Slices by case and slice number, as a batch; no rows give tensors of length 0."""
+        import torch
+
+        x, y = self.size
+        planes = 2 * self._context + 1
+        images = np.empty((len(rows), planes * len(self.modalities), x, y), dtype=np.float32)
+        labels = np.empty((len(rows), x, y), dtype=np.int64)
+        brain = np.empty((len(rows), x, y), dtype=bool)
+        for place, (case, number) in enumerate(rows):
+            stack = self._stacks[case]
+            around = np.clip(np.arange(number - self._context, number + self._context + 1), 0, len(stack.labels) - 1)
+            np.multiply(stack.images[around], stack.scales, out=images[place].reshape(planes, -1, x, y))
+            labels[place] = stack.labels[number]
+            brain[place] = stack.brain[number]
+        cases = np.array([case for case, _ in rows], dtype=np.int64)
+        arrays = {"images": images, "labels": labels, "brain": brain, "case": cases}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _require_one_size(self, cohort: Cohort) -> None:
+        sizes = {stack.labels.shape[1:] for stack in self._stacks}
+        if len(sizes) > 1:
+            raise CohortError(
+                f"slices of sizes {sorted(sizes)}", "one size", "give a size, or prepare the cases alike", cohort.name
+            )
+        if not len(self._slices.brain):
+            raise CohortError("no slice with brain", "at least one", "check the brain masks", cohort.name)
+
+
+@final
+class MixedPairs:
+    """Batches of two cohorts, a stated share of each batch from the second.
+
+    Where the share does not fit a whole number of slices, it holds on average
+    over the steps.
+
+    Args:
+        real: First source.
+        synthetic: Second source, of the same contrasts, size and batch size.
+        share: Share of the slices that come from `synthetic`, in [0, 1].
+        seed: Seed of the rounding and of the order within a batch.
+
+    Raises:
+        CohortError: The sources do not fit each other or the share is out of range.
+    """
+
+    def __init__(self, real: SlicePairs, synthetic: SlicePairs, share: float, *, seed: int = 0) -> None:
+        ours, theirs = (
+            (p.modalities, p.size, p.batch_size, p.scheme.name) for p in (real, synthetic)
+        )
+        if ours != theirs:
+            raise CohortError(f"sources {ours} and {theirs}", "the same contrasts, size, batch size and scheme")
+        if not 0 <= share <= 1:
+            raise CohortError(f"share {share}", "a number in [0, 1]")
+        self.batch_size = real.batch_size
+        self.real = real
+        self.synthetic = synthetic
+        self.share = share
+        self._seed = seed
+
+    def batch(self, step: int) -> "dict[str, torch.Tensor]":
+        """The batch of this step; `synthetic` (bool) tells where each slice comes from."""
+        import torch
+
+        rng = stream(self._seed, "mix", step)
+        count = _whole(self.batch_size * self.share, rng)
+        parts = [
+            self.real.take(_spread(self.real.draw(step), self.batch_size - count, rng)),
+            self.synthetic.take(_spread(self.synthetic.draw(step), count, rng)),
+        ]
+        parts[0]["synthetic"] = torch.zeros(self.batch_size - count, dtype=torch.bool)
+        parts[1]["synthetic"] = torch.ones(count, dtype=torch.bool)
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """One case cut into slices: `(slice, channel, x, y)` and `(slice, x, y)`."""
+
+    images: np.ndarray
+    scales: np.ndarray
+    labels: np.ndarray
+    brain: np.ndarray
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Slices:
+    """Pairs of case and slice number: all with brain, and those with tumour."""
+
+    brain: np.ndarray
+    lesion: np.ndarray
+
+
+def _stack_of(
+    packed: Packed, modalities: tuple[Modality, ...], axis: int, size: tuple[int, int] | None, case_id: str
+) -> _Stack:
+    """Cut one case into slices of the size asked for."""
+    missing = [str(m) for m in modalities if m not in packed.modalities]
+    if missing or packed.labels is None:
+        raise CohortError(
+            f"case {case_id!r} without {', '.join(missing) or 'labels'}", "every contrast asked for, and labels",
+            "leave the case out, or ask for fewer contrasts",
+        )
+    channels = [packed.modalities.index(m) for m in modalities]
+    brain = packed.labels > 0 if packed.brain is None else packed.brain
+    # Stored axes are (k, c, i, j); the axis cut comes first, the others keep their order.
+    order = {0: (2, 1, 3, 0), 1: (3, 1, 2, 0), 2: (0, 1, 2, 3)}[axis]
+    stacked = np.concatenate([packed.labels[:, None], brain[:, None].astype(np.uint8)], axis=1)
+    images = _fitted(packed.images[:, channels].transpose(order), size)
+    masks = _fitted(stacked.transpose(order), size)
+    scales = np.array([packed.scales[c] for c in channels], dtype=np.float32)[:, None, None]
+    return _Stack(images, scales, np.ascontiguousarray(masks[:, 0]), masks[:, 1].astype(bool))
+
+
+def _fitted(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Cut or pad the last two axes about place n // 2, so that a cut undoes a padding."""
+    if size is None:
+        return np.ascontiguousarray(array)
+    fitted = np.zeros((*array.shape[:2], *size), dtype=array.dtype)
+    source, target = [], []
+    for have, want in zip(array.shape[2:], size, strict=True):
+        shift = have // 2 - want // 2
+        source.append(slice(max(shift, 0), max(shift, 0) + min(have, want)))
+        target.append(slice(max(-shift, 0), max(-shift, 0) + min(have, want)))
+    fitted[:, :, target[0], target[1]] = array[:, :, source[0], source[1]]
+    return fitted
+
+
+def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme) -> _Slices:
+    """Numbers of the slices with brain and of those with tumour."""
+    table = np.zeros(256, dtype=bool)
+    table[list(scheme.lesion_values)] = True
+    brain: list[np.ndarray] = []
+    lesion: list[np.ndarray] = []
+    for case, stack in enumerate(stacks):
+        for numbers, masks in ((brain, stack.brain), (lesion, table[stack.labels])):
+            found = np.flatnonzero(masks.any(axis=(1, 2)))
+            numbers.append(np.stack([np.full(len(found), case), found], axis=1))
+    return _Slices(np.concatenate(brain), np.concatenate(lesion))
+
+
+def _whole(expected: float, rng: np.random.Generator) -> int:
+    """The number rounded down or up at random, so that it is right on average."""
+    return int(expected) + int(rng.random() < expected - int(expected))
+
+
+def _spread(rows: list[tuple[int, int]], count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """`count` of the rows at random, so that slices with and without tumour keep their shares."""
+    return [rows[int(n)] for n in np.sort(rng.permutation(len(rows))[:count])]

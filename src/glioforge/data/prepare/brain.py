@@ -1,0 +1,105 @@
+"""Which voxels are brain: the mask that came with a case, or whatever is not background.
+
+Public tumour data is skull-stripped, but its background is 0 in one set and
+the minimum of a z-scored image in another.  The background value is therefore
+looked up: it is the most frequent value on the faces of the volume.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import final
+
+import numpy as np
+from scipy import ndimage
+
+from glioforge.config.spec import Spec
+from glioforge.core.case import Case
+from glioforge.core.errors import CaseError
+from glioforge.core.modality import Modality
+from glioforge.core.volume import Mask, Volume, Voxels
+
+PLAUSIBLE_ML = (500.0, 2200.0)
+"""A brain outside this range hints at a scan that is not skull-stripped, or cut off."""
+
+_CROSS = ndimage.generate_binary_structure(3, 1)
+
+
+@final
+class BrainSpec(Spec):
+    """How the brain mask is found."""
+
+    use_given: bool = True
+    """Take the mask that comes with the case, where there is one."""
+    fill_holes: bool = True
+    """Holes inside the brain belong to it (ventricles that are as dark as the background)."""
+    largest_part: bool = True
+    """Keep only the largest connected part."""
+
+
+def find_brain(case: Case, spec: BrainSpec | None = None) -> Mask:
+    """Brain mask of a case on its own grid; tumour voxels always belong to it.
+
+    Raises:
+        CaseError: Neither mask nor image tells where the brain is.
+    """
+    spec = spec or BrainSpec()
+    lesion = None if case.labels is None else case.labels.lesion
+    if case.brain is not None and spec.use_given:
+        brain = case.brain.copy()
+    elif case.images:
+        brain = _cleaned(not_background(case.images), spec)
+    elif case.labels is not None and case.labels.scheme.is_complete:
+        brain = case.labels.voxels > 0
+    else:
+        brain = np.zeros(case.geometry.shape, dtype=bool)
+    if lesion is not None:
+        brain |= lesion
+    if not brain.any():
+        raise CaseError(
+            "no voxel that differs from the background", "an image of a brain, or a brain mask",
+            "look at the images; leave the case out", case.case_id,
+        )
+    return brain
+
+
+def not_background(images: Mapping[Modality, Volume]) -> Mask:
+    """Voxels that differ from the background in at least half of the contrasts."""
+    votes = sum((v.voxels != background_value(v.voxels)).astype(np.uint8) for v in images.values())
+    return np.asarray(votes * 2 >= len(images))
+
+
+def background_value(voxels: Voxels) -> float:
+    """Most frequent value on the six faces of a volume; the smaller one in a tie.
+
+    Example:
+        >>> volume = np.full((4, 4, 4), -3.5, dtype=np.float32)
+        >>> volume[1:3, 1:3, 1:3] = 1.0
+        >>> background_value(volume)
+        -3.5
+    """
+    faces: Counter[float] = Counter()
+    for axis in range(3):
+        for end in (0, -1):
+            values, counts = np.unique(voxels.take(end, axis=axis), return_counts=True)
+            faces.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    most = max(faces.values())
+    return min(value for value, count in faces.items() if count == most)
+
+
+def _cleaned(mask: Mask, spec: BrainSpec) -> Mask:
+    """Fill holes and drop specks, as the spec says."""
+    if spec.largest_part:
+        mask = largest_part(mask)
+    if spec.fill_holes:
+        mask = ndimage.binary_fill_holes(mask)
+    return np.asarray(mask)
+
+
+def largest_part(mask: Mask) -> Mask:
+    """Largest part connected by faces; empty in, empty out."""
+    parts, count = ndimage.label(mask, _CROSS)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(parts == sizes.argmax())

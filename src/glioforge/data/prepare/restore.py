@@ -1,0 +1,41 @@
+"""Bring a label map on the prepared grid back onto the grid that the case came on."""
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.errors import CaseError
+from glioforge.core.labels import LabelMap
+from glioforge.data.prepare.grid import GridPlan
+from glioforge.data.prepare.resample_labels import restored
+
+
+def restore(labels: LabelMap, prepared: Case | CaseRef) -> LabelMap:
+    """Label map on the source case's own grid.
+
+    Exact, voxel for voxel, where preparation only moved voxels; where it
+    resampled, each voxel takes the label that fills it most.  Voxels that the
+    prepared grid does not reach are background.
+
+    Args:
+        labels: Map on the prepared grid, for example a segmentation.
+        prepared: The prepared case, which knows its way back.
+
+    Raises:
+        CaseError: The case was not made by `prepare`.
+        GeometryError: The map does not lie on the case's prepared grid.
+    """
+    plan = plan_of(prepared)
+    plan.target.require_same(labels.geometry, f"label map to restore for {prepared.case_id}")
+    return LabelMap(restored(labels.voxels, plan), plan.source, labels.scheme)
+
+
+def plan_of(prepared: Case | CaseRef) -> GridPlan:
+    """How a prepared case's grid was made.
+
+    Raises:
+        CaseError: The case was not made by `prepare`.
+    """
+    try:
+        return GridPlan.from_json(prepared.facts["prepared"]["grid"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CaseError(
+            "no record of preparation", "a case that glioforge prepared", "prepare the cohort first", prepared.case_id
+        ) from error

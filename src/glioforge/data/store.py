@@ -1,0 +1,244 @@
+"""A folder of prepared or synthetic cases that is quick to read slice by slice.
+
+One folder a case: `images.b2nd` and `masks.b2nd` hold the voxels (blosc2, LZ4
+level 5, one block a slice), `case.json` everything else, with the hash of
+both.  Measured against other formats, this is seven times smaller than plain
+arrays at the same time a slice.  `case.json` is written last and every file
+at once, so a reader finds a whole case or none; a file whose hash differs is
+refused and never decoded.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.errors import InputFileError
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import COMPLETE
+from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, take
+from glioforge.data.packed import Packed, pack
+from glioforge.io.run_folder import read_json, write_atomically, write_json
+
+IMAGES = "images.b2nd"
+MASKS = "masks.b2nd"
+FACTS = "case.json"
+_VERSION = 1
+
+
+@final
+@dataclass(frozen=True)
+class StoreReader:
+    """Reads a case of the store; all readers are equal."""
+
+    format: ClassVar[str] = "store"
+
+    def __call__(self, ref: CaseRef, /) -> Case:
+        """Read the whole case.
+
+        Raises:
+            InputFileError: A file is missing, damaged or not the one that the reference means.
+        """
+        folder = folder_of(ref)
+        facts = _read_facts(folder)
+        if facts["digest"] != ref.digest:
+            raise InputFileError(
+                f"holds contents {facts['digest']}", f"{ref.digest}, as the cohort says",
+                "prepare the cohort again, or restore the folder", folder / FACTS,
+            )
+        return _read_case(folder, facts)
+
+
+def write_case(folder: Path, case: Case, *, scheme: LabelScheme = COMPLETE) -> CaseRef:
+    """Write one case into the store at `folder` and return its reference.
+
+    Intensities are kept to half a step of their scale (see `data.packed`).
+    Writing over an entry replaces it; two processes that write the same case
+    write the same bytes.
+
+    Args:
+        folder: The store; made if it is not there.
+        case: What to write.
+        scheme: Scheme of the cohort, for a case without labels.
+
+    Raises:
+        OutputError: The disk is full or the folder cannot be written.
+    """
+    entry = folder / case.case_id
+    packed = pack(case)
+    files = {name: data for name, data in ((IMAGES, _images_file(packed)), (MASKS, _masks_file(packed))) if data}
+    for name, data in files.items():
+        write_atomically(entry / name, data)
+    facts = _facts_of(case, packed, scheme if case.labels is None else case.labels.scheme)
+    facts["files"] = {name: hash_of(data) for name, data in files.items()}
+    write_json(entry / FACTS, facts)
+    return _reference(entry, facts)
+
+
+def find_case(folder: Path, case_id: str) -> CaseRef | None:
+    """Reference of a case that lies whole in the store; none where it was never finished.
+
+    Raises:
+        InputFileError: The entry is damaged.
+    """
+    entry = folder / case_id
+    if not (entry / FACTS).is_file():
+        return None
+    facts = _read_facts(entry)
+    for name, expected in facts["files"].items():
+        checked_bytes(entry / name, expected)
+    return _reference(entry, facts)
+
+
+def read_packed(ref: CaseRef) -> Packed:
+    """Read a case as integers, without unpacking; a case of another format is packed.
+
+    Raises:
+        InputFileError: A file is missing or damaged.
+    """
+    if not isinstance(ref.reader, StoreReader):
+        return pack(ref.load())
+    folder = folder_of(ref)
+    return _read_packed(folder, _read_facts(folder))
+
+
+def read_slices(
+    ref: CaseRef, axis: int, indices: Sequence[int]
+) -> tuple[Float32[np.ndarray, "n c a b"], UInt8[np.ndarray, "n a b"] | None]:
+    """Read single slices of a stored case.
+
+    Args:
+        ref: A case of the store.
+        axis: Axis cut, 0-2; along 2 only the slices asked for are read, along the others the whole case.
+        indices: Slice numbers along that axis; none give arrays of length 0.
+
+    Returns:
+        Images `(slice, channel, ...)` in the contrasts' standard order, and labels, if the case has any.
+
+    Raises:
+        InputFileError: A file is missing or damaged.
+    """
+    folder = folder_of(ref)
+    facts = _read_facts(folder)
+    wanted = np.asarray(list(indices), dtype=np.int64)
+    cut = {name: take(folder / name, expected, axis, wanted) for name, expected in facts["files"].items()}
+    labels = cut[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
+    images = cut.get(IMAGES, np.zeros((len(wanted), 0, *plane), dtype=np.int16))
+    scales = np.asarray(facts["scales"], dtype=np.float32)[:, None, None]
+    return images.astype(np.float32) * scales, labels
+
+
+def folder_of(ref: CaseRef) -> Path:
+    """Folder of a stored case."""
+    files = [*ref.images.values(), *(path for path in (ref.labels, ref.brain) if path is not None)]
+    return files[0].parent
+
+
+def _facts_of(case: Case, packed: Packed, scheme: LabelScheme) -> dict[str, Any]:
+    """All that `case.json` holds but the hashes of the files."""
+    masks = [n for n, array in (("labels", packed.labels), ("brain", packed.brain)) if array is not None]
+    values: dict[str, Any] = {
+        "version": _VERSION,
+        "case_id": case.case_id,
+        "subject_id": case.subject_id,
+        "session": case.session,
+        "geometry": case.geometry.to_json(),
+        "scheme": scheme.to_json(),
+        "modalities": [str(m) for m in packed.modalities],
+        "scales": list(packed.scales),
+        "masks": masks,
+        "lineage": case.lineage.to_json(),
+        "facts": dict(case.facts),
+    }
+    facts: dict[str, Any] = json.loads(json.dumps(values))
+    facts["digest"] = _digest(facts, packed.content_hash)
+    facts["voxels"] = packed.content_hash
+    return facts
+
+
+def _digest(facts: Mapping[str, Any], voxels: str) -> str:
+    """Hash of everything about a case but the way its voxels are compressed."""
+    text = json.dumps([{k: v for k, v in facts.items() if k not in ("digest", "voxels", "files")}, voxels], sort_keys=True)
+    return hash_of(text.encode())
+
+
+def _reference(entry: Path, facts: Mapping[str, Any]) -> CaseRef:
+    """Reference to the case that `facts` describe."""
+    return CaseRef(
+        case_id=facts["case_id"],
+        subject_id=facts["subject_id"],
+        images={Modality(m): entry / IMAGES for m in facts["modalities"]},
+        scheme=facts["scheme"]["name"],
+        lineage=Lineage.from_json(facts["lineage"]),
+        digest=facts["digest"],
+        reader=StoreReader(),
+        labels=entry / MASKS if "labels" in facts["masks"] else None,
+        brain=entry / MASKS if "brain" in facts["masks"] else None,
+        session=facts["session"],
+        facts=facts["facts"],
+    )
+
+
+def _read_case(folder: Path, facts: Mapping[str, Any]) -> Case:
+    """The case that `facts` describe, with its voxels."""
+    packed = _read_packed(folder, facts)
+    geometry = Geometry.from_json(facts["geometry"])
+    return Case(
+        case_id=facts["case_id"],
+        subject_id=facts["subject_id"],
+        images=packed.volumes(geometry),
+        lineage=Lineage.from_json(facts["lineage"]),
+        labels=packed.label_map(geometry, LabelScheme.from_json(facts["scheme"])),
+        brain=packed.brain_mask(),
+        session=facts["session"],
+        facts=facts["facts"],
+    )
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    """`case.json`, checked against its own digest."""
+    path = folder / FACTS
+    facts = read_json(path)
+    try:
+        intact = facts["version"] == _VERSION and facts["digest"] == _digest(facts, facts["voxels"])
+        intact = intact and isinstance(facts["files"], dict)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputFileError(f"does not describe a case ({error!r})", "an entry of a store", REMEDY, path) from error
+    if not intact:
+        raise InputFileError("does not match its own hash", "an undamaged entry of a store", REMEDY, path)
+    return dict(facts)
+
+
+def _read_packed(folder: Path, facts: Mapping[str, Any]) -> Packed:
+    """Voxels of an entry; its files are checked before they are decoded."""
+    modalities = tuple(Modality(m) for m in facts["modalities"])
+    i, j, k = facts["geometry"]["shape"]
+    images = np.zeros((k, 0, i, j), dtype=np.int16)
+    planes: dict[str, np.ndarray] = {}
+    if IMAGES in facts["files"]:
+        images = decode(folder / IMAGES, facts["files"][IMAGES])
+    if MASKS in facts["files"]:
+        masks = decode(folder / MASKS, facts["files"][MASKS])
+        planes = {name: np.ascontiguousarray(masks[:, n]) for n, name in enumerate(facts["masks"])}
+    brain = planes["brain"].view(bool) if "brain" in planes else None
+    return Packed(modalities, images, tuple(facts["scales"]), planes.get("labels"), brain)
+
+
+def _images_file(packed: Packed) -> bytes | None:
+    """Contents of `images.b2nd`; none without images."""
+    return encode(packed.images) if packed.modalities else None
+
+
+def _masks_file(packed: Packed) -> bytes | None:
+    """Contents of `masks.b2nd`: labels and brain mask as channels; none without both."""
+    planes = [a.view(np.uint8) for a in (packed.labels, packed.brain) if a is not None]
+    return encode(np.stack(planes, axis=1)) if planes else None
