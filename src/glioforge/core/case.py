@@ -7,7 +7,7 @@ so that a cohort of thousands fits into memory.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 
@@ -99,6 +99,7 @@ class Case:
         return np.stack([self.images[m].voxels for m in modalities])
 
 
+@runtime_checkable
 class CaseReader(Protocol):
     """Loads the voxels that a reference points to."""
 

@@ -112,6 +112,7 @@ class QualityFilter(Protocol):
 Item = TypeVar("Item")
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Shows how far a long piece of work is."""
 
