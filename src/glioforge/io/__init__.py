@@ -1,0 +1,1 @@
+"""Files: NIfTI, dataset layouts, cohorts, run folders and tables."""

@@ -1,0 +1,102 @@
+"""Write a file so that it is there whole or not at all.
+
+The contents go to a temporary file beside the target, are forced to disk and
+renamed: a reader sees the old file or the new one, never a half, even when the
+process is killed or the disk is full.
+"""
+
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from glioforge.core.errors import InputFileError, OutputError
+from glioforge.io.regular_file import read_regular_file
+
+_MAX_JSON_BYTES = 2**28
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well.
+
+    The temporary file is forced to disk before it is renamed; it is removed
+    if the block fails or is interrupted.  Parent folders are made.
+
+    Raises:
+        OutputError: The disk is full, or the place cannot be written.
+    """
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        _force_to_disk(partial)
+        partial.replace(path)
+        _force_to_disk(path.parent)
+    except OSError as error:
+        raise output_error(error, path) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        OutputError: The disk is full, or the place cannot be written.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def write_json(path: Path, values: Any) -> None:  # noqa: ANN401 - any plain JSON values
+    """Write plain values as JSON, atomically; same values, same bytes.
+
+    Raises:
+        OutputError: The values are not JSON (NaN is not), or the place cannot be written.
+    """
+    try:
+        text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OutputError(
+            f"values that are not JSON ({error})", "text, numbers, lists and mappings", where=path
+        ) from error
+    write_atomically(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - any plain JSON values
+    """Read a JSON file.
+
+    Raises:
+        InputFileError: The file is missing, too large or not JSON.
+    """
+    try:
+        return json.loads(read_regular_file(path, _MAX_JSON_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(f"not JSON ({error})", "a JSON file in UTF-8", "delete it and run again", path) from error
+
+
+def _force_to_disk(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """The typed error for a failed write of `path`, with what to do about it."""
+    remedies = {
+        errno.ENOSPC: "free space on the disk and run the same command again; it goes on where it stopped",
+        errno.EDQUOT: "free space of your quota and run the same command again; it goes on where it stopped",
+        errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run the same command again",
+        errno.ENAMETOOLONG: "choose shorter names",
+    }
+    remedy = remedies.get(error.errno or 0, "choose a folder that you may write to (--out)")
+    return OutputError(f"cannot write ({error.strerror or error})", "a writable place", remedy, path)

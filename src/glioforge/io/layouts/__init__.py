@@ -1,0 +1,1 @@
+"""Dataset layouts, one file each; a layout exists by its file here."""

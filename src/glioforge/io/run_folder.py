@@ -1,0 +1,205 @@
+"""Run folders: files that are whole or absent, and steps that know whether they are done.
+
+Conventions
+-----------
+write     whole or not at all (see `io.atomic_write`)
+step      a folder made by one set of settings (its key).  `step.json` holds
+          the key from the start, `done.json` key and facts at the end; no
+          later step reads a folder without `done.json`
+lock      `.lock`, held by the operating system for as long as the process
+          lives: a killed process leaves no stale lock
+"""
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, final
+
+from glioforge.core.errors import InputFileError, OutputError
+from glioforge.io.atomic_write import output_error, read_json, replacing, write_atomically, write_json
+from glioforge.io.run_facts import run_facts
+
+__all__ = ["Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
+
+DONE = "done.json"
+STARTED = "step.json"
+LOCK = ".lock"
+
+_MAX_DIFFERENCES = 5
+
+
+@final
+class Step:
+    """One step of a run in its own folder, made by one set of settings.
+
+    Building a `Step` makes the folder and notes the key.  As a context manager
+    it holds the folder's lock, so that two processes cannot work in it.
+
+    Args:
+        folder: The step's own folder; made if it is missing.
+        key: Everything the outcome depends on, as plain JSON values.
+        wait_s: How long a `with` waits for another process to leave the folder.
+
+    Raises:
+        OutputError: The folder was made with other settings, or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     with Step(Path(place) / "train", {"steps": 10}) as step:
+        ...         step.finish({"dice": 0.8})
+        ...     again = Step(Path(place) / "train", {"steps": 10})
+        ...     (again.done, again.facts["dice"])
+        (True, 0.8)
+    """
+
+    def __init__(self, folder: Path, key: Mapping[str, Any], *, wait_s: float = 0.0) -> None:
+        self.folder = folder
+        self.key: Mapping[str, Any] = _plain(key, folder)
+        self._wait_s = wait_s
+        self._lock: int | None = None
+        self._require_same_key()
+        if not self.done and not (folder / STARTED).exists():
+            write_json(folder / STARTED, {"key": self.key})
+
+    @property
+    def done(self) -> bool:
+        """Whether the step has been finished with this key."""
+        return (self.folder / DONE).exists()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What `finish` noted.
+
+        Raises:
+            OutputError: The step is not finished.
+        """
+        if not self.done:
+            raise OutputError("an unfinished step", "a finished one", "run the command again to finish it", self.folder)
+        facts: Mapping[str, Any] = self._marker(DONE)["facts"]
+        return facts
+
+    def finish(self, facts: Mapping[str, Any] | None = None) -> None:
+        """Mark the step as done; call it after the last file is written.
+
+        Args:
+            facts: What a later step or a report wants to know, plain JSON values.
+
+        Raises:
+            OutputError: The facts are not JSON, or the folder cannot be written.
+        """
+        write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
+
+    def __enter__(self) -> Self:
+        """Take the lock; then look again whether another process made the step.
+
+        Raises:
+            OutputError: Another process works in the folder, or has made it with other settings.
+        """
+        self._lock = _lock(self.folder / LOCK, self._wait_s)
+        try:
+            self._require_same_key()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the lock back, whatever happened."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _marker(self, name: str) -> dict[str, Any]:
+        """Contents of a marker file, which hold a key."""
+        values = read_json(self.folder / name)
+        if not isinstance(values, dict) or not isinstance(values.get("key"), dict):
+            raise InputFileError(
+                "a step's marker without its key",
+                "a file that Glioforge wrote",
+                "delete the folder and run again",
+                self.folder / name,
+            )
+        return values
+
+    def _require_same_key(self) -> None:
+        """Refuse a folder that was made with other settings."""
+        for name in (DONE, STARTED):
+            if not (self.folder / name).exists():
+                continue
+            differing = _differences(self._marker(name)["key"], self.key)
+            if differing:
+                raise OutputError(
+                    f"the folder was made with other settings: {'; '.join(differing)}",
+                    "the same settings as before",
+                    "choose another --out, or delete the folder to make it anew",
+                    self.folder,
+                )
+
+
+def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The key as it comes back from JSON, so that tuples compare equal to lists."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(key), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise OutputError(f"a step's key that is not JSON ({error})", "plain values", where=folder) from error
+    return plain
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The first keys that differ, by path, with both values."""
+    before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
+    lines = []
+    for path in sorted(before.keys() | after.keys()):
+        was, now = before.get(path, "absent"), after.get(path, "absent")
+        if was != now:
+            lines.append(f"{path} was {was[:80]}, is now {now[:80]}")
+    more = [f"and {len(lines) - _MAX_DIFFERENCES} more"] if len(lines) > _MAX_DIFFERENCES else []
+    return lines[:_MAX_DIFFERENCES] + more
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Every value below nested mappings by its dotted path, as JSON text."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value, sort_keys=True)
+
+
+def _lock(path: Path, wait_s: float) -> int:
+    """Take the folder's lock; returns the descriptor that holds it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise output_error(error, path) from error
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and time.monotonic() < deadline:
+                time.sleep(min(0.1, wait_s))
+                continue
+            holder = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise OutputError(
+                f"another process works in this folder ({holder or 'not known which'})",
+                "one process a folder",
+                "wait until it is done and run the command again, or choose another --out",
+                path.parent,
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}"[:64].encode("ascii", "replace"), 0)
+        return descriptor
