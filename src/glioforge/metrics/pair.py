@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
@@ -18,6 +18,10 @@ from glioforge.metrics.distances import Mask, SurfaceDistances
 from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, lesion_scores
 
 Box = tuple[slice, slice, slice]
+
+# Shapes are compared by the classes below, which say in plain words what does not fit.
+AnyMask = Bool[np.ndarray, "_ _ _"]
+AnyImage = Float32[np.ndarray, "_ _ _"]
 
 
 def bounding_box(mask: Mask, margin: int = 0) -> Box:
@@ -48,10 +52,10 @@ class MaskPair:
         GeometryError: The masks' shapes differ from each other or from the box.
     """
 
-    prediction: Mask
-    truth: Mask
+    prediction: AnyMask
+    truth: AnyMask
     geometry: Geometry
-    brain: Mask | None = None
+    brain: AnyMask | None = None
     box: Box | None = None
 
     def __post_init__(self) -> None:
@@ -129,9 +133,9 @@ class ImagePair:
         CaseError: The mask is empty or the range is not positive.
     """
 
-    image: Float32[np.ndarray, "i j k"]
-    reference: Float32[np.ndarray, "i j k"]
-    mask: Mask
+    image: AnyImage
+    reference: AnyImage
+    mask: AnyMask
     data_range: float
 
     def __post_init__(self) -> None:

@@ -27,8 +27,10 @@ from scipy.ndimage import gaussian_filter
 
 from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.base import DEFINED, Direction, Metric, MetricRow
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.pair import AnyImage, AnyMask, ImagePair
 
+PREPARED_RANGE: Final = 10.0
+"""Data range of prepared images, which are clipped to [-5, 5]."""
 PSNR_CAP_DB: Final = 100.0
 """PSNR of equal images, whose formula is infinite."""
 
@@ -41,7 +43,7 @@ def psnr_of(mse: float, data_range: float) -> float:
     """PSNR in dB of a mean squared error; at most 100, which a zero error gives.
 
     Example:
-        >>> round(psnr_of(19.246, 255), 2)
+        >>> round(psnr_of(19.246, 255.0), 2)
         35.29
     """
     return min(PSNR_CAP_DB, 10 * math.log10(data_range**2 / mse)) if mse > 0 else PSNR_CAP_DB
@@ -77,6 +79,16 @@ def ssim_slices(pair: ImagePair) -> float:
     return _mean_ssim(pair, (_SIGMA, _SIGMA, 0.0))
 
 
+def ssim_in_mask(image: AnyImage, reference: AnyImage, mask: AnyMask, data_range: float = PREPARED_RANGE) -> float:
+    """Mean structural similarity of two images inside a mask, window of three dimensions.
+
+    Raises:
+        GeometryError: Shapes differ.
+        CaseError: The mask is empty or the range is not positive.
+    """
+    return ssim(ImagePair(image, reference, mask, data_range).cut(_RADIUS))
+
+
 def through_plane_roughness(image: Voxels, mask: Mask) -> float:
     """How much rougher an image is from slice to slice than within its axial slices.
 
@@ -97,13 +109,13 @@ def through_plane_roughness(image: Voxels, mask: Mask) -> float:
 
 
 def compare_images(
-    image: Voxels,
-    reference: Voxels,
-    mask: Mask,
+    image: AnyImage,
+    reference: AnyImage,
+    mask: AnyMask,
     *,
     data_range: float,
     region: str = "brain",
-    metrics: "Iterable[Metric[ImagePair]] | None" = None,
+    metrics: Iterable[Metric[ImagePair]] | None = None,
 ) -> list[MetricRow]:
     """Compare a made image with the real one inside a mask.
 
