@@ -1,0 +1,209 @@
+"""The training loop: short, restartable, the same for every model.
+
+A recipe says what one step does; the loop gives it batches, seeds each step
+from (seed, step), validates, keeps the best weights, writes checkpoints and
+survives being killed.  The same call on the same folder goes on where it stood
+and ends with the same bytes as an undisturbed run (same torch, device type and
+thread count).
+
+Conventions
+-----------
+score       of a validation, higher is better; the earlier of two equal ones is kept
+folder      `checkpoints/` while it runs; `weights.safetensors`, `history.csv`, `done.json` at the end
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, final
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Optimizer
+
+from glioforge.compute.accelerator import deterministic, seed_torch
+from glioforge.core.protocols import Progress, Silent
+from glioforge.io.run_folder import Step
+from glioforge.training.budget import Budget, HistoryRow, Outcome
+from glioforge.training.interrupt import deferred_interrupts, end_by
+from glioforge.training.observe import line, write_history
+from glioforge.training.parallel import share
+from glioforge.training.stability import Buffers, NonFiniteStep
+from glioforge.training.standing import Standing
+from glioforge.training.state import Checkpoints
+from glioforge.training.weights import read_weights, write_weights
+
+__all__ = ["Batches", "Budget", "Outcome", "Recipe", "Validate", "train"]
+
+Batches = Callable[[int], Mapping[str, torch.Tensor]]
+Validate = Callable[[nn.Module], float]
+
+
+class Recipe(Protocol):
+    """What one training step does."""
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """Every network, trained or averaged; all of it goes into checkpoints."""
+        ...
+
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Optimisers by name."""
+        ...
+
+    def step(self, batch: Mapping[str, torch.Tensor], step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Take all optimiser steps of one iteration; return detached scalars. Raises `NonFiniteStep` untouched."""
+        ...
+
+    def inference_network(self) -> nn.Module:
+        """The network that is validated and kept, one of `networks` or part of it."""
+        ...
+
+
+def train(  # noqa: PLR0913 - what a training consists of, by keyword
+    recipe: Recipe,
+    batches: Batches,
+    budget: Budget,
+    folder: Path,
+    *,
+    seed: int,
+    fabric: Fabric,
+    validate: Validate | None = None,
+    progress: Progress | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Train, or go on, or load what is done; the inference network holds the kept weights afterwards.
+
+    Args:
+        recipe: Networks, optimisers and what a step does.
+        batches: Batch of a step, a pure function of its number; samples along the first axis.
+        budget: Length, and rhythm of validation and checkpoints.
+        folder: The training's own folder; nobody else writes there.
+        seed: Root of all random draws.
+        fabric: Devices and precision.
+        validate: Scores a network in evaluation mode; without it the last weights are kept.
+        progress: Where progress is shown.
+        settings: What else the outcome depends on; a folder made with other settings is refused.
+
+    Raises:
+        OutputError: The folder was made with other settings, is in use, or cannot be written.
+        TrainingError: Losses stayed NaN or infinite after going back once.
+        KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
+    """
+    key = {"budget": budget.model_dump(mode="json"), "seed": seed, "settings": dict(settings or {})}
+    run = _Run(recipe, batches, budget, folder, fabric, seed, validate, progress or Silent())
+    if not fabric.is_global_zero:
+        return run.to_the_end(None)
+    with Step(folder, key) as step:
+        return run.to_the_end(step)
+
+
+@final
+class _Run:
+    """One call of `train`."""
+
+    def __init__(  # noqa: PLR0913 - the arguments of `train`
+        self, recipe: Recipe, batches: Batches, budget: Budget, folder: Path, fabric: Fabric,
+        seed: int, validate: Validate | None, progress: Progress,
+    ) -> None:
+        self.recipe, self.batches, self.budget, self.folder = recipe, batches, budget, folder
+        self.fabric, self.seed, self.validate, self.progress = fabric, seed, validate, progress
+        self.standing = Standing(recipe.networks, recipe.optimizers, Checkpoints(folder / "checkpoints"))
+
+    def to_the_end(self, step: Step | None) -> Outcome:
+        """Train unless done, then load the kept weights."""
+        self.recipe.networks.to(self.fabric.device)
+        if not self._broadcast(step is not None and step.done):
+            with deferred_interrupts() as pending:
+                if self.fabric.device.type == "cuda":
+                    deterministic(partial(self._train, pending))
+                else:
+                    self._train(pending)
+            if step is not None:
+                self._finish(step)
+        self._barrier()
+        facts = self._broadcast(step.facts if step is not None else None)
+        read_weights(self.folder / "weights.safetensors", self.recipe.inference_network())
+        return Outcome.from_json(facts["outcome"])
+
+    def _train(self, pending: Callable[[], int | None]) -> None:
+        """All steps that are left."""
+        standing = self.standing
+        if not standing.resume(self.progress) and self.fabric.is_global_zero:
+            standing.checkpoint()
+        self._barrier()
+        total = self.budget.steps - standing.step
+        self._clock = (time.monotonic(), standing.step)
+        for number in self.progress.track(self._numbers(), "training", total):
+            self._step(number)
+            signal = pending()
+            due = standing.step % self.budget.checkpoint_every == 0
+            if self.fabric.is_global_zero and not standing.bad_in_a_row and (due or signal is not None):
+                standing.checkpoint()
+            if signal is not None:
+                end_by(signal)
+
+    def _numbers(self) -> Iterator[int]:
+        """Numbers of the steps to take; it follows the standing when that goes back."""
+        while self.standing.step < self.budget.steps and not self._plateaued:
+            yield self.standing.step
+
+    @property
+    def _plateaued(self) -> bool:
+        return self.budget.patience is not None and self.standing.stale >= self.budget.patience
+
+    def _step(self, number: int) -> None:
+        """One step, skipped where it is not finite, and a validation where one is due."""
+        standing = self.standing
+        began = time.monotonic()
+        seed_torch(self.seed, "step", number, self.fabric.global_rank)
+        self.recipe.networks.train()
+        batch = share(self.batches(number), self.fabric)
+        buffers = Buffers(self.recipe.networks)
+        try:
+            scalars = self.recipe.step(batch, number, self.fabric)
+        except NonFiniteStep:
+            buffers.put_back()
+            standing.skip(self.budget.max_skipped, self.progress)
+        else:
+            standing.advance({name: float(value) for name, value in scalars.items()})
+        validation = standing.step % self.budget.validate_every == 0 or standing.step == self.budget.steps
+        if validation and not standing.bad_in_a_row:
+            self._validate()
+        standing.seconds += time.monotonic() - began
+
+    def _validate(self) -> None:
+        """Score the inference network and note the row."""
+        network, standing = self.recipe.inference_network(), self.standing
+        score: float | None = None
+        if self.validate is not None:
+            network.eval()
+            with torch.no_grad():
+                score = self.validate(network)
+        best = standing.judge(score, network, self.budget.min_delta)
+        began, start = self._clock
+        pace = (time.monotonic() - began) / max(1, standing.step - start)
+        left = pace * (self.budget.steps - standing.step)
+        if self.fabric.is_global_zero:
+            self.progress.say(line(standing.history[-1], self.budget.steps, left, best=best))
+
+    def _finish(self, step: Step) -> None:
+        """Write what is kept, mark the folder as done, drop the checkpoints."""
+        standing = self.standing
+        state = standing.best or self.recipe.inference_network().state_dict()
+        digest = write_weights(self.folder / "weights.safetensors", state)
+        write_history(self.folder / "history.csv", standing.history)
+        outcome = standing.outcome(plateaued=self._plateaued)
+        step.finish({"outcome": outcome.to_json(), "weights": digest})
+        standing.checkpoints.clear()
+
+    def _broadcast(self, value: Any) -> Any:  # noqa: ANN401 - any plain values
+        """The first process's value in every process."""
+        return value if self.fabric.world_size == 1 else self.fabric.broadcast(value)
+
+    def _barrier(self) -> None:
+        if self.fabric.world_size > 1:
+            self.fabric.barrier()

@@ -1,0 +1,81 @@
+"""Optimisers and learning-rate schedules by spec."""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from glioforge.config.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+
+class OptimizerSpec(Spec):
+    """Optimiser of one network."""
+
+    method: Literal["adamw", "adam", "sgd"] = "adamw"
+    """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), or SGD with Nesterov momentum."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Rate at the first step after the warm-up."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """Decoupled for AdamW, an L2 penalty for the others."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """First-order averaging: beta 1 of Adam, momentum of SGD."""
+    second_momentum: float = Field(0.999, ge=0, lt=1)
+    """Beta 2 of Adam; SGD has none."""
+    schedule: Literal["constant", "poly", "cosine"] = "constant"
+    """`poly` falls as (1 - step / steps) ** 0.9 (nnU-Net), `cosine` as half a cosine."""
+    warmup: int = Field(0, ge=0)
+    """Steps over which the rate rises from near 0."""
+
+
+def build_optimizer(spec: OptimizerSpec, parameters: "Iterable[nn.Parameter]") -> "Optimizer":
+    """Make the optimiser; its groups keep `base_rate`, from which schedules start."""
+    import torch
+
+    common: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+    betas = (spec.momentum, spec.second_momentum)
+    optimizer: Optimizer
+    if spec.method == "sgd":
+        optimizer = torch.optim.SGD(parameters, momentum=spec.momentum, nesterov=spec.momentum > 0, **common)
+    elif spec.method == "adam":
+        optimizer = torch.optim.Adam(parameters, betas=betas, **common)
+    else:
+        optimizer = torch.optim.AdamW(parameters, betas=betas, **common)
+    for group in optimizer.param_groups:
+        group["base_rate"] = spec.learning_rate
+    return optimizer
+
+
+def set_rate(optimizer: "Optimizer", spec: OptimizerSpec, step: int, steps: int) -> None:
+    """Set the rate for a step: a pure function of it, so that a resumed run has the same rates.
+
+    Args:
+        optimizer: Made by `build_optimizer`.
+        spec: Names the schedule.
+        step: Steps taken before this one.
+        steps: Steps in all.
+    """
+    factor = rate_factor(spec, step, steps)
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_rate"] * factor
+
+
+def rate_factor(spec: OptimizerSpec, step: int, steps: int) -> float:
+    """Rate at a step as a share of the full rate.
+
+    Example:
+        >>> rate_factor(OptimizerSpec(schedule="cosine"), 50, 100)
+        0.5
+    """
+    if step < spec.warmup:
+        return (step + 1) / (spec.warmup + 1)
+    done = min(step / steps, 1.0)
+    if spec.schedule == "poly":
+        return float((1 - done) ** 0.9)
+    if spec.schedule == "cosine":
+        return round(0.5 + 0.5 * math.cos(math.pi * done), 12)
+    return 1.0

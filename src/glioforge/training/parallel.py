@@ -1,0 +1,26 @@
+"""Several processes train one model: each sees its share of the same batch."""
+
+from collections.abc import Mapping
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+
+def share(batch: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, torch.Tensor]:
+    """This process's samples of a batch, on its device: every `world_size`-th one.
+
+    With equal shares the mean of the processes' gradients is the whole batch's.
+    """
+    return {
+        name: value[fabric.global_rank :: fabric.world_size].to(fabric.device, non_blocking=True)
+        for name, value in batch.items()
+    }
+
+
+def synchronised(network: nn.Module, fabric: Fabric) -> nn.Module:
+    """The network as it must be called in a pass whose gradients train it.
+
+    One process: the network itself.  Several: a wrapper that averages gradients.
+    """
+    return network if fabric.world_size == 1 else fabric.setup_module(network)

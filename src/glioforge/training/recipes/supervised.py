@@ -1,0 +1,78 @@
+"""One network, one loss, one optimiser: segmenters and regressions."""
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Optimizer
+
+from glioforge.training.ema import Ema
+from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
+from glioforge.training.parallel import synchronised
+from glioforge.training.stability import update_all
+
+Batch = Mapping[str, torch.Tensor]
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
+
+
+@final
+class Supervised:
+    """Recipe that lowers `loss(network(batch[inputs]), batch)`.
+
+    Args:
+        network: Takes `batch[inputs]`.
+        loss: Scalar of the network's float32 output and the whole batch.
+        optimizer: Optimiser and schedule.
+        steps: Length of the schedule in steps.
+        inputs: Name of the network's input in a batch.
+        clip_norm: Largest L2 norm of the gradient; none leaves it.
+        ema: Decay of an average of the weights that is used for inference; none uses the weights themselves.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a recipe
+        self,
+        network: nn.Module,
+        loss: Loss,
+        optimizer: OptimizerSpec,
+        *,
+        steps: int,
+        inputs: str = "images",
+        clip_norm: float | None = 12.0,
+        ema: float | None = None,
+    ) -> None:
+        self._network, self._loss, self._spec = network, loss, optimizer
+        self._steps, self._inputs, self._clip_norm = steps, inputs, clip_norm
+        self._average = None if ema is None else Ema(network, ema)
+        self._called: nn.Module | None = None
+        self._optimizer = build_optimizer(optimizer, network.parameters())
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """The network, and its average if there is one."""
+        average = {} if self._average is None else {"average": self._average}
+        return nn.ModuleDict({"network": self._network, **average})
+
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """The one optimiser."""
+        return {"network": self._optimizer}
+
+    def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Forward, backward, update; returns the loss."""
+        if self._called is None:
+            self._called = synchronised(self._network, fabric)
+        set_rate(self._optimizer, self._spec, step, self._steps)
+        with fabric.autocast():
+            output = self._called(batch[self._inputs])
+        loss = self._loss(output.float(), batch)
+        fabric.backward(loss)
+        update_all([self._optimizer], [loss], fabric, self._clip_norm)
+        if self._average is not None:
+            self._average.update(self._network, step)
+        return {"loss": loss.detach()}
+
+    def inference_network(self) -> nn.Module:
+        """The average if there is one, else the network."""
+        return self._network if self._average is None else self._average.network
