@@ -1,0 +1,142 @@
+"""Put a cohort through quality filters: who is kept, and why the others are not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+
+from glioforge.config.spec import Spec
+from glioforge.core.case import CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.protocols import Progress, Silent
+from glioforge.quality.base import FittedFilter, fit_filter
+
+
+@final
+@dataclass(frozen=True)
+class VerdictRow:
+    """What one filter said of one case.
+
+    Args:
+        case_id: The case.
+        filter: Kind of the filter.
+        keep: Whether the case passed.
+        score: The number behind it; higher is worse.
+        reason: One sentence.
+    """
+
+    case_id: str
+    filter: str
+    keep: bool
+    score: float
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; a score that is not finite becomes null."""
+        return {
+            "case_id": self.case_id,
+            "filter": self.filter,
+            "keep": self.keep,
+            "score": self.score if np.isfinite(self.score) else None,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "VerdictRow":
+        """Inverse of `to_json`; null becomes infinity."""
+        score = values["score"]
+        return cls(
+            values["case_id"],
+            values["filter"],
+            values["keep"],
+            float("inf") if score is None else float(score),
+            values["reason"],
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Stage:
+    """How many cases are left after a step of the check."""
+
+    name: str
+    count: int
+
+
+def check_cohort(
+    made: Cohort, train: Cohort, specs: Sequence[Spec], *, seed: int, progress: Progress | None = None
+) -> tuple[Cohort, tuple[VerdictRow, ...]]:
+    """Fit filters on real training cases and judge every made case by all of them.
+
+    Args:
+        made: Cases to judge; may be empty.
+        train: Real training cases in the same scheme; no evaluation subject may be among them.
+        specs: Filters in the order of the funnel; with none, all cases are kept.
+        seed: Of filters that draw.
+        progress: Where to show progress.
+
+    Returns:
+        The cases that every filter keeps, whose lineage names the filters' subjects too,
+        and all verdicts, filter by filter within each case.
+
+    Raises:
+        CohortError: A filter cannot be fitted to so few cases.
+    """
+    progress = progress or Silent()
+    tracked = progress.track(specs, "fitting filters", len(specs))
+    filters = [(_kind(spec), fit_filter(spec, train, seed=seed)) for spec in tracked]
+    return apply_filters(made, filters, progress=progress)
+
+
+def apply_filters(
+    made: Cohort, filters: Iterable[tuple[str, FittedFilter]], *, progress: Progress | None = None
+) -> tuple[Cohort, tuple[VerdictRow, ...]]:
+    """Judge every case by fitted filters, each named; see `check_cohort`."""
+    named = list(filters)
+    if not named:
+        return made, ()
+    behind = {subject for _, fitted in named for subject in fitted.subjects}
+    rows: list[VerdictRow] = []
+    kept: list[CaseRef] = []
+    for ref in (progress or Silent()).track(made, "checking quality", len(made)):
+        verdicts = _verdicts(ref, named)
+        rows += verdicts
+        if all(row.keep for row in verdicts):
+            kept.append(_with_subjects(ref, behind))
+    return replace(made, cases=tuple(kept)), tuple(rows)
+
+
+def funnel(rows: Iterable[VerdictRow]) -> tuple[Stage, ...]:
+    """Cases left after each filter in turn, from `made` to the last filter; empty for no verdicts.
+
+    Example:
+        >>> rows = [VerdictRow("a", "x", True, 0.0, "fine"), VerdictRow("b", "x", False, 9.0, "odd")]
+        >>> [(stage.name, stage.count) for stage in funnel(rows)]
+        [('made', 2), ('x', 1)]
+    """
+    verdicts = list(rows)
+    left = {row.case_id for row in verdicts}
+    stages = [Stage("made", len(left))] if left else []
+    for name in dict.fromkeys(row.filter for row in verdicts):
+        left -= {row.case_id for row in verdicts if row.filter == name and not row.keep}
+        stages.append(Stage(name, len(left)))
+    return tuple(stages)
+
+
+def _kind(spec: Spec) -> str:
+    """Name of the filter that the spec configures."""
+    return str(spec.model_dump()["kind"])
+
+
+def _verdicts(ref: CaseRef, filters: Sequence[tuple[str, FittedFilter]]) -> list[VerdictRow]:
+    """Verdicts of all filters on one case, read once."""
+    case = ref.load()
+    said = [(name, fitted.assess(case)) for name, fitted in filters]
+    return [VerdictRow(ref.case_id, name, v.keep, v.score, v.reason) for name, v in said]
+
+
+def _with_subjects(ref: CaseRef, subjects: set[str]) -> CaseRef:
+    """The reference with the filters' subjects behind it too."""
+    behind = tuple(sorted(subjects.union(ref.lineage.subjects)))
+    return replace(ref, lineage=replace(ref.lineage, subjects=behind))

@@ -1,0 +1,1 @@
+"""One quality filter a file; a file here is a filter that any study can name."""

@@ -1,0 +1,149 @@
+"""Synthetic cases that are too near to a real training case, mirrored or not.
+
+Similarity is the Pearson correlation inside both brains, on a coarse grid laid
+over the brain's bounding box, and the largest over contrasts and over training
+cases.  What is "too near" is read from real cases: how near the nearest other
+subject is.  A case made from an unedited training label map shares that
+subject's anatomy and may rightly be flagged; leave the filter out where cases
+are only trained on within the same institution, and keep it where they leave it.
+
+This filter is no proof of privacy: it finds near copies and nothing else.
+
+Source: masked correlation with every training image as in Akbar, Wang &
+Eklund (2025, arXiv:2305.07644); the null of real neighbours as in Dar et al.
+(2024, arXiv:2402.01054).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from jaxtyping import Float32, Float64
+from pydantic import Field
+
+from glioforge.core.case import Case
+from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Verdict
+from glioforge.quality.base import FILTERS, FilterSpec, brain_of, calibrated_limit, require_subjects
+
+Grid = Float32[np.ndarray, "i j k"]
+Thumbnail = Float32[np.ndarray, "channel i j k"]
+Thumbnails = Float32[np.ndarray, "case channel i j k"]
+
+
+class DuplicateSpec(FilterSpec):
+    """Settings of the filter on near copies."""
+
+    kind: Literal["duplicate"] = "duplicate"
+    refused_share: float = Field(0.05, gt=0, lt=1)
+    """Share of real neighbours that may be nearer than the null's upper quantile."""
+    margin: float = Field(0.3, ge=0, lt=1)
+    """How far the limit lies from that quantile (0) towards identity (1)."""
+    grid: int = Field(24, ge=4)
+    """Cells of the coarse grid along each axis."""
+
+
+@FILTERS.register(DuplicateSpec)
+@final
+@dataclass(frozen=True, eq=False)
+class Duplicate:
+    """Thumbnails of all training cases and the largest similarity that passes.
+
+    Args:
+        spec: Settings.
+        subjects: Subjects behind the thumbnails.
+        modalities: Contrasts compared.
+        case_ids: Training cases, in the order of `thumbnails`.
+        thumbnails: One row a training case: contrasts and, last, the brain.
+        limit: Largest similarity that passes.
+    """
+
+    spec: DuplicateSpec
+    subjects: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    case_ids: tuple[str, ...]
+    thumbnails: Thumbnails
+    limit: float
+
+    @classmethod
+    def fit(cls, spec: DuplicateSpec, train: Cohort, *, seed: int) -> "Duplicate":  # noqa: ARG003 - nothing is drawn
+        """Keep a thumbnail of each training case; set the limit from neighbours of other subjects.
+
+        Raises:
+            CohortError: Fewer than three subjects, or cases without a common contrast.
+        """
+        require_subjects(train, 3, spec.kind)
+        modalities = train.modalities
+        thumbnails = np.stack([_thumbnail(ref.load(), modalities, spec.grid) for ref in train])
+        owners = np.array([ref.subject_id for ref in train])
+        nearest = [
+            _similarities(thumbnail, thumbnails[owners != owner]).max()
+            for thumbnail, owner in zip(thumbnails, owners, strict=True)
+        ]
+        null = calibrated_limit(np.array(nearest), spec.refused_share)
+        limit = null + spec.margin * (1 - null)
+        ids = tuple(ref.case_id for ref in train)
+        return cls(spec, tuple(sorted(train.subjects_behind)), modalities, ids, thumbnails, limit)
+
+    def assess(self, case: Case) -> Verdict:
+        """Compare the case and its mirror image with every training case.
+
+        Raises:
+            CaseError: The case lacks a contrast of the training cases.
+        """
+        similarities = _similarities(_thumbnail(case, self.modalities, self.spec.grid), self.thumbnails)
+        nearest = int(similarities.argmax())
+        score = float(similarities[nearest])
+        keep = score <= self.limit
+        relation = "within" if keep else "beyond"
+        reason = (
+            f"nearest training case {self.case_ids[nearest]} correlates {score:.3f}; "
+            f"{relation} the limit of {self.limit:.3f}"
+        )
+        return Verdict(keep, score, reason)
+
+
+def _thumbnail(case: Case, modalities: tuple[Modality, ...], grid: int) -> Thumbnail:
+    """Contrasts averaged over the brain's part of each cell, 0 outside, and the brain itself."""
+    brain = brain_of(case)
+    box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain)) if brain.any() else (slice(None),) * 3
+    inside = brain[box].astype(np.float32)
+    share = _cells(inside, grid)
+    images = [_cells(image[box] * inside, grid) for image in case.stack(modalities)]
+    counted = np.where(share > 0, share, 1)
+    held = [np.where(share >= 0.5, image / counted, 0) for image in images]
+    return np.stack([*held, share >= 0.5]).astype(np.float32)
+
+
+def _cells(voxels: Grid, grid: int) -> Grid:
+    """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer."""
+    for axis, size in enumerate(voxels.shape):
+        edges = np.arange(grid) * size // grid
+        widths = np.maximum(np.diff([*edges, size]), 1).astype(np.float32)
+        shape = [-1 if a == axis else 1 for a in range(3)]
+        voxels = np.add.reduceat(voxels, edges, axis=axis) / widths.reshape(shape)
+    return voxels
+
+
+def _similarities(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarray, "case"]:
+    """Largest correlation over contrasts with each other case, plain or mirrored left to right."""
+    both = [_correlations(view, others) for view in (thumbnail, thumbnail[:, ::-1])]
+    return np.maximum(*both)
+
+
+def _correlations(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarray, "case"]:
+    """Largest masked Pearson correlation over contrasts; 0 where there is no spread to correlate."""
+    brains = others[:, -1].reshape(len(others), -1).astype(np.float64)
+    brain = thumbnail[-1].ravel().astype(np.float64)
+    count = np.maximum(brains @ brain, 1)
+    best = np.full(len(others), -1.0)
+    for channel in range(len(thumbnail) - 1):
+        mine = thumbnail[channel].ravel().astype(np.float64)
+        theirs = others[:, channel].reshape(len(others), -1).astype(np.float64)
+        sum_mine, sum_theirs = brains @ mine, theirs @ brain
+        covariance = theirs @ mine - sum_mine * sum_theirs / count
+        variances = (brains @ mine**2 - sum_mine**2 / count) * (theirs**2 @ brain - sum_theirs**2 / count)
+        scale = np.sqrt(np.maximum(variances, 0))
+        best = np.maximum(best, np.where(scale > 1e-9, covariance / np.maximum(scale, 1e-9), 0.0))
+    return best
