@@ -111,7 +111,7 @@ class Cohort:
         Raises:
             CohortError: A fraction is not in (0, 1].
         """
-        subjects = list(self.subject_ids)
+        subjects = sorted(self.subject_ids)
         order = stream(seed, "nested", self.name).permutation(len(subjects))
         subsets = []
         for fraction in fractions:

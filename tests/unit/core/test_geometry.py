@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import geometries, rotations, shapes
 
 from glioforge.core.errors import GeometryError
 from glioforge.core.geometry import Geometry
+from strategies import geometries, rotations, shapes
 
 boxes = st.tuples(*(st.tuples(st.integers(-3, 4), st.integers(1, 5)),) * 3)
 """Start and size along each axis; boxes may reach outside the grid."""
@@ -109,7 +109,9 @@ def test_canonical_axes_bring_every_grid_to_ras(geometry):
 def test_permutation_keeps_every_voxel_in_place(geometry, axes, flips):
     """A voxel that moves in the array stays where it is in the world."""
     permuted = geometry.permuted(axes, flips)
-    positions = np.array([geometry.world_of(index) for index in corners_of(geometry).tolist()]).reshape(*geometry.shape, 3)
+    positions = np.array([geometry.world_of(index) for index in corners_of(geometry).tolist()]).reshape(
+        *geometry.shape, 3
+    )
 
     moved = positions.transpose(*axes, 3)
     moved = moved[tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import known_schemes, label_maps, schemes
 
 from glioforge.core.errors import GeometryError, LabelError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, COMPLETE, SCHEMES, scheme_named
+from strategies import known_schemes, label_maps, schemes
 
 TOY = LabelScheme("toy", {"background": 0, "oedema": 2, "core": 7}, {"WT": ("oedema", "core")})
 

@@ -1,0 +1,159 @@
+"""Cohorts: unique ids, one scheme, selection, nested subsets, mixing, fingerprints."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import BRATS2017, COMPLETE
+from strategies import case_ref, cohort_of, cohorts, seeds
+
+fractions = st.lists(st.floats(0.01, 1.0), min_size=1, max_size=4)
+"""Shares of a cohort."""
+
+
+def test_refuses_two_cases_of_one_id():
+    """The message names the ids and the cohort."""
+    ref = case_ref("a-1", "a")
+
+    with pytest.raises(CohortError, match=r"twins: case ids used twice: \['a-1'\]; expected unique ids; rename"):
+        Cohort("twins", (ref, ref), COMPLETE)
+
+
+def test_refuses_cases_in_another_scheme():
+    """Two readings of the integers never meet in one cohort."""
+    with pytest.raises(CohortError, match=r"mixed: cases in schemes \['complete'\]; expected scheme 'brats2017'"):
+        Cohort("mixed", (case_ref("a-1", "a"),), BRATS2017)
+
+
+def test_an_empty_cohort_is_a_cohort():
+    """Nothing in, nothing out."""
+    empty = cohort_of(0)
+
+    assert len(empty) == 0
+    assert empty.subject_ids == ()
+    assert empty.subjects_behind == frozenset()
+    assert empty.modalities == ()
+
+
+def test_modalities_are_those_of_every_case():
+    """A contrast that one case lacks is none of the cohort's."""
+    cohort = cohort_of(2)
+    poorer = replace(cohort.cases[1], images={Modality.FLAIR: cohort.cases[1].images[Modality.FLAIR]})
+
+    assert cohort.modalities == (Modality.T1, Modality.FLAIR)
+    assert replace(cohort, cases=(cohort.cases[0], poorer)).modalities == (Modality.FLAIR,)
+
+
+@given(cohorts())
+def test_cases_are_found_by_id_and_in_order(cohort):
+    """Iteration gives the cohort's order; an id gives its case."""
+    assert [cohort[ref.case_id] for ref in cohort] == list(cohort.cases)
+    assert len(cohort) == len(cohort.cases)
+
+
+def test_an_unknown_id_is_answered_with_known_ones():
+    """The message lists ids."""
+    with pytest.raises(CohortError, match=r"cohort: case 's09'; expected one of \['s00-0', 's01-0'\]"):
+        cohort_of(2)["s09"]
+    with pytest.raises(CohortError, match="case 's09'"):
+        cohort_of(2).select(["s00-0", "s09"])
+
+
+@given(cohorts(), st.data())
+def test_select_keeps_the_cohorts_order(cohort, data):
+    """The order of the ids does not matter."""
+    ids = [ref.case_id for ref in cohort]
+    chosen = data.draw(st.lists(st.sampled_from(ids), unique=True)) if ids else []
+
+    selected = cohort.select(chosen, "chosen")
+
+    assert [ref.case_id for ref in selected] == [i for i in ids if i in chosen]
+    assert selected.name == "chosen"
+
+
+@given(cohorts())
+def test_of_subjects_takes_all_their_cases(cohort):
+    """A subject comes whole; unknown subjects are passed over."""
+    wanted = cohort.subject_ids[::2]
+
+    part = cohort.of_subjects([*wanted, "nobody"])
+
+    assert set(part.subject_ids) == set(wanted)
+    assert len(part) == sum(ref.subject_id in wanted for ref in cohort)
+
+
+def test_subjects_behind_include_parents_and_generators():
+    """A synthetic case carries the subjects of its mask and its generator."""
+    lineage = Lineage.synthetic("spade", {"p": Lineage.real("scan", "donor")}, seed=1, generator_subjects=["g1", "g2"])
+    ref = replace(case_ref("new-1", "new"), lineage=lineage)
+
+    assert Cohort("c", (ref,), COMPLETE).subjects_behind == {"new", "donor", "g1", "g2"}
+
+
+@given(cohorts(smallest=1), fractions, seeds)
+def test_nested_subsets_nest(cohort, shares, seed):
+    """A larger share contains every smaller one, by whole subjects."""
+    subsets = dict(zip(sorted(shares), cohort.nested(sorted(shares), seed), strict=True))
+
+    ordered = [set(subset.subject_ids) for subset in subsets.values()]
+    assert all(small <= large for small, large in itertools.pairwise(ordered))
+    for share, subset in subsets.items():
+        assert len(subset.subject_ids) == max(1, round(share * len(cohort.subject_ids)))
+        assert subset.cases == cohort.of_subjects(subset.subject_ids).cases
+
+
+@given(cohorts(smallest=2), seeds)
+def test_nested_subsets_do_not_depend_on_the_order_of_cases(cohort, seed):
+    """The same subjects are chosen from a shuffled cohort."""
+    turned = replace(cohort, cases=cohort.cases[::-1])
+
+    assert set(turned.nested([0.5], seed)[0].subject_ids) == set(cohort.nested([0.5], seed)[0].subject_ids)
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5])
+def test_refuses_shares_outside_zero_to_one(fraction):
+    """A share is in (0, 1]."""
+    with pytest.raises(CohortError, match=r"cohort: fraction .*; expected a number in \(0, 1\]"):
+        cohort_of(3).nested([fraction], 0)
+
+
+@given(cohorts())
+def test_mixing_keeps_every_case(cohort):
+    """Cases of both cohorts, in order, under both names."""
+    other = cohort_of(2, name="other")
+    other = replace(other, cases=tuple(replace(ref, case_id=f"x-{ref.case_id}") for ref in other))
+
+    mixed = cohort + other
+
+    assert mixed.cases == cohort.cases + other.cases
+    assert mixed.name == "drawn+other"
+
+
+def test_mixing_refuses_clashing_ids():
+    """A cohort cannot be mixed with itself."""
+    with pytest.raises(CohortError, match="case ids used twice"):
+        cohort_of(2) + cohort_of(2)
+
+
+@given(cohorts(smallest=1))
+def test_fingerprint_follows_the_contents(cohort):
+    """Names do not matter; a changed file, subject or order does."""
+    first, *rest = cohort.cases
+
+    changed = [
+        replace(cohort, cases=(replace(first, digest="other"), *rest)),
+        replace(cohort, cases=(replace(first, subject_id="other"), *rest)),
+        replace(cohort, cases=(replace(first, lineage=Lineage.phantom(first.subject_id, 1)), *rest)),
+    ]
+
+    assert replace(cohort, name="renamed").fingerprint == cohort.fingerprint
+    assert cohort.fingerprint not in {other.fingerprint for other in changed}
+    if rest:
+        assert replace(cohort, cases=cohort.cases[::-1]).fingerprint != cohort.fingerprint

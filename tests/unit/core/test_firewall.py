@@ -1,0 +1,74 @@
+"""The leakage firewall: an overlap at any depth stops the run and is named."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import LeakageError
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import Lineage
+from glioforge.core.schemes import COMPLETE
+from glioforge.core.split import split_by_subject
+from strategies import case_ref, cohort_of, cohorts, seeds
+
+
+def synthetic(case_id, *subjects):
+    """A synthetic case made from these subjects."""
+    parents = {f"{s}-0": Lineage.real("scan", s) for s in subjects}
+    return replace(case_ref(case_id, case_id), lineage=Lineage.synthetic("spade", parents, seed=1))
+
+
+@given(cohorts(smallest=3), seeds)
+def test_a_split_passes(cohort, seed):
+    """Training and validation side of any split stand against its test side."""
+    split = split_by_subject(cohort, test=0.3, validation=0.2, seed=seed)
+
+    require_no_leak({"train": split.train, "validation": split.validation}, split.test)
+
+
+def test_a_case_of_an_evaluation_subject_is_named():
+    """Another session of a test subject is a leak."""
+    cohort = cohort_of(4, sessions=2)
+
+    with pytest.raises(LeakageError) as caught:
+        require_no_leak({"training cases": cohort.select(["s00-0", "s03-0"])}, cohort.select(["s03-1"], "test"))
+
+    assert str(caught.value) == (
+        "evaluation subjects stand behind training inputs: training cases: case 's03-0' comes from ['s03']; "
+        "expected no subject of 'test' in any input; split by subject before anything is fitted, "
+        "and make synthetic cases from training subjects only"
+    )
+
+
+def test_a_child_of_an_evaluation_subject_is_named():
+    """A synthetic case from a test subject's mask is a leak, whatever its own subject id."""
+    test = cohort_of(2)
+    train = Cohort("synthetic", (synthetic("x1", "s05"), synthetic("x2", "s01", "s07")), COMPLETE)
+
+    with pytest.raises(LeakageError, match=r"arm D: case 'x2' comes from \['s01'\]; expected"):
+        require_no_leak({"arm D": train}, test)
+
+
+def test_a_generator_that_saw_an_evaluation_subject_is_named():
+    """A model's lineage is an input like any other."""
+    trained = Lineage.synthetic("spade", {}, seed=1, generator_subjects=["s01", "s09"])
+
+    with pytest.raises(LeakageError, match=r"generator was made from subjects \['s01'\]"):
+        require_no_leak({"generator": trained}, cohort_of(2))
+    require_no_leak({"generator": Lineage.real("atlas", "nobody")}, cohort_of(2))
+
+
+def test_parents_of_evaluation_cases_count_as_well():
+    """A synthetic evaluation case guards the subjects it was made from."""
+    evaluation = Cohort("test", (synthetic("x1", "s05"),), COMPLETE)
+
+    with pytest.raises(LeakageError, match=r"case 's05-0' comes from \['s05'\]"):
+        require_no_leak({"train": cohort_of(6)}, evaluation)
+
+
+def test_long_lists_are_cut():
+    """Ten leaks are named and the rest counted."""
+    with pytest.raises(LeakageError, match="case 's09-0' comes from .* and 2 more; expected"):
+        require_no_leak({"train": cohort_of(12)}, cohort_of(12))
