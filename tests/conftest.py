@@ -13,7 +13,7 @@ settings.register_profile(
     "glioforge", deadline=None, max_examples=50, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("search", settings.get_profile("glioforge"), max_examples=2000, derandomize=False)
-settings.load_profile("glioforge")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "glioforge"))
 
 
 def pytest_collection_modifyitems(items):

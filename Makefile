@@ -1,0 +1,89 @@
+# Everything that a developer or the continuous integration does, by name.
+# Needed beforehand: Python 3.11 or newer, pip, make and git.
+
+PYTHON ?= python3
+# Index that pip takes torch from, where its default is not the build wanted.
+TORCH_INDEX ?=
+# Set to 1 to install CUDA packages where no GPU is seen.
+ALLOW_CUDA ?=
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FAST := -m "not slow and not gpu"
+PYTEST := $(BIN)/python -m pytest
+FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 training:85 \
+          lesions:95 segmentation:85 synthesis:85 quality:85 studies:85 cli:85
+
+# One thread a process: the workers share the cores among them.
+export OMP_NUM_THREADS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test slow check ci-format lint types imports coverage docs fuzz bench audit format changelog clean
+
+help: ## list what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+
+setup: $(STAMP) ## make .venv with Glioforge and everything for development
+
+$(STAMP): pyproject.toml constraints.txt .ci/torch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Glioforge needs Python 3.11 or newer, for example: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(if $(TORCH_INDEX),$(BIN)/python -m pip install -q -c constraints.txt --index-url '$(TORCH_INDEX)' torch)
+	@$(if $(ALLOW_CUDA),:,$(BIN)/python .ci/torch_build.py)
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## the whole pipeline on phantoms, with a report in demo-run/
+	$(BIN)/glioforge demo --out demo-run
+
+test: $(STAMP) ## tests without the slow ones
+	$(PYTEST) $(FAST) -n $(WORKERS)
+
+slow: $(STAMP) ## the slow tests
+	$(PYTEST) -m "slow and not gpu" -n $(WORKERS)
+
+check: ci-format lint types imports docs coverage ## all that continuous integration asks for
+
+ci-format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+coverage: $(STAMP) ## tests without the slow ones, with a floor of branch coverage for each package
+	rm -f .coverage .coverage.*
+	$(PYTEST) $(FAST) -n $(WORKERS) --cov=glioforge --cov-branch --cov-report=
+	@$(BIN)/python .ci/coverage_floors.py $(FLOORS)
+
+docs: $(STAMP) ## the documentation, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+fuzz: $(STAMP) ## the property tests with many more random examples
+	HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS)
+
+bench: $(STAMP) ## timings
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+audit: $(STAMP) ## known weaknesses of the pinned packages
+	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip
+
+format: $(STAMP) ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+changelog: $(STAMP) ## show the changelog of the next release
+	$(BIN)/towncrier build --draft --version next
+
+clean: ## remove what was built, but not .venv
+	rm -rf build dist site demo-run .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
