@@ -1,11 +1,13 @@
 """The same work over many cases: joblib's processes, or Dask or Ray by name."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, TypeVar
+from typing import Generic, Literal, TypeVar, final
 
 from pydantic import Field
 
+from glioforge.compute.orphan import end_with_parent
 from glioforge.config.spec import Spec
 from glioforge.core.errors import DependencyError
 from glioforge.core.protocols import Progress, Silent
@@ -68,4 +70,17 @@ def _joblib_results(function: Callable[[Item], Result], work: list[Item], spec: 
         register_ray()
     name = "loky" if spec.backend == "local" else spec.backend
     with parallel_config(backend=name, n_jobs=spec.workers, inner_max_num_threads=1 if name == "loky" else None):
-        yield from Parallel(return_as="generator")(delayed(function)(item) for item in work)
+        watched = _Watched(function, os.getpid()) if name == "loky" else function
+        yield from Parallel(return_as="generator")(delayed(watched)(item) for item in work)
+
+
+@final
+class _Watched(Generic[Item, Result]):
+    """A function whose worker ends when the process that asked for it does."""
+
+    def __init__(self, function: Callable[[Item], Result], parent: int) -> None:
+        self.function, self.parent = function, parent
+
+    def __call__(self, item: Item) -> Result:
+        end_with_parent(self.parent)
+        return self.function(item)

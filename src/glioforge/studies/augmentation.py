@@ -20,7 +20,7 @@ from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import divide, gather, prepared_cohort
 from glioforge.studies.spec import ArmSpec, AugmentationSpec
 from glioforge.studies.stages import Fold, Job, make_source, measure_fidelity, train_arm, train_generator
-from glioforge.training.loop import Budget
+from glioforge.training.budget import Budget
 
 
 def run_study(

@@ -1,6 +1,7 @@
 """Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
 from glioforge.core.split import Split
-from glioforge.data.prepare.restore import restore_labels
+from glioforge.data.prepare.restore import restore
 from glioforge.data.statistics import ClassStatistics
 from glioforge.metrics.evaluate import evaluate_case
-from glioforge.metrics.similarity import ssim_in_mask
-from glioforge.studies.spec import AugmentationSpec
+from glioforge.metrics.similarity import compare_images
+from glioforge.studies.spec import AugmentationSpec, PhantomData
 from glioforge.studies.truth import noise_free_images
 
 Row = dict[str, Any]
@@ -40,13 +41,10 @@ def overlap_rows(
     """
     rows: list[Row] = []
     for ref in test:
-        predicted = restore_labels(segmenter.segment(ref.load()).to(BRATS2023), ref)
+        predicted = restore(segmenter.segment(ref.load()).to(BRATS2023), ref)
         truth = source[ref.case_id].load().require_labels().to(BRATS2023)
-        for score in evaluate_case(predicted, truth, spec.regions):
-            rows.append(
-                _row(spec, fold, arm, seed, ref)
-                | {"region": score.region, "metric": score.metric, "value": score.value, "unit": score.unit, "note": score.note}
-            )
+        known = _row(spec, fold, arm, seed, ref)
+        rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
     return rows
 
 
@@ -61,9 +59,8 @@ def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort)
     for ref, synthetic in zip(split.test, made, strict=True):
         real = ref.load()
         references = {"real": {m: real.images[m].voxels for m in modalities}}
-        noise_free = noise_free_images(ref)
-        if noise_free is not None:
-            references["noise-free"] = {m: noise_free[m] for m in modalities}
+        if isinstance(spec.data, PhantomData):
+            references["noise-free"] = dict(noise_free_images(ref, spec.data.phantom))
         images = {
             "generator": {m: v.voxels for m, v in synthetic.load().images.items()},
             "class mean": class_mean_images(real, statistics),
@@ -83,20 +80,15 @@ def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality,
 def _similarity_rows(
     row: Row, case: Case, images: Mapping[Modality, np.ndarray], truth: Mapping[Modality, np.ndarray], against: str
 ) -> list[Row]:
-    """One SSIM a contrast."""
+    """Likeness of each contrast inside the brain; the data range is that of the reference there."""
     brain = case.require_labels().voxels > 0
-    return [
-        row
-        | {
-            "region": f"brain/{modality}",
-            "metric": "ssim",
-            "value": float(ssim_in_mask(image, truth[modality], brain)),
-            "unit": "1",
-            "note": f"against {against}",
-        }
-        for modality, image in images.items()
-        if modality in truth
-    ]
+    rows: list[Row] = []
+    for modality in (m for m in images if m in truth):
+        reference = truth[modality]
+        span = float(np.ptp(reference[brain]))
+        scores = compare_images(images[modality], reference, brain, data_range=span, region=f"brain/{modality}")
+        rows += [row | asdict(score) | {"note": f"against {against}"} for score in scores]
+    return rows
 
 
 def _row(spec: AugmentationSpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:

@@ -18,15 +18,14 @@ from glioforge.data.phantom.cohort import PhantomSpec
 from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.recipe import RecipeSpec
-from glioforge.quality.base import FILTERS
+from glioforge.quality.base import AnyFilter
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.synthesis.base import SYNTHESIZERS
-from glioforge.training.loop import Budget
+from glioforge.training.budget import Budget
 
 AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
 AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
 AnySegmenter = Annotated[SerializeAsAny[Spec], BeforeValidator(SEGMENTERS.parse)]
-AnyFilter = Annotated[SerializeAsAny[Spec], BeforeValidator(FILTERS.parse)]
 
 
 class PhantomData(Spec):

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream_seed
 from glioforge.core.split import Split
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.run_folder import Step
-from glioforge.quality.check import check_cohort
+from glioforge.io.run_folder import DONE, Step, read_json
+from glioforge.quality.base import FittedFilter, fit_filter
+from glioforge.quality.check import apply_filters
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.studies.cost import measured
 from glioforge.studies.folder import FoldFolder, StudyFolder
@@ -27,7 +29,7 @@ from glioforge.studies.scoring import fidelity_rows, overlap_rows
 from glioforge.studies.spec import AnySynthesizer, ArmSpec, AugmentationSpec
 from glioforge.studies.synthetic import make_synthetic
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
-from glioforge.training.loop import Budget
+from glioforge.training.budget import Budget
 
 
 @final
@@ -173,9 +175,29 @@ def _judged(fold: Fold, source: str, made: Cohort, train: Cohort, progress: Prog
     step = Step(fold.folder.source(source) / "quality", key)
     if not step.done:
         with step:
-            kept, verdicts = check_cohort(made, train, fold.spec.filters, seed=fold.seed("quality"), progress=progress)
-        step.finish({"kept": [ref.case_id for ref in kept], "verdicts": [v.to_json() for v in verdicts]})
+            filters, unfitted = _fitted_filters(fold, train)
+            kept, verdicts = apply_filters(made, filters, progress=progress)
+            step.finish(
+                {
+                    "made": len(made),
+                    "kept": [ref.case_id for ref in kept],
+                    "verdicts": [row.to_json() for row in verdicts],
+                    "unfitted": unfitted,
+                }
+            )
     return dict(step.facts)
+
+
+def _fitted_filters(fold: Fold, train: Cohort) -> tuple[list[tuple[str, FittedFilter]], list[str]]:
+    """The study's filters fitted on training cases, and why some could not be: the report tells."""
+    fitted: list[tuple[str, FittedFilter]] = []
+    unfitted: list[str] = []
+    for spec in fold.spec.filters:
+        try:
+            fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, seed=fold.seed("quality"))))
+        except CohortError as error:
+            unfitted.append(str(error))
+    return fitted, unfitted
 
 
 def _training_cohorts(fold: Fold, arm: ArmSpec, split: Split) -> tuple[Cohort, Cohort | None]:
@@ -183,5 +205,5 @@ def _training_cohorts(fold: Fold, arm: ArmSpec, split: Split) -> tuple[Cohort, C
     if arm.source is None:
         return split.train, None
     folder = fold.folder.source(arm.source)
-    kept = Step.facts_of(folder / "quality")["kept"]
+    kept = read_json(folder / "quality" / DONE)["facts"]["kept"]
     return split.train, read_cohort(folder).select(kept, arm.source)

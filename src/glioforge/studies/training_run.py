@@ -20,7 +20,7 @@ from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.studies.spec import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
-from glioforge.training.loop import Budget
+from glioforge.training.budget import Budget
 
 PREPARATION = "preparation.json"
 """File of a model's folder that says how its cases were prepared."""
