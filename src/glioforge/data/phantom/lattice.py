@@ -1,0 +1,82 @@
+"""Regular lattices in MNI152 millimetres, and smooth random fields on them.
+
+Warps, textures and tumours are drawn on lattices of their own, so that a
+phantom is the same head and the same tumour on every voxel grid.
+
+Conventions
+-----------
+points  float32 `(3, n)`, RAS millimetres
+field   float32 `(x, y, z)` on a lattice
+"""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import Float32
+from scipy import ndimage
+
+Points = Float32[np.ndarray, "3 n"]
+Field = Float32[np.ndarray, "x y z"]
+
+
+@final
+@dataclass(frozen=True)
+class Lattice:
+    """Axis-parallel points of cubic spacing.
+
+    Args:
+        origin_mm: Position of the first point.
+        spacing_mm: Distance of neighbours, the same along all axes.
+        shape: Points along each axis.
+    """
+
+    origin_mm: tuple[float, float, float]
+    spacing_mm: float
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def covering(cls, low_mm: tuple[float, ...], high_mm: tuple[float, ...], spacing_mm: float) -> "Lattice":
+        """Smallest lattice that starts at `low_mm` and reaches `high_mm`."""
+        x, y, z = (int(np.ceil((h - o) / spacing_mm)) + 1 for o, h in zip(low_mm, high_mm, strict=True))
+        return cls((low_mm[0], low_mm[1], low_mm[2]), spacing_mm, (x, y, z))
+
+    @property
+    def points(self) -> Points:
+        """All points, in C order."""
+        axes = [
+            np.arange(n, dtype=np.float32) * np.float32(self.spacing_mm) + np.float32(o)
+            for n, o in zip(self.shape, self.origin_mm, strict=True)
+        ]
+        return np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1)
+
+    def sample(self, values: np.ndarray, points: Points, order: int = 1, outside: float | None = None) -> Any:  # noqa: ANN401 - float32 `(n,)`
+        """Interpolate a field of this lattice.
+
+        Args:
+            values: Any numeric array of the lattice's shape.
+            points: Where, `(3, n)`.
+            order: Degree of the spline.
+            outside: Value beyond the lattice; none continues the border.
+
+        Returns:
+            Values as float32 `(n,)`.
+        """
+        index = points - np.asarray(self.origin_mm, dtype=np.float32)[:, None]
+        index *= np.float32(1 / self.spacing_mm)
+        mode = "nearest" if outside is None else "constant"
+        return ndimage.map_coordinates(
+            values, index, output=np.float32, order=order, mode=mode, cval=outside or 0.0
+        )
+
+
+def smooth_field(rng: np.random.Generator, lattice: Lattice, correlation_mm: float) -> Field:
+    """Gaussian random field of mean 0 and variance 1, smooth over `correlation_mm` (its kernel's sigma).
+
+    The random numbers are those of the lattice: another lattice gives another field.
+    """
+    noise = rng.standard_normal(lattice.shape, dtype=np.float32)
+    smooth: Field = ndimage.gaussian_filter(noise, correlation_mm / lattice.spacing_mm, mode="reflect", truncate=3.0)
+    smooth -= smooth.mean()
+    smooth /= smooth.std()
+    return smooth

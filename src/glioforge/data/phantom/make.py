@@ -1,0 +1,165 @@
+"""A phantom: one case of a computed subject, with everything about it that is known.
+
+Every draw comes from a stream named after the seed, the index and its purpose,
+so that a case is the same whatever was made before it and by which worker.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from glioforge.core.case import Case
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
+from glioforge.core.volume import Volume
+from glioforge.data.phantom.anatomy import Anatomy, warped_anatomy
+from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
+from glioforge.data.phantom.lattice import Lattice
+from glioforge.data.phantom.regions import Composition, compose
+from glioforge.data.phantom.signal import Scanner, draw_scanner
+from glioforge.data.phantom.spec import PhantomSpec
+from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect
+from glioforge.data.phantom.warp import random_deformation
+
+_WARP_LATTICE = Lattice.covering((-108.0, -124.0, -88.0), (108.0, 92.0, 96.0), 4.0)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """A computed case and the truth behind it.
+
+    Args:
+        case: Four contrasts, tumour labels in scheme `BRATS2017`, brain mask, lineage and facts.
+        truth: All seven classes, scheme `COMPLETE`.
+        noise_free: The same scan without noise and bias field, not rounded.
+        tissue_fractions: Share of each tissue in each voxel; their sum is 1 in the brain and 0 outside.
+        parameters: All drawn parameters, plain JSON with units in the names.
+    """
+
+    case: Case
+    truth: LabelMap
+    noise_free: Mapping[Modality, Volume]
+    tissue_fractions: Mapping[str, np.ndarray]
+    parameters: Mapping[str, Any]
+
+
+def phantom_id(seed: int, index: int) -> str:
+    """Name of a phantom, as case and as subject.
+
+    Example:
+        >>> phantom_id(7, 3)
+        'phantom-007-0003'
+    """
+    return f"phantom-{seed:03d}-{index:04d}"
+
+
+def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phantom:
+    """Make one phantom; the same arguments give the same bytes.
+
+    Args:
+        seed: Seed of the cohort.
+        index: Number of the case within it, from 0.
+        spec: What phantoms to make; the defaults unless given.
+    """
+    spec = spec or PhantomSpec()
+    geometry = spec.ras_geometry()
+    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw_tumour(stream(seed, "phantom", index, "tumour"), spec))
+    head = stream(seed, "phantom", index, "anatomy")
+    fluid_gain = float(np.exp(0.35 * np.clip(head.standard_normal(), -2, 2) * spec.warp))
+    deformation = mass_effect(tumour, random_deformation(head, _WARP_LATTICE, spec.warp))
+    anatomy = warped_anatomy(geometry, deformation, fluid_gain)
+    tissue = stream(seed, "phantom", index, "tissue")
+    composition = compose(tumour, anatomy, geometry).with_vessels(vessel_fraction(tissue, _WARP_LATTICE, anatomy))
+    site = f"site-{int(stream(seed, 'phantom', index, 'site').integers(spec.sites))}"
+    scan = stream(seed, "phantom", index, "scan")
+    scanner = draw_scanner(stream(seed, "phantom", site), scan, site, spec)
+    clean = noise_free_images(
+        scanner, composition, draw_texture(tissue, _WARP_LATTICE, anatomy), tumour.draw.uptake_mmol
+    )
+    stored = {m: measured_image(scan, clean[m], anatomy, scanner.noise[m], scanner.bias) for m in clean}
+    made = _Made(seed, index, spec, tumour, scanner, anatomy, composition, fluid_gain)
+    return _phantom(made, stored, clean)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """The parts of a phantom before they are put together."""
+
+    seed: int
+    index: int
+    spec: PhantomSpec
+    tumour: Tumour
+    scanner: Scanner
+    anatomy: Anatomy
+    composition: Composition
+    fluid_gain: float
+
+
+def _phantom(made: _Made, stored: Mapping[Modality, np.ndarray], clean: Mapping[Modality, np.ndarray]) -> Phantom:
+    """Put the parts onto the grid in the orientation asked for."""
+    case_id = phantom_id(made.seed, made.index)
+    flips = (True, True, False) if made.spec.orientation == "LPS" else (False, False, False)
+    geometry = made.spec.ras_geometry().permuted((0, 1, 2), flips)
+    brain = made.anatomy.brain
+
+    def turned(values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values[tuple(slice(None, None, -1 if f else 1) for f in flips)])
+
+    def grid(values: np.ndarray) -> np.ndarray:
+        whole = np.zeros(geometry.shape, dtype=np.float32)
+        whole[brain] = values
+        return turned(whole)
+
+    labels = _turned_labels(made.composition.labels, turned, geometry)
+    parameters = _parameters(made, labels)
+    case = Case(
+        case_id=case_id,
+        subject_id=case_id,
+        images={m: Volume(grid(v), geometry, m) for m, v in stored.items()},
+        lineage=Lineage.phantom(case_id, made.seed),
+        labels=labels,
+        brain=turned(brain),
+        facts={
+            "grade": made.tumour.draw.grade,
+            "site": made.scanner.site,
+            "field_strength": made.scanner.field_tesla,
+            "tumour_ml": parameters["tumour_ml"],
+        },
+    )
+    return Phantom(
+        case,
+        _turned_labels(made.composition.truth, turned, geometry),
+        {m: Volume(grid(v), geometry, m) for m, v in clean.items()},
+        {name: grid(values) for name, values in made.composition.fractions.items()},
+        parameters,
+    )
+
+
+def _turned_labels(labels: LabelMap, turned: Callable[[np.ndarray], np.ndarray], geometry: Geometry) -> LabelMap:
+    """A label map in another orientation of its grid."""
+    return LabelMap(turned(labels.voxels), geometry, labels.scheme)
+
+
+def _parameters(made: _Made, labels: LabelMap) -> dict[str, Any]:
+    """Everything that was drawn, and the volumes that came of it."""
+    names = ("WT", "TC", "ET")
+    volumes = {name: round(labels.volume_ml(name), 3) for name in names}
+    return {
+        "phantom": phantom_id(made.seed, made.index),
+        "seed": made.seed,
+        "case": made.index,
+        "spec": made.spec.model_dump(mode="json"),
+        "fluid_gain": made.fluid_gain,
+        "tumour": {**made.tumour.draw.to_json(), "days": made.tumour.growth.days},
+        "scanner": made.scanner.to_json(),
+        "tumour_ml": volumes["WT"],
+        "volumes_ml": volumes,
+        "brain_ml": round(float(made.anatomy.brain.sum() * labels.geometry.voxel_volume / 1000), 3),
+    }
