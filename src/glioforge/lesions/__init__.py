@@ -1,0 +1,1 @@
+"""Edits of the lesion in a complete label map: drawn, recorded, replayable."""

@@ -1,0 +1,178 @@
+"""A lesion cut out of a complete label map.
+
+Conventions
+-----------
+voxels   labels of the lesion in its tight box, 0 everywhere else
+start    first voxel of the box in the map that it was cut from
+part     `None` for all lesion voxels, or the rank of one component by size
+         (0 is the largest; parts that touch by a corner belong together)
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from scipy import ndimage
+
+from glioforge.core.errors import EditError, LabelError
+from glioforge.core.geometry import Index
+from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core.schemes import COMPLETE
+
+Box = tuple[slice, slice, slice]
+
+CORE = tuple(COMPLETE.labels[name] for name in COMPLETE.regions["TC"])
+"""Integers of the tumour core."""
+NECROTIC, OEDEMA, ENHANCING, WHITE, GREY, CSF = (
+    COMPLETE.labels[name]
+    for name in ("necrotic_core", "oedema", "enhancing", "white_matter", "grey_matter", "csf")
+)
+_IS_LESION = np.isin(np.arange(256), COMPLETE.lesion_values)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """Labels of one lesion in its box.
+
+    Args:
+        voxels: Lesion labels of the complete scheme, 0 elsewhere; set read-only.
+        start: First voxel of the box in its map.
+        spacing: Voxel size in mm.
+    """
+
+    voxels: UInt8[np.ndarray, "a b c"]
+    start: Index
+    spacing: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if not self.mask.any():
+            raise EditError("a cut-out without lesion", "at least one lesion voxel", "leave the case out")
+        self.voxels.setflags(write=False)
+
+    @property
+    def mask(self) -> Bool[np.ndarray, "a b c"]:
+        """Where the lesion is."""
+        return _IS_LESION[self.voxels]
+
+    @property
+    def box(self) -> Box:
+        """Slices of the box in its map."""
+        i, j, k = (slice(s, s + n) for s, n in zip(self.start, self.voxels.shape, strict=True))
+        return i, j, k
+
+    @property
+    def centre(self) -> tuple[float, float, float]:
+        """Centroid in voxels of the map."""
+        i, j, k = (float(s + c.mean()) for s, c in zip(self.start, np.nonzero(self.mask), strict=True))
+        return i, j, k
+
+    @property
+    def volume_mm3(self) -> float:
+        """Volume of the whole lesion."""
+        return float(np.count_nonzero(self.mask) * np.prod(self.spacing))
+
+    @property
+    def digest(self) -> str:
+        """Hash of labels and spacing, to tell whether a donor is still the same."""
+        head = repr((self.voxels.shape, tuple(round(s, 6) for s in self.spacing))).encode()
+        return hashlib.blake2b(head + self.voxels.tobytes(), digest_size=8).hexdigest()
+
+    def moved(self, offset: Index) -> "Cutout":
+        """The same lesion, so many voxels further."""
+        i, j, k = (s + o for s, o in zip(self.start, offset, strict=True))
+        return Cutout(self.voxels, (i, j, k), self.spacing)
+
+
+def require_complete(labels: LabelMap) -> None:
+    """Refuse a map that does not label normal tissue in the complete scheme.
+
+    Raises:
+        LabelError: The scheme is another one, or the map holds no brain.
+    """
+    if labels.scheme != COMPLETE:
+        raise LabelError(
+            f"a label map in scheme {labels.scheme.name!r}",
+            f"scheme {COMPLETE.name!r}, where normal tissue is labelled too",
+            "run `glioforge prepare`, which completes label maps",
+        )
+    if not labels.voxels.any():
+        raise LabelError("a label map of background alone", "a brain", "leave the case out")
+
+
+def is_lesion(voxels: LabelVoxels) -> Bool[np.ndarray, "i j k"]:
+    """Mask of the lesion labels; all false where there are none."""
+    return _IS_LESION[voxels]
+
+
+def box_of(mask: Bool[np.ndarray, "i j k"], margin: Index = (0, 0, 0)) -> Box | None:
+    """Box around the true voxels, widened by a margin within the grid; none for an empty mask."""
+    sides = []
+    for axis in range(3):
+        line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if not line.size:
+            return None
+        first, last = int(line[0]) - margin[axis], int(line[-1]) + 1 + margin[axis]
+        sides.append(slice(max(first, 0), min(last, mask.shape[axis])))
+    return sides[0], sides[1], sides[2]
+
+
+def cut(labels: LabelMap, part: int | None = None) -> Cutout:
+    """Cut out the lesion, or one part of it.
+
+    Raises:
+        LabelError: The map is not complete.
+        EditError: There is no lesion, or no such part.
+    """
+    require_complete(labels)
+    mask = is_lesion(labels.voxels)
+    box = box_of(mask)
+    if box is None:
+        raise EditError("no lesion in the label map", "at least one lesion voxel", "insert one, or leave the case out")
+    inside = mask[box]
+    if part is not None:
+        numbered, sizes = _by_size(inside)
+        if not 0 <= part < len(sizes):
+            raise EditError(f"lesion part {part}", f"one of the {len(sizes)} parts of the lesion (0 is the largest)")
+        inside = numbered == part + 1
+    voxels = np.where(inside, labels.voxels[box], np.uint8(0))
+    return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), labels.geometry.spacing)
+
+
+def part_volumes_mm3(labels: LabelMap) -> tuple[float, ...]:
+    """Volume of each part of the lesion, largest first; empty without lesion."""
+    mask = is_lesion(labels.voxels)
+    box = box_of(mask)
+    if box is None:
+        return ()
+    return tuple(size * labels.geometry.voxel_volume for size in _by_size(mask[box])[1])
+
+
+def _by_size(mask: Bool[np.ndarray, "a b c"]) -> tuple[np.ndarray, list[int]]:
+    """Components numbered from 1 by falling size, and their voxel counts."""
+    numbered, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.zeros(count + 1, dtype=np.int32)
+    rank[order + 1] = np.arange(1, count + 1)
+    return rank[numbered], [int(sizes[n]) for n in order]
+
+
+def tight_cutout(voxels: UInt8[np.ndarray, "a b c"], start: Index, spacing: tuple[float, float, float]) -> Cutout:
+    """Cut-out of the smallest box around some lesion labels.
+
+    Args:
+        voxels: Lesion labels, 0 elsewhere.
+        start: Where their first voxel lies in the map.
+        spacing: Voxel size in mm.
+
+    Raises:
+        EditError: There is no lesion voxel.
+    """
+    inner = box_of(voxels > 0)
+    if inner is None:
+        raise EditError("a cut-out without lesion", "at least one lesion voxel", "leave the case out")
+    i, j, k = (first + side.start for first, side in zip(start, inner, strict=True))
+    return Cutout(voxels[inner].copy(), (i, j, k), spacing)

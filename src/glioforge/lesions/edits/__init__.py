@@ -1,0 +1,1 @@
+"""One edit a file; the file's name is the edit's kind."""

@@ -1,0 +1,142 @@
+"""A lesion on its way to another place, size or shape.
+
+A graft holds the nested signed distances of a lesion (`level_set`) on a box of
+the target grid, and how many voxels each region shall have.  `settle` turns it
+into labels where the target allows lesion.
+"""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import ndimage
+
+from glioforge.core.errors import EditError
+from glioforge.core.geometry import Index
+from glioforge.core.labels import LabelVoxels
+from glioforge.lesions.cutout import Box, Cutout, is_lesion, tight_cutout
+from glioforge.lesions.level_set import Counts, Fields, counts_of, fields_of, labels_from
+
+MARGIN_MM = 6.0
+"""Room around a lesion in which it may settle when part of its place is taken."""
+
+Matrix = Float64[np.ndarray, "3 3"]
+Point = tuple[float, float, float]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Graft:
+    """Signed distances of a lesion's regions on a box of a grid.
+
+    Args:
+        fields: Distances of WT, TC and necrotic core in mm.
+        start: First voxel of the box; it may reach outside the grid.
+        counts: Voxels that WT, TC and necrotic core shall have.
+        spacing: Voxel size in mm.
+    """
+
+    fields: Fields
+    start: Index
+    counts: Counts
+    spacing: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, cutout: Cutout, margin_mm: float = MARGIN_MM) -> "Graft":
+        """Graft that settles to the very lesion it was made of."""
+        margin = margin_voxels(margin_mm, cutout.spacing)
+        voxels = np.pad(cutout.voxels, [(m, m) for m in margin])
+        i, j, k = (s - m for s, m in zip(cutout.start, margin, strict=True))
+        return cls(fields_of(voxels, cutout.spacing), (i, j, k), counts_of(cutout.voxels), cutout.spacing)
+
+    def moved(self, offset: Index) -> "Graft":
+        """The same graft, so many voxels further."""
+        i, j, k = (s + o for s, o in zip(self.start, offset, strict=True))
+        return replace(self, start=(i, j, k))
+
+    def mapped(self, forward: Matrix, centre: Point, target: Point, spacing: tuple[float, float, float]) -> "Graft":
+        """Graft under an affine map in mm that takes one point to another.
+
+        Counts follow the map's volume factor, so that the volume in mm³ is
+        multiplied by its determinant whatever the two spacings are.
+
+        Args:
+            forward: Linear part, mm to mm.
+            centre: Point of this grid in voxels.
+            target: Where it goes, in voxels of the new grid.
+            spacing: Voxel size of the new grid in mm.
+        """
+        factor = abs(float(np.linalg.det(forward))) * float(np.prod(self.spacing)) / float(np.prod(spacing))
+        voxels = np.diag(1 / np.array(spacing)) @ forward @ np.diag(self.spacing)
+        start, shape = self._target_box(voxels, np.array(centre), np.array(target))
+        backward = np.linalg.inv(voxels)
+        shift = backward @ (np.array(start) - np.array(target)) + np.array(centre) - np.array(self.start)
+        growth = float(abs(np.linalg.det(forward)) ** (1 / 3))
+        fields = np.stack(
+            [ndimage.affine_transform(f, backward, shift, shape, order=1, mode="nearest") for f in self.fields]
+        )
+        return Graft(fields * np.float32(growth), start, scaled_counts(self.counts, factor), spacing)
+
+    def settle(self, base: LabelVoxels) -> Cutout:
+        """Labels of the lesion in a healed map, within brain that is free of other lesions.
+
+        Raises:
+            EditError: There is not room enough.
+        """
+        box, inner = clip_box(self.start, self.fields.shape[1:], base.shape)
+        allowed = (base[box] > 0) & ~is_lesion(base[box])
+        return self._labelled(self.fields[(slice(None), *inner)], allowed, box)
+
+    def free(self) -> Cutout:
+        """Labels of the lesion where nothing stands in its way; its box may reach outside the grid."""
+        i, j, k = (slice(s, s + n) for s, n in zip(self.start, self.fields.shape[1:], strict=True))
+        return self._labelled(self.fields, np.ones(self.fields.shape[1:], dtype=bool), (i, j, k))
+
+    def _labelled(self, fields: Fields, allowed: Bool[np.ndarray, "a b c"], box: Box) -> Cutout:
+        """Cut-out of the asked counts within the allowed voxels of a box."""
+        voxels = labels_from(fields, allowed, self.counts)
+        return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), self.spacing)
+
+    def _target_box(self, voxels: Matrix, centre: np.ndarray, target: np.ndarray) -> tuple[Index, Index]:
+        """Box of the new grid that the corners of this one are mapped to."""
+        low = np.array(self.start, dtype=np.float64)
+        high = low + np.array(self.fields.shape[1:]) - 1
+        corners = np.array(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij")).reshape(3, -1)
+        mapped = voxels @ (corners - centre[:, None]) + target[:, None]
+        first = np.floor(mapped.min(axis=1) + 1e-6).astype(int).tolist()
+        last = np.ceil(mapped.max(axis=1) - 1e-6).astype(int).tolist()
+        return (first[0], first[1], first[2]), (last[0] - first[0] + 1, last[1] - first[1] + 1, last[2] - first[2] + 1)
+
+
+def margin_voxels(margin_mm: float, spacing: tuple[float, float, float]) -> Index:
+    """Millimetres in whole voxels of each axis, at least 2."""
+    i, j, k = (max(2, int(np.ceil(margin_mm / s))) for s in spacing)
+    return i, j, k
+
+
+def scaled_counts(counts: Counts, factor: float) -> Counts:
+    """Counts times a factor; a region that is there keeps at least one voxel and stays within the one around it.
+
+    Example:
+        >>> scaled_counts((100, 40, 3), 0.1)
+        (10, 4, 1)
+    """
+    whole, core, necrotic = (max(1, round(n * factor)) if n else 0 for n in counts)
+    return whole, min(core, whole), min(necrotic, core, whole)
+
+
+def clip_box(start: Index, shape: Index | tuple[int, ...], grid: Index | tuple[int, ...]) -> tuple[Box, Box]:
+    """Part of a box within a grid: its slices in the grid, and in the box itself.
+
+    Raises:
+        EditError: The box lies outside.
+    """
+    outer, inner = [], []
+    for first, size, limit in zip(start, shape, grid, strict=True):
+        low, high = max(first, 0), min(first + size, limit)
+        if low >= high:
+            raise EditError(f"a place that starts at voxel {start}", f"a place within the grid {tuple(grid)}")
+        outer.append(slice(low, high))
+        inner.append(slice(low - first, high - first))
+    return (outer[0], outer[1], outer[2]), (inner[0], inner[1], inner[2])

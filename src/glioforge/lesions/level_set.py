@@ -1,0 +1,110 @@
+"""Nested signed distances, and the choice of the innermost voxels by rank.
+
+A lesion is three nested regions: whole tumour, tumour core, necrotic core.
+Each becomes a signed distance, and a changed lesion takes the voxels of highest
+distance, as many as its volume asks for, region within region.  Volumes are so
+met to the voxel, order and containment of the sub-regions hold by
+construction, and a lesion that meets the skull or another lesion gives way
+there and nowhere else.
+
+Conventions
+-----------
+fields   float32 `(region, a, b, c)`, mm, positive inside; regions from the
+         outside in: WT, TC, necrotic core
+counts   voxels of each region, falling
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
+
+from glioforge.core.errors import EditError
+from glioforge.lesions.cutout import CORE, ENHANCING, NECROTIC, OEDEMA
+
+Fields = Float32[np.ndarray, "region a b c"]
+Counts = tuple[int, int, int]
+
+_FAR = np.float32(-1e4)
+
+
+def signed_distance(
+    mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]
+) -> Float32[np.ndarray, "a b c"]:
+    """Distance to the border of a mask in mm, positive inside; very negative everywhere for an empty mask.
+
+    Example:
+        >>> line = np.array([0, 1, 1, 1, 0], dtype=bool).reshape(5, 1, 1)
+        >>> signed_distance(line, (2.0, 1.0, 1.0)).ravel().tolist()
+        [-1.0, 1.0, 3.0, 1.0, -1.0]
+    """
+    if not mask.any():
+        return np.full(mask.shape, _FAR, dtype=np.float32)
+    if mask.all():
+        mask = np.pad(mask, 1)
+        return signed_distance(mask, spacing)[1:-1, 1:-1, 1:-1]
+    inside = ndimage.distance_transform_edt(mask, spacing)
+    outside = ndimage.distance_transform_edt(~mask, spacing)
+    half = np.float32(min(spacing) / 2)
+    return np.where(mask, inside - half, half - outside).astype(np.float32)
+
+
+def nested_masks(voxels: UInt8[np.ndarray, "a b c"]) -> tuple[Bool[np.ndarray, "a b c"], ...]:
+    """Whole tumour, tumour core and necrotic core of lesion labels."""
+    return np.isin(voxels, (OEDEMA, *CORE)), np.isin(voxels, CORE), voxels == NECROTIC
+
+
+def counts_of(voxels: UInt8[np.ndarray, "a b c"]) -> Counts:
+    """Voxels of whole tumour, tumour core and necrotic core."""
+    tallies = np.bincount(voxels.ravel(), minlength=4)
+    core = int(tallies[NECROTIC] + tallies[ENHANCING])
+    return core + int(tallies[OEDEMA]), core, int(tallies[NECROTIC])
+
+
+def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Fields:
+    """Signed distances of the three nested regions."""
+    return np.stack([signed_distance(mask, spacing) for mask in nested_masks(voxels)])
+
+
+def labels_from(fields: Fields, allowed: Bool[np.ndarray, "a b c"], counts: Counts) -> UInt8[np.ndarray, "a b c"]:
+    """Lesion labels of the asked counts within the allowed voxels; 0 elsewhere.
+
+    Raises:
+        EditError: More voxels are asked for than are allowed.
+    """
+    whole = innermost(fields[0], allowed, counts[0])
+    core = innermost(fields[1], whole, counts[1])
+    necrotic = innermost(fields[2], core, counts[2])
+    voxels = np.where(whole, np.uint8(OEDEMA), np.uint8(0))
+    voxels[core] = ENHANCING
+    voxels[necrotic] = NECROTIC
+    return voxels
+
+
+def innermost(
+    field: Float32[np.ndarray, "a b c"], within: Bool[np.ndarray, "a b c"], count: int
+) -> Bool[np.ndarray, "a b c"]:
+    """The `count` voxels of a mask where a field is highest; of equal ones the first in memory.
+
+    Raises:
+        EditError: The mask holds fewer voxels.
+
+    Example:
+        >>> field = np.array([[[0.0, 3.0, 1.0, 3.0]]], dtype=np.float32)
+        >>> innermost(field, np.ones(field.shape, dtype=bool), 2).astype(int).tolist()
+        [[[0, 1, 0, 1]]]
+    """
+    places = np.flatnonzero(within)
+    if count > places.size:
+        raise EditError(
+            f"a lesion of {count} voxels",
+            f"at most the {places.size} voxels of brain around its place",
+            "ask for a smaller lesion or another place",
+        )
+    chosen = np.zeros(within.size, dtype=bool)
+    if count:
+        values = field.ravel()[places]
+        limit = np.partition(values, values.size - count)[values.size - count]
+        above, equal = np.flatnonzero(values > limit), np.flatnonzero(values == limit)
+        chosen[places[above]] = True
+        chosen[places[equal[: count - above.size]]] = True
+    return chosen.reshape(within.shape)

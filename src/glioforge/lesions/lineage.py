@@ -1,0 +1,36 @@
+"""Lineage of edited cases: whoever gave a lesion, an atlas or a prior stands behind them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import EditRecord
+
+METHOD = "lesion edits"
+"""Source of a label map that was edited and not yet imaged."""
+
+
+def subjects_of(records: Iterable[EditRecord]) -> tuple[str, ...]:
+    """People that edits brought in (donors, atlas, prior), sorted; none for no records."""
+    return tuple(sorted({str(s) for record in records for s in record.values.get("subjects", ())}))
+
+
+def donors_of(records: Iterable[EditRecord]) -> tuple[str, ...]:
+    """Ids of the donor cases, sorted."""
+    named = {record.values["donor"] for record in records if record.values.get("donor") is not None}
+    return tuple(sorted(str(n) for n in named))
+
+
+def edited_lineage(parents: Mapping[str, Lineage], records: Iterable[EditRecord], *, seed: int) -> Lineage:
+    """Lineage of an edited label map.
+
+    Args:
+        parents: Lineage of the case that was edited, by its id.
+        records: Edits that were applied, in order.
+        seed: Seed of the draw.
+    """
+    edits = tuple(records)
+    lineage = Lineage.synthetic(
+        METHOD, parents, seed=seed, generator_subjects=subjects_of(edits), edits=[e.to_json() for e in edits]
+    )
+    return replace(lineage, parents=tuple(sorted({*lineage.parents, *donors_of(edits)})))

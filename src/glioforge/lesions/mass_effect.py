@@ -1,0 +1,193 @@
+"""Growth displaces tissue: a push away from the lesion that decays with distance.
+
+Every voxel outside the new lesion takes its label from a point nearer to the
+lesion.  The push starts at the lesion's border and falls to zero over the
+reach, along the gradient of the smoothed distance from the lesion, so that
+tissue in between is squeezed and ventricles give way.  Displacements are
+computed on a lattice; where their Jacobian would come near zero they are made
+smaller, so the map never folds.  The skull does not move: a voxel whose source
+is no normal tissue keeps its label.
+
+Source: the radial model of growth in Foroozandeh & Eklund's future work and in
+the usual tumour-growth simulators, with a distance field in place of a radius.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float64, UInt8
+from pydantic import Field
+from scipy import ndimage
+
+from glioforge.config.spec import Spec
+from glioforge.lesions.cutout import Box, Cutout, is_lesion
+from glioforge.lesions.graft import clip_box
+from glioforge.lesions.level_set import counts_of, signed_distance
+
+LEAST_JACOBIAN = 0.2
+"""The smallest Jacobian that a displacement may have."""
+_LATTICE_MM = 4.0
+_SMOOTHING_MM = 4.0
+
+
+class MassEffectSpec(Spec):
+    """How much of a lesion's growth displaces tissue, and how far."""
+
+    strength: float = Field(0.4, ge=0, le=1)
+    """Share of the growth in radius by which the border pushes; the rest infiltrates."""
+    reach_mm: float = Field(25.0, gt=0)
+    """Distance from the lesion at which the push has died away."""
+    oedema_share: float = Field(0.3, ge=0, le=1)
+    """Share of the oedema's volume that counts as mass; the core counts in full."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Displacement:
+    """Where the voxels of a box take their labels from.
+
+    Args:
+        vectors: `source - voxel` in mm on a lattice, `(3, a, b, c)`.
+        lattice: Lattice positions along each axis, in voxels of the box.
+        spacing: Voxel size in mm.
+    """
+
+    vectors: Float64[np.ndarray, "3 a b c"]
+    lattice: tuple[Float64[np.ndarray, "_"], ...]
+    spacing: tuple[float, float, float]
+
+    @property
+    def jacobian(self) -> Float64[np.ndarray, "a b c"]:
+        """Determinant of the map from voxel to source at the lattice points."""
+        steps = [line * s for line, s in zip(self.lattice, self.spacing, strict=True)]
+        matrix = np.zeros((*self.vectors.shape[1:], 3, 3))
+        for row in range(3):
+            for column in range(3):
+                if self.vectors.shape[1 + column] > 1:
+                    matrix[..., row, column] = np.gradient(self.vectors[row], steps[column], axis=column)
+            matrix[..., row, row] += 1
+        return np.asarray(np.linalg.det(matrix))
+
+    def voxels(self, shape: tuple[int, ...]) -> Float64[np.ndarray, "3 i j k"]:
+        """Vectors in voxels at every voxel of the box, interpolated linearly."""
+        a, b, c = (_interpolation(line, size) for line, size in zip(self.lattice, shape, strict=True))
+        scaled = self.vectors / np.array(self.spacing)[:, None, None, None]
+        full = np.einsum("vabc,ia->vibc", scaled, a, optimize=True)
+        full = np.einsum("vibc,jb->vijc", full, b, optimize=True)
+        return np.asarray(full @ c.T)
+
+
+def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffectSpec) -> float:
+    """Length of the push at the lesion's border: a share of the growth of the equivalent radius.
+
+    Args:
+        lesion: The new lesion.
+        before: Labels that stood in its box before; lesion there is no growth.
+        spec: Strength and what counts as mass.
+    """
+    voxel = float(np.prod(lesion.spacing))
+    kept = np.where(is_lesion(before), lesion.voxels, 0).astype(np.uint8)
+    radii = [_radius(_mass(part, spec.oedema_share) * voxel) for part in (lesion.voxels, kept)]
+    return spec.strength * (radii[0] - radii[1])
+
+
+def displace(
+    voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, spec: MassEffectSpec
+) -> None:
+    """Push the tissue around a lesion outwards, in place; a push of 0 changes nothing.
+
+    Args:
+        voxels: Labels without the new lesion; other lesions stay where they are.
+        lesion: The new lesion.
+        push: Length of the push at its border in mm.
+        spec: Reach of the push.
+    """
+    if push <= 0:
+        return
+    box = _reach_box(lesion, spec.reach_mm, voxels.shape)
+    field = displacement(lesion, box, push, spec.reach_mm)
+    block = voxels[box].copy()
+    vectors = field.voxels(block.shape)
+    moves = (np.abs(vectors) >= 0.5).any(axis=0) & (block > 0) & ~is_lesion(block)
+    _, inner = clip_box(lesion.start, lesion.voxels.shape, voxels.shape)
+    moves[_within(lesion.box, box)] &= ~lesion.mask[inner]
+    places = np.array(np.nonzero(moves))
+    limits = np.array(block.shape)[:, None] - 1
+    sources = np.clip(places + np.rint(vectors[:, moves]).astype(np.int64), 0, limits)
+    found = block[tuple(sources)]
+    usable = (found > 0) & ~is_lesion(found)
+    voxels[box][tuple(places[:, usable])] = found[usable]
+
+
+def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Displacement:
+    """Displacement around a lesion on a box of its map, with a Jacobian above `LEAST_JACOBIAN`."""
+    shape = tuple(side.stop - side.start for side in box)
+    steps = [max(1, round(_LATTICE_MM / s)) for s in lesion.spacing]
+    lattice = tuple(np.arange(0, n + t - 1, t, dtype=np.float64) for n, t in zip(shape, steps, strict=True))
+    mask = _on_lattice(lesion, box, lattice)
+    spacing = tuple(s * t for s, t in zip(lesion.spacing, steps, strict=True))
+    distance = -signed_distance(mask, (spacing[0], spacing[1], spacing[2])).astype(np.float64)
+    smooth = ndimage.gaussian_filter(distance, [_SMOOTHING_MM / s for s in spacing], mode="nearest")
+    slopes = [
+        np.gradient(smooth, s, axis=a) if smooth.shape[a] > 1 else np.zeros_like(smooth)
+        for a, s in enumerate(spacing)
+    ]
+    away = np.clip(distance / reach_mm, 0, 1)
+    decay = push * (1 - away) ** 2 * (1 + 2 * away)
+    inside = np.clip(1 + distance / max(-float(distance.min()), 1e-6), 0, 1)
+    return _unfolded(Displacement(-np.stack(slopes) * (decay * inside), lattice, lesion.spacing))
+
+
+
+def _unfolded(field: Displacement) -> Displacement:
+    """The field, weakened by a tenth until its Jacobian is large enough everywhere."""
+    for _ in range(60):
+        if field.jacobian.min() >= LEAST_JACOBIAN:
+            return field
+        field = Displacement(field.vectors * 0.9, field.lattice, field.spacing)
+    return Displacement(field.vectors * 0, field.lattice, field.spacing)
+
+
+def _mass(voxels: UInt8[np.ndarray, "a b c"], oedema_share: float) -> float:
+    """Voxels that count as mass."""
+    whole, core, _ = counts_of(voxels)
+    return core + oedema_share * (whole - core)
+
+
+def _radius(volume_mm3: float) -> float:
+    """Radius of the ball of a volume."""
+    return float((3 * volume_mm3 / (4 * np.pi)) ** (1 / 3))
+
+
+def _reach_box(lesion: Cutout, reach_mm: float, shape: tuple[int, ...]) -> Box:
+    """Box of the grid that the push can reach."""
+    i, j, k = (
+        slice(max(0, side.start - int(np.ceil(reach_mm / s)) - 1), min(n, side.stop + int(np.ceil(reach_mm / s)) + 1))
+        for side, s, n in zip(lesion.box, lesion.spacing, shape, strict=True)
+    )
+    return i, j, k
+
+
+def _within(inner: Box, outer: Box) -> Box:
+    """A box in the coordinates of the box around it."""
+    i, j, k = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True))
+    return i, j, k
+
+
+def _on_lattice(lesion: Cutout, box: Box, lattice: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "a b c"]:
+    """Lesion mask at the lattice points; the point nearest to the centre always belongs to it."""
+    starts = [side.start for side in box]
+    lines = [line.astype(np.int64) + s - l for line, s, l in zip(lattice, starts, lesion.start, strict=True)]
+    mask = np.zeros([len(line) for line in lines], dtype=bool)
+    there = [(line >= 0) & (line < n) for line, n in zip(lines, lesion.voxels.shape, strict=True)]
+    mask[np.ix_(*there)] = lesion.mask[np.ix_(*(line[t] for line, t in zip(lines, there, strict=True)))]
+    centre = [int(np.argmin(np.abs(line + s - c))) for line, s, c in zip(lattice, starts, lesion.centre, strict=True)]
+    mask[tuple(centre)] = True
+    return mask
+
+
+def _interpolation(lattice: Float64[np.ndarray, "n"], size: int) -> Float64[np.ndarray, "size n"]:
+    """Matrix that interpolates lattice values linearly at the voxels 0 to size - 1."""
+    units = np.eye(len(lattice))
+    return np.stack([np.interp(np.arange(size), lattice, unit) for unit in units], axis=1)

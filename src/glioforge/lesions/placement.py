@@ -1,0 +1,230 @@
+"""Places where a lesion may lie, all found at once, and one of them drawn.
+
+The share of the lesion that would lie wrong (`ground.RULES`) is, for every
+offset together, a correlation of the lesion with a mask, computed by Fourier
+transform on a lattice of a few millimetres.  One of the valid offsets is drawn
+by the prior, moved at random within its lattice cell, and judged voxel by
+voxel; after a bounded number of tries an `EditError` says what stood in the way.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from pydantic import Field
+
+from glioforge.config.spec import Spec
+from glioforge.core.errors import EditError
+from glioforge.core.geometry import Index
+from glioforge.lesions.coarse import Coarse
+from glioforge.lesions.cutout import WHITE, Cutout
+from glioforge.lesions.ground import RULES, Ground
+from glioforge.lesions.prior import Prior
+
+_LATTICE_TOLERANCE = 0.02
+
+
+class PlacementSpec(Spec):
+    """What makes a place valid; shares are of the lesion's voxels."""
+
+    outside_share: float = Field(0.04, ge=0, le=1)
+    """Share that may reach out of the brain; the lesion then gives way there and keeps its volume."""
+    midline_share: float = Field(0.05, ge=0, le=0.5)
+    """Share that may lie in the other hemisphere (the falx)."""
+    ventricle_share: float = Field(0.05, ge=0, le=1)
+    """Share that may lie in deep fluid."""
+    brainstem_share: float = Field(0.05, ge=0, le=1)
+    """Share that may lie in the box that holds the brainstem."""
+    gap_mm: float = Field(2.0, ge=0)
+    """Distance kept from other lesions."""
+    prior: Literal["white_matter", "brain", "given"] = "white_matter"
+    """Where the lesion's centre falls: evenly over a tissue, or by a prior map handed in."""
+    attempts: int = Field(40, ge=1, le=10_000)
+    """Places tried voxel by voxel before the search ends with an error."""
+
+    def limits(self, floor: dict[str, float] | None = None) -> dict[str, float]:
+        """Largest share for each rule; `floor` holds shares that a lesion has already and may keep."""
+        shares = (self.outside_share, 0.0, self.ventricle_share, self.brainstem_share, self.midline_share)
+        kept = floor or {}
+        return {rule: max(share, kept.get(rule, 0.0)) for rule, share in zip(RULES, shares, strict=True)}
+
+
+@final
+@dataclass(frozen=True)
+class Window:
+    """Offsets that are looked at.
+
+    Args:
+        least_mm: Shortest way.
+        most_mm: Longest way; infinite for the whole brain.
+    """
+
+    least_mm: float = 0.0
+    most_mm: float = float("inf")
+
+    def holds(self, distance_mm: Float64[np.ndarray, "..."] | float) -> Bool[np.ndarray, "..."]:
+        """Whether ways are of an allowed length."""
+        return np.asarray((distance_mm >= self.least_mm - 1e-9) & (distance_mm <= self.most_mm + 1e-9))
+
+
+def broken_rule(ground: Ground, lesion: Cutout, limits: dict[str, float]) -> str | None:
+    """First rule that a lesion breaks where it lies, in words; none if the place is valid."""
+    for rule, share in ground.shares(lesion).items():
+        if share > limits[rule] + 1e-9:
+            return f"{share:.0%} of the lesion lies {rule} (at most {limits[rule]:.0%})"
+    return None
+
+
+def draw_offset(
+    ground: Ground, lesion: Cutout, spec: PlacementSpec, window: Window, rng: np.random.Generator,
+    *, prior: Prior | None = None,
+) -> Index:
+    """Draw an offset that takes a lesion to a valid place.
+
+    Args:
+        ground: Made with the lesion's `start` as `phase`, so that lattices agree.
+        lesion: The lesion where it lies now.
+        spec: What is valid.
+        window: How far it may go.
+        rng: Source of the draw.
+        prior: The map for `prior: given`.
+
+    Raises:
+        EditError: No place is valid, or the prior is needed and absent.
+        GeometryError: The prior lies on another grid.
+    """
+    offsets, weights, reasons = _valid_offsets(ground, lesion, spec, window, prior)
+    if not len(offsets):
+        raise EditError(f"no valid place for the lesion: {reasons}", "at least one", "widen range or limits")
+    tries = min(spec.attempts, int(np.count_nonzero(weights)))
+    chosen = rng.choice(len(offsets), size=tries, replace=False, p=weights / weights.sum())
+    steps = np.array(ground.coarse.steps)
+    jitters = rng.integers(-((steps - 1) // 2), steps // 2 + 1, size=(tries, 3))
+    spacing = np.array(lesion.spacing)
+    limits, last = spec.limits(), ""
+    for offset, jitter in zip(offsets[chosen], jitters, strict=True):
+        for candidate in (offset + jitter, offset):
+            i, j, k = (int(o) for o in candidate)
+            if not window.holds(float(np.linalg.norm(candidate * spacing))):
+                continue
+            last = broken_rule(ground, lesion.moved((i, j, k)), limits) or ""
+            if not last:
+                return i, j, k
+    raise EditError(
+        f"no valid place for the lesion in {tries} tries, at the last {last or 'the way was too short or too long'}",
+        "at least one", "widen range or limits, or allow more attempts",
+    )
+
+
+def draw_near(
+    ground: Ground, lesion: Cutout, spec: PlacementSpec, most_mm: float, rng: np.random.Generator
+) -> Index:
+    """Offset to a valid place as near as can be: none at all, else within a third, two thirds, all of the way.
+
+    Raises:
+        EditError: No place within `most_mm` is valid.
+    """
+    if broken_rule(ground, lesion, spec.limits()) is None:
+        return 0, 0, 0
+    anywhere = spec.model_copy(update={"prior": "brain"})
+    for share in (1 / 3, 2 / 3):
+        try:
+            return draw_offset(ground, lesion, anywhere, Window(0.0, most_mm * share), rng)
+        except EditError:
+            continue
+    return draw_offset(ground, lesion, anywhere, Window(0.0, most_mm), rng)
+
+
+def _valid_offsets(
+    ground: Ground, lesion: Cutout, spec: PlacementSpec, window: Window, prior: Prior | None
+) -> tuple[np.ndarray, Float64[np.ndarray, "n"], str]:
+    """Lattice offsets in voxels that seem valid, their prior weights, and how many each rule excludes."""
+    kernel = _kernel(lesion, ground.coarse.steps)
+    first, shares = _shares_everywhere(ground, lesion, kernel, window)
+    offsets = np.array(np.indices(shares.shape[1:])).reshape(3, -1).T + first
+    offsets = offsets * np.array(ground.coarse.steps)
+    distance = np.linalg.norm(offsets * np.array(lesion.spacing), axis=1)
+    near = window.holds(distance) | _cell_holds_edge(distance, window, ground.coarse)
+    weights = _weights(ground, lesion, offsets, spec, prior)
+    near &= weights > 0
+    limits = np.array(list(spec.limits().values()))[:, None] + _LATTICE_TOLERANCE
+    wrong = shares.reshape(len(RULES), -1) > limits
+    valid = near & ~wrong.any(axis=0)
+    tallies = ", ".join(f"{int((w & near).sum())} {rule}" for rule, w in zip(RULES, wrong, strict=True))
+    return offsets[valid], weights[valid], f"of {int(near.sum())} places looked at, {tallies}"
+
+
+def _cell_holds_edge(
+    distance: Float64[np.ndarray, "n"], window: Window, coarse: Coarse
+) -> Bool[np.ndarray, "n"]:
+    """Lattice points outside the window whose cell may reach into it."""
+    reach = float(np.linalg.norm(coarse.spacing)) / 2
+    wide = Window(window.least_mm - reach, window.most_mm + reach)
+    return wide.holds(distance)
+
+
+def _kernel(lesion: Cutout, steps: Index) -> Float64[np.ndarray, "a b c"]:
+    """Share of the lesion's voxels in each cell of the lattice, centred on the lattice points."""
+    before = [(n - 1) // 2 for n in steps]
+    after = [-(size + b) % n for size, b, n in zip(lesion.voxels.shape, before, steps, strict=True)]
+    mask = np.pad(lesion.mask, list(zip(before, after, strict=True)))
+    a, b, c = (size // n for size, n in zip(mask.shape, steps, strict=True))
+    blocks = mask.reshape(a, steps[0], b, steps[1], c, steps[2])
+    return np.asarray(blocks.sum(axis=(1, 3, 5)) / lesion.mask.sum(), dtype=np.float64)
+
+
+def _shares_everywhere(
+    ground: Ground, lesion: Cutout, kernel: Float64[np.ndarray, "a b c"], window: Window
+) -> tuple[np.ndarray, Float64[np.ndarray, "rule x y z"]]:
+    """Share that lies wrong for every lattice offset, and the first offset in lattice steps."""
+    from scipy.signal import fftconvolve
+
+    coarse = ground.coarse
+    at = (np.array(lesion.start) - np.array(coarse.phase)) // np.array(coarse.steps)
+    size, shape = np.array(kernel.shape), np.array(coarse.voxels.shape)
+    reach = np.ceil(np.minimum(window.most_mm, 1e6) / np.array(coarse.spacing)).astype(int) + 1
+    first = np.maximum(-size // 2 - at, -reach)
+    last = np.minimum(shape - size // 2 - 1 - at, reach)
+    if np.any(first > last):
+        return first, np.ones((len(RULES), 0, 0, 0))
+    low, high = at + first, at + last + size
+    masks = _padded_masks(ground, low, high)
+    flipped = kernel[None, ::-1, ::-1, ::-1]
+    shares = fftconvolve(masks, flipped, mode="valid", axes=(1, 2, 3))
+    shares[-1] = np.minimum(shares[-1], 1 - shares[-1])
+    return first, shares
+
+
+def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float64[np.ndarray, "rule x y z"]:
+    """Masks of the rules on a box of the lattice that may reach outside the grid (where no brain is)."""
+    coarse = ground.coarse
+    indices = np.array(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"))
+    right = ground.plane.side_of(coarse.millimetres(indices.reshape(3, -1).astype(np.float64))) > 0
+    masks = np.zeros((len(RULES), *indices.shape[1:]))
+    masks[0] = 1.0
+    inner = tuple(slice(max(a, 0), min(b, n)) for a, b, n in zip(low, high, coarse.voxels.shape, strict=True))
+    there = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True))
+    for row, mask in enumerate((~coarse.brain, ground.near_others, ground.ventricle, ground.brainstem)):
+        masks[(row, *there)] = mask[inner]
+    masks[-1] = right.reshape(indices.shape[1:])
+    return masks
+
+
+def _weights(
+    ground: Ground, lesion: Cutout, offsets: np.ndarray, spec: PlacementSpec, prior: Prior | None
+) -> Float64[np.ndarray, "n"]:
+    """Prior weight of the voxel on which the lesion's centre would fall; 0 off the brain."""
+    centres = np.rint(offsets + np.array(lesion.centre)).astype(np.int64)
+    shape = np.array(ground.voxels.shape)
+    on_grid = np.all((centres >= 0) & (centres < shape), axis=1)
+    weights = np.zeros(len(offsets))
+    places = tuple(centres[on_grid].T)
+    tissue = ground.voxels[places]
+    if spec.prior == "given":
+        if prior is None:
+            raise EditError("`prior: given` without a prior map", "a prior", "hand one in, or choose `white_matter`")
+        weights[on_grid] = prior.on(ground.voxels.shape)[places] * (tissue > 0)
+    else:
+        weights[on_grid] = tissue == WHITE if spec.prior == "white_matter" else tissue > 0
+    return weights
