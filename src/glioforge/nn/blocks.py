@@ -22,7 +22,7 @@ Activation = Literal["relu", "leaky_relu"]
 Features = Float[torch.Tensor, "batch _ ..."]
 
 
-def convolution(  # noqa: PLR0913 - the arguments of a convolution
+def convolution(
     inputs: int, outputs: int, kernel: int = 3, *, dims: Dims, stride: int = 1, bias: bool = True
 ) -> nn.Module:
     """Convolution that keeps the grid at stride 1 (padding of half an odd kernel).
@@ -94,7 +94,7 @@ class InstanceNorm(nn.Module):
 class ConvNormAct(nn.Sequential):
     """Convolution of kernel 3, normalisation, activation: the unit of U-Nets."""
 
-    def __init__(  # noqa: PLR0913 - one argument a property of the layer
+    def __init__(
         self, inputs: int, outputs: int, *, dims: Dims, norm: Norm = "instance", activation: Activation = "relu"
     ) -> None:
         super().__init__(

@@ -37,7 +37,7 @@ class Ema(nn.Module):
         """
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         averages: list[torch.Tensor] = list(self.network.parameters())
-        torch._foreach_lerp_(averages, [p.detach() for p in network.parameters()], weight)  # noqa: SLF001 - torch's name for the fused form
+        torch._foreach_lerp_(averages, [p.detach() for p in network.parameters()], weight)
         for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(current)
 

@@ -26,11 +26,11 @@ from torch.optim import Optimizer
 from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import Step
-from glioforge.training.budget import Budget, HistoryRow, Outcome
+from glioforge.training.budget import Budget, Outcome
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observe import line, write_history
 from glioforge.training.parallel import share
-from glioforge.training.stability import Buffers, NonFiniteStep
+from glioforge.training.stability import Buffers, NonFiniteError
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
 from glioforge.training.weights import read_weights, write_weights
@@ -55,7 +55,7 @@ class Recipe(Protocol):
         ...
 
     def step(self, batch: Mapping[str, torch.Tensor], step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
-        """Take all optimiser steps of one iteration; return detached scalars. Raises `NonFiniteStep` untouched."""
+        """Take all optimiser steps of one iteration; return detached scalars. Raises `NonFiniteError` untouched."""
         ...
 
     def inference_network(self) -> nn.Module:
@@ -165,7 +165,7 @@ class _Run:
         buffers = Buffers(self.recipe.networks)
         try:
             scalars = self.recipe.step(batch, number, self.fabric)
-        except NonFiniteStep:
+        except NonFiniteError:
             buffers.put_back()
             standing.skip(self.budget.max_skipped, self.progress)
         else:

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 
 @final
-class NonFiniteStep(ArithmeticError):
+class NonFiniteError(ArithmeticError):
     """A loss or gradient of this step is NaN or infinite; nothing was updated."""
 
 
@@ -31,7 +31,7 @@ def update_all(
         clip_norm: Largest L2 norm of an optimiser's gradients; none leaves them.
 
     Raises:
-        NonFiniteStep: A loss or a gradient is NaN or infinite.
+        NonFiniteError: A loss or a gradient is NaN or infinite.
     """
     norms = []
     for optimizer in optimizers:
@@ -45,7 +45,7 @@ def update_all(
         finite = torch.as_tensor(fabric.all_reduce(finite.float(), reduce_op="mean")) == 1
     try:
         if not bool(finite):
-            raise NonFiniteStep("loss or gradient is NaN or infinite")
+            raise NonFiniteError("loss or gradient is NaN or infinite")
         for optimizer in optimizers:
             optimizer.step()
     finally:

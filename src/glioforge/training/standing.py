@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, final
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
