@@ -81,7 +81,17 @@ class Step:
         """
         if not self.done:
             raise OutputError("an unfinished step", "a finished one", "run the command again to finish it", self.folder)
-        facts: Mapping[str, Any] = self._marker(DONE)["facts"]
+        facts: Mapping[str, Any] = _marker(self.folder / DONE)["facts"]
+        return facts
+
+    @staticmethod
+    def facts_of(folder: Path) -> Mapping[str, Any]:
+        """What `finish` noted in the folder of any finished step, whatever its settings.
+
+        Raises:
+            InputFileError: The folder holds no finished step.
+        """
+        facts: Mapping[str, Any] = _marker(folder / DONE)["facts"]
         return facts
 
     def finish(self, facts: Mapping[str, Any] | None = None) -> None:
@@ -120,24 +130,12 @@ class Step:
             os.close(self._lock)
             self._lock = None
 
-    def _marker(self, name: str) -> dict[str, Any]:
-        """Contents of a marker file, which hold a key."""
-        values = read_json(self.folder / name)
-        if not isinstance(values, dict) or not isinstance(values.get("key"), dict):
-            raise InputFileError(
-                "a step's marker without its key",
-                "a file that Glioforge wrote",
-                "delete the folder and run again",
-                self.folder / name,
-            )
-        return values
-
     def _require_same_key(self) -> None:
         """Refuse a folder that was made with other settings."""
         for name in (DONE, STARTED):
             if not (self.folder / name).exists():
                 continue
-            differing = _differences(self._marker(name)["key"], self.key)
+            differing = _differences(_marker(self.folder / name)["key"], self.key)
             if differing:
                 raise OutputError(
                     f"the folder was made with other settings: {'; '.join(differing)}",
@@ -154,6 +152,18 @@ def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise OutputError(f"a step's key that is not JSON ({error})", "plain values", where=folder) from error
     return plain
+
+
+def _marker(path: Path) -> dict[str, Any]:
+    """Contents of a marker file: a key and perhaps facts."""
+    values = read_json(path)
+    if not isinstance(values, dict) or not all(isinstance(values.get(name, {}), dict) for name in ("key", "facts")):
+        values = {}
+    if "key" not in values:
+        raise InputFileError(
+            "a step's marker without its key", "a file that Glioforge wrote", "delete the folder and run again", path
+        )
+    return {"facts": {}, **values}
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

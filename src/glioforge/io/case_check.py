@@ -1,0 +1,159 @@
+"""Open every file of one found case, once, and say all that is wrong with it.
+
+The outcome is small and plain, so that cases can be checked by several
+processes: problems, grid, content hashes and how often each label occurs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from isal import isal_zlib
+from jaxtyping import Float32, Integer
+
+from glioforge.core.errors import GlioforgeError, InputFileError
+from glioforge.core.geometry import Geometry
+from glioforge.core.modality import Modality
+from glioforge.io.digest import case_digest
+from glioforge.io.found_case import BRAIN, LABELS, FoundCase
+from glioforge.io.nifti import Scan, read_scan
+from glioforge.io.sidecar import MARKS, Sidecar, read_sidecar
+
+
+@final
+@dataclass(frozen=True)
+class CheckedCase:
+    """What the files of a case hold.
+
+    Args:
+        found: The case as it was found.
+        problems: Everything that is wrong; none for a sound case.
+        digest: Hash of the contents of all files.
+        images: Hash of the voxels of each contrast, whatever their type and compression.
+        label_counts: How many voxels hold each label value; none without labels.
+        voxel_volume: Volume of a voxel in mm³; 0 where no file could be read.
+        sidecar: What is known of a computed case; none for a scan.
+    """
+
+    found: FoundCase
+    problems: tuple[GlioforgeError, ...]
+    digest: str
+    images: Mapping[Modality, str]
+    label_counts: Mapping[int, int] | None
+    voxel_volume: float
+    sidecar: Sidecar | None
+
+
+def check_case(found: FoundCase, root: Path) -> CheckedCase:
+    """Open and judge every file of a case; problems are collected, not raised.
+
+    Args:
+        found: The case as a layout found it.
+        root: Folder that the files must lie in, resolved.
+    """
+    problems: list[GlioforgeError] = list(found.problems)
+    digests: dict[str, str] = {}
+    images: dict[Modality, str] = {}
+    counts: Mapping[int, int] | None = None
+    grid: Geometry | None = None
+    marks: set[str] = set()
+    sidecar: Sidecar | None = None
+    for role, path in found.files.items():
+        try:
+            _require_inside(path, root)
+            scan = read_scan(path)
+            digests[role] = scan.digest
+            marks |= {kind for kind, mark in MARKS.items() if scan.header.description.startswith(mark)}
+            grid = _same_grid(grid, scan, role)
+            if role == LABELS:
+                counts = _label_counts(scan)
+            elif role == BRAIN:
+                _require_brain(scan)
+            else:
+                images[Modality(role)] = _voxel_hash(scan, Modality(role))
+        except GlioforgeError as error:
+            problems.append(error)
+    try:
+        sidecar = _sidecar(found, marks)
+    except GlioforgeError as error:
+        problems.append(error)
+    volume = 0.0 if grid is None else grid.voxel_volume
+    return CheckedCase(found, tuple(problems), case_digest(digests), images, counts, volume, sidecar)
+
+
+def _require_inside(path: Path, root: Path) -> None:
+    """Refuse a link that leads out of the folder."""
+    if not path.resolve().is_relative_to(root):
+        raise InputFileError(
+            f"a link that leads out of {root}",
+            "files inside the folder",
+            "copy the file into the folder, or ingest the folder that it lies in",
+            path,
+        )
+
+
+def _same_grid(grid: Geometry | None, scan: Scan, role: str) -> Geometry:
+    """The case's grid, from its first file; refuses another."""
+    geometry = scan.header.geometry
+    if grid is None:
+        return geometry
+    try:
+        grid.require_same(geometry, f"{role} image")
+    except GlioforgeError as error:
+        raise InputFileError(error.found, error.expected, error.remedy, scan.path) from error
+    return grid
+
+
+def _label_counts(scan: Scan) -> dict[int, int]:
+    """Voxels of each label value."""
+    values = scan.integers()
+    counts = _counted(values)
+    if 0 not in counts:
+        raise InputFileError(
+            "a label map without background", "some voxels of value 0", "check that this is the label file", scan.path
+        )
+    return counts
+
+
+def _counted(values: Integer[np.ndarray, "i j k"]) -> dict[int, int]:
+    """How often each value occurs; quick where the values are small."""
+    flat = values.ravel(order="K")
+    if flat.min() >= 0 and flat.max() < 65536:
+        counts = np.bincount(flat)
+        return {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
+    found, number = np.unique(flat, return_counts=True)
+    return {int(v): int(n) for v, n in zip(found, number, strict=True)}
+
+
+def _require_brain(scan: Scan) -> None:
+    """Refuse a mask without a voxel."""
+    if not scan.mask().any():
+        raise InputFileError("an empty brain mask", "a mask of the brain", "remove it or make it again", scan.path)
+
+
+def _voxel_hash(scan: Scan, modality: Modality) -> str:
+    """Hash of the intensities; refuses an image in which all voxels are equal."""
+    voxels: Float32[np.ndarray, "i j k"] = scan.image(modality).voxels
+    low, high = float(voxels.min()), float(voxels.max())
+    if low == high:
+        raise InputFileError(
+            f"an image in which every voxel is {low:g}", "an image", "copy or download it again", scan.path
+        )
+    flat = voxels.ravel(order="F")
+    return f"{'x'.join(map(str, voxels.shape))}-{isal_zlib.crc32(flat):08x}-{low.hex()}-{high.hex()}"
+
+
+def _sidecar(found: FoundCase, marks: set[str]) -> Sidecar | None:
+    """What the sidecar tells; refuses images marked as synthetic without one."""
+    sidecar = None if found.sidecar is None else read_sidecar(found.sidecar, found.case_id)
+    if sidecar is None and "synthetic" in marks:
+        path = next(iter(found.files.values())).with_name(f"{found.case_id}.json")
+        raise InputFileError(
+            "an image marked SYNTHETIC without its sidecar",
+            "the JSON file that says which subjects stand behind it",
+            "restore the file that was written with the images",
+            path,
+        )
+    return sidecar

@@ -1,0 +1,141 @@
+"""`cohort.json`: a cohort as one file that names its cases' files.
+
+Paths below the folder are kept relative, so that a folder can be moved with
+its cohort; others are absolute.
+
+Each case names the format of its files, and a format names the class that
+reads it.  The class may live in a layer above this one, so it is kept as text
+and imported when a cohort of that format is read.  A reader is a frozen
+dataclass with a class variable `format`; its fields are kept with the case.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from glioforge.core.case import CaseReader, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import GlioforgeError, InputFileError, OutputError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.io.atomic_write import read_json, write_json
+
+NAME = "cohort.json"
+
+READERS: Mapping[str, str] = {
+    "nifti": "glioforge.io.nifti_reader:NiftiReader",
+    "store": "glioforge.data.store:StoreReader",
+}
+"""Class that reads each format, as `module:class`."""
+
+_VERSION = 1
+
+
+def write_cohort(folder: Path, cohort: Cohort) -> Path:
+    """Write a cohort as `cohort.json` in a folder and return the file.
+
+    Raises:
+        OutputError: A case's reader has no format, a fact is no JSON value, or the place cannot be written.
+    """
+    root = folder.resolve()
+    values = {
+        "version": _VERSION,
+        "name": cohort.name,
+        "scheme": cohort.scheme.to_json(),
+        "cases": [_to_json(ref, root) for ref in cohort],
+    }
+    write_json(folder / NAME, values)
+    return folder / NAME
+
+
+def read_cohort(folder: Path) -> Cohort:
+    """Read the cohort of a folder; no voxel is read.
+
+    Args:
+        folder: A folder with `cohort.json`.
+
+    Raises:
+        InputFileError: The file is missing or damaged, or names an unknown format.
+    """
+    path = folder / NAME
+    values = read_json(path)
+    try:
+        _require_version(values["version"])
+        cases = tuple(_from_json(case, folder.resolve()) for case in values["cases"])
+        return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]))
+    except (KeyError, TypeError, ValueError, AttributeError, GlioforgeError) as error:
+        reason = str(error) if isinstance(error, GlioforgeError) else repr(error)
+        raise InputFileError(
+            f"not a cohort ({reason})",
+            f"a cohort.json of version {_VERSION}",
+            "make it again with the command that wrote the folder",
+            path,
+        ) from error
+
+
+def _to_json(ref: CaseRef, root: Path) -> dict[str, Any]:
+    """Plain values of one case."""
+    reader: Any = ref.reader
+    kind = getattr(reader, "format", None)
+    if kind not in READERS:
+        raise OutputError(
+            f"a case that {type(reader).__name__} reads",
+            f"a reader of a known format: {sorted(READERS)}",
+            "write the case first",
+            ref.case_id,
+        )
+    return {
+        "case_id": ref.case_id,
+        "subject_id": ref.subject_id,
+        "session": ref.session,
+        "format": kind,
+        "reader": dataclasses.asdict(reader),
+        "images": {str(modality): _relative(path, root) for modality, path in ref.images.items()},
+        "labels": None if ref.labels is None else _relative(ref.labels, root),
+        "brain": None if ref.brain is None else _relative(ref.brain, root),
+        "scheme": ref.scheme,
+        "lineage": ref.lineage.to_json(),
+        "digest": ref.digest,
+        "facts": dict(ref.facts),
+    }
+
+
+def _from_json(values: Mapping[str, Any], root: Path) -> CaseRef:
+    """Inverse of `_to_json`."""
+    return CaseRef(
+        values["case_id"],
+        values["subject_id"],
+        {modality: root / values["images"][modality] for modality in Modality if modality in values["images"]},
+        values["scheme"],
+        Lineage.from_json(values["lineage"]),
+        values["digest"],
+        _reader(values["format"], values["reader"]),
+        None if values["labels"] is None else root / values["labels"],
+        None if values["brain"] is None else root / values["brain"],
+        values["session"],
+        values["facts"],
+    )
+
+
+def _require_version(version: object) -> None:
+    """Refuse files of another version."""
+    if version != _VERSION:
+        raise ValueError(f"version {version}")
+
+
+def _reader(kind: str, settings: Mapping[str, Any]) -> CaseReader:
+    """The reader of a format."""
+    if kind not in READERS:
+        raise ValueError(f"format {kind!r} is not one of {sorted(READERS)}")
+    module, _, name = READERS[kind].partition(":")
+    reader: CaseReader = getattr(importlib.import_module(module), name)(**settings)
+    return reader
+
+
+def _relative(path: Path, root: Path) -> str:
+    """Path below the folder where it lies there, else the absolute path."""
+    resolved = path.parent.resolve() / path.name
+    return str(resolved.relative_to(root) if resolved.is_relative_to(root) else resolved)

@@ -1,0 +1,139 @@
+"""A case as a layout finds it: which file holds what, before a file is opened."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from glioforge.core.errors import InputFileError
+from glioforge.core.modality import Modality
+from glioforge.io.nifti import SUFFIXES
+
+LABELS = "labels"
+BRAIN = "brain"
+
+_SESSIONS = (
+    re.compile(r"(?P<subject>BraTS-[A-Za-z]+-\d+)-(?P<session>\d+)"),
+    re.compile(r"(?P<subject>brats_(?:2013|tcia)_pat\d+)_(?P<session>\d+)"),
+    re.compile(r"(?P<subject>Brats1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
+)
+
+
+@final
+@dataclass(frozen=True)
+class FoundCase:
+    """Files of one case, by what they hold.
+
+    Args:
+        case_id: Unique within the folder.
+        subject_id: The person.
+        images: File of each contrast.
+        labels: Label file, if any.
+        brain: Brain-mask file, if any.
+        session: Visit, if the name tells.
+        scheme: Label scheme that the names speak for, if they do.
+        facts: What names and tables tell: grade, site.
+        sidecar: JSON file beside the images that tells of a computed case, if any.
+        problems: What is wrong with the names, for example a contrast that is there twice.
+    """
+
+    case_id: str
+    subject_id: str
+    images: Mapping[Modality, Path]
+    labels: Path | None = None
+    brain: Path | None = None
+    session: str | None = None
+    scheme: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    sidecar: Path | None = None
+    problems: tuple[InputFileError, ...] = ()
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All image files by contrast, labels or brain."""
+        extra = {LABELS: self.labels, BRAIN: self.brain}
+        return {**{str(m): p for m, p in self.images.items()}, **{k: p for k, p in extra.items() if p is not None}}
+
+
+def assemble(
+    case_id: str,
+    roles: Iterable[tuple[str, Path]],
+    *,
+    subject: str | None = None,
+    scheme: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> FoundCase:
+    """Put the files of one case together.
+
+    Args:
+        case_id: Id of the case.
+        roles: Files with what they hold: a contrast's name, `labels` or `brain`.
+        subject: Regular expression for the subject within the case id (see `subject_of`).
+        scheme: Label scheme that the names speak for.
+        facts: What names and tables tell.
+    """
+    files: dict[str, Path] = {}
+    problems = []
+    for role, path in sorted(roles, key=lambda pair: pair[1]):
+        if role in files:
+            problems.append(
+                InputFileError(
+                    f"a second {role} file beside {files[role].name}",
+                    f"one {role} file a case",
+                    "remove one of them from the folder",
+                    path,
+                )
+            )
+        files.setdefault(role, path)
+    subject_id, session = subject_of(case_id, subject)
+    folder = next(iter(files.values())).parent if files else Path()
+    sidecar = folder / f"{case_id}.json"
+    return FoundCase(
+        case_id,
+        subject_id,
+        {m: files[m] for m in Modality if m in files},
+        files.get(LABELS),
+        files.get(BRAIN),
+        session,
+        scheme,
+        dict(facts or {}),
+        sidecar if sidecar.is_file() else None,
+        tuple(problems),
+    )
+
+
+def subject_of(case_id: str, pattern: str | None = None) -> tuple[str, str | None]:
+    """Subject and session that a case id names; the id itself and none where it names neither.
+
+    Args:
+        case_id: Id of a case.
+        pattern: Regular expression with a group `subject` and perhaps `session`;
+            the namings of BraTS are known without one.
+
+    Example:
+        >>> subject_of("BraTS-GLI-00005-100")
+        ('BraTS-GLI-00005', '100')
+        >>> subject_of("brats_2013_pat0001_1")
+        ('brats_2013_pat0001', '1')
+        >>> subject_of("site7_p12_v3", r"(?P<subject>.+)_v(?P<session>[0-9]+)")
+        ('site7_p12', '3')
+    """
+    for known in _SESSIONS if pattern is None else (re.compile(pattern),):
+        match = known.fullmatch(case_id)
+        if match:
+            return match["subject"], match.groupdict().get("session")
+    return case_id, None
+
+
+def nifti_files(folder: Path) -> Iterator[Path]:
+    """All entries below a folder that are named as NIfTI files, sorted; hidden ones are passed over.
+
+    Entries that are no regular files are given as well, so that reading them says so.
+    """
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted([*files, *folders]):
+            if name.endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(place) / name

@@ -1,0 +1,113 @@
+"""Dataset layouts: how a folder of scans names its cases and contrasts.
+
+A layout only looks at names; what the files hold is checked by `io.ingest`.
+Each layout is one file in `io/layouts`.  Without a choice, the layouts are
+asked in turn whether a folder looks like theirs.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, final
+
+from pydantic import BeforeValidator, SerializeAsAny, field_validator
+
+from glioforge.config.registry import Registry
+from glioforge.config.spec import Spec
+from glioforge.core.errors import InputFileError
+from glioforge.core.schemes import SCHEMES
+from glioforge.io.found_case import FoundCase
+
+
+class LayoutSpec(Spec):
+    """What every layout can be told."""
+
+    scheme: str | None = None
+    """Label scheme of the label files; told by names and values when none is given."""
+    subject: str | None = None
+    """Regular expression for the subject (and session) in a case id, with groups of these names."""
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, scheme: str | None) -> str | None:
+        """Refuse a scheme that nobody knows."""
+        if scheme is not None and scheme not in SCHEMES:
+            raise ValueError(f"label scheme {scheme!r} is not one of {sorted(SCHEMES)}")
+        return scheme
+
+    @field_validator("subject")
+    @classmethod
+    def _subject_group(cls, subject: str | None) -> str | None:
+        """Refuse what is no regular expression with a group `subject`."""
+        if subject is None:
+            return None
+        try:
+            groups = re.compile(subject).groupindex
+        except re.error as error:
+            raise ValueError(f"{subject!r} is not a regular expression ({error})") from error
+        if "subject" not in groups:
+            raise ValueError(f"{subject!r} has no group (?P<subject>...)")
+        return subject
+
+
+class Layout(ABC):
+    """Finds the cases of a folder by their names.
+
+    Args:
+        spec: The layout's own spec.
+    """
+
+    general: ClassVar[bool] = False
+    """Whether many folders look like this one; general layouts are asked last."""
+
+    @abstractmethod
+    def __init__(self, spec: Any) -> None:  # noqa: ANN401 - each layout has its own spec
+        ...
+
+    @abstractmethod
+    def matches(self, folder: Path) -> bool:
+        """Whether the folder looks like this layout."""
+
+    @abstractmethod
+    def find(self, folder: Path) -> list[FoundCase]:
+        """Cases in the order of their ids; none where nothing is recognised."""
+
+
+LAYOUTS: Registry[Layout] = Registry("layout", "glioforge.io.layouts")
+"""All layouts, one file each in `glioforge/io/layouts`."""
+
+AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
+"""A field that takes any layout by `kind`."""
+
+
+@final
+class LayoutChoice(Spec):
+    """A YAML file that describes the layout of a folder."""
+
+    layout: AnyLayout
+    """The layout, by `kind`."""
+
+
+def layout_for(spec: Spec) -> Layout:
+    """The layout that a spec describes."""
+    return LAYOUTS.part_for(spec)(spec)
+
+
+def detect(folder: Path) -> Layout:
+    """The layout that a folder looks like, special ones before general ones.
+
+    Raises:
+        InputFileError: It looks like none.
+    """
+    kinds = sorted(LAYOUTS.kinds(), key=lambda kind: (LAYOUTS.part_class(kind).general, kind))
+    for kind in kinds:
+        layout = layout_for(LAYOUTS.spec_class(kind)())
+        if layout.matches(folder):
+            return layout
+    raise InputFileError(
+        "no case found",
+        f"a folder laid out as one of {', '.join(kinds)}",
+        "describe it in a YAML file (layout: {kind: flat, pattern: '{case}/{contrast}', contrasts: {...}}) "
+        "and name that with --layout",
+        folder,
+    )

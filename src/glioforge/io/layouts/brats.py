@@ -1,0 +1,158 @@
+"""The folders of the BraTS challenges: one folder a case, 2013 to 2025.
+
+Namings known
+-------------
+2017-2021   `BraTS20_Training_001/BraTS20_Training_001_{t1,t1ce,t2,flair,seg}`
+2023-       `BraTS-GLI-00005-100/BraTS-GLI-00005-100-{t1n,t1c,t2w,t2f,seg}`
+2013-2015   `brats_2013_pat0001_1/{Flair,T1c,...}_subtrMeanDivStd`,
+            `OTMultiClass`, `brainmask`, as normalised by DeepMedic
+
+Cases may lie at any depth.  Grade is read from a folder `HGG` or `LGG` above a
+case and from `name_mapping.csv`, site from the names of 2017 to 2019.
+
+Source: challenge pages of BraTS 2017-2024; DeepMedic (Kamnitsas et al. 2017).
+"""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, final
+
+from glioforge.core.errors import InputFileError
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import BRATS2013, BRATS2023
+from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, nifti_files
+from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.nifti import stem
+from glioforge.io.regular_file import read_regular_file
+
+_TOKENS: Mapping[str, str] = {
+    "t1": Modality.T1,
+    "t1ce": Modality.T1CE,
+    "t2": Modality.T2,
+    "flair": Modality.FLAIR,
+    "aptw": Modality.APTW,
+    "t1n": Modality.T1,
+    "t1c": Modality.T1CE,
+    "t2w": Modality.T2,
+    "t2f": Modality.FLAIR,
+    "seg": LABELS,
+    "segm": LABELS,
+    "brain": BRAIN,
+    "brainmask": BRAIN,
+}
+_TOKENS_2023 = frozenset({"t1n", "t1c", "t2w", "t2f"})
+_NAMES_2013: Mapping[str, str] = {
+    "t1_subtrmeandivstd": Modality.T1,
+    "t1c_subtrmeandivstd": Modality.T1CE,
+    "t2_subtrmeandivstd": Modality.T2,
+    "flair_subtrmeandivstd": Modality.FLAIR,
+    "otmulticlass": LABELS,
+    "brainmask": BRAIN,
+}
+_NAME = re.compile(r"(?P<case>.+)[_-](?P<token>[A-Za-z0-9]+)")
+_SITE = re.compile(r"Brats1[7-9]_(?P<site>2013|[A-Z]+)")
+
+
+@final
+class BratsSpec(LayoutSpec):
+    """Folders of the BraTS challenges."""
+
+    kind: Literal["brats"] = "brats"
+
+
+@LAYOUTS.register(BratsSpec)
+@final
+class BratsLayout(Layout):
+    """Finds cases by the names of the BraTS challenges."""
+
+    def __init__(self, spec: BratsSpec) -> None:
+        self._spec = spec
+
+    def matches(self, folder: Path) -> bool:
+        """Whether some file is named after its folder as in BraTS, or as in DeepMedic's copy of 2013."""
+        return any(_named_2013(path) or _named_after_folder(path) for path in nifti_files(folder))
+
+    def find(self, folder: Path) -> list[FoundCase]:
+        """Folders that hold at least one known contrast, as cases named after the folder."""
+        cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
+        for path in nifti_files(folder):
+            role = _role(path)
+            if role:
+                cases[path.parent].append((role, path))
+        tables = _name_mapping(folder)
+        found = []
+        for place, roles in cases.items():
+            if all(role == BRAIN for role, _ in roles):
+                continue
+            name = place.resolve().name
+            paths = [path for _, path in roles]
+            facts = _facts(place.relative_to(folder), name, tables)
+            found.append(assemble(name, roles, subject=self._spec.subject, scheme=_scheme(paths), facts=facts))
+        return sorted(found, key=lambda case: case.case_id)
+
+
+def _role(path: Path) -> str | None:
+    """What a file holds, by its name."""
+    name = stem(path).lower()
+    match = _NAME.fullmatch(name)
+    return _NAMES_2013.get(name) or (_TOKENS.get(match["token"]) if match else None)
+
+
+def _named_2013(path: Path) -> bool:
+    """Whether a file is named as in DeepMedic's copy of BRATS 2013-2015; a brain mask's name tells nothing."""
+    return _NAMES_2013.get(stem(path).lower(), BRAIN) != BRAIN
+
+
+def _named_after_folder(path: Path) -> bool:
+    """Whether a file is named as in BraTS since 2017: its folder's name and what it holds."""
+    match = _NAME.fullmatch(stem(path))
+    return match is not None and match["case"] == path.parent.resolve().name and _role(path) is not None
+
+
+def _scheme(paths: list[Path]) -> str | None:
+    """Label scheme that the names of a case speak for."""
+    if any(_named_2013(path) for path in paths):
+        return BRATS2013.name
+    tokens = {stem(path).rpartition("-")[2].lower() for path in paths}
+    return BRATS2023.name if tokens & _TOKENS_2023 else None
+
+
+def _facts(place: Path, case_id: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Grade and site of a case, as far as names and tables tell."""
+    facts: dict[str, Any] = dict(tables.get(case_id, {}))
+    grades = [part.upper() for part in place.parts if part.upper() in {"HGG", "LGG"}]
+    if grades:
+        facts["grade"] = grades[-1]
+    site = _SITE.match(case_id)
+    if site:
+        facts["site"] = site["site"]
+    return facts
+
+
+def _name_mapping(folder: Path) -> dict[str, dict[str, str]]:
+    """Grade and site by case id, from every `name_mapping*.csv` in the folder or one level below."""
+    tables: dict[str, dict[str, str]] = {}
+    for path in sorted([*folder.glob("name_mapping*.csv"), *folder.glob("*/name_mapping*.csv")]):
+        try:
+            text = read_regular_file(path, 2**24).decode("utf-8-sig")
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputFileError(f"not a table ({error})", "CSV in UTF-8", "save it again as CSV", path) from error
+        for row in rows:
+            _add_row(tables, row, path)
+    return tables
+
+
+def _add_row(tables: dict[str, dict[str, str]], row: Mapping[str | None, Any], path: Path) -> None:
+    """Note grade and site of one row under each id that it gives the case."""
+    ids = [str(v).strip() for k, v in row.items() if k and "subject_id" in k.lower() and v and v not in {"NA", "N/A"}]
+    sites = [match["site"] for match in map(_SITE.match, ids) if match]
+    grade = next((str(v).strip() for k, v in row.items() if k and k.strip().lower() == "grade" and v), None)
+    facts = {**({"grade": grade} if grade else {}), **({"site": sites[0]} if sites else {})}
+    for case_id in ids:
+        if tables.setdefault(case_id, facts) != facts:
+            raise InputFileError(f"two different rows for {case_id!r}", "one row a case", "remove the wrong row", path)
