@@ -25,7 +25,9 @@ from glioforge.lesions.cutout import CSF
 
 _WIDEST_SHIFT_MM = 20.0
 _WIDEST_TILT = 0.35
-_TISSUE_WEIGHT = 0.5
+_FLUID_WEIGHT = 0.5
+_STEP_MM = 4.0
+_MOST_POINTS = 6000
 
 
 @final
@@ -64,54 +66,67 @@ class Plane:
         return cls((x, y, z), offset)
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """Smoothed map, lesion, and the points in mm at which a map and its mirror image are compared."""
+
+    coarse: Coarse
+    field: Float32[np.ndarray, "a b c"]
+    lesion: Float32[np.ndarray, "a b c"]
+    points: Float64[np.ndarray, "3 n"]
+
+    def agreement(self, plane: Plane) -> float:
+        """Negative mean squared difference between the map and its mirror image, off the lesion and its twin."""
+        twins = self.coarse.indices(self.points - 2 * np.outer(plane.normal, plane.side_of(self.points)))
+        here = _at(self.field, self.coarse.indices(self.points))
+        used = (_at(self.lesion, self.coarse.indices(self.points)) < 0.1) & (_at(self.lesion, twins) < 0.1)
+        if not used.any():
+            return -1.0
+        return -float(np.mean((here[used] - _at(self.field, twins[:, used])) ** 2))
+
+
 def midsagittal_plane(labels: LabelMap) -> Plane:
     """Find the plane in which the brain mirrors itself best.
 
     Raises:
         EditError: The map holds no brain.
     """
-    coarse = coarse_of(labels, step_mm=3.0)
-    if not coarse.brain.any():
-        raise EditError("a label map without brain", "brain voxels")
+    samples = _samples(coarse_of(labels, step_mm=_STEP_MM))
     axis = labels.geometry.world_axes.index(0)
-    field, points, used = _symmetry_samples(coarse)
-    start = _best_offset(coarse, axis, field, points[:, used])
-
-    def badness(tilts_and_offset: np.ndarray) -> float:
-        plane = _plane(axis, tilts_and_offset, points)
-        return -_agreement(plane, coarse, field, points[:, used])
-
+    start = _best_offset(samples, axis)
     simplex = np.array([[0, 0, start], [0.06, 0, start], [0, 0.06, start], [0, 0, start + 2]], dtype=np.float64)
     found = optimize.minimize(
-        badness, simplex[0], method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-5, "maxiter": 80},
+        lambda values: -samples.agreement(_plane(axis, values, samples.points)),
+        simplex[0],
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-6, "maxiter": 80},
     )
-    return _plane(axis, found.x, points)
+    return _plane(axis, found.x, samples.points)
 
 
-def _symmetry_samples(
-    coarse: Coarse,
-) -> tuple[Float32[np.ndarray, "a b c"], Float64[np.ndarray, "3 n"], np.ndarray]:
-    """Smoothed map, its points in mm, and which of them are compared (brain without lesion and its surroundings)."""
+def _samples(coarse: Coarse) -> _Samples:
+    """Brain less half its fluid, smoothed, and evenly spread points of it."""
+    if not coarse.brain.any():
+        raise EditError("a label map without brain", "brain voxels")
+    sigma = [_STEP_MM / s for s in coarse.spacing]
     fluid = (coarse.voxels == CSF) & ~coarse.lesion
-    field = coarse.brain.astype(np.float32) - np.float32(_TISSUE_WEIGHT) * fluid
-    field = ndimage.gaussian_filter(field, [3.0 / s for s in coarse.spacing], mode="constant")
-    points = np.array(np.nonzero(coarse.brain | (field > 0.05)), dtype=np.float64)
-    used = ~coarse.lesion[tuple(points.astype(int))]
-    if not used.any():
-        used = np.ones(points.shape[1], dtype=bool)
-    return field, coarse.millimetres(points), used
+    field = coarse.brain.astype(np.float32) - np.float32(_FLUID_WEIGHT) * fluid
+    field = ndimage.gaussian_filter(field, sigma, mode="constant")
+    lesion = ndimage.gaussian_filter(coarse.lesion.astype(np.float32), sigma, mode="constant")
+    points = np.array(np.nonzero(field > 0.05), dtype=np.float64)
+    points = points[:, :: max(1, points.shape[1] // _MOST_POINTS)]
+    return _Samples(coarse, field, lesion, coarse.millimetres(points))
 
 
-def _best_offset(coarse: Coarse, axis: int, field: np.ndarray, points: np.ndarray) -> float:
+def _best_offset(samples: _Samples, axis: int) -> float:
     """Offset of the best plane without tilt, searched around the middle of the brain."""
-    middle = (points[axis].min() + points[axis].max()) / 2
-    step = coarse.spacing[axis] / 2
-    reach = min(_WIDEST_SHIFT_MM, np.ptp(points[axis]) / 4)
-    offsets = middle + np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
-    normal = tuple(float(n == axis) for n in range(3))
-    scores = [_agreement(Plane((normal[0], normal[1], normal[2]), float(o)), coarse, field, points) for o in offsets]
-    return float(offsets[int(np.argmax(scores))])
+    line = samples.points[axis]
+    step = samples.coarse.spacing[axis] / 2
+    reach = np.ceil(min(_WIDEST_SHIFT_MM, np.ptp(line) / 4) / step)
+    offsets = (line.min() + line.max()) / 2 + np.arange(-reach, reach + 1) * step
+    x, y, z = (float(n == axis) for n in range(3))
+    return float(max(offsets, key=lambda o: samples.agreement(Plane((x, y, z), float(o)))))
 
 
 def _plane(axis: int, tilts_and_offset: np.ndarray, points: np.ndarray) -> Plane:
@@ -127,9 +142,6 @@ def _plane(axis: int, tilts_and_offset: np.ndarray, points: np.ndarray) -> Plane
     return Plane((x, y, z), round(float(normal @ centre), 6))
 
 
-def _agreement(plane: Plane, coarse: Coarse, field: np.ndarray, points: np.ndarray) -> float:
-    """Negative mean squared difference between a field and its mirror image at some points."""
-    mirrored = points - 2 * np.outer(plane.normal, plane.side_of(points))
-    here = ndimage.map_coordinates(field, coarse.indices(points), order=1, mode="constant")
-    there = ndimage.map_coordinates(field, coarse.indices(mirrored), order=1, mode="constant")
-    return -float(np.mean((here - there) ** 2))
+def _at(field: Float32[np.ndarray, "a b c"], indices: Float64[np.ndarray, "3 n"]) -> Float32[np.ndarray, "n"]:
+    """Field at fractional indices; 0 outside."""
+    return np.asarray(ndimage.map_coordinates(field, indices, order=1, mode="constant", prefilter=False))
