@@ -1,10 +1,10 @@
 """Read a spec from one YAML file, with overrides, and tell errors by the path of the key."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import yaml
 from pydantic import ValidationError
@@ -14,6 +14,19 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import SpecError
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+@final
+class _StrictLoader(yaml.SafeLoader):
+    """Plain YAML in which a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Read a mapping; a key given twice is an error, where PyYAML would take the last one."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        doubled = sorted({key for key in keys if keys.count(key) > 1})
+        if doubled:
+            raise yaml.constructor.ConstructorError("keys given twice", node.start_mark, f"{doubled}", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) -> AnySpec:
@@ -32,9 +45,11 @@ def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) ->
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot read the file ({error})", "a YAML file in UTF-8", "check the path", path) from error
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise SpecError(f"not YAML: {error}", "plain YAML without tags", "mend the line named", path) from error
+        raise SpecError(
+            f"not YAML: {error}", "plain YAML without tags, each key once", "mend the line named", path
+        ) from error
     if not isinstance(values, dict):
         raise SpecError(f"a {type(values).__name__} at the top", "a mapping of keys to values", where=path)
     return parse_spec(with_overrides(values, overrides), spec, where=str(path))

@@ -52,8 +52,10 @@ class Registry(Generic[Part]):
 
         def tie(part: type[Part]) -> type[Part]:
             known = self._entries.get(kind)
-            if known is not None and known[1].__qualname__ != part.__qualname__:
-                raise SpecError(f"{self.family} {kind!r} registered twice", "one file a kind")
+            if known is not None and _full_name(known[1]) != _full_name(part):
+                raise SpecError(
+                    f"{self.family} {kind!r} registered twice", f"one of {_full_name(known[1])} and {_full_name(part)}"
+                )
             self._entries[kind] = (spec, part)
             return part
 
@@ -103,13 +105,21 @@ class Registry(Generic[Part]):
             raise PydanticCustomError("kind", "{text}", {"text": str(error)}) from error
 
     def _entry(self, kind: str) -> tuple[type[Spec], type[Part]]:
+        """Spec and part of a kind, imported when asked for."""
         if kind not in self._entries and kind in self.kinds():
             importlib.import_module(f"{self.package}.{kind}")
+            if kind not in self._entries:
+                raise SpecError(f"module {self.package}.{kind}", f"a {self.family} of kind {kind!r} registered in it")
         if kind not in self._entries:
             near = get_close_matches(kind, self.kinds(), n=1)
             hint = f"did you mean {near[0]!r}?" if near else ""
             raise SpecError(f"{self.family} {kind!r}", f"one of {', '.join(self.kinds())}", hint)
         return self._entries[kind]
+
+
+def _full_name(part: type) -> str:
+    """Module and name of a class."""
+    return f"{part.__module__}.{part.__qualname__}"
 
 
 def expand_preset(spec: type[Spec], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Fan-out: the same results in the same order, whatever the number of processes."""
+
+import importlib.util
+import os
+
+import pytest
+
+from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.core.errors import DependencyError, SpecError
+
+
+def square(number):
+    """Work that any process can do."""
+    return number * number
+
+
+def refuse(number):
+    """Work that fails with a typed error."""
+    raise SpecError(f"number {number}", "none", "take another", where="work")
+
+
+class Noting:
+    """A progress that notes what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def track(self, items, title, total=None):
+        """Note title and total, pass items on."""
+        self.told.append((title, total))
+        yield from items
+
+    def say(self, text):
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_items(workers):
+    """One process or two: the same list."""
+    assert list(fan_out(square, range(6), FanOutSpec(workers=workers))) == [0, 1, 4, 9, 16, 25]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_items_give_no_results(workers):
+    """Nothing in, nothing out, and no process started."""
+    assert list(fan_out(square, [], FanOutSpec(workers=workers))) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_typed_errors_cross_the_process_border(workers):
+    """A case that fails in a worker says what it would say here."""
+    with pytest.raises(SpecError, match="work: number 3; expected none; take another"):
+        list(fan_out(refuse, [3], FanOutSpec(workers=workers)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_knows_title_and_total(workers):
+    """Progress is told once."""
+    noting = Noting()
+
+    list(fan_out(square, range(3), FanOutSpec(workers=workers), title="squares", progress=noting))
+
+    assert noting.told == [("squares", 3)]
+
+
+def test_the_default_is_this_process():
+    """Without a spec nothing is started."""
+    assert set(fan_out(lambda _: os.getpid(), range(3))) == {os.getpid()}
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_missing_backend_says_what_to_install(backend, monkeypatch):
+    """Clusters are an extra."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(DependencyError, match=f"backend '{backend}', which is not installed; pip install 'glioforge"):
+        list(fan_out(square, [1], FanOutSpec(backend=backend)))
