@@ -18,7 +18,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.modality import Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
-from glioforge.io.nifti import Scan, read_scan
+from glioforge.io.scan import Scan, read_scan
 from glioforge.io.sidecar import MARKS, Sidecar, read_sidecar
 
 

@@ -8,7 +8,7 @@ from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.schemes import scheme_named
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS
-from glioforge.io.nifti import Scan, read_scan
+from glioforge.io.scan import Scan, read_scan
 
 
 @final

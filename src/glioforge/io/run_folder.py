@@ -106,11 +106,13 @@ class Step:
         write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
 
     def __enter__(self) -> Self:
-        """Take the lock; then look again whether another process made the step.
+        """Take the lock, unless the step is done; then look again whether another process made the step.
 
         Raises:
             OutputError: Another process works in the folder, or has made it with other settings.
         """
+        if self.done:
+            return self
         self._lock = _lock(self.folder / LOCK, self._wait_s)
         try:
             self._require_same_key()

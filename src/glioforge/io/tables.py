@@ -136,5 +136,5 @@ def _csv(rows: list[ResultRow]) -> bytes:
 def _cell(value: str | float) -> str:
     """One cell; numbers as Python writes them, so that they read back exactly."""
     if not isinstance(value, str):
-        return repr(value)
+        return str(value)
     return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
