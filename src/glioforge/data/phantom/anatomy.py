@@ -176,8 +176,14 @@ def _around_brain(geometry: Geometry, deformation: Deformation, source: Atlas) -
 
 
 def _one_piece(mask: Mask) -> Mask:
-    """Largest component, without holes."""
+    """Largest component, without holes and without what hangs on it by less than three voxels' width."""
+    thick = _largest(ndimage.binary_opening(mask))
+    return ndimage.binary_fill_holes(_largest(ndimage.binary_dilation(thick, iterations=1) & mask))
+
+
+def _largest(mask: Mask) -> Mask:
+    """Largest component; all of an empty mask."""
     pieces, _ = ndimage.label(mask)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    return ndimage.binary_fill_holes(pieces == sizes.argmax())
+    return (pieces == sizes.argmax()) & mask

@@ -64,9 +64,9 @@ def vessel_fraction(rng: np.random.Generator, lattice: Lattice, anatomy: Anatomy
         anatomy: Subject, `(n,)` voxels.
     """
     first, second = (lattice.sample(smooth_field(rng, lattice, 7.0), anatomy.points) for _ in range(2))
-    line = np.exp(-(first**2 + second**2) / np.float32(2 * 0.14**2))
+    line = np.exp(-(first**2 + second**2) / np.float32(2 * 0.2**2))
     near_fluid = np.clip(4 * anatomy.fluid * anatomy.grey, 0, 1) + np.float32(0.25) * anatomy.fluid
-    share: Flat = line * np.clip(np.float32(0.06) + near_fluid, 0, 1) * np.float32(0.7)
+    share: Flat = line * np.clip(np.float32(0.06) + near_fluid, 0, 1) * np.float32(0.5)
     return share
 
 

@@ -19,6 +19,8 @@ from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.growth import VISIBLE_DENSITY, visibility
 from glioforge.data.phantom.tumour import Tumour
 
+_RIM_MM = 4.0
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ class _Fields:
     """Fields of the tumour in a box around it; zero outside the brain."""
 
     box: tuple[slice, ...]
+    spacing: tuple[float, float, float]
     density: np.ndarray
     visible: np.ndarray
     crowded: np.ndarray
@@ -56,6 +59,21 @@ class _Fields:
     patches: np.ndarray
     fluid: np.ndarray
     brain: Mask
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Shares of voxels in the box: core, of it enhancing and necrosis, and visible oedema (core included).
+
+    `solidity` is how much of the core's tissue the tumour has replaced.
+    """
+
+    core: np.ndarray
+    enhancing: np.ndarray
+    necrosis: np.ndarray
+    visible: np.ndarray
+    solidity: np.ndarray
 
 
 def compose(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> Composition:
@@ -67,7 +85,8 @@ def compose(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> Composition
         geometry: Grid of the anatomy.
     """
     fields = _fields(tumour, anatomy, geometry)
-    core, enhancing, necrosis, visible = _parts(tumour, fields)
+    parts = _parts(tumour, fields)
+    core, enhancing, visible = parts.core, parts.enhancing, parts.visible
 
 
     def flat(values: np.ndarray) -> np.ndarray:
@@ -75,7 +94,8 @@ def compose(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> Composition
         grid[fields.box] = values
         return grid[anatomy.brain]
 
-    core_flat, enhancing_flat, necrosis_flat = flat(core), flat(enhancing), flat(necrosis)
+    solid = flat(parts.solidity)
+    core_flat, enhancing_flat, necrosis_flat = flat(core) * solid, flat(enhancing) * solid, flat(parts.necrosis) * solid
     wet = flat(visible) * _wetness(flat(fields.density), anatomy) * (1 - core_flat)
     solid_left = 1 - core_flat - wet
     tissue = anatomy.white + anatomy.grey
@@ -117,9 +137,9 @@ def _fields(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> _Fields:
         return grid[box].copy()
 
     core = crowded * np.exp(np.float32(0.5) * rough)
-    decay = crowded * np.exp(np.float32(0.5) * lattice.sample(tumour.decay, anatomy.points))
+    decay = crowded * np.exp(np.float32(0.4) * lattice.sample(tumour.decay, anatomy.points))
     values = (density, visible, core, decay, patches, anatomy.fluid)
-    return _Fields(box, *(in_box(v) for v in values), anatomy.brain[box])
+    return _Fields(box, geometry.spacing, *(in_box(v) for v in values), anatomy.brain[box])
 
 
 def _box(mask: Mask) -> tuple[slice, ...]:
@@ -129,8 +149,8 @@ def _box(mask: Mask) -> tuple[slice, ...]:
     return tuple(slice(max(s.start - 2, 0), min(s.stop + 2, n)) for s, n in zip(box, mask.shape, strict=True))
 
 
-def _parts(tumour: Tumour, fields: _Fields) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fractions of core, enhancing tumour, necrosis and visible oedema (core included) on the grid."""
+def _parts(tumour: Tumour, fields: _Fields) -> _Parts:
+    """Core, rim and necrosis by grade; low-grade cores are part cystic and keep some of the tissue they infiltrate."""
     draw = tumour.draw
     whole = (fields.visible > VISIBLE_DENSITY) & (fields.fluid < 0.5)
     level = max(_quantile(fields.crowded[whole], 1 - draw.core_share), 1.0)
@@ -140,13 +160,24 @@ def _parts(tumour: Tumour, fields: _Fields) -> tuple[np.ndarray, np.ndarray, np.
     inner = np.zeros_like(core)
     enhancing = np.zeros_like(core)
     if draw.grade == "HGG":
-        inner = np.minimum(core, _soft(fields.decay, _quantile(fields.decay[inside], draw.rim_share)))
+        decay = fields.decay * np.clip(_depth(core, fields.spacing) / _RIM_MM, 0, 1)
+        inner = np.minimum(core, _soft(decay, _quantile(decay[inside], draw.rim_share)))
         enhancing = core - inner
     elif draw.rim_share > 0:
         spots = fields.patches * inside
         enhancing = np.minimum(core, _soft(spots, _quantile(spots[inside], 1 - draw.rim_share)))
-    deadness = np.clip(0.75 + 0.35 * fields.patches, 0.25, 1) if draw.grade == "HGG" else 0.0
-    return core, enhancing, inner * deadness, visible
+    if draw.grade == "HGG":
+        necrosis = inner * np.clip(0.75 + 0.35 * fields.patches, 0.25, 1)
+        return _Parts(core, enhancing, necrosis, visible, np.ones_like(core))
+    cystic = (core - enhancing) * np.clip(0.25 + 0.3 * fields.patches, 0, 0.8)
+    rise = np.clip(fields.crowded / max(2.5 * level, 1.0), 0, 1)
+    return _Parts(core, enhancing, cystic, visible, 0.55 + 0.4 * rise)
+
+
+def _depth(core: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Distance of each voxel of the core to its surface in millimetres; 0 outside."""
+    depth: np.ndarray = ndimage.distance_transform_edt(core > 0.5, sampling=spacing_mm).astype(np.float32)
+    return depth
 
 
 def _wetness(density: np.ndarray, anatomy: Anatomy) -> np.ndarray:
