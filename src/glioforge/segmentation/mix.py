@@ -1,0 +1,84 @@
+"""The cases a segmenter is trained on: real ones, synthetic ones, or both in a stated share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.core.modality import Modality
+
+
+@final
+@dataclass(frozen=True)
+class Mix:
+    """Training cohorts, kept apart from validation.
+
+    Args:
+        real: Real (or phantom) cases; class weights and the like are taken from them alone.
+        synthetic: Synthetic cases, if any.
+        share: Share of the slices of a batch that are synthetic; 1 leaves the real cases out.
+
+    Raises:
+        SpecError: The share is out of range, or does not fit the absence of synthetic cases.
+    """
+
+    real: Cohort
+    synthetic: Cohort | None = None
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1 or (self.share > 0) != (self.synthetic is not None):
+            given = "none" if self.synthetic is None else repr(self.synthetic.name)
+            raise SpecError(
+                f"synthetic share {self.share} with synthetic cohort {given}",
+                "a share in (0, 1] with a synthetic cohort, or 0 without one",
+            )
+
+    @property
+    def used(self) -> tuple[Cohort, ...]:
+        """Cohorts that slices are drawn from."""
+        if self.synthetic is None:
+            return (self.real,)
+        return (self.synthetic,) if self.share == 1 else (self.real, self.synthetic)
+
+    def subjects_behind(self, validation: Cohort) -> list[str]:
+        """Every subject behind a training or validation case, sorted."""
+        return sorted(set(validation.subjects_behind).union(*(cohort.subjects_behind for cohort in self.used)))
+
+    def modalities(self, wanted: Iterable[Modality] | None, validation: Cohort) -> tuple[Modality, ...]:
+        """Contrasts to train on: those wanted, or those that all cases have, in standard order.
+
+        Raises:
+            CohortError: There is no case to train on or to validate with, or a case lacks a contrast.
+        """
+        cohorts = (*self.used, validation)
+        for cohort in cohorts:
+            if not len(cohort):
+                raise CohortError("no cases", "at least one to train on and one to validate with", where=cohort.name)
+        shared = set.intersection(*(set(cohort.modalities) for cohort in cohorts))
+        chosen = tuple(modality for modality in Modality if modality in shared) if wanted is None else tuple(wanted)
+        if not chosen or not shared.issuperset(chosen):
+            raise CohortError(
+                f"contrasts {sorted(str(m) for m in shared)} that all cases have",
+                f"also {sorted(str(m) for m in set(chosen) - shared)}" if chosen else "at least one",
+                "leave cases out, or name other `modalities`",
+            )
+        return chosen
+
+    def require_apart(self, validation: Cohort) -> None:
+        """Refuse validation subjects among the training cases or among the parents of synthetic ones.
+
+        Raises:
+            LeakageError: Names the subjects and parents.
+        """
+        guarded, cases = set(validation.subject_ids), {ref.case_id for ref in validation}
+        for cohort in self.used:
+            shared = sorted(guarded & set(cohort.subject_ids))
+            parents = sorted({parent for ref in cohort for parent in ref.lineage.parents} & cases)
+            if shared or parents:
+                raise LeakageError(
+                    f"validation subjects {shared} and parents {parents} in training cohort {cohort.name!r}",
+                    "no subject in both",
+                    "split by subject, and make synthetic cases from training subjects only",
+                )
