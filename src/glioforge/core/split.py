@@ -103,8 +103,8 @@ def folds_by_subject(
     Args:
         cohort: Enough subjects that two are left beside the largest test side.
         folds: Number of splits, at least 2 and at most the number of subjects.
-        validation: Share of all subjects for model selection, in (0, 1); at
-            least one subject, and at least one stays for training.
+        validation: Share of a fold's remaining subjects for model selection, in
+            (0, 1); at least one subject, and at least one stays for training.
         seed: Seed of the shuffle.
         stratum: Names a case's stratum; a subject's case of the smallest id counts.
 
@@ -148,7 +148,8 @@ def split_by_names(cohort: Cohort, sides: Mapping[str, Iterable[str]]) -> Split:
 def _fold(cohort: Cohort, order: Sequence[str], folds: int, index: int, validation: float) -> Split:
     """Split number `index`: every `folds`-th subject of the order is tested."""
     test_ids = set(order[index::folds])
-    wanted = min(max(1, round(validation * len(order))), len(order) - len(test_ids) - 1)
+    remaining = len(order) - len(test_ids)
+    wanted = min(max(1, round(validation * remaining)), remaining - 1)
     validation_ids: set[str] = set()
     for step in range(1, folds):
         following = order[(index + step) % folds :: folds]
