@@ -112,6 +112,11 @@ class GridPlan:
         ]
         return along_axes(self.to_canonical(mask).astype(np.float32), weights)
 
+    def smoothed(self, mask: Bool[np.ndarray, "i j k"]) -> Float32[np.ndarray, "x y z"]:
+        """Mask on the prepared grid as an image: linear with anti-aliasing."""
+        weights = [linear_weights(*axis) for axis in self._axes()]
+        return along_axes(self.to_canonical(mask).astype(np.float32), weights)
+
     def fractions_back(self, mask: Bool[np.ndarray, "x y z"]) -> Float32[np.ndarray, "i j k"]:
         """Prepared mask, interpolated linearly on the case's own grid."""
         weights = [

@@ -57,7 +57,7 @@ class Mixture:
         logs = self._log_components(values - polynomial(positions, self.order) @ self.field)
         owners = _owners(len(self.means))
         classes = [np.logaddexp.reduce(logs[:, owners == k], axis=1) for k in range(len(self.means))]
-        return np.maximum(np.stack(classes, axis=1), self.log_outlier)
+        return np.asarray(np.maximum(np.stack(classes, axis=1), self.log_outlier))
 
     @property
     def log_outlier(self) -> float:
@@ -69,7 +69,7 @@ class Mixture:
         """Log of share times density of each component."""
         means, covariances = _components(self.means, self.covariances)
         logs = [_log_normal(flat, m, v) for m, v in zip(means, covariances, strict=True)]
-        return np.stack(logs, axis=1) + np.log(self.shares + 1e-12)
+        return np.asarray(np.stack(logs, axis=1) + np.log(self.shares + 1e-12))
 
     def weights(self, flat: Values) -> Float64[np.ndarray, "n m"]:
         """Probability of each component, for values without the field."""

@@ -35,7 +35,7 @@ def mean_field(
             field[tuple(ahead)] += step * probabilities[tuple(behind)]
             field[tuple(behind)] += step * probabilities[tuple(ahead)]
         probabilities = _softmax(logs + field) * region
-    return probabilities
+    return np.asarray(probabilities)
 
 
 def clear_specks(

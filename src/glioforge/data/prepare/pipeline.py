@@ -267,7 +267,7 @@ def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, com
     """What was done to a case: grid, losses, volumes, warnings."""
     brain_ml = float(brain.sum() * case.geometry.voxel_volume / 1000)
     lost = int(np.count_nonzero(brain) - np.count_nonzero(brain & (plan.fractions_back(np.ones(plan.size, dtype=bool)) > 0)))
-    loss = {} if labels is None else loss_report(labels, complete)
+    loss = {} if labels is None else loss_report(labels, complete, plan)
     warnings = []
     if not PLAUSIBLE_ML[0] <= brain_ml <= PLAUSIBLE_ML[1]:
         warnings.append(f"brain of {brain_ml:.0f} ml; is the scan skull-stripped and whole?")

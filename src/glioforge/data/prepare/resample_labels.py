@@ -33,9 +33,10 @@ def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | 
     """
     if not plan.resamples:
         return LabelMap(np.ascontiguousarray(plan.moved(labels.voxels)), plan.target, labels.scheme)
-    lesion = _majority(labels, plan, labels.scheme.lesion_values)
-    tissue_values = [v for n, v in labels.scheme.labels.items() if n in labels.scheme.tissue]
-    voxels = np.where(lesion > 0, lesion, _majority(labels, plan, tuple(tissue_values)))
+    tissue_values = tuple(v for n, v in labels.scheme.labels.items() if n in labels.scheme.tissue)
+    lesion = _fullest(labels, plan, labels.scheme.lesion_values) * resample_mask(labels.lesion, plan)
+    tissue = _fullest(labels, plan, tissue_values) * resample_mask(labels.voxels > 0, plan)
+    voxels = np.where(lesion > 0, lesion, tissue).astype(np.uint8)
     if keep_lesions_mm3 is not None:
         _keep_lesions(voxels, labels, plan, keep_lesions_mm3)
         _keep_labels(voxels, labels, plan)
@@ -43,28 +44,37 @@ def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | 
 
 
 def resample_mask(mask: Mask, plan: GridPlan) -> Mask:
-    """Mask on the prepared grid: where it fills at least half a voxel."""
-    return plan.fractions(mask) >= 0.5 - _EPSILON
+    """Mask on the prepared grid: where it fills more than half a voxel.
+
+    Voxels that are filled just by half - common where spacings are whole
+    multiples - are settled by a wider neighbourhood, so that volumes keep.
+    """
+    if not plan.resamples:
+        return np.ascontiguousarray(plan.moved(mask))
+    share = plan.fractions(mask) - 0.5
+    tied = np.abs(share) < _EPSILON
+    return np.where(tied, plan.smoothed(mask) > 0.5, share > 0)
 
 
-def loss_report(before: LabelMap, after: LabelMap) -> dict[str, Any]:
+def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, Any]:
     """What resampling and cropping did to each tumour label: volumes and connected lesions.
 
+    Args:
+        before: Map on the case's own grid.
+        after: The same scheme on the prepared grid.
+        plan: How the grid changed.
+
     Returns:
-        For each lesion label present and for `WT`: `ml_before`, `ml_after`; and for `WT` also
-        `lesions_before`, `lesions_after`. Empty without a tumour.
+        For each lesion label present and for `WT`: `ml_before`, `ml_after`; for `WT` also the number of
+        connected lesions before and how many of them have no voxel left. Empty without a tumour.
     """
-    report: dict[str, Any] = {}
-    for name in before.scheme.lesion:
-        if before.region(name).any() or after.region(name).any():
-            report[name] = _volumes(before, after, name)
+    names = [n for n in before.scheme.lesion if before.region(n).any() or after.region(n).any()]
+    report: dict[str, Any] = {n: _volumes(before, after, n) for n in names}
     if report:
-        counts = {f"lesions_{when}": ndimage.label(m.lesion, _TOUCHING)[1] for when, m in (("before", before), ("after", after))}
-        report["WT"] = {
-            "ml_before": round(sum(part["ml_before"] for part in report.values()), 4),
-            "ml_after": round(sum(part["ml_after"] for part in report.values()), 4),
-            **counts,
-        }
+        parts, count = ndimage.label(before.lesion, _TOUCHING)
+        reached = np.unique(parts[plan.fractions_back(after.lesion) > _EPSILON])
+        whole = {when: round(sum(part[when] for part in report.values()), 4) for when in ("ml_before", "ml_after")}
+        report["WT"] = {**whole, "lesions": count, "lesions_lost": count - int(np.count_nonzero(reached))}
     return report
 
 
@@ -93,20 +103,17 @@ def _volumes(before: LabelMap, after: LabelMap, name: str) -> Mapping[str, float
     return {"ml_before": round(before.volume_ml(name), 4), "ml_after": round(after.volume_ml(name), 4)}
 
 
-def _majority(labels: LabelMap, plan: GridPlan, values: tuple[int, ...]) -> UInt8[np.ndarray, "x y z"]:
-    """Among some labels, the one that fills a voxel most, where together they fill at least half."""
+def _fullest(labels: LabelMap, plan: GridPlan, values: tuple[int, ...]) -> UInt8[np.ndarray, "x y z"]:
+    """Among some labels, the one that fills a voxel most; 0 where none does."""
     result = np.zeros(plan.size, dtype=np.uint8)
     best = np.zeros(plan.size, dtype=np.float32)
-    total = np.zeros(plan.size, dtype=np.float32)
     for value in values:
         mask = labels.voxels == value
         if mask.any():
             share = plan.fractions(mask)
-            total += share
             won = share > best
             best[won] = share[won]
             result[won] = value
-    result[total < 0.5 - _EPSILON] = 0
     return result
 
 

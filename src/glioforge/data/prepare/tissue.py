@@ -142,5 +142,5 @@ def _standardised(images: Mapping[Modality, Voxels], region: Mask) -> dict[Modal
 
 def _box(mask: Mask) -> tuple[slice, slice, slice]:
     """Smallest box around a mask that is not empty."""
-    box: tuple[slice, slice, slice] = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return box
+    i, j, k = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return (i, j, k)
