@@ -1,0 +1,133 @@
+"""Label a cohort with a segmenter, and judge masks - anybody's - against a cohort's labels."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from glioforge.core.case import CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import GeometryError, InputFileError
+from glioforge.core.labels import LabelMap
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import BRATS2023
+from glioforge.data.prepare.restore import restore
+from glioforge.io.nifti import read_labels, write_labels
+from glioforge.io.run_folder import Step
+from glioforge.io.tables import ResultRow
+from glioforge.metrics.base import MetricRow
+from glioforge.metrics.evaluate import DEFAULT_METRICS, REGIONS, evaluate_case
+from glioforge.segmentation.base import TrainedSegmenter
+from glioforge.segmentation.masks import find_masks, scheme_of, write_facts
+
+STUDY = "evaluate"
+
+
+def segment_cohort(
+    segmenter: TrainedSegmenter, cohort: Cohort, out: Path, *, progress: Progress | None = None
+) -> list[Path]:
+    """Write one mask a case, going on where an earlier run stopped.
+
+    Args:
+        segmenter: Labels the cases.
+        cohort: Prepared cases; a mask lies on the grid that its scan came on, where that is known.
+        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, scheme BRATS2023.
+        progress: Where to show progress.
+
+    Returns:
+        The masks, in the order of the cohort.
+
+    Raises:
+        CaseError: A case lacks a contrast, or was not prepared.
+        OutputError: The folder holds masks of another segmenter or cohort, or cannot be written.
+    """
+    progress = progress or Silent()
+    maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
+    with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
+        write_facts(out, BRATS2023, maker)
+        paths = []
+        for ref in progress.track(cohort, "segmenting", len(cohort)):
+            path = out / f"{ref.case_id}.nii.gz"
+            if not path.exists():
+                write_labels(path, own_grid(segmenter.segment(ref.load()), ref), maker)
+            paths.append(path)
+        if not step.done:
+            step.finish({"cases": len(paths)})
+    return paths
+
+
+def own_grid(labels: LabelMap, ref: CaseRef) -> LabelMap:
+    """The map on the grid that the case's scan came on; as it is for a case that was never prepared.
+
+    Raises:
+        GeometryError: The map does not lie on the case's prepared grid.
+    """
+    return restore(labels, ref) if "prepared" in ref.facts else labels
+
+
+def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
+    predictions: Cohort | Path,
+    truth: Cohort,
+    *,
+    regions: Sequence[str] = REGIONS,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    scheme: str | None = None,
+    arm: str | None = None,
+    progress: Progress | None = None,
+) -> list[ResultRow]:
+    """Judge masks against the labels of a cohort, case by case.
+
+    Args:
+        predictions: A folder of NIfTI masks named by case, or a cohort with the same case ids.
+        truth: Labelled cases; each must have a mask on its own grid.
+        regions: Regions or single labels.
+        metrics: Names of metrics.
+        scheme: Label scheme of a folder's masks; told from `masks.json` or the values unless given.
+        arm: Name in the rows; the folder's or the cohort's unless given.
+        progress: Where to show progress.
+
+    Returns:
+        A row a case, region and metric, in the order of the truth; none for no cases.
+
+    Raises:
+        InputFileError: A mask is missing, doubled, damaged or lies on another grid.
+        LabelError: The scheme is unknown, cannot be told, or does not name a value or a region.
+        CaseError: A case has no true labels.
+        CohortError: A predicted cohort lacks a case.
+    """
+    read = _reader(predictions, truth, scheme)
+    name = arm or predictions.name
+    chosen = tuple(metrics)
+    rows = []
+    for ref in (progress or Silent()).track(truth, "judging masks", len(truth)):
+        case = ref.load()
+        scores = evaluate_case(
+            read(ref.case_id, case.require_labels()), case.require_labels(), regions, chosen, brain=case.brain
+        )
+        rows += [result_row(score, ref, arm=name) for score in scores]
+    return rows
+
+
+def result_row(score: MetricRow, ref: CaseRef, *, arm: str) -> ResultRow:
+    """A number of one case as a row of the results table."""
+    return ResultRow(
+        STUDY, arm, 0, 0, ref.case_id, ref.subject_id, score.region, score.metric, score.value, score.unit, score.note
+    )
+
+
+def _reader(predictions: Cohort | Path, truth: Cohort, scheme: str | None) -> Callable[[str, LabelMap], LabelMap]:
+    """How to get the prediction of a case, given its id and its true labels."""
+    if isinstance(predictions, Cohort):
+        return lambda case_id, _: predictions[case_id].load().require_labels()
+    masks = find_masks(predictions, truth)
+    meaning = scheme_of(predictions, masks, truth.scheme, scheme)
+
+    def read(case_id: str, true: LabelMap) -> LabelMap:
+        labels = read_labels(masks[case_id], meaning)
+        try:
+            true.geometry.require_same(labels.geometry, "mask")
+        except GeometryError as error:
+            raise InputFileError(
+                error.found, error.expected, "resample the mask onto the grid of the case's labels", masks[case_id]
+            ) from error
+        return labels
+
+    return read

@@ -1,0 +1,102 @@
+"""Folders of masks: one NIfTI file a case, named by the case, ours or anybody's.
+
+    <folder>/<case id>.nii.gz       label map on the scan's own grid
+    <folder>/masks.json             the label scheme; written by Glioforge, optional
+
+Where neither `masks.json` nor the caller names the scheme, it is told from the
+values by the rules of `io.scheme_detection`, and asked for where they do not tell.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError, LabelError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.schemes import BRATS2023, scheme_named
+from glioforge.io.nifti import read_integers, stem
+from glioforge.io.run_folder import read_json, write_json
+from glioforge.io.scheme_detection import detect_scheme
+
+FACTS = "masks.json"
+
+
+def write_facts(folder: Path, scheme: LabelScheme, maker: str) -> None:
+    """Note the scheme of a folder's masks, and what made them."""
+    write_json(folder / FACTS, {"scheme": scheme.name, "maker": maker})
+
+
+def find_masks(folder: Path, cohort: Cohort) -> dict[str, Path]:
+    """File of each case of the cohort, in its order; files of other names are passed over.
+
+    Raises:
+        InputFileError: The folder is missing, a case has no mask, or has two.
+    """
+    if not folder.is_dir():
+        raise InputFileError("no such folder", "a folder of NIfTI masks", "check the path", folder)
+    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")))
+    found: dict[str, Path] = {}
+    for path in files:
+        if stem(path) in found:
+            raise InputFileError(
+                f"two masks of case {stem(path)!r}: {found[stem(path)].name} and {path.name}",
+                "one mask a case",
+                "remove one of them",
+                folder,
+            )
+        found[stem(path)] = path
+    missing = [ref.case_id for ref in cohort if ref.case_id not in found]
+    if missing:
+        raise _missing(missing, found, cohort, folder)
+    return {ref.case_id: found[ref.case_id] for ref in cohort}
+
+
+def scheme_of(folder: Path, masks: Mapping[str, Path], truth: LabelScheme, named: str | None = None) -> LabelScheme:
+    """Scheme of a folder's masks: as named, as its `masks.json` says, or as the values tell.
+
+    Args:
+        folder: The folder.
+        masks: Its files by case.
+        truth: Scheme of the truth; where it is that of 2023, masks without a 4 are taken to share it.
+        named: Name of the scheme, if the caller knows it.
+
+    Raises:
+        LabelError: There is no such scheme, or the values do not tell.
+        InputFileError: A mask cannot be read.
+    """
+    if named is None and (folder / FACTS).is_file():
+        named = str(read_json(folder / FACTS)["scheme"])
+    if named is not None:
+        return scheme_named(named)
+    counts = {case_id: _counts(path) for case_id, path in masks.items()}
+    hint = BRATS2023.name if truth.is_complete or truth == BRATS2023 else None
+    try:
+        return detect_scheme(counts, [hint])
+    except LabelError as error:
+        raise LabelError(error.found, error.expected, "name the scheme of the masks", folder) from error
+
+
+def _counts(path: Path) -> dict[int, int]:
+    """How many voxels of a mask hold each value."""
+    values, counts = np.unique(read_integers(path)[0], return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: Path) -> InputFileError:
+    """The error that lists cases without a mask, with the nearest name that belongs to no case."""
+    strangers = sorted(set(found) - {ref.case_id for ref in cohort})
+    near = [
+        f"{case_id} (is it {match[0]}?)" for case_id in missing if (match := get_close_matches(case_id, strangers, 1))
+    ]
+    more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+    return InputFileError(
+        f"no mask of {len(missing)} of {len(cohort)} cases: {', '.join(missing[:10])}{more}",
+        "a file <case id>.nii or <case id>.nii.gz for every case",
+        f"rename {', '.join(near[:5])}, if they belong together"
+        if near
+        else "add the masks, or evaluate a cohort of fewer cases",
+        folder,
+    )
