@@ -66,7 +66,8 @@ def read_grid(block: bytes, shape: tuple[int, int, int], path: Path) -> Geometry
     try:
         return Geometry(shape, next(iter(forms.values())).astype(np.float64))
     except GeometryError as error:
-        raise InputFileError(error.found, error.expected, error.remedy, path) from error
+        remedy = "repair the header with the tool that wrote the file"
+        raise InputFileError(error.found, error.expected, error.remedy or remedy, path) from error
 
 
 def header_bytes(geometry: Geometry, dtype: np.dtype[Any], description: str, path: Path) -> bytes:
@@ -109,8 +110,9 @@ def _require_agreement(forms: dict[str, Float[np.ndarray, "4 4"]], path: Path) -
     """Refuse sform and qform that put voxels in different places."""
     if len(forms) < 2:
         return
-    apart = float(np.abs(forms["sform"] - forms["qform"]).max())
-    if apart > MAX_AFFINE_DIFFERENCE:
+    with np.errstate(invalid="ignore"):
+        apart = float(np.abs(forms["sform"] - forms["qform"]).max())
+    if not apart <= MAX_AFFINE_DIFFERENCE:
         raise InputFileError(
             f"sform and qform differ by {apart:.4g}",
             f"a difference of at most {MAX_AFFINE_DIFFERENCE}",

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, final
 
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, replacing, write_atomically, write_json
@@ -105,7 +105,7 @@ class Step:
         """
         write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Step":  # noqa: PYI034 - beartype knows no Self here; the class is final
         """Take the lock, unless the step is done; then look again whether another process made the step.
 
         Raises:

@@ -57,7 +57,8 @@ class Scan:
         Raises:
             InputFileError: A voxel is NaN or infinite.
         """
-        voxels = _scaled(self).astype(np.float32, order="F", copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            voxels = _scaled(self).astype(np.float32, order="F", copy=False)
         bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         if bad:
             raise InputFileError(
@@ -74,7 +75,8 @@ class Scan:
         Raises:
             InputFileError: A voxel is not an integer.
         """
-        values = _scaled(self)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = _scaled(self)
         if values.dtype.kind in "iu":
             native: Integer[np.ndarray, "i j k"] = values.astype(values.dtype.newbyteorder("="), copy=False)
             return native
