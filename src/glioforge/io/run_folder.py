@@ -105,7 +105,7 @@ class Step:
         """
         write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
 
-    def __enter__(self) -> "Step":  # noqa: PYI034 - beartype knows no Self here; the class is final
+    def __enter__(self) -> "Step":
         """Take the lock, unless the step is done; then look again whether another process made the step.
 
         Raises:

@@ -1,0 +1,151 @@
+"""A step knows whether it is done, refuses other settings, and belongs to one process."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from glioforge.core.errors import InputFileError, OutputError
+from glioforge.io.run_folder import Step, write_json
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from glioforge.io.run_folder import Step\n"
+    "with Step(Path(sys.argv[1]), {'a': 1}) as step:\n"
+    "    print('held', flush=True); time.sleep(float(sys.argv[2])); step.finish({'by': 'other'})"
+)
+
+
+@contextmanager
+def holder(folder: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the step's lock for some time and then finishes it."""
+    command = [sys.executable, "-c", HOLD, str(folder), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        if seconds > 10:
+            process.kill()
+
+
+def test_finished_step_is_done_with_its_facts(tmp_path):
+    """A step of the same key is done after `finish`, tuples or lists, and knows the facts."""
+    with Step(tmp_path / "s", {"shape": (1, 2), "deep": {"x": 1.5}}) as step:
+        assert not step.done
+        step.finish({"dice": 0.5})
+    again = Step(tmp_path / "s", {"deep": {"x": 1.5}, "shape": [1, 2]})
+    assert again.done
+    assert again.facts == {"dice": 0.5}
+    assert Step.facts_of(tmp_path / "s") == {"dice": 0.5}
+
+
+def test_failed_step_is_not_done(tmp_path):
+    """An error or Ctrl-C within the step leaves no marker and no lock."""
+
+    def stopped() -> None:
+        with Step(tmp_path, {"a": 1}):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    with Step(tmp_path, {"a": 1}) as step:
+        assert not step.done
+
+
+def test_facts_of_an_unfinished_step_are_refused(tmp_path):
+    """No later step reads a folder without its marker."""
+    step = Step(tmp_path, {"a": 1})
+    with pytest.raises(OutputError, match="an unfinished step"):
+        _ = step.facts
+    with pytest.raises(InputFileError, match="cannot read the file"):
+        Step.facts_of(tmp_path)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_other_settings_are_refused(tmp_path, finished):
+    """A folder of other settings, finished or not, is refused with the keys that differ."""
+    with Step(tmp_path, {"steps": 10, "spec": {"lr": 0.1, "name": "x"}}) as step:
+        if finished:
+            step.finish()
+    with pytest.raises(
+        OutputError, match=r"spec\.lr was 0\.1, is now 0\.2; steps was 10, is now absent; .*delete"
+    ) as caught:
+        Step(tmp_path, {"spec": {"lr": 0.2, "name": "x"}})
+    assert "name" not in caught.value.found
+
+
+def test_many_differences_are_counted(tmp_path):
+    """Only the first five differing keys are named."""
+    Step(tmp_path, {f"k{n}": n for n in range(8)})
+    with pytest.raises(OutputError, match="k4 was 4, is now 5; and 3 more"):
+        Step(tmp_path, {f"k{n}": n + 1 for n in range(8)})
+
+
+def test_key_must_be_json(tmp_path):
+    """A key that cannot be written down is refused."""
+    with pytest.raises(OutputError, match="a step's key that is not JSON"):
+        Step(tmp_path, {"a": object()})
+
+
+@pytest.mark.parametrize("values", [[], {"facts": {}}, {"key": 3}])
+def test_foreign_marker_is_refused(tmp_path, values):
+    """A marker that Glioforge did not write is refused by its path."""
+    write_json(tmp_path / "done.json", values)
+    with pytest.raises(InputFileError, match=r"done\.json: a step's marker without its key"):
+        Step(tmp_path, {"a": 1})
+
+
+def test_second_process_is_turned_away(tmp_path):
+    """While one process works in a folder, another is told which one it is."""
+    with (
+        holder(tmp_path, 30) as process,
+        pytest.raises(OutputError, match=f"another process works in this folder \\(pid {process.pid} on"),
+    ):
+        Step(tmp_path, {"a": 1}).__enter__()
+
+
+def test_lock_of_a_killed_process_is_gone(tmp_path):
+    """A killed process leaves no stale lock."""
+    with holder(tmp_path, 30) as process:
+        process.kill()
+    with Step(tmp_path, {"a": 1}) as step:
+        assert not step.done
+
+
+def test_second_process_can_wait(tmp_path):
+    """One that waits finds the step done by the other."""
+    start = time.monotonic()
+    with holder(tmp_path, 0.3), Step(tmp_path, {"a": 1}, wait_s=20) as step:
+        assert step.done
+        assert step.facts == {"by": "other"}
+    assert time.monotonic() - start < 10
+
+
+def test_waiting_step_refuses_what_another_made_meanwhile(tmp_path):
+    """A folder that another process filled with other settings meanwhile is refused, and unlocked."""
+    step = Step(tmp_path, {"a": 2})
+    write_json(tmp_path / "step.json", {"key": {"a": 1}})
+    with pytest.raises(OutputError, match="a was 1, is now 2"):
+        step.__enter__()
+    with Step(tmp_path, {"a": 1}):
+        pass
+
+
+def test_finished_step_needs_no_lock(tmp_path):
+    """A finished folder can be opened any number of times."""
+    with Step(tmp_path, {"a": 1}) as step:
+        step.finish()
+    with Step(tmp_path, {"a": 1}) as first, Step(tmp_path, {"a": 1}) as second:
+        assert first.done
+        assert second.done
+
+
+def test_lock_that_cannot_be_made_is_told(tmp_path):
+    """A folder that cannot be locked gives a typed error."""
+    step = Step(tmp_path, {"a": 1})
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(OutputError, match="cannot write"):
+        step.__enter__()
