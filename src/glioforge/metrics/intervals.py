@@ -209,7 +209,8 @@ def _bca_shares(
     squares = (deviations**2).sum()
     if squares <= 1e-24 * max(1.0, estimate**2):
         return shares
-    below = (replicates < estimate).mean() + (replicates == estimate).mean() / 2
+    ties = np.abs(replicates - estimate) <= 1e-9 * np.sqrt(squares)
+    below = ((replicates < estimate) & ~ties).mean() + ties.mean() / 2
     bias = ndtri(np.clip(below, 1 / len(replicates), 1 - 1 / len(replicates)))
     # The jackknife's influence of subject s on a mean is (mean - x_s) / (n - 1), up to sign.
     acceleration = (-(deviations**3)).sum() / (6 * squares**1.5)

@@ -86,7 +86,7 @@ def label_legend(scheme: LabelScheme) -> bytes:
     for place, name in enumerate(names):
         colour = np.array(scheme.colours.get(name, (128, 128, 128))) / 255
         axes.plot([place + 0.08], [0], "s", color=colour, markeredgecolor=SOFT, markersize=9)
-        axes.text(place + 0.2, 0, name.replace("_", " "), va="center", fontsize=8, color=INK)
+        axes.text(place + 0.2, 0, _in_words(name), va="center", fontsize=8, color=INK)
     return png(figure)
 
 
@@ -182,11 +182,16 @@ def funnel(stages: Sequence[Stage]) -> bytes:
     most = max((stage.count for stage in stages), default=0) or 1
     for place, stage in enumerate(stages):
         axes.barh(place, stage.count / most, height=0.66, color=COLOURS[0] if place else SOFT)
-        axes.text(-0.015, place, stage.name.replace("_", " "), ha="right", va="center", fontsize=9, color=INK)
+        axes.text(-0.015, place, _in_words(stage.name), ha="right", va="center", fontsize=9, color=INK)
         axes.text(stage.count / most + 0.01, place, str(stage.count), va="center", fontsize=9, color=INK)
     axes.set_ylim(len(stages) - 0.4, -0.6)
     axes.set_xlim(-0.3, 1.08)
     return png(figure)
+
+
+def _in_words(name: str) -> str:
+    """A name as in running text."""
+    return "CSF" if name == "csf" else name.replace("_", " ")
 
 
 def _show(axes: "Axes", picture: Picture) -> None:

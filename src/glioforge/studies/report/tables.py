@@ -81,12 +81,12 @@ def difference_table(
             entry.region,
             arms.get(entry.arm, entry.arm),
             with_interval(entry.comparison.difference, unit, signed=True),
+            reading(entry),
             _p_text(entry.comparison.p),
             _p_text(entry.p_holm),
             _better_text(entry),
             _without_text(entry, unit),
             _number(entry.comparison.detectable, unit),
-            reading(entry),
         )
         for entry in comparisons
     )
@@ -99,11 +99,12 @@ def difference_table(
         "positive is better. "
         f"p: two-sided sign-flip test over subjects; Holm: corrected over {tested} tests. "
         "Without each subject: smallest and largest mean when one subject is left out. "
-        f"Detectable: true difference that so many subjects would show with 80 % power.{lost}"
+        "Detectable: true difference that so many subjects would show with 80 % power; where none is shown, "
+        f"a smaller one may still exist.{lost}"
     )
     columns = (
-        "Region", "Arm", "Difference", "p", "p, Holm", "Subjects better",
-        "Without each subject", "Detectable", "Reading",
+        "Region", "Arm", "Difference", "Reading", "p", "p, Holm",
+        "Subjects better", "Without each subject", "Detectable",
     )
     return Table(columns, cells, caption)
 
@@ -163,7 +164,7 @@ def reading(entry: ArmComparison) -> str:
     if few:
         return few
     if not entry.p_holm < 0.05:
-        return "no difference shown; a smaller one than detectable may exist"
+        return "no difference shown"
     direction = "better" if comparison.difference.estimate > 0 else "worse"
     return f"{direction}, but one subject decides" if comparison.without.changes_sign else direction
 
