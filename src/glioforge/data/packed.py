@@ -85,7 +85,8 @@ def pack(case: Case) -> Packed:
     i, j, k = case.geometry.shape
     images = np.empty((k, len(modalities), i, j), dtype=np.int16)
     for channel, (modality, scale) in enumerate(zip(modalities, scales, strict=True)):
-        np.rint(case.images[modality].voxels.transpose(2, 0, 1) / np.float32(scale), out=images[:, channel], casting="unsafe")
+        steps = case.images[modality].voxels.transpose(2, 0, 1) / np.float32(scale)
+        np.rint(steps, out=images[:, channel], casting="unsafe")
     labels = None if case.labels is None else np.ascontiguousarray(case.labels.voxels.transpose(2, 0, 1))
     brain = None if case.brain is None else np.ascontiguousarray(case.brain.transpose(2, 0, 1))
     return Packed(modalities, images, scales, labels, brain)

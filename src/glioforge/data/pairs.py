@@ -80,7 +80,8 @@ class SlicePairs:
         if batch_size < 1 or context < 0 or not 0 <= lesion_share <= 1 or axis not in (0, 1, 2):
             raise CohortError(
                 f"batch size {batch_size}, context {context}, lesion share {lesion_share}, axis {axis}",
-                "at least 1, at least 0, a number in [0, 1], and 0, 1 or 2", where=cohort.name,
+                "at least 1, at least 0, a number in [0, 1], and 0, 1 or 2",
+                where=cohort.name,
             )
         self.batch_size = batch_size
         self.modalities = tuple(modalities)
@@ -162,9 +163,7 @@ class MixedPairs:
     """
 
     def __init__(self, real: SlicePairs, synthetic: SlicePairs, share: float, *, seed: int = 0) -> None:
-        ours, theirs = (
-            (p.modalities, p.size, p.batch_size, p.scheme.name) for p in (real, synthetic)
-        )
+        ours, theirs = ((p.modalities, p.size, p.batch_size, p.scheme.name) for p in (real, synthetic))
         if ours != theirs:
             raise CohortError(f"sources {ours} and {theirs}", "the same contrasts, size, batch size and scheme")
         if not 0 <= share <= 1:
@@ -217,7 +216,8 @@ def _stack_of(
     missing = [str(m) for m in modalities if m not in packed.modalities]
     if missing or packed.labels is None:
         raise CohortError(
-            f"case {case_id!r} without {', '.join(missing) or 'labels'}", "every contrast asked for, and labels",
+            f"case {case_id!r} without {', '.join(missing) or 'labels'}",
+            "every contrast asked for, and labels",
             "leave the case out, or ask for fewer contrasts",
         )
     channels = [packed.modalities.index(m) for m in modalities]

@@ -121,7 +121,9 @@ def fit_statistics(train: Cohort) -> ClassStatistics:
     if synthetic or not len(train):
         raise CohortError(
             f"synthetic cases {synthetic[:5]}" if synthetic else "no cases",
-            "real training cases", "fit on the real training cohort before anything is mixed in", train.name,
+            "real training cases",
+            "fit on the real training cohort before anything is mixed in",
+            train.name,
         )
     modalities = train.modalities
     subjects: dict[str, list[np.ndarray]] = {}

@@ -26,7 +26,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, take
 from glioforge.data.packed import Packed, pack
-from glioforge.io.run_folder import read_json, write_atomically, write_json
+from glioforge.io.atomic_write import read_json, write_atomically, write_json
 
 IMAGES = "images.b2nd"
 MASKS = "masks.b2nd"
@@ -51,8 +51,10 @@ class StoreReader:
         facts = _read_facts(folder)
         if facts["digest"] != ref.digest:
             raise InputFileError(
-                f"holds contents {facts['digest']}", f"{ref.digest}, as the cohort says",
-                "prepare the cohort again, or restore the folder", folder / FACTS,
+                f"holds contents {facts['digest']}",
+                f"{ref.digest}, as the cohort says",
+                "prepare the cohort again, or restore the folder",
+                folder / FACTS,
             )
         return _read_case(folder, facts)
 
@@ -167,8 +169,8 @@ def _facts_of(case: Case, packed: Packed, scheme: LabelScheme) -> dict[str, Any]
 
 def _digest(facts: Mapping[str, Any], voxels: str) -> str:
     """Hash of everything about a case but the way its voxels are compressed."""
-    text = json.dumps([{k: v for k, v in facts.items() if k not in ("digest", "voxels", "files")}, voxels], sort_keys=True)
-    return hash_of(text.encode())
+    described = {k: v for k, v in facts.items() if k not in ("digest", "voxels", "files")}
+    return hash_of(json.dumps([described, voxels], sort_keys=True).encode())
 
 
 def _reference(entry: Path, facts: Mapping[str, Any]) -> CaseRef:

@@ -56,8 +56,10 @@ def find_brain(case: Case, spec: BrainSpec | None = None) -> Mask:
         brain |= lesion
     if not brain.any():
         raise CaseError(
-            "no voxel that differs from the background", "an image of a brain, or a brain mask",
-            "look at the images; leave the case out", case.case_id,
+            "no voxel that differs from the background",
+            "an image of a brain, or a brain mask",
+            "look at the images; leave the case out",
+            case.case_id,
         )
     return brain
 

@@ -10,7 +10,6 @@ Conventions
 -----------
 start    edge of the first prepared voxel, in voxels of the case's grid after it was brought to RAS; a whole number
 factor   prepared spacing over the case's spacing; exactly 1 copies voxels
-weights  per axis a matrix (prepared, source); rows sum to the share of the prepared voxel that lies inside
 """
 
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from jaxtyping import Bool, Float32, Shaped
 
 from glioforge.core.geometry import Geometry, Index
 from glioforge.core.volume import Mask, Voxels
+from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
 
 _SAME_SPACING = 1e-3
 Triple = tuple[float, float, float]
@@ -107,9 +107,7 @@ class GridPlan:
         """Share of each prepared voxel that a mask on the case's grid fills (linear where the grid gets finer)."""
         if not self.resamples:
             return self.moved(mask).astype(np.float32)
-        weights = [
-            area_weights(*axis) if axis[3] >= 1 else linear_weights(*axis) for axis in self._axes()
-        ]
+        weights = [area_weights(*axis) if axis[3] >= 1 else linear_weights(*axis) for axis in self._axes()]
         return along_axes(self.to_canonical(mask).astype(np.float32), weights)
 
     def smoothed(self, mask: Bool[np.ndarray, "i j k"]) -> Float32[np.ndarray, "x y z"]:
@@ -124,6 +122,14 @@ class GridPlan:
             for shape, prepared, start, factor in self._axes()
         ]
         return self.from_canonical(along_axes(mask.astype(np.float32), weights))
+
+    def cut_off(self, mask: Mask) -> int:
+        """Number of a mask's voxels on the case's grid whose centres the prepared grid does not reach."""
+        inside = []
+        for have, want, start, factor in self._axes():
+            centres = np.arange(have) + 0.5
+            inside.append(np.flatnonzero((centres > start) & (centres < start + want * factor)))
+        return int(np.count_nonzero(mask) - np.count_nonzero(self.to_canonical(mask)[np.ix_(*inside)]))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -219,53 +225,9 @@ def plan_grid(source: Geometry, extent: Extent, spacing_mm: Triple | None, size:
     return GridPlan(source, (start[0], start[1], start[2]), factor, size)
 
 
-def area_weights(have: int, want: int, start: float, factor: float) -> Float32[np.ndarray, "want have"]:
-    """Share of each new voxel that each old voxel covers, along one axis.
-
-    Example:
-        >>> area_weights(4, 2, 0.0, 2.0).tolist()
-        [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
-    """
-    first = (start + factor * np.arange(want))[:, None]
-    old = np.arange(have)[None, :]
-    overlap = np.minimum(first + factor, old + 1) - np.maximum(first, old)
-    return np.asarray(np.clip(overlap, 0, None) / factor, dtype=np.float32)
-
-
-def linear_weights(have: int, want: int, start: float, factor: float) -> Float32[np.ndarray, "want have"]:
-    """Triangle weights as wide as the coarser of both spacings, along one axis.
-
-    Rows of new voxels whose neighbourhood lies inside sum to 1; outside nothing is repeated.
-
-    Example:
-        >>> linear_weights(3, 2, 0.5, 1.0).tolist()
-        [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]
-    """
-    width = max(factor, 1.0)
-    centre = (start + factor * (np.arange(want) + 0.5) - 0.5)[:, None]
-    beyond = 2 * int(np.ceil(width))
-    places = np.arange(-beyond, have + beyond)[None, :]
-    weights = np.clip(1 - np.abs(places - centre) / width, 0, None)
-    total = weights.sum(axis=1, keepdims=True)
-    kept = weights[:, beyond : beyond + have]
-    return np.asarray(np.divide(kept, total, out=np.zeros_like(kept), where=total > 0), dtype=np.float32)
-
-
-def along_axes(
-    voxels: Float32[np.ndarray, "i j k"], weights: Sequence[Float32[np.ndarray, "new old"]]
-) -> Float32[np.ndarray, "x y z"]:
-    """Apply one matrix along each axis."""
-    result = voxels
-    for matrix in weights:
-        result = np.moveaxis(np.tensordot(matrix, result, axes=(1, 0)), 0, 2)
-    return np.ascontiguousarray(result)
-
-
 def _factor(spacing: Triple, wanted: Triple | None) -> Triple:
     """New over old spacing; exactly 1 where they agree."""
     if wanted is None:
         return (1.0, 1.0, 1.0)
-    x, y, z = (
-        1.0 if abs(new - old) < _SAME_SPACING else new / old for new, old in zip(wanted, spacing, strict=True)
-    )
+    x, y, z = (1.0 if abs(new - old) < _SAME_SPACING else new / old for new, old in zip(wanted, spacing, strict=True))
     return (x, y, z)

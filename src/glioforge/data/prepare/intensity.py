@@ -78,8 +78,10 @@ def normalise(
     std = float(values.std()) if values.size else 0.0
     if not std > 1e-6 * (abs(float(values.mean())) if values.size else 1.0):
         raise CaseError(
-            f"{values.size} voxels without spread", "a brain whose voxels differ",
-            "look at the image: it may be empty or hold a mask", where or None,
+            f"{values.size} voxels without spread",
+            "a brain whose voxels differ",
+            "look at the image: it may be empty or hold a mask",
+            where or None,
         )
     mean = float(values.mean())
     scores = (voxels - np.float32(mean)) / np.float32(std)

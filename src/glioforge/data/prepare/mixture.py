@@ -186,4 +186,3 @@ def _log_normal(
     scaled = np.linalg.solve(root, (values - mean).T)
     constant = len(mean) * np.log(2 * np.pi) / 2 + np.log(np.diag(root)).sum()
     return np.asarray(-0.5 * (scaled**2).sum(axis=0) - constant)
-

@@ -8,77 +8,32 @@ grid, the key of a case its digest, so that cases can be added later.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
-
-import numpy as np
-from pydantic import Field
+from typing import final
 
 from glioforge.compute.fanout import FanOutSpec, fan_out
-from glioforge.config.spec import Spec
-from glioforge.core.case import Case, CaseRef
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, GlioforgeError, InputFileError
 from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Mask, Volume
-from glioforge.data.prepare.brain import PLAUSIBLE_ML, BrainSpec, find_brain
-from glioforge.data.prepare.grid import Extent, GridPlan, common_size, extent_of, plan_grid
-from glioforge.data.prepare.intensity import IntensitySpec, normalise
-from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
-from glioforge.data.prepare.tissue import TissueSpec, complete_labels
+from glioforge.data.prepare.brain import BrainSpec, find_brain
+from glioforge.data.prepare.grid import Extent, common_size, extent_of
+from glioforge.data.prepare.one_case import prepare_case
+from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step, read_json, write_json
+
+__all__ = ["GridSpec", "PrepareSpec", "prepare", "prepare_case"]
 
 FORMAT = 1
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
 CASES = "cases"
 REPORT = "prepare.json"
-
-
-@final
-class GridSpec(Spec):
-    """The prepared grid."""
-
-    spacing_mm: float | tuple[float, float, float] | None = None
-    """Voxel size, one number or one an axis (right, front, up); none keeps each case's own."""
-    size: tuple[int, int, int] | None = None
-    """Shape of the grid; none takes the smallest that holds every brain of the cohort."""
-    margin: int = Field(2, ge=0)
-    """Voxels kept free around the largest brain, where the size is fitted."""
-    multiple: int = Field(8, ge=1)
-    """Each side of a fitted size is a multiple of it."""
-    keep_lesions_mm3: float | None = Field(0.0, ge=0)
-    """Connected lesions of at least this volume never vanish; none lets them."""
-
-    @property
-    def spacing(self) -> tuple[float, float, float] | None:
-        """Spacing for each axis."""
-        if isinstance(self.spacing_mm, float | int):
-            return (float(self.spacing_mm),) * 3
-        return self.spacing_mm
-
-
-@final
-class PrepareSpec(Spec):
-    """How cases become a prepared cohort."""
-
-    modalities: tuple[Modality, ...] | None = None
-    """Contrasts to keep; none keeps those that every case has."""
-    brain: BrainSpec = BrainSpec()
-    """How the brain mask is found."""
-    grid: GridSpec = GridSpec()
-    """Spacing and shape."""
-    intensity: IntensitySpec | None = IntensitySpec()
-    """How intensities are normalised; none leaves them as they are."""
-    tissue: TissueSpec | None = TissueSpec()
-    """How normal tissue is told apart; none leaves label maps without it."""
 
 
 def prepare(
@@ -122,43 +77,6 @@ def prepare(
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
         step.finish({"cases": len(refs), "fingerprint": prepared.fingerprint})
     return prepared
-
-
-def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index) -> Case:
-    """Prepare one case in memory; pure.
-
-    Args:
-        case: The case as it came.
-        spec: What to do.
-        modalities: Contrasts to keep.
-        size: Shape of the prepared grid.
-
-    Raises:
-        CaseError: The case holds no brain or lacks a contrast.
-    """
-    case.stack(modalities)
-    labels = None if case.labels is None else case.labels.to(COMPLETE)
-    brain = find_brain(case, spec.brain)
-    plan = plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
-    prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
-    prepared_brain = resample_mask(brain, plan)
-    if prepared_labels is not None:
-        prepared_brain |= prepared_labels.lesion
-    images = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
-    images, scales = _normalised(images, prepared_brain, prepared_labels, spec, case.case_id)
-    voxels = np.zeros(size, dtype=np.uint8) if prepared_labels is None else prepared_labels.voxels * prepared_brain
-    if spec.tissue is not None:
-        voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
-    complete = LabelMap(voxels, plan.target, COMPLETE)
-    facts = _facts(case, brain, plan, labels, complete)
-    facts["intensity"] = scales
-    return replace(
-        case,
-        images={m: Volume(v, plan.target, m) for m, v in images.items()},
-        labels=complete,
-        brain=prepared_brain,
-        facts={**case.facts, "tumour_ml": complete.volume_ml("WT"), "prepared": facts},
-    )
 
 
 @final
@@ -205,17 +123,23 @@ def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
         raise CohortError(
             f"contrasts that every case has: {[str(m) for m in cohort.modalities]}",
             f"{[str(m) for m in wanted] or 'at least one'}",
-            "name only contrasts that every case has, or leave the others' cases out", cohort.name,
+            "name only contrasts that every case has, or leave the others' cases out",
+            cohort.name,
         )
     return wanted
 
 
-def _fitted_size(
-    cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpec | None, progress: Progress
-) -> Index:
+def _fitted_size(cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpec | None, progress: Progress) -> Index:
     """Smallest grid that holds every brain of the cohort; boxes already measured are not measured again."""
-    extents = list(fan_out(_extent, [_Survey(ref, spec.brain, out / "survey") for ref in cohort], fanout,
-                           title="measuring brains", progress=progress))
+    extents = list(
+        fan_out(
+            _extent,
+            [_Survey(ref, spec.brain, out / "survey") for ref in cohort],
+            fanout,
+            title="measuring brains",
+            progress=progress,
+        )
+    )
     return common_size(extents, spec.grid.spacing, spec.grid.margin, spec.grid.multiple)
 
 
@@ -243,42 +167,3 @@ def _extent(survey: _Survey) -> Extent:
     extent = extent_of(case.geometry, find_brain(case, survey.brain))
     write_json(path, {"key": key, "extent": extent.to_json()})
     return extent
-
-
-def _normalised(
-    images: Mapping[Modality, np.ndarray], brain: Mask, labels: LabelMap | None, spec: PrepareSpec, case_id: str
-) -> tuple[dict[Modality, np.ndarray], dict[str, Any]]:
-    """Normalised contrasts, exactly 0 outside the brain, and what was taken out of each."""
-    if spec.intensity is None:
-        return {m: np.where(brain, v, np.float32(0)) for m, v in images.items()}, {}
-    reference = brain
-    if spec.intensity.within == "normal_tissue" and labels is not None:
-        reference = brain & ~labels.lesion
-    result, scales = {}, {}
-    for modality, voxels in images.items():
-        result[modality], scale = normalise(
-            voxels, brain, spec.intensity, reference=reference, where=f"{case_id} {modality}"
-        )
-        scales[str(modality)] = scale.to_json()
-    return result, scales
-
-
-def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:
-    """What was done to a case: grid, losses, volumes, warnings."""
-    brain_ml = float(brain.sum() * case.geometry.voxel_volume / 1000)
-    lost = int(np.count_nonzero(brain) - np.count_nonzero(brain & (plan.fractions_back(np.ones(plan.size, dtype=bool)) > 0)))
-    loss = {} if labels is None else loss_report(labels, complete, plan)
-    warnings = []
-    if not PLAUSIBLE_ML[0] <= brain_ml <= PLAUSIBLE_ML[1]:
-        warnings.append(f"brain of {brain_ml:.0f} ml; is the scan skull-stripped and whole?")
-    if lost:
-        warnings.append(f"{lost} brain voxels lie outside the grid of size {plan.size}")
-    return {
-        "grid": plan.to_json(),
-        "labelled": labels is not None,
-        "loss": loss,
-        "brain_ml": round(brain_ml, 3),
-        "brain_voxels_cut_off": lost,
-        "volumes_ml": {name: round(complete.volume_ml(name), 4) for name in complete.scheme.labels if name != "background"},
-        "warnings": warnings,
-    }

@@ -48,7 +48,7 @@ class TissueSpec(Spec):
     """Order of the bias polynomial; 0 for none."""
     rounds: int = Field(25, ge=1)
     """Rounds of the fit."""
-    smoothness: float = Field(0.35, ge=0)
+    smoothness: float = Field(0.25, ge=0)
     """Log odds that a voxel gains for each neighbour of the same class; 0 for none."""
     smoothing_rounds: int = Field(4, ge=0)
     """Rounds in which neighbours are made to agree."""
@@ -114,9 +114,7 @@ def _classify(
     return clear_specks(tissue.astype(np.uint8), brain, least, _VALUES)
 
 
-def _first_guess(
-    values: Float64[np.ndarray, "n c"], modalities: tuple[Modality, ...]
-) -> Float64[np.ndarray, "n k"]:
+def _first_guess(values: Float64[np.ndarray, "n c"], modalities: tuple[Modality, ...]) -> Float64[np.ndarray, "n k"]:
     """Weights by the distance to where physics expects the classes."""
     expected = np.array([np.quantile(values[:, c], _EXPECTED[m]) for c, m in enumerate(modalities)]).T
     apart = ((values[:, None, :] - expected[None]) ** 2).mean(axis=2)
@@ -134,7 +132,8 @@ def _standardised(images: Mapping[Modality, Voxels], region: Mask) -> dict[Modal
             result[modality] = np.clip((voxels.astype(np.float64) - middle) / spread, -6, 6)
     if not result:
         raise CaseError(
-            f"contrasts {[str(m) for m in images]} to tell tissue apart by", "T1, T1ce, T2 or FLAIR with structure",
+            f"contrasts {[str(m) for m in images]} to tell tissue apart by",
+            "T1, T1ce, T2 or FLAIR with structure",
             "name such a contrast, or set tissue to null",
         )
     return result

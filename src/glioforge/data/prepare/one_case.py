@@ -1,0 +1,96 @@
+"""Prepare one case in memory: brain mask, grid, intensities, normal tissue, and an account of it all."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from glioforge.core.case import Case
+from glioforge.core.geometry import Index
+from glioforge.core.labels import LabelMap
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Mask, Volume
+from glioforge.data.prepare.brain import PLAUSIBLE_ML, find_brain
+from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
+from glioforge.data.prepare.intensity import normalise
+from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
+from glioforge.data.prepare.spec import PrepareSpec
+from glioforge.data.prepare.tissue import complete_labels
+
+
+def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index) -> Case:
+    """Prepare one case in memory; pure.
+
+    Args:
+        case: The case as it came.
+        spec: What to do.
+        modalities: Contrasts to keep.
+        size: Shape of the prepared grid.
+
+    Raises:
+        CaseError: The case holds no brain or lacks a contrast.
+    """
+    case.stack(modalities)
+    labels = None if case.labels is None else case.labels.to(COMPLETE)
+    brain = find_brain(case, spec.brain)
+    plan = plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
+    prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
+    prepared_brain = resample_mask(brain, plan)
+    if prepared_labels is not None:
+        prepared_brain |= prepared_labels.lesion
+    images = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
+    images, scales = _normalised(images, prepared_brain, prepared_labels, spec, case.case_id)
+    voxels = np.zeros(size, dtype=np.uint8) if prepared_labels is None else prepared_labels.voxels * prepared_brain
+    if spec.tissue is not None:
+        voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
+    complete = LabelMap(voxels, plan.target, COMPLETE)
+    facts = _facts(case, brain, plan, labels, complete)
+    facts["intensity"] = scales
+    return replace(
+        case,
+        images={m: Volume(v, plan.target, m) for m, v in images.items()},
+        labels=complete,
+        brain=prepared_brain,
+        facts={**case.facts, "tumour_ml": complete.volume_ml("WT"), "prepared": facts},
+    )
+
+
+def _normalised(
+    images: Mapping[Modality, np.ndarray], brain: Mask, labels: LabelMap | None, spec: PrepareSpec, case_id: str
+) -> tuple[dict[Modality, np.ndarray], dict[str, Any]]:
+    """Normalised contrasts, exactly 0 outside the brain, and what was taken out of each."""
+    if spec.intensity is None:
+        return {m: np.where(brain, v, np.float32(0)) for m, v in images.items()}, {}
+    reference = brain
+    if spec.intensity.within == "normal_tissue" and labels is not None:
+        reference = brain & ~labels.lesion
+    result, scales = {}, {}
+    for modality, voxels in images.items():
+        result[modality], scale = normalise(
+            voxels, brain, spec.intensity, reference=reference, where=f"{case_id} {modality}"
+        )
+        scales[str(modality)] = scale.to_json()
+    return result, scales
+
+
+def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:
+    """What was done to a case: grid, losses, volumes, warnings."""
+    brain_ml = float(brain.sum() * case.geometry.voxel_volume / 1000)
+    lost = plan.cut_off(brain)
+    names = [name for name in complete.scheme.labels if name != "background"]
+    warnings = []
+    if not PLAUSIBLE_ML[0] <= brain_ml <= PLAUSIBLE_ML[1]:
+        warnings.append(f"brain of {brain_ml:.0f} ml; is the scan skull-stripped and whole?")
+    if lost:
+        warnings.append(f"{lost} brain voxels lie outside the grid of shape {plan.size}; give a larger grid.size")
+    return {
+        "grid": plan.to_json(),
+        "labelled": labels is not None,
+        "loss": {} if labels is None else loss_report(labels, complete, plan),
+        "brain_ml": round(brain_ml, 3),
+        "brain_voxels_cut_off": lost,
+        "volumes_ml": {name: round(complete.volume_ml(name), 4) for name in names},
+        "warnings": warnings,
+    }
