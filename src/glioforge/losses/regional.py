@@ -2,7 +2,6 @@
 
 import torch
 from jaxtyping import Bool, Float
-from torch.nn import functional
 
 Images = Float[torch.Tensor, "batch channel *grid"]
 
@@ -29,17 +28,3 @@ def regional_l1(
     voxel_weights = inside.float() if weights is None else inside.float() * weights
     total = (voxel_weights[:, None] * (fake.float() - real.float()).abs()).sum()
     return total / (voxel_weights.sum() * fake.shape[1]).clamp_min(1e-6)
-
-
-def low_pass(images: Float[torch.Tensor, "batch channel x y"], repeats: int) -> Float[torch.Tensor, "batch channel x y"]:
-    """Blur by a 3 x 3 binomial kernel (variance half a voxel) as often as asked; 0 times changes nothing."""
-    if repeats == 0:
-        return images
-    row = torch.tensor([0.25, 0.5, 0.25], dtype=images.dtype, device=images.device)
-    channels = images.shape[1]
-    along_x = row.view(1, 1, 3, 1).expand(channels, 1, 3, 1)
-    along_y = row.view(1, 1, 1, 3).expand(channels, 1, 1, 3)
-    for _ in range(repeats):
-        images = functional.conv2d(images, along_x, padding=(1, 0), groups=channels)
-        images = functional.conv2d(images, along_y, padding=(0, 1), groups=channels)
-    return images

@@ -18,7 +18,8 @@ from torch.optim import Optimizer
 from glioforge.config.spec import Spec
 from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss
 from glioforge.losses.feature_matching import feature_matching_loss
-from glioforge.losses.regional import low_pass, regional_l1
+from glioforge.losses.regional import regional_l1
+from glioforge.nn.low_pass import low_pass
 from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
@@ -135,6 +136,6 @@ class Adversarial:
         if spec.feature_matching:
             terms["feature_matching"] = spec.feature_matching * feature_matching_loss(features, real_features)
         if spec.l1:
-            blurred = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
-            terms["l1"] = spec.l1 * regional_l1(*blurred, batch["brain"])
+            fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
+            terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"])
         return terms

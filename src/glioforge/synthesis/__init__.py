@@ -1,0 +1,1 @@
+"""Synthesizers: images from complete label maps, one method a file, and cohorts composed with them."""

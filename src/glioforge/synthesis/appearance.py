@@ -1,0 +1,128 @@
+"""How bright each class is in each training subject: what gives one label map many images.
+
+A subject's style is its class means and within-class deviations in every
+contrast.  A drawn style lies between two subjects, with a little of the spread
+between subjects on top, so that it is nobody's own.
+
+Conventions
+-----------
+means       float64 `(subject, class, contrast)`, z-score; `nan` where a subject lacks the class
+class       by place in `LabelScheme.labels`; background first, all 0
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float64, Integer
+
+from glioforge.core.case import Case
+from glioforge.core.labels import LabelScheme
+from glioforge.core.modality import Modality
+
+Table = Float64[np.ndarray, "class contrast"]
+
+_FEWEST_VOXELS = 8
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Style:
+    """Appearance of one scan.
+
+    Args:
+        means: Mean of each class in each contrast.
+        deviations: Standard deviation within each class.
+    """
+
+    means: Table
+    deviations: Table
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """Class statistics of every training case.
+
+    Args:
+        means: See the module's conventions.
+        deviations: Standard deviation within each class, as `means`.
+    """
+
+    means: Float64[np.ndarray, "subject class contrast"]
+    deviations: Float64[np.ndarray, "subject class contrast"]
+
+    @classmethod
+    def of(cls, cases: Iterable[Case], modalities: Sequence[Modality], scheme: LabelScheme) -> "Appearance":
+        """Measure cases with labels and all these contrasts; at least one case.
+
+        A class of fewer than eight voxels counts as absent.
+        """
+        values = np.array(list(scheme.labels.values()))
+        pairs = [_measured(case, tuple(modalities), values) for case in cases]
+        return cls(np.stack([m for m, _ in pairs]), np.stack([d for _, d in pairs]))
+
+    def own(self, index: int) -> Style:
+        """Style of one training case; classes that it lacks look as in the average case."""
+        return Style(_filled(self.means)[index], _filled(self.deviations)[index])
+
+    def draw(self, rng: np.random.Generator, jitter: float) -> Style:
+        """A style between two training cases.
+
+        Args:
+            rng: Source of the draw.
+            jitter: Random shift of each class's mean, as a share of the spread between cases.
+        """
+        first, second = rng.integers(len(self.means), size=2)
+        weight = rng.uniform()
+        means, deviations = _filled(self.means), _filled(self.deviations)
+        mixed = weight * means[first] + (1 - weight) * means[second]
+        mixed = mixed + jitter * means.std(axis=0) * rng.standard_normal(mixed.shape)
+        mixed[0] = 0.0
+        return Style(mixed, weight * deviations[first] + (1 - weight) * deviations[second])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays by name, to be kept beside weights; absent classes are marked by `present` instead of nan."""
+        present = np.isfinite(self.means[..., :1])
+        return {
+            "means": np.nan_to_num(self.means),
+            "deviations": np.nan_to_num(self.deviations),
+            "present": np.broadcast_to(present, self.means.shape).astype(np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Appearance":
+        """Inverse of `to_arrays`."""
+        present = arrays["present"] == 1
+        means = np.where(present, arrays["means"], np.nan).astype(np.float64)
+        return cls(means, np.where(present, arrays["deviations"], np.nan).astype(np.float64))
+
+
+def class_indices(voxels: Integer[np.ndarray, "*grid"], scheme: LabelScheme) -> Integer[np.ndarray, "*grid"]:
+    """Place of each voxel's class in the scheme."""
+    table = np.zeros(256, dtype=np.int64)
+    table[list(scheme.labels.values())] = np.arange(len(scheme.labels))
+    return table[voxels]
+
+
+def _measured(case: Case, modalities: tuple[Modality, ...], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each class in each contrast of one case."""
+    voxels = case.require_labels().voxels
+    images = case.stack(modalities).astype(np.float64)
+    means = np.full((len(values), len(modalities)), np.nan)
+    deviations = means.copy()
+    means[0] = deviations[0] = 0.0
+    for place, value in enumerate(values):
+        inside = voxels == value
+        if value and int(inside.sum()) >= _FEWEST_VOXELS:
+            means[place] = images[:, inside].mean(axis=1)
+            deviations[place] = images[:, inside].std(axis=1)
+    return means, deviations
+
+
+def _filled(table: np.ndarray) -> np.ndarray:
+    """Absent classes take the mean of the cases that have them, or 0 where none has."""
+    known = np.isfinite(table)
+    average = np.where(known, table, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, table, average)

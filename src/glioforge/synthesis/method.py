@@ -1,0 +1,111 @@
+"""What a synthesizer must offer; free of torch, so that specs and the command line can read it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from jaxtyping import Float32
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.config.registry import Registry
+from glioforge.config.spec import Spec
+from glioforge.core.cohort import Cohort
+from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Progress
+from glioforge.synthesis.appearance import Appearance
+from glioforge.training.budget import Budget, Outcome
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Images = Float32[np.ndarray, "contrast i j k"]
+
+
+class SynthesizerSpec(Spec):
+    """Settings that every synthesizer has; a method's spec adds `kind` and its own."""
+
+    modalities: tuple[Modality, ...] | None = None
+    """Contrasts made, jointly; none takes those that every training case has."""
+    budget: Budget = Budget()
+    """Length of the training; methods without a network need none."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What is known of the training cohort before any network is trained.
+
+    Args:
+        modalities: Contrasts made, in this order.
+        scheme: Scheme of the label maps taken.
+        appearance: Class statistics of the training cases.
+    """
+
+    modalities: tuple[Modality, ...]
+    scheme: LabelScheme
+    appearance: Appearance
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """One call to train a method.
+
+    Args:
+        train: Training cases.
+        validation: Cases for model selection, if any.
+        folder: The training's own folder.
+        seed: Root of all draws.
+        accelerator: Devices, precision, threads.
+        progress: Where progress is shown.
+    """
+
+    train: Cohort
+    validation: Cohort | None
+    folder: Path
+    seed: int
+    accelerator: AcceleratorSpec
+    progress: Progress
+
+
+class Method(ABC):
+    """One way to make images from complete label maps.
+
+    A method with a network returns it from `network` and trains it in `fit`;
+    one without keeps both as they are here.  Masking, clipping, files, cards,
+    lineage and resuming are the caller's business.
+
+    Args:
+        spec: The method's own spec.
+        knowledge: Facts of the training cohort.
+    """
+
+    def __init__(self, spec: Any, knowledge: Knowledge) -> None:  # noqa: ANN401 - each method has its own spec
+        self.spec = spec
+        self.knowledge = knowledge
+
+    @property
+    def network(self) -> "nn.Module | None":
+        """The network whose weights are kept; none for a method without one."""
+        return None
+
+    def fit(self, fitting: Fitting) -> Outcome | None:  # noqa: ARG002 - for methods with a network
+        """Train the network; nothing to do without one."""
+        return None
+
+    @abstractmethod
+    def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
+        """All contrasts for one label map, z-scores; what lies outside the brain is not looked at."""
+
+
+SYNTHESIZERS: Registry[Method] = Registry("synthesizer", "glioforge.synthesis.methods")
+"""All synthesizers by kind."""
+
+
+def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort) -> tuple[Modality, ...]:
+    """Contrasts asked for, or those that every case has."""
+    return cohort.modalities if wanted is None else tuple(wanted)

@@ -1,0 +1,100 @@
+"""Slices with their neighbours' labels and their place in the head: what a 2-D generator learns from.
+
+Conventions
+-----------
+labels      int64 `(b, planes, x, y)`, place of the class in the scheme; the slice itself is in the middle
+frame       float32 `(b, 5)`: centre x, y and half width x, y of the brain's box in voxels, height in [-1, 1]
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
+from glioforge.data.pairs import SlicePairs
+from glioforge.data.store import read_packed
+from glioforge.synthesis.appearance import class_indices
+
+
+@final
+@dataclass(frozen=True)
+class BrainBox:
+    """Where the brain lies in a volume of slices.
+
+    Args:
+        low: First voxel along x, y and the slices.
+        high: Last voxel.
+        depth: Number of slices.
+    """
+
+    low: tuple[int, int, int]
+    high: tuple[int, int, int]
+    depth: int
+
+    @classmethod
+    def of(cls, inside: Bool[np.ndarray, "x y k"]) -> "BrainBox":
+        """Box around a mask; the whole grid around an empty one."""
+        spans = []
+        for axis, size in enumerate(inside.shape):
+            found = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
+            spans.append((int(found[0]), int(found[-1])) if len(found) else (0, size - 1))
+        (a, b), (c, d), (e, f) = spans
+        return cls((a, c, e), (b, d, f), inside.shape[2])
+
+    def frame(self, number: int, shift: tuple[int, int] = (0, 0)) -> Float32[np.ndarray, "5"]:
+        """Place of slice `number`, on a plane cut by `shift` voxels."""
+        centre = [(self.low[a] + self.high[a]) / 2 for a in range(3)]
+        half = [max((self.high[a] - self.low[a]) / 2, 1.0) for a in range(3)]
+        height = float(np.clip((number - centre[2]) / half[2], -1, 1))
+        values = [centre[0] - shift[0], centre[1] - shift[1], half[0], half[1], height]
+        return np.array(values, dtype=np.float32)
+
+
+@final
+class FramedSlices:
+    """Axial batches of a cohort, with label context and frames; a pure function of the step.
+
+    Args:
+        cohort: Prepared cases.
+        modalities: Contrasts, in this order.
+        batch_size: Slices in a batch.
+        context: Neighbouring slices on each side whose labels are given.
+        size: Common size of slices; the grid's own unless given.
+        seed: Seed of the draws.
+        lesion_share: Share of the slices drawn from those with tumour.
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of a sampler
+        self, cohort: Cohort, modalities: tuple[Modality, ...], *, batch_size: int, context: int,
+        size: tuple[int, int] | None, seed: int, lesion_share: float = 0.5,
+    ) -> None:
+        self._pairs = SlicePairs(
+            cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
+        )
+        self._scheme, self._context = cohort.scheme, context
+        self._boxes: list[BrainBox] = []
+        self._shifts: list[tuple[int, int]] = []
+        for ref in cohort:
+            labels = read_packed(ref).labels
+            grid = np.ones((1, 1, 1), np.uint8) if labels is None else np.moveaxis(labels, 0, 2)
+            self._boxes.append(BrainBox.of(grid > 0))
+            want = self._pairs.size
+            self._shifts.append((grid.shape[0] // 2 - want[0] // 2, grid.shape[1] // 2 - want[1] // 2))
+
+    def batch(self, step: int) -> Mapping[str, torch.Tensor]:
+        """The batch of a step."""
+        rows = self._pairs.draw(step)
+        batch = self._pairs.take(rows)
+        labels = [self._labels(rows, offset) for offset in range(-self._context, self._context + 1)]
+        frames = [self._boxes[case].frame(number, self._shifts[case]) for case, number in rows]
+        return {**batch, "labels": torch.stack(labels, dim=1), "frame": torch.from_numpy(np.stack(frames))}
+
+    def _labels(self, rows: list[tuple[int, int]], offset: int) -> torch.Tensor:
+        """Classes of the slices `offset` above; the last slice there is where there is none."""
+        moved = [(case, int(np.clip(number + offset, 0, self._boxes[case].depth - 1))) for case, number in rows]
+        return torch.from_numpy(class_indices(self._pairs.take(moved)["labels"].numpy(), self._scheme))
