@@ -1,0 +1,85 @@
+"""Pages of the documentation that are written from the code, so that they cannot go stale.
+
+`reference/python/<package>.md` lists every module of a package.  In any page,
+`<!-- methods -->` becomes the table of everything that a YAML can choose, and
+`<!-- command line -->` the help of every verb.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "glioforge"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add a page for each package."""
+    for package in sorted(SOURCE.glob("*/__init__.py")):
+        name = package.parent.name
+        if name != "cli":
+            uri = f"reference/python/{name}.md"
+            files.append(File.generated(config, uri, content=python_page(name)))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
+    """Fill the marked places."""
+    if "<!-- methods -->" in markdown:
+        markdown = markdown.replace("<!-- methods -->", methods_table())
+    if "<!-- command line -->" in markdown:
+        markdown = markdown.replace("<!-- command line -->", command_line())
+    return markdown
+
+
+def python_page(package: str) -> str:
+    """Every public module of a package, in the order of their names."""
+    modules = sorted(
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        for path in (SOURCE / package).rglob("*.py")
+        if not path.stem.startswith("_")
+    )
+    return "\n\n".join([f"# glioforge.{package}", *(f"::: {module}" for module in modules)]) + "\n"
+
+
+def methods_table() -> str:
+    """Everything that a YAML can choose by `kind`: family, kind, presets, the first line of its file."""
+    from glioforge.studies.catalogue import catalogue
+
+    rows = ["| family | kind | presets | what it is |", "| --- | --- | --- | --- |"]
+    for entry in catalogue():
+        presets = ", ".join(f"`{preset}`" for preset in entry.presets) or "–"
+        rows.append(f"| {entry.family} | `{entry.kind}` | {presets} | {entry.summary} |")
+    return "\n".join(rows)
+
+
+def command_line() -> str:
+    """Help of every verb, with its arguments and options."""
+    import typer
+
+    from glioforge.cli.main import app
+
+    group = typer.main.get_command(app)
+    return "\n".join(verb_help(name, command) for name, command in sorted(group.commands.items()))
+
+
+def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of typer's
+    """Help of one verb: a line of use, its sentence, its options."""
+    words, rows = [f"glioforge {name}"], []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        default = parameter.default
+        shown = "" if default is None or default is False or callable(default) else f"`{default}`"
+        if parameter.param_type_name == "argument":
+            label = parameter.metavar or parameter.name.upper()
+            words.append(label)
+        else:
+            label = ", ".join([*parameter.opts, *parameter.secondary_opts])
+        rows.append(f"| `{label}` | {parameter.help or ''} | {'required' if parameter.required else shown} |")
+    table = ["| | | default |", "| --- | --- | --- |", *rows]
+    sentence = inspect.cleandoc(command.help or "")
+    return "\n".join([f"## {name}", "", sentence, "", f"`{' '.join(words)} [OPTIONS]`", "", *table, ""])
