@@ -24,9 +24,11 @@ from scipy import ndimage
 from glioforge.core.geometry import Geometry
 from glioforge.core.volume import Mask
 from glioforge.data.phantom.lattice import Lattice, Points
+from glioforge.data.phantom.spec import CENTRE_MM
 from glioforge.data.phantom.warp import Deformation
 
 _MARGIN_MM = 6
+_COARSE = (2.5, 2.5, 2.5)
 _SHARPNESS = 2.0
 _FLUID_GAIN = 2.5
 
@@ -47,6 +49,12 @@ class Atlas:
     lattice: Lattice
     tissues: UInt8[np.ndarray, "3 x y z"]
     myelin: Int8[np.ndarray, "x y z"]
+
+    def whole(self, points: Points) -> Flat:
+        """Share of brain, fluid included, at points `(3, n)`."""
+        parts = np.stack([self.lattice.sample(tissue, points, outside=0.0) for tissue in self.tissues])
+        share: Flat = parts.sum(axis=0) / np.float32(255)
+        return share
 
 
 @final
@@ -161,12 +169,23 @@ def grid_points(geometry: Geometry, mask: Mask) -> Points:
     return np.stack([axis[index] for axis, index in zip(axes, np.nonzero(mask), strict=True)])
 
 
+def centred(deformation: Deformation) -> Deformation:
+    """The same head, moved so that its brain's bounding box is centred where the atlas's is, in the field of view."""
+    lattice = deformation.lattice
+    places = lattice.points + deformation.displacement.reshape(3, -1)
+    index = np.argwhere(atlas(_COARSE).whole(places).reshape(lattice.shape) > 0.5)
+    middle = (index.min(axis=0) + index.max(axis=0)) / 2 * lattice.spacing_mm + lattice.origin_mm
+    x, y, z = (float(m - c) for m, c in zip(middle, CENTRE_MM, strict=True))
+    origin = (lattice.origin_mm[0] - x, lattice.origin_mm[1] - y, lattice.origin_mm[2] - z)
+    offset = np.array([x, y, z], dtype=np.float32)[:, None, None, None]
+    return Deformation(Lattice(origin, lattice.spacing_mm, lattice.shape), deformation.displacement + offset)
+
+
 def _around_brain(geometry: Geometry, deformation: Deformation, source: Atlas) -> Mask:
     """Voxels that may lie in the brain, judged on the deformation's coarse lattice and widened."""
     coarse = deformation.lattice
     places = coarse.points + deformation.displacement.reshape(3, -1)
-    weight = sum(source.lattice.sample(t, places, outside=0.0) for t in source.tissues)
-    wide = ndimage.maximum_filter(weight.reshape(coarse.shape), 3) > 0
+    wide = ndimage.maximum_filter(source.whole(places).reshape(coarse.shape), 3) > 0
     index = [
         np.rint((np.arange(n) * geometry.affine[a, a] + geometry.affine[a, 3] - o) / coarse.spacing_mm)
         for a, (n, o) in enumerate(zip(geometry.shape, coarse.origin_mm, strict=True))

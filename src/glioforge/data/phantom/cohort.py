@@ -37,7 +37,7 @@ Each <id>.json lists every parameter that was drawn, with units in the names.
 """
 
 
-def write_phantom_cohort(
+def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by name
     out: Path,
     *,
     cases: int,

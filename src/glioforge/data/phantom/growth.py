@@ -65,7 +65,8 @@ class Tissue:
     @property
     def solid(self) -> np.ndarray:
         """Points where cells can live: mostly tissue."""
-        return self.white + self.grey > 0.5
+        solid: np.ndarray = self.white + self.grey > 0.5
+        return solid
 
     @property
     def seen(self) -> Field:
@@ -81,7 +82,7 @@ class Growth:
     Args:
         lattice: Points of the fields.
         density: Cell density in [0, 1], continued a little way into fluid.
-        crowded_days: For how long each point has been crowded (density above one half), smooth in space.
+        crowded_days: Integral of the squared density over time: for how long each point has been crowded.
         days: Age of the tumour.
     """
 
@@ -121,7 +122,7 @@ def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> 
         change = reaction * density * (1 - density)
         _add_fluxes(change, density, faces)
         density += change
-        crowded += np.float32(step) * np.clip(5 * density - 2, 0, 1)
+        crowded += np.float32(step) * density * density
         days += step
     return Growth(tissue.lattice, _continued(density, solid), crowded, days)
 

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 Points = Float32[np.ndarray, "3 n"]
 Field = Float32[np.ndarray, "x y z"]
+Values = Float32[np.ndarray, " n"]
 
 
 @final
@@ -50,7 +51,7 @@ class Lattice:
         ]
         return np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1)
 
-    def sample(self, values: np.ndarray, points: Points, order: int = 1, outside: float | None = None) -> Any:  # noqa: ANN401 - float32 `(n,)`
+    def sample(self, values: np.ndarray, points: Points, order: int = 1, outside: float | None = None) -> Values:
         """Interpolate a field of this lattice.
 
         Args:
@@ -65,9 +66,9 @@ class Lattice:
         index = points - np.asarray(self.origin_mm, dtype=np.float32)[:, None]
         index *= np.float32(1 / self.spacing_mm)
         mode = "nearest" if outside is None else "constant"
-        return ndimage.map_coordinates(
-            values, index, output=np.float32, order=order, mode=mode, cval=outside or 0.0
-        )
+        sampler: Any = ndimage.map_coordinates
+        sampled: Values = sampler(values, index, output=np.float32, order=order, mode=mode, cval=outside or 0.0)
+        return sampled
 
 
 def smooth_field(rng: np.random.Generator, lattice: Lattice, correlation_mm: float) -> Field:

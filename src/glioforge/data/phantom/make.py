@@ -17,7 +17,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.volume import Volume
-from glioforge.data.phantom.anatomy import Anatomy, warped_anatomy
+from glioforge.data.phantom.anatomy import Anatomy, centred, warped_anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
 from glioforge.data.phantom.lattice import Lattice
 from glioforge.data.phantom.regions import Composition, compose
@@ -69,10 +69,11 @@ def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phan
     """
     spec = spec or PhantomSpec()
     geometry = spec.ras_geometry()
-    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw_tumour(stream(seed, "phantom", index, "tumour"), spec))
+    draw = draw_tumour(stream(seed, "phantom", index, "tumour"), spec)
+    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw)
     head = stream(seed, "phantom", index, "anatomy")
     fluid_gain = float(np.exp(0.35 * np.clip(head.standard_normal(), -2, 2) * spec.warp))
-    deformation = mass_effect(tumour, random_deformation(head, _WARP_LATTICE, spec.warp))
+    deformation = mass_effect(tumour, centred(random_deformation(head, _WARP_LATTICE, spec.warp)))
     anatomy = warped_anatomy(geometry, deformation, fluid_gain)
     tissue = stream(seed, "phantom", index, "tissue")
     composition = compose(tumour, anatomy, geometry).with_vessels(vessel_fraction(tissue, _WARP_LATTICE, anatomy))

@@ -165,7 +165,8 @@ def draw_scanner(site_rng: np.random.Generator, case_rng: np.random.Generator, s
         return float(site_rng.uniform(low, high) * np.exp(0.015 * np.clip(case_rng.standard_normal(), -2, 2)))
 
     t1: Sequence = (
-        GradientEcho(usual(200, 280), usual(2.5, 4.5), usual(65, 80)) if gradient
+        GradientEcho(usual(200, 280), usual(2.5, 4.5), usual(65, 80))
+        if gradient
         else SpinEcho(usual(450, 650) * (1.25 if tesla == 3.0 else 1.0), usual(8, 14))
     )
     t2 = SpinEcho(usual(4000, 6000), usual(85, 110))
