@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from glioforge.core.modality import Modality
     from glioforge.core.split import Split, folds_by_subject, split_by_subject
     from glioforge.core.volume import Volume
-    from glioforge.data.phantom.cohort import PhantomSpec, make_phantom, write_phantom_cohort
+    from glioforge.data.phantom.cohort import write_phantom_cohort
+    from glioforge.data.phantom.make import make_phantom
+    from glioforge.data.phantom.spec import PhantomSpec
     from glioforge.data.prepare.pipeline import PrepareSpec, prepare
     from glioforge.io.cohort_file import read_cohort, write_cohort
     from glioforge.io.ingest import ingest
@@ -42,7 +44,7 @@ _HOMES = {
     "LabelScheme": "core.labels",
     "Lineage": "core.lineage",
     "Modality": "core.modality",
-    "PhantomSpec": "data.phantom.cohort",
+    "PhantomSpec": "data.phantom.spec",
     "PrepareSpec": "data.prepare.pipeline",
     "RecipeSpec": "lesions.recipe",
     "Split": "core.split",
@@ -55,7 +57,7 @@ _HOMES = {
     "load_segmenter": "segmentation.base",
     "load_study": "studies.spec",
     "load_synthesizer": "synthesis.base",
-    "make_phantom": "data.phantom.cohort",
+    "make_phantom": "data.phantom.make",
     "make_synthetic": "studies.synthetic",
     "prepare": "data.prepare.pipeline",
     "read_cohort": "io.cohort_file",

@@ -21,7 +21,8 @@ def phantom(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import parse_spec, with_overrides
-    from glioforge.data.phantom.cohort import PhantomSpec, write_phantom_cohort
+    from glioforge.data.phantom.cohort import write_phantom_cohort
+    from glioforge.data.phantom.spec import PhantomSpec
 
     spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
     folders = write_phantom_cohort(

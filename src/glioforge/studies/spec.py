@@ -14,7 +14,7 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.spec import Spec
 from glioforge.core.modality import Modality
-from glioforge.data.phantom.cohort import PhantomSpec
+from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.recipe import RecipeSpec

@@ -126,7 +126,8 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         fold.folder.scores(arm.name, seed),
         {"study": fold.spec.identity(), "fold": fold.index, "arm": arm.name, "steps": budget.steps},
     )
-    known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed}
+    sets_steps = arm == fold.spec.baseline and seed == 0
+    known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed, "sets_steps": sets_steps}
     if step.done:
         return {**known, **step.facts}
     with measured() as cost, step:

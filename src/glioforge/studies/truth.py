@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from glioforge.core.case import CaseRef
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Voxels
-from glioforge.data.phantom.cohort import PhantomSpec, make_phantom
+from glioforge.data.phantom.make import make_phantom
+from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.brain import find_brain
 from glioforge.data.prepare.intensity import normalise
 from glioforge.data.prepare.resample_labels import resample_mask

@@ -1,0 +1,67 @@
+"""How alike generated images are to scans, and which synthetic cases the filters refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glioforge.io.tables import ResultRow
+from glioforge.metrics.intervals import bootstrap_mean
+from glioforge.quality.check import VerdictRow, funnel
+from glioforge.studies.report import figures
+from glioforge.studies.report.comparisons import scores_of
+from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Section, Table
+from glioforge.studies.report.tables import verdict_table, with_interval
+from glioforge.studies.spec import AugmentationSpec
+
+_SHOWN = ("ssim", "mae")
+
+
+def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
+    """SSIM and mean absolute error inside the brain, generator beside per-class means."""
+    chosen = [row for row in rows if row.metric in _SHOWN and row.region.startswith("brain/")]
+    references = sorted({row.note for row in chosen})
+    blocks: list[Block] = [
+        Paragraph(
+            "The generator made images from the label maps of test subjects, which it never saw. Each is compared inside "
+            "the brain, beside the image in which every class has its mean over the training subjects. A generator worth "
+            "its training lies clearly above that image. Intensities are z-scores; the data range of SSIM is that of "
+            "the reference inside the brain."
+        )
+    ]
+    blocks += [_likeness_table(spec, [row for row in chosen if row.note == note], note) for note in references]
+    return Section("How alike are the images?", tuple(blocks))
+
+
+def _likeness_table(spec: AugmentationSpec, rows: Sequence[ResultRow], note: str) -> Table:
+    """One row a contrast and one for their mean."""
+    contrasts = list(dict.fromkeys(row.region for row in rows))
+    pooled = [ResultRow(**{**row.__dict__, "region": "brain/mean"}) for row in rows]
+    cells = []
+    for region in (*contrasts, "brain/mean"):
+        line = [region.removeprefix("brain/")]
+        for metric in _SHOWN:
+            for arm in ("generator", "class mean"):
+                scores = scores_of([*rows, *pooled], arm, region, metric)
+                line.append(with_interval(bootstrap_mean(scores.values, seed=spec.seed), "1"))
+        cells.append(tuple(line))
+    columns = ("Contrast", "SSIM, generator", "SSIM, class mean", "MAE, generator", "MAE, class mean")
+    what = {"against real": "the scan, noise and all", "against noise-free": "the phantom without noise and bias field"}
+    caption = f"Mean over test subjects with 95 % interval, against {what.get(note, note)}."
+    return Table(columns, tuple(cells), caption, frozenset({len(cells) - 1}))
+
+
+def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
+    """Funnel and reasons, for each source of synthetic cases."""
+    blocks: list[Block] = []
+    for source in ("generator", "control"):
+        mine = [stage for stage in stages if stage["stage"] == source and "made" in stage]
+        verdicts = [VerdictRow.from_json(row) for stage in mine for row in stage["verdicts"]]
+        made, kept = sum(stage["made"] for stage in mine), sum(len(stage["kept"]) for stage in mine)
+        blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training."))
+        if verdicts:
+            png = figures.funnel(funnel(verdicts))
+            blocks.append(Figure(png, f"Cases of the {source} left after each filter.", f"Funnel of the {source}'s cases"))
+        if any(not row.keep for row in verdicts):
+            blocks.append(Folded(f"Refused cases of the {source}", (verdict_table(verdicts),)))
+    unfitted = sorted({text for stage in stages for text in stage.get("unfitted", ())})
+    blocks += [Note(f"A filter was left out: {text}.", "warning") for text in unfitted]
+    return Section("Quality check of synthetic cases", tuple(blocks))
