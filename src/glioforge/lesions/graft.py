@@ -16,6 +16,7 @@ from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelVoxels
 from glioforge.lesions.cutout import Box, Cutout, is_lesion, tight_cutout
+from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.level_set import Counts, Fields, counts_of, fields_of, labels_from
 
 MARGIN_MM = 6.0
@@ -77,6 +78,13 @@ class Graft:
             [ndimage.affine_transform(f, backward, shift, shape, order=1, mode="nearest") for f in self.fields]
         )
         return Graft(fields * np.float32(growth), start, scaled_counts(self.counts, factor), spacing)
+
+    def warped(self, field: Displacement) -> "Graft":
+        """Graft whose voxels take their distances from where a displacement of its box points to; counts stay."""
+        moved = field.voxels(self.fields.shape[1:])
+        moved += np.indices(self.fields.shape[1:], dtype=np.float64)
+        fields = np.stack([ndimage.map_coordinates(f, moved, order=1, mode="nearest") for f in self.fields])
+        return replace(self, fields=fields)
 
     def settle(self, base: LabelVoxels) -> Cutout:
         """Labels of the lesion in a healed map, within brain that is free of other lesions.

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import ndimage
 
+from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.lesions.coarse import Coarse, coarse_voxels
 from glioforge.lesions.cutout import CSF, WHITE, Cutout
@@ -63,7 +64,7 @@ class Ground:
         coarse = coarse_voxels(voxels, labels.geometry.spacing, STEP_MM, phase)
         return cls(
             voxels, coarse, plane, _near_others(coarse, gap_mm), _ventricle(coarse),
-            _brainstem(coarse, plane, labels.geometry.world_axes),
+            _brainstem(coarse, plane, labels.geometry),
         )
 
     def shares(self, lesion: Cutout) -> dict[str, float]:
@@ -97,21 +98,24 @@ def _ventricle(coarse: Coarse) -> Bool[np.ndarray, "a b c"]:
     return np.asarray((coarse.voxels == CSF) & (depth > VENTRICLE_DEPTH_MM))
 
 
-def _brainstem(coarse: Coarse, plane: Plane, world_axes: tuple[int, int, int]) -> Bool[np.ndarray, "a b c"]:
-    """Box of the brain's extent in which the brainstem lies; the grid is taken to be canonical."""
+def _brainstem(coarse: Coarse, plane: Plane, geometry: Geometry) -> Bool[np.ndarray, "a b c"]:
+    """Box of the brain's extent in which the brainstem lies."""
     brain = coarse.brain
-    depth_axis, height_axis = world_axes.index(1), world_axes.index(2)
     indices = np.array(np.indices(brain.shape), dtype=np.float64).reshape(3, -1)
     beside = np.abs(plane.side_of(coarse.millimetres(indices))).reshape(brain.shape)
-    back_to_front = _fraction(brain, depth_axis)
-    box = (_fraction(brain, height_axis) < _STEM_TOP) & (back_to_front > _STEM_BACK) & (back_to_front < _STEM_FRONT)
+    back_to_front, height = _fraction(brain, geometry, 1), _fraction(brain, geometry, 2)
+    box = (height < _STEM_TOP) & (back_to_front > _STEM_BACK) & (back_to_front < _STEM_FRONT)
     return np.asarray(brain & box & (beside < _STEM_HALF_WIDTH_MM))
 
 
-def _fraction(brain: Bool[np.ndarray, "a b c"], axis: int) -> Float64[np.ndarray, "_ _ _"]:
-    """Position along one axis as a fraction of the brain's extent, shaped to broadcast."""
+def _fraction(brain: Bool[np.ndarray, "a b c"], geometry: Geometry, world: int) -> Float64[np.ndarray, "_ _ _"]:
+    """Position along a world axis as a fraction of the brain's extent, shaped to broadcast."""
+    axis = geometry.world_axes.index(world)
     line = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
     first, last = (float(line[0]), float(line[-1])) if line.size else (0.0, 1.0)
+    share = (np.arange(brain.shape[axis]) - first) / max(last - first, 1.0)
+    if geometry.affine[world, axis] < 0:
+        share = 1 - share
     shape = [1, 1, 1]
     shape[axis] = brain.shape[axis]
-    return ((np.arange(brain.shape[axis]) - first) / max(last - first, 1.0)).reshape(shape)
+    return share.reshape(shape)

@@ -12,21 +12,17 @@ Source: the radial model of growth in Foroozandeh & Eklund's future work and in
 the usual tumour-growth simulators, with a distance field in place of a radius.
 """
 
-from dataclasses import dataclass
-from typing import final
-
 import numpy as np
-from jaxtyping import Bool, Float64, UInt8
+from jaxtyping import Bool, UInt8
 from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
 from glioforge.lesions.cutout import Box, Cutout, is_lesion
+from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
 from glioforge.lesions.level_set import counts_of, signed_distance
 
-LEAST_JACOBIAN = 0.2
-"""The smallest Jacobian that a displacement may have."""
 _LATTICE_MM = 4.0
 _SMOOTHING_MM = 4.0
 
@@ -40,42 +36,6 @@ class MassEffectSpec(Spec):
     """Distance from the lesion at which the push has died away."""
     oedema_share: float = Field(0.3, ge=0, le=1)
     """Share of the oedema's volume that counts as mass; the core counts in full."""
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Displacement:
-    """Where the voxels of a box take their labels from.
-
-    Args:
-        vectors: `source - voxel` in mm on a lattice, `(3, a, b, c)`.
-        lattice: Lattice positions along each axis, in voxels of the box.
-        spacing: Voxel size in mm.
-    """
-
-    vectors: Float64[np.ndarray, "3 a b c"]
-    lattice: tuple[Float64[np.ndarray, "_"], ...]
-    spacing: tuple[float, float, float]
-
-    @property
-    def jacobian(self) -> Float64[np.ndarray, "a b c"]:
-        """Determinant of the map from voxel to source at the lattice points."""
-        steps = [line * s for line, s in zip(self.lattice, self.spacing, strict=True)]
-        matrix = np.zeros((*self.vectors.shape[1:], 3, 3))
-        for row in range(3):
-            for column in range(3):
-                if self.vectors.shape[1 + column] > 1:
-                    matrix[..., row, column] = np.gradient(self.vectors[row], steps[column], axis=column)
-            matrix[..., row, row] += 1
-        return np.asarray(np.linalg.det(matrix))
-
-    def voxels(self, shape: tuple[int, ...]) -> Float64[np.ndarray, "3 i j k"]:
-        """Vectors in voxels at every voxel of the box, interpolated linearly."""
-        a, b, c = (_interpolation(line, size) for line, size in zip(self.lattice, shape, strict=True))
-        scaled = self.vectors / np.array(self.spacing)[:, None, None, None]
-        full = np.einsum("vabc,ia->vibc", scaled, a, optimize=True)
-        full = np.einsum("vibc,jb->vijc", full, b, optimize=True)
-        return np.asarray(full @ c.T)
 
 
 def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffectSpec) -> float:
@@ -121,7 +81,7 @@ def displace(
 
 
 def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Displacement:
-    """Displacement around a lesion on a box of its map, with a Jacobian above `LEAST_JACOBIAN`."""
+    """Displacement around a lesion on a box of its map, that does not fold."""
     shape = tuple(side.stop - side.start for side in box)
     steps = [max(1, round(_LATTICE_MM / s)) for s in lesion.spacing]
     lattice = tuple(np.arange(0, n + t - 1, t, dtype=np.float64) for n, t in zip(shape, steps, strict=True))
@@ -136,17 +96,8 @@ def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Disp
     away = np.clip(distance / reach_mm, 0, 1)
     decay = push * (1 - away) ** 2 * (1 + 2 * away)
     inside = np.clip(1 + distance / max(-float(distance.min()), 1e-6), 0, 1)
-    return _unfolded(Displacement(-np.stack(slopes) * (decay * inside), lattice, lesion.spacing))
+    return Displacement(-np.stack(slopes) * (decay * inside), lattice, lesion.spacing).unfolded()
 
-
-
-def _unfolded(field: Displacement) -> Displacement:
-    """The field, weakened by a tenth until its Jacobian is large enough everywhere."""
-    for _ in range(60):
-        if field.jacobian.min() >= LEAST_JACOBIAN:
-            return field
-        field = Displacement(field.vectors * 0.9, field.lattice, field.spacing)
-    return Displacement(field.vectors * 0, field.lattice, field.spacing)
 
 
 def _mass(voxels: UInt8[np.ndarray, "a b c"], oedema_share: float) -> float:
@@ -185,9 +136,3 @@ def _on_lattice(lesion: Cutout, box: Box, lattice: tuple[np.ndarray, ...]) -> Bo
     centre = [int(np.argmin(np.abs(line + s - c))) for line, s, c in zip(lattice, starts, lesion.centre, strict=True)]
     mask[tuple(centre)] = True
     return mask
-
-
-def _interpolation(lattice: Float64[np.ndarray, "n"], size: int) -> Float64[np.ndarray, "size n"]:
-    """Matrix that interpolates lattice values linearly at the voxels 0 to size - 1."""
-    units = np.eye(len(lattice))
-    return np.stack([np.interp(np.arange(size), lattice, unit) for unit in units], axis=1)

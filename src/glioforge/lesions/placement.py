@@ -28,7 +28,7 @@ _LATTICE_TOLERANCE = 0.02
 class PlacementSpec(Spec):
     """What makes a place valid; shares are of the lesion's voxels."""
 
-    outside_share: float = Field(0.04, ge=0, le=1)
+    outside_share: float = Field(0.02, ge=0, le=1)
     """Share that may reach out of the brain; the lesion then gives way there and keeps its volume."""
     midline_share: float = Field(0.05, ge=0, le=0.5)
     """Share that may lie in the other hemisphere (the falx)."""
@@ -118,14 +118,23 @@ def draw_offset(
 
 
 def draw_near(
-    ground: Ground, lesion: Cutout, spec: PlacementSpec, most_mm: float, rng: np.random.Generator
+    ground: Ground, lesion: Cutout, spec: PlacementSpec, most_mm: float, rng: np.random.Generator,
+    *, floor: dict[str, float] | None = None,
 ) -> Index:
     """Offset to a valid place as near as can be: none at all, else within a third, two thirds, all of the way.
+
+    Args:
+        ground: Made with the lesion's `start` as `phase`.
+        lesion: The lesion where it should lie.
+        spec: What is valid.
+        most_mm: How far away it may end.
+        rng: Source of the draw.
+        floor: Shares that it may keep where it is.
 
     Raises:
         EditError: No place within `most_mm` is valid.
     """
-    if broken_rule(ground, lesion, spec.limits()) is None:
+    if broken_rule(ground, lesion, spec.limits(floor)) is None:
         return 0, 0, 0
     anywhere = spec.model_copy(update={"prior": "brain"})
     for share in (1 / 3, 2 / 3):

@@ -1,0 +1,134 @@
+"""Change one sub-region and leave the others: more necrosis, a thinner rim, wider oedema, a cavity.
+
+`necrotic_core` and `enhancing` trade volume within the tumour core, whose
+outline stays; `oedema` changes the outline around a core that stays; `cavity`
+turns the innermost part of the core into fluid (label `csf`), as after surgery
+or in a cyst.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, final
+
+import numpy as np
+
+from glioforge.core.errors import EditError
+from glioforge.core.labels import LabelMap
+from glioforge.core.protocols import EditRecord
+from glioforge.lesions.base import (
+    EDITS,
+    NOTHING,
+    EditSpec,
+    Range,
+    Sources,
+    open_for,
+    recorded_base,
+    recorded_lesion,
+    recorded_mass_effect,
+    uniform,
+)
+from glioforge.lesions.cutout import CSF, Cutout
+from glioforge.lesions.graft import MARGIN_MM, Graft
+from glioforge.lesions.implant import implant
+from glioforge.lesions.level_set import Counts, counts_of, innermost
+
+Subregion = Literal["necrotic_core", "enhancing", "oedema", "cavity"]
+_CERTAIN = np.float32(1e3)
+
+
+@final
+class ResizeSubregionSpec(EditSpec):
+    """Settings of a change of one sub-region."""
+
+    kind: Literal["resize_subregion"] = "resize_subregion"
+    """Name of the edit."""
+    subregion: Subregion = "necrotic_core"
+    """Which sub-region changes."""
+    factor: Range = (0.5, 1.5)
+    """Smallest and largest factor of its volume, up to 4; for a cavity 1 plus its share of the core (1 to 1.9)."""
+
+
+@EDITS.register(ResizeSubregionSpec)
+@final
+@dataclass(frozen=True)
+class ResizeSubregion:
+    """Change one sub-region; record: `subregion`, `factor`."""
+
+    spec: ResizeSubregionSpec = ResizeSubregionSpec()
+    sources: Sources = NOTHING
+
+    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
+        """Draw a factor.
+
+        Raises:
+            EditError: The range is impossible, or the lesion has no such sub-region.
+        """
+        low, high = self.spec.factor
+        least, most = (1.0, 1.9) if self.spec.subregion == "cavity" else (0.0, 4.0)
+        if not least <= low <= high <= most:
+            raise EditError(f"factors {low} to {high}", f"a rising range within {least:g} to {most:g}")
+        theatre = open_for(labels, self.spec, self.sources, rng)
+        factor = uniform(rng, self.spec.factor)
+        resized_counts(counts_of(theatre.target.voxels), self.spec.subregion, factor)
+        return theatre.record("resize_subregion", subregion=self.spec.subregion, factor=factor)
+
+    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
+        """Change the sub-region; a factor of 1 gives the map back."""
+        subregion, factor = record.values["subregion"], float(record.values["factor"])
+        lesion = recorded_lesion(labels, record)
+        if factor == 1:
+            return labels
+        if subregion == "cavity":
+            return _with_cavity(labels, lesion, factor - 1)
+        base = recorded_base(labels, lesion, record, self.sources)
+        return implant(labels, base, resized(lesion, subregion, factor), recorded_mass_effect(record))
+
+
+def resized_counts(counts: Counts, subregion: Subregion, factor: float) -> Counts:
+    """Voxels of WT, TC and necrotic core once one sub-region is changed; it cannot outgrow the core.
+
+    Raises:
+        EditError: The sub-region is absent.
+
+    Example:
+        >>> resized_counts((100, 40, 10), "necrotic_core", 2.0)
+        (100, 40, 20)
+        >>> resized_counts((100, 40, 10), "enhancing", 0.5)
+        (100, 40, 25)
+        >>> resized_counts((100, 40, 10), "oedema", 1.5)
+        (130, 40, 10)
+    """
+    whole, core, necrotic = counts
+    sizes = {"necrotic_core": necrotic, "enhancing": core - necrotic, "oedema": whole - core, "cavity": core}
+    if not sizes[subregion]:
+        raise EditError(f"a lesion without {subregion}", f"some {subregion} to change", "choose another sub-region")
+    size = round(sizes[subregion] * factor)
+    if subregion == "oedema":
+        return max(core + size, 1), core, necrotic
+    if subregion == "necrotic_core":
+        return whole, core, min(size, core)
+    return (whole, core, core - min(size, core)) if subregion == "enhancing" else counts
+
+
+def resized(lesion: Cutout, subregion: Subregion, factor: float) -> Graft:
+    """A lesion's graft with one sub-region changed."""
+    counts = resized_counts(counts_of(lesion.voxels), subregion, factor)
+    growth = max((counts[0] / counts_of(lesion.voxels)[0]) ** (1 / 3) - 1, 0.0)
+    extent = max(n * s for n, s in zip(lesion.voxels.shape, lesion.spacing, strict=True))
+    graft = Graft.of(lesion, MARGIN_MM + growth * extent)
+    fields = graft.fields.copy()
+    if subregion == "oedema":
+        fields[0] = np.where(fields[1] > 0, _CERTAIN, fields[0])
+    if not (fields[2] > 0).any():
+        fields[2] = fields[1]
+    return replace(graft, fields=fields, counts=counts)
+
+
+def _with_cavity(labels: LabelMap, lesion: Cutout, share: float) -> LabelMap:
+    """Map whose innermost share of the tumour core is fluid."""
+    graft = Graft.of(lesion, 0.0)
+    core = graft.fields[1] > 0
+    hollow = innermost(graft.fields[1], core, round(share * int(core.sum())))
+    voxels = labels.voxels.copy()
+    places = np.array(np.nonzero(hollow)) + np.array(graft.start)[:, None]
+    voxels[tuple(places)] = CSF
+    return labels.with_voxels(voxels)

@@ -1,0 +1,80 @@
+"""Contact sheets: a label map before and after each of several edits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from glioforge.core.errors import EditError
+from glioforge.core.labels import LabelMap
+from glioforge.lesions.cutout import box_of, is_lesion
+
+Row = tuple[str, LabelMap, LabelMap]
+"""A title, the map before and the map after."""
+
+
+def contact_sheet(rows: Iterable[Row], path: Path, slices: int = 3) -> None:
+    """Draw maps before and after their edits as one PNG.
+
+    Each row shows axial slices spread over the lesions of both maps, before
+    and after side by side, and the coronal slice through the new lesion.
+
+    Args:
+        rows: Titles with maps; both maps of a row lie on one grid.
+        path: PNG file to write.
+        slices: Axial slices a row.
+
+    Raises:
+        EditError: There is no row.
+        GeometryError: The maps of a row lie on different grids.
+    """
+    from matplotlib.figure import Figure
+
+    sheet = list(rows)
+    if not sheet:
+        raise EditError("a contact sheet of nothing", "at least one edit")
+    columns = 2 * (slices + 1)
+    figure = Figure(figsize=(1.9 * columns, 2.3 * len(sheet)), layout="compressed", facecolor="white")
+    axes = np.atleast_2d(np.asarray(figure.subplots(len(sheet), columns)))
+    for line, (title, before, after) in zip(axes, sheet, strict=True):
+        before.geometry.require_same(after.geometry, title)
+        pictures = [p for n in _axial_slices(before, after, slices) for p in _pair(before, after, 2, n)]
+        pictures += _pair(before, after, 1, _centre(after, before)[1])
+        for place, picture in zip(line, pictures, strict=True):
+            place.imshow(picture, origin="lower", interpolation="nearest")
+            place.set_axis_off()
+        line[0].set_title(title, loc="left", fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def picture(labels: LabelMap, axis: int, index: int) -> UInt8[np.ndarray, "rows columns 3"]:
+    """One slice in the scheme's colours, as an RGB picture whose rows run along the later axis."""
+    table = np.zeros((256, 3), dtype=np.uint8)
+    for name, value in labels.scheme.labels.items():
+        table[value] = labels.scheme.colours.get(name, (0, 0, 0) if value == 0 else (128, 128, 128))
+    return table[np.take(labels.voxels, index, axis=axis).T]
+
+
+def _pair(before: LabelMap, after: LabelMap, axis: int, index: int) -> list[UInt8[np.ndarray, "rows columns 3"]]:
+    """The same slice of both maps."""
+    return [picture(before, axis, index), picture(after, axis, index)]
+
+
+def _axial_slices(before: LabelMap, after: LabelMap, count: int) -> list[int]:
+    """Slices spread evenly over both lesions, or over the brain without any."""
+    mask = is_lesion(before.voxels) | is_lesion(after.voxels)
+    box = box_of(mask if mask.any() else after.voxels > 0)
+    low, high = (box[2].start, box[2].stop) if box else (0, after.voxels.shape[2])
+    return [int(low + (n + 0.5) * (high - low) / count) for n in range(count)]
+
+
+def _centre(*maps: LabelMap) -> tuple[int, int, int]:
+    """Middle of the first map's lesion that there is, or of the grid."""
+    for labels in maps:
+        box = box_of(is_lesion(labels.voxels))
+        if box is not None:
+            i, j, k = ((side.start + side.stop) // 2 for side in box)
+            return i, j, k
+    i, j, k = (n // 2 for n in maps[0].voxels.shape)
+    return i, j, k
