@@ -6,8 +6,6 @@ useful (Cirillo et al. 2021), are among them.  Two departures suit heads: slices
 are flipped left to right only, and rotations stay within 20 degrees.
 """
 
-from typing import Self
-
 from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
@@ -24,7 +22,7 @@ class Amount(Spec):
     """Largest amount drawn."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _ordered(self) -> "Amount":
         if self.low > self.high:
             msg = f"low {self.low} is above high {self.high}"
             raise ValueError(msg)
