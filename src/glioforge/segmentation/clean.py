@@ -12,6 +12,9 @@ from scipy import ndimage
 from glioforge.config.spec import Spec
 from glioforge.core.labels import LabelMap
 
+_ROUNDING = 1 - 1e-6
+"""Thresholds give way by this factor, since a voxel's volume is known to rounding only."""
+
 _NEIGHBOURS_26 = ndimage.generate_binary_structure(3, 3)
 
 
@@ -41,7 +44,7 @@ def clean(labels: LabelMap, spec: CleanSpec) -> LabelMap:
     _drop_components(voxels, labels, spec)
     core, enhancing = (labels.scheme.value(name) for name in ("necrotic_core", "enhancing"))
     is_enhancing = voxels == enhancing
-    if np.count_nonzero(is_enhancing) * labels.geometry.voxel_volume < spec.minimum_enhancing_mm3:
+    if np.count_nonzero(is_enhancing) * labels.geometry.voxel_volume < spec.minimum_enhancing_mm3 * _ROUNDING:
         voxels[is_enhancing] = core
     if spec.fill_holes:
         tumour = np.isin(voxels, labels.scheme.lesion_values)
@@ -55,7 +58,7 @@ def _drop_components(voxels: UInt8[np.ndarray, "i j k"], labels: LabelMap, spec:
         return
     components, _ = ndimage.label(labels.lesion, structure=_NEIGHBOURS_26)
     sizes = np.bincount(components.ravel())
-    refused = sizes * labels.geometry.voxel_volume < spec.minimum_tumour_mm3
+    refused = sizes * labels.geometry.voxel_volume < spec.minimum_tumour_mm3 * _ROUNDING
     if spec.largest_only:
         refused |= np.arange(len(sizes)) != 1 + int(np.argmax(sizes[1:]))
     refused[0] = False
