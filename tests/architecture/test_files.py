@@ -15,6 +15,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 SHAPELESS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_model", "networks"}
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|private/var)/")
 CLAIM = re.compile("anony" + "mous", re.IGNORECASE)
+PRIVATE_CODES = re.compile(r"\bS[1-5]-\d{2}\b|\bTRUST\b|\bMEASURED\b|\bREQUIREMENTS\b|\bARCHITECTURE\.md|\bSTYLE\.md")
 OPEN_ENDS = re.compile(r"\bNotImplementedError\b")
 
 
@@ -117,6 +118,13 @@ def is_spec(bases):
 def test_nothing_belongs_to_one_machine():
     """No path of a developer's disk is written into the repository."""
     found = [relative(path) for path, text in tracked_texts() if MACHINE.search(text) and path != Path(__file__)]
+
+    assert not found
+
+
+def test_nothing_points_at_papers_that_a_reader_does_not_have():
+    """Sources are papers and pages of the documentation, by name."""
+    found = [relative(path) for path, text in tracked_texts() if PRIVATE_CODES.search(text) and path != Path(__file__)]
 
     assert not found
 
