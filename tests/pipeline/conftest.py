@@ -13,6 +13,7 @@ TINY = {
     "data": {"kind": "phantom", "cases": 6, "seed": 5, "phantom": {"shape": [48, 48, 40]}},
     "split": {"kind": "holdout", "test": 0.3, "validation": 0.2},
     "prepare": {},
+    "recipe": {"name": "shift", "steps": [{"edit": {"kind": "translate", "distance_mm": [5, 20]}}]},
     "synthesizer": {"kind": "spade", "preset": "sound"},
     "control": {"kind": "class_intensity"},
     "filters": [{"kind": "plausible_labels"}],

@@ -34,7 +34,7 @@ for verb in (phantom, ingest, prepare, train, edit, synthesize, segment, evaluat
     app.command()(verb)
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag over by position
+def _print_version(value: bool) -> None:
     if value:
         from importlib.metadata import version
 
@@ -44,7 +44,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag 
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

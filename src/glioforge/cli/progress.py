@@ -36,8 +36,14 @@ class TerminalProgress:
             self._nested = False
 
     def _as_bar(self, items: Iterable[Item], title: str, total: int | None) -> Iterator[Item]:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (
             TextColumn("{task.description}"),
@@ -52,10 +58,8 @@ class TerminalProgress:
 
     def _as_lines(self, items: Iterable[Item], title: str, total: int | None) -> Iterator[Item]:
         started = last = time.monotonic()
-        done = 0
-        for item in items:
+        for done, item in enumerate(items, start=1):
             yield item
-            done += 1
             now = time.monotonic()
             if now - last >= self.LINE_EVERY_SECONDS or done == total:
                 last = now

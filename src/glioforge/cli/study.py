@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, Set, Workers
+from glioforge.cli.options import DryRun, Out, Set
 
 
 def study(

@@ -23,9 +23,7 @@ from glioforge.studies.stages import Fold, Job, make_source, measure_fidelity, t
 from glioforge.training.budget import Budget
 
 
-def run_study(
-    spec: AugmentationSpec, out: Path, *, data: Path | None = None, progress: Progress | None = None
-) -> Path:
+def run_study(spec: AugmentationSpec, out: Path, *, data: Path | None = None, progress: Progress | None = None) -> Path:
     """Run a study, or go on with it where it stood.
 
     Args:

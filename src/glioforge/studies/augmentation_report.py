@@ -140,7 +140,9 @@ def _data(spec: AugmentationSpec, folder: StudyFolder, stages: Sequence[Mapping[
         "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
         "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study would have stopped."
     )
-    table = Table(("Fold", "Train", "Validation", "Test"), cells, "Subjects of each side; no subject is on two sides of a fold.")
+    table = Table(
+        ("Fold", "Train", "Validation", "Test"), cells, "Subjects of each side; no subject is on two sides of a fold."
+    )
     return Section("What was trained on what", (facts, table, note))
 
 

@@ -59,7 +59,9 @@ def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
         blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training."))
         if verdicts:
             png = figures.funnel(funnel(verdicts))
-            blocks.append(Figure(png, f"Cases of the {source} left after each filter.", f"Funnel of the {source}'s cases"))
+            blocks.append(
+                Figure(png, f"Cases of the {source} left after each filter.", f"Funnel of the {source}'s cases")
+            )
         if any(not row.keep for row in verdicts):
             blocks.append(Folded(f"Refused cases of the {source}", (verdict_table(verdicts),)))
     unfitted = sorted({text for stage in stages for text in stage.get("unfitted", ())})

@@ -52,7 +52,9 @@ def cost_section(stages: Sequence[Mapping[str, Any]]) -> Section:
             cells.append((title, str(len(mine)), f"{seconds / 60:.1f}", f"{seconds / len(mine):.0f}", f"{peak:.1f}"))
     columns = ("Work", "Jobs", "Minutes in all", "Seconds each", "Peak memory of a process, GiB")
     caption = "Wall-clock time of the jobs, which may have run side by side; preparation and report are not counted."
-    return Section("Time and memory", (Paragraph("What the study took on this machine."), Table(columns, tuple(cells), caption)))
+    return Section(
+        "Time and memory", (Paragraph("What the study took on this machine."), Table(columns, tuple(cells), caption))
+    )
 
 
 def _curve(stage: Mapping[str, Any], titles: Mapping[str, str]) -> Curve:

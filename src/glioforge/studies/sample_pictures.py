@@ -9,8 +9,8 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
-from glioforge.data.statistics import ClassStatistics
+from glioforge.core.volume import Volume, Voxels
+from glioforge.data.statistics import fit_statistics
 from glioforge.io.cohort_file import read_cohort
 from glioforge.studies.folder import FoldFolder
 from glioforge.studies.report.content import Figure
@@ -33,7 +33,7 @@ def unseen_subjects(folder: FoldFolder, train: Cohort, test: Cohort) -> Figure:
     The generator never saw these subjects; the images serve to look and to measure, never to train.
     """
     made = read_cohort(folder.reconstruction)
-    statistics = ClassStatistics.fit(train, made.modalities)
+    statistics = fit_statistics(train)
     rows: list[tuple[str, tuple[Picture, ...]]] = []
     for ref, twin in list(zip(test, made, strict=True))[:MOST_TEST_CASES]:
         real = ref.load()
@@ -48,7 +48,9 @@ def unseen_subjects(folder: FoldFolder, train: Cohort, test: Cohort) -> Figure:
         "Test subjects, unseen by the generator: the scan, the image made from the scan's label map, and the image in "
         "which every class has its mean intensity over the training subjects. One grey window a contrast and subject."
     )
-    return Figure(picture_grid(rows, columns), caption, "Rows of real, generated and class-mean slices for test subjects")
+    return Figure(
+        picture_grid(rows, columns), caption, "Rows of real, generated and class-mean slices for test subjects"
+    )
 
 
 def edited_lesions(folder: FoldFolder, train: Cohort) -> Figure:
@@ -85,7 +87,7 @@ def _windows(case: Case) -> dict[Modality, Window]:
     return {modality: window_of(volume.voxels, brain) for modality, volume in case.images.items()}
 
 
-def _volumes(images: Mapping[Modality, np.ndarray], geometry: Geometry) -> dict[Modality, Volume]:
+def _volumes(images: Mapping[Modality, Voxels], geometry: Geometry) -> dict[Modality, Volume]:
     """Arrays as volumes on a grid."""
     return {modality: Volume(voxels, geometry, modality) for modality, voxels in images.items()}
 

@@ -12,8 +12,9 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
 from glioforge.core.split import Split
+from glioforge.core.volume import Voxels
 from glioforge.data.prepare.restore import restore
-from glioforge.data.statistics import ClassStatistics
+from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.similarity import compare_images
 from glioforge.studies.spec import AugmentationSpec, PhantomData
@@ -54,7 +55,7 @@ def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort)
     For phantoms the truth without noise and bias field is known and is compared with as well.
     """
     modalities = made.modalities
-    statistics = ClassStatistics.fit(split.train, modalities)
+    statistics = fit_statistics(split.train)
     rows: list[Row] = []
     for ref, synthetic in zip(split.test, made, strict=True):
         real = ref.load()
@@ -71,14 +72,21 @@ def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort)
     return rows
 
 
-def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality, np.ndarray]:
-    """Images in which every class has its mean intensity over the training subjects."""
-    labels = case.require_labels().voxels
-    return {m: statistics.means(m)[labels].astype(np.float32) for m in case.modalities if m in statistics.modalities}
+def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality, Voxels]:
+    """Images in which every class has its mean intensity over the training subjects; 0 for classes never seen."""
+    labels = case.require_labels()
+    images: dict[Modality, Voxels] = {}
+    for modality in (m for m in case.modalities if m in statistics.modalities):
+        table = np.zeros(256, dtype=np.float32)
+        for name, brightness in statistics.brightness.items():
+            table[labels.scheme.value(name)] = brightness[modality].mean
+        table[0] = 0
+        images[modality] = table[labels.voxels]
+    return images
 
 
 def _similarity_rows(
-    row: Row, case: Case, images: Mapping[Modality, np.ndarray], truth: Mapping[Modality, np.ndarray], against: str
+    row: Row, case: Case, images: Mapping[Modality, Voxels], truth: Mapping[Modality, Voxels], against: str
 ) -> list[Row]:
     """Likeness of each contrast inside the brain; the data range is that of the reference there."""
     brain = case.require_labels().voxels > 0

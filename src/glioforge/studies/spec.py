@@ -19,13 +19,13 @@ from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.quality.base import AnyFilter
-from glioforge.segmentation.base import SEGMENTERS
+from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec
 from glioforge.synthesis.base import SYNTHESIZERS
 from glioforge.training.budget import Budget
 
 AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
 AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
-AnySegmenter = Annotated[SerializeAsAny[Spec], BeforeValidator(SEGMENTERS.parse)]
+AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
 
 
 class PhantomData(Spec):
@@ -128,7 +128,7 @@ class AugmentationSpec(Spec):
     """How subjects are divided."""
     prepare: PrepareSpec = PrepareSpec()
     """Preparation of all cases."""
-    recipe: RecipeSpec = RecipeSpec()
+    recipe: RecipeSpec
     """Lesion edits."""
     synthesizer: AnySynthesizer
     """The generator under test."""

@@ -113,7 +113,12 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> dict[str, Any]:
     with measured() as cost, step:
         synthesizer = load_synthesizer(fold.folder.synthesizer)
         made = make_synthetic(
-            synthesizer, split.test, None, fold.folder.reconstruction, seed=fold.seed("reconstruction"), progress=progress
+            synthesizer,
+            split.test,
+            None,
+            fold.folder.reconstruction,
+            seed=fold.seed("reconstruction"),
+            progress=progress,
         )
         rows = fidelity_rows(fold.spec, fold.index, split, made)
     step.finish({"rows": rows, **cost.to_json()})

@@ -1,20 +1,15 @@
 """Edited label maps of training subjects, and the synthetic cases made from them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import EditRecord, Progress, Silent
+from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.lesions.recipe import RecipeSpec, edit_labels
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort
-
-DRAWS = 5
-"""Times that a recipe is drawn anew for a map on which an edit has no valid place."""
 
 
 def make_synthetic(
@@ -54,37 +49,18 @@ def label_cases(
 ) -> Iterator[LabelCase]:
     """Edited label maps, `count` of each case, with the lineage they inherit.
 
-    A map on which no draw of the recipe finds a valid place is left out, and said so.
+    A map on which the recipe finds no valid place is left out, and said so.
     """
     for ref in cohort:
         labels = ref.load().require_labels()
         parents = {ref.case_id: ref.lineage}
         for number in range(count):
             case_id = f"{ref.case_id}-syn{number:02d}"
-            edited = _edited(labels, recipe, seed, case_id)
-            if edited is None:
-                progress.say(f"{case_id}: no valid place for an edit in {DRAWS} draws, left out")
+            try:
+                edited, records = (
+                    (labels, ()) if recipe is None else edit_labels(labels, recipe, stream(seed, "edit", case_id))
+                )
+            except EditError as error:
+                progress.say(f"{case_id} is left out: {error}")
                 continue
-            yield _label_case(case_id, edited, parents)
-
-
-def _edited(
-    labels: LabelMap, recipe: RecipeSpec | None, seed: int, case_id: str
-) -> tuple[LabelMap, tuple[EditRecord, ...]] | None:
-    """Map and records of the first draw that works."""
-    if recipe is None:
-        return labels, ()
-    for draw in range(DRAWS):
-        try:
-            return edit_labels(labels, recipe, stream(seed, "edit", case_id, draw))
-        except EditError:
-            continue
-    return None
-
-
-def _label_case(
-    case_id: str, edited: tuple[LabelMap, tuple[EditRecord, ...]], parents: Mapping[str, Lineage]
-) -> LabelCase:
-    """Item for `synthesize_cohort`."""
-    labels, records = edited
-    return LabelCase(case_id, labels, parents, tuple(record.to_json() for record in records))
+            yield LabelCase(case_id, edited, parents, tuple(record.to_json() for record in records))

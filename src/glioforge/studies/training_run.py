@@ -90,9 +90,7 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
 
 
-def segment_folder(
-    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress
-) -> list[Path]:
+def segment_folder(run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress) -> list[Path]:
     """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
 
     Raises:
