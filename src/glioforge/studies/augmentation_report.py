@@ -60,7 +60,7 @@ def _report(
         _settings(spec, folder),
     )
     made_with = read_json(folder.root / "study.json")["made_with"]
-    footer = f"Made by Glioforge {made_with.get('versions', made_with).get('glioforge', '')} from {folder.root.name}/results.csv."
+    footer = f"Made by Glioforge {made_with['packages']['glioforge']} from results.csv beside this page."
     return Report(spec.title, lead(spec, rows, stages), sections, footer)
 
 
@@ -81,8 +81,8 @@ def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
     comparisons = compare_arms(overlap, arms, (*spec.regions, MEAN), seed=spec.seed)
     blocks: list[Block] = [
         Paragraph(
-            "All arms share segmenter, classical augmentation and the number of optimiser steps, which is that at which "
-            "the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are whole "
+            "All arms share segmenter, classical augmentation and the number of optimiser steps, which is that at "
+            "which the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are whole "
             "subjects that no training, generator, statistic or filter saw; they are scored in three dimensions on "
             "their scan's own grid."
         ),
@@ -138,7 +138,8 @@ def _data(spec: AugmentationSpec, folder: StudyFolder, stages: Sequence[Mapping[
     )
     note = Note(
         "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
-        "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study would have stopped."
+        "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study "
+        "would have stopped."
     )
     table = Table(
         ("Fold", "Train", "Validation", "Test"), cells, "Subjects of each side; no subject is on two sides of a fold."

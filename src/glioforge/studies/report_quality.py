@@ -21,9 +21,9 @@ def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Secti
     references = sorted({row.note for row in chosen})
     blocks: list[Block] = [
         Paragraph(
-            "The generator made images from the label maps of test subjects, which it never saw. Each is compared inside "
-            "the brain, beside the image in which every class has its mean over the training subjects. A generator worth "
-            "its training lies clearly above that image. Intensities are z-scores; the data range of SSIM is that of "
+            "The generator made images from the label maps of test subjects, which it never saw. Each is compared "
+            "inside the brain, beside the image in which every class has its mean over the training subjects. A "
+            "generator worth its training lies clearly above that image. Intensities are z-scores; the data range of SSIM is that of "
             "the reference inside the brain."
         )
     ]

@@ -33,8 +33,8 @@ def training_section(spec: AugmentationSpec, stages: Sequence[Mapping[str, Any]]
         blocks.append(
             Note(
                 f"The budget {spec.budget!r} stopped the baseline short of its plateau in fold {folds}. "
-                "Differences between arms at so few steps may vanish at the plateau; run the study with a larger budget "
-                f"(it has {', '.join(sorted(spec.budgets))}) before believing one.",
+                "Differences between arms at so few steps may vanish at the plateau; run the study with a larger "
+                f"budget (it has {', '.join(sorted(spec.budgets))}) before believing one.",
                 "warning",
             )
         )

@@ -24,15 +24,13 @@ Row = dict[str, Any]
 
 
 def overlap_rows(
-    spec: AugmentationSpec, fold: int, arm: str, seed: int, segmenter: Segmenter, test: Cohort, source: Cohort
+    spec: AugmentationSpec, run: tuple[int, str, int], segmenter: Segmenter, test: Cohort, source: Cohort
 ) -> list[Row]:
     """Score a segmenter on every test case, on the scan's own grid.
 
     Args:
         spec: Names study and regions.
-        fold: Number of the fold.
-        arm: Name of the arm.
-        seed: Number of the repetition.
+        run: Number of the fold, name of the arm, number of the repetition.
         segmenter: Trained segmenter.
         test: Prepared test cases.
         source: The ingested cohort, whose label files are the truth.
@@ -44,7 +42,7 @@ def overlap_rows(
     for ref in test:
         predicted = restore(segmenter.segment(ref.load()).to(BRATS2023), ref)
         truth = source[ref.case_id].load().require_labels().to(BRATS2023)
-        known = _row(spec, fold, arm, seed, ref)
+        known = _row(spec, *run, ref)
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
     return rows
 

@@ -155,7 +155,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         segmenter = load_segmenter(fold.folder.segmenter(arm.name, seed))
         require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
         source = read_cohort(StudyFolder(fold.root).source)
-        rows = overlap_rows(fold.spec, fold.index, arm.name, seed, segmenter, split.test, source)
+        rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)
     facts = {"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()}
     step.finish(facts)
     return {**known, **facts}

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core.labels import LabelMap
+from glioforge.core.protocols import EditRecord, Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.lesions.recipe import RecipeSpec, edit_labels
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort
 
 
-def make_synthetic(
+def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
     synthesizer: TrainedSynthesizer,
     cohort: Cohort,
     recipe: RecipeSpec | None,
@@ -57,10 +60,15 @@ def label_cases(
         for number in range(count):
             case_id = f"{ref.case_id}-syn{number:02d}"
             try:
-                edited, records = (
-                    (labels, ()) if recipe is None else edit_labels(labels, recipe, stream(seed, "edit", case_id))
-                )
+                edited, records = _edited(labels, recipe, stream(seed, "edit", case_id))
             except EditError as error:
                 progress.say(f"{case_id} is left out: {error}")
                 continue
             yield LabelCase(case_id, edited, parents, tuple(record.to_json() for record in records))
+
+
+def _edited(
+    labels: LabelMap, recipe: RecipeSpec | None, rng: np.random.Generator
+) -> tuple[LabelMap, tuple[EditRecord, ...]]:
+    """Map and records after a recipe; the map itself without one."""
+    return (labels, ()) if recipe is None else edit_labels(labels, recipe, rng)
