@@ -15,6 +15,7 @@ from jaxtyping import Float32, Integer
 
 from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.core.geometry import Geometry
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
@@ -156,4 +157,6 @@ def _sidecar(found: FoundCase, marks: set[str]) -> Sidecar | None:
             "restore the file that was written with the images",
             path,
         )
+    if sidecar is None and "phantom" in marks:
+        return Sidecar(Lineage("phantom", "glioforge phantom", (found.subject_id,)))
     return sidecar

@@ -59,7 +59,7 @@ def ingest(
         raise InputFileError("no folder", "a folder of scans", "check the path", folder)
     found = (layout_for(layout) if layout else detect(root)).find(root)
     if not found:
-        raise InputFileError("no case found", f"cases laid out as {layout}", "mend the layout's names", folder)
+        raise InputFileError("no case found", f"cases laid out as {layout!r}", "mend the layout's names", folder)
     problems = [*_id_problems(found), *_missing(found, require)]
     checked = list(fan_out(partial(check_case, root=root), found, fanout, title="checking scans", progress=progress))
     for case in checked:

@@ -3,7 +3,8 @@
 A phantom or a synthetic case that leaves Glioforge as NIfTI takes its lineage
 along as `<case id>.json`, so that the leakage firewall still sees the subjects
 behind it when it comes back.  Its images say `PHANTOM ...` or `SYNTHETIC ...`
-in their headers; a synthetic image without its sidecar is refused.
+in their headers; a synthetic image without its sidecar is refused.  The file
+of a built-in phantom, which begins with `phantom`, holds its drawn parameters.
 """
 
 from collections.abc import Mapping
@@ -69,6 +70,8 @@ def read_sidecar(path: Path, case_id: str) -> Sidecar | None:
         InputFileError: The file is damaged, or is a synthetic case's and lacks its lineage.
     """
     values = read_json(path)
+    if isinstance(values, dict) and "phantom" in values:
+        values = _phantom_values(values)
     if not isinstance(values, dict) or values.get("kind") not in MARKS:
         return None
     try:
@@ -84,6 +87,13 @@ def read_sidecar(path: Path, case_id: str) -> Sidecar | None:
         raise InputFileError(
             f"a sidecar without a whole lineage ({error!r})", "the lineage of the case", _REMEDY, path
         ) from error
+
+
+def _phantom_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The drawn parameters of a built-in phantom, read as a sidecar."""
+    scanner = values.get("scanner")
+    site = scanner.get("site") if isinstance(scanner, dict) else None
+    return {"facts": {} if site is None else {"site": site}, **values, "kind": "phantom"}
 
 
 def _lineage(values: Mapping[str, Any], subject_id: str) -> Lineage:

@@ -1,9 +1,11 @@
 """Only regular files of a sensible size are read."""
 
+import os
+
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.io.regular_file import read_regular_file
+from glioforge.io.regular_file import _read_all, read_regular_file
 
 
 def test_file_is_read_whole(tmp_path):
@@ -19,6 +21,14 @@ def test_large_file_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     with pytest.raises(InputFileError, match="a file of 3 bytes; expected at most 2 bytes"):
         read_regular_file(tmp_path / "x", 2)
+
+
+def test_shrinking_file_gives_what_is_left(tmp_path):
+    """A file that is cut while it is read gives its bytes and does not wait for more."""
+    (tmp_path / "x").write_bytes(b"abc")
+    descriptor = os.open(tmp_path / "x", os.O_RDONLY)
+    assert _read_all(descriptor, 10) == b"abc"
+    os.close(descriptor)
 
 
 def test_name_with_nul_is_refused(tmp_path):

@@ -166,9 +166,9 @@ def test_gzip_bomb_is_refused_at_once(tmp_path, nifti_bytes, size, honest):
     dims = [3, 1024, 1024, 1024, 1, 1, 1, 1] if honest else [3, 2, 2, 2, 1, 1, 1, 1]
     path = tmp_path / "bomb.nii.gz"
     path.write_bytes(bomb(size, nifti_bytes(np.zeros((2, 2, 2), np.uint8), dim=dims)[:352]))
-    before, start = psutil.Process().memory_info().rss, time.monotonic()
+    before, start = psutil.Process().memory_info().rss, time.process_time()
     refused(path, "at most|more data than")
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert psutil.Process().memory_info().rss - before < 300e6
 
 
@@ -388,15 +388,15 @@ def test_strange_names_are_read(save, image, name):
 
 
 def test_large_scan_is_read_quickly(tmp_path):
-    """A scan of 240 x 240 x 155 is read in well under 200 ms; best of three, for other work may disturb."""
+    """A scan of 240 x 240 x 155 is read in less than 200 ms of processor time."""
     ramp = np.add.outer(np.add.outer(np.arange(240), np.arange(240)), np.arange(155)).astype(np.int16)
     path = tmp_path / "x.nii.gz"
     nib.Nifti1Image(ramp, np.eye(4)).to_filename(path)
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         read_scan(path).image(Modality.T1)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.2
 
 

@@ -113,7 +113,7 @@ class FlatLayout(Layout):
         text, seen = "", False
         for part in _PARTS.split(pattern):
             if part == "{case}":
-                text += "(?P=case)" if seen else "(?P<case>[^/]+)"
+                text += "(?P=case)" if seen else "(?P<case>[^/]+?)"
                 seen = True
             elif part == "{contrast}":
                 text += f"(?P<contrast>{names})"

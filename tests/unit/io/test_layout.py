@@ -1,0 +1,51 @@
+"""Layouts are chosen by name or by looking at the folder."""
+
+import pytest
+
+from glioforge.config.load import parse_spec
+from glioforge.core.errors import InputFileError, SpecError
+from glioforge.io.layout import LAYOUTS, LayoutChoice, detect, layout_for
+
+
+def test_layouts_are_detected_special_ones_first(tmp_path, brats_case, save, image):
+    """A BraTS folder is BraTS although a general pattern fits it too."""
+    brats_case("BraTS20_Training_001")
+    assert type(detect(tmp_path)).__name__ == "BratsLayout"
+    save("other/t1.nii.gz", image)
+    assert type(detect(tmp_path / "other")).__name__ == "FlatLayout"
+
+
+def test_unknown_folder_is_refused_with_a_way_out(tmp_path):
+    """A folder that looks like no layout is refused, and the error shows how to describe it."""
+    with pytest.raises(InputFileError, match=r"no case found; expected .* one of brats, flat; .*--layout"):
+        detect(tmp_path)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS.kinds())
+def test_every_layout_has_defaults_and_finds_nothing_in_nothing(tmp_path, kind):
+    """Each layout works without settings and gives no case for an empty folder."""
+    layout = layout_for(parse_spec({"layout": kind}, LayoutChoice).layout)
+    assert layout.find(tmp_path) == []
+    assert not layout.matches(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scheme": "brats2016"}, "label scheme 'brats2016' is not one of"),
+        ({"subject": "("}, "is not a regular expression"),
+        ({"subject": "(.*)_x"}, "has no group"),
+        ({"kind": "flat", "pattern": "{case}"}, "needs {contrast} once"),
+        ({"kind": "flat", "pattern": "{case}/{contrast}", "contrasts": {"t1": "t9"}}, "t9|t1"),
+    ],
+)
+def test_wrong_settings_are_refused(values, message):
+    """Unknown schemes, broken expressions and patterns without a contrast are told by their key."""
+    with pytest.raises(SpecError, match=message):
+        parse_spec({"layout": {"kind": "brats", **values}}, LayoutChoice)
+
+
+def test_right_settings_are_taken():
+    """A scheme and a subject expression are kept."""
+    values = {"kind": "brats", "scheme": "brats2023", "subject": "(?P<subject>.+)_x"}
+    assert parse_spec({"layout": values}, LayoutChoice).layout.model_dump() == values
