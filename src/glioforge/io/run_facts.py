@@ -9,8 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import glioforge
-
 _PACKAGES = ("glioforge", "numpy", "scipy", "torch", "lightning-fabric", "monai", "nibabel", "blosc2", "isal")
 
 
@@ -18,7 +16,7 @@ def run_facts() -> dict[str, Any]:
     """Versions, platform, git commit (none outside a checkout) and time, as plain JSON values."""
     return {
         "command": list(sys.argv),
-        "commit": _commit(Path(glioforge.__file__).parent),
+        "commit": _commit(Path(__file__).parent),
         "cores": os.cpu_count(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
