@@ -28,13 +28,16 @@ from glioforge.quality.base import FILTERS, FilterSpec, calibrated_limit, requir
 Measures = Float64[np.ndarray, "contrast class measure"]
 Table = Float64[np.ndarray, "case contrast class measure"]
 
-_MEASURES = ("mean", "log of the spread")
+Measure = Literal["mean", "spread"]
+_TOLD = {"mean": "mean", "spread": "log of the spread"}
 
 
 class ClassStatisticsSpec(FilterSpec):
     """Settings of the filter on intensities of classes."""
 
     kind: Literal["class_statistics"] = "class_statistics"
+    measures: tuple[Measure, ...] = Field(("mean", "spread"), min_length=1)
+    """What is compared; leave `spread` out where a generator is known to paint smoothly and may."""
     refused_share: float = Field(0.05, gt=0, lt=1)
     """Share of real cases of unseen subjects that may be refused."""
     least_voxels: int = Field(20, ge=2)
@@ -76,7 +79,7 @@ class ClassStatistics:
         """
         require_subjects(train, 4, spec.kind)
         modalities = train.modalities
-        table = np.stack([_measure(ref.load(), modalities, train.scheme, spec.least_voxels) for ref in train])
+        table = np.stack([_measure(ref.load(), modalities, train.scheme, spec) for ref in train])
         owners = np.unique([ref.subject_id for ref in train], return_inverse=True)[1]
         centre, spread = _moments(table, spec.least_spread)
         others = [_moments(table[owners != owner], spec.least_spread) for owner in range(owners.max() + 1)]
@@ -91,7 +94,7 @@ class ClassStatistics:
             CaseError: The case lacks labels or a contrast of the training cases.
             LabelError: Its labels cannot be read in the training cases' scheme.
         """
-        measured = _measure(case, self.modalities, self.scheme, self.spec.least_voxels)
+        measured = _measure(case, self.modalities, self.scheme, self.spec)
         place, score = _worst(measured, self.centre, self.spread)
         if place is None:
             return Verdict(False, float("inf"), f"no class has the {self.spec.least_voxels} voxels needed to judge it")
@@ -104,24 +107,26 @@ class ClassStatistics:
         contrast, label, measure = place
         names = [name for name in self.scheme.labels if name != "background"]
         value, centre, spread = measured[place], self.centre[place], self.spread[place]
+        told = _TOLD[self.spec.measures[measure]]
         return (
-            f"{names[label]} in {self.modalities[contrast].title} deviates most: {_MEASURES[measure]} {value:.2f}, "
+            f"{names[label]} in {self.modalities[contrast].title} deviates most: {told} {value:.2f}, "
             f"real {centre:.2f} +- {spread:.2f} (z {(value - centre) / spread:+.1f})"
         )
 
 
-def _measure(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme, least_voxels: int) -> Measures:
-    """Mean and log standard deviation of each class and contrast; NaN for small classes."""
+def _measure(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme, spec: ClassStatisticsSpec) -> Measures:
+    """Mean, log standard deviation or both of each class and contrast; NaN for small classes."""
     labels = case.require_labels().to(scheme).voxels.ravel()
     images = case.stack(modalities).reshape(len(modalities), -1).astype(np.float64)
     values = [value for name, value in scheme.labels.items() if name != "background"]
     counts = np.bincount(labels, minlength=256)[values]
     sums = np.stack([np.bincount(labels, image, 256)[values] for image in images])
     squares = np.stack([np.bincount(labels, image**2, 256)[values] for image in images])
-    divisor = np.where(counts >= least_voxels, counts, np.nan)
+    divisor = np.where(counts >= spec.least_voxels, counts, np.nan)
     means = sums / divisor
     deviations = np.sqrt(np.maximum(squares / divisor - means**2, 0))
-    return np.stack([means, np.log(deviations + 0.01)], axis=-1)
+    measured = {"mean": means, "spread": np.log(deviations + 0.01)}
+    return np.stack([measured[name] for name in spec.measures], axis=-1)
 
 
 def _moments(table: Table, least_spread: float) -> tuple[Measures, Measures]:

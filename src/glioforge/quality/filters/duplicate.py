@@ -14,6 +14,7 @@ Eklund (2025, arXiv:2305.07644); the null of real neighbours as in Dar et al.
 (2024, arXiv:2402.01054).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -28,8 +29,9 @@ from glioforge.core.protocols import Verdict
 from glioforge.quality.base import FILTERS, FilterSpec, brain_of, calibrated_limit, require_subjects
 
 Grid = Float32[np.ndarray, "i j k"]
-Thumbnail = Float32[np.ndarray, "channel i j k"]
-Thumbnails = Float32[np.ndarray, "case channel i j k"]
+Thumbnail = Float32[np.ndarray, "channel cell cell cell"]
+Thumbnails = Float32[np.ndarray, "case channel cell cell cell"]
+Views = Float32[np.ndarray, "2 channel cell cell cell"]
 
 
 class DuplicateSpec(FilterSpec):
@@ -75,11 +77,11 @@ class Duplicate:
         """
         require_subjects(train, 3, spec.kind)
         modalities = train.modalities
-        thumbnails = np.stack([_thumbnail(ref.load(), modalities, spec.grid) for ref in train])
+        views = np.stack([_views(ref.load(), modalities, spec.grid) for ref in train])
+        thumbnails = views[:, 0]
         owners = np.array([ref.subject_id for ref in train])
         nearest = [
-            _similarities(thumbnail, thumbnails[owners != owner]).max()
-            for thumbnail, owner in zip(thumbnails, owners, strict=True)
+            _similarities(pair, thumbnails[owners != owner]).max() for pair, owner in zip(views, owners, strict=True)
         ]
         null = calibrated_limit(np.array(nearest), spec.refused_share)
         limit = null + spec.margin * (1 - null)
@@ -92,7 +94,7 @@ class Duplicate:
         Raises:
             CaseError: The case lacks a contrast of the training cases.
         """
-        similarities = _similarities(_thumbnail(case, self.modalities, self.spec.grid), self.thumbnails)
+        similarities = _similarities(_views(case, self.modalities, self.spec.grid), self.thumbnails)
         nearest = int(similarities.argmax())
         score = float(similarities[nearest])
         keep = score <= self.limit
@@ -104,19 +106,24 @@ class Duplicate:
         return Verdict(keep, score, reason)
 
 
-def _thumbnail(case: Case, modalities: tuple[Modality, ...], grid: int) -> Thumbnail:
-    """Contrasts averaged over the brain's part of each cell, 0 outside, and the brain itself."""
+def _views(case: Case, modalities: tuple[Modality, ...], grid: int) -> Views:
+    """Thumbnails of the case as it is and mirrored left to right, both cut to the brain's bounding box."""
     brain = brain_of(case)
     box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain)) if brain.any() else (slice(None),) * 3
     inside = brain[box].astype(np.float32)
-    share = _cells(inside, grid)
-    images = [_cells(image[box] * inside, grid) for image in case.stack(modalities)]
+    images = [image[box] * inside for image in case.stack(modalities)]
+    return np.stack([_thumbnail([view[::step] for view in (*images, inside)], grid) for step in (1, -1)])
+
+
+def _thumbnail(masked: Sequence[Grid], grid: int) -> Thumbnail:
+    """Contrasts averaged over the brain's part of each cell, 0 outside, and the brain itself, which comes last."""
+    *images, share = (_cells(voxels, grid) for voxels in masked)
     counted = np.where(share > 0, share, 1)
     held = [np.where(share >= 0.5, image / counted, 0) for image in images]
     return np.stack([*held, share >= 0.5]).astype(np.float32)
 
 
-def _cells(voxels: Grid, grid: int) -> Grid:
+def _cells(voxels: Grid, grid: int) -> Float32[np.ndarray, "cell cell cell"]:
     """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer."""
     for axis, size in enumerate(voxels.shape):
         edges = np.arange(grid) * size // grid
@@ -126,10 +133,9 @@ def _cells(voxels: Grid, grid: int) -> Grid:
     return voxels
 
 
-def _similarities(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarray, "case"]:
+def _similarities(views: Views, others: Thumbnails) -> Float64[np.ndarray, "case"]:
     """Largest correlation over contrasts with each other case, plain or mirrored left to right."""
-    both = [_correlations(view, others) for view in (thumbnail, thumbnail[:, ::-1])]
-    return np.maximum(*both)
+    return np.maximum(_correlations(views[0], others), _correlations(views[1], others))
 
 
 def _correlations(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarray, "case"]:
@@ -146,4 +152,4 @@ def _correlations(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarra
         variances = (brains @ mine**2 - sum_mine**2 / count) * (theirs**2 @ brain - sum_theirs**2 / count)
         scale = np.sqrt(np.maximum(variances, 0))
         best = np.maximum(best, np.where(scale > 1e-9, covariance / np.maximum(scale, 1e-9), 0.0))
-    return best
+    return np.minimum(best, 1.0)
