@@ -89,7 +89,7 @@ class GridPlan:
         canonical[inside] = voxels[within]
         return self.from_canonical(canonical)
 
-    def image(self, voxels: Voxels, brain: Mask) -> Voxels:
+    def image(self, voxels: Voxels, brain: Mask) -> Float32[np.ndarray, "x y z"]:
         """Image on the prepared grid, from brain voxels alone, so that no background blurs in.
 
         Linear with anti-aliasing: a prepared voxel is the weighted mean of the

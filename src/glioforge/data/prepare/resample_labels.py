@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from glioforge.core.labels import LabelMap
@@ -43,7 +43,7 @@ def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | 
     return LabelMap(voxels, plan.target, labels.scheme)
 
 
-def resample_mask(mask: Mask, plan: GridPlan) -> Mask:
+def resample_mask(mask: Mask, plan: GridPlan) -> Bool[np.ndarray, "x y z"]:
     """Mask on the prepared grid: where it fills more than half a voxel.
 
     Voxels that are filled just by half - common where spacings are whole

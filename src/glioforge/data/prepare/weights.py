@@ -40,14 +40,18 @@ def linear_weights(have: int, want: int, start: float, factor: float) -> Float32
     centre = (start + factor * (np.arange(want) + 0.5) - 0.5)[:, None]
     beyond = 2 * int(np.ceil(width))
     places = np.arange(-beyond, have + beyond)[None, :]
-    weights = np.clip(1 - np.abs(places - centre) / width, 0, None)
+    apart = places - centre
+    weights = np.clip(1 - np.abs(apart) / width, 0, None)
+    # A sampled triangle leans to one side; tilting it back keeps linear ramps exact.
+    lean, breadth = (weights * apart).sum(axis=1, keepdims=True), (weights * apart**2).sum(axis=1, keepdims=True)
+    weights *= 1 - apart * np.divide(lean, breadth, out=np.zeros_like(lean), where=breadth > 1e-9)
     total = weights.sum(axis=1, keepdims=True)
     kept = weights[:, beyond : beyond + have]
     return np.asarray(np.divide(kept, total, out=np.zeros_like(kept), where=total > 0), dtype=np.float32)
 
 
 def along_axes(
-    voxels: Float32[np.ndarray, "i j k"], weights: Sequence[Float32[np.ndarray, "new old"]]
+    voxels: Float32[np.ndarray, "i j k"], weights: Sequence[Float32[np.ndarray, "_ _"]]
 ) -> Float32[np.ndarray, "x y z"]:
     """Apply one matrix along each axis."""
     result = voxels
