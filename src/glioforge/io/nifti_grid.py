@@ -44,10 +44,11 @@ def read_grid(block: bytes, shape: tuple[int, int, int], path: Path) -> Geometry
     header: Any = nib.Nifti1Header(block, check=False)  # type: ignore[no-untyped-call]
     forms: dict[str, Float[np.ndarray, "4 4"]] = {}
     try:
-        if header["sform_code"] > 0:
-            forms["sform"] = header.get_sform()
-        if header["qform_code"] > 0:
-            forms["qform"] = header.get_qform()
+        with np.errstate(all="ignore"):
+            if header["sform_code"] > 0:
+                forms["sform"] = header.get_sform()
+            if header["qform_code"] > 0:
+                forms["qform"] = header.get_qform()
     except (ValueError, nib.spatialimages.HeaderDataError) as error:
         raise InputFileError(
             f"a qform that is no rotation ({error})",
@@ -64,7 +65,8 @@ def read_grid(block: bytes, shape: tuple[int, int, int], path: Path) -> Geometry
         )
     _require_agreement(forms, path)
     try:
-        return Geometry(shape, next(iter(forms.values())).astype(np.float64))
+        with np.errstate(all="ignore"):
+            return Geometry(shape, next(iter(forms.values())).astype(np.float64))
     except GeometryError as error:
         remedy = "repair the header with the tool that wrote the file"
         raise InputFileError(error.found, error.expected, error.remedy or remedy, path) from error
@@ -110,7 +112,7 @@ def _require_agreement(forms: dict[str, Float[np.ndarray, "4 4"]], path: Path) -
     """Refuse sform and qform that put voxels in different places."""
     if len(forms) < 2:
         return
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         apart = float(np.abs(forms["sform"] - forms["qform"]).max())
     if not apart <= MAX_AFFINE_DIFFERENCE:
         raise InputFileError(

@@ -57,7 +57,7 @@ class Scan:
         Raises:
             InputFileError: A voxel is NaN or infinite.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             voxels = _scaled(self).astype(np.float32, order="F", copy=False)
         bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         if bad:
@@ -75,7 +75,7 @@ class Scan:
         Raises:
             InputFileError: A voxel is not an integer.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             values = _scaled(self)
         if values.dtype.kind in "iu":
             native: Integer[np.ndarray, "i j k"] = values.astype(values.dtype.newbyteorder("="), copy=False)
