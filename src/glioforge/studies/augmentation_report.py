@@ -82,8 +82,8 @@ def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
     blocks: list[Block] = [
         Paragraph(
             "All arms share segmenter, classical augmentation and the number of optimiser steps, which is that at "
-            "which the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are whole "
-            "subjects that no training, generator, statistic or filter saw; they are scored in three dimensions on "
+            "which the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are "
+            "whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions on "
             "their scan's own grid."
         ),
         arm_table(overlap, arms, spec.regions, seed=spec.seed),

@@ -1,0 +1,45 @@
+"""`glioforge edit`: new lesions by a recipe, as a cohort of label maps."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import CohortFolder, DryRun, Out, Seed, Set, Workers
+
+
+def edit(
+    cohort: CohortFolder,
+    out: Out,
+    recipe: Annotated[Path, typer.Option("--recipe", help="YAML of a recipe, for example recipes/default.yaml.")],
+    count: Annotated[int, typer.Option("--count", help="Edited maps for each case.", min=1)] = 1,
+    seed: Seed = 1,
+    workers: Workers = 1,
+    overrides: Set = None,
+    preview: Annotated[
+        Path | None, typer.Option("--preview", help="PNG to draw: the first cases before and after.", dir_okay=False)
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Move, resize, reshape or exchange the lesions of complete label maps; every edit is recorded."""
+    from glioforge.cli.cohorts import describe
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.io.cohort_file import read_cohort
+    from glioforge.lesions.edit_cohort import edit_cohort
+    from glioforge.lesions.recipe import RecipeSpec
+
+    settings = load_spec(recipe, RecipeSpec, overrides or ())
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    parents = read_cohort(cohort)
+    edited = edit_cohort(
+        parents, settings, out, count=count, seed=seed, fanout=FanOutSpec(workers=workers), progress=TerminalProgress()
+    )
+    if preview is not None:
+        from glioforge.lesions.preview import preview_cohort
+
+        preview_cohort(parents, edited, preview)
+    typer.echo(describe(edited))
