@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Float, Int64
 from torch import nn
 
-from glioforge.nn.low_pass import low_pass
-
 POSITION_CHANNELS = 3
 """Place in the head: x and y within the brain's box, and height."""
 
@@ -56,7 +54,7 @@ class SliceGenerator(nn.Module):
         made: torch.Tensor = self.generator(torch.cat(parts, dim=1), noise).float()
         if self.span is not None:
             made = self.span * torch.tanh(made)
-        return made + low_pass(painted, 1) if self.style else made
+        return made + painted if self.style else made
 
 
 def one_hot(labels: Int64[torch.Tensor, "b planes x y"], classes: int) -> Float[torch.Tensor, "b hot x y"]:

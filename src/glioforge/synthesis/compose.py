@@ -1,0 +1,158 @@
+"""Synthetic cohorts: a case for each label map, kept one by one, and exported as NIfTI that says what it is.
+
+A case depends on the seed, its id, its label map and the synthesizer, and on
+nothing else: neither on the order of the cases nor on the number of workers.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.rng import stream, stream_seed
+from glioforge.data.store import find_case, write_case
+from glioforge.io.cohort_file import write_cohort
+from glioforge.io.run_folder import Step
+from glioforge.synthesis.base import TrainedSynthesizer
+from glioforge.synthesis.export import export_cohort
+
+__all__ = ["LabelCase", "export_cohort", "synthesize_cohort"]
+
+CASES = "cases"
+"""Folder of the store below a synthetic cohort."""
+
+
+class LabelCase(NamedTuple):
+    """A label map to make images for.
+
+    Args:
+        case_id: Id of the new case; safe as a file name.
+        labels: Complete label map.
+        parents: Lineage of each case that had a part in the map, by id.
+        edits: Records of the edits applied, plain values, in order.
+    """
+
+    case_id: str
+    labels: LabelMap
+    parents: Mapping[str, Lineage]
+    edits: tuple[Mapping[str, Any], ...] = ()
+
+
+def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by keyword
+    synthesizer: TrainedSynthesizer,
+    label_cases: Iterable[LabelCase],
+    out: Path,
+    *,
+    name: str,
+    seed: int,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Make one synthetic case for each label map, going on where an earlier call stopped.
+
+    Args:
+        synthesizer: Trained synthesizer.
+        label_cases: Label maps; none give an empty cohort.
+        out: Folder of the new cohort: `cases/`, `cohort.json`.
+        name: Name of the new cohort.
+        seed: Root of all draws.
+        fanout: How cases are spread over processes; one unless given.
+        progress: Where progress is shown.
+
+    Raises:
+        LabelError: A map is in another scheme than the synthesizer's.
+        OutputError: The folder was made with other settings or from other maps, or cannot be written.
+    """
+    progress = progress or Silent()
+    with Step(out, {"synthesizer": synthesizer.weights_hash, "seed": seed, "name": name}) as step:
+        make = partial(_made, _Plan(synthesizer, out / CASES, seed))
+        refs: list[CaseRef] = []
+        for batch in _batches(label_cases, fanout):
+            for ref, line in fan_out(make, batch, fanout, title="synthesizing", progress=progress):
+                refs.append(ref)
+                if line:
+                    progress.say(line)
+        cohort = Cohort(name, tuple(refs), synthesizer.scheme)
+        write_cohort(out, cohort)
+        step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint})
+    return cohort
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What all cases of a call share."""
+
+    synthesizer: TrainedSynthesizer
+    store: Path
+    seed: int
+
+
+def _batches(label_cases: Iterable[LabelCase], fanout: FanOutSpec | None) -> Iterator[list[LabelCase]]:
+    """All label maps at once where one process reads them lazily, else in handfuls, so that memory stays flat."""
+    handful: list[LabelCase] = []
+    size = 1 if fanout is None or fanout.workers == 1 else 32
+    for label_case in label_cases:
+        handful.append(LabelCase(*label_case))
+        if len(handful) == size:
+            yield handful
+            handful = []
+    if handful:
+        yield handful
+
+
+def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
+    """The case of one label map, found in the store or made; and a line to tell the user."""
+    case_seed = stream_seed(plan.seed, "synthesize", label_case.case_id)
+    lineage = Lineage.synthetic(
+        plan.synthesizer.kind,
+        label_case.parents,
+        seed=case_seed,
+        generator_subjects=plan.synthesizer.lineage_subjects,
+        weights=plan.synthesizer.weights_hash,
+        edits=label_case.edits,
+    )
+    digest = _digest(label_case.labels)
+    line = ""
+    try:
+        found = find_case(plan.store, label_case.case_id)
+    except InputFileError as error:
+        found, line = None, f"{label_case.case_id}: damaged, made again ({error.found})"
+    if found is not None:
+        _require_same(found, lineage, digest)
+        return found, line
+    images = plan.synthesizer.synthesize(label_case.labels, stream(case_seed, "images"))
+    case = Case(
+        case_id=label_case.case_id,
+        subject_id=f"synthetic-{label_case.case_id}",
+        images=images,
+        lineage=lineage,
+        labels=label_case.labels,
+        brain=label_case.labels.voxels > 0,
+        facts={"label_digest": digest, "tumour_ml": label_case.labels.volume_ml("WT")},
+    )
+    return write_case(plan.store, case), line
+
+
+def _digest(labels: LabelMap) -> str:
+    """Hash of a label map's voxels and grid."""
+    text = labels.voxels.tobytes() + repr(labels.geometry.to_json()).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _require_same(found: CaseRef, lineage: Lineage, digest: str) -> None:
+    """Refuse a finished case that was made from another map."""
+    if found.facts.get("label_digest") != digest or found.lineage.subjects != lineage.subjects:
+        raise OutputError(
+            "a finished case made from another label map", "the map of this call",
+            "choose another --out, or delete the folder to make it anew", found.case_id,
+        )
