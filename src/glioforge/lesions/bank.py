@@ -8,6 +8,7 @@ again, so the leakage firewall sees them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -18,7 +19,7 @@ from glioforge.lesions.base import Donor
 from glioforge.lesions.cutout import cut
 from glioforge.lesions.donor import canonical
 from glioforge.lesions.midline import midsagittal_plane
-from glioforge.lesions.shape import LesionShape, describe
+from glioforge.lesions.shape import LesionShape, shape_of
 
 Bounds = tuple[float, float]
 
@@ -107,7 +108,7 @@ class LesionBank:
             raise EditError(f"a sample of {count} lesions", f"1 to {len(self)}", "cut more cases")
         order = np.argsort([e.shape.volume_ml for e in self.entries], kind="stable")
         edges = np.linspace(0, len(self), count + 1).astype(int)
-        ranks = [int(rng.integers(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        ranks = [int(rng.integers(a, b)) for a, b in pairwise(edges)]
         return LesionBank(tuple(self.entries[int(order[rank])] for rank in ranks))
 
 
@@ -117,6 +118,6 @@ def _entries(ref: CaseRef) -> list[BankEntry]:
     if not labels.lesion.any():
         return []
     lesion = cut(labels)
-    shape = describe(labels, lesion, midsagittal_plane(labels))
+    shape = shape_of(labels, lesion, midsagittal_plane(labels))
     subjects = tuple(sorted({ref.subject_id, *ref.lineage.subjects}))
     return [BankEntry(Donor(ref.case_id, subjects, canonical(lesion, labels.geometry)), shape)]

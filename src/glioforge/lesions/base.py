@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, final, runtime_checkable
 
 import numpy as np
-from pydantic import Field
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
@@ -25,7 +24,7 @@ from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.lesions.cutout import Cutout, cut, part_volumes_mm3, require_complete
-from glioforge.lesions.fill import Atlas, Filling, healed
+from glioforge.lesions.fill import Filling, TissueAtlas, healed
 from glioforge.lesions.ground import Ground
 from glioforge.lesions.mass_effect import MassEffectSpec
 from glioforge.lesions.midline import Plane, midsagittal_plane
@@ -81,7 +80,7 @@ class Sources:
     """What edits may draw on beside the map itself; all of it optional."""
 
     donors: DonorSource | None = None
-    atlas: Atlas | None = None
+    atlas: TissueAtlas | None = None
     prior: Prior | None = None
 
 

@@ -55,7 +55,7 @@ class Cutout:
     @property
     def mask(self) -> Bool[np.ndarray, "a b c"]:
         """Where the lesion is."""
-        return _IS_LESION[self.voxels]
+        return is_lesion(self.voxels)
 
     @property
     def box(self) -> Box:
@@ -104,7 +104,7 @@ def require_complete(labels: LabelMap) -> None:
 
 def is_lesion(voxels: LabelVoxels) -> Bool[np.ndarray, "i j k"]:
     """Mask of the lesion labels; all false where there are none."""
-    return _IS_LESION[voxels]
+    return np.asarray(_IS_LESION[voxels])
 
 
 def box_of(mask: Bool[np.ndarray, "i j k"], margin: Index = (0, 0, 0)) -> Box | None:
@@ -117,6 +117,12 @@ def box_of(mask: Bool[np.ndarray, "i j k"], margin: Index = (0, 0, 0)) -> Box | 
         first, last = int(line[0]) - margin[axis], int(line[-1]) + 1 + margin[axis]
         sides.append(slice(max(first, 0), min(last, mask.shape[axis])))
     return sides[0], sides[1], sides[2]
+
+
+def within(inner: Box, outer: Box) -> Box:
+    """A box in the coordinates of the box around it."""
+    i, j, k = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True))
+    return i, j, k
 
 
 def cut(labels: LabelMap, part: int | None = None) -> Cutout:

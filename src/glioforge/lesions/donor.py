@@ -40,7 +40,9 @@ def fitted(lesion: Cutout, geometry: Geometry) -> Cutout:
     return Graft.of(turned).mapped(np.eye(3), turned.centre, (0.0, 0.0, 0.0), geometry.spacing).free()
 
 
-def donor_at(theatre: Theatre, spec: EditSpec, sources: Sources, near_mm: float | None, rng: np.random.Generator) -> dict[str, Any]:
+def donor_at(
+    theatre: Theatre, spec: EditSpec, sources: Sources, near_mm: float | None, rng: np.random.Generator
+) -> dict[str, Any]:
     """Draw a donor and a valid place for its lesion.
 
     Args:

@@ -15,9 +15,8 @@ from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
-from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap, LabelVoxels
-from glioforge.lesions.cutout import Box, Cutout, is_lesion
+from glioforge.lesions.cutout import Box, Cutout, is_lesion, within
 from glioforge.lesions.midline import Plane
 
 Filling = Literal["mirror", "atlas", "nearest"]
@@ -26,7 +25,7 @@ Filling = Literal["mirror", "atlas", "nearest"]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Atlas:
+class TissueAtlas:
     """A complete label map of normal anatomy, on the grid of the maps to edit.
 
     Args:
@@ -41,7 +40,7 @@ class Atlas:
 
 
 def healed(
-    labels: LabelMap, cutout: Cutout, filling: Filling, plane: Plane | None = None, atlas: Atlas | None = None
+    labels: LabelMap, cutout: Cutout, filling: Filling, plane: Plane | None = None, atlas: TissueAtlas | None = None
 ) -> LabelVoxels:
     """Copy of a map's voxels with normal tissue in place of one lesion.
 
@@ -73,7 +72,7 @@ def healed(
     return voxels
 
 
-def _require_atlas(labels: LabelMap, atlas: Atlas | None) -> Atlas:
+def _require_atlas(labels: LabelMap, atlas: TissueAtlas | None) -> TissueAtlas:
     """The atlas, on the map's grid."""
     if atlas is None:
         raise EditError("filling from an atlas without one", "an atlas label map", "hand one in, or fill by `mirror`")
@@ -119,15 +118,8 @@ def _fill_nearest(
         if around.shape == voxels.shape:
             raise EditError("a brain that is all lesion", "normal tissue to fill from", "leave the case out")
         reach *= 4
-    where = _offset(box, (i, j, k))
+    where = within(box, (i, j, k))
     wanted = np.zeros(source.shape, dtype=bool)
     wanted[where] = holes
     nearest = ndimage.distance_transform_edt(source == 0, spacing, return_distances=False, return_indices=True)
     around[wanted] = source[tuple(axis[wanted] for axis in nearest)]
-
-
-def _offset(inner: Box, outer: Box) -> tuple[slice, slice, slice]:
-    """A box in the coordinates of the box around it."""
-    first: Index = (outer[0].start, outer[1].start, outer[2].start)
-    i, j, k = (slice(a.start - f, a.stop - f) for a, f in zip(inner, first, strict=True))
-    return i, j, k

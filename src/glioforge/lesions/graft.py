@@ -6,6 +6,7 @@ into labels where the target allows lesion.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -23,6 +24,7 @@ MARGIN_MM = 6.0
 """Room around a lesion in which it may settle when part of its place is taken."""
 
 Matrix = Float64[np.ndarray, "3 3"]
+Array = Float64[np.ndarray, "3"]
 Point = tuple[float, float, float]
 
 
@@ -47,9 +49,9 @@ class Graft:
     def of(cls, cutout: Cutout, margin_mm: float = MARGIN_MM) -> "Graft":
         """Graft that settles to the very lesion it was made of."""
         margin = margin_voxels(margin_mm, cutout.spacing)
-        voxels = np.pad(cutout.voxels, [(m, m) for m in margin])
+        fields = _fields(cutout.voxels.tobytes(), cutout.voxels.shape, margin, cutout.spacing)
         i, j, k = (s - m for s, m in zip(cutout.start, margin, strict=True))
-        return cls(fields_of(voxels, cutout.spacing), (i, j, k), counts_of(cutout.voxels), cutout.spacing)
+        return cls(fields, (i, j, k), counts_of(cutout.voxels), cutout.spacing)
 
     def moved(self, offset: Index) -> "Graft":
         """The same graft, so many voxels further."""
@@ -70,7 +72,8 @@ class Graft:
         """
         factor = abs(float(np.linalg.det(forward))) * float(np.prod(self.spacing)) / float(np.prod(spacing))
         voxels = np.diag(1 / np.array(spacing)) @ forward @ np.diag(self.spacing)
-        start, shape = self._target_box(voxels, np.array(centre), np.array(target))
+        margin = margin_voxels(MARGIN_MM, spacing)
+        start, shape = self._target_box(voxels, np.array(centre), np.array(target), margin)
         backward = np.linalg.inv(voxels)
         shift = backward @ (np.array(start) - np.array(target)) + np.array(centre) - np.array(self.start)
         growth = float(abs(np.linalg.det(forward)) ** (1 / 3))
@@ -106,15 +109,24 @@ class Graft:
         voxels = labels_from(fields, allowed, self.counts)
         return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), self.spacing)
 
-    def _target_box(self, voxels: Matrix, centre: np.ndarray, target: np.ndarray) -> tuple[Index, Index]:
-        """Box of the new grid that the corners of this one are mapped to."""
-        low = np.array(self.start, dtype=np.float64)
-        high = low + np.array(self.fields.shape[1:]) - 1
-        corners = np.array(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij")).reshape(3, -1)
-        mapped = voxels @ (corners - centre[:, None]) + target[:, None]
-        first = np.floor(mapped.min(axis=1) + 1e-6).astype(int).tolist()
-        last = np.ceil(mapped.max(axis=1) - 1e-6).astype(int).tolist()
-        return (first[0], first[1], first[2]), (last[0] - first[0] + 1, last[1] - first[1] + 1, last[2] - first[2] + 1)
+    def _target_box(self, voxels: Matrix, centre: Array, target: Array, margin: Index) -> tuple[Index, Index]:
+        """Box of the new grid around the mapped lesion, with a margin."""
+        places = np.array(np.nonzero(self.fields[0] > 0)) + (np.array(self.start) - centre)[:, None]
+        mapped = voxels @ places + target[:, None]
+        low = np.floor(mapped.min(axis=1) + 1e-6).astype(int) - np.array(margin)
+        high = np.ceil(mapped.max(axis=1) - 1e-6).astype(int) + np.array(margin)
+        i, j, k = (int(n) for n in low)
+        a, b, c = (int(n) for n in high - low + 1)
+        return (i, j, k), (a, b, c)
+
+
+@lru_cache(maxsize=2)
+def _fields(voxels: bytes, shape: Index, margin: Index, spacing: tuple[float, float, float]) -> Fields:
+    """Fields of padded labels, kept for the edit that is drawn and then applied; set read-only."""
+    labels = np.frombuffer(voxels, dtype=np.uint8).reshape(shape)
+    fields = fields_of(np.pad(labels, [(m, m) for m in margin]), spacing)
+    fields.setflags(write=False)
+    return fields
 
 
 def margin_voxels(margin_mm: float, spacing: tuple[float, float, float]) -> Index:

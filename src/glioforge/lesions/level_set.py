@@ -19,11 +19,13 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
-from glioforge.lesions.cutout import CORE, ENHANCING, NECROTIC, OEDEMA
+from glioforge.lesions.cutout import CORE, ENHANCING, NECROTIC, OEDEMA, box_of
 
 Fields = Float32[np.ndarray, "region a b c"]
 Counts = tuple[int, int, int]
 
+NEAR_MM = 12.0
+"""Distance from a region's box up to which its signed distance is exact."""
 _FAR = np.float32(-1e4)
 
 
@@ -32,20 +34,21 @@ def signed_distance(
 ) -> Float32[np.ndarray, "a b c"]:
     """Distance to the border of a mask in mm, positive inside; very negative everywhere for an empty mask.
 
+    Distances run between voxel centres, from the outermost voxels of the mask;
+    the border lies half a voxel outside these.
+
     Example:
         >>> line = np.array([0, 1, 1, 1, 0], dtype=bool).reshape(5, 1, 1)
-        >>> signed_distance(line, (2.0, 1.0, 1.0)).ravel().tolist()
-        [-1.0, 1.0, 3.0, 1.0, -1.0]
+        >>> signed_distance(line, (1.0, 1.0, 1.0)).ravel().tolist()
+        [-0.5, 0.5, 1.5, 0.5, -0.5]
     """
     if not mask.any():
         return np.full(mask.shape, _FAR, dtype=np.float32)
     if mask.all():
-        mask = np.pad(mask, 1)
-        return signed_distance(mask, spacing)[1:-1, 1:-1, 1:-1]
-    inside = ndimage.distance_transform_edt(mask, spacing)
-    outside = ndimage.distance_transform_edt(~mask, spacing)
-    half = np.float32(min(spacing) / 2)
-    return np.where(mask, inside - half, half - outside).astype(np.float32)
+        return signed_distance(np.pad(mask, 1), spacing)[1:-1, 1:-1, 1:-1]
+    rim = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    distance = ndimage.distance_transform_edt(~rim, spacing).astype(np.float32)
+    return np.asarray(np.where(mask, distance, -distance) + np.float32(min(spacing) / 2))
 
 
 def nested_masks(voxels: UInt8[np.ndarray, "a b c"]) -> tuple[Bool[np.ndarray, "a b c"], ...]:
@@ -61,8 +64,33 @@ def counts_of(voxels: UInt8[np.ndarray, "a b c"]) -> Counts:
 
 
 def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Fields:
-    """Signed distances of the three nested regions."""
-    return np.stack([signed_distance(mask, spacing) for mask in nested_masks(voxels)])
+    """Signed distances of the three nested regions.
+
+    The distance is exact near a region; further away than `NEAR_MM` from its
+    box it only falls, which is enough to rank voxels.
+    """
+    return np.stack([_near_field(mask, spacing) for mask in nested_masks(voxels)])
+
+
+def _near_field(
+    mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]
+) -> Float32[np.ndarray, "a b c"]:
+    """Signed distance in a box around a mask, and falling values outside it."""
+    margin = tuple(int(np.ceil(NEAR_MM / s)) for s in spacing)
+    near = box_of(mask, (margin[0], margin[1], margin[2]))
+    if near is None:
+        return signed_distance(mask, spacing)
+    inner = signed_distance(mask[near], spacing)
+    squares = np.zeros((1, 1, 1), dtype=np.float32)
+    for axis, (side, size, s) in enumerate(zip(near, mask.shape, spacing, strict=True)):
+        line = np.arange(size)
+        gap = np.maximum(np.maximum(side.start - line, line - side.stop + 1), 0) * s
+        shape = [1, 1, 1]
+        shape[axis] = size
+        squares = squares + (gap**2).astype(np.float32).reshape(shape)
+    field: np.ndarray = inner.min() - np.sqrt(squares)
+    field[near] = inner
+    return field
 
 
 def labels_from(fields: Fields, allowed: Bool[np.ndarray, "a b c"], counts: Counts) -> UInt8[np.ndarray, "a b c"]:

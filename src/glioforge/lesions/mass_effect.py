@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.lesions.cutout import Box, Cutout, is_lesion
+from glioforge.lesions.cutout import Box, Cutout, is_lesion, within
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
 from glioforge.lesions.level_set import counts_of, signed_distance
@@ -71,7 +71,7 @@ def displace(
     vectors = field.voxels(block.shape)
     moves = (np.abs(vectors) >= 0.5).any(axis=0) & (block > 0) & ~is_lesion(block)
     _, inner = clip_box(lesion.start, lesion.voxels.shape, voxels.shape)
-    moves[_within(lesion.box, box)] &= ~lesion.mask[inner]
+    moves[within(lesion.box, box)] &= ~lesion.mask[inner]
     places = np.array(np.nonzero(moves))
     limits = np.array(block.shape)[:, None] - 1
     sources = np.clip(places + np.rint(vectors[:, moves]).astype(np.int64), 0, limits)
@@ -120,16 +120,10 @@ def _reach_box(lesion: Cutout, reach_mm: float, shape: tuple[int, ...]) -> Box:
     return i, j, k
 
 
-def _within(inner: Box, outer: Box) -> Box:
-    """A box in the coordinates of the box around it."""
-    i, j, k = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True))
-    return i, j, k
-
-
 def _on_lattice(lesion: Cutout, box: Box, lattice: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "a b c"]:
     """Lesion mask at the lattice points; the point nearest to the centre always belongs to it."""
     starts = [side.start for side in box]
-    lines = [line.astype(np.int64) + s - l for line, s, l in zip(lattice, starts, lesion.start, strict=True)]
+    lines = [line.astype(np.int64) + s - t for line, s, t in zip(lattice, starts, lesion.start, strict=True)]
     mask = np.zeros([len(line) for line in lines], dtype=bool)
     there = [(line >= 0) & (line < n) for line, n in zip(lines, lesion.voxels.shape, strict=True)]
     mask[np.ix_(*there)] = lesion.mask[np.ix_(*(line[t] for line, t in zip(lines, there, strict=True)))]

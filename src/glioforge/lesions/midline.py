@@ -12,7 +12,7 @@ plane   `normal · p = offset` with p the voxel index times the voxel size, in
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -27,7 +27,7 @@ _WIDEST_SHIFT_MM = 20.0
 _WIDEST_TILT = 0.35
 _FLUID_WEIGHT = 0.5
 _STEP_MM = 4.0
-_MOST_POINTS = 6000
+_MOST_POINTS = 4000
 
 
 @final
@@ -96,12 +96,12 @@ def midsagittal_plane(labels: LabelMap) -> Plane:
     axis = labels.geometry.world_axes.index(0)
     start = _best_offset(samples, axis)
     simplex = np.array([[0, 0, start], [0.06, 0, start], [0, 0.06, start], [0, 0, start + 2]], dtype=np.float64)
-    found = optimize.minimize(
-        lambda values: -samples.agreement(_plane(axis, values, samples.points)),
-        simplex[0],
-        method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-6, "maxiter": 80},
-    )
+    options: Any = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 1e-6, "maxiter": 60}
+
+    def badness(values: np.ndarray) -> float:
+        return -samples.agreement(_plane(axis, values, samples.points))
+
+    found = optimize.minimize(badness, simplex[0], method="Nelder-Mead", options=options)
     return _plane(axis, found.x, samples.points)
 
 

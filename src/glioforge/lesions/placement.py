@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float32, Float64
 from pydantic import Field
 
 from glioforge.config.spec import Spec
@@ -185,7 +185,7 @@ def _kernel(lesion: Cutout, steps: Index) -> Float64[np.ndarray, "a b c"]:
 
 def _shares_everywhere(
     ground: Ground, lesion: Cutout, kernel: Float64[np.ndarray, "a b c"], window: Window
-) -> tuple[np.ndarray, Float64[np.ndarray, "rule x y z"]]:
+) -> tuple[np.ndarray, Float32[np.ndarray, "rule x y z"]]:
     """Share that lies wrong for every lattice offset, and the first offset in lattice steps."""
     from scipy.signal import fftconvolve
 
@@ -196,26 +196,26 @@ def _shares_everywhere(
     first = np.maximum(-size // 2 - at, -reach)
     last = np.minimum(shape - size // 2 - 1 - at, reach)
     if np.any(first > last):
-        return first, np.ones((len(RULES), 0, 0, 0))
+        return first, np.ones((len(RULES), 0, 0, 0), dtype=np.float32)
     low, high = at + first, at + last + size
     masks = _padded_masks(ground, low, high)
-    flipped = kernel[None, ::-1, ::-1, ::-1]
+    flipped = kernel[None, ::-1, ::-1, ::-1].astype(np.float32)
     shares = fftconvolve(masks, flipped, mode="valid", axes=(1, 2, 3))
     shares[-1] = np.minimum(shares[-1], 1 - shares[-1])
     return first, shares
 
 
-def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float64[np.ndarray, "rule x y z"]:
+def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "rule x y z"]:
     """Masks of the rules on a box of the lattice that may reach outside the grid (where no brain is)."""
     coarse = ground.coarse
     indices = np.array(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"))
     right = ground.plane.side_of(coarse.millimetres(indices.reshape(3, -1).astype(np.float64))) > 0
-    masks = np.zeros((len(RULES), *indices.shape[1:]))
+    masks = np.zeros((len(RULES), *indices.shape[1:]), dtype=np.float32)
     masks[0] = 1.0
-    inner = tuple(slice(max(a, 0), min(b, n)) for a, b, n in zip(low, high, coarse.voxels.shape, strict=True))
+    inner = tuple(slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, coarse.voxels.shape, strict=True))
     there = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True))
     for row, mask in enumerate((~coarse.brain, ground.near_others, ground.ventricle, ground.brainstem)):
-        masks[(row, *there)] = mask[inner]
+        masks[row][there] = mask[inner]
     masks[-1] = right.reshape(indices.shape[1:])
     return masks
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.lesions.cutout import box_of, is_lesion
@@ -48,12 +49,34 @@ def contact_sheet(rows: Iterable[Row], path: Path, slices: int = 3) -> None:
     figure.savefig(path, dpi=110)
 
 
+def preview_cohort(parents: Cohort, edited: Cohort, path: Path, most: int = 8) -> None:
+    """Contact sheet of the first edited cases beside the cases that they were made from.
+
+    Args:
+        parents: Cohort that was edited.
+        edited: Cohort of edited label maps; its lineage names parents and edits.
+        path: PNG file to write.
+        most: Number of cases shown.
+
+    Raises:
+        CohortError: A parent is not in the cohort.
+        EditError: There is no edited case.
+    """
+    rows = []
+    for ref in edited.cases[:most]:
+        parent = next(p for p in ref.lineage.parents if ref.case_id.startswith(p))
+        kinds = ", ".join(str(record["kind"]) for record in ref.lineage.edits) or "unchanged"
+        before, after = parents[parent].load().require_labels(), ref.load().require_labels()
+        rows.append((f"{ref.case_id}: {kinds}", before, after))
+    contact_sheet(rows, path)
+
+
 def picture(labels: LabelMap, axis: int, index: int) -> UInt8[np.ndarray, "rows columns 3"]:
     """One slice in the scheme's colours, as an RGB picture whose rows run along the later axis."""
     table = np.zeros((256, 3), dtype=np.uint8)
     for name, value in labels.scheme.labels.items():
         table[value] = labels.scheme.colours.get(name, (0, 0, 0) if value == 0 else (128, 128, 128))
-    return table[np.take(labels.voxels, index, axis=axis).T]
+    return np.asarray(table[np.take(labels.voxels, index, axis=axis).T])
 
 
 def _pair(before: LabelMap, after: LabelMap, axis: int, index: int) -> list[UInt8[np.ndarray, "rows columns 3"]]:

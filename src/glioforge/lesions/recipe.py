@@ -22,8 +22,8 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import EditRecord, LesionEdit
-from glioforge.lesions.base import EDITS, NOTHING, DonorSource, Sources
-from glioforge.lesions.fill import Atlas
+from glioforge.lesions.base import EDITS, DonorSource, Sources
+from glioforge.lesions.fill import TissueAtlas
 from glioforge.lesions.prior import Prior
 
 AnyEdit = Annotated[SerializeAsAny[Spec], BeforeValidator(EDITS.parse)]
@@ -34,7 +34,9 @@ def _parse_step(values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
     """The step that a mapping describes, by the one key that tells them apart."""
     if isinstance(values, Spec):
         return values
-    kinds = {"edit": EditStep, "choice": ChoiceStep, "sequence": SequenceStep, "repeat": RepeatStep}
+    kinds: dict[str, type[Spec]] = {
+        "edit": EditStep, "choice": ChoiceStep, "sequence": SequenceStep, "repeat": RepeatStep,
+    }
     named = [key for key in kinds if isinstance(values, Mapping) and key in values]
     if len(named) != 1:
         raise PydanticCustomError("step", "a step needs exactly one of {keys}", {"keys": ", ".join(kinds)})
@@ -101,13 +103,13 @@ class RecipeSpec(Spec):
     """How often the whole recipe is drawn anew when an edit finds no valid parameters."""
 
 
-def edit_labels(  # noqa: PLR0913 - three kinds of outside material
+def edit_labels(
     labels: LabelMap,
     recipe: RecipeSpec,
     rng: np.random.Generator,
     donors: DonorSource | None = None,
     *,
-    atlas: Atlas | None = None,
+    atlas: TissueAtlas | None = None,
     prior: Prior | None = None,
 ) -> tuple[LabelMap, tuple[EditRecord, ...]]:
     """Draw and apply a recipe.
@@ -142,7 +144,7 @@ def edit_labels(  # noqa: PLR0913 - three kinds of outside material
 
 def replay(
     labels: LabelMap, records: Iterable[EditRecord], donors: DonorSource | None = None,
-    *, atlas: Atlas | None = None,
+    *, atlas: TissueAtlas | None = None,
 ) -> LabelMap:
     """Apply recorded edits again, in order; no records give the map back.
 
@@ -155,7 +157,21 @@ def replay(
     return labels
 
 
-def draw_kinds(recipe: RecipeSpec, rng: np.random.Generator) -> tuple[Spec, ...]:
+def kinds_of(recipe: RecipeSpec) -> frozenset[str]:
+    """Kinds of all edits that a recipe may draw."""
+    found: set[str] = set()
+    pending: list[Any] = list(recipe.steps)
+    while pending:
+        step = pending.pop()
+        if isinstance(step, EditStep):
+            found.add(str(getattr(step.edit, "kind", "")))
+        else:
+            pending += [*getattr(step, "choice", ()), *getattr(step, "sequence", ())]
+            pending += [step.repeat] if isinstance(step, RepeatStep) else []
+    return frozenset(found)
+
+
+def draw_edits(recipe: RecipeSpec, rng: np.random.Generator) -> tuple[Spec, ...]:
     """Edits of one draw of a recipe, in order."""
     return tuple(spec for step in recipe.steps for spec in _drawn(step, rng))
 
@@ -165,7 +181,7 @@ def _run(
 ) -> tuple[LabelMap, tuple[EditRecord, ...]]:
     """One attempt at a recipe."""
     records = []
-    for spec in draw_kinds(recipe, rng):
+    for spec in draw_edits(recipe, rng):
         edit = _built(spec, sources)
         record = edit.draw(labels, rng)
         labels = edit.apply(labels, record)

@@ -53,7 +53,7 @@ class LesionShape:
         return dict(vars(self))
 
 
-def describe(labels: LabelMap, lesion: Cutout, plane: Plane) -> LesionShape:
+def shape_of(labels: LabelMap, lesion: Cutout, plane: Plane) -> LesionShape:
     """Describe a lesion of a map."""
     whole, core, necrotic = counts_of(lesion.voxels)
     places = (np.array(np.nonzero(lesion.mask)) + np.array(lesion.start)[:, None]) * np.array(lesion.spacing)[:, None]

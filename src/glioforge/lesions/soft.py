@@ -1,4 +1,4 @@
-"""Partial-volume label maps: memberships instead of hard borders (S1-18).
+"""Partial-volume label maps: memberships instead of hard borders (Shin et al. 2018, future work).
 
 A voxel at a border holds some of both tissues; a generator that sees only hard
 labels paints tumours that look cut out.  Smoothing each class by a Gaussian,

@@ -1,11 +1,11 @@
-"""Change the lesion's shape by a smooth random displacement (S2-12).
+"""Change the lesion's shape by a smooth random displacement (after Carver et al. 2021).
 
 A coarse grid of random vectors over the lesion's box, interpolated by cubic
 splines and weakened until it does not fold, moves the nested signed distances;
 volumes of all sub-regions stay as they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -29,7 +29,7 @@ from glioforge.lesions.cutout import Cutout
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.implant import implant
-from glioforge.lesions.placement import draw_near
+from glioforge.lesions.placement import PlacementSpec, draw_near
 
 _GRID = 4
 _LATTICE = 13
@@ -44,6 +44,8 @@ class DeformSpec(EditSpec):
     """Name of the edit."""
     amplitude_mm: Range = (2.0, 6.0)
     """Smallest and largest standard deviation of the displacement along each axis."""
+    placement: PlacementSpec = PlacementSpec(outside_share=0.08, ventricle_share=0.1)
+    """What makes the changed lesion valid; what it breaks already it may go on breaking."""
     most_shift_mm: float = 8.0
     """How far the deformed lesion may be moved to find a valid place."""
 
@@ -54,7 +56,7 @@ class DeformSpec(EditSpec):
 class Deform:
     """Deform the lesion; record: `vectors` in mm on a 4 x 4 x 4 grid over its box, `offset` in voxels."""
 
-    spec: DeformSpec = DeformSpec()
+    spec: DeformSpec = field(default_factory=DeformSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

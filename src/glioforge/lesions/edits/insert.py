@@ -1,9 +1,9 @@
-"""Put the lesion of another subject into a brain, healthy or not (S1-17).
+"""Put the lesion of another subject into a brain, healthy or not (Shin et al. 2018, arXiv:1807.10225).
 
 Lesions that are there already stay, so that several make a multifocal case.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -32,7 +32,7 @@ class InsertSpec(EditSpec):
 class Insert:
     """Add a donor's lesion; record: `donor`, `donor_digest`, `start` of its box in voxels."""
 
-    spec: InsertSpec = InsertSpec()
+    spec: InsertSpec = field(default_factory=InsertSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

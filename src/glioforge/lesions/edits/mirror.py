@@ -1,9 +1,9 @@
-"""Mirror the lesion into the other hemisphere (S1-14, S5-12).
+"""Mirror the lesion into the other hemisphere (Guo et al. 2020).
 
 The plane is found in the map (`midline`) and kept in the record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -43,7 +43,7 @@ class MirrorSpec(EditSpec):
 class Mirror:
     """Mirror the lesion; record: `offset` in voxels from the exact mirror image."""
 
-    spec: MirrorSpec = MirrorSpec()
+    spec: MirrorSpec = field(default_factory=MirrorSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

@@ -1,6 +1,6 @@
-"""Take the lesion out and leave normal tissue."""
+"""Take the lesion out and leave normal tissue; an edit of Glioforge's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -24,7 +24,7 @@ class RemoveSpec(EditSpec):
 class Remove:
     """Fill the lesion with tissue; the record holds nothing but the common entries."""
 
-    spec: RemoveSpec = RemoveSpec()
+    spec: RemoveSpec = field(default_factory=RemoveSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

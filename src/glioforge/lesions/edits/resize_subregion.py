@@ -3,10 +3,10 @@
 `necrotic_core` and `enhancing` trade volume within the tumour core, whose
 outline stays; `oedema` changes the outline around a core that stays; `cavity`
 turns the innermost part of the core into fluid (label `csf`), as after surgery
-or in a cyst.
+or in a cyst.  An edit of Glioforge's own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, final
 
 import numpy as np
@@ -53,7 +53,7 @@ class ResizeSubregionSpec(EditSpec):
 class ResizeSubregion:
     """Change one sub-region; record: `subregion`, `factor`."""
 
-    spec: ResizeSubregionSpec = ResizeSubregionSpec()
+    spec: ResizeSubregionSpec = field(default_factory=ResizeSubregionSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

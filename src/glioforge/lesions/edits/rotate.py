@@ -1,6 +1,6 @@
-"""Turn the lesion about its centre (S2-12)."""
+"""Turn the lesion about its centre (Carver et al. 2021)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -23,7 +23,7 @@ from glioforge.lesions.base import (
 from glioforge.lesions.cutout import Cutout
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.implant import implant
-from glioforge.lesions.placement import draw_near
+from glioforge.lesions.placement import PlacementSpec, draw_near
 
 
 @final
@@ -34,6 +34,8 @@ class RotateSpec(EditSpec):
     """Name of the edit."""
     angle_deg: Range = (10.0, 60.0)
     """Smallest and largest angle; the axis is drawn evenly over the sphere."""
+    placement: PlacementSpec = PlacementSpec(outside_share=0.08, ventricle_share=0.1)
+    """What makes the changed lesion valid; what it breaks already it may go on breaking."""
     most_shift_mm: float = 12.0
     """How far the turned lesion may be moved to find a valid place."""
 
@@ -44,7 +46,7 @@ class RotateSpec(EditSpec):
 class Rotate:
     """Turn the lesion; record: `axis` (unit), `angle_deg`, `offset` in voxels."""
 
-    spec: RotateSpec = RotateSpec()
+    spec: RotateSpec = field(default_factory=RotateSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

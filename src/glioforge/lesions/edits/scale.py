@@ -1,11 +1,11 @@
-"""Enlarge or shrink the lesion by a factor of its volume (S1-15, S1-16).
+"""Enlarge or shrink the lesion by a factor of its volume (Shin et al. 2018, arXiv:1807.10225).
 
 The nested signed distances are scaled about the lesion's centre, and the voxels
 of highest distance are taken until the asked volume is met: sub-regions keep
 their shares, order and shape, and where the brain ends the lesion gives way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -52,7 +52,7 @@ class ScaleSpec(EditSpec):
 class Scale:
     """Change the volume of the lesion; record: `volume_factor`."""
 
-    spec: ScaleSpec = ScaleSpec()
+    spec: ScaleSpec = field(default_factory=ScaleSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

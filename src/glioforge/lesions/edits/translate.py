@@ -1,6 +1,6 @@
-"""Shift the lesion by so many millimetres to another valid place (S1-14)."""
+"""Shift the lesion by so many millimetres to another valid place (Shin et al. 2018, arXiv:1807.10225)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -38,7 +38,7 @@ class TranslateSpec(EditSpec):
 class Translate:
     """Shift the lesion; record: `offset` in voxels."""
 
-    spec: TranslateSpec = TranslateSpec()
+    spec: TranslateSpec = field(default_factory=TranslateSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

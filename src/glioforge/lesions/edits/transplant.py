@@ -1,6 +1,6 @@
-"""Replace the lesion by that of another subject (S5-12)."""
+"""Replace the lesion by that of another subject (Guo et al. 2020)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -39,7 +39,7 @@ class TransplantSpec(EditSpec):
 class Transplant:
     """Replace the lesion; record: `donor`, `donor_digest`, `start` of its box in voxels."""
 
-    spec: TransplantSpec = TransplantSpec()
+    spec: TransplantSpec = field(default_factory=TransplantSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:

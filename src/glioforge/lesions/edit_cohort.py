@@ -1,0 +1,97 @@
+"""A cohort of edited label maps, made from a prepared one.
+
+The new cases hold labels and no images; a synthesizer makes these.  Every case
+draws from its own random stream, so that the number of workers, the order and
+an interruption change nothing.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import EditError
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.rng import stream
+from glioforge.data.store import find_case, write_case
+from glioforge.io.cohort_file import write_cohort
+from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.lineage import edited_lineage
+from glioforge.lesions.recipe import RecipeSpec, edit_labels, kinds_of
+
+_TAKE_DONORS = frozenset({"insert", "transplant"})
+
+
+@final
+@dataclass(frozen=True)
+class _Job:
+    """Edits one case so many times; picklable."""
+
+    recipe: RecipeSpec
+    out: Path
+    count: int
+    seed: int
+    bank: LesionBank = field(repr=False)
+
+    def __call__(self, ref: CaseRef) -> tuple[list[CaseRef], list[str]]:
+        """References of the edited cases, and what was left out and why."""
+        made, left_out = [], []
+        for number in range(self.count):
+            case_id = f"{ref.case_id}-edit{number:03d}"
+            try:
+                made.append(find_case(self.out, case_id) or self._write(ref, case_id))
+            except EditError as error:
+                left_out.append(f"{case_id} is left out: {error}")
+        return made, left_out
+
+    def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
+        """Draw, apply and store one edited map."""
+        rng = stream(self.seed, "edit", case_id)
+        donors = self.bank.without({ref.subject_id, *ref.lineage.subjects})
+        labels, records = edit_labels(ref.load().require_labels(), self.recipe, rng, donors)
+        lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=self.seed)
+        facts = {"recipe": self.recipe.name, "tumour_ml": round(labels.volume_ml("WT"), 3)}
+        brain = labels.voxels > 0
+        return write_case(self.out, Case(case_id, ref.subject_id, {}, lineage, labels, brain, ref.session, facts))
+
+
+def edit_cohort(
+    cohort: Cohort, recipe: RecipeSpec, out: Path, *, count: int = 1, seed: int = 1,
+    fanout: FanOutSpec | None = None, progress: Progress | None = None,
+) -> Cohort:
+    """Edit every case of a prepared cohort and write the edited maps.
+
+    Donors, if the recipe needs some, are the other subjects of the same cohort.
+
+    Args:
+        cohort: Prepared cases (training subjects only); empty gives an empty cohort.
+        recipe: What to do.
+        out: Folder of the new cohort; cases that it already holds are kept.
+        count: Edited maps for each case.
+        seed: Seed of all draws.
+        fanout: How the work is spread.
+        progress: Where to show progress, and what is left out.
+
+    Raises:
+        EditError: No map could be edited.
+        LabelError: A map is not complete.
+        OutputError: A case cannot be written.
+    """
+    progress = progress or Silent()
+    bank = LesionBank.of(cohort) if kinds_of(recipe) & _TAKE_DONORS else LesionBank(())
+    made: list[CaseRef] = []
+    reasons: list[str] = []
+    for refs, left_out in fan_out(
+        _Job(recipe, out, count, seed, bank), cohort, fanout, title="edited cases", progress=progress
+    ):
+        made += refs
+        reasons += left_out
+    for reason in reasons:
+        progress.say(reason)
+    if reasons and not made:
+        raise EditError(f"no case could be edited: {reasons[0]}", "at least one edited case", "widen the recipe")
+    edited = Cohort(f"{cohort.name}-{recipe.name}", tuple(made), cohort.scheme)
+    write_cohort(out, edited)
+    return edited
