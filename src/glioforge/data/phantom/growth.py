@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from jaxtyping import Float32
 from scipy import ndimage
 
 from glioforge.data.phantom.lattice import Field, Lattice
+
+Faces = Float32[np.ndarray, "..."]
 
 VISIBLE_DENSITY = 0.16
 """Density above which T2 and FLAIR show the tumour (Swanson et al. 2000)."""
@@ -127,7 +130,7 @@ def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> 
     return Growth(tissue.lattice, _continued(density, solid), crowded, days)
 
 
-def _steps(tissue: Tissue, kinetics: Kinetics) -> tuple[float, tuple[Field, ...]]:
+def _steps(tissue: Tissue, kinetics: Kinetics) -> tuple[float, tuple[Faces, ...]]:
     """Length of a step in days, and the share that passes each inner face in it along each axis."""
     h = tissue.lattice.spacing_mm
     diffusion = kinetics.white_mm2_per_day * tissue.white + kinetics.grey_mm2_per_day * tissue.grey
@@ -140,14 +143,14 @@ def _steps(tissue: Tissue, kinetics: Kinetics) -> tuple[float, tuple[Field, ...]
     return step, tuple(faces)
 
 
-def _neighbours(field: Field, axis: int) -> tuple[Field, Field]:
+def _neighbours(field: Field, axis: int) -> tuple[Faces, Faces]:
     """Views of all points but the last and but the first along an axis."""
     low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
     high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
     return field[low], field[high]
 
 
-def _add_fluxes(change: Field, density: Field, faces: tuple[Field, ...]) -> None:
+def _add_fluxes(change: Field, density: Field, faces: tuple[Faces, ...]) -> None:
     """Add what diffuses between neighbours."""
     for axis, share in enumerate(faces):
         low, high = _neighbours(density, axis)

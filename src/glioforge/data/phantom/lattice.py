@@ -40,7 +40,7 @@ class Lattice:
     def covering(cls, low_mm: tuple[float, ...], high_mm: tuple[float, ...], spacing_mm: float) -> "Lattice":
         """Smallest lattice that starts at `low_mm` and reaches `high_mm`."""
         x, y, z = (int(np.ceil((h - o) / spacing_mm)) + 1 for o, h in zip(low_mm, high_mm, strict=True))
-        return cls((low_mm[0], low_mm[1], low_mm[2]), spacing_mm, (x, y, z))
+        return cls((float(low_mm[0]), float(low_mm[1]), float(low_mm[2])), spacing_mm, (x, y, z))
 
     @property
     def points(self) -> Points:

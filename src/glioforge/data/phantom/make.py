@@ -26,7 +26,7 @@ from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect
 from glioforge.data.phantom.warp import random_deformation
 
-_WARP_LATTICE = Lattice.covering((-108.0, -124.0, -88.0), (108.0, 92.0, 96.0), 4.0)
+_WARP_LATTICE = Lattice.covering((-108.0, -124.0, -88.0), (107.0, 91.0, 97.0), 5.0)
 
 
 @final

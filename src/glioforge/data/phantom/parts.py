@@ -92,7 +92,7 @@ def tumour_fields(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> Tumou
         spacing=geometry.spacing,
         density=in_box(density),
         visible=in_box(visible),
-        crowded=in_box(crowded * np.exp(np.float32(0.5) * roughness)),
+        crowded=in_box(crowded * np.exp(np.float32(0.9) * roughness)),
         decay=in_box(crowded * np.exp(np.float32(0.4) * decay)),
         patches=in_box(patches),
         fluid=in_box(anatomy.fluid),

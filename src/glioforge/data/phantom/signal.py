@@ -61,7 +61,7 @@ class GradientEcho:
 
     Example:
         >>> round(GradientEcho(250.0, 3.0, 70.0).signal(Relaxation(832, 80, 48, 0.77)), 3)
-        0.22
+        0.236
     """
 
     tr_ms: float
@@ -144,7 +144,7 @@ def fluid_null_ms(tr_ms: float, t1_ms: float = TISSUES[1.5]["csf"].t1_ms) -> flo
 
     Example:
         >>> round(fluid_null_ms(9000.0))
-        2480
+        2481
     """
     return t1_ms * math.log(2 / (1 + math.exp(-tr_ms / t1_ms)))
 

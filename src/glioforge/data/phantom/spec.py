@@ -1,6 +1,6 @@
 """Settings of the phantom, and the grid they imply."""
 
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -45,7 +45,7 @@ class PhantomSpec(Spec):
     """Scanners; each has its own sequence parameters, gain, noise and bias."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self) -> "PhantomSpec":
         """Refuse grids that cut the brain, unknown fields, and bounds of volume that are no interval."""
         view = tuple(n * s for n, s in zip(self.shape, self.spacing, strict=True))
         if min(self.shape) < 1 or any(v < least for v, least in zip(view, _SMALLEST_VIEW_MM, strict=True)):
