@@ -18,6 +18,7 @@ from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.regular_file import read_regular_file
 
 _MAX_JSON_BYTES = 2**28
+_PARTIAL = ".partial"
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The disk is full, or the place cannot be written.
     """
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{secrets.token_hex(8)}{_PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -42,6 +43,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what a killed writer left half written in a folder; only for one who holds its lock."""
+    for partial in folder.glob(f".*{_PARTIAL}"):
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

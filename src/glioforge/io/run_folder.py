@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, final
 
 from glioforge.core.errors import InputFileError, OutputError
-from glioforge.io.atomic_write import output_error, read_json, replacing, write_atomically, write_json
+from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.run_facts import run_facts
 
 __all__ = ["Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
@@ -116,6 +116,7 @@ class Step:
         self._lock = _lock(self.folder / LOCK, self._wait_s)
         try:
             self._require_same_key()
+            remove_partials(self.folder)
         except BaseException:
             self._release()
             raise

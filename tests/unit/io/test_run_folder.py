@@ -149,3 +149,11 @@ def test_lock_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / ".lock").mkdir()
     with pytest.raises(OutputError, match="cannot write"):
         step.__enter__()
+
+
+def test_leavings_of_a_killed_writer_are_removed(tmp_path):
+    """Half-written files of a killed process go when the next one takes the folder; whole ones stay."""
+    step = Step(tmp_path, {"a": 1})
+    (tmp_path / ".0123456789abcdef.partial").write_bytes(b"half")
+    with step:
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "step.json"]

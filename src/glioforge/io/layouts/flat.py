@@ -1,8 +1,6 @@
 """Any folder whose file names follow one pattern, described in a few lines of YAML.
 
-Example:
--------
-`layout: {kind: flat, pattern: "{case}_{contrast}", contrasts: {fla: flair}, labels: [seg_simple]}`
+For example `layout: {kind: flat, pattern: "{case}_{contrast}", contrasts: {fla: flair}, labels: [tumour]}`.
 
 The pattern is matched against the path below the folder, without `.nii` or
 `.nii.gz`.  `{contrast}` stands for a name among `contrasts`, `labels` and
