@@ -88,15 +88,12 @@ def _counts(path: Path) -> dict[int, int]:
 def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: Path) -> InputFileError:
     """The error that lists cases without a mask, with the nearest name that belongs to no case."""
     strangers = sorted(set(found) - {ref.case_id for ref in cohort})
-    near = [
-        f"{case_id} (is it {match[0]}?)" for case_id in missing if (match := get_close_matches(case_id, strangers, 1))
-    ]
+    pairs = [(case_id, get_close_matches(case_id, strangers, 1)) for case_id in missing]
+    near = [f"{match[0]} to {case_id}" for case_id, match in pairs if match]
     more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
     return InputFileError(
         f"no mask of {len(missing)} of {len(cohort)} cases: {', '.join(missing[:10])}{more}",
         "a file <case id>.nii or <case id>.nii.gz for every case",
-        f"rename {', '.join(near[:5])}, if they belong together"
-        if near
-        else "add the masks, or evaluate a cohort of fewer cases",
+        f"rename {', '.join(near[:5])}" if near else "add the masks, or evaluate a cohort of fewer cases",
         folder,
     )

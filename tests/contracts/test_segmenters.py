@@ -1,0 +1,88 @@
+"""Laws that every segmenter obeys, in every preset."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from glioforge.compute.accelerator import AcceleratorSpec, seed_torch
+from glioforge.core.protocols import Segmenter
+from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec, load_segmenter, train_segmenter
+from glioforge.segmentation.predict import CLASSES
+from glioforge.training.budget import Budget
+from toy_cohort import toy_case, toy_cohort
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+SMALL = {"unet": {"widths": (4, 8, 8), "batch_size": 2}}
+"""Settings that make a segmenter of each kind small enough for a test; presets keep the rest."""
+
+
+def specs():
+    """Every kind in every preset, small."""
+    for kind in SEGMENTERS.kinds():
+        for preset in SEGMENTERS.spec_class(kind).PRESETS:
+            yield pytest.param({"kind": kind, "preset": preset, **SMALL.get(kind, {})}, id=f"{kind}-{preset}")
+
+
+every_segmenter = pytest.mark.parametrize("values", list(specs()))
+
+
+@every_segmenter
+def test_the_spec_is_a_segmenters_and_survives_a_round_trip(values):
+    """A run folder's card gives back the same settings."""
+    spec = SEGMENTERS.parse(values)
+    assert isinstance(spec, SegmenterSpec)
+    assert SEGMENTERS.parse(spec.model_dump(mode="json")) == spec
+
+
+@every_segmenter
+def test_the_file_names_its_source(values):
+    """The method's docstring says whose it is, and every field of its spec is explained."""
+    spec = SEGMENTERS.spec_class(values["kind"])
+    assert Path(__import__(spec.__module__, fromlist=["x"]).__file__).read_text(encoding="utf-8").count("et al.")
+    assert [name for name, field in spec.model_fields.items() if name != "kind" and not field.description] == []
+
+
+@every_segmenter
+@pytest.mark.parametrize("grid", [(16, 16), (13, 17), (5, 9)])
+def test_logits_lie_on_the_grid_of_the_input(values, grid):
+    """Any size, also odd ones and ones below the network's stride."""
+    network = _network(values).eval()
+    with torch.no_grad():
+        assert network(torch.randn(2, 2, *grid)).shape == (2, CLASSES, *grid)
+
+
+@every_segmenter
+def test_the_seed_decides_the_first_weights(values):
+    """The same seed gives the same network."""
+    first, again = _network(values).state_dict(), _network(values).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+@every_segmenter
+def test_training_gives_a_segmenter_that_keeps_the_grid(values, tmp_path):
+    """A few steps, a reload, a labelled case: labels of the scheme on the case's geometry, none outside the brain."""
+    trained = train_segmenter(
+        SEGMENTERS.parse(values),
+        toy_cohort([1, 2]),
+        toy_cohort([3], "validation"),
+        tmp_path,
+        seed=1,
+        budget=Budget(steps=2, validate_every=2),
+        accelerator=PLAIN,
+    )
+    loaded = load_segmenter(tmp_path)
+    case = toy_case(4)
+    labels = loaded.segment(case)
+    assert isinstance(loaded, Segmenter)
+    assert labels.geometry == case.geometry
+    assert not labels.voxels[~case.brain].any()
+    assert np.array_equal(labels.voxels, trained.segment(case).voxels)
+
+
+def _network(values):
+    """A fresh network for two contrasts."""
+    spec = SEGMENTERS.parse(values)
+    seed_torch(1, "contract")
+    return SEGMENTERS.part_for(spec)(spec).build(2, CLASSES)

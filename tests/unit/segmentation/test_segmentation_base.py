@@ -1,0 +1,175 @@
+"""Tests of `segmentation.base`: train, go on, load, refuse."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.errors import CaseError, InputFileError, LeakageError, OutputError
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Segmenter
+from glioforge.core.schemes import BRATS2023
+from glioforge.core.volume import Volume
+from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.training.budget import Budget
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+
+TINY = UNetSpec(widths=(4, 8), batch_size=4, augment=None)
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+
+
+def train(folder, *, spec=TINY, steps=4, real=(1, 2), validation=(3,), **more):
+    """Train a tiny U-Net on toys for a few steps."""
+    settings = {
+        "seed": 1,
+        "budget": Budget(steps=steps, validate_every=2, checkpoint_every=2),
+        "accelerator": PLAIN,
+        **more,
+    }
+    return train_segmenter(spec, toy_cohort(real), toy_cohort(validation, "validation"), folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a finished segmenter, and what training returned."""
+    folder = tmp_path_factory.mktemp("segmenter")
+    return folder, train(folder)
+
+
+def test_a_segmenter_labels_a_case_on_its_grid(trained):
+    """Scheme BRATS2023, the case's geometry, background outside the brain."""
+    _, segmenter = trained
+    case = toy_case(5)
+    labels = segmenter.segment(case)
+    assert isinstance(segmenter, Segmenter)
+    assert labels.scheme == BRATS2023
+    assert labels.geometry == case.geometry
+    assert not labels.voxels[~case.brain].any()
+
+
+def test_loading_gives_the_segmenter_that_training_returned(trained):
+    """Same settings, same weights, same answers."""
+    folder, segmenter = trained
+    loaded = load_segmenter(folder)
+    assert loaded.spec == segmenter.spec == TINY
+    assert loaded.weights_hash == segmenter.weights_hash
+    assert loaded.outcome == segmenter.outcome
+    assert loaded.precision == "32-true"
+    assert np.array_equal(loaded.segment(toy_case(5)).voxels, segmenter.segment(toy_case(5)).voxels)
+
+
+def test_lineage_holds_training_and_validation_subjects(trained):
+    """Weights are fitted on some and chosen by others; a test subject may be neither."""
+    assert trained[1].lineage_subjects == ("s01", "s02", "s03")
+
+
+def test_the_outcome_keeps_the_validation_score(trained):
+    """Two validations in four steps, the better one kept."""
+    outcome = trained[1].outcome
+    assert outcome.steps == 4
+    assert len(outcome.history) == 2
+    assert outcome.best_score == max(row["score"] for row in outcome.history)
+
+
+def test_the_same_call_again_trains_nothing(trained, tmp_path):
+    """And another folder gives the same weights."""
+    folder, segmenter = trained
+    before = (folder / "weights.safetensors").stat().st_mtime_ns
+    assert train(folder).weights_hash == segmenter.weights_hash
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == before
+    assert train(tmp_path / "again").weights_hash == segmenter.weights_hash
+
+
+def test_seed_cases_and_settings_decide_the_weights(trained, tmp_path):
+    """Each of them changes the hash."""
+    others = [
+        train(tmp_path / "seed", seed=2),
+        train(tmp_path / "cases", real=(1, 4)),
+        train(tmp_path / "spec", spec=TINY.model_copy(update={"ema": None})),
+    ]
+    hashes = {segmenter.weights_hash for segmenter in (trained[1], *others)}
+    assert len(hashes) == 4
+
+
+def test_a_folder_of_other_settings_is_refused(trained):
+    """The message says what differs."""
+    with pytest.raises(OutputError, match="made with other settings"):
+        train(trained[0], real=(1, 4))
+
+
+def test_leaks_are_refused_before_anything_is_written(tmp_path):
+    """A validation subject among the training cases."""
+    with pytest.raises(LeakageError, match="s02"):
+        train(tmp_path / "leak", validation=(2,))
+    assert not (tmp_path / "leak").exists()
+
+
+def test_synthetic_cases_are_mixed_in_and_enter_the_lineage(tmp_path):
+    """The subjects behind the synthetic cases stand behind the segmenter too."""
+    made = replace(toy_case(7), case_id="made", subject_id="made")
+    segmenter = train(tmp_path, synthetic=cohort_of_cases([made], "made"), synthetic_share=1.0)
+    assert segmenter.lineage_subjects == ("made", "s03", "s07")
+
+
+def test_the_contrasts_asked_for_are_the_ones_needed(tmp_path):
+    """A segmenter of one contrast labels cases that have no other."""
+    spec = TINY.model_copy(update={"modalities": (Modality.FLAIR,)})
+    segmenter = train(tmp_path, spec=spec)
+    case = toy_case(5)
+    assert segmenter.modalities == (Modality.FLAIR,)
+    segmenter.segment(replace(case, images={Modality.FLAIR: case.images[Modality.FLAIR]}))
+
+
+def test_a_missing_contrast_is_named(trained):
+    """The case cannot be labelled."""
+    case = toy_case(5)
+    bare = replace(case, images={Modality.T1: case.images[Modality.T1]})
+    with pytest.raises(CaseError, match=r"s05-1: contrasts \['t1'\]; expected also \['flair'\]"):
+        trained[1].segment(bare)
+
+
+def test_raw_scans_are_refused(trained):
+    """Intensities of a scanner would give nonsense without an error."""
+    case = toy_case(5)
+    raw = {m: Volume(v.voxels * 100, v.geometry, m) for m, v in case.images.items()}
+    with pytest.raises(CaseError, match=r"prepared images within \[-5, 5\]; prepare the case first"):
+        trained[1].segment(replace(case, images=raw))
+
+
+def test_predictions_in_bfloat16_hardly_differ(trained):
+    """Half precision changes few voxels of a tiny network."""
+    case = toy_case(5)
+    exact = trained[1].segment(case).voxels
+    rounded = replace(trained[1], precision="bf16-mixed").segment(case).voxels
+    assert (exact == rounded).mean() > 0.95
+
+
+def test_another_models_folder_is_refused(tmp_path):
+    """A card of another type."""
+    (tmp_path / "card.json").write_text(json.dumps({"type": "synthesizer"}))
+    with pytest.raises(InputFileError, match=r"a card of type 'synthesizer'; expected a segmenter's card"):
+        load_segmenter(tmp_path)
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    """Nothing was trained there, or it was not finished."""
+    with pytest.raises(InputFileError, match=r"card\.json"):
+        load_segmenter(tmp_path)
+
+
+def test_changed_weights_are_refused(trained, tmp_path):
+    """The card knows their hash."""
+    folder, _ = trained
+    other = train(tmp_path / "other", seed=3)
+    (tmp_path / "other" / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
+    with pytest.raises(InputFileError, match=other.weights_hash):
+        load_segmenter(tmp_path / "other")
+
+
+def test_a_loaded_segmenter_can_be_put_on_a_device(trained):
+    """The CPU here."""
+    segmenter = load_segmenter(trained[0], PLAIN)
+    assert next(segmenter.network.parameters()).device.type == "cpu"

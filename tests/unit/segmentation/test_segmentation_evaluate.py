@@ -1,0 +1,220 @@
+"""Tests of `segmentation.evaluate` and `segmentation.masks`: any folder of masks, and our own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelMap
+from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023
+from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
+from glioforge.io.nifti import read_labels, write_labels
+from glioforge.metrics.evaluate import DEFAULT_METRICS
+from glioforge.segmentation.base import TrainedSegmenter
+from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
+from glioforge.segmentation.masks import find_masks, scheme_of
+from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.training.budget import Outcome
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+
+
+def write_masks(folder, seeds=(1, 2), scheme=BRATS2023, suffix=".nii.gz"):
+    """The true masks of some toys, in a scheme."""
+    for seed in seeds:
+        labels = toy_case(seed).require_labels().to(BRATS2023)
+        write_labels(folder / f"s{seed:02}-1{suffix}", labels.to(scheme))
+    return folder
+
+
+class Silly:
+    """A network-free stand-in: everything bright is oedema."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def segment(self, case):
+        """Label by intensity."""
+        self.calls += 1
+        bright = next(iter(case.images.values())).voxels > 1
+        return LabelMap(bright.astype(np.uint8) * 2, case.geometry, BRATS2023)
+
+
+@pytest.fixture
+def segmenter(monkeypatch):
+    """A trained segmenter whose answers come from `Silly`."""
+    silly = Silly()
+    monkeypatch.setattr(TrainedSegmenter, "segment", lambda _, case: silly.segment(case))
+    outcome = Outcome(1, 1, None, False, 0.0, 0, ())
+    made = TrainedSegmenter(UNetSpec(), None, (), (), "f" * 32, outcome, "32-true")
+    return made, silly
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("scheme", [BRATS2023, BRATS2017])
+def test_true_masks_are_perfect_in_any_format_and_scheme(tmp_path, suffix, scheme):
+    """Rows for each case, region and metric; the scheme is told from the values."""
+    truth = toy_cohort([1, 2])
+    rows = evaluate_predictions(write_masks(tmp_path, (1, 2), scheme, suffix), truth, scheme=scheme.name)
+    assert len(rows) == 2 * 3 * len(DEFAULT_METRICS)
+    assert {row.value for row in rows if row.metric == "dice"} == {1.0}
+    assert {(row.study, row.arm, row.subject_id) for row in rows} == {
+        ("evaluate", tmp_path.name, "s01"),
+        ("evaluate", tmp_path.name, "s02"),
+    }
+
+
+def test_a_cohort_can_be_judged_like_a_folder():
+    """Predictions by case id, under a name of one's own."""
+    truth = toy_cohort([1, 2])
+    rows = evaluate_predictions(truth, truth, regions=("TC",), metrics=("dice",), arm="mine")
+    assert [(row.arm, row.case_id, row.value) for row in rows] == [("mine", "s01-1", 1.0), ("mine", "s02-1", 1.0)]
+
+
+def test_a_predicted_cohort_must_hold_every_case():
+    """The message names the case."""
+    with pytest.raises(CohortError, match="case 's02-1'"):
+        evaluate_predictions(toy_cohort([1]), toy_cohort([1, 2]))
+
+
+def test_no_cases_give_no_rows(tmp_path):
+    """An empty truth asks for nothing."""
+    assert evaluate_predictions(tmp_path, Cohort("none", (), BRATS2023)) == []
+
+
+def test_a_missing_mask_is_named_with_a_file_that_may_be_it(tmp_path):
+    """A typing error in a file name is found."""
+    write_masks(tmp_path)
+    (tmp_path / "s02-1.nii.gz").rename(tmp_path / "s02_1.nii.gz")
+    with pytest.raises(InputFileError, match=r"no mask of 1 of 2 cases: s02-1; .*; rename s02_1 to s02-1"):
+        evaluate_predictions(tmp_path, toy_cohort([1, 2]))
+
+
+def test_many_missing_masks_are_counted(tmp_path):
+    """Ten are named, the rest are a number."""
+    with pytest.raises(InputFileError, match=r"no mask of 12 of 12 cases: .*s10-1 and 2 more;.*add the masks"):
+        find_masks(tmp_path, toy_cohort(range(1, 13)))
+
+
+def test_two_masks_of_one_case_are_refused(tmp_path):
+    """Nobody knows which one counts."""
+    write_masks(tmp_path, (1,))
+    write_masks(tmp_path, (1,), suffix=".nii")
+    with pytest.raises(InputFileError, match=r"two masks of case 's01-1': s01-1.nii and s01-1.nii.gz"):
+        find_masks(tmp_path, toy_cohort([1]))
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    """A path that is not there."""
+    with pytest.raises(InputFileError, match="no such folder"):
+        find_masks(tmp_path / "nowhere", toy_cohort([1]))
+
+
+def test_masks_of_other_cases_are_passed_over(tmp_path):
+    """A folder may hold more than the cohort asks for."""
+    assert list(find_masks(write_masks(tmp_path), toy_cohort([2]))) == ["s02-1"]
+
+
+def test_a_mask_on_another_grid_names_its_file(tmp_path):
+    """Misaligned masks are not scored."""
+    labels = toy_case(1).require_labels().to(BRATS2023)
+    shifted = Geometry(labels.geometry.shape, labels.geometry.affine + np.diag([0, 0, 0.5, 0]))
+    write_labels(tmp_path / "s01-1.nii.gz", LabelMap(labels.voxels, shifted, BRATS2023))
+    with pytest.raises(InputFileError, match=r"s01-1.nii.gz: mask lies on grid .*resample the mask"):
+        evaluate_predictions(tmp_path, toy_cohort([1]))
+
+
+@pytest.mark.parametrize(("scheme", "truth"), [(BRATS2017, BRATS2017), (BRATS2023, BRATS2023), (BRATS2013, BRATS2017)])
+def test_the_scheme_is_told_from_the_values(tmp_path, scheme, truth):
+    """A 4 without a 3 is 2017's; a 3 without a 4 is 2023's where the truth is; both are 2013's."""
+    labels = np.zeros((4, 4, 4), dtype=np.uint8)
+    labels[0, 0, :3] = [1, 2, scheme.value("enhancing")]
+    if scheme == BRATS2013:
+        labels[1, 1, 1] = scheme.value("non_enhancing")
+    write_labels(tmp_path / "a.nii.gz", LabelMap(labels, Geometry.isotropic((4, 4, 4)), scheme))
+    assert scheme_of(tmp_path, {"a": tmp_path / "a.nii.gz"}, truth) == scheme
+
+
+def test_a_scheme_that_values_do_not_tell_is_asked_for(tmp_path):
+    """A 3 beside a truth of 2017 may be enhancing tumour or non-enhancing core."""
+    write_masks(tmp_path)
+    with pytest.raises(LabelError, match="name the scheme of the masks"):
+        scheme_of(tmp_path, find_masks(tmp_path, toy_cohort([1])), BRATS2017)
+
+
+def test_a_named_scheme_must_exist(tmp_path):
+    """And is believed otherwise."""
+    write_masks(tmp_path)
+    assert scheme_of(tmp_path, {}, BRATS2017, "brats2013") == BRATS2013
+    with pytest.raises(LabelError, match="label scheme 'brats'"):
+        scheme_of(tmp_path, {}, BRATS2017, "brats")
+
+
+def test_our_masks_say_their_scheme_and_come_back(tmp_path, segmenter):
+    """Written as scheme BRATS2023 and judged against truth of another scheme without asking."""
+    truth = toy_cohort([1, 2])
+    made, silly = segmenter
+    paths = segment_cohort(made, truth, tmp_path)
+    assert [path.name for path in paths] == ["s01-1.nii.gz", "s02-1.nii.gz"]
+    for path, ref in zip(paths, truth, strict=True):
+        assert np.array_equal(read_labels(path, BRATS2023).voxels, silly.segment(ref.load()).voxels)
+    assert scheme_of(tmp_path, {}, BRATS2017) == BRATS2023
+    rows = evaluate_predictions(tmp_path, truth, regions=("WT",), metrics=("dice",))
+    assert all(0 < row.value < 1 for row in rows)
+
+
+def test_segmenting_goes_on_where_it_stopped(tmp_path, segmenter):
+    """Masks that are there are not made again."""
+    made, silly = segmenter
+    truth = toy_cohort([1, 2, 3])
+    segment_cohort(made, truth, tmp_path)
+    (tmp_path / "s02-1.nii.gz").unlink()
+    silly.calls = 0
+    segment_cohort(made, truth, tmp_path)
+    assert silly.calls == 1
+    assert (tmp_path / "s02-1.nii.gz").exists()
+
+
+def test_a_folder_of_another_segmenter_is_refused(tmp_path, segmenter):
+    """Masks of two models are not mixed."""
+    made, _ = segmenter
+    segment_cohort(made, toy_cohort([1]), tmp_path)
+    with pytest.raises(OutputError, match="made with other settings"):
+        segment_cohort(replace(made, weights_hash="0" * 32), toy_cohort([1]), tmp_path)
+
+
+def scan_of(seed):
+    """A toy as a scanner gives it: stored from left to right and head to foot, not prepared."""
+    case = toy_case(seed)
+    geometry = case.geometry.permuted((0, 1, 2), (True, False, True))
+
+    def turned(voxels):
+        return np.ascontiguousarray(voxels[::-1, :, ::-1])
+
+    images = {m: replace(v, voxels=turned(v.voxels), geometry=geometry) for m, v in case.images.items()}
+    labels = LabelMap(turned(case.require_labels().to(BRATS2023).voxels), geometry, BRATS2023)
+    return replace(case, images=images, labels=labels, brain=turned(case.brain))
+
+
+def test_masks_lie_on_the_grid_that_the_scan_came_on(tmp_path, segmenter):
+    """A prepared case's mask goes back through the preparation, flips included."""
+    made, _ = segmenter
+    scan = scan_of(1)
+    prepared = prepare_case(scan, PrepareSpec(tissue=None), scan.modalities, (24, 24, 16))
+    ref = cohort_of_cases([prepared]).cases[0]
+    cohort = Cohort(
+        "prepared", (replace(ref, facts=prepared.facts, scheme=prepared.labels.scheme.name),), prepared.labels.scheme
+    )
+    path = segment_cohort(made, cohort, tmp_path)[0]
+    mask = read_labels(path, BRATS2023)
+    assert mask.geometry.matches(scan.geometry)
+    back = own_grid(prepared.labels.to(BRATS2023), cohort.cases[0])
+    assert np.array_equal(back.voxels, scan.labels.voxels)
+
+
+def test_a_case_that_was_never_prepared_keeps_its_grid():
+    """There is no other grid to go back to."""
+    labels = toy_case(1).require_labels()
+    assert own_grid(labels, toy_cohort([1]).cases[0]) is labels

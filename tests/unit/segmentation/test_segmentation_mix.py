@@ -1,0 +1,160 @@
+"""Tests of `segmentation.mix` and `segmentation.batches`: what is trained on, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import COMPLETE
+from glioforge.data.augment import AugmentSpec
+from glioforge.segmentation.batches import SegmenterBatches, class_shares
+from glioforge.segmentation.mix import Mix
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+
+BOTH = (Modality.T1, Modality.FLAIR)
+
+
+def child(parent, case_id="synthetic"):
+    """A case made from another one, ten times as bright so that it can be told."""
+    case = toy_case(parent)
+    lineage = Lineage.synthetic("toy", {case.case_id: case.lineage}, seed=1, generator_subjects=["s01"])
+    return replace(case, case_id=case_id, subject_id=case_id, lineage=lineage)
+
+
+def batches(mix, **changes):
+    """Batches of four slices without augmentation unless changed."""
+    settings = {"augment": None, "size": None, "batch_size": 4, "lesion_share": 0.5, "seed": 1, **changes}
+    return SegmenterBatches(mix, BOTH, **settings)
+
+
+def test_real_cases_alone():
+    """Share 0 uses the real cohort and nothing else."""
+    real = toy_cohort([1, 2])
+    assert Mix(real).used == (real,)
+
+
+def test_a_share_of_one_leaves_the_real_cases_out():
+    """And a share between uses both."""
+    real, synthetic = toy_cohort([1, 2]), cohort_of_cases([child(1)], "made")
+    assert Mix(real, synthetic, 1.0).used == (synthetic,)
+    assert Mix(real, synthetic, 0.5).used == (real, synthetic)
+
+
+@pytest.mark.parametrize(("cohort", "share"), [(None, 0.5), ("made", 0.0), ("made", 1.5), ("made", -0.1)])
+def test_a_share_must_fit_the_synthetic_cohort(cohort, share):
+    """No share without a cohort, no cohort without a share."""
+    synthetic = None if cohort is None else cohort_of_cases([child(1)], cohort)
+    with pytest.raises(SpecError, match=f"synthetic share {share} with synthetic cohort"):
+        Mix(toy_cohort([1]), synthetic, share)
+
+
+def test_contrasts_are_those_that_every_case_has():
+    """In standard order, or as the settings name them."""
+    mix, validation = Mix(toy_cohort([1, 2])), toy_cohort([3], "validation")
+    assert mix.modalities(None, validation) == BOTH
+    assert mix.modalities([Modality.FLAIR], validation) == (Modality.FLAIR,)
+
+
+def test_a_contrast_that_a_case_lacks_is_named():
+    """The message says which are there and which are missing."""
+    with pytest.raises(CohortError, match=r"contrasts \['flair', 't1'\] .* expected also \['t2'\]"):
+        Mix(toy_cohort([1])).modalities([Modality.T1, Modality.T2], toy_cohort([3]))
+
+
+def test_no_common_contrast_is_refused():
+    """A segmenter needs at least one."""
+    one = cohort_of_cases([replace(toy_case(1), images={Modality.T1: toy_case(1).images[Modality.T1]})])
+    other = cohort_of_cases([replace(toy_case(2), images={Modality.FLAIR: toy_case(2).images[Modality.FLAIR]})])
+    with pytest.raises(CohortError, match="expected at least one"):
+        Mix(one).modalities(None, other)
+
+
+@pytest.mark.parametrize("side", ["train", "validation"])
+def test_empty_cohorts_are_refused(side):
+    """Nothing to train on, or nothing to validate with."""
+    empty, some = Cohort("nobody", (), COMPLETE), toy_cohort([1])
+    train, validation = (empty, some) if side == "train" else (some, empty)
+    with pytest.raises(CohortError, match="nobody: no cases"):
+        Mix(train).modalities(None, validation)
+
+
+def test_a_validation_subject_is_not_trained_on():
+    """Named in the message."""
+    with pytest.raises(LeakageError, match=r"validation subjects \['s02'\].*training cohort 'train'"):
+        Mix(toy_cohort([1, 2])).require_apart(toy_cohort([2, 3], "validation"))
+
+
+def test_a_child_of_a_validation_case_is_not_trained_on():
+    """Even under a subject name of its own, and where the real cases are left out."""
+    made = cohort_of_cases([child(3)], "made")
+    with pytest.raises(LeakageError, match=r"parents \['s03-1'\] in training cohort 'made'"):
+        Mix(toy_cohort([1]), made, 1.0).require_apart(toy_cohort([3], "validation"))
+
+
+def test_a_generator_validated_on_the_validation_subjects_is_allowed():
+    """Its children carry them in their lineage, and the firewall guards the test subjects."""
+    case = child(1)
+    lineage = replace(case.lineage, subjects=("s01", "s03"))
+    made = cohort_of_cases([replace(case, lineage=lineage)], "made")
+    mix = Mix(toy_cohort([1]), made, 0.5)
+    mix.require_apart(toy_cohort([3], "validation"))
+    assert mix.subjects_behind(toy_cohort([3], "validation")) == ["s01", "s03", "synthetic"]
+
+
+def test_a_batch_holds_images_and_classes():
+    """Two contrasts, and classes 0-3 with normal tissue as class 0."""
+    batch = batches(Mix(toy_cohort([1, 2])))(0)
+    assert batch["images"].shape == (4, 2, 16, 14)
+    assert batch["images"].dtype == torch.float32
+    assert set(batch) == {"images", "labels"}
+    assert set(batch["labels"].unique().tolist()) <= {0, 1, 2, 3}
+    assert (batch["labels"] > 0).any()
+
+
+@pytest.mark.parametrize("augment", [None, AugmentSpec()])
+def test_a_step_gives_the_same_batch_again(augment):
+    """Whatever was asked for in between, with and without augmentation."""
+    source = batches(Mix(toy_cohort([1, 2])), augment=augment)
+    first = source(5)
+    source(6)
+    again = source(5)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_augmentation_changes_the_batch():
+    """It is applied where it is asked for."""
+    plain, changed = batches(Mix(toy_cohort([1]))), batches(Mix(toy_cohort([1])), augment=AugmentSpec())
+    assert not torch.equal(plain(0)["images"], changed(0)["images"])
+
+
+def test_half_of_a_mixed_batch_is_synthetic():
+    """Synthetic slices are told by their intensities."""
+    case = child(1)
+    images = {m: replace(v, voxels=np.where(v.voxels == 0, 0, 4).astype(np.float32)) for m, v in case.images.items()}
+    made = cohort_of_cases([replace(case, images=images)], "made")
+    for share, count in ((0.5, 2), (1.0, 4)):
+        batch = batches(Mix(toy_cohort([2]), made, share), lesion_share=1.0)(3)
+        bright = (batch["images"] > 3.9).float().mean(dim=(1, 2, 3)) > 0.1
+        assert int(bright.sum()) == count
+
+
+def test_slices_can_be_cut_to_a_size():
+    """For cohorts whose grids differ."""
+    assert batches(Mix(toy_cohort([1])), size=(8, 10))(0)["images"].shape == (4, 2, 8, 10)
+
+
+def test_class_shares_sum_to_one_and_follow_the_labels():
+    """One voxel is added to each class so that none has share 0."""
+    cohort = toy_cohort([1])
+    labels = toy_case(1).require_labels()
+    shares = class_shares(cohort)
+    assert sum(shares) == pytest.approx(1)
+    enhancing = np.count_nonzero(labels.region("ET"))
+    assert shares[3] == pytest.approx((enhancing + 1) / (labels.voxels.size + 4))
+    bare = replace(toy_case(1), labels=None)
+    assert class_shares(cohort_of_cases([bare])) == pytest.approx([0.25] * 4)

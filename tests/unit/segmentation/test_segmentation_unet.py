@@ -1,0 +1,139 @@
+"""Tests of `segmentation.methods.unet`: the paper's table of layers, gradients, learning."""
+
+import itertools
+
+import pytest
+import torch
+
+from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
+from glioforge.config.load import parse_spec
+from glioforge.metrics.evaluate import evaluate_case
+from glioforge.segmentation.base import SEGMENTERS, train_segmenter
+from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.training.budget import Budget
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+
+
+def preset(name, **changes):
+    """The spec of a preset."""
+    return SEGMENTERS.parse({"kind": "unet", "preset": name, **changes})
+
+
+def network_of(spec, channels=4):
+    """A network of the spec with seeded weights."""
+    seed_torch(1, "test")
+    return SEGMENTERS.part_for(spec)(spec).build(channels, 4)
+
+
+def paper_parameters(channels, classes, widths):
+    """Parameters by the paper's table: convolutions without bias before a norm, which has two numbers a channel."""
+    *levels, bridge = widths
+
+    def stage(inputs, outputs, count=2):
+        sizes = [inputs, *[outputs] * count]
+        return sum(9 * a * b + 2 * b for a, b in itertools.pairwise(sizes))
+
+    down = sum(stage(a, b) for a, b in zip([channels, *levels[:-1]], levels, strict=True))
+    up = 0
+    for below, width in zip([bridge, *reversed(levels[1:])], reversed(levels), strict=True):
+        up += 9 * below * width + width + 2 * width + stage(2 * width, width)
+    return down + stage(levels[-1], bridge, 1) + up + levels[0] * classes + classes
+
+
+def test_the_paper_preset_has_the_papers_layers():
+    """Four levels of two convolutions, a bridge of one, transposed convolutions of kernel 3 with batch norm."""
+    network = network_of(preset("paper"))
+    table = [
+        (type(layer).__name__, layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0])
+        for layer in network.modules()
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
+    down = [(4, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 1024)]
+    up = [(1024, 512), (512, 256), (256, 128), (128, 64)]
+    merged = [pair for _, width in up for pair in ((2 * width, width), (width, width))]
+    expected = [("Conv2d", a, b, 3, 1) for a, b in down] + [("ConvTranspose2d", a, b, 3, 2) for a, b in up]
+    expected += [("Conv2d", a, b, 3, 1) for a, b in merged] + [("Conv2d", 64, 4, 1, 1)]
+    assert sorted(table) == sorted(expected)
+    norms = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert len(norms) == len(expected) - 1
+
+
+@pytest.mark.parametrize("widths", [(64, 128, 256, 512, 1024), (8, 16, 32)])
+def test_the_number_of_parameters_follows_from_the_table(widths):
+    """Counted by hand from kernels, channels and norms."""
+    network = network_of(preset("paper", widths=widths))
+    assert sum(p.numel() for p in network.parameters()) == paper_parameters(4, 4, widths)
+
+
+def test_the_paper_preset_trains_as_the_paper_says():
+    """Adam at 1e-4, batches of 8, weighted Dice, no augmentation."""
+    spec = preset("paper")
+    assert (spec.optimizer.method, spec.optimizer.learning_rate, spec.optimizer.schedule) == ("adam", 1e-4, "constant")
+    assert (spec.batch_size, spec.loss, spec.augment, spec.ema) == (8, "weighted_dice", None, None)
+
+
+def test_the_sound_preset_is_the_default_and_can_be_changed_key_by_key():
+    """A YAML names a preset and overrides what it wants."""
+    assert preset("sound") == UNetSpec()
+    assert parse_spec({"preset": "paper", "batch_size": 2}, UNetSpec).batch_size == 2
+
+
+@pytest.mark.parametrize("name", ["paper", "sound"])
+def test_every_parameter_gets_a_gradient(name):
+    """One step changes every tensor of a narrow network."""
+    spec = preset(name, widths=(4, 8, 8))
+    network = network_of(spec, channels=2)
+    recipe = SEGMENTERS.part_for(spec)(spec).recipe(network, toy_cohort([1]), 10)
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    labels = torch.arange(2 * 16 * 16).reshape(2, 16, 16) % 4
+    scalars = recipe.step({"images": torch.randn(2, 2, 16, 16), "labels": labels}, 0, start(PLAIN))
+    assert torch.isfinite(scalars["loss"])
+    assert [key for key, value in network.named_parameters() if torch.equal(value, before[key])] == []
+
+
+def test_samples_of_a_batch_do_not_see_each_other():
+    """Logits of a slice do not depend on its neighbours in the batch, nor on their order."""
+    network = network_of(preset("sound", widths=(4, 8, 8))).eval()
+    slices = torch.randn(3, 4, 16, 13)
+    together = network(slices)
+    assert torch.allclose(network(slices.flip(0)).flip(0), together, atol=1e-5)
+    assert torch.allclose(network(slices[:1]), together[:1], atol=1e-5)
+
+
+def test_rare_classes_weigh_more_in_the_weighted_dice():
+    """Weights are inverse to the share of a class, so the smallest class counts most."""
+    spec = preset("paper", widths=(4, 8))
+    cohort = toy_cohort([1])
+    labels = toy_case(1).require_labels()
+    counts = [int(labels.region(name).sum()) for name in ("necrotic_core", "oedema", "enhancing")]
+    network = network_of(spec, channels=2)
+    recipe = SEGMENTERS.part_for(spec)(spec).recipe(network, cohort, 10)
+    truth = torch.tensor([[0, 1, 2, 3]]).reshape(1, 1, 4)
+
+    def loss_without(missed):
+        wrong = torch.where(truth == missed, 0, truth)
+        logits = torch.nn.functional.one_hot(wrong, 4).movedim(-1, 1).float() * 40
+        return float(recipe._loss(logits, {"labels": truth}))
+
+    by_loss = sorted((1, 2, 3), key=loss_without)
+    by_size = sorted((1, 2, 3), key=lambda value: -counts[value - 1])
+    assert by_loss == by_size
+
+
+def test_it_learns_one_case_by_heart(tmp_path):
+    """Given one case alone it finds its tumour: every piece of the training is in place."""
+    spec = preset("sound", widths=(8, 16, 32), augment=None, ema=None)
+    case = toy_case(1)
+    segmenter = train_segmenter(
+        spec,
+        cohort_of_cases([case], "one"),
+        toy_cohort([2], "validation"),
+        tmp_path,
+        seed=1,
+        budget=Budget(steps=100, validate_every=100),
+        accelerator=PLAIN,
+    )
+    rows = evaluate_case(segmenter.segment(case), case.require_labels(), metrics=("dice",))
+    assert min(row.value for row in rows) > 0.85
