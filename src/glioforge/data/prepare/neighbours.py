@@ -10,8 +10,8 @@ _CROSS = ndimage.generate_binary_structure(3, 1)
 
 
 def mean_field(
-    logs: Float32[np.ndarray, "k x y z"], region: Mask, spacing: tuple[float, float, float], weight: float, rounds: int
-) -> Float32[np.ndarray, "k x y z"]:
+    logs: Float32[np.ndarray, "class i j k"], region: Mask, spacing: tuple[float, float, float], weight: float, rounds: int
+) -> Float32[np.ndarray, "class i j k"]:
     """Class probabilities under a Potts model, by mean-field iterations (Zhang et al. 2001, in spirit).
 
     Args:
@@ -39,8 +39,8 @@ def mean_field(
 
 
 def clear_specks(
-    labels: UInt8[np.ndarray, "x y z"], region: Mask, least: int, values: tuple[int, ...]
-) -> UInt8[np.ndarray, "x y z"]:
+    labels: UInt8[np.ndarray, "i j k"], region: Mask, least: int, values: tuple[int, ...]
+) -> UInt8[np.ndarray, "i j k"]:
     """Give connected parts of fewer than `least` voxels the most frequent other class around them.
 
     Args:
@@ -67,7 +67,7 @@ def clear_specks(
     return result
 
 
-def _around(mask: Mask) -> UInt8[np.ndarray, "x y z"]:
+def _around(mask: Mask) -> UInt8[np.ndarray, "i j k"]:
     """Number of the 26 neighbours that lie in a mask, plus the voxel itself."""
     counts = mask.astype(np.uint8)
     for axis in range(3):
@@ -79,7 +79,7 @@ def _around(mask: Mask) -> UInt8[np.ndarray, "x y z"]:
     return np.asarray(counts, dtype=np.uint8)
 
 
-def _softmax(logs: Float32[np.ndarray, "k x y z"]) -> Float32[np.ndarray, "k x y z"]:
+def _softmax(logs: Float32[np.ndarray, "class i j k"]) -> Float32[np.ndarray, "class i j k"]:
     """Probabilities from log odds, over the first axis."""
     powers = np.exp(logs - logs.max(axis=0))
     return np.asarray(powers / powers.sum(axis=0))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import geometries, label_maps
 
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
@@ -14,6 +13,8 @@ from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.data.prepare.grid import Extent, GridPlan, common_size, extent_of, plan_grid
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask, restored
 from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
+from strategies import geometries, label_maps
+
 
 def world_of(geometry, index):
     """World positions of voxel indices `(..., 3)`."""
