@@ -5,7 +5,7 @@ For example `layout: {kind: flat, pattern: "{case}_{contrast}", contrasts: {fla:
 The pattern is matched against the path below the folder, without `.nii` or
 `.nii.gz`.  `{contrast}` stands for a name among `contrasts`, `labels` and
 `brain`, `{case}` for the case id and `*` for anything within a name.  Without
-`{case}` the whole folder is one case.
+`{case}` the whole folder is one case.  The patterns are Glioforge's own.
 """
 
 import re
