@@ -31,6 +31,7 @@ CASES = "cases"
 """Folder of the store below a synthetic cohort."""
 
 
+@final
 class LabelCase(NamedTuple):
     """A label map to make images for.
 
