@@ -1,6 +1,6 @@
 """Does synthetic data help? From scans to a report, in one command that can be stopped and goes on.
 
-The protocol follows TRUST's rules as far as the budget lets it: subjects are
+The protocol (docs, explanation, statistics) as far as the budget lets it: subjects are
 split before anything is fitted; all arms share segmenter, classical
 augmentation and optimiser steps; the steps are those at which the baseline
 reached its plateau on validation subjects; a control without a network has

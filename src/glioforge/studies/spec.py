@@ -94,7 +94,7 @@ STANDARD_ARMS = (
     ArmSpec(name="synthetic", title="Synthetic only", source="generator", synthetic_share=1.0),
     ArmSpec(name="real+control", title="Real + no-network control", source="control", synthetic_share=0.5),
 )
-"""The arms of TRUST's protocol that every augmentation study has; the first is the baseline."""
+"""The arms that every augmentation study has; the first is the baseline."""
 
 
 class StudyBudget(Spec):
