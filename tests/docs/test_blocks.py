@@ -98,11 +98,14 @@ def require_spec(values):
     """Parse a whole file by the spec that its keys ask for."""
     from glioforge.config.load import parse_spec
     from glioforge.io.layout import LayoutChoice
+    from glioforge.lesions.recipe import RecipeSpec
     from glioforge.studies.spec import AugmentationSpec
     from glioforge.studies.training_run import TrainingRunSpec
 
     if "layout" in values:
         spec = LayoutChoice
+    elif "steps" in values:
+        spec = RecipeSpec
     elif values.get("kind") == "augmentation":
         spec = AugmentationSpec
     else:
