@@ -21,7 +21,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.special import gammaln, stdtrit
+from scipy.special import stdtrit
 
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
@@ -225,29 +225,6 @@ def not_worse(difference: Interval, margin: float) -> bool:
         False where there is no interval or too few subjects.
     """
     return difference.known and not too_few(difference.count) and difference.low > -margin
-
-
-def binomial_p(successes: int, trials: int, chance: float = 0.5) -> float:
-    """Exact two-sided p of a share against chance: outcomes no likelier than the one seen.
-
-    Args:
-        successes: Between 0 and `trials`.
-        trials: Number of trials; 0 gives 1.
-        chance: Probability under the hypothesis, in (0, 1).
-
-    Raises:
-        CohortError: The counts contradict each other.
-
-    Example:
-        >>> round(binomial_p(5, 19), 3), round(binomial_p(2, 19), 4)
-        (0.064, 0.0007)
-    """
-    if not 0 <= successes <= trials:
-        raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
-    outcomes = np.arange(trials + 1)
-    ways = gammaln(trials + 1) - gammaln(outcomes + 1) - gammaln(trials - outcomes + 1)
-    likelihood = np.exp(ways + outcomes * np.log(chance) + (trials - outcomes) * np.log1p(-chance))
-    return float(min(1.0, likelihood[likelihood <= likelihood[successes] * (1 + 1e-7)].sum()))
 
 
 def _means_without_each(values: PerSubject) -> PerSubject:

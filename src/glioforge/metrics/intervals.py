@@ -1,4 +1,4 @@
-"""Intervals: of a mean over subjects by the bootstrap, of a share by Wilson.
+"""Intervals of a mean over subjects, by the bootstrap.
 
 One unit of evidence is a subject.  Slices, regions and training seeds of one
 subject are not independent of each other and never counted as more subjects.
@@ -12,8 +12,7 @@ few         below `ENOUGH_SUBJECTS` no two-sided sign-flip test can reach 5 %
             (2 / 2**5 = 0.0625), so results are marked "too few to conclude"
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters
-13 and 14; Owen, The pigeonhole bootstrap (Annals of Applied Statistics 2007);
-Wilson, Journal of the American Statistical Association 22 (1927).
+13 and 14; Owen, The pigeonhole bootstrap (Annals of Applied Statistics 2007).
 """
 
 from dataclasses import dataclass
@@ -137,35 +136,6 @@ def bootstrap_mean(
         shares = _bca_shares(shares, replicates, means)
     low, high = np.quantile(replicates, shares)
     return Interval(float(means.mean()), float(low), float(high), level, count, too_few(count))
-
-
-def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """Wilson's interval of a share.
-
-    Args:
-        successes: Between 0 and `trials`.
-        trials: Number of trials; with 0 there is neither estimate nor interval.
-        level: Coverage, in (0, 1).
-
-    Raises:
-        CohortError: The counts contradict each other.
-
-    Example:
-        >>> share = wilson(5, 19)
-        >>> [round(100 * x, 1) for x in (share.estimate, share.low, share.high)]
-        [26.3, 11.8, 48.8]
-    """
-    if not 0 <= successes <= trials:
-        raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
-    if trials == 0:
-        return Interval(np.nan, np.nan, np.nan, level, 0, "no trials")
-    z = float(ndtri(0.5 + level / 2))
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    low = 0.0 if successes == 0 else float(centre - half)
-    high = 1.0 if successes == trials else float(centre + half)
-    return Interval(share, low, high, level, trials)
 
 
 def _present(matrix: Values) -> Bool[np.ndarray, "subject seed"]:

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 from glioforge.core.errors import CohortError
 from glioforge.metrics.inference import (
     Comparison,
-    binomial_p,
     compare,
     detectable_difference,
     effect_size,
@@ -23,29 +22,6 @@ from glioforge.metrics.inference import (
 from glioforge.metrics.intervals import Interval
 
 p_values = hnp.arrays(np.float64, st.integers(0, 8), elements=st.floats(0, 1))
-
-
-@pytest.mark.parametrize(("successes", "trials", "p", "places"), [(5, 19, 0.064, 3), (2, 19, 0.0007, 4)])
-def test_binomial_p_of_carvers_readers(successes, trials, p, places):
-    """Physicians' errors of Carver et al. against chance, recomputed from the counts."""
-    assert round(binomial_p(successes, trials), places) == p
-
-
-def test_binomial_p_agrees_with_scipy():
-    """Every count of small samples has SciPy's exact p, also for unequal chances."""
-    from scipy.stats import binomtest
-
-    for chance, trials in itertools.product([0.5, 0.2], [1, 7, 12]):
-        for successes in range(trials + 1):
-            expected = binomtest(successes, trials, chance).pvalue
-            assert binomial_p(successes, trials, chance) == pytest.approx(expected, rel=1e-9)
-
-
-def test_binomial_p_of_nothing_is_one():
-    """No trials speak against nothing; impossible counts are refused."""
-    assert binomial_p(0, 0) == pytest.approx(1)
-    with pytest.raises(CohortError, match="3 successes in 2 trials"):
-        binomial_p(3, 2)
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 7), elements=st.floats(-1, 1, width=16)))

@@ -1,4 +1,4 @@
-"""Intervals of means over subjects and of shares."""
+"""Intervals of means over subjects."""
 
 import numpy as np
 import pytest
@@ -6,35 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means, too_few, wilson
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(5, 19, 11.8, 48.8), (2, 19, 2.9, 31.4), (0, 10, 0.0, 27.8), (10, 10, 72.2, 100.0)],
-)
-def test_wilson_gives_published_intervals(successes, trials, low, high):
-    """Wilson's intervals are those of Carver's reader study and of textbook extremes, in per cent."""
-    share = wilson(successes, trials)
-
-    assert share.estimate == successes / trials
-    assert (round(100 * share.low, 1), round(100 * share.high, 1)) == (low, high)
-
-
-def test_wilson_of_no_trials_has_no_interval():
-    """Nothing tried, nothing known."""
-    share = wilson(0, 0)
-
-    assert np.isnan(share.estimate)
-    assert not share.known
-    assert share.note == "no trials"
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3)])
-def test_wilson_refuses_impossible_counts(successes, trials):
-    """More successes than trials are an error that says so."""
-    with pytest.raises(CohortError, match=f"{successes} successes in {trials} trials; expected 0 <="):
-        wilson(successes, trials)
+from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means, too_few
 
 
 def test_one_subject_has_no_interval_and_says_so():

@@ -31,7 +31,7 @@ class PlausibleLabelsSpec(FilterSpec):
     kind: Literal["plausible_labels"] = "plausible_labels"
     stray_share: float = Field(0.02, ge=0, le=1)
     """Share of the brain, or of the tumour core, that may lie apart, where no real case has more."""
-    volume_factor: float = Field(1.5, ge=1)
+    volume_factor: float = Field(2.0, ge=1)
     """How many times the largest real lesion, or how small a part of the smallest, is allowed."""
     pieces_factor: float = Field(2.0, ge=1)
     """How many times the largest number of pieces of a real lesion is allowed."""
@@ -124,7 +124,7 @@ class PlausibleLabels:
         volumes = [f.lesion_ml for f in self.real]
         low, high = min(volumes) / self.spec.volume_factor, max(volumes) * self.spec.volume_factor
         if not low <= facts.lesion_ml <= high:
-            yield f"lesion of {facts.lesion_ml:.1f} ml (limits {low:.1f} to {high:.1f} ml)"
+            yield f"lesion of {facts.lesion_ml:.2f} ml (limits {low:.2f} to {high:.2f} ml)"
         pieces = max(1, *(f.pieces for f in self.real)) * self.spec.pieces_factor
         if facts.pieces > pieces:
             yield f"lesion in {facts.pieces} pieces (limit {pieces:.0f})"

@@ -108,11 +108,12 @@ def scores_of(rows: Iterable[ResultRow], arm: str, region: str, metric: str) -> 
     """Gather one metric of an arm and region; no rows give no subjects.
 
     A subject's cases and folds are averaged under each seed, so that a subject
-    with several sessions counts once.
+    with several sessions counts once.  Rows without a number are passed over:
+    a subject that has no other is missing, and named where arms are compared.
     """
     cells: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for row in rows:
-        if (row.arm, row.region, row.metric) == (arm, region, metric):
+        if (row.arm, row.region, row.metric) == (arm, region, metric) and np.isfinite(row.value):
             cells[row.subject_id, row.seed].append(row.value)
     subjects = sorted({subject for subject, _ in cells})
     seeds = sorted({seed for _, seed in cells})

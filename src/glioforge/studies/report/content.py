@@ -110,6 +110,18 @@ class Facts:
 
 @final
 @dataclass(frozen=True)
+class Listing:
+    """Text whose lines and spaces matter, such as a configuration file.
+
+    Args:
+        text: Shown line by line in a font of fixed width.
+    """
+
+    text: str
+
+
+@final
+@dataclass(frozen=True)
 class Folded:
     """Details that a reader opens if wanted; printed in full.
 
@@ -122,7 +134,7 @@ class Folded:
     blocks: tuple["Block", ...]
 
 
-Block = Paragraph | Note | Figure | Table | Facts | Folded
+Block = Paragraph | Note | Figure | Table | Facts | Listing | Folded
 """Anything that a section may hold."""
 
 

@@ -51,6 +51,14 @@ def test_other_arms_regions_and_metrics_are_passed_over():
     assert scores_of(rows, "real", "WT", "dice").subjects == ()
 
 
+def test_rows_without_a_number_leave_the_subject_out():
+    """A metric that has no value makes its subject missing, in the comparison by name."""
+    rows = [row("real", "a", 0.2), row("more", "a", 0.3), row("real", "b", 0.5), row("more", "b", float("nan"))]
+
+    assert scores_of(rows, "more", "WT", "dice").subjects == ("a",)
+    assert compare_arms(rows, ARMS, ["WT"])[0].left_out == ("b",)
+
+
 def test_only_common_subjects_and_seeds_are_compared():
     """Who lacks a result in one arm is left out of both, and named."""
     rows = [row("real", "a", 0.2), row("real", "a", 0.9, seed=1), row("real", "b", 0.5), row("more", "a", 0.3)]

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from glioforge.studies.report.content import Facts, Figure, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.studies.report.content import Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
 from glioforge.studies.report.drawing import png, sheet
 from glioforge.studies.report.html import anchors, numeric_columns, render
 
@@ -19,6 +19,7 @@ REPORT = Report(
         Section("What & why", (Paragraph("A <b>bold</b> claim."), Note("Few."), Note("Too few.", "warning"))),
         Section("Numbers", (TABLE, FIGURE, Facts({"seed": "7"}), Table(("Arm",), (), "Nothing measured."))),
         Section("Numbers", (Folded("More", (Paragraph("Inside."), FIGURE, Folded("Deeper", (TABLE,)))),)),
+        Section("Settings", (Listing("a: 1\n  b: <2>"),)),
     ),
     footer="Made by Glioforge.",
 )
@@ -98,7 +99,7 @@ def test_contents_lead_to_every_section():
     targets = [a["href"].removeprefix("#") for a in of("a") if a["href"] != "#content"]
     ids = [a["id"] for _, a in elements() if "id" in a]
 
-    assert targets == ["what-why", "numbers", "numbers-2"]
+    assert targets == ["what-why", "numbers", "numbers-2", "settings"]
     assert all(ids.count(target) == 1 for target in targets)
 
 
@@ -121,6 +122,11 @@ def test_warnings_are_told_by_words_too():
     """A warning differs from a note in its word, not in colour alone."""
     assert "<strong>Note</strong>Few." in PAGE
     assert "<strong>Mind</strong>Too few." in PAGE
+
+
+def test_listings_keep_their_lines():
+    """Lines and spaces of a listing stay as they are, escaped."""
+    assert "<code>a: 1\n  b: &lt;2&gt;</code>" in PAGE
 
 
 def test_dark_light_and_paper():
