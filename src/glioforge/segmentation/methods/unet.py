@@ -19,7 +19,7 @@ Deviations of `paper` from the paper, each for a reason:
   value of real and synthetic images together, which makes arms incomparable;
 - class weights come from the real training cases in every arm, for the same reason;
 - background has no Dice term, since a class that fills the slice teaches nothing;
-- half of a batch shows tumour: slices are drawn, not shuffled through epochs;
+- slices are drawn, a third of them from those with tumour, not shuffled through epochs;
 - validation is the volumetric Dice of whole subjects, never of single slices.
 """
 
