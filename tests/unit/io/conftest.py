@@ -8,6 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from glioforge.core.errors import InputFileError
+from glioforge.core.modality import Modality
+from glioforge.io.nifti import read_scan
+
 LPS = np.array([[-1.0, 0, 0, 90], [0, -1.25, 0, 120], [0, 0, 2.0, -70], [0, 0, 0, 1]])
 
 
@@ -73,3 +77,16 @@ def brats_case(save: Callable[..., Path]) -> Callable[..., Path]:
         return path.parent
 
     return write
+
+
+@pytest.fixture
+def refused() -> Callable[[Path, str], None]:
+    """Reads a file as an image, which must fail with the typed error: file, reason and what to do."""
+
+    def check(path: Path, match: str) -> None:
+        with pytest.raises(InputFileError, match=match) as caught:
+            read_scan(path).image(Modality.T1)
+        assert str(path) in str(caught.value)
+        assert caught.value.remedy
+
+    return check

@@ -4,7 +4,6 @@ import gzip
 import os
 import time
 import zlib
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -17,15 +16,6 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
 from glioforge.io.nifti import read_scan
-
-
-def refused(path: Path, match: str) -> InputFileError:
-    """The error of reading a file: typed, naming the file, with something to do."""
-    with pytest.raises(InputFileError, match=match) as caught:
-        read_scan(path).image(Modality.T1)
-    assert str(path) in str(caught.value)
-    assert caught.value.remedy
-    return caught.value
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
@@ -46,38 +36,8 @@ def test_scan_equals_nibabel(tmp_path, image, dtype, order, name):
     np.testing.assert_array_equal(ours.geometry.affine, theirs.affine)
 
 
-def test_scaling_equals_nibabel(save, image):
-    """Slope and intercept are applied as nibabel applies them."""
-    path = save("x.nii.gz", image, scl_slope=0.37, scl_inter=-4.5)
-    np.testing.assert_array_equal(
-        read_scan(path).image(Modality.T1).voxels, nib.load(path).get_fdata().astype(np.float32)
-    )
-
-
-@pytest.mark.parametrize("slope", [0.0, np.nan])
-def test_slope_of_zero_or_nan_means_no_scaling(save, image, slope):
-    """Slope 0 and the NaN that some tools write leave the voxels as stored."""
-    path = save("x.nii", image, scl_slope=slope, scl_inter=7)
-    np.testing.assert_array_equal(read_scan(path).image(Modality.T1).voxels, image)
-
-
-@pytest.mark.parametrize(
-    ("slope", "inter"), [(np.inf, 0), (-np.inf, 0), (1e30, 0), (1, np.nan), (1, np.inf), (1, 1e30)]
-)
-def test_senseless_scaling_is_refused(save, image, slope, inter):
-    """A slope or intercept that is infinite or beyond sense is refused."""
-    refused(save("x.nii.gz", image, scl_slope=slope, scl_inter=inter), "intensity scaling")
-
-
-def test_one_axis_form_is_enough(save, image):
-    """With only one of sform and qform set, that one counts, as in nibabel."""
-    for fields in ({"sform_code": 0}, {"qform_code": 0}):
-        path = save("x.nii.gz", image, **fields)
-        np.testing.assert_allclose(read_scan(path).header.geometry.affine, nib.load(path).affine, atol=0)
-
-
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_truncated_file_is_refused(save, image, share):
+def test_truncated_file_is_refused(save, image, share, refused):
     """A compressed file cut anywhere is refused."""
     path = save("x.nii.gz", np.random.default_rng(0).integers(0, 99, (16, 16, 16)).astype(np.int16))
     data = path.read_bytes()
@@ -85,7 +45,7 @@ def test_truncated_file_is_refused(save, image, share):
     refused(path, "empty file|gzip header|early|end mark|checksum|hold its voxels|NIfTI")
 
 
-def test_truncated_plain_file_is_refused(save, image):
+def test_truncated_plain_file_is_refused(save, image, refused):
     """An uncompressed file whose size is not what its header says is refused."""
     path = save("x.nii", image)
     data = path.read_bytes()
@@ -107,7 +67,7 @@ def test_truncated_plain_file_is_refused(save, image):
         (lambda data: gzip.compress(gzip.decompress(data)[:-2]), "2 bytes early"),
     ],
 )
-def test_gzip_is_checked_to_its_last_byte(save, image, spoil, match):
+def test_gzip_is_checked_to_its_last_byte(save, image, spoil, match, refused):
     """Missing or wrong end marks, and anything behind the end, are refused."""
     path = save("x.nii.gz", image)
     path.write_bytes(spoil(path.read_bytes()))
@@ -139,7 +99,7 @@ def test_flipped_bits_never_give_wrong_voxels(save):
     [b"", b"hello " * 100, b"<!DOCTYPE html><html>" + b" " * 400, b"PK\x03\x04" + bytes(400), b"\x1f\x8b", bytes(352)],
 )
 @pytest.mark.parametrize("name", ["x.nii", "x.nii.gz"])
-def test_other_files_under_a_nifti_name_are_refused(tmp_path, data, name):
+def test_other_files_under_a_nifti_name_are_refused(tmp_path, data, name, refused):
     """Empty files, text, HTML and archives are refused whatever their name."""
     (tmp_path / name).write_bytes(data)
     refused(tmp_path / name, "empty file|no NIfTI-1 header|NIfTI-1 header of 352|gzip header")
@@ -161,7 +121,7 @@ def bomb(size: int, header: bytes) -> bytes:
         pytest.param(2**30, True, marks=pytest.mark.slow),
     ],
 )
-def test_gzip_bomb_is_refused_at_once(tmp_path, nifti_bytes, size, honest):
+def test_gzip_bomb_is_refused_at_once(tmp_path, nifti_bytes, size, honest, refused):
     """1 MB that unpacks to 1 GiB is refused in a second without taking the memory, whatever its header says."""
     dims = [3, 1024, 1024, 1024, 1, 1, 1, 1] if honest else [3, 2, 2, 2, 1, 1, 1, 1]
     path = tmp_path / "bomb.nii.gz"
@@ -172,151 +132,23 @@ def test_gzip_bomb_is_refused_at_once(tmp_path, nifti_bytes, size, honest):
     assert psutil.Process().memory_info().rss - before < 300e6
 
 
-def test_promise_beyond_the_file_is_refused_before_memory_is_taken(save, image):
+def test_promise_beyond_the_file_is_refused_before_memory_is_taken(save, image, refused):
     """A header that announces more than the compressed file can hold is refused."""
     refused(save("x.nii.gz", image, dim=[3, 400, 400, 400, 1, 1, 1, 1]), "compressed bytes for")
 
 
-@pytest.mark.parametrize(
-    ("dims", "match"),
-    [
-        ([3, 32000, 32000, 32000, 1, 1, 1, 1], "at most"),
-        ([3, -7, 6, 5, 1, 1, 1, 1], "header dimensions"),
-        ([3, 0, 6, 5, 1, 1, 1, 1], "header dimensions"),
-        ([0, 7, 6, 5, 1, 1, 1, 1], "header dimensions"),
-        ([8, 7, 6, 5, 1, 1, 1, 1], "header dimensions"),
-        ([-3, 7, 6, 5, 1, 1, 1, 1], "header dimensions"),
-        ([2, 42, 5, 1, 1, 1, 1, 1], "three-dimensional"),
-        ([4, 7, 3, 5, 2, 1, 1, 1], "three-dimensional"),
-        ([5, 7, 3, 5, 1, 2, 1, 1], "three-dimensional"),
-    ],
-)
-def test_senseless_dimensions_are_refused(save, image, dims, match):
-    """Dimensions that are negative, zero, too many or too large are refused, and so are series."""
-    refused(save("x.nii.gz", image, dim=dims), match)
-
-
-def test_fourth_axis_of_one_is_dropped(save, image):
-    """A series of one volume is that volume."""
-    path = save("x.nii.gz", image[..., None])
-    np.testing.assert_array_equal(read_scan(path).image(Modality.T1).voxels, image)
-
-
-@pytest.mark.parametrize("offset", [0, 100, 351, 352.5, -352, 1e9, np.nan, np.inf])
-def test_senseless_offset_is_refused(save, image, offset):
-    """Voxels cannot begin within the header, between bytes or beyond all sense."""
-    refused(save("x.nii.gz", image, vox_offset=offset), "voxels that begin at byte")
-
-
-def extended(data: bytes, block: bytes, offset: int) -> bytes:
-    """A file with bytes between header and voxels and the extension flag set."""
-    head = bytearray(data[:352])
-    head[348] = 1
-    head[108:112] = np.float32(offset).tobytes()
-    return bytes(head) + block + data[352:]
-
-
-def test_whole_extension_is_passed_over(tmp_path, nifti_bytes, image):
-    """Voxels behind a header extension are read as written, and nothing of the extension."""
-    block = (32).to_bytes(4, "little") + (6).to_bytes(4, "little") + b"patient name ...".ljust(24)
-    for name, pack in (("x.nii", bytes), ("x.nii.gz", gzip.compress)):
-        (tmp_path / name).write_bytes(pack(extended(nifti_bytes(image), block, 384)))
-        np.testing.assert_array_equal(read_scan(tmp_path / name).image(Modality.T1).voxels, image)
-
-
-@pytest.mark.parametrize(
-    ("block", "offset"),
-    [
-        (b"", 352),
-        ((64).to_bytes(4, "little") + bytes(28), 384),
-        (bytes(32), 384),
-        ((-16).to_bytes(4, "little", signed=True) + bytes(28), 384),
-        ((24).to_bytes(4, "little") + bytes(28), 384),
-    ],
-)
-@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz"])
-def test_extension_over_the_voxels_is_refused(tmp_path, nifti_bytes, image, block, offset, name):
-    """Extensions that do not end where the voxels begin are refused: the voxels would be extension bytes."""
-    data = extended(nifti_bytes(image), block, offset)
-    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
-    refused(tmp_path / name, "extension")
-
-
-@pytest.mark.parametrize(
-    ("code", "bits", "name"),
-    [
-        (128, 24, "RGB"),
-        (2304, 32, "RGBA"),
-        (32, 64, "complex64"),
-        (1792, 128, "complex128"),
-        (1536, 128, "float128"),
-        (1, 1, "binary"),
-        (0, 0, "unknown"),
-        (77, 16, "code 77"),
-    ],
-)
-def test_voxels_that_are_no_scalars_are_refused(save, image, code, bits, name):
-    """Colour, complex, long and unknown types are refused by name."""
-    refused(save("x.nii.gz", image, datatype=code, bitpix=bits), f"type {name}")
-
-
-def test_contradicting_bit_count_is_refused(save, image):
-    """A type and a number of bits that contradict each other are refused."""
-    refused(save("x.nii.gz", image, bitpix=8), "8 bits a voxel for type int16")
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_voxels_that_are_not_finite_are_refused(save, value):
+def test_voxels_that_are_not_finite_are_refused(save, value, refused):
     """NaN and infinite voxels are refused with their number."""
     voxels = np.ones((4, 4, 4), np.float32)
     voxels[0, 0, :3] = value
     refused(save("x.nii.gz", voxels), "3 voxels that are NaN or infinite")
 
 
-def test_voxels_beyond_float32_are_refused(save):
+def test_voxels_beyond_float32_are_refused(save, refused):
     """A number that is infinite as float32 is refused."""
     refused(save("x.nii.gz", np.full((2, 2, 2), 1e300)), "NaN or infinite")
     refused(save("y.nii.gz", np.full((2, 2, 2), 1e300), scl_slope=1e14), "NaN or infinite")
-
-
-@pytest.mark.parametrize(
-    ("fields", "match"),
-    [
-        ({"srow_x": [np.nan, 0, 0, 0], "qform_code": 0}, "affine"),
-        ({"srow_x": [0, 0, 0, 0], "qform_code": 0}, "affine"),
-        ({"srow_x": [-1.01, 0, 0, 90]}, "sform and qform differ by 0.01"),
-        ({"srow_x": [-1, 0, 0, 90.01]}, "sform and qform differ by 0.01"),
-        ({"qoffset_x": np.nan}, "differ by nan"),
-        ({"quatern_b": 3.0}, "qform that is no rotation"),
-        ({"sform_code": 0, "qform_code": 0}, "neither sform nor qform"),
-        ({"xyzt_units": 1}, "a grid in metres"),
-        ({"xyzt_units": 3}, "a grid in micrometres"),
-        ({"xyzt_units": 7}, "a grid in code 7"),
-    ],
-)
-def test_grid_that_is_not_known_is_refused(save, image, fields, match):
-    """Affines that are broken, contradict each other, or are missing are refused."""
-    refused(save("x.nii.gz", image, **fields), match)
-
-
-def test_forms_that_agree_nearly_are_accepted(save, image):
-    """A difference of 1e-4 between sform and qform is rounding, and missing units mean millimetres."""
-    path = save("x.nii.gz", image, srow_x=[-1.0001, 0, 0, 90], xyzt_units=0)
-    assert read_scan(path).header.geometry.affine[0, 0] == pytest.approx(-1.0001)
-
-
-@pytest.mark.parametrize(
-    ("fields", "match"),
-    [
-        ({"sizeof_hdr": 540}, "NIfTI-2"),
-        ({"magic": b"ni1"}, "pair"),
-        ({"magic": b"xyz"}, "no NIfTI-1 header"),
-        ({"sizeof_hdr": 1}, "no NIfTI-1"),
-    ],
-)
-def test_other_kinds_of_nifti_are_refused(save, image, fields, match):
-    """NIfTI-2, header pairs and other magic words are refused with what to do."""
-    refused(save("x.nii.gz", image, **fields), match)
 
 
 def test_labels_stored_as_exact_reals_are_accepted(save):
@@ -364,7 +196,7 @@ def test_mask_of_other_values_is_refused(save):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device", "missing", "secret"])
-def test_what_is_no_readable_file_is_refused(tmp_path, kind):
+def test_what_is_no_readable_file_is_refused(tmp_path, kind, refused):
     """Folders, pipes, devices and missing files under a NIfTI name are refused without waiting."""
     path = tmp_path / "x.nii.gz"
     match = {"folder": "a folder", "pipe": "a pipe", "device": "a device"}.get(kind, "cannot read the file")
