@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
@@ -41,6 +41,7 @@ Batches = Callable[[int], Mapping[str, torch.Tensor]]
 Validate = Callable[[nn.Module], float]
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """What one training step does."""
 
