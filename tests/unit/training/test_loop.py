@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import toy_training
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from toy_training import BUDGET, batch, recipe, run
 
 from glioforge.core.errors import OutputError, TrainingError
 from glioforge.training.loop import Budget
 
-SCRIPT = Path(__file__).with_name("toy_training.py")
+SCRIPT = Path(toy_training.__file__)
 KEPT = ("weights.safetensors", "history.csv")
 
 
