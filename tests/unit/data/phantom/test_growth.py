@@ -60,7 +60,7 @@ def test_fluid_stops_the_tumour():
     start = seed() * (LATTICE.points[0] < 25).reshape(LATTICE.shape)
     grown = grow(Tissue(LATTICE, white, ones * 0, ones, ones), start, Kinetics(0.5, 0.05, 0.03), 20.0)
     assert grown.density[13:].max() == 0
-    assert grown.density[:10].max() > 0.5
+    assert grown.density[:10].max() > 0.3
 
 
 def test_white_matter_draws_it_out():
