@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -57,21 +57,24 @@ def test_t1_alone_is_enough_for_a_rough_map(phantoms):
 
 
 def blocks(seed=0, noise=0.1):
-    """Three slabs as bright as CSF, grey and white matter in T1, and their truth."""
-    truth = np.repeat([6, 5, 4], 5)[:, None, None] * np.ones((1, 12, 12), dtype=int)
+    """Blocks of 4 x 4 x 4 voxels as bright as CSF, grey and white matter in T1, in any order, and their truth."""
+    classes = np.random.default_rng(5).permutation(np.arange(64) % 3 + 4).reshape(4, 4, 4)
+    truth = classes.repeat(4, axis=0).repeat(4, axis=1).repeat(4, axis=2)
     bright = np.select([truth == 6, truth == 5], [0.0, 1.0], 2.0)
     image = bright + np.random.default_rng(seed).normal(0, noise, truth.shape)
     return image.astype(np.float32), truth.astype(np.uint8)
 
 
-@given(seed=st.integers(0, 100), gain=st.floats(0.5, 300), shift=st.floats(-100, 100))
-def test_scale_and_offset_of_intensities_do_not_matter(seed, gain, shift):
-    """Raw and normalised scans give the same map."""
-    image, truth = blocks(seed)
+@settings(max_examples=10)
+@given(gain=st.floats(0.5, 300), shift=st.floats(-100, 100))
+def test_scale_and_offset_of_intensities_do_not_matter(gain, shift):
+    """Raw and normalised scans give the same map, up to rounding."""
+    image, truth = blocks()
     brain = np.ones(truth.shape, dtype=bool)
-    empty = np.zeros(truth.shape, dtype=np.uint8)
-    found = complete_labels({Modality.T1: (image * gain + shift).astype(np.float32)}, empty, brain, (2.0,) * 3)
-    assert (found == truth).mean() > 0.97
+    plain = complete_labels({Modality.T1: image}, truth * 0, brain, (2.0,) * 3)
+    scaled = complete_labels({Modality.T1: (image * gain + shift).astype(np.float32)}, truth * 0, brain, (2.0,) * 3)
+    assert (plain == truth).mean() > 0.85
+    assert (plain == scaled).mean() > 0.99
 
 
 def test_labelled_voxels_stay_and_a_full_map_is_returned_as_it_is():
@@ -109,7 +112,7 @@ def test_without_a_contrast_that_shows_tissue_there_is_no_map(images):
 def test_a_bias_field_is_found():
     """With a strong slope across the head, the fit with a field errs less than half as often."""
     image, truth = blocks(noise=0.2)
-    slope = np.linspace(-1.2, 1.2, 12, dtype=np.float32)[None, :, None]
+    slope = np.linspace(-1.0, 1.0, 16, dtype=np.float32)[None, :, None]
     brain = np.ones(truth.shape, dtype=bool)
     errors = {}
     for order in (0, 2):
