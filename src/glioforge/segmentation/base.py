@@ -41,6 +41,7 @@ from glioforge.segmentation.validate import Validation, brain_of
 from glioforge.training.budget import Budget, Outcome
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from glioforge.training.loop import Recipe
@@ -194,7 +195,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     if fabric.is_global_zero:
         _write_card(folder, settings, outcome)
     fabric.barrier()
-    return load_segmenter(folder, accelerator)
+    return _load(folder, fabric.device)
 
 
 def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> TrainedSegmenter:
@@ -203,6 +204,11 @@ def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> 
     Raises:
         InputFileError: The folder holds no finished segmenter, or its weights were changed.
     """
+    return _load(folder, "cpu" if accelerator is None else start(accelerator).device)
+
+
+def _load(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
+    """Read card and weights onto a device."""
     from glioforge.training.weights import read_weights
 
     card = read_json(folder / CARD)
@@ -217,7 +223,6 @@ def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> 
     modalities = tuple(Modality(name) for name in card["modalities"])
     network = SEGMENTERS.part_for(spec)(spec).build(len(modalities), CLASSES)
     weights_hash = read_weights(folder / WEIGHTS, network, card["weights"])
-    device = "cpu" if accelerator is None else start(accelerator).device
     return TrainedSegmenter(
         spec,
         network.to(device).eval(),
