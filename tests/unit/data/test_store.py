@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import cases
 
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
@@ -23,6 +22,7 @@ from glioforge.core.volume import Volume
 from glioforge.data.packed import pack, scale_for
 from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_slices, write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
+from strategies import cases
 
 SHAPE = (5, 6, 7)
 

@@ -1,0 +1,128 @@
+"""How long it takes to read a slice, a case and a batch from the store, beside gzip-compressed NIfTI and plain arrays.
+
+A case is four contrasts of 240 x 240 x 155 voxels, smooth tissue with noise in
+an ellipsoid and 0 outside, as skull-stripped scans are.  Times are seconds of
+the processor on one thread, files warm; read the ratios.  Writes
+`benchmarks/results/store.json`.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import nibabel as nib
+import numpy as np
+from scipy.ndimage import zoom
+
+from glioforge.core.case import Case
+from glioforge.core.cohort import Cohort
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.core.volume import Volume
+from glioforge.data.pairs import SlicePairs
+from glioforge.data.prepare.one_case import prepare_case
+from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.store import folder_of, read_slices, write_case
+
+RESULT = Path(__file__).parent / "results" / "store.json"
+GRID = Geometry.isotropic((240, 240, 155))
+FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
+LIMIT_SECONDS = {"slice": 0.01, "batch of 8 slices, 96 x 96": 0.005, "prepare at 2 mm": 6.0}
+LEAST_RATIO = 50.0
+
+
+def scan() -> Case:
+    """A case with one tumour, in no subject's likeness."""
+    axes = np.ogrid[:240, :240, :155]
+    places = [(axis - centre) / half for axis, centre, half in zip(axes, (120, 118, 75), (68, 85, 65), strict=True)]
+    brain = sum(place**2 for place in places) < 1
+    images = {}
+    for number, modality in enumerate(FOUR):
+        rng = np.random.default_rng(number)
+        tissue = zoom(rng.normal(size=(24, 24, 16)), (10, 10, 155 / 16), order=1)
+        voxels = np.rint(300 + 80 * tissue + rng.normal(0, 10, GRID.shape)) * brain
+        images[modality] = Volume(voxels.astype(np.float32), GRID, modality)
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[140:170, 110:140, 70:100] = 2
+    labels[150:160, 120:130, 80:90] = 3
+    return Case("scan", "nobody", images, Lineage.phantom("nobody", 0), LabelMap(labels, GRID, BRATS2023))
+
+
+def seconds(work: Callable[[], Any], repeats: int = 5) -> float:
+    """Median processor seconds of some calls, after one that warms up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return round(statistics.median(times), 5)
+
+
+def peers(case: Case, folder: Path) -> dict[str, dict[str, float]]:
+    """Compressed NIfTI and plain memory-mapped arrays, as stored by their usual libraries."""
+    stacked = np.stack([case.images[m].voxels for m in FOUR]).astype(np.int16)
+    for modality, voxels in zip(FOUR, stacked, strict=True):
+        nib.save(nib.Nifti1Image(voxels, GRID.affine), folder / f"{modality}.nii.gz")
+    np.save(folder / "scan.npy", np.ascontiguousarray(stacked.transpose(3, 0, 1, 2)))
+
+    def gzipped() -> list[np.ndarray]:
+        return [np.asarray(nib.load(folder / f"{m}.nii.gz").dataobj[:, :, 80]) for m in FOUR]
+
+    return {
+        "nii.gz": {
+            "megabytes": round(sum((folder / f"{m}.nii.gz").stat().st_size for m in FOUR) / 1e6, 2),
+            "slice": seconds(gzipped, 2),
+        },
+        "npy, memory map": {
+            "megabytes": round((folder / "scan.npy").stat().st_size / 1e6, 2),
+            "slice": seconds(lambda: np.array(np.load(folder / "scan.npy", mmap_mode="r")[80])),
+        },
+    }
+
+
+def ours(case: Case, folder: Path) -> dict[str, float]:
+    """The store, the batches and one preparation."""
+    ref = write_case(folder, case)
+    small = prepare_case(case, PrepareSpec(grid=GridSpec(spacing_mm=2.0)), FOUR, (96, 96, 80))
+    pairs = SlicePairs(Cohort("one", (write_case(folder / "small", small),), COMPLETE), FOUR, batch_size=8, seed=0)
+    return {
+        "megabytes": round(sum(p.stat().st_size for p in folder_of(ref).iterdir()) / 1e6, 2),
+        "slice": seconds(lambda: read_slices(ref, 2, [80])),
+        "whole case": seconds(ref.load),
+        "write": seconds(lambda: write_case(folder, case), 2),
+        "batch of 8 slices, 96 x 96": round(seconds(lambda: [pairs.batch(step) for step in range(20)]) / 20, 5),
+        "prepare at 2 mm": seconds(
+            lambda: prepare_case(case, PrepareSpec(grid=GridSpec(spacing_mm=2.0)), FOUR, (96, 96, 80)), 1
+        ),
+    }
+
+
+def main() -> int:
+    """Measure, write the numbers, and fail where a limit is broken."""
+    case = scan()
+    with tempfile.TemporaryDirectory() as place:
+        store, others = ours(case, Path(place) / "store"), peers(case, Path(place))
+    ratio = others["nii.gz"]["slice"] / store["slice"]
+    result = {"store": store, **others, "nii.gz slice over store slice": round(ratio, 1)}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    broken = [name for name, limit in LIMIT_SECONDS.items() if store[name] > limit]
+    if ratio < LEAST_RATIO:
+        broken.append("ratio to nii.gz")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
