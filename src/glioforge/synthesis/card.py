@@ -8,12 +8,15 @@ card.json             subjects, scheme, contrasts, metrics, hash of the weights
 done.json             written last; a folder without it is not read
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from glioforge.config.spec import Spec
 from glioforge.core.errors import GlioforgeError, InputFileError, SpecError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
@@ -42,10 +45,12 @@ def write_model(folder: Path, method: Method, card: Mapping[str, Any]) -> dict[s
     if method.network is not None:
         tensors |= {f"network/{name}": value for name, value in method.network.state_dict().items()}
     digest = write_weights(folder / WEIGHTS, tensors)
-    write_json(folder / SPEC, method.spec.model_dump(mode="json"))
+    settings = method.spec.model_dump(mode="json")
+    write_json(folder / SPEC, settings)
     whole = {
         "format": FORMAT,
         "kind": method.spec.kind,
+        "spec": _hash_of(settings),
         "weights": digest,
         "scheme": method.knowledge.scheme.to_json(),
         "modalities": [str(m) for m in method.knowledge.modalities],
@@ -64,10 +69,7 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
     if not (folder / DONE).is_file():
         raise InputFileError("no finished synthesizer", f"a folder with {DONE}", "finish the training first", folder)
     card = _read_card(folder / CARD)
-    try:
-        spec = SYNTHESIZERS.spec_class(str(card["kind"])).model_validate(read_json(folder / SPEC))
-    except (SpecError, ValueError) as error:
-        raise InputFileError(f"not a synthesizer's spec ({error})", "the spec as train wrote it", _REMEDY, folder / SPEC) from error
+    spec = _read_spec(folder / SPEC, card)
     tensors = _read_tensors(folder / WEIGHTS, str(card["weights"]))
     try:
         knowledge = Knowledge(
@@ -76,7 +78,9 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
             _appearance(tensors, len(card["scheme"]["labels"]), len(card["modalities"])),
         )
     except (KeyError, ValueError, TypeError, AttributeError, GlioforgeError) as error:
-        raise InputFileError(f"a card that does not fit its weights ({error!r})", "the card as train wrote it", _REMEDY, folder / CARD) from error
+        raise InputFileError(
+            f"a card that does not fit its weights ({error!r})", "the card as train wrote it", _REMEDY, folder / CARD
+        ) from error
     method = SYNTHESIZERS.part_for(spec)(spec, knowledge)
     _fill(method, tensors, folder / WEIGHTS)
     return method, card
@@ -85,10 +89,28 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
 def _read_card(path: Path) -> dict[str, Any]:
     """The card, with the entries that reading needs."""
     card = read_json(path)
-    needed = {"format", "kind", "weights", "scheme", "modalities", "subjects"}
+    needed = {"format", "kind", "spec", "weights", "scheme", "modalities", "subjects"}
     if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != FORMAT:
         raise InputFileError("not a synthesizer's card", f"format {FORMAT} with {sorted(needed)}", _REMEDY, path)
     return card
+
+
+def _read_spec(path: Path, card: Mapping[str, Any]) -> Spec:
+    """The method's spec, whose hash must be the card's."""
+    settings = read_json(path)
+    if _hash_of(settings) != card["spec"]:
+        raise InputFileError("a spec that was changed", "the spec as train wrote it", _REMEDY, path)
+    try:
+        return SYNTHESIZERS.spec_class(str(card["kind"])).model_validate(settings)
+    except (SpecError, ValueError) as error:
+        raise InputFileError(
+            f"not a synthesizer's spec ({error})", "the spec as train wrote it", _REMEDY, path
+        ) from error
+
+
+def _hash_of(values: object) -> str:
+    """Hash of plain values in one canonical JSON form."""
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Any]:

@@ -62,11 +62,14 @@ VALIDATION_BATCHES = 4
 _NOISE_WIDTH = 0.5
 """Blur of the noise between slices, in slices."""
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
+_SOUND_PLAYER = OptimizerSpec(
+    method="adam", learning_rate=1e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
+)
 _SOUND_LOSSES = AdversarialSpec(
     l1=10.0,
     l1_low_pass=1,
-    generator=OptimizerSpec(method="adam", momentum=0.5, second_momentum=0.9, weight_decay=0, learning_rate=1e-3, schedule="cosine"),
-    critic=OptimizerSpec(method="adam", momentum=0.5, second_momentum=0.9, weight_decay=0, learning_rate=1e-3, schedule="cosine"),
+    generator=_SOUND_PLAYER,
+    critic=_SOUND_PLAYER,
     clip_norm=10.0,
     ema=0.995,
 )
@@ -174,10 +177,12 @@ class SpadeMethod(Method):
         )
         outcome = train(
             recipe, self._batches(fitting.train, fitting.seed), spec.budget, fitting.folder,
-            seed=fitting.seed, fabric=start(fitting.accelerator), validate=self._validation(fitting), progress=fitting.progress,
+            seed=fitting.seed, fabric=start(fitting.accelerator), validate=self._validation(fitting),
+            progress=fitting.progress,
             settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
         )
-        self._network = recipe.inference_network().cpu().eval()
+        self._network.load_state_dict(recipe.inference_network().state_dict())
+        self._network.cpu().eval()
         return outcome
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
@@ -185,7 +190,7 @@ class SpadeMethod(Method):
         spec: SpadeSpec = self.spec
         style = self.knowledge.appearance.draw(rng, spec.jitter)
         field = ndimage.gaussian_filter1d(rng.standard_normal(labels.voxels.shape), _NOISE_WIDTH, axis=2)
-        noise = torch.from_numpy((field / field.std()).astype(np.float32)).movedim(2, 0)[:, None]
+        noise = torch.from_numpy((field / max(float(field.std()), 1e-6)).astype(np.float32)).movedim(2, 0)[:, None]
         classes = torch.from_numpy(class_indices(labels.voxels, labels.scheme)).movedim(2, 0)
         box = BrainBox.of(labels.voxels > 0)
         frames = torch.from_numpy(np.stack([box.frame(n) for n in range(box.depth)]))
