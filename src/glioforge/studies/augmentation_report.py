@@ -11,7 +11,7 @@ from glioforge.io.tables import ResultRow
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
 from glioforge.studies.report.comparisons import compare_arms, with_mean_region
-from glioforge.studies.report.content import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.studies.report.content import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
 from glioforge.studies.report.figures import arm_plot, difference_plot
 from glioforge.studies.report.html import render
 from glioforge.studies.report.tables import arm_table, difference_table, empty_table, subject_table
@@ -159,11 +159,10 @@ def _settings(spec: AugmentationSpec, folder: StudyFolder) -> Section:
     made_with = read_json(folder.root / "study.json")["made_with"]
     flat = {str(key): str(value) for key, value in made_with.items() if not isinstance(value, dict)}
     versions = {str(k): str(v) for value in made_with.values() if isinstance(value, dict) for k, v in value.items()}
-    lines = resolved_yaml(spec)
     return Section(
         "Settings and versions",
         (
             Facts({**flat, **versions}),
-            Folded("The study's complete YAML", (Paragraph(lines),)),
+            Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),)),
         ),
     )
