@@ -10,7 +10,11 @@ _CROSS = ndimage.generate_binary_structure(3, 1)
 
 
 def mean_field(
-    logs: Float32[np.ndarray, "class i j k"], region: Mask, spacing: tuple[float, float, float], weight: float, rounds: int
+    logs: Float32[np.ndarray, "class i j k"],
+    region: Mask,
+    spacing: tuple[float, float, float],
+    weight: float,
+    rounds: int,
 ) -> Float32[np.ndarray, "class i j k"]:
     """Class probabilities under a Potts model, by mean-field iterations (Zhang et al. 2001, in spirit).
 
