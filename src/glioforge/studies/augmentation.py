@@ -18,9 +18,17 @@ from glioforge.io.tables import ResultRow, write_results
 from glioforge.studies.augmentation_report import write_page
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import divide, gather, prepared_cohort
-from glioforge.studies.spec import ArmSpec, AugmentationSpec
-from glioforge.studies.stages import Fold, Job, make_source, measure_fidelity, train_arm, train_generator
-from glioforge.training.budget import Budget
+from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.stages import (
+    Fold,
+    Job,
+    make_source,
+    matched_budget,
+    measure_fidelity,
+    train_arm,
+    train_generator,
+    train_without_generator,
+)
 
 
 def run_study(spec: AugmentationSpec, out: Path, *, data: Path | None = None, progress: Progress | None = None) -> Path:
@@ -68,45 +76,36 @@ def write_report(out: Path, *, progress: Progress | None = None) -> Path:
 
 
 def run_stages(spec: AugmentationSpec, folds: list[Fold], progress: Progress) -> list[dict[str, Any]]:
-    """Do all stages of all folds; those that do not wait for each other run side by side."""
-    baseline = spec.baseline
-    first = [Job(train_generator, fold) for fold in folds]
-    first += [Job(train_arm, fold, (baseline, 0, spec.spending.segmenter)) for fold in folds]
-    facts = _perform(spec, first, "generators and baselines", progress)
-    sources = sorted({arm.source for arm in spec.arms if arm.source})
-    second = [Job(make_source, fold, (source,)) for fold in folds for source in sources]
-    second += [Job(measure_fidelity, fold) for fold in folds]
+    """Do all stages of all folds; those that do not wait for each other run side by side.
+
+    First come the generators and, beside them, all that needs none; then the generators' cases and their likeness
+    to scans; then the arms that train on these cases.
+    """
+    first = [job for fold in folds for job in (Job(train_generator, fold), Job(train_without_generator, fold))]
+    facts = _perform(spec, first, "generators, baselines, controls", progress)
+    second = [job for fold in folds for job in (Job(make_source, fold, ("generator",)), Job(measure_fidelity, fold))]
     facts += _perform(spec, second, "synthetic cases", progress)
-    third = [job for fold in folds for job in _remaining_arms(spec, fold, facts)]
+    third = [job for fold in folds for job in _generator_arms(fold, facts)]
     return facts + _perform(spec, third, "segmenters", progress)
 
 
-def _remaining_arms(spec: AugmentationSpec, fold: Fold, facts: Iterable[dict[str, Any]]) -> list[Job]:
-    """Every arm and seed but the baseline's first, at the steps of the baseline's plateau."""
+def _generator_arms(fold: Fold, facts: Iterable[dict[str, Any]]) -> list[Job]:
+    """The arms of a fold that train on the generator's cases, if any case passed the quality check."""
     mine = [fact for fact in facts if fact["fold"] == fold.index]
-    outcome = next(f["outcome"] for f in mine if f["stage"] == "arm")
-    kept = {f["stage"]: len(f["kept"]) for f in mine if "kept" in f}
-    matched = Budget(**{**spec.spending.segmenter.model_dump(), "steps": outcome["steps"], "patience": None})
-    wanted = [(arm, seed) for arm in spec.arms for seed in range(spec.spending.seeds)]
-    return [
-        Job(train_arm, fold, (arm, seed, matched))
-        for arm, seed in wanted
-        if (arm, seed) != (spec.baseline, 0) and _has_cases(arm, kept)
-    ]
-
-
-def _has_cases(arm: ArmSpec, kept: dict[str, int]) -> bool:
-    """Whether the arm's source passed the quality check with at least one case."""
-    return arm.source is None or kept[arm.source] > 0
+    outcome = next(fact["outcome"] for fact in mine if fact.get("sets_steps"))
+    kept = next(fact["kept"] for fact in mine if fact["stage"] == "generator" and "kept" in fact)
+    arms = [arm for arm in fold.spec.arms if arm.source == "generator"] if kept else []
+    budget = matched_budget(fold.spec, outcome["steps"])
+    return [Job(train_arm, fold, (arm, seed, budget)) for arm in arms for seed in range(fold.spec.spending.seeds)]
 
 
 def _perform(spec: AugmentationSpec, jobs: list[Job], title: str, progress: Progress) -> list[dict[str, Any]]:
-    """Results of jobs in their order; in this process with inner progress, or side by side."""
-    if spec.fanout.workers == 1:
-        return [job(progress) for job in jobs]
-    return list(fan_out(_do, jobs, spec.fanout, title=title, progress=progress))
+    """Facts of jobs in their order; in this process with inner progress, or side by side."""
+    if spec.fanout.workers == 1 and spec.fanout.backend == "local":
+        return [fact for job in jobs for fact in job(progress)]
+    return [fact for facts in fan_out(_do, jobs, spec.fanout, title=title, progress=progress) for fact in facts]
 
 
-def _do(job: Job) -> dict[str, Any]:
+def _do(job: Job) -> list[dict[str, Any]]:
     """Do a job in a worker."""
     return job()

@@ -11,7 +11,18 @@ from glioforge.io.tables import ResultRow
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
 from glioforge.studies.report.comparisons import compare_arms, with_mean_region
-from glioforge.studies.report.content import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
+from glioforge.studies.report.content import (
+    Block,
+    Facts,
+    Figure,
+    Folded,
+    Listing,
+    Note,
+    Paragraph,
+    Report,
+    Section,
+    Table,
+)
 from glioforge.studies.report.figures import arm_plot, difference_plot
 from glioforge.studies.report.html import render
 from glioforge.studies.report.tables import arm_table, difference_table, empty_table, subject_table
@@ -83,8 +94,8 @@ def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
         Paragraph(
             "All arms share segmenter, classical augmentation and the number of optimiser steps, which is that at "
             "which the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are "
-            "whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions on "
-            "their scan's own grid."
+            "whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions "
+            "on their scan's own grid."
         ),
         arm_table(overlap, arms, spec.regions, seed=spec.seed),
         Figure(

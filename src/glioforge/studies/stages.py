@@ -31,6 +31,9 @@ from glioforge.studies.synthetic import make_synthetic
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training.budget import Budget
 
+Facts = list[dict[str, Any]]
+"""What stages note: one mapping a stage, with `stage`, `fold`, time and memory."""
+
 
 @final
 @dataclass(frozen=True)
@@ -62,24 +65,24 @@ class Fold:
 class Job:
     """A stage of one fold, to be done in this or another process."""
 
-    stage: Callable[..., dict[str, Any]]
+    stage: Callable[..., Facts]
     fold: Fold
     arguments: tuple[Any, ...] = ()
 
-    def __call__(self, progress: Progress | None = None) -> dict[str, Any]:
+    def __call__(self, progress: Progress | None = None) -> Facts:
         """Do the stage; returns its facts."""
         return self.stage(self.fold, *self.arguments, progress=progress or Silent())
 
 
-def train_generator(fold: Fold, *, progress: Progress) -> dict[str, Any]:
+def train_generator(fold: Fold, *, progress: Progress) -> Facts:
     """Train the generator under test on the fold's training subjects."""
     spec = fold.spec.synthesizer.model_copy(update={"budget": fold.spec.spending.generator})
     with measured() as cost:
         _trained(fold, spec, fold.folder.synthesizer, progress)
-    return {"stage": "generator", "fold": fold.index, **cost.to_json()}
+    return [{"stage": "generator", "fold": fold.index, **cost.to_json()}]
 
 
-def make_source(fold: Fold, source: str, *, progress: Progress) -> dict[str, Any]:
+def make_source(fold: Fold, source: str, *, progress: Progress) -> Facts:
     """Make a fold's synthetic cases from edited training labels, and judge them."""
     with measured() as cost:
         folder = fold.folder.source(source)
@@ -101,15 +104,15 @@ def make_source(fold: Fold, source: str, *, progress: Progress) -> dict[str, Any
         )
         require_no_leak({f"{source} cases": made}, split.test)
         funnel = _judged(fold, source, made, split.train, progress)
-    return {"stage": source, "fold": fold.index, **cost.to_json(), **funnel}
+    return [{"stage": source, "fold": fold.index, **cost.to_json(), **funnel}]
 
 
-def measure_fidelity(fold: Fold, *, progress: Progress) -> dict[str, Any]:
+def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
     """Compare images made from the test subjects' own labels with their scans."""
     split = fold.split()
     step = Step(fold.folder.fidelity, {"study": fold.spec.identity(), "fold": fold.index})
     if step.done:
-        return {"stage": "fidelity", "fold": fold.index, **step.facts}
+        return [{"stage": "fidelity", "fold": fold.index, **step.facts}]
     with measured() as cost, step:
         synthesizer = load_synthesizer(fold.folder.synthesizer)
         made = make_synthetic(
@@ -122,10 +125,31 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> dict[str, Any]:
         )
         rows = fidelity_rows(fold.spec, fold.index, split, made)
     step.finish({"rows": rows, **cost.to_json()})
-    return {"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}
+    return [{"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}]
 
 
-def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: Progress) -> dict[str, Any]:
+def train_without_generator(fold: Fold, *, progress: Progress) -> Facts:
+    """Train the baseline to its plateau, then every arm that needs no generator, at as many steps."""
+    spec = fold.spec
+    facts = train_arm(fold, spec.baseline, 0, spec.spending.segmenter, progress=progress)
+    budget = matched_budget(spec, facts[0]["outcome"]["steps"])
+    arms = [arm for arm in spec.arms if arm.source is None]
+    if any(arm.source == "control" for arm in spec.arms):
+        facts += make_source(fold, "control", progress=progress)
+        arms += [arm for arm in spec.arms if arm.source == "control" and facts[-1]["kept"]]
+    for arm in arms:
+        for seed in range(spec.spending.seeds):
+            if (arm, seed) != (spec.baseline, 0):
+                facts += train_arm(fold, arm, seed, budget, progress=progress)
+    return facts
+
+
+def matched_budget(spec: AugmentationSpec, steps: int) -> Budget:
+    """Budget of every other segmenter: the steps that the baseline took, to the last one."""
+    return spec.spending.segmenter.model_copy(update={"steps": steps, "patience": None})
+
+
+def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: Progress) -> Facts:
     """Train one segmenter and score it on the fold's test subjects."""
     step = Step(
         fold.folder.scores(arm.name, seed),
@@ -134,7 +158,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
     sets_steps = arm == fold.spec.baseline and seed == 0
     known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed, "sets_steps": sets_steps}
     if step.done:
-        return {**known, **step.facts}
+        return [{**known, **step.facts}]
     with measured() as cost, step:
         split = fold.split()
         real, synthetic = _training_cohorts(fold, arm, split)
@@ -158,7 +182,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)
     facts = {"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()}
     step.finish(facts)
-    return {**known, **facts}
+    return [{**known, **facts}]
 
 
 def _trained(fold: Fold, spec: AnySynthesizer, folder: Path, progress: Progress) -> TrainedSynthesizer:
