@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.store import read_packed
 from glioforge.synthesis.appearance import class_indices
@@ -67,16 +68,17 @@ class FramedSlices:
         size: Common size of slices; the grid's own unless given.
         seed: Seed of the draws.
         lesion_share: Share of the slices drawn from those with tumour.
+        mirror: Whether every second slice, at random, has left and right swapped.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
         self, cohort: Cohort, modalities: tuple[Modality, ...], *, batch_size: int, context: int,
-        size: tuple[int, int] | None, seed: int, lesion_share: float = 0.5,
+        size: tuple[int, int] | None, seed: int, lesion_share: float = 0.5, mirror: bool = False,
     ) -> None:
         self._pairs = SlicePairs(
             cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
         )
-        self._scheme, self._context = cohort.scheme, context
+        self._scheme, self._context, self._seed, self._mirror = cohort.scheme, context, seed, mirror
         self._boxes: list[BrainBox] = []
         self._shifts: list[tuple[int, int]] = []
         for ref in cohort:
@@ -92,9 +94,23 @@ class FramedSlices:
         batch = self._pairs.take(rows)
         labels = [self._labels(rows, offset) for offset in range(-self._context, self._context + 1)]
         frames = [self._boxes[case].frame(number, self._shifts[case]) for case, number in rows]
-        return {**batch, "labels": torch.stack(labels, dim=1), "frame": torch.from_numpy(np.stack(frames))}
+        whole = {**batch, "labels": torch.stack(labels, dim=1), "frame": torch.from_numpy(np.stack(frames))}
+        swapped = stream(self._seed, "mirror", step).random(len(rows)) < 0.5
+        return mirrored(whole, torch.from_numpy(swapped)) if self._mirror else whole
 
     def _labels(self, rows: list[tuple[int, int]], offset: int) -> torch.Tensor:
         """Classes of the slices `offset` above; the last slice there is where there is none."""
         moved = [(case, int(np.clip(number + offset, 0, self._boxes[case].depth - 1))) for case, number in rows]
         return torch.from_numpy(class_indices(self._pairs.take(moved)["labels"].numpy(), self._scheme))
+
+
+def mirrored(batch: Mapping[str, torch.Tensor], chosen: Bool[torch.Tensor, "b"]) -> dict[str, torch.Tensor]:
+    """Swap left and right of the chosen samples, in images, labels, brain and frame alike."""
+    turned = dict(batch)
+    for name in ("images", "labels", "brain"):
+        flipped = batch[name].flip(-2)
+        turned[name] = torch.where(chosen.view(-1, *[1] * (flipped.ndim - 1)), flipped, batch[name])
+    frame = batch["frame"].clone()
+    frame[chosen, 0] = batch["images"].shape[-2] - 1 - frame[chosen, 0]
+    turned["frame"] = frame
+    return turned

@@ -118,6 +118,11 @@ class SpadeSpec(SynthesizerSpec):
     """Slices are cut or padded to this size for training; none keeps the grid's own."""
     lesion_share: float = Field(0.5, ge=0, le=1)
     """Share of the slices drawn from those with tumour."""
+    mirror: bool = True
+    """Swap left and right of a slice in every second draw."""
+    select: bool = False
+    """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
+    and a pixel score favours smooth images."""
     budget: Budget = Budget(steps=1200, validate_every=200, checkpoint_every=200)
     """Length of the training."""
 
@@ -134,6 +139,7 @@ class SpadeSpec(SynthesizerSpec):
             "position": False,
             "noise": False,
             "context": 0,
+            "mirror": False,
             "critic_width": 64,
             "critic_layers": 4,
             "batch_size": 1,
@@ -177,7 +183,7 @@ class SpadeMethod(Method):
         )
         outcome = train(
             recipe, self._batches(fitting.train, fitting.seed), spec.budget, fitting.folder,
-            seed=fitting.seed, fabric=start(fitting.accelerator), validate=self._validation(fitting),
+            seed=fitting.seed, fabric=start(fitting.accelerator), validate=self._validation(fitting) if spec.select else None,
             progress=fitting.progress,
             settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
         )
@@ -246,7 +252,7 @@ class SpadeMethod(Method):
         spec: SpadeSpec = self.spec
         return FramedSlices(
             cohort, self.knowledge.modalities, batch_size=spec.batch_size, context=spec.context, size=spec.size,
-            seed=seed, lesion_share=spec.lesion_share,
+            seed=seed, lesion_share=spec.lesion_share, mirror=spec.mirror,
         )
 
     def _batches(self, cohort: Cohort, seed: int) -> Callable[[int], Mapping[str, torch.Tensor]]:

@@ -1,0 +1,141 @@
+"""Promises of synthetic cohorts and their export."""
+
+import json
+
+import numpy as np
+import pytest
+from toy_cohort import toy_cohort, toy_labels
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.core.errors import CohortError, LabelError, OutputError
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import Lineage
+from glioforge.core.schemes import BRATS2023
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.ingest import ingest
+from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
+from glioforge.synthesis.compose import LabelCase, export_cohort, synthesize_cohort
+
+PARENT = {"s08-1": Lineage.real("toy", "s08")}
+
+
+@pytest.fixture(scope="module")
+def synthesizer(tmp_path_factory):
+    """The control, which needs no training."""
+    spec = SYNTHESIZERS.parse("class_intensity")
+    folder = tmp_path_factory.mktemp("control") / "m"
+    return train_synthesizer(spec, toy_cohort([1, 2]), None, folder, seed=1, accelerator=AcceleratorSpec(device="cpu"))
+
+
+def label_cases(count=4):
+    """Edited maps of another subject."""
+    return [LabelCase(f"new-{n}", toy_labels(n), PARENT, ({"kind": "mirror", "n": n},)) for n in range(count)]
+
+
+def compose(synthesizer, cases, out, **changes):
+    """One synthetic cohort."""
+    return synthesize_cohort(synthesizer, cases, out, **{"name": "made", "seed": 5, **changes})
+
+
+def test_cases_are_marked_and_inherit_every_subject(synthesizer, tmp_path):
+    """Subjects of generator and mask, edits, seed and weights; the firewall sees them."""
+    made = compose(synthesizer, label_cases(), tmp_path)
+    ref = made.cases[1]
+    assert (ref.lineage.kind, ref.lineage.source) == ("synthetic", "class_intensity")
+    assert ref.lineage.subjects == ("s01", "s02", "s08")
+    assert ref.lineage.parents == ("s08-1",)
+    assert ref.lineage.weights == synthesizer.weights_hash
+    assert ref.lineage.edits == ({"kind": "mirror", "n": 1},)
+    case = ref.load()
+    assert np.array_equal(case.labels.voxels, toy_labels(1).voxels)
+    assert case.geometry == toy_labels(1).geometry
+    assert not case.stack(case.modalities)[:, case.labels.voxels == 0].any()
+    require_no_leak({"made": made}, toy_cohort([4], "test"))
+    with pytest.raises(Exception, match="s08"):
+        require_no_leak({"made": made}, toy_cohort([8], "test"))
+
+
+def test_ten_is_four_and_six_and_two_workers(synthesizer, tmp_path):
+    """Neither stopping, order nor workers change a byte."""
+    cases = label_cases(6)
+    whole = compose(synthesizer, cases, tmp_path / "a")
+
+    def stopping():
+        yield from cases[:2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compose(synthesizer, stopping(), tmp_path / "b")
+    before = (tmp_path / "b/cases/new-0/images.b2nd").stat().st_mtime_ns
+    resumed = compose(synthesizer, cases, tmp_path / "b")
+    assert (tmp_path / "b/cases/new-0/images.b2nd").stat().st_mtime_ns == before
+    assert resumed.fingerprint == whole.fingerprint
+    backwards = compose(synthesizer, cases[::-1], tmp_path / "c")
+    assert {r.case_id: r.digest for r in backwards} == {r.case_id: r.digest for r in whole}
+    assert read_cohort(tmp_path / "a").fingerprint == whole.fingerprint
+
+
+@pytest.mark.slow
+def test_two_workers_write_the_same_bytes(synthesizer, tmp_path):
+    """Processes change nothing."""
+    alone = compose(synthesizer, label_cases(3), tmp_path / "a")
+    spread = compose(synthesizer, label_cases(3), tmp_path / "b", fanout=FanOutSpec(workers=2))
+    assert alone.fingerprint == spread.fingerprint
+
+
+def test_damaged_case_is_made_again(synthesizer, tmp_path):
+    """One line says so, and the bytes are as before."""
+    cases = label_cases(2)
+    whole = compose(synthesizer, cases, tmp_path)
+    path = tmp_path / "cases/new-1/images.b2nd"
+    path.write_bytes(path.read_bytes()[:-5])
+    lines = []
+
+    class Lines:
+        def track(self, items, title, total=None):
+            yield from items
+
+        def say(self, text):
+            lines.append(text)
+
+    (tmp_path / "done.json").unlink()
+    assert compose(synthesizer, cases, tmp_path, progress=Lines()).fingerprint == whole.fingerprint
+    assert any("new-1: damaged, made again" in line for line in lines)
+
+
+def test_other_settings_maps_or_schemes_are_refused(synthesizer, tmp_path):
+    """A folder belongs to one seed, a case to one map, a synthesizer to one scheme."""
+    compose(synthesizer, label_cases(1), tmp_path)
+    with pytest.raises(OutputError, match="seed was 5, is now 6"):
+        compose(synthesizer, label_cases(1), tmp_path, seed=6)
+    with pytest.raises(OutputError, match="made from another label map"):
+        compose(synthesizer, [LabelCase("new-0", toy_labels(3), PARENT)], tmp_path)
+    with pytest.raises(LabelError, match="brats2023"):
+        compose(synthesizer, [LabelCase("x", toy_labels(3).to(BRATS2023), PARENT)], tmp_path / "b")
+
+
+def test_no_label_maps_give_an_empty_cohort(synthesizer, tmp_path):
+    """Nothing in, nothing out."""
+    assert len(compose(synthesizer, [], tmp_path)) == 0
+
+
+def test_export_is_marked_synthetic_and_comes_back(synthesizer, tmp_path):
+    """BraTS files that ingest reads, with lineage; a second export writes nothing."""
+    made = compose(synthesizer, label_cases(2), tmp_path / "made")
+    folders = export_cohort(made, tmp_path / "nifti")
+    assert [folder.name for folder in folders] == ["new-0", "new-1"]
+    names = {path.name for path in folders[0].iterdir()}
+    assert names == {"new-0.json", "new-0_t1.nii.gz", "new-0_flair.nii.gz", "new-0_seg.nii.gz"}
+    import nibabel
+
+    header = nibabel.load(folders[0] / "new-0_t1.nii.gz").header
+    assert bytes(header["descrip"]).startswith(b"SYNTHETIC " + synthesizer.weights_hash[:8].encode())
+    assert json.loads((folders[0] / "new-0.json").read_text())["kind"] == "synthetic"
+    back = ingest(tmp_path / "nifti")
+    assert back.cases[0].lineage == made.cases[0].lineage
+    stamp = (folders[0] / "new-0_t1.nii.gz").stat().st_mtime_ns
+    export_cohort(made, tmp_path / "nifti")
+    assert (folders[0] / "new-0_t1.nii.gz").stat().st_mtime_ns == stamp
+    with pytest.raises(CohortError, match="not synthetic"):
+        export_cohort(toy_cohort([1]), tmp_path / "x")
