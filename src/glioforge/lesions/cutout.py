@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from glioforge.core.errors import EditError, LabelError
 from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
 
 Box = tuple[slice, slice, slice]
@@ -102,7 +102,7 @@ def require_complete(labels: LabelMap) -> None:
         raise LabelError("a label map of background alone", "a brain", "leave the case out")
 
 
-def is_lesion(voxels: LabelVoxels) -> Bool[np.ndarray, "i j k"]:
+def is_lesion(voxels: UInt8[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
     """Mask of the lesion labels; all false where there are none."""
     return np.asarray(_IS_LESION[voxels])
 

@@ -13,12 +13,12 @@ the usual tumour-growth simulators, with a distance field in place of a radius.
 """
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float64, Int, UInt8
 from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.lesions.cutout import Box, Cutout, is_lesion, within
+from glioforge.lesions.cutout import CSF, Box, Cutout, is_lesion, within
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
 from glioforge.lesions.level_set import counts_of, signed_distance
@@ -36,6 +36,8 @@ class MassEffectSpec(Spec):
     """Distance from the lesion at which the push has died away."""
     oedema_share: float = Field(0.3, ge=0, le=1)
     """Share of the oedema's volume that counts as mass; the core counts in full."""
+    fluid_yield: float = Field(0.7, ge=0, le=1)
+    """How far fluid gives way: 0 shifts ventricles and furrows as tissue, at 1 their far wall stays where it is."""
 
 
 def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffectSpec) -> float:
@@ -72,12 +74,20 @@ def displace(
     moves = (np.abs(vectors) >= 0.5).any(axis=0) & (block > 0) & ~is_lesion(block)
     _, inner = clip_box(lesion.start, lesion.voxels.shape, voxels.shape)
     moves[within(lesion.box, box)] &= ~lesion.mask[inner]
-    places = np.array(np.nonzero(moves))
-    limits = np.array(block.shape)[:, None] - 1
-    sources = np.clip(places + np.rint(vectors[:, moves]).astype(np.int64), 0, limits)
-    found = block[tuple(sources)]
+    places, ways = np.array(np.nonzero(moves)), vectors[:, moves]
+    here, found = block[moves], _labels_at(block, places, ways)
+    filled = (found == CSF) & (here != CSF)
+    found[filled] = _labels_at(block, places[:, filled], ways[:, filled] * (1 - spec.fluid_yield))
     usable = (found > 0) & ~is_lesion(found)
     voxels[box][tuple(places[:, usable])] = found[usable]
+
+
+def _labels_at(
+    block: UInt8[np.ndarray, "i j k"], places: Int[np.ndarray, "3 n"], ways: Float64[np.ndarray, "3 n"]
+) -> UInt8[np.ndarray, "n"]:
+    """Labels so many voxels away from some places, at the border of the block at most."""
+    limits = np.array(block.shape)[:, None] - 1
+    return np.asarray(block[tuple(np.clip(places + np.rint(ways).astype(np.int64), 0, limits))])
 
 
 def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Displacement:

@@ -12,6 +12,7 @@ plane   `normal · p = offset` with p the voxel index times the voxel size, in
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from jaxtyping import Float32, Float64
 from scipy import ndimage, optimize
 
 from glioforge.core.errors import EditError
+from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
 from glioforge.lesions.coarse import Coarse, coarse_of
 from glioforge.lesions.cutout import CSF
@@ -92,8 +94,16 @@ def midsagittal_plane(labels: LabelMap) -> Plane:
     Raises:
         EditError: The map holds no brain.
     """
-    samples = _samples(coarse_of(labels, step_mm=_STEP_MM))
+    coarse = coarse_of(labels, step_mm=_STEP_MM)
     axis = labels.geometry.world_axes.index(0)
+    return _search(coarse.voxels.tobytes(), coarse.voxels.shape, coarse.steps, coarse.full_spacing, axis)
+
+
+@lru_cache(maxsize=16)
+def _search(sampled: bytes, shape: Index, steps: Index, spacing: tuple[float, float, float], axis: int) -> Plane:
+    """Plane of a sampled map, kept for the next edit of the same map."""
+    voxels = np.frombuffer(sampled, dtype=np.uint8).reshape(shape)
+    samples = _samples(Coarse(voxels, steps, (0, 0, 0), spacing))
     start = _best_offset(samples, axis)
     simplex = np.array([[0, 0, start], [0.06, 0, start], [0, 0.06, start], [0, 0, start + 2]], dtype=np.float64)
     options: Any = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 1e-6, "maxiter": 60}

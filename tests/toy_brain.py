@@ -1,0 +1,60 @@
+"""A toy brain of ellipsoids with a three-part lesion, small enough for laws over many edits."""
+
+import numpy as np
+
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelMap
+from glioforge.core.schemes import COMPLETE
+from glioforge.lesions.bank import BankEntry, LesionBank
+from glioforge.lesions.base import Donor
+from glioforge.lesions.cutout import cut
+from glioforge.lesions.donor import canonical
+from glioforge.lesions.midline import midsagittal_plane
+from glioforge.lesions.shape import shape_of
+
+EXTENT_MM = np.array([144.0, 168.0, 132.0])
+"""Field of view along x, y, z."""
+
+
+def toy_brain(spacing=(4.0, 4.0, 4.0), centre=(0.34, 0.6, 0.62), radii=(22.0, 14.0, 8.0), orientation=(1, 1, 1)):
+    """Complete map of a brain with cortex, fissure, two ventricles and a lesion of nested balls.
+
+    Args:
+        spacing: Voxel size in mm.
+        centre: Centre of the lesion as a fraction of the field of view; none for a healthy brain.
+        radii: Radii of oedema, enhancing rim and necrosis in mm.
+        orientation: Signs of the axes; -1 stores an axis the other way round.
+    """
+    shape = tuple(int(n) for n in EXTENT_MM / np.array(spacing))
+    x, y, z = np.meshgrid(
+        *((np.arange(n) + 0.5) * s - n * s / 2 for n, s in zip(shape, spacing, strict=True)), indexing="ij"
+    )
+    a, b, c = (n * s / 2 * 0.92 for n, s in zip(shape, spacing, strict=True))
+    distance = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
+    voxels = np.zeros(shape, dtype=np.uint8)
+    voxels[distance < 1] = 6
+    voxels[distance < 0.95] = 5
+    voxels[distance < 0.82] = 4
+    voxels[(distance < 0.95) & (np.abs(x) < 3) & (z > 0.25 * c)] = 6
+    for side in (-1, 1):
+        ventricle = ((x - side * 13) / 8) ** 2 + (y / 26) ** 2 + ((z - 4) / 9) ** 2
+        voxels[ventricle < 1] = 6
+    if centre is not None:
+        point = (np.array(centre) - 0.5) * np.array(shape) * np.array(spacing)
+        away = np.sqrt((x - point[0]) ** 2 + ((y - point[1]) / 1.2) ** 2 + (z - point[2]) ** 2)
+        for radius, value in zip(radii, (2, 3, 1), strict=True):
+            voxels[(away < radius) & (distance < 1)] = value
+    flips = tuple(slice(None, None, sign) for sign in orientation)
+    affine = np.diag([*(np.array(spacing) * np.array(orientation)), 1.0])
+    return LabelMap(np.ascontiguousarray(voxels[flips]), Geometry(shape, affine), COMPLETE)
+
+
+def toy_bank(*brains, spacing=(4.0, 4.0, 4.0)):
+    """Bank of the lesions of some brains; of two toy brains where none are given."""
+    maps = brains or (toy_brain(spacing, radii=(18.0, 12.0, 6.0)), toy_brain(spacing, (0.68, 0.4, 0.6), (14.0, 9.0, 5.0)))
+    entries = []
+    for number, labels in enumerate(maps):
+        lesion = cut(labels)
+        donor = Donor(f"donor{number}", (f"person{number}",), canonical(lesion, labels.geometry))
+        entries.append(BankEntry(donor, shape_of(labels, lesion, midsagittal_plane(labels))))
+    return LesionBank(tuple(entries))

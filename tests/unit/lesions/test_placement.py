@@ -1,0 +1,158 @@
+"""Places: all found at once, one drawn, none invented."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glioforge.core.case import Case
+from glioforge.core.errors import EditError, GeometryError
+from glioforge.core.lineage import Lineage
+from glioforge.lesions.cutout import cut
+from glioforge.lesions.ground import Ground
+from glioforge.lesions.midline import Plane
+from glioforge.lesions.placement import PlacementSpec, Window, broken_rule, draw_near, draw_offset
+from glioforge.lesions.prior import Prior, learn_prior
+from toy_brain import toy_brain
+
+MIDDLE = Plane((1.0, 0.0, 0.0), 70.0)
+SMALL = toy_brain(radii=(12.0, 8.0, 5.0))
+
+
+def ground(labels=SMALL, **options):
+    """Ground of a brain whose lesion is about to leave."""
+    lesion = cut(labels)
+    return Ground.of(labels, MIDDLE, moving=lesion, phase=lesion.start, **options), lesion
+
+
+@given(seed=st.integers(0, 2**31 - 1))
+@settings(max_examples=25)
+def test_a_drawn_place_breaks_no_rule(seed):
+    """Inside the brain, off the ventricles, the stem and the falx, and as far as asked."""
+    field, lesion = ground()
+    offset = draw_offset(field, lesion, PlacementSpec(), Window(8, 30), np.random.default_rng(seed))
+
+    assert broken_rule(field, lesion.moved(offset), PlacementSpec().limits()) is None
+    assert 8 <= np.linalg.norm(np.array(offset) * 4.0) <= 30
+
+
+def test_the_lattice_sees_what_the_voxels_see():
+    """On a fine grid, coarse shares and exact shares agree about where places are."""
+    labels = toy_brain((2.0, 2.0, 2.0), radii=(12.0, 8.0, 5.0))
+    lesion = cut(labels)
+    field = Ground.of(labels, MIDDLE, moving=lesion, phase=lesion.start)
+    assert field.coarse.steps == (2, 2, 2)
+
+    for seed in range(10):
+        offset = draw_offset(field, lesion, PlacementSpec(attempts=3), Window(), np.random.default_rng(seed))
+        assert broken_rule(field, lesion.moved(offset), PlacementSpec().limits()) is None
+
+
+def test_rules_are_named():
+    """Out of the brain, into a ventricle, over the falx, onto another lesion, into the stem."""
+    field, lesion = ground()
+    here = np.array(lesion.centre)
+
+    def at(point):
+        i, j, k = (int(n) for n in np.rint(np.array(point) - here))
+        return field.shares(lesion.moved((i, j, k)))
+
+    assert field.shares(lesion)["outside the brain"] == 0
+    assert at((2, 20, 16))["outside the brain"] > 0.3
+    assert at((-50, 0, 0))["outside the brain"] == 1
+    assert at((14, 20, 17))["in a ventricle"] > 0.2
+    assert at((17.5, 20, 24))["across the midline"] > 0.4
+    assert at((17.5, 20, 6))["in the brainstem"] > 0.5
+    blocked = Ground.of(SMALL, MIDDLE, gap_mm=4.0)
+    assert blocked.shares(lesion)["on another lesion"] == 1
+
+
+def test_the_brainstem_is_found_on_a_grid_stored_the_other_way_round():
+    """Orientation comes from the affine."""
+    labels = toy_brain(centre=None)
+    turned = toy_brain(centre=None, orientation=(-1, -1, 1))
+    here, there = (Ground.of(m, MIDDLE).brainstem for m in (labels, turned))
+
+    assert np.array_equal(here, there[::-1, ::-1])
+
+
+def test_other_lesions_keep_their_distance():
+    """The gap widens what is blocked."""
+    narrow, wide = (Ground.of(SMALL, MIDDLE, gap_mm=g).near_others.sum() for g in (0.0, 10.0))
+
+    assert wide > narrow > 0
+
+
+def test_a_prior_draws_the_centre():
+    """With all weight at one corner of the brain the lesion goes there; the rest is not looked at."""
+    field, lesion = ground()
+    weights = np.zeros(SMALL.voxels.shape, dtype=np.float32)
+    weights[22:28, 24:32, 18:24] = 1
+    spec, rng = PlacementSpec(prior="given"), np.random.default_rng(0)
+    offset = draw_offset(field, lesion, spec, Window(), rng, prior=Prior("corner", weights))
+    centre = np.array(lesion.centre) + np.array(offset)
+
+    assert (np.abs(centre - [24.5, 27.5, 20.5]) <= [5, 6, 5]).all()
+    with pytest.raises(EditError, match="`prior: given` without a prior map"):
+        draw_offset(field, lesion, spec, Window(), rng)
+    with pytest.raises(GeometryError, match="prior 'tiny' of shape"):
+        draw_offset(field, lesion, spec, Window(), rng, prior=Prior("tiny", np.ones((2, 2, 2), np.float32)))
+
+
+def test_a_learned_prior_peaks_where_lesions_were_and_names_their_owners():
+    """Frequency, smoothed; subjects of all cases."""
+    cases = [Case(f"c{n}", f"s{n}", {}, Lineage.real("here", f"s{n}"), SMALL) for n in range(2)]
+    prior = learn_prior("cohort", cases)
+    peak = np.unravel_index(int(prior.weights.argmax()), prior.weights.shape)
+
+    assert np.linalg.norm(np.array(peak) - np.array(cut(SMALL).centre)) < 2
+    assert prior.subjects == ("s0", "s1")
+
+
+def test_priors_without_weight_are_refused():
+    """Negative, missing, none at all; and no case to learn from."""
+    for weights in (-np.ones((2, 2, 2)), np.full((2, 2, 2), np.nan), np.zeros((2, 2, 2))):
+        with pytest.raises(EditError, match="negative, missing or no weight"):
+            Prior("bad", weights.astype(np.float32))
+    with pytest.raises(EditError, match="no case to learn a prior from"):
+        learn_prior("none", [])
+
+
+def test_no_valid_place_is_an_error_that_counts_the_reasons():
+    """A lesion larger than the brain ends in an error and not in a loop."""
+    big = cut(toy_brain(radii=(90.0, 20.0, 9.0)))
+    small = toy_brain(centre=None, spacing=(8.0, 8.0, 8.0))
+    field = Ground.of(small, MIDDLE, phase=big.start)
+    with pytest.raises(EditError, match=r"no valid place for the lesion: of \d+ places looked at, \d+ outside"):
+        draw_offset(field, big, PlacementSpec(), Window(), np.random.default_rng(0))
+    field, lesion = ground()
+    with pytest.raises(EditError, match="no valid place for the lesion: of 0 places looked at"):
+        draw_offset(field, lesion, PlacementSpec(), Window(500, 600), np.random.default_rng(0))
+
+
+def test_tries_are_bounded():
+    """Places that look valid on the lattice and are not to the voxel use the tries up."""
+    field, lesion = ground()
+    strict = PlacementSpec(outside_share=0.0, ventricle_share=0.0, midline_share=0.0, attempts=1)
+    outcomes = set()
+    for seed in range(60):
+        try:
+            draw_offset(field, lesion.moved((-3, 0, 0)), strict, Window(0, 9), np.random.default_rng(seed))
+        except EditError as error:
+            outcomes.add(str(error).split(" tries")[0])
+    assert outcomes == {"no valid place for the lesion in 1"}
+
+
+def test_near_means_near():
+    """A place that is valid stays; one that is not is left by the shortest of three reaches that has one."""
+    field, lesion = ground()
+    spec, rng = PlacementSpec(), np.random.default_rng(0)
+    out = lesion.moved((-8, 0, 0))
+    shifted = Ground.of(SMALL, MIDDLE, moving=lesion, phase=out.start)
+
+    assert draw_near(field, lesion, spec, 12, rng) == (0, 0, 0)
+    assert 0 < np.linalg.norm(draw_near(shifted, out, spec, 60, rng)) * 4 <= 40
+    with pytest.raises(EditError, match="no valid place"):
+        draw_near(shifted, out, spec, 3, rng)
+    keeps = draw_near(shifted, out, spec, 3, rng, floor=shifted.shares(out))
+    assert keeps == (0, 0, 0)

@@ -1,0 +1,156 @@
+"""Recipes: drawn as weighed, replayed as recorded, refused with the key that is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glioforge.config.load import load_spec, parse_spec, resolved_yaml
+from glioforge.core.errors import EditError, SpecError
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import EditRecord
+from glioforge.lesions.fill import TissueAtlas
+from glioforge.lesions.lineage import donors_of, edited_lineage, subjects_of
+from glioforge.lesions.prior import Prior
+from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, replay
+from toy_brain import toy_bank, toy_brain
+
+PRESETS = sorted((Path(__file__).parents[3] / "recipes").glob("*.yaml"))
+BRAIN = toy_brain(radii=(16.0, 11.0, 6.0))
+
+
+def recipe(*steps, **values):
+    """A recipe of these steps."""
+    return parse_spec({"name": "test", "steps": list(steps), **values}, RecipeSpec)
+
+
+def rng(seed=0):
+    """A generator."""
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda p: p.stem)
+def test_every_preset_edits_a_brain_and_replays(path):
+    """Recipes after published studies run as they stand."""
+    spec, bank = load_spec(path, RecipeSpec), toy_bank()
+    assert spec.name == path.stem
+    for seed in range(3):
+        labels, records = edit_labels(BRAIN, spec, rng(seed), bank)
+
+        assert records
+        assert np.array_equal(replay(BRAIN, records, bank).voxels, labels.voxels)
+        assert np.array_equal(labels.voxels == 0, BRAIN.voxels == 0)
+
+
+def test_there_are_presets():
+    """The folder is where the test looks."""
+    assert {"default", "shin2018", "carver", "guo2020"} <= {p.stem for p in PRESETS}
+
+
+def test_a_recipe_survives_yaml(tmp_path):
+    """The resolved recipe loads to the same recipe."""
+    spec = load_spec(PRESETS[0], RecipeSpec)
+    file = tmp_path / "resolved.yaml"
+    file.write_text(resolved_yaml(spec), encoding="utf-8")
+
+    assert load_spec(file, RecipeSpec) == spec
+
+
+def test_a_choice_follows_its_weights():
+    """Three to one is three to one."""
+    spec = recipe({"choice": [{"weight": 3, "edit": "mirror"}, {"weight": 1, "sequence": []}]})
+    drawn = sum(len(draw_edits(spec, rng(seed))) for seed in range(400))
+
+    assert 260 < drawn < 340
+
+
+def test_a_step_can_be_repeated_and_nested():
+    """Between two counts, each at least once."""
+    spec = recipe({"repeat": {"sequence": [{"edit": "mirror"}, {"edit": "remove"}]}, "count": [0, 2]})
+
+    assert {len(draw_edits(spec, rng(seed))) for seed in range(30)} == {0, 2, 4}
+    assert kinds_of(spec) == {"mirror", "remove"}
+
+
+def test_no_steps_give_the_map_back():
+    """An empty recipe does nothing; so do no records."""
+    labels, records = edit_labels(BRAIN, recipe(), rng())
+
+    assert labels is BRAIN
+    assert records == ()
+    assert replay(BRAIN, ()) is BRAIN
+
+
+def test_several_lesions_come_from_several_insertions():
+    """Two donors make a multifocal case, whose lineage names both."""
+    spec = recipe({"repeat": {"edit": {"kind": "insert"}}, "count": [2, 2]}, attempts=5)
+    labels, records = edit_labels(toy_brain(centre=None), spec, rng(1), toy_bank())
+    lineage = edited_lineage({"healthy": Lineage.real("here", "h")}, records, seed=1)
+
+    assert len(records) == 2
+    assert labels.lesion.any()
+    assert set(lineage.subjects) == {"h", *subjects_of(records)}
+    assert set(lineage.parents) == {"healthy", *donors_of(records)}
+    assert [edit["kind"] for edit in lineage.edits] == ["insert", "insert"]
+
+
+def test_parts_can_be_edited_alone():
+    """Of two lesions the largest is moved and the other stays."""
+    voxels = BRAIN.voxels.copy()
+    voxels[26:28, 20:22, 20:22] = 3
+    both = BRAIN.with_voxels(voxels)
+    largest, record = edit_labels(both, recipe({"edit": {"kind": "remove", "part": "largest"}}), rng())
+    parts = {r.values["part"] for seed in range(40) for r in _part_records(both, seed)}
+
+    assert largest.lesion.sum() == 8
+    assert record[0].values["part"] == 0
+    assert parts <= {0, 1}
+    assert 0 in parts
+
+
+def _part_records(labels, seed):
+    return edit_labels(labels, recipe({"edit": {"kind": "remove", "part": "random"}}), rng(seed))[1]
+
+
+def test_atlas_and_prior_enter_the_record():
+    """Their subjects stand behind the case, and the atlas is needed to replay."""
+    atlas = TissueAtlas("healthy", toy_brain(centre=None), ("somebody",))
+    prior = Prior("learned", (BRAIN.voxels == 4).astype(np.float32), ("patient",))
+    step = {"edit": {"kind": "translate", "fill": "atlas", "placement": {"prior": "given"}}}
+    labels, records = edit_labels(BRAIN, recipe(step), rng(), atlas=atlas, prior=prior)
+
+    assert subjects_of(records) == ("patient", "somebody")
+    assert (records[0].values["atlas"], records[0].values["prior"]) == ("healthy", "learned")
+    assert np.array_equal(replay(BRAIN, records, atlas=atlas).voxels, labels.voxels)
+    with pytest.raises(EditError, match="a record filled from atlas 'healthy'"):
+        replay(BRAIN, records)
+
+
+def test_what_cannot_be_done_says_why():
+    """No donors, no valid place, no weight: each with its reason, after bounded attempts."""
+    with pytest.raises(EditError, match="recipe 'test' failed 2 times: no donor lesions"):
+        edit_labels(BRAIN, recipe({"edit": "transplant"}, attempts=2), rng())
+    far = recipe({"edit": {"kind": "translate", "distance_mm": [900, 901]}}, attempts=1)
+    with pytest.raises(EditError, match="no valid place"):
+        edit_labels(BRAIN, far, rng())
+    with pytest.raises(EditError, match="a choice whose weights are all 0"):
+        edit_labels(BRAIN, recipe({"choice": [{"weight": 0, "edit": "mirror"}]}), rng())
+    with pytest.raises(SpecError, match="edit 'teleport'"):
+        replay(BRAIN, [EditRecord("teleport", {})])
+
+
+def test_wrong_recipes_name_the_key():
+    """Two keys in one step, an unknown edit, a typing error."""
+    with pytest.raises(SpecError, match="a step needs exactly one of edit, choice, sequence, repeat"):
+        recipe({"edit": "mirror", "sequence": []})
+    with pytest.raises(SpecError, match="did you mean 'mirror'"):
+        recipe({"edit": "miror"})
+    with pytest.raises(SpecError, match="unknown key"):
+        recipe({"edit": {"kind": "translate", "distance": [1, 2]}})
+
+
+def test_steps_can_be_built_in_python():
+    """A parsed step may be handed in again."""
+    spec = recipe({"edit": "mirror"})
+
+    assert RecipeSpec(name="again", steps=spec.steps).steps == spec.steps
