@@ -23,8 +23,9 @@ def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Secti
         Paragraph(
             "The generator made images from the label maps of test subjects, which it never saw. Each is compared "
             "inside the brain, beside the image in which every class has its mean over the training subjects. A "
-            "generator worth its training lies clearly above that image. Intensities are z-scores; the data range of "
-            "SSIM is that of the reference inside the brain."
+            "generator worth its training lies clearly above that image. SSIM is computed on intensities raised by "
+            "the reference's least value inside the brain, whose range there is the data range; the mean absolute "
+            "error is in standard deviations of the brain."
         )
     ]
     blocks += [_likeness_table(spec, [row for row in chosen if row.note == note], note) for note in references]

@@ -86,13 +86,20 @@ def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality,
 def _similarity_rows(
     row: Row, case: Case, images: Mapping[Modality, Voxels], truth: Mapping[Modality, Voxels], against: str
 ) -> list[Row]:
-    """Likeness of each contrast inside the brain; the data range is that of the reference there."""
+    """Likeness of each contrast inside the brain, on intensities that start at 0.
+
+    SSIM's luminance term (Wang et al. 2004, equation 6) is made for signals that are not negative; near the mean of
+    z-scores it would change sign with the noise.  Both images are therefore raised by the reference's least value
+    inside the brain, outside which they are 0, and the data range is that of the reference there.
+    """
     brain = case.require_labels().voxels > 0
     rows: list[Row] = []
     for modality in (m for m in images if m in truth):
-        reference = truth[modality]
-        span = float(np.ptp(reference[brain]))
-        scores = compare_images(images[modality], reference, brain, data_range=span, region=f"brain/{modality}")
+        least, most = (float(f(truth[modality][brain])) for f in (np.min, np.max))
+        image, reference = (
+            np.where(brain, v - np.float32(least), np.float32(0)) for v in (images[modality], truth[modality])
+        )
+        scores = compare_images(image, reference, brain, data_range=most - least, region=f"brain/{modality}")
         rows += [row | asdict(score) | {"note": f"against {against}"} for score in scores]
     return rows
 
