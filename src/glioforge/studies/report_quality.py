@@ -57,7 +57,8 @@ def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
         mine = [stage for stage in stages if stage["stage"] == source and "made" in stage]
         verdicts = [VerdictRow.from_json(row) for stage in mine for row in stage["verdicts"]]
         made, kept = sum(stage["made"] for stage in mine), sum(len(stage["kept"]) for stage in mine)
-        blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training."))
+        judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
+        blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
             png = figures.funnel(funnel(verdicts))
             blocks.append(

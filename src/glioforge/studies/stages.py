@@ -5,11 +5,12 @@ stages wrote, writes its own step, and is skipped when that step is done.
 Every job raises the firewall before it trains or scores.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
@@ -200,12 +201,16 @@ def _trained(fold: Fold, spec: AnySynthesizer, folder: Path, progress: Progress)
 
 
 def _judged(fold: Fold, source: str, made: Cohort, train: Cohort, progress: Progress) -> dict[str, Any]:
-    """Verdicts on a source's cases; the ids kept are what arms train on."""
-    key = {"made": made.fingerprint, "filters": [f.model_dump(mode="json") for f in fold.spec.filters]}
+    """Verdicts on a source's cases; the ids kept are what arms train on.
+
+    Filters are part of the generator's chain; the control is taken as it is, so that they cannot weaken it.
+    """
+    specs = fold.spec.filters if source == "generator" else ()
+    key = {"made": made.fingerprint, "filters": [spec.model_dump(mode="json") for spec in specs]}
     step = Step(fold.folder.source(source) / "quality", key)
     if not step.done:
         with step:
-            filters, unfitted = _fitted_filters(fold, train)
+            filters, unfitted = _fitted_filters(fold, specs, train)
             kept, verdicts = apply_filters(made, filters, progress=progress)
             step.finish(
                 {
@@ -218,11 +223,13 @@ def _judged(fold: Fold, source: str, made: Cohort, train: Cohort, progress: Prog
     return dict(step.facts)
 
 
-def _fitted_filters(fold: Fold, train: Cohort) -> tuple[list[tuple[str, FittedFilter]], list[str]]:
+def _fitted_filters(
+    fold: Fold, specs: Sequence[Spec], train: Cohort
+) -> tuple[list[tuple[str, FittedFilter]], list[str]]:
     """The study's filters fitted on training cases, and why some could not be: the report tells."""
     fitted: list[tuple[str, FittedFilter]] = []
     unfitted: list[str] = []
-    for spec in fold.spec.filters:
+    for spec in specs:
         try:
             fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, seed=fold.seed("quality"))))
         except CohortError as error:
