@@ -17,17 +17,21 @@ class SliceGenerator(nn.Module):
     Args:
         generator: Takes the condition and one channel of noise.
         classes: Number of label classes, background included.
+        grain: Training cases and contrasts: shape of the table of grain, which is kept with the weights.
         style: Whether the map painted with class means joins condition and output.
         position: Whether the place in the head joins the condition.
         span: Largest absolute output, by tanh; none leaves it linear.
     """
 
-    def __init__(
-        self, generator: nn.Module, classes: int, *, style: bool, position: bool, span: float | None
+    def __init__(  # noqa: PLR0913 - one argument a property of the network
+        self, generator: nn.Module, classes: int, grain: tuple[int, int], *, style: bool, position: bool,
+        span: float | None,
     ) -> None:
         super().__init__()
         self.generator, self.classes = generator, classes
         self.style, self.position, self.span = style, position, span
+        self.grain: torch.Tensor
+        self.register_buffer("grain", torch.zeros(grain))
 
     def forward(
         self,

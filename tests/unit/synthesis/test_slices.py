@@ -82,8 +82,8 @@ def test_style_paints_the_middle_slice_and_tanh_bounds_the_output():
     labels = torch.tensor([[[[0, 1]], [[1, 2]], [[2, 2]]]])
     means = torch.tensor([[[0.0], [5.0], [7.0]]])
     frame, noise = torch.ones(1, 5), torch.zeros(1, 1, 1, 2)
-    painted = SliceGenerator(Constant(0.0), 3, style=True, position=True, span=None)(labels, frame, means, noise)
+    painted = SliceGenerator(Constant(0.0), 3, (1, 1), style=True, position=True, span=None)(labels, frame, means, noise)
     assert painted.flatten().tolist() == [5.0, 7.0]
-    bounded = SliceGenerator(Constant(99.0), 3, style=False, position=False, span=5.0)(labels, frame, means, noise)
+    bounded = SliceGenerator(Constant(99.0), 3, (1, 1), style=False, position=False, span=5.0)(labels, frame, means, noise)
     assert bounded.flatten().tolist() == [5.0, 5.0]
     assert one_hot(labels, 3).shape == (1, 9, 1, 2)
