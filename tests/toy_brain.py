@@ -51,7 +51,8 @@ def toy_brain(spacing=(4.0, 4.0, 4.0), centre=(0.34, 0.6, 0.62), radii=(22.0, 14
 
 def toy_bank(*brains, spacing=(4.0, 4.0, 4.0)):
     """Bank of the lesions of some brains; of two toy brains where none are given."""
-    maps = brains or (toy_brain(spacing, radii=(18.0, 12.0, 6.0)), toy_brain(spacing, (0.68, 0.4, 0.6), (14.0, 9.0, 5.0)))
+    first, second = toy_brain(spacing, radii=(18.0, 12.0, 6.0)), toy_brain(spacing, (0.68, 0.4, 0.6), (14.0, 9.0, 5.0))
+    maps = brains or (first, second)
     entries = []
     for number, labels in enumerate(maps):
         lesion = cut(labels)

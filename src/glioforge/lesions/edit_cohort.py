@@ -57,7 +57,7 @@ class _Job:
         return write_case(self.out, Case(case_id, ref.subject_id, {}, lineage, labels, brain, ref.session, facts))
 
 
-def edit_cohort(
+def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     cohort: Cohort, recipe: RecipeSpec, out: Path, *, count: int = 1, seed: int = 1,
     fanout: FanOutSpec | None = None, progress: Progress | None = None,
 ) -> Cohort:

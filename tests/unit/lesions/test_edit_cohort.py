@@ -82,12 +82,11 @@ def test_donors_are_other_subjects(cohort, tmp_path):
 
 def test_what_cannot_be_edited_is_said(cohort, tmp_path):
     """A case without valid place is left out and named; if none is left, that is an error."""
-    near = parse_spec(
-        {"name": "far", "attempts": 1, "steps": [{"edit": {"kind": "translate", "distance_mm": [900, 901]}}]}, RecipeSpec
-    )
+    step = {"edit": {"kind": "translate", "distance_mm": [900, 901]}}
+    far = parse_spec({"name": "far", "attempts": 1, "steps": [step]}, RecipeSpec)
     listener = Listener()
     with pytest.raises(EditError, match="no case could be edited: case0-edit000 is left out"):
-        edit_cohort(cohort, near, tmp_path / "out", progress=listener)
+        edit_cohort(cohort, far, tmp_path / "out", progress=listener)
     assert [text.split(" is")[0] for text in listener.said] == ["case0-edit000", "case1-edit000"]
 
 

@@ -77,7 +77,9 @@ def test_the_same_counts_give_the_same_labels():
     """A lesion is restored from its own distances."""
     voxels = nested()
 
-    assert np.array_equal(labels_from(fields_of(voxels, UNIT), np.ones(voxels.shape, dtype=bool), counts_of(voxels)), voxels)
+    again = labels_from(fields_of(voxels, UNIT), np.ones(voxels.shape, dtype=bool), counts_of(voxels))
+
+    assert np.array_equal(again, voxels)
 
 
 def test_more_than_there_is_room_for_is_refused():

@@ -102,7 +102,8 @@ def test_the_record_holds_the_parameters():
 
 def test_a_flat_grid_has_a_jacobian():
     """One lattice point along an axis is no reason to fail."""
-    field = Displacement(np.zeros((3, 2, 2, 1)), (np.array([0.0, 1]), np.array([0.0, 1]), np.array([0.0])), (1.0, 1.0, 1.0))
+    lattice = (np.array([0.0, 1]), np.array([0.0, 1]), np.array([0.0]))
+    field = Displacement(np.zeros((3, 2, 2, 1)), lattice, (1.0, 1.0, 1.0))
 
     assert np.array_equal(field.jacobian, np.ones((2, 2, 1)))
     voxels = toy_brain(centre=None).voxels[:, :, 20:21].copy()
