@@ -5,8 +5,10 @@ Nothing heavy is imported here or at the top of a verb's file, so that
 """
 
 import os
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -34,12 +36,17 @@ for verb in (phantom, ingest, prepare, train, edit, synthesize, segment, evaluat
     app.command()(verb)
 
 
-def _print_version(value: bool) -> None:
+STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""Exit codes of a run that was asked to stop."""
+
+
+def _print_version(value: bool) -> bool:
     if value:
         from importlib.metadata import version
 
         typer.echo(f"glioforge {version('glioforge')}")
         raise typer.Exit
+    return value
 
 
 @app.callback()
@@ -55,6 +62,7 @@ def run() -> None:
     """Run the command line; typed errors become one line on stderr and their exit code."""
     from glioforge.core.errors import GlioforgeError
 
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except GlioforgeError as error:
@@ -62,12 +70,19 @@ def run() -> None:
 
         Console(stderr=True, soft_wrap=True).print("[bold red]error[/]", _plain(str(error)), highlight=False)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; the same command goes on from here\n")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as ending:
+        code = 130 if isinstance(ending, KeyboardInterrupt) else ending.code
+        if code in STOPPED:
+            sys.stderr.write("stopped; the same command goes on from here\n")
+        sys.exit(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """End by a signal, through every `finally`."""
+    sys.exit(128 + number)
 
 
 def _plain(text: str) -> str:

@@ -4,6 +4,7 @@ One process is the default; several devices or nodes are a setting, never a
 change of code.  bf16 autocast is the default on every device (never fp16).
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -49,6 +50,8 @@ def start(spec: AcceleratorSpec) -> "Fabric":
         raise DependencyError("device 'cuda' without a GPU that torch can see", remedy="set device to auto or cpu")
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
+    # Fabric tells at every start which precision it was asked for, in the midst of the progress lines.
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     single = spec.devices * spec.nodes == 1
     strategy = "ddp" if spec.strategy == "auto" and not single else spec.strategy
     fabric = Fabric(

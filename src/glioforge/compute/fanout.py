@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Literal, TypeVar, final
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from glioforge.compute.orphan import end_with_parent
 from glioforge.config.spec import Spec
-from glioforge.core.errors import DependencyError
+from glioforge.core.errors import DependencyError, WorkerError
 from glioforge.core.protocols import Progress, Silent
 
 Item = TypeVar("Item")
@@ -44,6 +45,7 @@ def fan_out(
 
     Raises:
         DependencyError: The backend is not installed.
+        WorkerError: A worker was killed, for example because memory ran out.
     """
     spec = spec or FanOutSpec()
     progress = progress or Silent()
@@ -59,6 +61,7 @@ def fan_out(
 def _joblib_results(function: Callable[[Item], Result], work: list[Item], spec: FanOutSpec) -> Iterator[Result]:
     """Results from joblib's generator, on the backend of the spec."""
     from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     if spec.backend != "local" and importlib.util.find_spec(spec.backend) is None:
         raise DependencyError(
@@ -68,10 +71,24 @@ def _joblib_results(function: Callable[[Item], Result], work: list[Item], spec: 
         from ray.util.joblib import register_ray
 
         register_ray()
+    _silence_joblib()
     name = "loky" if spec.backend == "local" else spec.backend
     with parallel_config(backend=name, n_jobs=spec.workers, inner_max_num_threads=1 if name == "loky" else None):
         watched = _Watched(function, os.getpid()) if name == "loky" else function
-        yield from Parallel(return_as="generator")(delayed(watched)(item) for item in work)
+        try:
+            yield from Parallel(return_as="generator")(delayed(watched)(item) for item in work)
+        except TerminatedWorkerError as error:
+            raise WorkerError(
+                "a worker process was ended from outside",
+                "workers that live until their work is done",
+                "memory may have run out: take fewer --workers; the same command goes on where it stopped",
+            ) from error
+
+
+def _silence_joblib() -> None:
+    """Keep advice to programmers from users: workers are replaced in time, and who stops early knows it."""
+    for message in ("A worker stopped while some jobs", r"\d+ tasks (have been successfully|which were still)"):
+        warnings.filterwarnings("ignore", message, UserWarning, "joblib")
 
 
 @final

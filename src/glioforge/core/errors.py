@@ -99,3 +99,8 @@ class TrainingError(GlioforgeError):
 @final
 class DependencyError(GlioforgeError):
     """An optional package is needed and not installed."""
+
+
+@final
+class WorkerError(GlioforgeError):
+    """A worker process ended before its work did."""

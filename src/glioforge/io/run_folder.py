@@ -30,6 +30,9 @@ DONE = "done.json"
 STARTED = "step.json"
 LOCK = ".lock"
 
+ORPHAN_S = 10.0
+"""Time to wait for a folder within a run: workers of a killed run end by themselves in less, and leave their locks."""
+
 _MAX_DIFFERENCES = 5
 
 

@@ -17,7 +17,7 @@ from glioforge.io.run_folder import Step, run_facts, write_json
 from glioforge.io.tables import ResultRow, write_results
 from glioforge.studies.augmentation_report import write_page
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.gather import divide, gather, prepared_cohort
+from glioforge.studies.gather import divide, gather, prepared_cohort, read_given
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.stages import (
     Fold,
@@ -50,9 +50,11 @@ def run_study(spec: AugmentationSpec, out: Path, *, data: Path | None = None, pr
     """
     progress = progress or Silent()
     folder = StudyFolder(out)
-    with Step(out, {"study": spec.identity()}) as step:
+    given = read_given(spec, data, progress)
+    scans = "phantoms" if given is None else given.fingerprint
+    with Step(out, {"study": spec.identity(), "scans": scans}) as step:
         write_json(out / "study.json", {"spec": spec.model_dump(mode="json"), "made_with": run_facts()})
-        cohort = gather(spec, folder, data, progress)
+        cohort = gather(spec, folder, given, progress)
         prepared = prepared_cohort(spec, folder, cohort, progress)
         folds = [Fold(spec, out, index) for index, _ in enumerate(divide(spec, folder, prepared))]
         facts = run_stages(spec, folds, progress)

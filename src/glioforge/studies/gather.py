@@ -8,7 +8,7 @@ from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.protocols import Progress
 from glioforge.core.split import Split, folds_by_subject, split_by_names, split_by_subject
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import prepare
+from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.run_folder import read_json, write_json
@@ -16,61 +16,98 @@ from glioforge.studies.folder import StudyFolder
 from glioforge.studies.spec import AugmentationSpec, Folds, PhantomData
 
 
-def gather(spec: AugmentationSpec, folder: StudyFolder, data: Path | None, progress: Progress) -> Cohort:
-    """Make or read the study's scans, check every file, and write down the cohort.
+def read_given(spec: AugmentationSpec, data: Path | None, progress: Progress) -> Cohort | None:
+    """Read and check the scans that a study is given; nothing is written, so that bad scans leave nothing behind.
+
+    Returns:
+        The cohort, or none where the study makes phantoms.
 
     Raises:
-        SpecError: The study reads a folder and none is given.
+        SpecError: The study reads a folder and none is given, or one is given to a study of phantoms.
+        CohortError: Cases without labels, too few subjects, or a contrast asked for that is missing.
     """
     if isinstance(spec.data, PhantomData):
+        if data is not None:
+            raise SpecError(
+                f"--data {data}", "no --data, because this study makes phantoms", "or set data.kind=folder", spec.name
+            )
+        return None
+    if data is None:
+        raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
+    made = (data / "cohort.json").is_file()
+    cohort = read_cohort(data) if made else ingest(data, spec.data.layout, fanout=spec.fanout, progress=progress)
+    _require_usable(spec, cohort)
+    return cohort
+
+
+def gather(spec: AugmentationSpec, folder: StudyFolder, given: Cohort | None, progress: Progress) -> Cohort:
+    """Take the scans given, or make the study's phantoms and check every file; write down the cohort."""
+    cohort = given
+    if cohort is None:
+        data = PhantomData.model_validate(spec.data)
         write_phantom_cohort(
             folder.phantoms,
-            cases=spec.data.cases,
-            seed=spec.data.seed,
-            spec=spec.data.phantom,
+            cases=data.cases,
+            seed=data.seed,
+            spec=data.phantom,
             fanout=spec.fanout,
             progress=progress,
         )
         cohort = ingest(folder.phantoms, fanout=spec.fanout, progress=progress)
-    elif data is None:
-        raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
-    elif (data / "cohort.json").is_file():
-        cohort = read_cohort(data)
-    else:
-        cohort = ingest(data, spec.data.layout, fanout=spec.fanout, progress=progress)
+        _require_usable(spec, cohort)
     write_cohort(folder.source, cohort)
     return cohort
 
 
 def prepared_cohort(spec: AugmentationSpec, folder: StudyFolder, cohort: Cohort, progress: Progress) -> Cohort:
-    """Prepare every case of the study and check that the contrasts asked for are there.
-
-    Raises:
-        CohortError: A contrast is missing from some case, or no contrast is common to all.
-    """
-    prepared = prepare(cohort, spec.prepare, folder.prepared, fanout=spec.fanout, progress=progress)
-    missing = [str(m) for m in spec.modalities or () if m not in prepared.modalities]
-    if missing or not prepared.modalities:
-        raise CohortError(
-            f"contrasts common to all cases: {[str(m) for m in prepared.modalities]}",
-            f"also {missing}" if missing else "at least one",
-            "name only contrasts that every case has",
-            cohort.name,
-        )
-    return prepared
+    """Prepare every case of the study, with the contrasts that it asks for."""
+    settings = spec.prepare if spec.modalities is None else _with_contrasts(spec)
+    return prepare(cohort, settings, folder.prepared, fanout=spec.fanout, progress=progress)
 
 
 def divide(spec: AugmentationSpec, folder: StudyFolder, cohort: Cohort) -> Sequence[Split]:
     """Split by subject as the study asks, and write the names down."""
-    if isinstance(spec.split, Folds):
-        count = min(spec.split.folds, len(cohort.subject_ids))
-        splits = folds_by_subject(cohort, count, spec.split.validation, spec.seed)
-    else:
-        splits = (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
+    splits = _splits(spec, cohort)
     for index, split in enumerate(splits):
         sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
         write_json(folder.fold(index).split, sides)
     return splits
+
+
+def _splits(spec: AugmentationSpec, cohort: Cohort) -> Sequence[Split]:
+    """Division by subject as the study asks."""
+    if isinstance(spec.split, Folds):
+        count = min(spec.split.folds, len(cohort.subject_ids))
+        return folds_by_subject(cohort, count, spec.split.validation, spec.seed)
+    return (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
+
+
+def _with_contrasts(spec: AugmentationSpec) -> PrepareSpec:
+    """Preparation that keeps the contrasts of the study."""
+    return PrepareSpec.model_validate({**spec.prepare.model_dump(), "modalities": spec.modalities})
+
+
+def _require_usable(spec: AugmentationSpec, cohort: Cohort) -> None:
+    """Refuse a cohort that the study could not finish with, before anything is written."""
+    unlabelled = [ref.case_id for ref in cohort if ref.labels is None]
+    if unlabelled:
+        more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
+        raise CohortError(
+            f"cases without a label map: {', '.join(unlabelled[:5])}{more}",
+            "a label map for every case",
+            "label these cases or leave them out",
+            cohort.name,
+        )
+    _splits(spec, cohort)
+    wanted = spec.modalities or spec.prepare.modalities or ()
+    missing = [str(m) for m in wanted if m not in cohort.modalities]
+    if missing or not cohort.modalities:
+        raise CohortError(
+            f"contrasts common to all cases: {[str(m) for m in cohort.modalities]}",
+            f"also {missing}" if missing else "at least one",
+            "name only contrasts that every case has",
+            cohort.name,
+        )
 
 
 def load_fold(folder: StudyFolder, index: int) -> Split:

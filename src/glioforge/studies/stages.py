@@ -19,7 +19,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream_seed
 from glioforge.core.split import Split
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.run_folder import DONE, Step, read_json
+from glioforge.io.run_folder import DONE, ORPHAN_S, Step, read_json
 from glioforge.quality.base import FittedFilter, fit_filter
 from glioforge.quality.check import apply_filters
 from glioforge.segmentation.base import load_segmenter, train_segmenter
@@ -111,7 +111,7 @@ def make_source(fold: Fold, source: str, *, progress: Progress) -> Facts:
 def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
     """Compare images made from the test subjects' own labels with their scans."""
     split = fold.split()
-    step = Step(fold.folder.fidelity, {"study": fold.spec.identity(), "fold": fold.index})
+    step = Step(fold.folder.fidelity, {"study": fold.spec.identity(), "fold": fold.index}, wait_s=ORPHAN_S)
     if step.done:
         return [{"stage": "fidelity", "fold": fold.index, **step.facts}]
     with measured() as cost, step:
@@ -155,6 +155,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
     step = Step(
         fold.folder.scores(arm.name, seed),
         {"study": fold.spec.identity(), "fold": fold.index, "arm": arm.name, "steps": budget.steps},
+        wait_s=ORPHAN_S,
     )
     sets_steps = arm == fold.spec.baseline and seed == 0
     known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed, "sets_steps": sets_steps}
@@ -207,7 +208,7 @@ def _judged(fold: Fold, source: str, made: Cohort, train: Cohort, progress: Prog
     """
     specs = fold.spec.filters if source == "generator" else ()
     key = {"made": made.fingerprint, "filters": [spec.model_dump(mode="json") for spec in specs]}
-    step = Step(fold.folder.source(source) / "quality", key)
+    step = Step(fold.folder.source(source) / "quality", key, wait_s=ORPHAN_S)
     if not step.done:
         with step:
             filters, unfitted = _fitted_filters(fold, specs, train)

@@ -21,7 +21,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream, stream_seed
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step
+from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.export import export_cohort
 
@@ -74,7 +74,8 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
         OutputError: The folder was made with other settings or from other maps, or cannot be written.
     """
     progress = progress or Silent()
-    with Step(out, {"synthesizer": synthesizer.weights_hash, "seed": seed, "name": name}) as step:
+    key = {"synthesizer": synthesizer.weights_hash, "seed": seed, "name": name}
+    with Step(out, key, wait_s=ORPHAN_S) as step:
         make = partial(_made, _Plan(synthesizer, out / CASES, seed))
         refs: list[CaseRef] = []
         for batch in _batches(label_cases, fanout):

@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core.protocols import Progress, Silent
-from glioforge.io.run_folder import Step
+from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observe import line, write_history
@@ -98,7 +98,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
     run = _Run(recipe, batches, budget, folder, fabric, seed, validate, progress or Silent())
     if not fabric.is_global_zero:
         return run.to_the_end(None)
-    with Step(folder, key) as step:
+    with Step(folder, key, wait_s=ORPHAN_S) as step:
         return run.to_the_end(step)
 
 

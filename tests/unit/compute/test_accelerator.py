@@ -107,3 +107,10 @@ def test_deterministic_restores_the_setting(before):
         assert torch.are_deterministic_algorithms_enabled() == before
     finally:
         torch.use_deterministic_algorithms(mode=False)
+
+
+def test_starting_says_nothing(caplog):
+    """Fabric's line about precision does not come between the lines of progress."""
+    start(AcceleratorSpec(device="cpu"))
+
+    assert caplog.text == ""

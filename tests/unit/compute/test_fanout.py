@@ -2,11 +2,12 @@
 
 import importlib.util
 import os
+import signal
 
 import pytest
 
 from glioforge.compute.fanout import FanOutSpec, fan_out
-from glioforge.core.errors import DependencyError, SpecError
+from glioforge.core.errors import DependencyError, SpecError, WorkerError
 
 
 def square(number):
@@ -75,3 +76,15 @@ def test_a_missing_backend_says_what_to_install(backend, monkeypatch):
 
     with pytest.raises(DependencyError, match=f"backend '{backend}', which is not installed; pip install 'glioforge"):
         list(fan_out(square, [1], FanOutSpec(backend=backend)))
+
+
+def die(number):
+    """Work whose process is killed, as by a system without memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_told_with_a_remedy():
+    """No traceback of joblib: what happened and what to do."""
+    with pytest.raises(WorkerError, match="a worker process was ended from outside.*memory may have run out"):
+        list(fan_out(die, range(3), FanOutSpec(workers=2)))
