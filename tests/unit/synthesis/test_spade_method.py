@@ -1,0 +1,115 @@
+"""Promises of the SPADE synthesizer that the laws over all synthesizers don't hold."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
+from glioforge.core.schemes import COMPLETE
+from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
+from glioforge.synthesis.method import Knowledge
+from glioforge.synthesis.methods.spade import SpadeMethod
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
+
+
+def knowledge(contrasts):
+    """Of two toy subjects."""
+    return Knowledge(contrasts, COMPLETE, Appearance.of([toy_case(1), toy_case(2)], contrasts, COMPLETE))
+
+
+def test_paper_preset_is_the_paper():
+    """Widths, norms, losses and rates of the text, one contrast, no style, no noise."""
+    spec = SYNTHESIZERS.parse({"kind": "spade", "preset": "paper"})
+    assert (spec.ngf, spec.hidden, spec.norm, spec.spectral, spec.output) == (64, 128, "batch", True, "tanh")
+    assert [(w * spec.ngf, up) for w, up in spec.stages] == [
+        (1024, False), (1024, True), (1024, False), (512, True), (256, True), (128, True), (64, True)
+    ]
+    assert (spec.critic_width, spec.critic_layers, spec.critic_scales) == (64, 4, 2)
+    losses = spec.losses
+    assert (losses.adversary, losses.feature_matching, losses.l1, losses.ema) == ("hinge", 10, 0, None)
+    rates = [(p.method, p.learning_rate, p.momentum, p.second_momentum) for p in (losses.generator, losses.critic)]
+    assert rates == [("adam", 1e-4, 0.0, 0.9), ("adam", 4e-4, 0.0, 0.9)]
+    assert (spec.batch_size, spec.gain, spec.modalities) == (1, 0.02, (Modality.T1CE,))
+    assert not (spec.style or spec.position or spec.noise or spec.context or spec.grain or spec.mirror)
+
+
+@pytest.mark.parametrize("preset", ["paper", "sound"])
+def test_every_parameter_gets_a_gradient(preset):
+    """Each weight has a part in the image, but noise strengths only where noise is not 0."""
+    torch.manual_seed(0)
+    spec = SYNTHESIZERS.parse({**TINY, "preset": preset, "modalities": None})
+    network = SpadeMethod(spec, knowledge((Modality.T1, Modality.FLAIR))).network
+    planes = 2 * spec.context + 1
+    made = network(torch.randint(0, 7, (2, planes, 20, 18)), torch.ones(2, 5), torch.randn(2, 7, 2), torch.randn(2, 1, 20, 18))
+    made.square().sum().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()] == []
+
+
+def test_style_decides_how_bright_a_class_is():
+    """The same map under two styles: the brighter style gives the brighter class."""
+    spec = SYNTHESIZERS.parse(TINY)
+    network = SpadeMethod(spec, knowledge((Modality.T1,))).network.eval()
+    labels, frame, noise = torch.full((1, 3, 8, 8), 4), torch.ones(1, 5), torch.zeros(1, 1, 8, 8)
+    dark, bright = torch.zeros(1, 7, 1), torch.zeros(1, 7, 1)
+    bright[:, 4] = 2.0
+    with torch.no_grad():
+        assert network(labels, frame, bright, noise).mean() > network(labels, frame, dark, noise).mean() + 1
+
+
+def test_interrupted_training_ends_with_the_same_weights(tmp_path):
+    """Two players, averages and checkpoints: the same bytes as an undisturbed run, and selection by validation works."""
+    spec = SYNTHESIZERS.parse({**TINY, "select": True, "budget": {"steps": 6, "validate_every": 2, "checkpoint_every": 2}})
+    arguments = (spec, toy_cohort([1, 2]), toy_cohort([9], "validation"))
+    whole = train_synthesizer(*arguments, tmp_path / "a", seed=1, accelerator=PLAIN)
+
+    class Stopping:
+        def track(self, items, title, total=None):
+            for number in items:
+                if number == 5:
+                    raise KeyboardInterrupt
+                yield number
+
+        def say(self, text):
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN, progress=Stopping())
+    resumed = train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN)
+    assert resumed.weights_hash == whole.weights_hash
+    assert whole.card["metrics"]["validation_score"] < 0
+    assert whole.card["training"]["steps"] == 6
+
+
+@pytest.mark.slow
+def test_sound_preset_learns_four_slices_by_heart(tmp_path):
+    """Clean images of one subject come back with a structural similarity above 0.95 inside the brain."""
+    from dataclasses import replace
+
+    case = toy_case(3)
+    smooth = {}
+    for modality, volume in case.images.items():
+        from scipy import ndimage
+
+        blurred = ndimage.gaussian_filter(volume.voxels, 1.0) * case.brain
+        smooth[modality] = replace(volume, voxels=blurred.astype(np.float32))
+    learned = replace(case, images=smooth)
+    budget = {"steps": 250, "validate_every": 250, "checkpoint_every": 250}
+    spec = SYNTHESIZERS.parse({"kind": "spade", "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget})
+    trained = train_synthesizer(spec, cohort_of_cases([learned]), None, tmp_path, seed=1, accelerator=PLAIN)
+    made = trained.synthesize(case.labels, stream(1))
+    scores = []
+    for modality, volume in smooth.items():
+        low, high = np.percentile(volume.voxels[case.brain], [0.5, 99.5])
+        similar = structural_similarity(
+            made[modality].voxels[:, :, 4:8] - low, volume.voxels[:, :, 4:8] - low, data_range=high - low,
+            win_size=3, full=True,
+        )[1]
+        scores.append(similar[case.brain[:, :, 4:8]].mean())
+    assert min(scores) > 0.95
