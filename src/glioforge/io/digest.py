@@ -2,6 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
+
+from glioforge.core.errors import InputFileError
 
 
 def case_digest(digests: Mapping[str, str]) -> str:
@@ -16,3 +19,15 @@ def case_digest(digests: Mapping[str, str]) -> str:
     """
     text = "\n".join(f"{role} {digest}" for role, digest in sorted(digests.items()))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def hash_of_file(path: Path) -> str:
+    """Hash of a file's contents.
+
+    Raises:
+        InputFileError: The file cannot be read.
+    """
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise InputFileError(f"cannot be read ({error})", "a file", "check the path", path) from error

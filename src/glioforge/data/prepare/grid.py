@@ -209,7 +209,7 @@ def common_size(extents: Sequence[Extent], spacing_mm: Triple | None, margin: in
     for axis in range(3):
         needs = []
         for extent in extents:
-            factor = _factor(extent.spacing, spacing_mm)[axis]
+            factor = spacing_ratio(extent.spacing, spacing_mm)[axis]
             needs.append(int(np.ceil((extent.stop[axis] - extent.start[axis]) / factor)) + 2 * margin)
         sides.append(-(-max(needs) // multiple) * multiple)
     return sides[0], sides[1], sides[2]
@@ -217,7 +217,7 @@ def common_size(extents: Sequence[Extent], spacing_mm: Triple | None, margin: in
 
 def plan_grid(source: Geometry, extent: Extent, spacing_mm: Triple | None, size: Index) -> GridPlan:
     """Plan that puts the middle of the brain's box into the middle of the prepared grid."""
-    factor = _factor(extent.spacing, spacing_mm)
+    factor = spacing_ratio(extent.spacing, spacing_mm)
     start = [
         round((first + last) / 2 - size[axis] * factor[axis] / 2)
         for axis, (first, last) in enumerate(zip(extent.start, extent.stop, strict=True))
@@ -225,7 +225,7 @@ def plan_grid(source: Geometry, extent: Extent, spacing_mm: Triple | None, size:
     return GridPlan(source, (start[0], start[1], start[2]), factor, size)
 
 
-def _factor(spacing: Triple, wanted: Triple | None) -> Triple:
+def spacing_ratio(spacing: Triple, wanted: Triple | None) -> Triple:
     """New over old spacing; exactly 1 where they agree."""
     if wanted is None:
         return (1.0, 1.0, 1.0)

@@ -14,12 +14,14 @@ from pydantic import Field
 from glioforge.config.spec import Spec
 from glioforge.core.errors import CaseError
 from glioforge.core.volume import Mask, Voxels
+from glioforge.data.prepare.choice import unless
 
 
 @final
 class IntensitySpec(Spec):
     """How intensities are normalised."""
 
+    kind: Literal["zscore"] = Field("zscore", exclude_if=unless("zscore"))
     within: Literal["brain", "normal_tissue"] = "brain"
     """Voxels that mean and standard deviation are taken over; `normal_tissue` leaves the labelled tumour out."""
     clip: float = Field(5.0, gt=0)

@@ -1,6 +1,5 @@
 """Prepare one case in memory: brain mask, grid, intensities, normal tissue, and an account of it all."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +11,14 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Volume
+from glioforge.data.prepare.bands import BandsSpec, band_labels
 from glioforge.data.prepare.brain import PLAUSIBLE_ML, find_brain
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
-from glioforge.data.prepare.intensity import normalise
+from glioforge.data.prepare.normalise import normalised
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
 from glioforge.data.prepare.spec import PrepareSpec
 from glioforge.data.prepare.tissue import complete_labels
+from glioforge.data.prepare.window import plan_window
 
 
 def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index) -> Case:
@@ -35,18 +36,23 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
     case.stack(modalities)
     labels = None if case.labels is None else case.labels.to(COMPLETE)
     brain = find_brain(case, spec.brain)
-    plan = plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
+    plan = _plan(case, brain, labels, spec, size)
     prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
     prepared_brain = resample_mask(brain, plan)
     if prepared_labels is not None:
         prepared_brain |= prepared_labels.lesion
-    images = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
-    images, scales = _normalised(images, prepared_brain, prepared_labels, spec, case.case_id)
+    scans = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
+    images, scales = normalised(scans, prepared_brain, prepared_labels, spec.intensity, case.case_id)
     voxels = np.zeros(size, dtype=np.uint8) if prepared_labels is None else prepared_labels.voxels * prepared_brain
-    if spec.tissue is not None:
+    if isinstance(spec.tissue, BandsSpec):
+        reference = scans.get(spec.tissue.reference, scans[modalities[0]])
+        voxels = band_labels(reference, voxels, prepared_brain, spec.tissue)
+    elif spec.tissue is not None:
         voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
-    complete = LabelMap(voxels, plan.target, COMPLETE)
+    complete = LabelMap(voxels, plan.target, spec.scheme)
     facts = _facts(case, brain, plan, labels, complete)
+    if spec.grid.window is not None:
+        facts["warnings"] = [w for w in facts["warnings"] if "outside the grid" not in w]
     facts["intensity"] = scales
     return replace(
         case,
@@ -57,22 +63,12 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
     )
 
 
-def _normalised(
-    images: Mapping[Modality, np.ndarray], brain: Mask, labels: LabelMap | None, spec: PrepareSpec, case_id: str
-) -> tuple[dict[Modality, np.ndarray], dict[str, Any]]:
-    """Normalised contrasts, exactly 0 outside the brain, and what was taken out of each."""
-    if spec.intensity is None:
-        return {m: np.where(brain, v, np.float32(0)) for m, v in images.items()}, {}
-    reference = brain
-    if spec.intensity.within == "normal_tissue" and labels is not None:
-        reference = brain & ~labels.lesion
-    result, scales = {}, {}
-    for modality, voxels in images.items():
-        result[modality], scale = normalise(
-            voxels, brain, spec.intensity, reference=reference, where=f"{case_id} {modality}"
-        )
-        scales[str(modality)] = scale.to_json()
-    return result, scales
+def _plan(case: Case, brain: Mask, labels: LabelMap | None, spec: PrepareSpec, size: Index) -> GridPlan:
+    """Grid around the brain, or the window that the spec asks for."""
+    if spec.grid.window is None:
+        return plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
+    lesion = np.zeros_like(brain) if labels is None else labels.lesion
+    return plan_window(case.geometry, (brain, lesion), spec.grid.spacing, size, spec.grid.window)
 
 
 def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from glioforge.core.errors import CohortError, GlioforgeError, InputFileError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import COMPLETE
 from glioforge.data.prepare.brain import BrainSpec, find_brain
 from glioforge.data.prepare.grid import Extent, common_size, extent_of
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
+from glioforge.io.digest import hash_of_file
 from glioforge.io.run_folder import Step, read_json, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "prepare", "prepare_case"]
@@ -63,7 +63,8 @@ def prepare(
     progress = progress or Silent()
     modalities = _modalities(cohort, spec)
     size = spec.grid.size or _fitted_size(cohort, spec, out, fanout, progress)
-    key = {"format": FORMAT, "spec": spec.model_dump(mode="json"), "modalities": list(modalities), "size": list(size)}
+    described = spec.model_dump(mode="json")
+    key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **_files(spec)}
     with Step(out, key, wait_s=600) as step:
         jobs = [_Job(ref, spec, modalities, size, out / CASES) for ref in cohort]
         refs = []
@@ -71,7 +72,7 @@ def prepare(
             refs.append(ref)
             for line in lines:
                 progress.say(line)
-        prepared = Cohort(cohort.name, tuple(refs), COMPLETE)
+        prepared = Cohort(cohort.name, tuple(refs), spec.scheme)
         write_cohort(out, prepared)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
@@ -93,7 +94,8 @@ class _Job:
     @property
     def key(self) -> str:
         """What the prepared case depends on."""
-        values = [FORMAT, self.ref.digest, self.spec.model_dump(mode="json"), self.modalities, self.size]
+        described = {**self.spec.model_dump(mode="json"), **_files(self.spec)}
+        values = [FORMAT, self.ref.digest, described, self.modalities, self.size]
         return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -111,6 +113,12 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
     facts = {**case.facts, "prepared": {**case.facts["prepared"], "key": job.key}}
     lines += [f"{case.case_id}: {warning}" for warning in facts["prepared"]["warnings"]]
     return write_case(job.store, replace(case, facts=facts)), lines
+
+
+def _files(spec: PrepareSpec) -> dict[str, dict[str, str]]:
+    """Hashes of the files that a spec names, as a part of the key; nothing if it names none."""
+    hashes = {str(path): hash_of_file(path) for path in spec.files}
+    return {"files": hashes} if hashes else {}
 
 
 def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:

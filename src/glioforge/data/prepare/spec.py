@@ -1,14 +1,36 @@
 """Settings of preparation; every step can be changed or switched off in a YAML."""
 
-from typing import final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, final
 
-from pydantic import Field
+from pydantic import Field, Tag, model_validator
 
+from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
+from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
+from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.brain import BrainSpec
+from glioforge.data.prepare.choice import kind_or, unless
 from glioforge.data.prepare.intensity import IntensitySpec
+from glioforge.data.prepare.landmarks import HistogramSpec
+from glioforge.data.prepare.percentile import PercentileSpec
+from glioforge.data.prepare.presets import PRESETS
 from glioforge.data.prepare.tissue import TissueSpec
+from glioforge.data.prepare.window import Centre, Span
+
+AnyIntensitySpec = Annotated[
+    Annotated[IntensitySpec, Tag("zscore")]
+    | Annotated[PercentileSpec, Tag("percentile")]
+    | Annotated[HistogramSpec, Tag("histogram")],
+    kind_or("zscore"),
+]
+AnyTissueSpec = Annotated[
+    Annotated[TissueSpec, Tag("mixture")] | Annotated[BandsSpec, Tag("bands")],
+    kind_or("mixture"),
+]
 
 
 @final
@@ -25,6 +47,23 @@ class GridSpec(Spec):
     """Each side of a fitted size is a multiple of it."""
     keep_lesions_mm3: float | None = Field(0.0, ge=0)
     """Connected lesions of at least this volume never vanish; none lets them."""
+    centre: Centre | tuple[Centre, Centre, Centre] = Field("brain", exclude_if=unless("brain"))
+    """What lies in the middle: `brain`, the whole `grid`, or the `lesion` (its centroid, the grid's end permitting)."""
+    span: tuple[Span, Span, Span] | None = Field(None, exclude_if=unless(None))
+    """For each RAS axis the source voxels that it shows, `[first, end)` from 0, or `all`; resampled to `size`.
+
+    An axis of none goes by `centre` and `spacing_mm`.
+    """
+
+    @model_validator(mode="after")
+    def _spans_need_a_size(self) -> Self:
+        """A span is resampled to a size, which cannot be fitted."""
+        spans = [s for s in self.span or () if isinstance(s, tuple)]
+        if any(first >= end for first, end in spans):
+            raise ValueError("a span [first, end) needs first below end")
+        if self.span is not None and self.size is None:
+            raise ValueError("span needs a size: the shape that the span is resampled to")
+        return self
 
     @property
     def spacing(self) -> tuple[float, float, float] | None:
@@ -33,10 +72,21 @@ class GridSpec(Spec):
             return (float(self.spacing_mm),) * 3
         return self.spacing_mm
 
+    @property
+    def window(self) -> tuple[tuple[Centre, Span], tuple[Centre, Span], tuple[Centre, Span]] | None:
+        """Centre and span for each axis; none where everything goes by the brain."""
+        if self.centre == "brain" and self.span is None:
+            return None
+        centres = self.centre if isinstance(self.centre, tuple) else (self.centre,) * 3
+        x, y, z = zip(centres, self.span or (None, None, None), strict=True)
+        return (x, y, z)
+
 
 @final
 class PrepareSpec(Spec):
     """How cases become a prepared cohort."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
 
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to keep; none keeps those that every case has."""
@@ -44,7 +94,23 @@ class PrepareSpec(Spec):
     """How the brain mask is found."""
     grid: GridSpec = GridSpec()
     """Spacing and shape."""
-    intensity: IntensitySpec | None = IntensitySpec()
-    """How intensities are normalised; none leaves them as they are."""
-    tissue: TissueSpec | None = TissueSpec()
-    """How normal tissue is told apart; none leaves label maps without it."""
+    intensity: AnyIntensitySpec | None = IntensitySpec()
+    """How intensities are normalised (`zscore`, `percentile`, `histogram`); none leaves them as they are."""
+    tissue: AnyTissueSpec | None = TissueSpec()
+    """How normal brain is told apart (`mixture`, `bands`); none leaves label maps without it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
+        """Expand `preset: name`, also where this spec lies inside another."""
+        return expand_preset(cls, values) if isinstance(values, Mapping) else values
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that the prepared cases depend on beside the scans."""
+        return (self.intensity.landmarks,) if isinstance(self.intensity, HistogramSpec) else ()
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Scheme of the prepared label maps."""
+        return CARVER_BRAINMAP if isinstance(self.tissue, BandsSpec) else COMPLETE

@@ -13,7 +13,7 @@ FLAIR           CSF, white matter, grey matter
 """
 
 from collections.abc import Mapping
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -25,6 +25,7 @@ from glioforge.core.errors import CaseError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
+from glioforge.data.prepare.choice import unless
 from glioforge.data.prepare.mixture import fit_mixture
 from glioforge.data.prepare.neighbours import clear_specks, mean_field
 
@@ -44,6 +45,7 @@ _EXPECTED: Mapping[Modality, tuple[float, float, float]] = {
 class TissueSpec(Spec):
     """How normal tissue is told apart."""
 
+    kind: Literal["mixture"] = Field("mixture", exclude_if=unless("mixture"))
     field_order: int = Field(3, ge=0, le=4)
     """Order of the bias polynomial; 0 for none."""
     rounds: int = Field(25, ge=1)
