@@ -84,7 +84,9 @@ def test_synthetic_volumes_say_that_they_are_synthetic(place: Path, generator: P
     assert len(files) >= 5
     assert all(nib.load(file).header["descrip"].item().startswith(b"SYNTHETIC") for file in files)
     assert all(ref.lineage.is_synthetic for ref in read_cohort(again))
-    assert {s for ref in read_cohort(again) for s in ref.lineage.subjects} <= set(read_cohort(place / "cohort").subject_ids)
+    assert {s for ref in read_cohort(again) for s in ref.lineage.subjects} <= set(
+        read_cohort(place / "cohort").subject_ids
+    )
 
 
 def test_segment_then_evaluate(place: Path, segmenter: Path) -> None:
@@ -98,7 +100,9 @@ def test_segment_then_evaluate(place: Path, segmenter: Path) -> None:
 
 def test_dry_run_prints_settings_and_writes_nothing(place: Path) -> None:
     """`--dry-run` shows every default, and the folder is not made."""
-    result = call("train", place / "generator.yaml", place / "prepared", "--out", place / "none", "--dry-run", "--set", "seed=9")
+    result = call(
+        "train", place / "generator.yaml", place / "prepared", "--out", place / "none", "--dry-run", "--set", "seed=9"
+    )
 
     assert yaml.safe_load(result.output)["seed"] == 9
     assert yaml.safe_load(result.output)["synthesizer"]["ngf"] > 0

@@ -14,7 +14,7 @@ from typing import Any
 from glioforge.compute.fanout import fan_out
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import Step, run_facts, write_json
-from glioforge.io.tables import ResultRow, write_results
+from glioforge.io.tables import ResultRow, read_results, write_results
 from glioforge.studies.augmentation_report import write_page
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import divide, gather, prepared_cohort, read_given
@@ -58,10 +58,9 @@ def run_study(spec: AugmentationSpec, out: Path, *, data: Path | None = None, pr
         prepared = prepared_cohort(spec, folder, cohort, progress)
         folds = [Fold(spec, out, index) for index, _ in enumerate(divide(spec, folder, prepared))]
         facts = run_stages(spec, folds, progress)
-        rows = [ResultRow(**row) for fact in facts for row in fact.pop("rows", ())]
-        write_results(out, rows)
+        write_results(out, [ResultRow(**row) for fact in facts for row in fact.pop("rows", ())])
         write_json(out / "stages.json", facts)
-        page = write_page(spec, folder, rows, facts)
+        page = write_page(spec, folder, read_results(out), facts)
     step.finish({"fingerprint": cohort.fingerprint})
     return page
 
@@ -70,7 +69,6 @@ def write_report(out: Path, *, progress: Progress | None = None) -> Path:
     """Write the report of a finished study again."""
     from glioforge.config.load import parse_spec
     from glioforge.io.run_folder import read_json
-    from glioforge.io.tables import read_results
 
     (progress or Silent()).say("reading results")
     spec = parse_spec(read_json(out / "study.json")["spec"], AugmentationSpec)

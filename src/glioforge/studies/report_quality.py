@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glioforge.core.modality import Modality, in_standard_order
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import bootstrap_mean
 from glioforge.quality.check import VerdictRow, funnel
@@ -34,11 +35,13 @@ def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Secti
 
 def _likeness_table(spec: AugmentationSpec, rows: Sequence[ResultRow], note: str) -> Table:
     """One row a contrast and one for their mean."""
-    contrasts = list(dict.fromkeys(row.region for row in rows))
+    shown = in_standard_order({Modality(row.region.removeprefix("brain/")) for row in rows})
+    contrasts = [f"brain/{modality}" for modality in shown]
+    titles = {f"brain/{modality}": modality.title for modality in shown}
     pooled = [ResultRow(**{**row.__dict__, "region": "brain/mean"}) for row in rows]
     cells = []
     for region in (*contrasts, "brain/mean"):
-        line = [region.removeprefix("brain/")]
+        line = [titles.get(region, "mean")]
         for metric in _SHOWN:
             for arm in ("generator", "class mean"):
                 scores = scores_of([*rows, *pooled], arm, region, metric)

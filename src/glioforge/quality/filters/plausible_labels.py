@@ -1,4 +1,4 @@
-"""Label maps that break rules which every real case keeps.
+"""Label maps that break rules which every real case keeps, a filter of Glioforge's own.
 
 The rules: the brain is one piece; the lesion lies inside the brain; tumour core
 has oedema (or the rest of the tumour) around or beside it; no class is missing

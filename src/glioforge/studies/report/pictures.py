@@ -103,9 +103,7 @@ def window_of(image: Float[np.ndarray, "..."], brain: Bool[np.ndarray, "..."]) -
     return (float(low), float(high) if high > low else float(low) + 1.0)
 
 
-def grey(
-    image: Float[np.ndarray, "i j"], brain: SliceMask | None = None, window: Window | None = None
-) -> Pixels:
+def grey(image: Float[np.ndarray, "i j"], brain: SliceMask | None = None, window: Window | None = None) -> Pixels:
     """A slice of an image in grey, black outside the brain.
 
     Args:

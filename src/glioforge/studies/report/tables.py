@@ -65,9 +65,7 @@ def arm_table(
     )
 
 
-def difference_table(
-    comparisons: Sequence[ArmComparison], arms: Mapping[str, str], metric: str = "dice"
-) -> Table:
+def difference_table(comparisons: Sequence[ArmComparison], arms: Mapping[str, str], metric: str = "dice") -> Table:
     """Paired difference of every arm from the baseline: interval, test, and what one subject weighs.
 
     Args:
@@ -103,15 +101,20 @@ def difference_table(
         f"a smaller one may still exist.{lost}"
     )
     columns = (
-        "Region", "Arm", "Difference", "Reading", "p", "p, Holm",
-        "Subjects better", "Without each subject", "Detectable",
+        "Region",
+        "Arm",
+        "Difference",
+        "Reading",
+        "p",
+        "p, Holm",
+        "Subjects better",
+        "Without each subject",
+        "Detectable",
     )
     return Table(columns, cells, caption)
 
 
-def subject_table(
-    rows: Sequence[ResultRow], arms: Mapping[str, str], region: str, metric: str = "dice"
-) -> Table:
+def subject_table(rows: Sequence[ResultRow], arms: Mapping[str, str], region: str, metric: str = "dice") -> Table:
     """One row a subject, one column an arm, mean over seeds; a dash where not measured."""
     unit = metric_shown(metric).unit
     scores = {arm: scores_of(rows, arm, region, metric).by_subject() for arm in arms}
