@@ -1,8 +1,18 @@
 """The label schemes of the public data sets and of complete maps, as values.
 
-Sources: BRATS 2013/2015 (Menze et al. 2015), BraTS 2016-2020 and 2023 challenge
-pages, complete seven classes (Foroozandeh & Eklund, section on segmentation
-masks: background, NCR/NET, ED, ET from experts, WM, GM, CSF from FAST).
+What a scheme does not tell apart, another cannot get back: maps go from a
+scheme to another and return unchanged where the other names all of its labels.
+A resection cavity counts as CSF where a scheme has no name for it: it is
+filled with fluid, borders on tissue, and belongs to none of WT, TC and ET.
+
+Sources: BRATS 2013/2015 (Menze et al. 2015); BraTS 2016-2020, 2023 and 2024
+challenge pages, post-treatment glioma (de Verdier et al. 2024), paediatric
+tumours (Kazerooni et al. 2024); Medical Segmentation Decathlon, task 1
+(Antonelli et al. 2022); complete seven classes (Foroozandeh & Eklund, section
+on segmentation masks: background, NCR/NET, ED, ET from experts, WM, GM, CSF
+from FAST); five classes (Guo et al. 2020, section on data); intensity bands
+(Carver et al., section on the augmentation network); tissue (BIDS 1.8,
+common image-derived labels).
 """
 
 from glioforge.core.errors import LabelError
@@ -17,6 +27,14 @@ _COLOURS = {
     "white_matter": (214, 214, 220),
     "grey_matter": (140, 140, 152),
     "csf": (66, 99, 140),
+    "resection_cavity": (56, 166, 200),
+    "cystic": (130, 90, 190),
+    "tumour": (245, 208, 66),
+    "brain": (150, 150, 158),
+    "quarter_1": (70, 70, 76),
+    "quarter_2": (120, 120, 128),
+    "quarter_3": (170, 170, 178),
+    "quarter_4": (220, 220, 226),
 }
 _REGIONS = {
     "WT": ("necrotic_core", "oedema", "enhancing"),
@@ -54,6 +72,79 @@ BRATS2023 = LabelScheme(
 )
 """BraTS 2023 adult glioma: enhancing is 3."""
 
+BRATS2024 = LabelScheme(
+    "brats2024",
+    {"background": 0, "necrotic_core": 1, "oedema": 2, "enhancing": 3, "resection_cavity": 4},
+    {**_REGIONS, "RC": ("resection_cavity",)},
+    broader={"resection_cavity": "csf"},
+    colours=_COLOURS,
+)
+"""BraTS 2024 post-treatment glioma: 4 is the resection cavity, part of no region but its own."""
+
+BRATS2024_PED = LabelScheme(
+    "brats2024_ped",
+    {"background": 0, "enhancing": 1, "non_enhancing": 2, "cystic": 3, "oedema": 4},
+    {
+        "WT": ("enhancing", "non_enhancing", "cystic", "oedema"),
+        "TC": ("enhancing", "non_enhancing", "cystic"),
+        "ET": ("enhancing",),
+    },
+    broader={"non_enhancing": "necrotic_core", "cystic": "necrotic_core"},
+    colours=_COLOURS,
+)
+"""BraTS 2024 paediatric tumours: enhancing is 1, oedema is 4."""
+
+DECATHLON = LabelScheme(
+    "decathlon",
+    {"background": 0, "oedema": 1, "necrotic_core": 2, "enhancing": 3},
+    _REGIONS,
+    colours=_COLOURS,
+)
+"""Medical Segmentation Decathlon, task 1, and nnU-Net's copies of BraTS: 1 and 2 the other way round than in BraTS."""
+
+GUO2020 = LabelScheme(
+    "guo2020",
+    {"background": 0, "brain": 1, "oedema": 2, "resection_cavity": 3, "tumour": 4},
+    {"WT": ("oedema", "tumour"), "TC": ("tumour",), "ET": ("tumour",), "RC": ("resection_cavity",)},
+    tissue=("brain",),
+    broader={
+        "tumour": "enhancing",
+        "resection_cavity": "csf",
+        "white_matter": "brain",
+        "grey_matter": "brain",
+        "csf": "brain",
+    },
+    colours=_COLOURS,
+)
+"""Five classes of Guo et al. 2020: the tumour is one label, which counts as enhancing where cores are told apart."""
+
+CARVER_BRAINMAP = LabelScheme(
+    "carver_brainmap",
+    {
+        "background": 0,
+        "necrotic_core": 1,
+        "oedema": 2,
+        "enhancing": 3,
+        "quarter_1": 4,
+        "quarter_2": 5,
+        "quarter_3": 6,
+        "quarter_4": 7,
+    },
+    _REGIONS,
+    tissue=("quarter_1", "quarter_2", "quarter_3", "quarter_4"),
+    colours=_COLOURS,
+)
+"""Brain map of Carver et al.: tumour and four bands of intensity, cut at 1/4, 1/2 and 3/4 of the largest."""
+
+BIDS_TISSUE = LabelScheme(
+    "bids_tissue",
+    {"background": 0, "grey_matter": 1, "white_matter": 2, "csf": 3},
+    {"WT": (), "TC": (), "ET": ()},
+    tissue=("grey_matter", "white_matter", "csf"),
+    colours=_COLOURS,
+)
+"""Tissue of healthy brains in BIDS derivatives; no tumour."""
+
 COMPLETE = LabelScheme(
     "complete",
     {
@@ -71,7 +162,22 @@ COMPLETE = LabelScheme(
 )
 """Seven classes, tumour and normal tissue: the scheme of prepared cohorts."""
 
-SCHEMES = {scheme.name: scheme for scheme in (BRATS2013, BRATS2017, BRATS2023, COMPLETE)}
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        BRATS2013,
+        BRATS2017,
+        BRATS2023,
+        BRATS2024,
+        BRATS2024_PED,
+        DECATHLON,
+        GUO2020,
+        CARVER_BRAINMAP,
+        BIDS_TISSUE,
+        COMPLETE,
+    )
+}
+"""All schemes by name."""
 
 
 def scheme_named(name: str) -> LabelScheme:

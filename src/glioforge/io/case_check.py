@@ -4,7 +4,7 @@ The outcome is small and plain, so that cases can be checked by several
 processes: problems, grid, content hashes and how often each label occurs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -19,7 +19,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
-from glioforge.io.scan import Scan, read_scan
+from glioforge.io.scan import Scan, Series, read_series
 from glioforge.io.sidecar import MARKS, Sidecar, read_sidecar
 
 
@@ -47,12 +47,13 @@ class CheckedCase:
     sidecar: Sidecar | None
 
 
-def check_case(found: FoundCase, root: Path) -> CheckedCase:
+def check_case(found: FoundCase, root: Path, look: Callable[[str, Scan], None] | None = None) -> CheckedCase:
     """Open and judge every file of a case; problems are collected, not raised.
 
     Args:
         found: The case as a layout found it.
         root: Folder that the files must lie in, resolved.
+        look: Shown every sound file with what it holds, so that nothing is read twice.
     """
     problems: list[GlioforgeError] = list(found.problems)
     digests: dict[str, str] = {}
@@ -61,10 +62,11 @@ def check_case(found: FoundCase, root: Path) -> CheckedCase:
     grid: Geometry | None = None
     marks: set[str] = set()
     sidecar: Sidecar | None = None
+    opened = _LastSeries()
     for role, path in found.files.items():
         try:
             _require_inside(path, root)
-            scan = read_scan(path)
+            scan = opened.read(path).channel(found.channel(role))
             digests[role] = scan.digest
             marks |= {kind for kind, mark in MARKS.items() if scan.header.description.startswith(mark)}
             grid = _same_grid(grid, scan, role)
@@ -74,6 +76,8 @@ def check_case(found: FoundCase, root: Path) -> CheckedCase:
                 _require_brain(scan)
             else:
                 images[Modality(role)] = _voxel_hash(scan, Modality(role))
+            if look is not None:
+                look(role, scan)
         except GlioforgeError as error:
             problems.append(error)
     try:
@@ -82,6 +86,21 @@ def check_case(found: FoundCase, root: Path) -> CheckedCase:
         problems.append(error)
     volume = 0.0 if grid is None else grid.voxel_volume
     return CheckedCase(found, tuple(problems), case_digest(digests), images, counts, volume, sidecar)
+
+
+@final
+class _LastSeries:
+    """Reads files and keeps the last one, so that the contrasts of one file are unpacked together."""
+
+    def __init__(self) -> None:
+        self._last: Series | None = None
+
+    def read(self, path: Path) -> Series:
+        """All images of a file; errors as `read_series`."""
+        if self._last is None or self._last.path != path:
+            self._last = None
+            self._last = read_series(path)
+        return self._last
 
 
 def _require_inside(path: Path, root: Path) -> None:

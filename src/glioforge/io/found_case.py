@@ -18,6 +18,9 @@ _SESSIONS = (
     re.compile(r"(?P<subject>BraTS-[A-Za-z]+-\d+)-(?P<session>\d+)"),
     re.compile(r"(?P<subject>brats_(?:2013|tcia)_pat\d+)_(?P<session>\d+)"),
     re.compile(r"(?P<subject>Brats1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
+    re.compile(r"(?P<subject>UCSF-PDGM-\d+)_(?P<session>FU\w+)"),
+    re.compile(r"(?P<subject>UPENN-GBM-\d+)_(?P<session>\d+)"),
+    re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)_ses-(?P<session>[A-Za-z0-9]+)"),
 )
 
 
@@ -37,6 +40,7 @@ class FoundCase:
         facts: What names and tables tell: grade, site.
         sidecar: JSON file beside the images that tells of a computed case, if any.
         problems: What is wrong with the names, for example a contrast that is there twice.
+        channels: Which image of its file each contrast is, counted from 0; none for files of one image.
     """
 
     case_id: str
@@ -49,12 +53,17 @@ class FoundCase:
     facts: Mapping[str, Any] = field(default_factory=dict)
     sidecar: Path | None = None
     problems: tuple[InputFileError, ...] = ()
+    channels: Mapping[Modality, int] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Path]:
         """All image files by contrast, labels or brain."""
         extra = {LABELS: self.labels, BRAIN: self.brain}
         return {**{str(m): p for m, p in self.images.items()}, **{k: p for k, p in extra.items() if p is not None}}
+
+    def channel(self, role: str) -> int | None:
+        """Which image of its file a contrast is; none for a file of one image."""
+        return next((number for modality, number in self.channels.items() if modality == role), None)
 
 
 def assemble(
@@ -64,6 +73,7 @@ def assemble(
     subject: str | None = None,
     scheme: str | None = None,
     facts: Mapping[str, Any] | None = None,
+    channels: Mapping[Modality, int] | None = None,
 ) -> FoundCase:
     """Put the files of one case together.
 
@@ -73,6 +83,7 @@ def assemble(
         subject: Regular expression for the subject within the case id (see `subject_of`).
         scheme: Label scheme that the names speak for.
         facts: What names and tables tell.
+        channels: Which image of its file each contrast is, where a file holds several.
     """
     files: dict[str, Path] = {}
     problems = []
@@ -101,6 +112,7 @@ def assemble(
         dict(facts or {}),
         sidecar if sidecar.is_file() else None,
         tuple(problems),
+        dict(channels or {}),
     )
 
 
@@ -127,8 +139,8 @@ def subject_of(case_id: str, pattern: str | None = None) -> tuple[str, str | Non
     return case_id, None
 
 
-def nifti_files(folder: Path) -> Iterator[Path]:
-    """All entries below a folder that are named as NIfTI files, sorted; hidden ones are passed over.
+def scan_files(folder: Path) -> Iterator[Path]:
+    """All entries below a folder that are named as image files, sorted; hidden ones are passed over.
 
     Entries that are no regular files are given as well, so that reading them says so.
     """

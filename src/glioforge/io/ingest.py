@@ -58,6 +58,8 @@ def ingest(
     if not root.is_dir():
         raise InputFileError("no folder", "a folder of scans", "check the path", folder)
     found = (layout_for(layout) if layout else detect(root)).find(root)
+    if isinstance(layout, LayoutSpec) and layout.only_labelled:
+        found = [case for case in found if case.labels is not None]
     if not found:
         raise InputFileError("no case found", f"cases laid out as {layout!r}", "mend the layout's names", folder)
     problems = [*_id_problems(found), *_missing(found, require)]
@@ -110,7 +112,7 @@ def _missing(found: Sequence[FoundCase], require: Iterable[Modality] | None) -> 
         remedy = "add the files, leave the case out, or require only contrasts that every case has"
         if labelled and case.labels is None:
             missing.append("labels")
-            remedy = "add the file, or keep unlabelled cases in a folder of their own"
+            remedy = "add the file, or leave unlabelled cases out (layout: {kind: ..., only_labelled: true})"
         if missing:
             problems.append((case.case_id, CaseError(f"no {', '.join(missing)} file", "one in every case", remedy)))
     return problems
@@ -163,7 +165,8 @@ def _reference(case: CheckedCase, scheme: LabelScheme, root: Path) -> CaseRef:
     subject_id = (sidecar.subject_id if sidecar else None) or found.subject_id
     facts: dict[str, Any] = {**found.facts, **(sidecar.facts if sidecar else {})}
     if case.label_counts is not None:
-        voxels = sum(case.label_counts.get(value, 0) for value in scheme.lesion_values)
+        tumour = scheme.region_values("WT") if "WT" in scheme.regions else scheme.lesion_values
+        voxels = sum(case.label_counts.get(value, 0) for value in tumour)
         facts["tumour_ml"] = round(voxels * case.voxel_volume / 1000, 6)
     return CaseRef(
         found.case_id,
@@ -172,7 +175,7 @@ def _reference(case: CheckedCase, scheme: LabelScheme, root: Path) -> CaseRef:
         scheme.name,
         sidecar.lineage if sidecar else Lineage.real(root.name, subject_id),
         case.digest,
-        NiftiReader(),
+        NiftiReader(channels={str(modality): number for modality, number in found.channels.items()}),
         found.labels,
         found.brain,
         (sidecar.session if sidecar else None) or found.session,

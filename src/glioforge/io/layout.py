@@ -24,6 +24,8 @@ class LayoutSpec(Spec):
 
     scheme: str | None = None
     """Label scheme of the label files; told by names and values when none is given."""
+    only_labelled: bool = False
+    """Leave out cases without a label file."""
     subject: str | None = None
     """Regular expression for the subject (and session) in a case id, with groups of these names."""
 

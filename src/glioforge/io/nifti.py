@@ -41,7 +41,7 @@ __all__ = [
     "write_mask",
 ]
 
-SUFFIXES = (".nii.gz", ".nii")
+SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd")
 """Endings of the files that can be read."""
 
 
@@ -104,7 +104,7 @@ def write_mask(path: Path, mask: Bool[np.ndarray, "i j k"], geometry: Geometry, 
 
 
 def stem(path: Path) -> str:
-    """File name without `.nii` or `.nii.gz`; the whole name of other files.
+    """File name without the ending of an image file; the whole name of other files.
 
     Example:
         >>> stem(Path("case/BraTS20_001_t1.nii.gz"))

@@ -67,6 +67,7 @@ class Header:
         intercept: ... and this is added.
         description: The free text of the header.
         extended: Whether header extensions lie before the voxels.
+        channels: Images in the file; more than one in a four-dimensional file.
     """
 
     geometry: Geometry
@@ -76,11 +77,12 @@ class Header:
     intercept: float
     description: str
     extended: bool
+    channels: int = 1
 
     @property
     def voxel_bytes(self) -> int:
         """Bytes that the voxels take in the file."""
-        return math.prod(self.geometry.shape) * self.dtype.itemsize
+        return math.prod(self.geometry.shape) * self.channels * self.dtype.itemsize
 
     @property
     def scaled(self) -> bool:
@@ -97,20 +99,21 @@ def parse_header(data: bytes, path: Path) -> Header:
 
     Raises:
         InputFileError: It is no NIfTI-1 header, contradicts itself, or
-            describes what is not a three-dimensional scalar image.
+            describes what is neither a three-dimensional scalar image nor a
+            series of such images.
     """
     order = _byte_order(data, path)
-    shape = _shape(struct.unpack_from(f"{order}8h", data, 40), path)
+    shape, channels = _shape(struct.unpack_from(f"{order}8h", data, 40), path)
     code, bits = struct.unpack_from(f"{order}2h", data, 70)
     dtype = _dtype(code, bits, order, path)
     offset, slope, intercept = struct.unpack_from(f"{order}3f", data, 108)
     _require_millimetres(data[123], path)
     start = _offset(offset, extended=data[348] != 0, path=path)
     scale = _scaling(slope, intercept, path)
-    _require_size(shape, dtype, path)
+    require_size((*shape, channels), dtype, path)
     description = data[148:228].split(b"\x00")[0].decode("latin-1")
     geometry = read_grid(data[:348], shape, path)
-    return Header(geometry, dtype, start, *scale, description, extended=data[348] != 0)
+    return Header(geometry, dtype, start, *scale, description, data[348] != 0, channels)
 
 
 def require_extensions(data: bytes, order: str, path: Path) -> None:
@@ -157,8 +160,8 @@ def _byte_order(data: bytes, path: Path) -> str:
     return order
 
 
-def _shape(dims: tuple[int, ...], path: Path) -> tuple[int, int, int]:
-    """Three axis lengths; further axes must have one voxel."""
+def _shape(dims: tuple[int, ...], path: Path) -> tuple[tuple[int, int, int], int]:
+    """Three axis lengths and the number of images; further axes must have one voxel."""
     count = dims[0]
     used = dims[1 : count + 1]
     if not 1 <= count <= 7 or min(used) < 1:
@@ -168,11 +171,11 @@ def _shape(dims: tuple[int, ...], path: Path) -> tuple[int, int, int]:
             "the header is damaged: write the file again",
             path,
         )
-    if count < 3 or any(n != 1 for n in used[3:]):
+    if count < 3 or any(n != 1 for n in used[4:]):
         raise InputFileError(
             f"an image of shape {used}", "a three-dimensional image", "split a series into one file a contrast", path
         )
-    return (used[0], used[1], used[2])
+    return (used[0], used[1], used[2]), used[3] if count > 3 else 1
 
 
 def _dtype(code: int, bits: int, order: str, path: Path) -> np.dtype[Any]:
@@ -230,8 +233,17 @@ def _scaling(slope: float, intercept: float, path: Path) -> tuple[float, float]:
     return slope, intercept
 
 
-def _require_size(shape: tuple[int, int, int], dtype: np.dtype[Any], path: Path) -> None:
-    """Refuse images that no scanner makes, before memory is taken for them."""
+def require_size(shape: tuple[int, ...], dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse images that no scanner makes, before memory is taken for them.
+
+    Args:
+        shape: Axis lengths, of a series its channels too.
+        dtype: Type of the stored voxels.
+        path: Named in errors.
+
+    Raises:
+        InputFileError: There are more voxels or bytes than the caps allow.
+    """
     count = math.prod(shape)
     if count > MAX_VOXELS or count * dtype.itemsize > MAX_VOXEL_BYTES:
         raise InputFileError(

@@ -1,6 +1,7 @@
-"""Reads the cases of an ingested folder."""
+"""Reads the cases of an ingested folder, whatever its image files are."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 from glioforge.core.case import Case, CaseRef
@@ -8,21 +9,23 @@ from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.schemes import scheme_named
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS
-from glioforge.io.scan import Scan, read_scan
+from glioforge.io.scan import Scan, read_series
 
 
 @final
 @dataclass(frozen=True)
 class NiftiReader:
-    """Reads a case from NIfTI files; grids, types and label values are checked every time.
+    """Reads a case from image files; grids, types and label values are checked every time.
 
     Args:
         verify: Also refuse files whose contents have changed since they were ingested.
+        channels: Which image of its file each contrast is, where a file holds several.
     """
 
     format: ClassVar[str] = "nifti"
 
     verify: bool = False
+    channels: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, ref: CaseRef, /) -> Case:
         """Read the voxels of a case.
@@ -32,7 +35,9 @@ class NiftiReader:
                 holds labels outside the scheme, or has changed.
         """
         paths = {**{str(m): p for m, p in ref.images.items()}, LABELS: ref.labels, BRAIN: ref.brain}
-        scans = {role: read_scan(path) for role, path in paths.items() if path is not None}
+        opened = {path: read_series(path) for path in dict.fromkeys(paths.values()) if path is not None}
+        scans = {role: opened[path].channel(self.channels.get(role)) for role, path in paths.items() if path}
+        del opened
         self._require_unchanged(ref, scans)
         brain = scans[BRAIN].mask() if BRAIN in scans else None
         labels = scans[LABELS].labels(scheme_named(ref.scheme)) if LABELS in scans else None

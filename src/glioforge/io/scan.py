@@ -1,4 +1,4 @@
-"""A NIfTI-1 file, read whole and checked to its last byte.
+"""A NIfTI-1 or MetaImage file, read whole and checked to its last byte.
 
 Common readers pass over a missing checksum, bytes after the end, a header that
 contradicts itself, NaN voxels and orientations that disagree; each of these
@@ -11,8 +11,9 @@ voxels    `(i, j, k)` as stored; nothing is reoriented
 images    float32, finite
 labels    integers; those stored as real numbers are read if they are exact
           to 1e-5
+channel   one image of a four-dimensional file, counted from 0
 
-Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004).
+Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004); MetaImage as in `io.metaimage`.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume
 from glioforge.io.gzip_stream import MAGIC, MAX_RATIO, GzipStream
+from glioforge.io.metaimage import is_metaimage, unpack_metaimage
 from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header, require_extensions
 from glioforge.io.regular_file import read_regular_file
 
@@ -37,7 +39,7 @@ _LABEL_TOLERANCE = 1e-5
 @final
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A checked NIfTI file.
+    """A checked image file, or one channel of it.
 
     Args:
         path: The file.
@@ -122,22 +124,78 @@ class Scan:
         return mask
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, channel: int | None = None) -> Scan:
     """Read a file and check it to its last byte.
 
     Args:
-        path: A `.nii` or `.nii.gz` file; the contents decide, not the name.
+        path: A `.nii`, `.nii.gz`, `.mha` or `.mhd` file; the contents decide, not the name.
+        channel: Which image of a four-dimensional file; none for a file of one image.
 
     Raises:
-        InputFileError: The file is damaged, contradicts itself, or is not a
-            three-dimensional scalar NIfTI-1 image.
+        InputFileError: The file is damaged, contradicts itself, is not a
+            scalar NIfTI-1 or MetaImage file, or has not the channel asked for.
     """
+    return read_series(path).channel(channel)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Series:
+    """All images of one checked file.
+
+    Args:
+        path: The file.
+        voxels: Stored values, `(i, j, k, channel)`, before scaling.
+        header: What its header says.
+        digest: Hash of the file's bytes.
+    """
+
+    path: Path
+    voxels: Shaped[np.ndarray, "i j k channel"]
+    header: Header
+    digest: str
+
+    def channel(self, number: int | None) -> Scan:
+        """One image; the only one where no number is given.
+
+        Raises:
+            InputFileError: There is no such channel, or there are several and none is asked for.
+        """
+        count = self.header.channels
+        if number is None and count > 1:
+            raise InputFileError(
+                f"an image of shape {(*self.header.geometry.shape, count)}",
+                "a three-dimensional image",
+                "split a series into one file a contrast, or use a layout that names its channels",
+                self.path,
+            )
+        if not 0 <= (number or 0) < count:
+            raise InputFileError(
+                f"{count} images in the file",
+                f"at least {(number or 0) + 1}",
+                "compare the file with the list of contrasts that comes with the data set",
+                self.path,
+            )
+        return Scan(self.path, self.voxels[..., number or 0], self.header, self.digest)
+
+
+def read_series(path: Path) -> Series:
+    """Read all images of a file; arguments and errors as `read_scan`."""
     data = read_regular_file(path)
     if not data:
-        raise InputFileError("an empty file", "a NIfTI image", "copy or download it again", path)
-    header, raw = _unpack(data, path) if data[:2] == MAGIC else _split(data, path)
-    voxels = np.frombuffer(raw, dtype=header.dtype).reshape(header.geometry.shape, order="F")
-    return Scan(path, voxels, header, hashlib.blake2b(data, digest_size=16).hexdigest())
+        raise InputFileError("an empty file", "a NIfTI or MetaImage file", "copy or download it again", path)
+    beside = b""
+    if data[:2] == MAGIC:
+        header, raw = _unpack(data, path)
+    elif is_metaimage(data[:64]):
+        header, raw, beside = unpack_metaimage(data, path)
+    else:
+        header, raw = _split(data, path)
+    shape = (*header.geometry.shape, header.channels)
+    voxels = np.frombuffer(raw, dtype=header.dtype).reshape(shape, order="F")
+    digest = hashlib.blake2b(data, digest_size=16)
+    digest.update(beside)
+    return Series(path, voxels, header, digest.hexdigest())
 
 
 def _unpack(data: bytes, path: Path) -> tuple[Header, bytes]:

@@ -6,19 +6,25 @@ only taken where the values fit it alone, or where the names say which it is.
 
 Rules
 -----
-0-4, 3 and 4 in one case     brats2013
-4 but never 3                brats2017
-3 but never 4                brats2023 or brats2013 if the names say so, else asked
-neither 3 nor 4              the names' scheme, else brats2017
-names of 2023 and value 4    asked: since 2024 it is the resection cavity
-5 and above                  asked
+names of a scheme of their own   that scheme: Decathlon, nnU-Net, UCSF-PDGM, UPENN-GBM, BIDS tissue
+0-4, 3 and 4 in one case         brats2013
+4 but never 3                    brats2017
+3 but never 4                    brats2023 or brats2013 if the names say so, else asked
+neither 3 nor 4                  the names' scheme, else brats2017
+names of 2023, 3 and 4           brats2024: 4 is the resection cavity
+names of 2023, 4 but never 3     asked: enhancing of old or cavity of new
+paediatric names and value 4     brats2024_ped; asked without 4, because 2023 numbered otherwise
+5 and above                      asked
 """
 
 from collections.abc import Mapping, Sequence
 
 from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, SCHEMES, scheme_named
+from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, BRATS2024_PED, SCHEMES, scheme_named
+
+_DOUBTED = {BRATS2013.name, BRATS2023.name, BRATS2024_PED.name}
+"""Schemes that names speak for, but that only hold if the values agree."""
 
 
 def detect_scheme(
@@ -70,10 +76,14 @@ def require_known_values(counts: Mapping[str, Mapping[int, int]], scheme: LabelS
 
 def _fitting(values: set[int], counts: Mapping[str, Mapping[int, int]], name: str | None) -> LabelScheme | None:
     """The only scheme that fits values and names, if there is one."""
+    if name is not None and name not in _DOUBTED:
+        return scheme_named(name)
     if values and (max(values) > 4 or min(values) < 0):
         return None
+    if name == BRATS2024_PED.name:
+        return BRATS2024_PED if 4 in values or not counts else None
     if name == BRATS2023.name:
-        return None if 4 in values else BRATS2023
+        return BRATS2023 if 4 not in values else BRATS2024 if 3 in values else None
     if name == BRATS2013.name or any({3, 4} <= set(case) for case in counts.values()):
         return BRATS2013
     return None if 3 in values else BRATS2017

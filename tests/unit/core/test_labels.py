@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from glioforge.core.errors import GeometryError, LabelError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, COMPLETE, SCHEMES, scheme_named
+from glioforge.core.schemes import (
+    BRATS2013,
+    BRATS2017,
+    BRATS2023,
+    BRATS2024,
+    BRATS2024_PED,
+    COMPLETE,
+    DECATHLON,
+    SCHEMES,
+    scheme_named,
+)
 from strategies import known_schemes, label_maps, schemes
 
 TOY = LabelScheme("toy", {"background": 0, "oedema": 2, "core": 7}, {"WT": ("oedema", "core")})
@@ -180,16 +190,62 @@ def test_with_voxels_keeps_grid_and_scheme(labels):
 
 @given(known_schemes)
 def test_known_schemes_have_colours_and_the_three_regions(scheme):
-    """Whatever draws or measures can rely on colours, WT, TC and ET."""
+    """Whatever draws or measures can rely on colours, WT, TC and ET; a cavity is lesion and no tumour."""
     assert set(scheme.lesion) | set(scheme.tissue) <= set(scheme.colours)
     assert {"WT", "TC", "ET"} <= set(scheme.regions)
     assert set(scheme.region_values("ET")) <= set(scheme.region_values("TC")) <= set(scheme.region_values("WT"))
-    assert set(scheme.region_values("WT")) == set(scheme.lesion_values)
+    cavity = set(scheme.region_values("RC")) if "RC" in scheme.regions else set()
+    assert set(scheme.region_values("WT")) | cavity == set(scheme.lesion_values)
+    assert not set(scheme.region_values("WT")) & cavity
+
+
+def alike(first, second):
+    """Whether the second scheme names all labels of the first, and the first the lesion of the second."""
+    return set(second.lesion) <= set(first.labels) <= set(second.labels)
+
+
+PAIRS = [(a, b) for a in SCHEMES.values() for b in SCHEMES.values() if alike(a, b)]
+
+
+@given(st.sampled_from(PAIRS).flatmap(lambda pair: st.tuples(label_maps(pair[0]), st.just(pair[1]))))
+def test_there_and_back_is_the_identity_where_all_labels_are_named(drawn):
+    """A scheme that names all labels of another gives its maps back unchanged, with the same regions."""
+    labels, other = drawn
+    there = labels.to(other)
+
+    np.testing.assert_array_equal(there.to(labels.scheme).voxels, labels.voxels)
+    for region in ("WT", "TC", "ET"):
+        np.testing.assert_array_equal(there.region(region), labels.region(region))
+
+
+@given(known_schemes.flatmap(label_maps))
+def test_every_scheme_can_be_prepared(labels):
+    """Each scheme has a way into the complete one; whole tumour and core stay, a cavity becomes fluid."""
+    complete = labels.to(COMPLETE)
+
+    for region in ("WT", "TC", "ET"):
+        np.testing.assert_array_equal(complete.region(region), labels.region(region))
+    if "RC" in labels.scheme.regions:
+        assert (complete.voxels[labels.region("RC")] == COMPLETE.value("csf")).all()
+
+
+def test_a_cavity_is_not_dropped_silently():
+    """A scheme without fluid and cavity cannot take a post-treatment map."""
+    with pytest.raises(LabelError, match="label 'resection_cavity' of scheme 'brats2024'"):
+        BRATS2024.table_to(BRATS2023)
+
+
+def test_labels_of_the_decathlon_and_of_paediatric_tumours_keep_their_meaning():
+    """Integers that are swapped against BraTS are swapped back; cysts join the core."""
+    assert DECATHLON.table_to(BRATS2017)[:4].tolist() == [0, 2, 1, 4]
+    assert BRATS2024_PED.table_to(BRATS2023)[:5].tolist() == [0, 3, 1, 1, 2]
+    assert COMPLETE.table_to(BRATS2024)[:7].tolist() == [0, 1, 2, 3, 0, 0, 0]
+    assert BRATS2024.region_values("RC") == (4,)
 
 
 def test_schemes_are_found_by_name():
     """A wrong name is answered with the known ones."""
     assert scheme_named("brats2017") is BRATS2017
-    assert set(SCHEMES) == {"brats2013", "brats2017", "brats2023", "complete"}
-    with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of \['brats2013'"):
+    assert all(scheme_named(name).name == name for name in SCHEMES)
+    with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of \['bids_tissue', 'brats2013'"):
         scheme_named("brats")

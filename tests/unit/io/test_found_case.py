@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glioforge.core.modality import Modality
-from glioforge.io.found_case import assemble, nifti_files, subject_of
+from glioforge.io.found_case import assemble, scan_files, subject_of
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_walk_is_sorted_and_passes_hidden_entries_over(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "b" / "trap.nii").mkdir()
-    names = [p.relative_to(tmp_path).as_posix() for p in nifti_files(tmp_path)]
+    names = [p.relative_to(tmp_path).as_posix() for p in scan_files(tmp_path)]
     assert names == ["a/y.nii.gz", "b/trap.nii", "b/x.nii"]

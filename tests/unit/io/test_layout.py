@@ -17,7 +17,7 @@ def test_layouts_are_detected_special_ones_first(tmp_path, brats_case, save, ima
 
 def test_unknown_folder_is_refused_with_a_way_out(tmp_path):
     """A folder that looks like no layout is refused, and the error shows how to describe it."""
-    with pytest.raises(InputFileError, match=r"no case found; expected .* one of brats, flat; .*--layout"):
+    with pytest.raises(InputFileError, match=r"no case found; expected .* one of bids, .*, brats, flat; .*--layout"):
         detect(tmp_path)
 
 
@@ -48,4 +48,4 @@ def test_wrong_settings_are_refused(values, message):
 def test_right_settings_are_taken():
     """A scheme and a subject expression are kept."""
     values = {"kind": "brats", "scheme": "brats2023", "subject": "(?P<subject>.+)_x"}
-    assert parse_spec({"layout": values}, LayoutChoice).layout.model_dump() == values
+    assert parse_spec({"layout": values}, LayoutChoice).layout.model_dump() == {**values, "only_labelled": False}

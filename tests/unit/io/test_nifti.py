@@ -143,6 +143,6 @@ def test_mask_must_lie_on_the_grid(tmp_path):
         read_mask(tmp_path / "x.nii.gz", Geometry.isotropic((3, 4, 5), 2.0))
 
 
-def test_stem_drops_only_nifti_endings():
+def test_stem_drops_only_endings_of_images():
     """Dots within a name stay."""
-    assert [stem(Path(n)) for n in ("a.b_t1.nii.gz", "a.nii", "a.mha")] == ["a.b_t1", "a", "a.mha"]
+    assert [stem(Path(n)) for n in ("a.b_t1.nii.gz", "a.nii", "a.mha", "a.txt")] == ["a.b_t1", "a", "a", "a.txt"]

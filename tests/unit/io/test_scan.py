@@ -258,3 +258,18 @@ def test_noise_gives_a_typed_error(tmp_path_factory, noise, packed):
     path.write_bytes((b"\x1f\x8b\x08" if packed else b"") + noise)
     with pytest.raises(InputFileError):
         read_scan(path)
+
+
+def test_one_channel_of_a_series_is_read(save, image):
+    """Each image of a four-dimensional file can be asked for, with its scaling; without a number it is refused."""
+    stack = np.stack([image, image * 2], axis=-1)
+    path = save("series.nii.gz", stack, scl_slope=0.5, scl_inter=3)
+    for number in (0, 1):
+        voxels = read_scan(path, number).image(Modality.T1).voxels
+        np.testing.assert_array_equal(voxels, stack[..., number] * np.float32(0.5) + 3)
+    with pytest.raises(InputFileError, match="three-dimensional image"):
+        read_scan(path)
+    with pytest.raises(InputFileError, match="2 images in the file; expected at least 3"):
+        read_scan(path, 2)
+    with pytest.raises(InputFileError, match="expected at least"):
+        read_scan(path, -1)

@@ -3,7 +3,7 @@
 import pytest
 
 from glioforge.core.errors import LabelError
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, COMPLETE
+from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, BRATS2024_PED, COMPLETE, DECATHLON
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 
 
@@ -25,6 +25,11 @@ def counts(*cases: tuple[int, ...]) -> dict[str, dict[int, int]]:
         (((0, 1, 2, 4),), "brats2013", BRATS2013),
         (((0, 1, 2, 3),), "brats2023", BRATS2023),
         (((0, 2),), "brats2023", BRATS2023),
+        (((0, 1, 2, 3, 4), (0, 2, 4)), "brats2023", BRATS2024),
+        (((0, 1, 2, 4), (0, 3)), "brats2024_ped", BRATS2024_PED),
+        ((), "brats2024_ped", BRATS2024_PED),
+        (((0, 1, 2, 3),), "decathlon", DECATHLON),
+        (((0, 1, 9),), "decathlon", DECATHLON),
     ],
 )
 def test_names_and_values_tell_the_scheme(cases, named, scheme):
@@ -38,7 +43,7 @@ def test_names_and_values_tell_the_scheme(cases, named, scheme):
         (((0, 1, 2, 3),), [None]),
         (((0, 3), (0, 4)), [None, None]),
         (((0, 1, 2, 3),), ["brats2023", None]),
-        (((0, 3, 4),), ["brats2023"]),
+        (((0, 1, 2, 3),), ["brats2024_ped"]),
         (((0, 4),), ["brats2023"]),
         (((0, 5),), [None]),
         (((0, -1),), [None]),

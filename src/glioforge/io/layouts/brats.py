@@ -1,33 +1,35 @@
-"""The folders of the BraTS challenges: one folder a case, 2013 to 2025.
+"""The folders of the BraTS challenges since 2016: one folder a case.
 
 Namings known
 -------------
 2017-2021   `BraTS20_Training_001/BraTS20_Training_001_{t1,t1ce,t2,flair,seg}`
-2023-       `BraTS-GLI-00005-100/BraTS-GLI-00005-100-{t1n,t1c,t2w,t2f,seg}`
+2023-       `BraTS-GLI-00005-100/BraTS-GLI-00005-100-{t1n,t1c,t2w,t2f,seg}`;
+            GLI also after treatment, MET metastases, PED children, SSA Africa
 2013-2015   `brats_2013_pat0001_1/{Flair,T1c,...}_subtrMeanDivStd`,
             `OTMultiClass`, `brainmask`, as normalised by DeepMedic
 
 Cases may lie at any depth.  Grade is read from a folder `HGG` or `LGG` above a
 case and from `name_mapping.csv`, site from the names of 2017 to 2019.
 
-Source: challenge pages of BraTS 2017-2024; DeepMedic (Kamnitsas et al. 2017).
+Copies of other data sets are often named in this way, so it is asked after the
+layouts of those.
+
+Source: challenge pages of BraTS 2017-2025; DeepMedic (Kamnitsas et al. 2017).
 """
 
-import csv
-import io
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2013, BRATS2023
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, nifti_files
+from glioforge.core.schemes import BRATS2013, BRATS2023, BRATS2024_PED
+from glioforge.io.csv_table import read_csv
+from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
-from glioforge.io.regular_file import read_regular_file
 
 _TOKENS: Mapping[str, str] = {
     "t1": Modality.T1,
@@ -69,17 +71,19 @@ class BratsSpec(LayoutSpec):
 class BratsLayout(Layout):
     """Finds cases by the names of the BraTS challenges."""
 
+    general: ClassVar[bool] = True
+
     def __init__(self, spec: BratsSpec) -> None:
         self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some file is named after its folder as in BraTS, or as in DeepMedic's copy of 2013."""
-        return any(_named_2013(path) or _named_after_folder(path) for path in nifti_files(folder))
+        return any(_named_2013(path) or _named_after_folder(path) for path in scan_files(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Folders that hold at least one known contrast, as cases named after the folder."""
         cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
-        for path in nifti_files(folder):
+        for path in scan_files(folder):
             role = _role(path)
             if role:
                 cases[path.parent].append((role, path))
@@ -117,8 +121,10 @@ def _scheme(paths: list[Path]) -> str | None:
     """Label scheme that the names of a case speak for."""
     if any(_named_2013(path) for path in paths):
         return BRATS2013.name
-    tokens = {stem(path).rpartition("-")[2].lower() for path in paths}
-    return BRATS2023.name if tokens & _TOKENS_2023 else None
+    names = [stem(path) for path in paths]
+    if not {name.rpartition("-")[2].lower() for name in names} & _TOKENS_2023:
+        return None
+    return BRATS2024_PED.name if names[0].startswith("BraTS-PED-") else BRATS2023.name
 
 
 def _facts(place: Path, case_id: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -137,21 +143,17 @@ def _name_mapping(folder: Path) -> dict[str, dict[str, str]]:
     """Grade and site by case id, from every `name_mapping*.csv` in the folder or one level below."""
     tables: dict[str, dict[str, str]] = {}
     for path in sorted([*folder.glob("name_mapping*.csv"), *folder.glob("*/name_mapping*.csv")]):
-        try:
-            text = read_regular_file(path, 2**24).decode("utf-8-sig")
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InputFileError(f"not a table ({error})", "CSV in UTF-8", "save it again as CSV", path) from error
+        rows = read_csv(path)
         for row in rows:
             _add_row(tables, row, path)
     return tables
 
 
-def _add_row(tables: dict[str, dict[str, str]], row: Mapping[str | None, Any], path: Path) -> None:
+def _add_row(tables: dict[str, dict[str, str]], row: Mapping[str, str], path: Path) -> None:
     """Note grade and site of one row under each id that it gives the case."""
-    ids = [str(v).strip() for k, v in row.items() if k and "subject_id" in k.lower() and v and v not in {"NA", "N/A"}]
+    ids = [v for k, v in row.items() if "subject_id" in k.lower() and v and v not in {"NA", "N/A"}]
     sites = [match["site"] for match in map(_SITE.match, ids) if match]
-    grade = next((str(v).strip() for k, v in row.items() if k and k.strip().lower() == "grade" and v), None)
+    grade = next((v for k, v in row.items() if k.lower() == "grade" and v), None)
     facts = {**({"grade": grade} if grade else {}), **({"site": sites[0]} if sites else {})}
     for case_id in ids:
         if tables.setdefault(case_id, facts) != facts:

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal, final
 from pydantic import field_validator
 
 from glioforge.core.modality import Modality
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, nifti_files
+from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 
@@ -88,7 +88,7 @@ class FlatLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases of the pattern; without one, of the usual pattern that most files follow."""
-        paths = {path.relative_to(folder).with_name(stem(path)).as_posix(): path for path in nifti_files(folder)}
+        paths = {path.relative_to(folder).with_name(stem(path)).as_posix(): path for path in scan_files(folder)}
         patterns = _USUAL_PATTERNS if self._spec.pattern is None else (self._spec.pattern,)
         sorted_out = [self._sort_out(pattern, paths, folder) for pattern in patterns]
         best = max(sorted_out, key=lambda cases: sum(len(roles) for roles in cases.values()))

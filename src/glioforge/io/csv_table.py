@@ -1,0 +1,27 @@
+"""Read a small table that came with a data set."""
+
+import csv
+import io
+from pathlib import Path
+
+from glioforge.core.errors import InputFileError
+from glioforge.io.regular_file import read_regular_file
+
+_LARGEST_BYTES = 2**24
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a heading; a byte-order mark and any line ends are accepted.
+
+    Args:
+        path: The file; cells that a row lacks are empty, cells without a heading are dropped.
+
+    Raises:
+        InputFileError: The file is no text or no table.
+    """
+    try:
+        text = read_regular_file(path, _LARGEST_BYTES).decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputFileError(f"not a table ({error})", "CSV in UTF-8", "save it again as CSV", path) from error
+    return [{str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None} for row in rows]

@@ -1,0 +1,56 @@
+"""The Medical Segmentation Decathlon: one four-dimensional file a case.
+
+    dataset.json, imagesTr/BRATS_001.nii.gz, labelsTr/BRATS_001.nii.gz
+
+The order of the contrasts and the meaning of the labels, which are numbered
+otherwise than in BraTS, are read from `dataset.json`.
+
+Source: Medical Segmentation Decathlon (Antonelli et al. 2022), task 1.
+"""
+
+from pathlib import Path
+from typing import Literal, final
+
+from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
+from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
+from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layouts.nnunet import numbered
+from glioforge.io.nifti import stem
+
+
+@final
+class DecathlonSpec(LayoutSpec):
+    """A task of the Medical Segmentation Decathlon."""
+
+    kind: Literal["decathlon"] = "decathlon"
+    part: Literal["Tr", "Ts"] = "Tr"
+    """Training cases, or test cases without labels."""
+
+
+@LAYOUTS.register(DecathlonSpec)
+@final
+class DecathlonLayout(Layout):
+    """Finds four-dimensional images and their labels by equal names."""
+
+    def __init__(self, spec: DecathlonSpec) -> None:
+        self._spec = spec
+
+    def matches(self, folder: Path) -> bool:
+        """Whether `dataset.json` tells contrasts and the images carry no channel numbers."""
+        return any(not numbered(path) for path in scan_files(folder / "imagesTr")) and bool(self.find(folder))
+
+    def find(self, folder: Path) -> list[FoundCase]:
+        """One case for each image."""
+        values = read_dataset_json(folder)
+        if values is None:
+            return []
+        numbers = channels(values, folder / NAME)
+        labels = {stem(path): path for path in scan_files(folder / f"labels{self._spec.part}")}
+        found = []
+        for path in scan_files(folder / f"images{self._spec.part}"):
+            case = stem(path)
+            roles = [*((str(modality), path) for modality in numbers)]
+            roles += [(LABELS, labels[case])] if case in labels else []
+            several = numbers if len(numbers) > 1 else {}
+            found.append(assemble(case, roles, subject=self._spec.subject, scheme=scheme_of(values), channels=several))
+        return found

@@ -1,0 +1,66 @@
+"""The raw folders of nnU-Net: files side by side, numbered by contrast.
+
+    dataset.json, imagesTr/<case>_0000.nii.gz, ..., labelsTr/<case>.nii.gz
+
+What each number shows and what the labels mean is read from `dataset.json`.
+
+Source: nnU-Net dataset format, versions 1 and 2 (Isensee et al. 2021).
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal, final
+
+from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
+from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
+from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.nifti import stem
+
+_NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
+
+
+@final
+class NnunetSpec(LayoutSpec):
+    """A raw data set of nnU-Net."""
+
+    kind: Literal["nnunet"] = "nnunet"
+    part: Literal["Tr", "Ts"] = "Tr"
+    """Training cases, or test cases."""
+
+
+@LAYOUTS.register(NnunetSpec)
+@final
+class NnunetLayout(Layout):
+    """Finds images by number and labels by name."""
+
+    def __init__(self, spec: NnunetSpec) -> None:
+        self._spec = spec
+
+    def matches(self, folder: Path) -> bool:
+        """Whether `dataset.json` tells contrasts and the images carry their numbers."""
+        return any(numbered(path) for path in scan_files(folder / "imagesTr")) and bool(self.find(folder))
+
+    def find(self, folder: Path) -> list[FoundCase]:
+        """Cases in the order of their ids; numbers without a name are passed over."""
+        values = read_dataset_json(folder)
+        if values is None:
+            return []
+        shown = {number: modality for modality, number in channels(values, folder / NAME).items()}
+        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
+        for path in scan_files(folder / f"images{self._spec.part}"):
+            match = numbered(path)
+            if match and int(match["number"]) in shown:
+                cases[match["case"]].append((str(shown[int(match["number"])]), path))
+        for path in scan_files(folder / f"labels{self._spec.part}"):
+            if stem(path) in cases:
+                cases[stem(path)].append((LABELS, path))
+        scheme = scheme_of(values)
+        return [
+            assemble(case, roles, subject=self._spec.subject, scheme=scheme) for case, roles in sorted(cases.items())
+        ]
+
+
+def numbered(path: Path) -> re.Match[str] | None:
+    """Case and channel number in the name of a file, if it has one."""
+    return _NUMBERED.fullmatch(stem(path))
