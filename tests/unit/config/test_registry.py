@@ -18,12 +18,12 @@ class SmoothSpec(Spec):
 
     kind: Literal["smooth"] = "smooth"
     """Name."""
-    width_mm: float = 1.0
+    smoothing_mm: float = 1.0
     """Width of the kernel."""
     passes: int = 1
     """How often."""
 
-    PRESETS: ClassVar = {"paper": {"width_mm": 3.0, "passes": 2}}
+    PRESETS: ClassVar = {"paper": {"smoothing_mm": 3.0, "passes": 2}}
 
 
 class Smooth:
@@ -138,7 +138,7 @@ def test_presets_are_overridden_key_by_key(registry):
     """A preset's values hold where the YAML gives none."""
     spec = registry.parse({"kind": "smooth", "preset": "paper", "passes": 5})
 
-    assert spec == SmoothSpec(width_mm=3.0, passes=5)
+    assert spec == SmoothSpec(smoothing_mm=3.0, passes=5)
     assert expand_preset(SmoothSpec, {"passes": 5}) == {"passes": 5}
 
 
@@ -152,10 +152,10 @@ def test_an_unknown_preset_is_answered_with_the_known():
     ("values", "message"),
     [
         (3, "chosen: a smoother needs `kind`: one of .*smooth"),
-        ({"width_mm": 2}, "chosen: a smoother needs `kind`"),
+        ({"smoothing_mm": 2}, "chosen: a smoother needs `kind`"),
         ({"kind": "smoth"}, "chosen: smoother 'smoth'; expected .*did you mean 'smooth'"),
         ({"kind": "smooth", "preset": "x"}, r"chosen: preset 'x'; expected one of \['paper'\]"),
-        ({"kind": "smooth", "width": 2}, "chosen.width: unknown key, did you mean 'width_mm'"),
+        ({"kind": "smooth", "smoothing_cm": 2}, "chosen.smoothing_cm: unknown key, did you mean 'smoothing_mm'"),
         ({"kind": "smooth", "passes": "many"}, "chosen.passes: Input should be a valid integer"),
     ],
 )
