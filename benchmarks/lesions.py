@@ -44,7 +44,10 @@ LIMIT_SECONDS = 0.5
 MANY = 1000
 TUMOUR_ML = 80.0
 LENIENT = {"outside_share": 1, "midline_share": 0.5, "ventricle_share": 1, "brainstem_share": 1}
-SETTINGS: dict[str, dict[str, Any]] = {"scale": {"volume_factor": [1.2, 2.0]}, "resize_subregion": {"factor": [1.2, 1.5]}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "scale": {"volume_factor": [1.2, 2.0]},
+    "resize_subregion": {"factor": [1.2, 1.5]},
+}
 
 
 def full_size(labels: LabelMap) -> LabelMap:

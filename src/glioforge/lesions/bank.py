@@ -82,8 +82,13 @@ class LesionBank:
         return LesionBank(tuple(e for e in self.entries if not left_out & set(e.donor.subjects)))
 
     def where(
-        self, *, volume_ml: Bounds | None = None, sphericity: Bounds | None = None, midline_mm: Bounds | None = None,
-        hemisphere: str | None = None, zone: str | None = None,
+        self,
+        *,
+        volume_ml: Bounds | None = None,
+        sphericity: Bounds | None = None,
+        midline_mm: Bounds | None = None,
+        hemisphere: str | None = None,
+        zone: str | None = None,
     ) -> "LesionBank":
         """The lesions whose descriptors lie within all bounds given; all of them for none."""
         bounds = {"volume_ml": volume_ml, "sphericity": sphericity, "midline_mm": midline_mm}

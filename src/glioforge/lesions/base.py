@@ -118,9 +118,7 @@ class Theatre:
 
     def ground(self, spec: EditSpec, lesion: Cutout) -> Ground:
         """Ground on which a lesion (the edited one, changed, or a donor's) is placed; the edited one leaves it."""
-        return Ground.of(
-            self.labels, self.plane, moving=self.lesion, gap_mm=spec.placement.gap_mm, phase=lesion.start
-        )
+        return Ground.of(self.labels, self.plane, moving=self.lesion, gap_mm=spec.placement.gap_mm, phase=lesion.start)
 
     def record(self, kind: str, **values: Any) -> EditRecord:  # noqa: ANN401 - plain JSON
         """Record of an edit with the common entries."""

@@ -26,8 +26,7 @@ Box = tuple[slice, slice, slice]
 CORE = tuple(COMPLETE.labels[name] for name in COMPLETE.regions["TC"])
 """Integers of the tumour core."""
 NECROTIC, OEDEMA, ENHANCING, WHITE, GREY, CSF = (
-    COMPLETE.labels[name]
-    for name in ("necrotic_core", "oedema", "enhancing", "white_matter", "grey_matter", "csf")
+    COMPLETE.labels[name] for name in ("necrotic_core", "oedema", "enhancing", "white_matter", "grey_matter", "csf")
 )
 _IS_LESION = np.isin(np.arange(256), COMPLETE.lesion_values)
 
@@ -87,12 +86,13 @@ class Cutout:
 
 
 def require_complete(labels: LabelMap) -> None:
-    """Refuse a map that does not label normal tissue in the complete scheme.
+    """Refuse a map that does not label normal tissue as the complete scheme does; colours and regions are free.
 
     Raises:
         LabelError: The scheme is another one, or the map holds no brain.
     """
-    if labels.scheme != COMPLETE:
+    scheme = labels.scheme
+    if dict(scheme.labels) != dict(COMPLETE.labels) or set(scheme.tissue) != set(COMPLETE.tissue):
         raise LabelError(
             f"a label map in scheme {labels.scheme.name!r}",
             f"scheme {COMPLETE.name!r}, where normal tissue is labelled too",

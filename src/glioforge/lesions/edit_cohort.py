@@ -58,8 +58,14 @@ class _Job:
 
 
 def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
-    cohort: Cohort, recipe: RecipeSpec, out: Path, *, count: int = 1, seed: int = 1,
-    fanout: FanOutSpec | None = None, progress: Progress | None = None,
+    cohort: Cohort,
+    recipe: RecipeSpec,
+    out: Path,
+    *,
+    count: int = 1,
+    seed: int = 1,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
 ) -> Cohort:
     """Edit every case of a prepared cohort and write the edited maps.
 

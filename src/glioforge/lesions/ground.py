@@ -54,7 +54,12 @@ class Ground:
 
     @classmethod
     def of(
-        cls, labels: LabelMap, plane: Plane, *, moving: Cutout | None = None, gap_mm: float = 0.0,
+        cls,
+        labels: LabelMap,
+        plane: Plane,
+        *,
+        moving: Cutout | None = None,
+        gap_mm: float = 0.0,
         phase: tuple[int, int, int] = (0, 0, 0),
     ) -> "Ground":
         """Ground of a map; `moving` is the lesion that leaves it, `phase` shifts the lattice."""
@@ -63,7 +68,11 @@ class Ground:
             voxels[moving.box][moving.mask] = WHITE
         coarse = coarse_voxels(voxels, labels.geometry.spacing, STEP_MM, phase)
         return cls(
-            voxels, coarse, plane, _near_others(coarse, gap_mm), _ventricle(coarse),
+            voxels,
+            coarse,
+            plane,
+            _near_others(coarse, gap_mm),
+            _ventricle(coarse),
             _brainstem(coarse, plane, labels.geometry),
         )
 

@@ -72,9 +72,7 @@ def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, f
     return np.stack([_near_field(mask, spacing) for mask in nested_masks(voxels)])
 
 
-def _near_field(
-    mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]
-) -> Float32[np.ndarray, "a b c"]:
+def _near_field(mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Float32[np.ndarray, "a b c"]:
     """Signed distance in a box around a mask, and falling values outside it."""
     margin = tuple(int(np.ceil(NEAR_MM / s)) for s in spacing)
     near = box_of(mask, (margin[0], margin[1], margin[2]))

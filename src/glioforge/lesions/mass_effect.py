@@ -54,9 +54,7 @@ def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffect
     return spec.strength * (radii[0] - radii[1])
 
 
-def displace(
-    voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, spec: MassEffectSpec
-) -> None:
+def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, spec: MassEffectSpec) -> None:
     """Push the tissue around a lesion outwards, in place; a push of 0 changes nothing.
 
     Args:
@@ -100,14 +98,12 @@ def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Disp
     distance = -signed_distance(mask, (spacing[0], spacing[1], spacing[2])).astype(np.float64)
     smooth = ndimage.gaussian_filter(distance, [_SMOOTHING_MM / s for s in spacing], mode="nearest")
     slopes = [
-        np.gradient(smooth, s, axis=a) if smooth.shape[a] > 1 else np.zeros_like(smooth)
-        for a, s in enumerate(spacing)
+        np.gradient(smooth, s, axis=a) if smooth.shape[a] > 1 else np.zeros_like(smooth) for a, s in enumerate(spacing)
     ]
     away = np.clip(distance / reach_mm, 0, 1)
     decay = push * (1 - away) ** 2 * (1 + 2 * away)
     inside = np.clip(1 + distance / max(-float(distance.min()), 1e-6), 0, 1)
     return Displacement(-np.stack(slopes) * (decay * inside), lattice, lesion.spacing).unfolded()
-
 
 
 def _mass(voxels: UInt8[np.ndarray, "a b c"], oedema_share: float) -> float:

@@ -77,8 +77,13 @@ def broken_rule(ground: Ground, lesion: Cutout, limits: dict[str, float]) -> str
 
 
 def draw_offset(
-    ground: Ground, lesion: Cutout, spec: PlacementSpec, window: Window, rng: np.random.Generator,
-    *, prior: Prior | None = None,
+    ground: Ground,
+    lesion: Cutout,
+    spec: PlacementSpec,
+    window: Window,
+    rng: np.random.Generator,
+    *,
+    prior: Prior | None = None,
 ) -> Index:
     """Draw an offset that takes a lesion to a valid place.
 
@@ -113,13 +118,19 @@ def draw_offset(
                 return i, j, k
     raise EditError(
         f"no valid place for the lesion in {tries} tries, at the last {last or 'the way was too short or too long'}",
-        "at least one", "widen range or limits, or allow more attempts",
+        "at least one",
+        "widen range or limits, or allow more attempts",
     )
 
 
 def draw_near(
-    ground: Ground, lesion: Cutout, spec: PlacementSpec, most_mm: float, rng: np.random.Generator,
-    *, floor: dict[str, float] | None = None,
+    ground: Ground,
+    lesion: Cutout,
+    spec: PlacementSpec,
+    most_mm: float,
+    rng: np.random.Generator,
+    *,
+    floor: dict[str, float] | None = None,
 ) -> Index:
     """Offset to a valid place as near as can be: none at all, else within a third, two thirds, all of the way.
 
@@ -164,9 +175,7 @@ def _valid_offsets(
     return offsets[valid], weights[valid], f"of {int(near.sum())} places looked at, {tallies}"
 
 
-def _cell_holds_edge(
-    distance: Float64[np.ndarray, "n"], window: Window, coarse: Coarse
-) -> Bool[np.ndarray, "n"]:
+def _cell_holds_edge(distance: Float64[np.ndarray, "n"], window: Window, coarse: Coarse) -> Bool[np.ndarray, "n"]:
     """Lattice points outside the window whose cell may reach into it."""
     reach = float(np.linalg.norm(coarse.spacing)) / 2
     wide = Window(window.least_mm - reach, window.most_mm + reach)

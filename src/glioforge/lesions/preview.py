@@ -36,17 +36,31 @@ def contact_sheet(rows: Iterable[Row], path: Path, slices: int = 3) -> None:
     if not sheet:
         raise EditError("a contact sheet of nothing", "at least one edit")
     columns = 2 * (slices + 1)
-    figure = Figure(figsize=(1.9 * columns, 2.3 * len(sheet)), layout="compressed", facecolor="white")
+    figure = Figure(figsize=(1.6 * columns, 2.1 * len(sheet)), facecolor="white")
     axes = np.atleast_2d(np.asarray(figure.subplots(len(sheet), columns)))
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.005, top=1 - 0.25 / (2.1 * len(sheet)), wspace=0.02)
     for line, (title, before, after) in zip(axes, sheet, strict=True):
         before.geometry.require_same(after.geometry, title)
-        pictures = [p for n in _axial_slices(before, after, slices) for p in _pair(before, after, 2, n)]
-        pictures += _pair(before, after, 1, _centre(after, before)[1])
-        for place, picture in zip(line, pictures, strict=True):
-            place.imshow(picture, origin="lower", interpolation="nearest")
+        cropped = _cropped(before, after)
+        pictures = [p for n in _axial_slices(*cropped, slices) for p in _pair(*cropped, 2, n)]
+        pictures += _pair(*cropped, 1, _centre(*reversed(cropped))[1])
+        x, y, z = before.geometry.spacing
+        aspects = [y / x] * (2 * slices) + [z / x] * 2
+        for place, shown, aspect in zip(line, pictures, aspects, strict=True):
+            place.imshow(shown, origin="lower", interpolation="nearest", aspect=aspect)
             place.set_axis_off()
         line[0].set_title(title, loc="left", fontsize=9)
     figure.savefig(path, dpi=110)
+
+
+def _cropped(before: LabelMap, after: LabelMap) -> tuple[LabelMap, LabelMap]:
+    """Both maps, cut to the brain and a voxel around it."""
+    box = box_of((before.voxels > 0) | (after.voxels > 0), (1, 1, 1))
+    if box is None:
+        return before, after
+    geometry = before.geometry.box([side.start for side in box], [side.stop for side in box])
+    first, second = (LabelMap(m.voxels[box].copy(), geometry, m.scheme) for m in (before, after))
+    return first, second
 
 
 def preview_cohort(parents: Cohort, edited: Cohort, path: Path, most: int = 8) -> None:

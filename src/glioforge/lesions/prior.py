@@ -45,7 +45,8 @@ class Prior:
         """
         if self.weights.shape != shape:
             raise GeometryError(
-                f"prior {self.name!r} of shape {self.weights.shape}", f"the map's shape {shape}",
+                f"prior {self.name!r} of shape {self.weights.shape}",
+                f"the map's shape {shape}",
                 "learn it from maps prepared alike",
             )
         return self.weights

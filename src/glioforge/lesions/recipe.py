@@ -35,7 +35,10 @@ def _parse_step(values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
     if isinstance(values, Spec):
         return values
     kinds: dict[str, type[Spec]] = {
-        "edit": EditStep, "choice": ChoiceStep, "sequence": SequenceStep, "repeat": RepeatStep,
+        "edit": EditStep,
+        "choice": ChoiceStep,
+        "sequence": SequenceStep,
+        "repeat": RepeatStep,
     }
     named = [key for key in kinds if isinstance(values, Mapping) and key in values]
     if len(named) != 1:
@@ -138,13 +141,17 @@ def edit_labels(
             reasons.append(str(error))
     raise EditError(
         f"recipe {recipe.name!r} failed {recipe.attempts} times: {'; '.join(dict.fromkeys(reasons))}",
-        "an edit that suits the map", "widen its ranges, or leave the case out",
+        "an edit that suits the map",
+        "widen its ranges, or leave the case out",
     )
 
 
 def replay(
-    labels: LabelMap, records: Iterable[EditRecord], donors: DonorSource | None = None,
-    *, atlas: TissueAtlas | None = None,
+    labels: LabelMap,
+    records: Iterable[EditRecord],
+    donors: DonorSource | None = None,
+    *,
+    atlas: TissueAtlas | None = None,
 ) -> LabelMap:
     """Apply recorded edits again, in order; no records give the map back.
 

@@ -1,5 +1,7 @@
 """Cutting a lesion out of its map."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from glioforge.core.errors import EditError, LabelError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023, COMPLETE
-from glioforge.lesions.cutout import Cutout, box_of, cut, part_volumes_mm3, require_complete, within
+from glioforge.lesions.cutout import Cutout, box_of, cut, part_volumes_mm3, require_complete, tight_cutout, within
 from toy_brain import toy_brain
 
 
@@ -72,3 +74,13 @@ def test_what_cannot_be_cut_is_refused():
         require_complete(empty)
     with pytest.raises(EditError, match="a cut-out without lesion"):
         Cutout(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
+    with pytest.raises(EditError, match="a cut-out without lesion"):
+        tight_cutout(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
+
+
+def test_colours_are_no_part_of_the_meaning():
+    """A map read from a file whose scheme has other colours is the same map."""
+    painted = dataclasses.replace(COMPLETE, colours={})
+    labels = two_parts()
+
+    require_complete(LabelMap(labels.voxels, labels.geometry, painted))

@@ -100,7 +100,8 @@ def test_a_contact_sheet_is_drawn(cohort, tmp_path):
     edited = edit_cohort(cohort, SHIFT, tmp_path / "out")
     preview_cohort(cohort, edited, tmp_path / "sheet.png")
     healthy = toy_brain(centre=None)
-    contact_sheet([("healthy", healthy, healthy)], tmp_path / "healthy.png", slices=1)
+    empty = healthy.with_voxels(np.zeros_like(healthy.voxels))
+    contact_sheet([("healthy", healthy, healthy), ("empty", empty, empty)], tmp_path / "healthy.png", slices=1)
 
     assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "healthy.png").read_bytes()[:4] == b"\x89PNG"

@@ -60,3 +60,14 @@ def test_what_cannot_be_filled_is_refused():
     solid = labels.with_voxels(np.where(labels.voxels > 0, 2, 0).astype(np.uint8))
     with pytest.raises(EditError, match="a brain that is all lesion"):
         healed(solid, cut(solid), "nearest")
+
+
+def test_tissue_is_looked_for_far_away():
+    """One lesion inside another finds tissue beyond it."""
+    voxels = toy_brain(centre=(0.4, 0.5, 0.5), radii=(40.0, 39.0, 0.0)).voxels.copy()
+    voxels[12:18, 18:24, 14:19] = 0
+    voxels[14:16, 20:22, 16:17] = 3
+    labels = toy_brain().with_voxels(voxels)
+    lesion = cut(labels, 1)
+
+    assert set(np.unique(healed(labels, lesion, "nearest")[14:16, 20:22, 16])) <= {4, 5, 6}

@@ -156,3 +156,11 @@ def test_near_means_near():
         draw_near(shifted, out, spec, 3, rng)
     keeps = draw_near(shifted, out, spec, 3, rng, floor=shifted.shares(out))
     assert keeps == (0, 0, 0)
+
+
+def test_a_lesion_off_the_grid_has_no_place_near():
+    """Nothing within reach is on the grid."""
+    field, lesion = ground()
+    away = lesion.moved((4000, 0, 0))
+    with pytest.raises(EditError, match="of 0 places looked at"):
+        draw_offset(field, away, PlacementSpec(), Window(0, 10), np.random.default_rng(0))

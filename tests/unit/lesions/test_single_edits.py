@@ -146,3 +146,10 @@ def test_donors_must_be_there_and_unchanged():
     huge = toy_bank(toy_brain(centre=(0.5, 0.5, 0.5), radii=(60.0, 30.0, 9.0)))
     with pytest.raises(EditError, match="none of 1 donors fits: no valid place"):
         built("insert", Sources(huge)).draw(BRAIN, np.random.default_rng(0))
+
+
+def test_a_healthy_brain_takes_an_insertion_whatever_part_is_asked_for():
+    """There is no part to choose from, and none is needed."""
+    healthy = toy_brain((3.0, 3.0, 3.0), centre=None)
+    for part in ("largest", "random"):
+        assert changed(built("insert", Sources(toy_bank()), part=part), healthy).lesion.any()
