@@ -66,7 +66,7 @@ coverage: $(STAMP) ## tests without the slow ones, with a floor of branch covera
 	@$(BIN)/python .ci/coverage_floors.py $(FLOORS)
 
 docs: $(STAMP) ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 fuzz: $(STAMP) ## the property tests with many more random examples
 	HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS)
