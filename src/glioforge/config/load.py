@@ -117,9 +117,10 @@ def _problems(error: ValidationError, spec: type[Spec]) -> list[str]:
     lines = []
     for problem in error.errors():
         path = ".".join(str(part) for part in problem["loc"]) or "top level"
-        message = problem["msg"]
+        message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            near = get_close_matches(str(problem["loc"][-1]), sorted(_field_names(spec)), n=1)
+            key = str(problem["loc"][-1])
+            near = get_close_matches(key, sorted(_field_names(spec) - {key}), n=1)
             message = f"unknown key{f', did you mean {near[0]!r}?' if near else ''}"
         lines.append(f"{path}: {message}")
     return lines

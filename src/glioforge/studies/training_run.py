@@ -11,7 +11,7 @@ from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.protocols import Progress
 from glioforge.core.split import split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
@@ -64,7 +64,11 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
 
     Returns:
         One line for the user.
+
+    Raises:
+        CohortError: Cases whose scans had no label map, or too few subjects.
     """
+    _require_labels(cohort)
     split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
     if spec.synthesizer is not None:
@@ -88,6 +92,19 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     if preparation.is_file():
         shutil.copyfile(preparation, out / PREPARATION)
     return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
+
+
+def _require_labels(cohort: Cohort) -> None:
+    """Refuse cases that were prepared without a label map: they would teach that there is no tumour."""
+    unlabelled = [ref.case_id for ref in cohort if not ref.facts.get("prepared", {}).get("labelled", True)]
+    if unlabelled:
+        more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
+        raise CohortError(
+            f"cases without a label map: {', '.join(unlabelled[:5])}{more}",
+            "a label map for every case",
+            "label these cases or leave them out",
+            cohort.name,
+        )
 
 
 def segment_folder(run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress) -> list[Path]:
