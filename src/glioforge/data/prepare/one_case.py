@@ -12,7 +12,8 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Volume
 from glioforge.data.prepare.bands import BandsSpec, band_labels
-from glioforge.data.prepare.brain import PLAUSIBLE_ML, find_brain
+from glioforge.data.prepare.brain import PLAUSIBLE_ML
+from glioforge.data.prepare.clean import evened_out, with_brain
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
 from glioforge.data.prepare.normalise import normalised
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
@@ -34,8 +35,9 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
         CaseError: The case holds no brain or lacks a contrast.
     """
     case.stack(modalities)
+    case, brain, before = with_brain(case, spec)
+    case = evened_out(case, brain, spec)
     labels = None if case.labels is None else case.labels.to(COMPLETE)
-    brain = find_brain(case, spec.brain)
     plan = _plan(case, brain, labels, spec, size)
     prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
     prepared_brain = resample_mask(brain, plan)
@@ -50,7 +52,7 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
     elif spec.tissue is not None:
         voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
     complete = LabelMap(voxels, plan.target, spec.scheme)
-    facts = _facts(case, brain, plan, labels, complete)
+    facts = _facts(case, brain, plan, labels, complete) | before
     if spec.grid.window is not None:
         facts["warnings"] = [w for w in facts["warnings"] if "outside the grid" not in w]
     facts["intensity"] = scales

@@ -19,7 +19,7 @@ from glioforge.core.errors import CohortError, GlioforgeError, InputFileError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
-from glioforge.data.prepare.brain import BrainSpec, find_brain
+from glioforge.data.prepare.clean import with_brain
 from glioforge.data.prepare.grid import Extent, common_size, extent_of
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
@@ -142,7 +142,7 @@ def _fitted_size(cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpe
     extents = list(
         fan_out(
             _extent,
-            [_Survey(ref, spec.brain, out / "survey") for ref in cohort],
+            [_Survey(ref, spec, out / "survey") for ref in cohort],
             fanout,
             title="measuring brains",
             progress=progress,
@@ -157,13 +157,14 @@ class _Survey:
     """One brain to measure."""
 
     ref: CaseRef
-    brain: BrainSpec
+    spec: PrepareSpec
     folder: Path
 
 
 def _extent(survey: _Survey) -> Extent:
     """Box of one brain, from the notes of an earlier call if they are of the same file and spec."""
-    key = {"digest": survey.ref.digest, "brain": survey.brain.model_dump(mode="json")}
+    described = survey.spec.model_dump(mode="json", include={"brain", "registration", "strip"})
+    key = {"digest": survey.ref.digest, **described, **_files(survey.spec)}
     path = survey.folder / f"{survey.ref.case_id}.json"
     try:
         noted = read_json(path)
@@ -171,7 +172,7 @@ def _extent(survey: _Survey) -> Extent:
             return Extent.from_json(noted["extent"])
     except (GlioforgeError, KeyError, TypeError, ValueError):
         pass
-    case = survey.ref.load()
-    extent = extent_of(case.geometry, find_brain(case, survey.brain))
+    case, brain, _ = with_brain(survey.ref.load(), survey.spec)
+    extent = extent_of(case.geometry, brain)
     write_json(path, {"key": key, "extent": extent.to_json()})
     return extent

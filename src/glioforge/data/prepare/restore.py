@@ -1,9 +1,13 @@
 """Bring a label map on the prepared grid back onto the grid that the case came on."""
 
+import numpy as np
+
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CaseError
+from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.data.prepare.grid import GridPlan
+from glioforge.data.prepare.resample import resampled_labels
 from glioforge.data.prepare.resample_labels import restored
 
 
@@ -11,7 +15,7 @@ def restore(labels: LabelMap, prepared: Case | CaseRef) -> LabelMap:
     """Label map on the source case's own grid.
 
     Exact, voxel for voxel, where preparation only moved voxels; where it
-    resampled, each voxel takes the label that fills it most.  Voxels that the
+    resampled or registered to a template, each voxel takes the label that fills it most.  Voxels that the
     prepared grid does not reach are background.
 
     Args:
@@ -24,7 +28,12 @@ def restore(labels: LabelMap, prepared: Case | CaseRef) -> LabelMap:
     """
     plan = plan_of(prepared)
     plan.target.require_same(labels.geometry, f"label map to restore for {prepared.case_id}")
-    return LabelMap(restored(labels.voxels, plan), plan.source, labels.scheme)
+    back = LabelMap(restored(labels.voxels, plan), plan.source, labels.scheme)
+    template = prepared.facts["prepared"].get("registration", {}).get("template")
+    if template is None:
+        return back
+    way_back = np.linalg.inv(np.array(template["transform"], dtype=np.float64))
+    return resampled_labels(back, Geometry.from_json(template["source"]), way_back)
 
 
 def plan_of(prepared: Case | CaseRef) -> GridPlan:

@@ -12,12 +12,15 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
 from glioforge.data.prepare.bands import BandsSpec
+from glioforge.data.prepare.bias import BiasSpec
 from glioforge.data.prepare.brain import BrainSpec
 from glioforge.data.prepare.choice import kind_or, unless
 from glioforge.data.prepare.intensity import IntensitySpec
 from glioforge.data.prepare.landmarks import HistogramSpec
 from glioforge.data.prepare.percentile import PercentileSpec
 from glioforge.data.prepare.presets import PRESETS
+from glioforge.data.prepare.register import RegisterSpec
+from glioforge.data.prepare.strip import StripSpec
 from glioforge.data.prepare.tissue import TissueSpec
 from glioforge.data.prepare.window import Centre, Span
 
@@ -90,6 +93,12 @@ class PrepareSpec(Spec):
 
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to keep; none keeps those that every case has."""
+    registration: RegisterSpec | None = Field(None, exclude_if=unless(None))
+    """What is registered before all else; none for scans that lie on each other already."""
+    strip: StripSpec | None = Field(None, exclude_if=unless(None))
+    """How the skull is taken off; none for scans without one."""
+    bias: BiasSpec | None = Field(None, exclude_if=unless(None))
+    """How bias fields are evened out in the images kept; none leaves them."""
     brain: BrainSpec = BrainSpec()
     """How the brain mask is found."""
     grid: GridSpec = GridSpec()
@@ -108,7 +117,9 @@ class PrepareSpec(Spec):
     @property
     def files(self) -> tuple[Path, ...]:
         """Files that the prepared cases depend on beside the scans."""
-        return (self.intensity.landmarks,) if isinstance(self.intensity, HistogramSpec) else ()
+        template = self.registration.template if self.registration else None
+        named = [template, self.intensity.landmarks if isinstance(self.intensity, HistogramSpec) else None]
+        return tuple(path for path in named if isinstance(path, Path))
 
     @property
     def scheme(self) -> LabelScheme:

@@ -1,0 +1,127 @@
+"""Registration: the contrasts of a case to one of them, and a case to a template.
+
+Carver et al. register T1, T2 and FLAIR rigidly to T1ce.  Public tumour data
+comes registered, so both steps are off unless a spec names them.  What was
+done is recorded, and `restore` brings label maps back through it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, final
+
+import numpy as np
+
+from glioforge.config.spec import Spec
+from glioforge.core.case import Case
+from glioforge.core.errors import CaseError
+from glioforge.core.geometry import Affine, Geometry
+from glioforge.core.modality import Modality
+from glioforge.core.volume import Volume
+from glioforge.data.prepare.brain import background_value
+from glioforge.data.prepare.resample import resampled, resampled_labels
+from glioforge.io.nifti import read_image
+from glioforge.io.registration import register
+
+Template = Literal["mni152"] | Path
+
+
+@final
+class RegisterSpec(Spec):
+    """What is registered to what."""
+
+    reference: Modality = Modality.T1CE
+    """Contrast that stays, on whose grid labels and brain mask lie."""
+    contrasts: Literal["rigid", "affine"] | None = "rigid"
+    """How the other contrasts are brought onto the reference; none leaves them."""
+    template: Template | None = None
+    """Image that the reference is brought onto: `mni152` (ICBM 2009a, within nilearn) or a NIfTI file."""
+    template_by: Literal["rigid", "affine"] = "affine"
+    """How the reference is brought onto the template."""
+
+
+def register_volumes(
+    images: Mapping[Modality, Volume], reference: Modality, *, affine: bool = False
+) -> tuple[dict[Modality, Volume], dict[Modality, Affine]]:
+    """Contrasts of one session, on whatever grids, brought onto the reference's grid.
+
+    Args:
+        images: The contrasts.
+        reference: The one that stays.
+        affine: Allow scaling and shearing.
+
+    Returns:
+        The contrasts on one grid, and for each moved one the transform from the reference's world to its own.
+
+    Raises:
+        CaseError: The reference is missing.
+        DependencyError: SimpleITK is not installed.
+    """
+    if reference not in images:
+        raise CaseError(
+            f"contrasts {[str(m) for m in images]}", f"{reference}, the reference", "name another contrast as reference"
+        )
+    fixed = images[reference]
+    result, transforms = {reference: fixed}, {}
+    for modality, volume in images.items():
+        if modality != reference:
+            transforms[modality] = register(fixed, volume, affine=affine)
+            result[modality] = _moved(volume, fixed.geometry, transforms[modality])
+    return {m: result[m] for m in images}, transforms
+
+
+def register_case(case: Case, spec: RegisterSpec) -> tuple[Case, dict[str, Any]]:
+    """Register a case as the spec says; returns what was done, as plain values.
+
+    Raises:
+        CaseError: The reference is missing.
+        InputFileError: The template cannot be read.
+        DependencyError: SimpleITK is not installed.
+    """
+    facts: dict[str, Any] = {}
+    if spec.contrasts is not None:
+        images, found = register_volumes(case.images, spec.reference, affine=spec.contrasts == "affine")
+        case = replace(case, images=images)
+        facts["contrasts"] = {str(m): np.round(t, 9).tolist() for m, t in found.items()}
+    if spec.template is not None:
+        fixed = read_template(spec.template, spec.reference)
+        moving = case.images[spec.reference] if spec.reference in case.images else next(iter(case.images.values()))
+        transform = register(fixed, moving, affine=spec.template_by == "affine", by_moments=True)
+        facts["template"] = {"transform": transform.tolist(), "source": case.geometry.to_json()}
+        case = on_template(case, fixed.geometry, transform)
+    return case, facts
+
+
+def on_template(case: Case, target: Geometry, transform: Affine) -> Case:
+    """A case on another grid, through a transform from the target's world to the case's."""
+    brain = None
+    if case.brain is not None:
+        brain = resampled(case.brain.astype(np.float32), case.geometry, target, transform) >= 0.5
+    return replace(
+        case,
+        images={m: _moved(v, target, transform) for m, v in case.images.items()},
+        labels=None if case.labels is None else resampled_labels(case.labels, target, transform),
+        brain=brain,
+    )
+
+
+def read_template(template: Template, modality: Modality) -> Volume:
+    """The image that cases are brought onto.
+
+    Raises:
+        InputFileError: The file cannot be read.
+    """
+    if isinstance(template, Path):
+        return read_image(template, modality)
+    from nilearn.datasets import load_mni152_template
+
+    image = load_mni152_template(resolution=1)
+    voxels = np.asarray(image.dataobj, dtype=np.float32)
+    i, j, k = voxels.shape
+    return Volume(voxels, Geometry((i, j, k), np.asarray(image.affine)), modality)
+
+
+def _moved(volume: Volume, target: Geometry, transform: Affine) -> Volume:
+    """A volume on another grid."""
+    background = background_value(volume.voxels)
+    return Volume(resampled(volume.voxels, volume.geometry, target, transform, background), target, volume.modality)

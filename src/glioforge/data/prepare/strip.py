@@ -1,0 +1,137 @@
+"""Skull stripping for scans that still have their skull; public tumour data needs none.
+
+`deepbet` (Fisch et al. 2024, its weights come with its package) and tools that
+the user has installed find brains well; a morphological method needs nothing
+and is rough.  The volume is checked: a brain outside 900 to 2200 ml is not
+believed, and the morphological method takes over.
+"""
+
+from dataclasses import replace
+from typing import Any, Literal, final
+
+import numpy as np
+from jaxtyping import Float32
+from scipy import ndimage
+
+from glioforge.config.spec import Spec
+from glioforge.core.case import Case
+from glioforge.core.errors import CaseError, DependencyError
+from glioforge.core.modality import Modality
+from glioforge.core.volume import Mask, Volume
+from glioforge.data.prepare.brain import largest_part
+from glioforge.data.prepare.grid import GridPlan
+from glioforge.io.brain_tool import COMMANDS, brain_from_tool
+
+
+@final
+class StripSpec(Spec):
+    """How the skull is taken off."""
+
+    method: Literal["deepbet", "hd_bet", "synthstrip", "command", "morphology"] = "deepbet"
+    """`deepbet` needs its package; `hd_bet`, `synthstrip` and `command` a program on the path."""
+    command: tuple[str, ...] = ()
+    """Words of your own command, with `{image}` for the head and `{mask}` for the mask that it writes."""
+    contrast: Modality = Modality.T1
+    """Contrast that is looked at; the first of a case that lacks it."""
+    plausible_ml: tuple[float, float] = (900.0, 2200.0)
+    """Volumes that are believed."""
+    fall_back: bool = True
+    """Take the morphological method where the volume is not believed; otherwise the case is refused."""
+
+
+def strip_case(case: Case, spec: StripSpec) -> tuple[Case, dict[str, Any]]:
+    """A case with its brain mask; one that has a mask keeps it.
+
+    Returns:
+        The case, and the method that found the brain and its volume.
+
+    Raises:
+        CaseError: No method gives a brain of a plausible volume.
+        DependencyError: The method's package or program is not installed.
+        InputFileError: The program failed.
+    """
+    if case.brain is not None or not case.images:
+        return case, {"method": "given"}
+    volume = case.images.get(spec.contrast) or next(iter(case.images.values()))
+    tried = {}
+    for method in dict.fromkeys((spec.method, *(("morphology",) if spec.fall_back else ()))):
+        brain = find_by(method, volume, spec)
+        tried[method] = round(float(brain.sum() * volume.geometry.voxel_volume / 1000), 1)
+        if spec.plausible_ml[0] <= tried[method] <= spec.plausible_ml[1]:
+            return replace(case, brain=brain), {"method": method, "ml": tried}
+    raise CaseError(
+        f"brains of {', '.join(f'{ml:.0f} ml ({method})' for method, ml in tried.items())}",
+        f"{spec.plausible_ml[0]:.0f}-{spec.plausible_ml[1]:.0f} ml",
+        "look at the scan, try another strip.method, or give a brain mask with it",
+        case.case_id,
+    )
+
+
+def find_by(method: str, volume: Volume, spec: StripSpec) -> Mask:
+    """Brain mask by one method; errors as `strip_case`."""
+    if method == "morphology":
+        return by_morphology(volume, spec.plausible_ml)
+    if method == "deepbet":
+        return by_deepbet(volume)
+    return brain_from_tool(volume, spec.command if method == "command" else COMMANDS[method])
+
+
+def by_deepbet(volume: Volume) -> Mask:
+    """Brain mask by deepbet's network, on the processor.
+
+    Raises:
+        DependencyError: The package is not installed.
+    """
+    try:
+        from deepbet.bet import BrainExtraction
+    except ImportError as error:
+        raise DependencyError(
+            "deepbet is not installed",
+            remedy="pip install 'glioforge[strip]', or set strip.method to morphology",
+        ) from error
+    plan = GridPlan(volume.geometry, (0, 0, 0), (1.0, 1.0, 1.0), volume.geometry.shape)
+    network = BrainExtraction(no_gpu=True)
+    head: Float32[np.ndarray, "x y z"] = np.ascontiguousarray(plan.to_canonical(volume.voxels), dtype=np.float32)
+    return plan.from_canonical(np.asarray(network.postprocess(network.run_model(head.copy()) > 0.5), dtype=bool))
+
+
+def by_morphology(volume: Volume, plausible_ml: tuple[float, float] = (900.0, 2200.0)) -> Mask:
+    """Brain mask without any network: threshold, opening, largest part, holes filled, closing.
+
+    The opening widens from 1 to 8 mm until what is left has a plausible
+    volume, so that thin bridges to the scalp break and no more.  An image
+    without contrast gives an empty mask.
+    """
+    from skimage.filters import threshold_otsu
+
+    spacing = volume.geometry.spacing
+    low, high = np.percentile(volume.voxels, [1, 99.5])
+    if not high > low:
+        return np.zeros(volume.voxels.shape, dtype=bool)
+    bright = volume.voxels > threshold_otsu(np.clip(volume.voxels, low, high))
+    depth = ndimage.distance_transform_edt(np.pad(bright, 1), spacing)[1:-1, 1:-1, 1:-1]
+    brain = np.zeros_like(bright)
+    for radius in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0):
+        core = largest_part(depth > radius)
+        if not core.any():
+            break
+        brain = ndimage.binary_fill_holes(_grown(core, radius, spacing) & bright)
+        if brain.sum() * volume.geometry.voxel_volume / 1000 <= plausible_ml[1]:
+            break
+    return _closed(brain, 3.0, spacing)
+
+
+def _grown(mask: Mask, radius: float, spacing: tuple[float, float, float]) -> Mask:
+    """Voxels within a distance in mm of a mask; empty in, empty out."""
+    if not mask.any():
+        return mask
+    return np.asarray(ndimage.distance_transform_edt(~mask, spacing) <= radius)
+
+
+def _closed(mask: Mask, radius: float, spacing: tuple[float, float, float]) -> Mask:
+    """Mask whose dents narrower than twice a radius are filled."""
+    pad = int(np.ceil(radius / min(spacing))) + 1
+    grown = _grown(np.pad(mask, pad), radius, spacing)
+    shrunk = ndimage.distance_transform_edt(grown, spacing) > radius
+    inner = tuple(slice(pad, -pad) for _ in range(3))
+    return np.asarray(ndimage.binary_fill_holes(shrunk[inner] | mask))
