@@ -11,6 +11,7 @@ Run: `python benchmarks/spade_step.py [--steps 8]`
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -42,9 +43,7 @@ class PeerGenerator(nn.Module):
         super().__init__()
         widths = [STAGES[0].width, *(stage.width for stage in STAGES)]
         self.first = nn.Conv2d(CLASSES, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(
-            SPADENetResBlock(2, a, b, CLASSES, HIDDEN) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.blocks = nn.ModuleList(SPADENetResBlock(2, a, b, CLASSES, HIDDEN) for a, b in itertools.pairwise(widths))
         self.last = nn.Conv2d(widths[-1], CONTRASTS, 3, padding=1)
 
     def forward(self, labels: torch.Tensor) -> torch.Tensor:
@@ -104,7 +103,10 @@ def our_step(precision: str) -> Callable[[], None]:
     recipe = Adversarial(
         SpadeGenerator(CLASSES, CONTRASTS, STAGES, hidden=HIDDEN, norm="instance", spectral=False),
         MultiScaleCritic(CLASSES + CONTRASTS, WIDTH, 3, spectral=False),
-        AdversarialSpec(l1=10.0), steps=100, generate=lambda network, b: network(b["hot"]), condition=lambda b: b["hot"],
+        AdversarialSpec(l1=10.0),
+        steps=100,
+        generate=lambda network, b: network(b["hot"]),
+        condition=lambda b: b["hot"],
     )
     fabric = start(AcceleratorSpec(device="cpu", precision=precision, threads=1))
     batch = make_batch()

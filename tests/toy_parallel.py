@@ -28,12 +28,12 @@ def recipe(kind: str):
     torch.manual_seed(1)
     network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 1, 1))
     if kind == "supervised":
-        return Supervised(network, lambda out, b: functional.mse_loss(out, b["images"]), PLAYER, steps=6, inputs="hot", ema=0.5)
+        return Supervised(
+            network, lambda out, b: functional.mse_loss(out, b["images"]), PLAYER, steps=6, inputs="hot", ema=0.5
+        )
     critic = MultiScaleCritic(2, 4, 2, spectral=False)
     spec = AdversarialSpec(generator=PLAYER, critic=PLAYER, adversary="lsgan", l1=1.0)
-    return Adversarial(
-        network, critic, spec, steps=6, generate=lambda n, b: n(b["hot"]), condition=lambda b: b["hot"]
-    )
+    return Adversarial(network, critic, spec, steps=6, generate=lambda n, b: n(b["hot"]), condition=lambda b: b["hot"])
 
 
 if __name__ == "__main__":

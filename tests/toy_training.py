@@ -27,7 +27,11 @@ def recipe(steps: int = BUDGET.steps, ema: float | None = 0.9) -> Supervised:
     torch.manual_seed(5)
     network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.2), nn.Conv2d(4, 2, 1))
     return Supervised(
-        network, lambda out, b: functional.cross_entropy(out, b["labels"]), OptimizerSpec(schedule="poly"), steps=steps, ema=ema
+        network,
+        lambda out, b: functional.cross_entropy(out, b["labels"]),
+        OptimizerSpec(schedule="poly"),
+        steps=steps,
+        ema=ema,
     )
 
 
@@ -51,5 +55,6 @@ def run(folder: Path, **changes) -> Outcome:
 
 
 if __name__ == "__main__":
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     run(Path(sys.argv[1]), budget=BUDGET.model_copy(update={"steps": int(sys.argv[2])}))

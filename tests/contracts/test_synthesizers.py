@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_cohort import toy_cohort, toy_labels
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError, InputFileError, LabelError, LeakageError, OutputError
@@ -15,11 +14,17 @@ from glioforge.core.protocols import ImageSynthesizer
 from glioforge.core.rng import stream
 from glioforge.core.schemes import BRATS2023
 from glioforge.synthesis.base import SYNTHESIZERS, SynthesizerSpec, load_synthesizer, train_synthesizer
+from toy_cohort import toy_cohort, toy_labels
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
     "spade": {
-        "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2, "modalities": None,
+        "ngf": 2,
+        "hidden": 4,
+        "critic_width": 2,
+        "critic_layers": 2,
+        "batch_size": 2,
+        "modalities": None,
         "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
     }
 }
@@ -39,7 +44,9 @@ def trained(request, tmp_path_factory):
     """Each synthesizer, trained for three steps on three toy subjects."""
     folder = tmp_path_factory.mktemp("model") / "m"
     spec = SYNTHESIZERS.parse(request.param)
-    return train_synthesizer(spec, toy_cohort([1, 2, 3]), toy_cohort([9], "validation"), folder, seed=1, accelerator=PLAIN)
+    return train_synthesizer(
+        spec, toy_cohort([1, 2, 3]), toy_cohort([9], "validation"), folder, seed=1, accelerator=PLAIN
+    )
 
 
 def pixels(images):
@@ -117,7 +124,9 @@ def test_loading_gives_the_same_synthesizer(trained):
     again = load_synthesizer(trained.folder, PLAIN)
     assert again.weights_hash == trained.weights_hash
     labels = toy_labels(5)
-    assert pixels(again.synthesize(labels, stream(2))).tobytes() == pixels(trained.synthesize(labels, stream(2))).tobytes()
+    assert (
+        pixels(again.synthesize(labels, stream(2))).tobytes() == pixels(trained.synthesize(labels, stream(2))).tobytes()
+    )
 
 
 def test_training_again_loads_and_the_seed_decides_the_weights(trained, tmp_path):

@@ -23,7 +23,9 @@ Scalar = Float[torch.Tensor, ""]
 _SMOOTH = 1e-5
 
 
-def soft_dice_loss(logits: Logits, labels: Labels, weights: Weights | None = None, *, over_batch: bool = True) -> Scalar:
+def soft_dice_loss(
+    logits: Logits, labels: Labels, weights: Weights | None = None, *, over_batch: bool = True
+) -> Scalar:
     """One minus the mean soft Dice of the foreground classes that the truth holds; 0 when it holds none.
 
     Args:

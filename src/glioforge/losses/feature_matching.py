@@ -1,4 +1,4 @@
-"""Feature matching (Wang et al. 2018, arXiv:1711.11585, equation 4): the critic's features of made and real images agree."""
+"""Feature matching: the critic sees the same in made and real images (Wang et al. 2018, arXiv:1711.11585, eq. 4)."""
 
 from collections.abc import Sequence
 

@@ -5,6 +5,7 @@ before.  Convolutions of kernel 4 with stride 2, then one with stride 1, then
 the score; instance norm on all but the first and last.
 """
 
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -36,7 +37,7 @@ class PatchCritic(nn.Module):
         convolution = nn.Conv2d if dims == 2 else nn.Conv3d
         sizes = [channels, *(width * min(2**n, _WIDEST) for n in range(layers))]
         stages: list[nn.Module] = []
-        for number, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for number, (a, b) in enumerate(pairwise(sizes)):
             stride = 1 if number == layers - 1 else 2
             if number == 0:
                 stages.append(nn.Sequential(convolution(a, b, 4, stride, padding=2), nn.LeakyReLU(_SLOPE)))

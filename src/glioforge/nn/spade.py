@@ -8,6 +8,7 @@ stage       `Stage(width, up)`: double the grid first if `up`, then a residual b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -88,7 +89,16 @@ class SpadeBlock(nn.Module):
     """
 
     def __init__(  # noqa: PLR0913 - one argument a property of the block
-        self, inputs: int, outputs: int, condition: int, *, hidden: int, dims: Dims, norm: Norm, spectral: bool, noise: bool
+        self,
+        inputs: int,
+        outputs: int,
+        condition: int,
+        *,
+        hidden: int,
+        dims: Dims,
+        norm: Norm,
+        spectral: bool,
+        noise: bool,
     ) -> None:
         super().__init__()
         middle = min(inputs, outputs)
@@ -150,7 +160,7 @@ class SpadeGenerator(nn.Module):
         self.first = convolution(condition, widths[0], dims=dims)
         self.blocks = nn.ModuleList(
             SpadeBlock(a, b, condition, hidden=hidden, dims=dims, norm=norm, spectral=spectral, noise=noise)
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in pairwise(widths)
         )
         self.last = convolution(widths[-1], outputs, dims=dims)
 

@@ -10,6 +10,7 @@ any size is taken (it is padded by repetition inside and cropped again).
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, final
 
 import torch
@@ -69,7 +70,7 @@ class UNet(nn.Module):
 
         def stage(inputs: int, outputs: int, count: int = 2) -> nn.Sequential:
             sizes = [inputs, *[outputs] * count]
-            pairs = zip(sizes[:-1], sizes[1:], strict=True)
+            pairs = pairwise(sizes)
             return nn.Sequential(*(ConvNormAct(a, b, dims=dims, norm=norm, activation=activation) for a, b in pairs))
 
         *levels, bridge = widths

@@ -111,8 +111,10 @@ class TrainedSynthesizer:
         """
         if labels.scheme != self.scheme:
             raise LabelError(
-                f"labels in scheme {labels.scheme.name!r}", f"scheme {self.scheme.name!r}, in which it was trained",
-                "prepare the label map as the training cohort was", where=self.kind,
+                f"labels in scheme {labels.scheme.name!r}",
+                f"scheme {self.scheme.name!r}, in which it was trained",
+                "prepare the label map as the training cohort was",
+                where=self.kind,
             )
         inside = labels.voxels > 0
         if not inside.any():
@@ -190,15 +192,19 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
         raise CohortError("no training cases", "at least one", "check the split", train.name)
     if not train.scheme.is_complete:
         raise CohortError(
-            f"labels in scheme {train.scheme.name!r}, which names no normal tissue", "complete label maps",
-            "prepare the cohort first", train.name,
+            f"labels in scheme {train.scheme.name!r}, which names no normal tissue",
+            "complete label maps",
+            "prepare the cohort first",
+            train.name,
         )
     modalities = chosen_modalities(spec.modalities, train)
     missing = [str(m) for m in modalities if m not in train.modalities]
     if missing or not modalities:
         raise CohortError(
-            f"contrasts {[str(m) for m in train.modalities]} in every case", f"also {missing}" if missing else "some",
-            "leave incomplete cases out, or ask for fewer contrasts", train.name,
+            f"contrasts {[str(m) for m in train.modalities]} in every case",
+            f"also {missing}" if missing else "some",
+            "leave incomplete cases out, or ask for fewer contrasts",
+            train.name,
         )
     return modalities
 

@@ -155,6 +155,8 @@ def _require_same(found: CaseRef, lineage: Lineage, digest: str) -> None:
     """Refuse a finished case that was made from another map."""
     if found.facts.get("label_digest") != digest or found.lineage.subjects != lineage.subjects:
         raise OutputError(
-            "a finished case made from another label map", "the map of this call",
-            "choose another --out, or delete the folder to make it anew", found.case_id,
+            "a finished case made from another label map",
+            "the map of this call",
+            "choose another --out, or delete the folder to make it anew",
+            found.case_id,
         )

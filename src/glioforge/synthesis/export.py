@@ -49,7 +49,5 @@ def export_cohort(cohort: Cohort, out: Path, progress: Progress | None = None) -
         for modality, volume in case.images.items():
             write_image(folder / f"{ref.case_id}_{modality}.nii.gz", volume, description)
         write_labels(folder / f"{ref.case_id}_seg.nii.gz", case.require_labels().to(BRATS2023), description)
-        write_sidecar(
-            sidecar, Sidecar(ref.lineage, ref.subject_id, ref.session, BRATS2023.name, dict(ref.facts))
-        )
+        write_sidecar(sidecar, Sidecar(ref.lineage, ref.subject_id, ref.session, BRATS2023.name, dict(ref.facts)))
     return folders

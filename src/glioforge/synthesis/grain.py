@@ -1,9 +1,10 @@
 """The fine grain of scans: noise that no label map can predict, measured after training and added when sampling.
 
 A generator that is rewarded for being near to the scan leaves noise out.  What
-it leaves out is told by the energy above the blur of `nn.low_pass`: that of
-the training scans minus that of the images made for them.  White noise of the
-missing energy is added to what is made, with the strength of a training case
+it leaves out is told by the variance above the blur of `nn.low_pass`: that of
+the training scans minus that of the images made for them, well inside the
+classes, where fine structure is not mistaken for noise.  White noise of the
+missing variance is added to what is made, with the strength of a training case
 drawn at random.
 
 Conventions
@@ -14,12 +15,15 @@ grain       standard deviation in z-scores, `(case, contrast)`
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
+from torch.nn import functional
 
 from glioforge.nn.low_pass import low_pass
 
 BLURS = 2
 """Binomial blurs whose remainder counts as fine."""
+_NORMAL = 1.4826
+"""Standard deviation of normal noise over the median of its absolute value."""
 
 Batch = Mapping[str, torch.Tensor]
 Images = Float[torch.Tensor, "batch contrast x y"]
@@ -31,7 +35,7 @@ def measure_grain(
     """Grain of each training case; one that was not drawn takes the mean of the others.
 
     Args:
-        batches: Training batches with `images`, `brain` and `case`.
+        batches: Training batches with `images`, `labels` (planes), `brain` and `case`.
         make: Images for a batch, without grain.
         cases: Number of training cases.
         steps: Batches to look at, at least 1.
@@ -41,19 +45,36 @@ def measure_grain(
     for step in range(steps):
         batch = batches(step)
         made = make(batch)
-        energy = fine_energy(batch["images"], batch["brain"]) - fine_energy(made, batch["brain"])
-        missing.index_add_(0, batch["case"], energy)
-        voxels.index_add_(0, batch["case"], batch["brain"].sum((1, 2))[:, None].float())
+        inside = batch["brain"] & within_classes(batch["labels"][:, batch["labels"].shape[1] // 2])
+        count = inside.sum((1, 2))[:, None].float()
+        variance = fine_variance(batch["images"], inside) - fine_variance(made, inside)
+        missing.index_add_(0, batch["case"], count * variance)
+        voxels.index_add_(0, batch["case"], count)
     seen = voxels[:, 0] > 0
     variance = (missing / voxels.clamp_min(1)).clamp_min(0) / _white_gain()
-    variance[~seen] = variance[seen].mean(dim=0)
+    variance[~seen] = variance[seen].mean(dim=0) if seen.any() else 0.0
     return variance.sqrt()
 
 
-def fine_energy(images: Images, inside: Bool[torch.Tensor, "batch x y"]) -> Float[torch.Tensor, "batch contrast"]:
-    """Sum of squares of what the blur takes away, over the voxels inside."""
-    fine = images - low_pass(images, BLURS)
-    return (fine.square() * inside[:, None]).sum((2, 3))
+def within_classes(labels: Int64[torch.Tensor, "batch x y"]) -> Bool[torch.Tensor, "batch x y"]:
+    """Voxels whose class is that of all voxels the blur reaches."""
+    window, values = 2 * BLURS + 1, labels[:, None].float()
+    largest = functional.max_pool2d(values, window, 1, BLURS)
+    smallest = -functional.max_pool2d(-values, window, 1, BLURS)
+    return (largest == smallest)[:, 0]
+
+
+def fine_variance(images: Images, inside: Bool[torch.Tensor, "batch x y"]) -> Float[torch.Tensor, "batch contrast"]:
+    """Variance of what the blur takes away, from its median size, so that a vessel doesn't count as noise.
+
+    A sample without voxels inside has 0.
+    """
+    fine = (images - low_pass(images, BLURS)).abs()
+    medians = [
+        sample[:, mask].median(dim=1).values if mask.any() else sample.new_zeros(len(sample))
+        for sample, mask in zip(fine, inside, strict=True)
+    ]
+    return (_NORMAL * torch.stack(medians)).square()
 
 
 def _white_gain() -> float:

@@ -23,8 +23,14 @@ class SliceGenerator(nn.Module):
         span: Largest absolute output, by tanh; none leaves it linear.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument a property of the network
-        self, generator: nn.Module, classes: int, grain: tuple[int, int], *, style: bool, position: bool,
+    def __init__(
+        self,
+        generator: nn.Module,
+        classes: int,
+        grain: tuple[int, int],
+        *,
+        style: bool,
+        position: bool,
         span: float | None,
     ) -> None:
         super().__init__()

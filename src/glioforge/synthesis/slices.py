@@ -6,7 +6,7 @@ labels      int64 `(b, planes, x, y)`, place of the class in the scheme; the sli
 frame       float32 `(b, 5)`: centre x, y and half width x, y of the brain's box in voxels, height in [-1, 1]
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.pairs import SlicePairs
@@ -72,8 +73,16 @@ class FramedSlices:
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
-        self, cohort: Cohort, modalities: tuple[Modality, ...], *, batch_size: int, context: int,
-        size: tuple[int, int] | None, seed: int, lesion_share: float = 0.5, mirror: bool = False,
+        self,
+        cohort: Cohort,
+        modalities: tuple[Modality, ...],
+        *,
+        batch_size: int,
+        context: int,
+        size: tuple[int, int] | None,
+        seed: int,
+        lesion_share: float = 0.5,
+        mirror: bool = False,
     ) -> None:
         self._pairs = SlicePairs(
             cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
@@ -114,3 +123,37 @@ def mirrored(batch: Mapping[str, torch.Tensor], chosen: Bool[torch.Tensor, "b"])
     frame[chosen, 0] = batch["images"].shape[-2] - 1 - frame[chosen, 0]
     turned["frame"] = frame
     return turned
+
+
+def make_volume(  # noqa: PLR0913 - what a volume of slices consists of
+    make: Callable[[tuple[torch.Tensor, ...]], torch.Tensor],
+    labels: LabelMap,
+    means: Float32[torch.Tensor, "classes contrasts"],
+    noise: Float32[torch.Tensor, "k 1 x y"],
+    *,
+    contrasts: int,
+    context: int,
+    batch_size: int,
+) -> Float32[np.ndarray, "contrasts x y k"]:
+    """Whole volume from a generator of slices; slices without brain stay 0.
+
+    Args:
+        make: Images `(b, contrast, x, y)` for labels, frames, means and noise, as `SliceGenerator` takes them.
+        labels: Label map of the volume.
+        means: Class means of the volume's style.
+        noise: Noise of the volume.
+        contrasts: Number of images.
+        context: Neighbouring slices on each side whose labels are given.
+        batch_size: Slices made at once.
+    """
+    classes = torch.from_numpy(class_indices(labels.voxels, labels.scheme)).movedim(2, 0)
+    box = BrainBox.of(labels.voxels > 0)
+    frames = torch.from_numpy(np.stack([box.frame(n) for n in range(box.depth)]))
+    made = np.zeros((contrasts, *labels.voxels.shape), np.float32)
+    for first in range(box.low[2], box.high[2] + 1, batch_size):
+        numbers = torch.arange(first, min(first + batch_size, box.high[2] + 1))
+        around = [(numbers + offset).clamp(0, box.depth - 1) for offset in range(-context, context + 1)]
+        stack = torch.stack([classes[n] for n in around], dim=1)
+        inputs = (stack, frames[numbers], means.expand(len(numbers), -1, -1), noise[numbers])
+        made[..., numbers.numpy()] = make(inputs).movedim(0, 3).numpy()
+    return made

@@ -18,7 +18,7 @@ class Budget(Spec):
     validate_every: int = Field(100, ge=1)
     """Steps between two validations; one more comes at the end."""
     patience: int | None = Field(None, ge=1)
-    """Validations without improvement before the plateau is declared and training ends; none trains to the last step."""
+    """Validations without improvement until the plateau is declared and training ends; none trains to the last step."""
     min_delta: float = Field(0.0, ge=0.0)
     """By how much a score must rise to count as an improvement for `patience`."""
     checkpoint_every: int = Field(200, ge=1)

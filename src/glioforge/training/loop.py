@@ -16,12 +16,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, final
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
-from torch.optim import Optimizer
 
 from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core.protocols import Progress, Silent
@@ -30,38 +28,13 @@ from glioforge.training.budget import Budget, Outcome
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observe import line, write_history
 from glioforge.training.parallel import share
+from glioforge.training.recipe import Batches, Recipe, Validate
 from glioforge.training.stability import Buffers, NonFiniteError
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
 from glioforge.training.weights import read_weights, write_weights
 
 __all__ = ["Batches", "Budget", "Outcome", "Recipe", "Validate", "train"]
-
-Batches = Callable[[int], Mapping[str, torch.Tensor]]
-Validate = Callable[[nn.Module], float]
-
-
-@runtime_checkable
-class Recipe(Protocol):
-    """What one training step does."""
-
-    @property
-    def networks(self) -> nn.ModuleDict:
-        """Every network, trained or averaged; all of it goes into checkpoints."""
-        ...
-
-    @property
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """Optimisers by name."""
-        ...
-
-    def step(self, batch: Mapping[str, torch.Tensor], step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
-        """Take all optimiser steps of one iteration; return detached scalars. Raises `NonFiniteError` untouched."""
-        ...
-
-    def inference_network(self) -> nn.Module:
-        """The network that is validated and kept, one of `networks` or part of it."""
-        ...
 
 
 def train(  # noqa: PLR0913 - what a training consists of, by keyword
@@ -106,9 +79,16 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
 class _Run:
     """One call of `train`."""
 
-    def __init__(  # noqa: PLR0913 - the arguments of `train`
-        self, recipe: Recipe, batches: Batches, budget: Budget, folder: Path, fabric: Fabric,
-        seed: int, validate: Validate | None, progress: Progress,
+    def __init__(  # noqa: PLR0913, PLR0917 - the arguments of `train`
+        self,
+        recipe: Recipe,
+        batches: Batches,
+        budget: Budget,
+        folder: Path,
+        fabric: Fabric,
+        seed: int,
+        validate: Validate | None,
+        progress: Progress,
     ) -> None:
         self.recipe, self.batches, self.budget, self.folder = recipe, batches, budget, folder
         self.fabric, self.seed, self.validate, self.progress = fabric, seed, validate, progress

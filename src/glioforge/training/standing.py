@@ -27,9 +27,7 @@ class Standing:
         checkpoints: Where the standing is kept.
     """
 
-    def __init__(
-        self, networks: nn.ModuleDict, optimizers: Mapping[str, Optimizer], checkpoints: Checkpoints
-    ) -> None:
+    def __init__(self, networks: nn.ModuleDict, optimizers: Mapping[str, Optimizer], checkpoints: Checkpoints) -> None:
         self._networks, self._optimizers, self.checkpoints = networks, optimizers, checkpoints
         self.step, self.best_step, self.stale, self.skipped, self.bad_in_a_row = 0, 0, 0, 0, 0
         self.best_score: float | None = None
@@ -68,7 +66,8 @@ class Standing:
         scale_rates(list(self._optimizers.values()), _RATE_AFTER_GOING_BACK)
         self.went_back, self.skipped, self.bad_in_a_row = True, skipped, 0
         progress.say(
-            f"{most} steps in a row were NaN or infinite: back from step {step} to {self.step} at half the learning rate"
+            f"{most} steps in a row were NaN or infinite: "
+            f"back from step {step} to {self.step} at half the learning rate"
         )
 
     def judge(self, score: float | None, network: nn.Module, min_delta: float) -> bool:
@@ -128,8 +127,16 @@ class Standing:
 
     def _values(self) -> dict[str, Any]:
         names = (
-            "step", "best_step", "best_score", "stale", "reference", "skipped", "bad_in_a_row",
-            "went_back", "seconds", "history",
+            "step",
+            "best_step",
+            "best_score",
+            "stale",
+            "reference",
+            "skipped",
+            "bad_in_a_row",
+            "went_back",
+            "seconds",
+            "history",
         )
         averages = {"sums": dict(self.averages.sums), "counts": dict(self.averages.counts)}
         return {"standing": {**{name: getattr(self, name) for name in names}, **averages}}

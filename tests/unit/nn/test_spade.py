@@ -1,5 +1,7 @@
 """Promises of the spatially adaptive generator."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -27,12 +29,12 @@ def block(a, b, condition, hidden):
 
 
 def test_paper_widths_have_the_parameters_of_the_layer_table():
-    """ngf 64, seven labels, one contrast: counted by formula from the paper's appendix."""
+    """Ngf 64, seven labels, one contrast: counted by formula from the paper's appendix."""
     with torch.device("meta"):
         network = SpadeGenerator(7, 1, paper_stages(64), spectral=False)
     widths = [1024, 1024, 1024, 1024, 512, 256, 128, 64]
     expected = 9 * 7 * 1024 + 1024 + 9 * 64 + 1
-    expected += sum(block(a, b, 7, 128) for a, b in zip(widths[:-1], widths[1:], strict=True))
+    expected += sum(block(a, b, 7, 128) for a, b in itertools.pairwise(widths))
     assert sum(p.numel() for p in network.parameters()) == expected
     assert network.multiple == 32
 

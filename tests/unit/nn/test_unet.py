@@ -35,7 +35,9 @@ def test_foroozandeh_widths_have_the_parameters_of_the_layer_table():
         return 9 * a * b + 2 * b
 
     down = sum(unit(a, b) + unit(b, b) for a, b in zip((4, 64, 128, 256), widths[:4], strict=True))
-    up = sum(9 * a * b + b + 2 * b + unit(2 * b, b) + unit(b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
+    up = sum(
+        9 * a * b + b + 2 * b + unit(2 * b, b) + unit(b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+    )
     expected = down + unit(512, 1024) + up + 64 * 7 + 7
     assert sum(p.numel() for p in network.parameters()) == expected
 

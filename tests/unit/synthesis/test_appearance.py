@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from toy_cohort import MEANS, toy_case
 
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
 from glioforge.synthesis.appearance import Appearance, class_indices
+from toy_cohort import MEANS, toy_case
 
 CONTRASTS = (Modality.T1, Modality.FLAIR)
 

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from toy_cohort import toy_cohort, toy_labels
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
@@ -16,6 +15,7 @@ from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.compose import LabelCase, export_cohort, synthesize_cohort
+from toy_cohort import toy_cohort, toy_labels
 
 PARENT = {"s08-1": Lineage.real("toy", "s08")}
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from toy_cohort import SHAPE, toy_cohort
 
 from glioforge.core.modality import Modality
 from glioforge.synthesis.slice_generator import SliceGenerator, one_hot, position_channels
 from glioforge.synthesis.slices import BrainBox, FramedSlices, mirrored
+from toy_cohort import SHAPE, toy_cohort
 
 
 def slices(**changes):
@@ -24,7 +24,9 @@ def test_batches_are_a_function_of_the_step_and_hold_the_neighbours():
     volumes = [ref.load().labels.voxels for ref in toy_cohort([1, 2])]
     for case, planes in zip(batch["case"], batch["labels"], strict=True):
         volume = volumes[int(case)].astype(np.int64)
-        found = [k for k in range(1, SHAPE[2] - 1) if np.array_equal(np.moveaxis(volume[:, :, k - 1 : k + 2], 2, 0), planes)]
+        found = [
+            k for k in range(1, SHAPE[2] - 1) if np.array_equal(np.moveaxis(volume[:, :, k - 1 : k + 2], 2, 0), planes)
+        ]
         assert found or np.array_equal(planes[0], planes[1]) or np.array_equal(planes[1], planes[2])
 
 
@@ -82,8 +84,12 @@ def test_style_paints_the_middle_slice_and_tanh_bounds_the_output():
     labels = torch.tensor([[[[0, 1]], [[1, 2]], [[2, 2]]]])
     means = torch.tensor([[[0.0], [5.0], [7.0]]])
     frame, noise = torch.ones(1, 5), torch.zeros(1, 1, 1, 2)
-    painted = SliceGenerator(Constant(0.0), 3, (1, 1), style=True, position=True, span=None)(labels, frame, means, noise)
+    painted = SliceGenerator(Constant(0.0), 3, (1, 1), style=True, position=True, span=None)(
+        labels, frame, means, noise
+    )
     assert painted.flatten().tolist() == [5.0, 7.0]
-    bounded = SliceGenerator(Constant(99.0), 3, (1, 1), style=False, position=False, span=5.0)(labels, frame, means, noise)
+    bounded = SliceGenerator(Constant(99.0), 3, (1, 1), style=False, position=False, span=5.0)(
+        labels, frame, means, noise
+    )
     assert bounded.flatten().tolist() == [5.0, 5.0]
     assert one_hot(labels, 3).shape == (1, 9, 1, 2)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
-from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.modality import Modality
@@ -14,6 +13,7 @@ from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.spade import SpadeMethod
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
@@ -29,7 +29,13 @@ def test_paper_preset_is_the_paper():
     spec = SYNTHESIZERS.parse({"kind": "spade", "preset": "paper"})
     assert (spec.ngf, spec.hidden, spec.norm, spec.spectral, spec.output) == (64, 128, "batch", True, "tanh")
     assert [(w * spec.ngf, up) for w, up in spec.stages] == [
-        (1024, False), (1024, True), (1024, False), (512, True), (256, True), (128, True), (64, True)
+        (1024, False),
+        (1024, True),
+        (1024, False),
+        (512, True),
+        (256, True),
+        (128, True),
+        (64, True),
     ]
     assert (spec.critic_width, spec.critic_layers, spec.critic_scales) == (64, 4, 2)
     losses = spec.losses
@@ -37,7 +43,12 @@ def test_paper_preset_is_the_paper():
     rates = [(p.method, p.learning_rate, p.momentum, p.second_momentum) for p in (losses.generator, losses.critic)]
     assert rates == [("adam", 1e-4, 0.0, 0.9), ("adam", 4e-4, 0.0, 0.9)]
     assert (spec.batch_size, spec.gain, spec.modalities) == (1, 0.02, (Modality.T1CE,))
-    assert not (spec.style or spec.position or spec.noise or spec.context or spec.grain or spec.mirror)
+    assert not (spec.style)
+    assert not (spec.position)
+    assert not (spec.noise)
+    assert not (spec.context)
+    assert not (spec.grain)
+    assert not (spec.mirror)
 
 
 @pytest.mark.parametrize("preset", ["paper", "sound"])
@@ -47,7 +58,9 @@ def test_every_parameter_gets_a_gradient(preset):
     spec = SYNTHESIZERS.parse({**TINY, "preset": preset, "modalities": None})
     network = SpadeMethod(spec, knowledge((Modality.T1, Modality.FLAIR))).network
     planes = 2 * spec.context + 1
-    made = network(torch.randint(0, 7, (2, planes, 20, 18)), torch.ones(2, 5), torch.randn(2, 7, 2), torch.randn(2, 1, 20, 18))
+    made = network(
+        torch.randint(0, 7, (2, planes, 20, 18)), torch.ones(2, 5), torch.randn(2, 7, 2), torch.randn(2, 1, 20, 18)
+    )
     made.square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()] == []
 
@@ -64,8 +77,10 @@ def test_style_decides_how_bright_a_class_is():
 
 
 def test_interrupted_training_ends_with_the_same_weights(tmp_path):
-    """Two players, averages and checkpoints: the same bytes as an undisturbed run, and selection by validation works."""
-    spec = SYNTHESIZERS.parse({**TINY, "select": True, "budget": {"steps": 6, "validate_every": 2, "checkpoint_every": 2}})
+    """Two players, averages and checkpoints: the same bytes as an undisturbed run."""
+    spec = SYNTHESIZERS.parse(
+        {**TINY, "select": True, "budget": {"steps": 6, "validate_every": 2, "checkpoint_every": 2}}
+    )
     arguments = (spec, toy_cohort([1, 2]), toy_cohort([9], "validation"))
     whole = train_synthesizer(*arguments, tmp_path / "a", seed=1, accelerator=PLAIN)
 
@@ -108,8 +123,11 @@ def test_sound_preset_learns_four_slices_by_heart(tmp_path):
     for modality, volume in smooth.items():
         low, high = np.percentile(volume.voxels[case.brain], [0.5, 99.5])
         similar = structural_similarity(
-            made[modality].voxels[:, :, 4:8] - low, volume.voxels[:, :, 4:8] - low, data_range=high - low,
-            win_size=3, full=True,
+            made[modality].voxels[:, :, 4:8] - low,
+            volume.voxels[:, :, 4:8] - low,
+            data_range=high - low,
+            win_size=3,
+            full=True,
         )[1]
         scores.append(similar[case.brain[:, :, 4:8]].mean())
     assert min(scores) > 0.95

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import toy_training
 from torch import nn
-from toy_training import BUDGET, batch, recipe, run
 
+import toy_training
 from glioforge.core.errors import OutputError, TrainingError
 from glioforge.training.loop import Budget
+from toy_training import BUDGET, batch, recipe, run
 
 SCRIPT = Path(toy_training.__file__)
 KEPT = ("weights.safetensors", "history.csv")
@@ -219,14 +219,16 @@ def test_signal_ends_between_steps_after_a_checkpoint(tmp_path, number, code):
 
 @pytest.mark.slow
 def test_killed_at_any_instant_the_same_call_ends_with_the_same_bytes(tmp_path):
-    """kill -9 at eight instants, among them while a checkpoint is written."""
+    """Kill -9 at eight instants, among them while a checkpoint is written."""
     steps = 400
     budget = BUDGET.model_copy(update={"steps": steps})
     run(tmp_path / "whole", budget=budget)
     for number in range(8):
         child = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(tmp_path / "killed"), str(steps)],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         child.stdout.readline()
         time.sleep(0.05 + 0.13 * number)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import toy_parallel
 from safetensors.torch import load_file
+
+import toy_parallel
 
 
 @pytest.mark.slow
@@ -19,7 +20,9 @@ def test_two_processes_are_one_process_with_the_whole_batch(tmp_path, kind):
         subprocess.run(
             [sys.executable, toy_parallel.__file__, kind, str(devices), str(tmp_path / str(devices))],
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(toy_parallel.__file__).parent)},
-            check=True, capture_output=True, timeout=240,
+            check=True,
+            capture_output=True,
+            timeout=240,
         )
     one, two = (load_file(tmp_path / str(n) / "weights.safetensors") for n in (1, 2))
     start = toy_parallel.recipe(kind).inference_network().state_dict()

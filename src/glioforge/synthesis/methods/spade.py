@@ -32,6 +32,7 @@ Preset `sound` deviates further, each for a reason:
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal, final
 
@@ -44,17 +45,16 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
-from glioforge.losses.regional import regional_l1
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import xavier
-from glioforge.nn.low_pass import low_pass
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
-from glioforge.synthesis.appearance import Appearance, class_indices
+from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Images, Knowledge, Method, SynthesizerSpec
 from glioforge.synthesis.slice_generator import POSITION_CHANNELS, SliceGenerator, one_hot
-from glioforge.synthesis.slices import BrainBox, FramedSlices
+from glioforge.synthesis.slices import FramedSlices, make_volume
+from glioforge.synthesis.unseen_score import unseen_score
 from glioforge.training.loop import Budget, Outcome, train
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
@@ -63,8 +63,6 @@ SPAN = 5.0
 """Largest absolute z-score that tanh reaches."""
 GRAIN_BATCHES = 200
 """Batches that grain is measured on, at most."""
-VALIDATION_BATCHES = 4
-"""Batches of unseen subjects that a validation looks at."""
 _NOISE_WIDTH = 0.5
 """Blur of the noise between slices, in slices."""
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
@@ -181,21 +179,20 @@ class SpadeMethod(Method):
         return self._network
 
     def fit(self, fitting: Fitting) -> Outcome:
-        """Train generator and critic."""
+        """Train generator and critic; then measure grain, and the score on unseen subjects."""
         spec: SpadeSpec = self.spec
         seed_torch(fitting.seed, "spade", "weights")
         self._network = self._built()
-        critic = MultiScaleCritic(
-            self._classes + self._contrasts, spec.critic_width, spec.critic_layers, scales=spec.critic_scales
-        )
-        xavier(critic, spec.gain)
-        recipe = Adversarial(
-            self._network, critic, spec.losses, steps=spec.budget.steps,
-            generate=self._generate, condition=partial(_middle_one_hot, classes=self._classes),
-        )
+        recipe = self._recipe()
+        score = self._score(fitting)
         outcome = train(
-            recipe, self._batches(fitting.train, fitting.seed), spec.budget, fitting.folder,
-            seed=fitting.seed, fabric=start(fitting.accelerator), validate=self._validation(fitting) if spec.select else None,
+            recipe,
+            self._batches(fitting.train, fitting.seed),
+            spec.budget,
+            fitting.folder,
+            seed=fitting.seed,
+            fabric=start(fitting.accelerator),
+            validate=score if spec.select else None,
             progress=fitting.progress,
             settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
         )
@@ -203,7 +200,23 @@ class SpadeMethod(Method):
         self._network.cpu().eval()
         if spec.grain:
             self._network.grain.copy_(self._measured_grain(fitting))
-        return outcome
+        return outcome if score is None else replace(outcome, best_score=score(self._network))
+
+    def _recipe(self) -> Adversarial:
+        """Generator against a critic with fresh weights."""
+        spec: SpadeSpec = self.spec
+        critic = MultiScaleCritic(
+            self._classes + self._contrasts, spec.critic_width, spec.critic_layers, scales=spec.critic_scales
+        )
+        xavier(critic, spec.gain)
+        return Adversarial(
+            self._network,
+            critic,
+            spec.losses,
+            steps=spec.budget.steps,
+            generate=self._generate,
+            condition=partial(_middle_one_hot, classes=self._classes),
+        )
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
         """All slices of a volume with one style and one noise field."""
@@ -211,17 +224,15 @@ class SpadeMethod(Method):
         style = self.knowledge.appearance.draw(rng, spec.jitter)
         field = ndimage.gaussian_filter1d(rng.standard_normal(labels.voxels.shape), _NOISE_WIDTH, axis=2)
         noise = torch.from_numpy((field / max(float(field.std()), 1e-6)).astype(np.float32)).movedim(2, 0)[:, None]
-        classes = torch.from_numpy(class_indices(labels.voxels, labels.scheme)).movedim(2, 0)
-        box = BrainBox.of(labels.voxels > 0)
-        frames = torch.from_numpy(np.stack([box.frame(n) for n in range(box.depth)]))
-        means = torch.from_numpy(style.means).float()[None]
-        made = np.zeros((self._contrasts, *labels.voxels.shape), np.float32)
-        for first in range(box.low[2], box.high[2] + 1, spec.batch_size):
-            numbers = torch.arange(first, min(first + spec.batch_size, box.high[2] + 1))
-            around = [(numbers + offset).clamp(0, box.depth - 1) for offset in range(-spec.context, spec.context + 1)]
-            stack = torch.stack([classes[n] for n in around], dim=1)
-            batch = (stack, frames[numbers], means.expand(len(numbers), -1, -1), noise[numbers])
-            made[..., numbers.numpy()] = _inferred(self._network, batch, accelerator).movedim(0, 3).numpy()
+        made = make_volume(
+            partial(_inferred, self._network, accelerator=accelerator),
+            labels,
+            torch.from_numpy(style.means).float(),
+            noise,
+            contrasts=self._contrasts,
+            context=spec.context,
+            batch_size=spec.batch_size,
+        )
         grain = self._network.grain[int(rng.integers(len(self._network.grain)))].numpy()
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
 
@@ -233,7 +244,9 @@ class SpadeMethod(Method):
 
         def make(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
             noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))
-            made = _inferred(self._network, (batch["labels"], batch["frame"], batch["means"], noise), fitting.accelerator)
+            made = _inferred(
+                self._network, (batch["labels"], batch["frame"], batch["means"], noise), fitting.accelerator
+            )
             return made * batch["brain"][:, None]
 
         return measure_grain(batches, make, cases, min(GRAIN_BATCHES, -(-8 * cases // spec.batch_size)))
@@ -245,43 +258,39 @@ class SpadeMethod(Method):
         inputs = planes * self._classes + self._contrasts * spec.style + POSITION_CHANNELS * spec.position
         stages = [Stage(width * spec.ngf, up) for width, up in spec.stages]
         spade = SpadeGenerator(
-            inputs, self._contrasts, stages, hidden=spec.hidden, norm=spec.norm, spectral=spec.spectral, noise=spec.noise
+            inputs,
+            self._contrasts,
+            stages,
+            hidden=spec.hidden,
+            norm=spec.norm,
+            spectral=spec.spectral,
+            noise=spec.noise,
         )
         xavier(spade, spec.gain)
         span = SPAN if spec.output == "tanh" else None
         shape = (len(self._means), self._contrasts)
         return SliceGenerator(spade, self._classes, shape, style=spec.style, position=spec.position, span=span)
 
-    def _validation(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
-        """Negative absolute difference of slightly blurred images on fixed slices of unseen subjects."""
+    def _score(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
+        """Score on slices of the validation cohort, if there is one, each with its own case's style."""
         if fitting.validation is None or not len(fitting.validation):
             return None
-        modalities, scheme = self.knowledge.modalities, self.knowledge.scheme
-        appearance = Appearance.of((ref.load() for ref in fitting.validation), modalities, scheme)
-        means = _means_of(appearance)
-        slices = self._slices(fitting.validation, fitting.seed)
-        batches = []
-        for number in range(VALIDATION_BATCHES):
-            drawn = slices.batch(number)
-            noise = torch.zeros((len(drawn["labels"]), 1, *drawn["labels"].shape[2:]))
-            batches.append((drawn, (drawn["labels"], drawn["frame"], means[drawn["case"]], noise)))
-
-        def score(network: nn.Module) -> float:
-            device = next(network.parameters()).device
-            total = 0.0
-            for drawn, inputs in batches:
-                made = network(*(value.to(device) for value in inputs)).cpu()
-                total += float(regional_l1(low_pass(made, 1), low_pass(drawn["images"], 1), drawn["brain"]))
-            return -total / len(batches)
-
-        return score
+        cases = (ref.load() for ref in fitting.validation)
+        means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
+        return unseen_score(self._slices(fitting.validation, fitting.seed), means)
 
     def _slices(self, cohort: Cohort, seed: int) -> FramedSlices:
         """Batches of a cohort, as the spec asks for them."""
         spec: SpadeSpec = self.spec
         return FramedSlices(
-            cohort, self.knowledge.modalities, batch_size=spec.batch_size, context=spec.context, size=spec.size,
-            seed=seed, lesion_share=spec.lesion_share, mirror=spec.mirror,
+            cohort,
+            self.knowledge.modalities,
+            batch_size=spec.batch_size,
+            context=spec.context,
+            size=spec.size,
+            seed=seed,
+            lesion_share=spec.lesion_share,
+            mirror=spec.mirror,
         )
 
     def _batches(self, cohort: Cohort, seed: int) -> Callable[[int], Mapping[str, torch.Tensor]]:

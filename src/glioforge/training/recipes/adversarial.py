@@ -124,7 +124,11 @@ class Adversarial:
         return {"critic": loss_critic.detach(), **{name: term.detach() for name, term in terms.items()}}
 
     def _generator_terms(
-        self, condition: torch.Tensor, fake: torch.Tensor, real_features: list[list[torch.Tensor]], batch: Batch,
+        self,
+        condition: torch.Tensor,
+        fake: torch.Tensor,
+        real_features: list[list[torch.Tensor]],
+        batch: Batch,
         fabric: Fabric,
     ) -> dict[str, torch.Tensor]:
         """Weighted losses of the generator; the critic is frozen for them."""
