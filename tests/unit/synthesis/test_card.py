@@ -4,13 +4,13 @@ import json
 
 import pytest
 from safetensors.torch import load_file, save_file
-from toy_cohort import toy_cohort
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import InputFileError
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.card import _hash_of
 from glioforge.training.weights import digest
+from toy_cohort import toy_cohort
 
 
 @pytest.fixture
