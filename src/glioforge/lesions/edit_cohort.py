@@ -17,6 +17,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
+from glioforge.io.run_folder import Step
 from glioforge.lesions.bank import LesionBank
 from glioforge.lesions.lineage import edited_lineage
 from glioforge.lesions.recipe import RecipeSpec, edit_labels, kinds_of
@@ -83,21 +84,32 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     Raises:
         EditError: No map could be edited.
         LabelError: A map is not complete.
-        OutputError: A case cannot be written.
+        OutputError: The folder holds edits of another cohort, recipe, count or seed, or cannot be written.
     """
     progress = progress or Silent()
-    bank = LesionBank.of(cohort) if kinds_of(recipe) & _TAKE_DONORS else LesionBank(())
+    key = {"cohort": cohort.fingerprint, "recipe": recipe.model_dump(mode="json"), "seed": seed, "count": count}
+    with Step(out, key) as step:
+        edited = _edited(cohort, _Job(recipe, out, count, seed, _bank(cohort, recipe)), fanout, progress)
+        write_cohort(out, edited)
+        if not step.done:
+            step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})
+    return edited
+
+
+def _bank(cohort: Cohort, recipe: RecipeSpec) -> LesionBank:
+    """Lesions of the cohort, where the recipe takes any."""
+    return LesionBank.of(cohort) if kinds_of(recipe) & _TAKE_DONORS else LesionBank(())
+
+
+def _edited(cohort: Cohort, job: _Job, fanout: FanOutSpec | None, progress: Progress) -> Cohort:
+    """Edited cases in the order of the cohort; what is left out is said."""
     made: list[CaseRef] = []
     reasons: list[str] = []
-    for refs, left_out in fan_out(
-        _Job(recipe, out, count, seed, bank), cohort, fanout, title="edited cases", progress=progress
-    ):
+    for refs, left_out in fan_out(job, cohort, fanout, title="edited cases", progress=progress):
         made += refs
         reasons += left_out
     for reason in reasons:
         progress.say(reason)
     if reasons and not made:
         raise EditError(f"no case could be edited: {reasons[0]}", "at least one edited case", "widen the recipe")
-    edited = Cohort(f"{cohort.name}-{recipe.name}", tuple(made), cohort.scheme)
-    write_cohort(out, edited)
-    return edited
+    return Cohort(f"{cohort.name}-{job.recipe.name}", tuple(made), cohort.scheme)

@@ -1,18 +1,18 @@
-"""Edited label maps of training subjects, and the synthetic cases made from them."""
+"""Synthetic cases from the label maps of training subjects, edited by a recipe or as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord, Progress, Silent
-from glioforge.core.rng import stream
-from glioforge.lesions.recipe import RecipeSpec, edit_labels
+from glioforge.core.protocols import Progress, Silent
+from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions.recipe import RecipeSpec
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort
+
+LABELS = "labels"
+"""Folder of the edited label maps below a synthetic cohort."""
 
 
 def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
@@ -40,35 +40,28 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
 
     Raises:
         CaseError: A case has no label map.
+        EditError: The recipe suits none of the maps.
         LabelError: The maps are in another scheme than the generator's.
     """
     progress = progress or Silent()
-    cases = label_cases(cohort, recipe, count=count, seed=seed, progress=progress)
+    if recipe is None:
+        cases = _as_they_are(cohort, count)
+    else:
+        cases = _edited(edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, progress=progress))
     return synthesize_cohort(synthesizer, cases, out, name=name, seed=seed, progress=progress)
 
 
-def label_cases(
-    cohort: Cohort, recipe: RecipeSpec | None, *, count: int, seed: int, progress: Progress
-) -> Iterator[LabelCase]:
-    """Edited label maps, `count` of each case, with the lineage they inherit.
-
-    A map on which the recipe finds no valid place is left out, and said so.
-    """
+def _as_they_are(cohort: Iterable[CaseRef], count: int) -> Iterator[LabelCase]:
+    """Every map so many times; its own case is the parent."""
     for ref in cohort:
         labels = ref.load().require_labels()
-        parents = {ref.case_id: ref.lineage}
         for number in range(count):
-            case_id = f"{ref.case_id}-syn{number:02d}"
-            try:
-                edited, records = _edited(labels, recipe, stream(seed, "edit", case_id))
-            except EditError as error:
-                progress.say(f"{case_id} is left out: {error}")
-                continue
-            yield LabelCase(case_id, edited, parents, tuple(record.to_json() for record in records))
+            yield LabelCase(f"{ref.case_id}-syn{number:03d}", labels, {ref.case_id: ref.lineage})
 
 
-def _edited(
-    labels: LabelMap, recipe: RecipeSpec | None, rng: np.random.Generator
-) -> tuple[LabelMap, tuple[EditRecord, ...]]:
-    """Map and records after a recipe; the map itself without one."""
-    return (labels, ()) if recipe is None else edit_labels(labels, recipe, rng)
+def _edited(cohort: Iterable[CaseRef]) -> Iterator[LabelCase]:
+    """Every edited map once; the edited case and all donors are the parents."""
+    for ref in cohort:
+        parents = dict.fromkeys(ref.lineage.parents, ref.lineage)
+        case_id = ref.case_id.replace("-edit", "-syn")
+        yield LabelCase(case_id, ref.load().require_labels(), parents, ref.lineage.edits)

@@ -1,5 +1,7 @@
 """Cohorts of edited maps and their contact sheets."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.load import parse_spec
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError, GeometryError
+from glioforge.core.errors import EditError, GeometryError, OutputError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord
 from glioforge.core.schemes import COMPLETE
@@ -65,10 +67,20 @@ def test_every_case_is_edited_and_written_with_its_lineage(cohort, tmp_path):
 def test_workers_and_interruptions_change_nothing(cohort, tmp_path):
     """One process, two processes, and a folder that was half done give the same cases."""
     whole = edit_cohort(cohort, SHIFT, tmp_path / "a", count=2)
-    edit_cohort(cohort, SHIFT, tmp_path / "b", count=1)
+    edit_cohort(cohort, SHIFT, tmp_path / "b", count=2)
+    for name in ("done.json", "cohort.json"):
+        (tmp_path / "b" / name).unlink()
+    shutil.rmtree(tmp_path / "b" / "case1-edit001")
     resumed = edit_cohort(cohort, SHIFT, tmp_path / "b", count=2, fanout=FanOutSpec(workers=2))
 
     assert whole.fingerprint == resumed.fingerprint
+
+
+def test_other_settings_in_the_same_folder_are_refused(cohort, tmp_path):
+    """Edits of another seed are never taken for those asked for."""
+    edit_cohort(cohort, SHIFT, tmp_path / "out", seed=1)
+    with pytest.raises(OutputError, match="seed was 1, is now 2"):
+        edit_cohort(cohort, SHIFT, tmp_path / "out", seed=2)
 
 
 def test_donors_are_other_subjects(cohort, tmp_path):
