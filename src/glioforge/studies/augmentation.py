@@ -26,8 +26,8 @@ from glioforge.studies.stages import (
     matched_budget,
     measure_fidelity,
     train_arm,
+    train_baseline,
     train_generator,
-    train_without_generator,
 )
 
 
@@ -78,24 +78,24 @@ def write_report(out: Path, *, progress: Progress | None = None) -> Path:
 def run_stages(spec: AugmentationSpec, folds: list[Fold], progress: Progress) -> list[dict[str, Any]]:
     """Do all stages of all folds; those that do not wait for each other run side by side.
 
-    First come the generators and, beside them, all that needs none; then the generators' cases and their likeness
-    to scans; then the arms that train on these cases.
+    First come the generators and, beside them, the baselines and controls; then the generators' cases and their
+    likeness to scans; then every other arm, at the steps of its fold's baseline.
     """
-    first = [job for fold in folds for job in (Job(train_generator, fold), Job(train_without_generator, fold))]
+    first = [job for fold in folds for job in (Job(train_generator, fold), Job(train_baseline, fold))]
     facts = _perform(spec, first, "generators, baselines, controls", progress)
     second = [job for fold in folds for job in (Job(make_source, fold, ("generator",)), Job(measure_fidelity, fold))]
     facts += _perform(spec, second, "synthetic cases", progress)
-    third = [job for fold in folds for job in _generator_arms(fold, facts)]
+    third = [job for fold in folds for job in _other_arms(fold, facts)]
     return facts + _perform(spec, third, "segmenters", progress)
 
 
-def _generator_arms(fold: Fold, facts: Iterable[dict[str, Any]]) -> list[Job]:
-    """The arms of a fold that train on the generator's cases, if any case passed the quality check."""
+def _other_arms(fold: Fold, facts: Iterable[dict[str, Any]]) -> list[Job]:
+    """All arms of a fold but the baseline; those without a case that passed the quality check are left out."""
     mine = [fact for fact in facts if fact["fold"] == fold.index]
     outcome = next(fact["outcome"] for fact in mine if fact.get("sets_steps"))
-    kept = next(fact["kept"] for fact in mine if fact["stage"] == "generator" and "kept" in fact)
-    arms = [arm for arm in fold.spec.arms if arm.source == "generator"] if kept else []
+    kept = {fact["stage"]: len(fact["kept"]) for fact in mine if "kept" in fact}
     budget = matched_budget(fold.spec, outcome["steps"])
+    arms = [arm for arm in fold.spec.arms[1:] if arm.source is None or kept[arm.source]]
     return [Job(train_arm, fold, (arm, seed, budget)) for arm in arms for seed in range(fold.spec.spending.seeds)]
 
 

@@ -129,19 +129,15 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
     return [{"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}]
 
 
-def train_without_generator(fold: Fold, *, progress: Progress) -> Facts:
-    """Train the baseline to its plateau, then every arm that needs no generator, at as many steps."""
+def train_baseline(fold: Fold, *, progress: Progress) -> Facts:
+    """Train the baseline to its plateau, then its other seeds at as many steps; make the control's cases."""
     spec = fold.spec
     facts = train_arm(fold, spec.baseline, 0, spec.spending.segmenter, progress=progress)
     budget = matched_budget(spec, facts[0]["outcome"]["steps"])
-    arms = [arm for arm in spec.arms if arm.source is None]
+    for seed in range(1, spec.spending.seeds):
+        facts += train_arm(fold, spec.baseline, seed, budget, progress=progress)
     if any(arm.source == "control" for arm in spec.arms):
         facts += make_source(fold, "control", progress=progress)
-        arms += [arm for arm in spec.arms if arm.source == "control" and facts[-1]["kept"]]
-    for arm in arms:
-        for seed in range(spec.spending.seeds):
-            if (arm, seed) != (spec.baseline, 0):
-                facts += train_arm(fold, arm, seed, budget, progress=progress)
     return facts
 
 
