@@ -67,7 +67,9 @@ def test_training_keeps_test_subjects_away(place: Path, generator: Path) -> None
     """The model's folder names the subjects of each side, and none is on two."""
     sides = json.loads((generator / "split.json").read_text(encoding="utf-8"))
 
-    assert sorted(sum(sides.values(), [])) == sorted(read_cohort(place / "prepared").subject_ids)
+    assert sorted(name for side in sides.values() for name in side) == sorted(
+        read_cohort(place / "prepared").subject_ids
+    )
     assert len(sides["test"]) == 1
 
 
@@ -127,7 +129,7 @@ def test_damaged_scans_are_refused_with_file_and_remedy(place: Path, tmp_path: P
 
     scans = tmp_path / "scans"
     shutil.copytree(place / "scans", scans)
-    case = sorted(folder for folder in scans.iterdir() if folder.is_dir())[0]
+    case = min(folder for folder in scans.iterdir() if folder.is_dir())
     file = case / f"{case.name}_{'seg' if damage == 'unknown label' else 't1'}.nii.gz"
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:-200])

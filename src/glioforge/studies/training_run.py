@@ -118,6 +118,6 @@ def segment_folder(run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, 
     else:
         if not (run / PREPARATION).is_file():
             raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
-        spec = parse_spec(read_json(run / PREPARATION)["spec"], PrepareSpec, where=str(run / PREPARATION))
+        spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
         prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
     return segment_cohort(load_segmenter(run), prepared, out, progress=progress)

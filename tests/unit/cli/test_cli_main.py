@@ -1,8 +1,8 @@
 """The command line's own promises: quick help, one-line errors, exit codes."""
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,7 @@ from typer.testing import CliRunner
 from glioforge.cli.main import app
 
 RUN = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
-VERBS = (
-    "phantom ingest prepare train edit synthesize segment evaluate study report demo methods"
-).split()
+VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -38,14 +36,15 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_help_is_quick() -> None:
-    """Best of five starts in under 0.4 s, doubled for a busy machine."""
+    """The best of five starts takes less than 0.4 s of processor time, however busy the machine is."""
     seconds = []
     for _ in range(5):
-        started = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*RUN, "--help"], capture_output=True, check=True)
-        seconds.append(time.monotonic() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
-    assert min(seconds) < 0.8
+    assert min(seconds) < 0.4
 
 
 def test_typed_errors_are_one_line_without_traceback(tmp_path: Path) -> None:
