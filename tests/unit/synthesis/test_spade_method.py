@@ -115,8 +115,8 @@ def test_sound_preset_learns_four_slices_by_heart(tmp_path):
         blurred = ndimage.gaussian_filter(volume.voxels, 1.0) * case.brain
         smooth[modality] = replace(volume, voxels=blurred.astype(np.float32))
     learned = replace(case, images=smooth)
-    budget = {"steps": 250, "validate_every": 250, "checkpoint_every": 250}
-    spec = SYNTHESIZERS.parse({"kind": "spade", "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget})
+    budget = {"steps": 200, "validate_every": 200, "checkpoint_every": 200}
+    spec = SYNTHESIZERS.parse({"kind": "spade", "batch_size": 2, "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget})
     trained = train_synthesizer(spec, cohort_of_cases([learned]), None, tmp_path, seed=1, accelerator=PLAIN)
     made = trained.synthesize(case.labels, stream(1))
     scores = []
