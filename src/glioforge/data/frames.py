@@ -57,13 +57,35 @@ def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarra
     """
     import blosc2
 
-    _check_once(path, expected, _modified(path))
+    _check_once(path, expected, modified(path))
     array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
     if axis == 2:
         slices = [np.asarray(array[int(k)]) for k in indices]
         return np.stack(slices) if slices else np.zeros((0, *array.shape[1:]), dtype=array.dtype)
     whole = np.asarray(array[:]).take(indices, axis=axis + 2)
     return np.ascontiguousarray(whole.transpose((2, 1, 3, 0) if axis == 0 else (3, 1, 2, 0)))
+
+
+def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
+    """Read a box as `(k, channel, i, j)` through a memory map; only its axial slices are decompressed.
+
+    The file's hash is checked when a process first reads it, and again after it changed.
+
+    Args:
+        path: A file that `encode` made.
+        expected: Its hash.
+        start: First voxel of the box, `(i, j, k)`.
+        size: Voxels along each axis; the box must lie inside.
+
+    Raises:
+        InputFileError: The file is missing, unreadable or has another hash.
+    """
+    import blosc2
+
+    _check_once(path, expected, modified(path))
+    array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    i, j, k = (slice(first, first + count) for first, count in zip(start, size, strict=True))
+    return np.asarray(array[k, :, i, j])
 
 
 def checked_bytes(path: Path, expected: str) -> bytes:
@@ -88,7 +110,7 @@ def hash_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _modified(path: Path) -> int:
+def modified(path: Path) -> int:
     """Time of the last change in nanoseconds; 0 for a missing file."""
     return path.stat().st_mtime_ns if path.exists() else 0
 

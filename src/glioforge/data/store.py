@@ -11,6 +11,7 @@ refused and never decoded.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -18,13 +19,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import InputFileError
-from glioforge.core.geometry import Geometry
+from glioforge.core.errors import GeometryError, InputFileError
+from glioforge.core.geometry import Geometry, Index
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, take
+from glioforge.data.frames import REMEDY, checked_bytes, cut, decode, encode, hash_of, modified, take
 from glioforge.data.packed import Packed, pack
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 
@@ -129,14 +130,51 @@ def read_slices(
         InputFileError: A file is missing or damaged.
     """
     folder = folder_of(ref)
-    facts = _read_facts(folder)
+    facts = _known_facts(folder, modified(folder / FACTS))
     wanted = np.asarray(list(indices), dtype=np.int64)
-    cut = {name: take(folder / name, expected, axis, wanted) for name, expected in facts["files"].items()}
-    labels = cut[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    parts = {name: take(folder / name, expected, axis, wanted) for name, expected in facts["files"].items()}
+    labels = parts[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
     plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
-    images = cut.get(IMAGES, np.zeros((len(wanted), 0, *plane), dtype=np.int16))
+    images = parts.get(IMAGES, np.zeros((len(wanted), 0, *plane), dtype=np.int16))
     scales = np.asarray(facts["scales"], dtype=np.float32)[:, None, None]
     return images.astype(np.float32) * scales, labels
+
+
+def read_patch(
+    ref: CaseRef, start: Index, size: Index
+) -> tuple[Float32[np.ndarray, "c i j k"], UInt8[np.ndarray, "i j k"] | None]:
+    """Read a box of a stored case; only the axial slices that it touches are decompressed.
+
+    Args:
+        ref: A case of the store.
+        start: First voxel of the box.
+        size: Voxels along each axis, at least 1.
+
+    Returns:
+        Images in the contrasts' standard order, and labels, if the case has any.
+
+    Raises:
+        GeometryError: The box is empty or reaches outside the case.
+        InputFileError: A file is missing or damaged.
+    """
+    folder = folder_of(ref)
+    facts = _known_facts(folder, modified(folder / FACTS))
+    shape = facts["geometry"]["shape"]
+    if any(first < 0 or n < 1 or first + n > most for first, n, most in zip(start, size, shape, strict=True)):
+        raise GeometryError(
+            f"a box of {size} from {start}", f"a box inside the grid of {tuple(shape)}", "pad or move the box", folder
+        )
+    parts = {name: cut(folder / name, expected, start, size) for name, expected in facts["files"].items()}
+    labels = parts[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    images = parts.get(IMAGES, np.zeros((size[2], 0, *size[:2]), dtype=np.int16)).transpose(1, 2, 3, 0)
+    scales = np.asarray(facts["scales"], dtype=np.float32)[:, None, None, None]
+    return images * scales, None if labels is None else np.ascontiguousarray(labels.transpose(1, 2, 0))
+
+
+@lru_cache(maxsize=1024)
+def _known_facts(folder: Path, modified: int) -> dict[str, Any]:  # noqa: ARG001 - the time is part of the cache's key
+    """`case.json`, read again when it has changed."""
+    return _read_facts(folder)
 
 
 def folder_of(ref: CaseRef) -> Path:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
@@ -20,7 +20,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.packed import pack, scale_for
-from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_slices, write_case
+from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_patch, read_slices, write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from strategies import cases
 
@@ -92,6 +92,30 @@ def test_slices_are_those_of_the_whole_case(axis, tmp_path):
     assert np.array_equal(labels, np.stack([back.labels.voxels.take(n, axis=axis) for n in (3, 0)]))
     none, _ = read_slices(ref, axis, [])
     assert len(none) == 0
+
+
+@given(data=st.data())
+def test_a_patch_is_that_of_the_whole_case(data, tmp_path_factory):
+    """Reading any box gives what cutting the loaded case gives."""
+    ref = write_case(tmp_path_factory.mktemp("store"), made())
+    start = tuple(data.draw(st.integers(0, n - 1)) for n in SHAPE)
+    size = tuple(data.draw(st.integers(1, n - first)) for n, first in zip(SHAPE, start, strict=True))
+    back = ref.load()
+    box = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
+    images, labels = read_patch(ref, start, size)
+    assert np.array_equal(images, back.stack(back.modalities)[(slice(None), *box)])
+    assert np.array_equal(labels, back.labels.voxels[box])
+
+
+def test_patches_of_bare_cases_and_beyond_the_grid(tmp_path):
+    """What a case lacks, its patches lack; a box that leaves the grid or is empty is refused."""
+    ref = write_case(tmp_path, made("map", images={}))
+    assert read_patch(ref, (0, 1, 2), (2, 2, 2))[0].shape == (0, 2, 2, 2)
+    bare = write_case(tmp_path, made("bare", labels=None, brain=None))
+    assert read_patch(bare, (0, 0, 0), SHAPE)[1] is None
+    for start, size in (((0, 0, 3), (2, 2, 5)), ((-1, 0, 0), (2, 2, 2)), ((0, 0, 0), (0, 2, 2))):
+        with pytest.raises(GeometryError, match=r"a box inside the grid of \(5, 6, 7\)"):
+            read_patch(ref, start, size)
 
 
 def test_cases_without_labels_mask_or_images_are_kept_as_such(tmp_path):

@@ -15,10 +15,12 @@ from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.bias import BiasSpec
 from glioforge.data.prepare.brain import BrainSpec
 from glioforge.data.prepare.choice import kind_or, unless
+from glioforge.data.prepare.hmrf import HmrfSpec
 from glioforge.data.prepare.intensity import IntensitySpec
 from glioforge.data.prepare.landmarks import HistogramSpec
 from glioforge.data.prepare.percentile import PercentileSpec
 from glioforge.data.prepare.presets import PRESETS
+from glioforge.data.prepare.prior import PriorSpec
 from glioforge.data.prepare.register import RegisterSpec
 from glioforge.data.prepare.strip import StripSpec
 from glioforge.data.prepare.tissue import TissueSpec
@@ -31,7 +33,10 @@ AnyIntensitySpec = Annotated[
     kind_or("zscore"),
 ]
 AnyTissueSpec = Annotated[
-    Annotated[TissueSpec, Tag("mixture")] | Annotated[BandsSpec, Tag("bands")],
+    Annotated[TissueSpec, Tag("mixture")]
+    | Annotated[PriorSpec, Tag("atlas")]
+    | Annotated[HmrfSpec, Tag("hmrf")]
+    | Annotated[BandsSpec, Tag("bands")],
     kind_or("mixture"),
 ]
 
@@ -106,7 +111,7 @@ class PrepareSpec(Spec):
     intensity: AnyIntensitySpec | None = IntensitySpec()
     """How intensities are normalised (`zscore`, `percentile`, `histogram`); none leaves them as they are."""
     tissue: AnyTissueSpec | None = TissueSpec()
-    """How normal brain is told apart (`mixture`, `bands`); none leaves label maps without it."""
+    """How normal brain is told apart (`mixture`, `atlas`, `hmrf`, `bands`); none leaves label maps without it."""
 
     @model_validator(mode="before")
     @classmethod

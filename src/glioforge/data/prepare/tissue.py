@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from pydantic import Field
 from scipy import ndimage
 
@@ -26,8 +26,10 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
 from glioforge.data.prepare.choice import unless
+from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
 from glioforge.data.prepare.neighbours import clear_specks, mean_field
+from glioforge.data.prepare.prior import PriorSpec, prior_maps
 
 CLASSES = ("csf", "grey_matter", "white_matter")
 _VALUES = tuple(COMPLETE.value(name) for name in CLASSES)
@@ -65,7 +67,7 @@ def complete_labels(
     labels: UInt8[np.ndarray, "i j k"],
     brain: Mask,
     spacing: tuple[float, float, float],
-    spec: TissueSpec | None = None,
+    spec: TissueSpec | HmrfSpec | PriorSpec | None = None,
 ) -> UInt8[np.ndarray, "i j k"]:
     """Fill unlabelled brain voxels with white matter, grey matter or CSF.
 
@@ -74,10 +76,11 @@ def complete_labels(
         labels: Map in the complete scheme; what is labelled inside the brain stays.
         brain: Brain mask; the result is 0 exactly outside it.
         spacing: Voxel size in mm.
-        spec: Defaults unless given.
+        spec: The mixture with its defaults unless given.
 
     Raises:
         CaseError: There are unlabelled brain voxels and no contrast to tell them apart by.
+        DependencyError: The kind needs a package that is not installed.
     """
     spec = spec or TissueSpec()
     kept = np.where(brain, labels, 0).astype(np.uint8)
@@ -86,7 +89,11 @@ def complete_labels(
         return kept
     box = _box(brain)
     values = _standardised({m: v[box] for m, v in images.items() if m in _EXPECTED}, empty[box])
-    tissue = _classify(values, kept[box], brain[box], spacing, spec)
+    if isinstance(spec, HmrfSpec):
+        cropped = {m: images[m][box] for m in values}
+        tissue = np.array(_VALUES, dtype=np.uint8)[hmrf_classes(cropped, empty[box], spec)]
+    else:
+        tissue = _classify(values, kept[box], brain[box], spacing, spec)
     result = kept.copy()
     result[box][empty[box]] = tissue[empty[box]]
     return result
@@ -97,7 +104,7 @@ def _classify(
     labels: UInt8[np.ndarray, "i j k"],
     brain: Mask,
     spacing: tuple[float, float, float],
-    spec: TissueSpec,
+    spec: TissueSpec | PriorSpec,
 ) -> UInt8[np.ndarray, "i j k"]:
     """Tissue class of every brain voxel, tumour or not."""
     positions = np.argwhere(brain)
@@ -106,10 +113,13 @@ def _classify(
     tumour = ndimage.binary_dilation(labels > 0, iterations=2)[brain]
     chosen = np.flatnonzero(~tumour) if not tumour.all() else np.arange(len(stacked))
     chosen = chosen[:: max(1, len(chosen) // spec.samples)]
-    guess = _first_guess(stacked[chosen], tuple(values))
+    prior = None if isinstance(spec, TissueSpec) else prior_maps(brain)
+    guess = _first_guess(stacked[chosen], tuple(values)) if prior is None else _from_prior(prior[:, brain].T[chosen])
     mixture = fit_mixture(stacked[chosen], scaled[chosen], guess, order=spec.field_order, rounds=spec.rounds)
     logs = np.zeros((len(CLASSES), *brain.shape), dtype=np.float32)
     logs[:, brain] = mixture.log_posteriors(stacked, scaled).T
+    if prior is not None and isinstance(spec, PriorSpec):
+        logs += np.float32(spec.weight) * np.log(prior) * brain
     probabilities = mean_field(logs, brain, spacing, spec.smoothness, spec.smoothing_rounds)
     tissue = np.array(_VALUES, dtype=np.uint8)[probabilities.argmax(axis=0)] * brain
     least = round(spec.least_mm3 / float(np.prod(spacing)))
@@ -121,6 +131,12 @@ def _first_guess(values: Float64[np.ndarray, "n c"], modalities: tuple[Modality,
     expected = np.array([np.quantile(values[:, c], _EXPECTED[m]) for c, m in enumerate(modalities)]).T
     apart = ((values[:, None, :] - expected[None]) ** 2).mean(axis=2)
     weights = np.exp(-2 * (apart - apart.min(axis=1, keepdims=True)))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _from_prior(shares: Float32[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+    """Weights that an average brain gives, sharpened so that classes start apart."""
+    weights = shares.astype(np.float64) ** 2
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
