@@ -5,6 +5,7 @@ from pathlib import Path
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, SpecError
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.split import Split, folds_by_subject, split_by_names, split_by_subject
 from glioforge.data.phantom.cohort import write_phantom_cohort
@@ -25,6 +26,7 @@ def read_given(spec: AugmentationSpec, data: Path | None, progress: Progress) ->
     Raises:
         SpecError: The study reads a folder and none is given, or one is given to a study of phantoms.
         CohortError: Cases without labels, too few subjects, or a contrast asked for that is missing.
+        LeakageError: A case to train on was made from a subject to be tested.
     """
     if isinstance(spec.data, PhantomData):
         if data is not None:
@@ -98,7 +100,8 @@ def _require_usable(spec: AugmentationSpec, cohort: Cohort) -> None:
             "label these cases or leave them out",
             cohort.name,
         )
-    _splits(spec, cohort)
+    for split in _splits(spec, cohort):
+        require_no_leak({"training cases": split.train, "validation cases": split.validation}, split.test)
     wanted = spec.modalities or spec.prepare.modalities or ()
     missing = [str(m) for m in wanted if m not in cohort.modalities]
     if missing or not cohort.modalities:
