@@ -11,9 +11,11 @@ from glioforge.studies.report import figures
 from glioforge.studies.report.comparisons import scores_of
 from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Section, Table
 from glioforge.studies.report.tables import verdict_table, with_interval
+from glioforge.studies.scoring import DRAWS
 from glioforge.studies.spec import AugmentationSpec
 
 _SHOWN = ("ssim", "mae")
+_IMAGES = ("generator", "class mean", "generator, one draw")
 
 
 def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
@@ -22,11 +24,12 @@ def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Secti
     references = sorted({row.note for row in chosen})
     blocks: list[Block] = [
         Paragraph(
-            "The generator made images from the label maps of test subjects, which it never saw. Each is compared "
-            "inside the brain, beside the image in which every class has its mean over the training subjects. A "
-            "generator worth its training lies clearly above that image. SSIM is computed on intensities raised by "
-            "the reference's least value inside the brain, whose range there is the data range; the mean absolute "
-            "error is in standard deviations of the brain."
+            "The generator made images from the label maps of test subjects, which it never saw: the mean of "
+            f"{DRAWS} draws of style and noise, and one draw by itself. Each is compared inside the brain, beside the "
+            "image in which every class has its mean over the training subjects. A generator worth its training lies "
+            "clearly above that image. SSIM is computed on intensities raised by the reference's least value inside "
+            "the brain, whose range there is the data range; the mean absolute error (MAE) is in standard deviations "
+            "of the brain."
         )
     ]
     blocks += [_likeness_table(spec, [row for row in chosen if row.note == note], note) for note in references]
@@ -43,11 +46,11 @@ def _likeness_table(spec: AugmentationSpec, rows: Sequence[ResultRow], note: str
     for region in (*contrasts, "brain/mean"):
         line = [titles.get(region, "mean")]
         for metric in _SHOWN:
-            for arm in ("generator", "class mean"):
+            for arm in _IMAGES:
                 scores = scores_of([*rows, *pooled], arm, region, metric)
                 line.append(with_interval(bootstrap_mean(scores.values, seed=spec.seed), "1"))
         cells.append(tuple(line))
-    columns = ("Contrast", "SSIM, generator", "SSIM, class mean", "MAE, generator", "MAE, class mean")
+    columns = ("Contrast", *(f"{metric.upper()}, {arm}" for metric in _SHOWN for arm in _IMAGES))
     what = {"against real": "the scan, noise and all", "against noise-free": "the phantom without noise and bias field"}
     caption = f"Mean over test subjects with 95 % interval, against {what.get(note, note)}."
     return Table(columns, tuple(cells), caption, frozenset({len(cells) - 1}))

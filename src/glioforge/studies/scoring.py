@@ -10,6 +10,7 @@ from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
+from glioforge.core.rng import stream
 from glioforge.core.schemes import BRATS2023
 from glioforge.core.split import Split
 from glioforge.core.volume import Voxels
@@ -19,8 +20,11 @@ from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.similarity import compare_images
 from glioforge.studies.spec import AugmentationSpec, PhantomData
 from glioforge.studies.truth import noise_free_images
+from glioforge.synthesis.base import TrainedSynthesizer
 
 Row = dict[str, Any]
+DRAWS = 8
+"""Draws in the mean image of a generator."""
 
 
 def overlap_rows(
@@ -47,10 +51,21 @@ def overlap_rows(
     return rows
 
 
-def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort) -> list[Row]:
+def fidelity_rows(
+    spec: AugmentationSpec, fold: int, split: Split, made: Cohort, synthesizer: TrainedSynthesizer
+) -> list[Row]:
     """Likeness inside the brain of generated and of per-class-mean images to the test scans.
 
-    For phantoms the truth without noise and bias field is known and is compared with as well.
+    A generator draws a style and noise for each image; what it makes of a label map is told by the mean of several
+    draws, and one draw stands beside it.  For phantoms the truth without noise and bias field is known and is
+    compared with as well.
+
+    Args:
+        spec: Names the study and its phantoms, if any.
+        fold: Number of the fold.
+        split: Training and test cases.
+        made: One draw for each test case, in their order.
+        synthesizer: The trained generator.
     """
     modalities = made.modalities
     statistics = fit_statistics(split.train)
@@ -61,13 +76,24 @@ def fidelity_rows(spec: AugmentationSpec, fold: int, split: Split, made: Cohort)
         if isinstance(spec.data, PhantomData):
             references["noise-free"] = dict(noise_free_images(ref, spec.data.phantom))
         images = {
-            "generator": {m: v.voxels for m, v in synthetic.load().images.items()},
+            "generator": mean_images(synthesizer, real, spec.seed),
+            "generator, one draw": {m: v.voxels for m, v in synthetic.load().images.items()},
             "class mean": class_mean_images(real, statistics),
         }
         for arm, made_images in images.items():
             for against, truth in references.items():
                 rows += _similarity_rows(_row(spec, fold, arm, 0, ref), real, made_images, truth, against)
     return rows
+
+
+def mean_images(synthesizer: TrainedSynthesizer, case: Case, seed: int, draws: int = DRAWS) -> dict[Modality, Voxels]:
+    """Mean over several draws of the images that a generator makes of a case's label map."""
+    sums: dict[Modality, Voxels] = {}
+    for draw in range(draws):
+        images = synthesizer.synthesize(case.require_labels(), stream(seed, "mean image", case.case_id, draw))
+        for modality, volume in images.items():
+            sums[modality] = sums.get(modality, np.float32(0)) + volume.voxels / np.float32(draws)
+    return sums
 
 
 def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality, Voxels]:

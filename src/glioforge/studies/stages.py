@@ -124,7 +124,7 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
             seed=fold.seed("reconstruction"),
             progress=progress,
         )
-        rows = fidelity_rows(fold.spec, fold.index, split, made)
+        rows = fidelity_rows(fold.spec, fold.index, split, made, synthesizer)
     step.finish({"rows": rows, **cost.to_json()})
     return [{"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}]
 
