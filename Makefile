@@ -41,7 +41,7 @@ demo: $(STAMP) ## the whole pipeline on phantoms, with a report in demo-run/
 	$(BIN)/glioforge demo --out demo-run
 
 test: $(STAMP) ## tests without the slow ones
-	$(PYTEST) $(FAST) -n $(WORKERS)
+	$(PYTEST) $(FAST) -n $(WORKERS) $(COVERAGE)
 
 slow: $(STAMP) ## the slow tests
 	$(PYTEST) -m "slow and not gpu" -n $(WORKERS)
@@ -62,7 +62,7 @@ imports: $(STAMP)
 
 coverage: $(STAMP) ## tests without the slow ones, with a floor of branch coverage for each package
 	rm -f .coverage .coverage.*
-	$(PYTEST) $(FAST) -n $(WORKERS) --cov=glioforge --cov-branch --cov-report=
+	@$(MAKE) --no-print-directory test COVERAGE="--cov=glioforge --cov-branch --cov-report="
 	@$(BIN)/python .ci/coverage_floors.py $(FLOORS)
 
 docs: $(STAMP) ## the documentation, into site/
