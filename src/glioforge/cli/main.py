@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from glioforge.cli.demo import demo
+from glioforge.cli.doctor import doctor
 from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
 from glioforge.cli.ingest import ingest
@@ -32,7 +33,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (phantom, ingest, prepare, train, edit, synthesize, segment, evaluate, study, report, demo, methods):
+for verb in (
+    phantom,
+    doctor,
+    ingest,
+    prepare,
+    train,
+    edit,
+    synthesize,
+    segment,
+    evaluate,
+    study,
+    report,
+    demo,
+    methods,
+):
     app.command()(verb)
 
 

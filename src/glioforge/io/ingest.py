@@ -4,8 +4,6 @@ Every file is read once and every problem is reported at once, so that a data
 set is mended in one round.  Nothing is copied, changed or written.
 """
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,20 +13,19 @@ from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.config.spec import Spec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CaseError, GlioforgeError, InputFileError, LabelError
+from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import scheme_named
 from glioforge.io.case_check import CheckedCase, check_case
-from glioforge.io.found_case import FoundCase
+from glioforge.io.folder_check import id_problems, missing_files, same_images
 from glioforge.io.layout import LayoutSpec, detect, layout_for
 from glioforge.io.nifti_reader import NiftiReader
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 
 _SHOWN = 20
-_LONGEST_ID = 120
 
 
 def ingest(
@@ -62,11 +59,11 @@ def ingest(
         found = [case for case in found if case.labels is not None]
     if not found:
         raise InputFileError("no case found", f"cases laid out as {layout!r}", "mend the layout's names", folder)
-    problems = [*_id_problems(found), *_missing(found, require)]
+    problems = [*id_problems(found), *missing_files(found, require)]
     checked = list(fan_out(partial(check_case, root=root), found, fanout, title="checking scans", progress=progress))
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]
-    problems += _duplicates(checked)
+    problems += same_images(checked)
     counts = {c.found.case_id: c.label_counts for c in checked if c.label_counts is not None}
     stated = layout.scheme if isinstance(layout, LayoutSpec) else None
     _raise(problems, folder, len(found))
@@ -74,68 +71,6 @@ def ingest(
     _raise([(str(error.where), error) for error in require_known_values(counts, scheme)], folder, len(found))
     cases = tuple(_reference(case, scheme, root) for case in checked)
     return Cohort(root.name, cases, scheme)
-
-
-def _id_problems(found: Sequence[FoundCase]) -> list[tuple[str, GlioforgeError]]:
-    """Ids that are used twice, differ by case only, or cannot be file names."""
-    problems: list[tuple[str, GlioforgeError]] = []
-    seen: dict[str, str] = {}
-    for case in found:
-        name = case.case_id
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            problems.append(
-                (name, CaseError(f"a case id like that of {seen[folded]!r}", "ids that differ", "rename one folder"))
-            )
-        seen.setdefault(folded, name)
-        if name.startswith(("-", ".")) or len(name) > _LONGEST_ID or not name.isprintable() or name != name.strip():
-            problems.append(
-                (
-                    name,
-                    CaseError(
-                        f"case id {name!r}",
-                        f"printable text of at most {_LONGEST_ID} characters that begins with a letter or digit",
-                        "rename the folder or file",
-                    ),
-                )
-            )
-    return problems
-
-
-def _missing(found: Sequence[FoundCase], require: Iterable[Modality] | None) -> list[tuple[str, GlioforgeError]]:
-    """Contrasts and label maps that some cases lack."""
-    wanted = in_standard_order({m for case in found for m in case.images} if require is None else set(require))
-    labelled = any(case.labels for case in found)
-    problems: list[tuple[str, GlioforgeError]] = []
-    for case in found:
-        missing = [str(m) for m in wanted if m not in case.images]
-        remedy = "add the files, leave the case out, or require only contrasts that every case has"
-        if labelled and case.labels is None:
-            missing.append("labels")
-            remedy = "add the file, or leave unlabelled cases out (layout: {kind: ..., only_labelled: true})"
-        if missing:
-            problems.append((case.case_id, CaseError(f"no {', '.join(missing)} file", "one in every case", remedy)))
-    return problems
-
-
-def _duplicates(checked: Sequence[CheckedCase]) -> list[tuple[str, GlioforgeError]]:
-    """Images with the same voxels, in two cases or under two contrasts."""
-    places: defaultdict[str, list[tuple[CheckedCase, Modality]]] = defaultdict(list)
-    for case in checked:
-        for modality, voxels in case.images.items():
-            places[voxels].append((case, modality))
-    problems: list[tuple[str, GlioforgeError]] = []
-    for (first, modality), *others in places.values():
-        for other, again in others:
-            where = f"{first.found.case_id} {modality} ({first.found.images[modality].name})"
-            error = InputFileError(
-                f"the same image as {where}",
-                "every image once",
-                "remove the copy: the same scan under two names leaks between training and test",
-                other.found.images[again],
-            )
-            problems.append((other.found.case_id, error))
-    return problems
 
 
 def _detected(counts: Mapping[str, Mapping[int, int]], checked: Sequence[CheckedCase], folder: Path) -> LabelScheme:

@@ -1,0 +1,73 @@
+"""`glioforge doctor`: everything that is wrong or remarkable with a folder of scans, at once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glioforge.cli.options import Workers
+
+if TYPE_CHECKING:
+    from glioforge.data.doctor.examine import Diagnosis
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Folder of scans; it is only read.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for doctor.html and doctor.json; none only prints.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
+    ] = None,
+    spacing: Annotated[
+        float | None,
+        typer.Option("--spacing", help="Planned voxel size in mm: tells lesions that it would lose.", min=0),
+    ] = None,
+    workers: Workers = 1,
+) -> None:
+    """Look at every scan and say all that is wrong or remarkable, with remedies; nothing is changed."""
+    from glioforge.cli.cohorts import layout_from
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.data.doctor.examine import examine
+    from glioforge.studies.doctor_page import headline
+
+    diagnosis = examine(
+        folder,
+        layout_from(layout),
+        spacing_mm=spacing or None,
+        fanout=FanOutSpec(workers=workers),
+        progress=TerminalProgress(),
+    )
+    _print(diagnosis)
+    typer.echo(headline(diagnosis))
+    if out is not None:
+        _write(diagnosis, out)
+    raise typer.Exit(1 if diagnosis.count("error") else 0)
+
+
+def _print(diagnosis: "Diagnosis") -> None:
+    """One row for each kind of finding."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from glioforge.studies.doctor_page import topics
+
+    table = Table("Severity", "What", "Times", "Example", "What to do", show_lines=True)
+    colours = {"error": "bold red", "warning": "yellow", "remark": "dim"}
+    for severity, topic, times, _, example, remedy in topics(diagnosis):
+        table.add_row(f"[{colours[severity]}]{severity}[/]", escape(topic), times, escape(example), escape(remedy))
+    if diagnosis.findings:
+        Console().print(table)
+
+
+def _write(diagnosis: "Diagnosis", out: Path) -> None:
+    """The page and the JSON file."""
+    from glioforge.io.atomic_write import write_atomically, write_json
+    from glioforge.studies.doctor_page import doctor_page
+    from glioforge.studies.report.html import render
+
+    write_json(out / "doctor.json", diagnosis.to_json())
+    write_atomically(out / "doctor.html", render(doctor_page(diagnosis)).encode())
+    typer.echo(f"written {out / 'doctor.html'} and {out / 'doctor.json'}")

@@ -1,0 +1,117 @@
+"""Contrasts that look like each other's, told by what physics makes bright and dark.
+
+Each rule compares two contrasts in one place of the head, in units of the
+spread of normal brain:
+
+fluid        bright on T2, dark on T1, T1ce and FLAIR
+oedema       brighter on FLAIR than on T1 and T1ce
+enhancing    brighter on T1ce than on T1
+
+Fluid is found without trusting names: it is what one image shows brightest
+and all others dark.  Without labels T1, T1ce and FLAIR are not told apart.
+The rules are Glioforge's own; they warn and never decide.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from glioforge.core.modality import Modality
+from glioforge.data.doctor.finding import Finding
+from glioforge.data.doctor.opened import Opened, Small
+
+_FLUID_SHARE = 0.03
+_FEWEST = 20
+_MARGIN = 0.5
+_REMEDY = "look at both images; if their names are swapped, rename the files"
+_BRIGHTER: Mapping[str, tuple[tuple[Modality, Modality], ...]] = {
+    "oedema": ((Modality.FLAIR, Modality.T1), (Modality.FLAIR, Modality.T1CE)),
+    "enhancing": ((Modality.T1CE, Modality.T1),),
+}
+"""Lesion label: pairs of contrasts of which the first is brighter there."""
+
+
+def swapped_contrasts(case: Opened, case_id: str) -> list[Finding]:
+    """At most one warning a case: the pair of contrasts that most looks swapped.
+
+    Args:
+        case: The case's sound files; without enough normal brain nothing is found.
+        case_id: Its id.
+    """
+    suspects = [*_fluid(case), *_lesion(case)]
+    if not suspects:
+        return []
+    _, (first, second), why = max(suspects, key=lambda suspect: suspect[0])
+    what = f"{first.title} and {second.title} look swapped: {why}"
+    return [Finding("warning", "contrasts look swapped", case_id, str(case.images[first].path), what, _REMEDY)]
+
+
+def fluid_of(z: Mapping[Modality, Small], normal: Bool[np.ndarray, "x y z"]) -> dict[Modality, tuple[float, Any]]:
+    """For each contrast how dark the others are (in z) where it is brightest, and that place.
+
+    Args:
+        z: Images in units of normal brain's spread; fewer than two give nothing.
+        normal: Where to look.
+    """
+    if len(z) < 2:
+        return {}
+    inside = {modality: voxels[normal] for modality, voxels in z.items()}
+    result: dict[Modality, tuple[float, Any]] = {}
+    for modality, values in inside.items():
+        place = values >= np.quantile(values, 1 - _FLUID_SHARE)
+        others = [float(np.median(other[place])) for name, other in inside.items() if name != modality]
+        result[modality] = (float(np.mean(others)), place)
+    return result
+
+
+def _fluid(case: Opened) -> list[tuple[float, tuple[Modality, Modality], str]]:
+    """The contrast that shows fluid bright is not the one called T2."""
+    darkness = fluid_of(case.z, case.normal)
+    if Modality.T2 not in darkness or len(darkness) < 3:
+        return []
+    brightest = min(darkness, key=lambda modality: darkness[modality][0])
+    gap = darkness[Modality.T2][0] - darkness[brightest][0]
+    if brightest == Modality.T2 or gap < _MARGIN:
+        return []
+    return [(gap + 10, (brightest, Modality.T2), f"fluid, dark on the others, is bright on {brightest.title}")]
+
+
+def _lesion(case: Opened) -> list[tuple[float, tuple[Modality, Modality], str]]:
+    """A lesion label is brighter on the wrong one of two contrasts."""
+    suspects = []
+    for label, pairs in _BRIGHTER.items():
+        place = case.small_label(label)
+        if np.count_nonzero(place) < _FEWEST:
+            continue
+        for bright, dark in pairs:
+            if {bright, dark} <= set(case.z):
+                gap = float(np.median(case.z[dark][place]) - np.median(case.z[bright][place]))
+                if gap > _MARGIN:
+                    why = f"{label} is brighter on {dark.title} than on {bright.title} by {gap:.1f} spreads"
+                    suspects.append((gap, (bright, dark), why))
+    return suspects
+
+
+def _correlation(first: Float32[np.ndarray, " n"], second: Float32[np.ndarray, " n"]) -> float:
+    """Pearson's correlation; 0 for a constant."""
+    spread = float(first.std() * second.std())
+    return float(((first - first.mean()) * (second - second.mean())).mean() / spread) if spread > 0 else 0.0
+
+
+def alike_contrasts(case: Opened, case_id: str) -> list[Finding]:
+    """Two contrasts of one case that show nearly the same image."""
+    findings = []
+    for first, second in combinations(case.z, 2):
+        agreement = abs(_correlation(case.z[first][case.small_brain], case.z[second][case.small_brain]))
+        if agreement > 0.995:
+            what = f"{first.title} and {second.title} are nearly the same image (correlation {agreement:.4f})"
+            findings.append(
+                Finding(
+                    "warning", "contrasts nearly the same", case_id, str(case.images[second].path), what,
+                    "check that one was not saved under the other's name",
+                )
+            )  # fmt: skip
+    return findings

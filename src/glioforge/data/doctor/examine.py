@@ -1,0 +1,204 @@
+"""Look at a whole folder of scans: case by case, and the cases beside each other.
+
+Nothing stops at the first problem, and nothing is changed.  What `ingest`
+would refuse is an error; what is probably a mistake is a warning.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.config.spec import Spec
+from glioforge.core.errors import GlioforgeError, InputFileError
+from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.protocols import Progress
+from glioforge.core.schemes import scheme_named
+from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
+from glioforge.data.doctor.look import CaseLook, look_at
+from glioforge.data.doctor.twins import twins
+from glioforge.io.folder_check import Problem, id_problems, missing_files, same_images
+from glioforge.io.found_case import FoundCase, scan_files
+from glioforge.io.layout import LayoutSpec, detect, layout_for
+from glioforge.io.scheme_detection import detect_scheme, require_known_values
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found in a folder.
+
+    Args:
+        folder: The folder.
+        layout: Kind of the layout; empty where none fits.
+        scheme: Label scheme; empty where there are no labels or nobody can tell.
+        cases: What was seen of each case.
+        findings: Everything found, the worst first.
+    """
+
+    folder: Path
+    layout: str
+    scheme: str
+    cases: tuple[CaseLook, ...]
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: str) -> int:
+        """How many findings are of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Contrasts that any case has."""
+        return in_standard_order({m for look in self.cases for m in look.checked.found.images})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON, without pictures."""
+        return {
+            "folder": str(self.folder),
+            "layout": self.layout,
+            "scheme": self.scheme,
+            "counts": {severity: self.count(severity) for severity in SEVERITIES},
+            "cases": [_case_json(look) for look in self.cases],
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+def examine(
+    folder: Path,
+    layout: Spec | None = None,
+    *,
+    spacing_mm: float | None = None,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Look at every file of a folder and say all that is wrong or remarkable.
+
+    Args:
+        folder: Folder of scans; it is only read.
+        layout: How the folder is laid out; detected unless given.
+        spacing_mm: Voxel size planned for preparation, for the account of small lesions.
+        fanout: How the work over cases is spread; one process unless given.
+        progress: Where to show progress; nowhere unless given.
+
+    Raises:
+        InputFileError: There is no such folder.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise InputFileError("no folder", "a folder of scans", "check the path", folder)
+    try:
+        chosen = layout_for(layout) if layout else detect(root)
+        found = chosen.find(root)
+    except GlioforgeError as error:
+        return Diagnosis(folder, "", "", (), (finding_of(error, "", "layout"),))
+    stated = layout.scheme if isinstance(layout, LayoutSpec) else None
+    look = partial(look_at, root=root, scheme=stated, spacing_mm=spacing_mm)
+    cases = tuple(fan_out(look, found, fanout, title="looking at scans", progress=progress))
+    scheme, about_labels = _labels(cases, stated, str(folder))
+    findings = [finding for case in cases for finding in case.findings]
+    findings += [*about_labels, *_beside_each_other(found, cases, root)]
+    kind = type(chosen).__module__.rpartition(".")[2]
+    return Diagnosis(folder, kind, scheme, cases, in_order(findings))
+
+
+def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook], root: Path) -> list[Finding]:
+    """What only shows when cases are compared."""
+    checked = [case.checked for case in cases]
+    findings = []
+    told: tuple[tuple[str, list[Problem]], ...] = (
+        ("case id", id_problems(found)),
+        ("file missing", missing_files(found, None)),
+        ("same image twice", same_images(checked)),
+    )
+    for topic, problems in told:
+        findings += [finding_of(error, case_id, topic) for case_id, error in problems]
+    if not found:
+        findings.append(Finding("error", "layout", "", str(root), "no case found", "name the layout with --layout"))
+    copied = {finding.case_id for finding in findings if finding.topic == "same image twice"}
+    pictures = [(look.case_id, look.checked.found.subject_id, look.coarse) for look in cases]
+    findings += [finding for finding in twins(pictures) if finding.case_id not in copied]
+    return [*findings, *_visits(found), *_odd_ones(cases), *_passed_over(found, root)]
+
+
+def _labels(cases: Sequence[CaseLook], stated: str | None, where: str) -> tuple[str, list[Finding]]:
+    """The label scheme and what contradicts it."""
+    labelled = [case.checked for case in cases if case.checked.label_counts is not None]
+    counts = {c.found.case_id: c.label_counts for c in labelled if c.label_counts is not None}
+    if not counts:
+        return "", []
+    try:
+        told = [case.sidecar.scheme if case.sidecar else None for case in labelled]
+        named = [case.found.scheme for case in labelled]
+        scheme = scheme_named(stated) if stated else detect_scheme(counts, named, told)
+    except GlioforgeError as error:
+        error.where = where
+        return "", [finding_of(error, "", "label scheme")]
+    errors = require_known_values(counts, scheme)
+    return scheme.name, [finding_of(error, str(error.where), "unknown label") for error in errors]
+
+
+def _visits(found: Sequence[FoundCase]) -> list[Finding]:
+    """Subjects with several cases."""
+    visits: defaultdict[str, list[str]] = defaultdict(list)
+    for case in found:
+        visits[case.subject_id].append(case.case_id)
+    remedy = "nothing: splits are by subject and keep them together"
+    return [
+        Finding("remark", "several visits", ids[0], "", f"{len(ids)} cases of {subject}: {', '.join(ids[:6])}", remedy)
+        for subject, ids in visits.items()
+        if len(ids) > 1
+    ]
+
+
+def _odd_ones(cases: Sequence[CaseLook]) -> list[Finding]:
+    """Cases whose orientation or voxel size is not that of most."""
+    traits: Mapping[str, tuple[Callable[[CaseLook], str], str]] = {
+        "another orientation": (lambda c: c.orientation, "look whether left and right are right: most scans agree"),
+        "another voxel size": (
+            lambda c: " x ".join(f"{length:.2g}" for length in c.spacing or ()),
+            "nothing if grid.spacing_mm is set in preparation; else set it",
+        ),
+    }
+    findings = []
+    for topic, (trait, remedy) in traits.items():
+        common = Counter(trait(case) for case in cases if case.shape)
+        if len(common) < 2:
+            continue
+        usual, times = common.most_common(1)[0]
+        for case in cases:
+            if case.shape and trait(case) != usual:
+                what = f"{trait(case)}, where {times} of {sum(common.values())} cases have {usual}"
+                findings.append(Finding("remark", topic, case.case_id, "", what, remedy))
+    return findings
+
+
+def _passed_over(found: Sequence[FoundCase], root: Path) -> list[Finding]:
+    """Image files that belong to no case."""
+    used = {path for case in found for path in case.files.values()}
+    doubled = {error.where for case in found for error in case.problems}
+    left = [path for path in scan_files(root) if path not in used and str(path) not in doubled]
+    if not left or not found:
+        return []
+    names = ", ".join(str(path.relative_to(root)) for path in left[:3])
+    what = f"{len(left)} image files that the layout passes over, such as {names}"
+    return [Finding("remark", "files passed over", "", "", what, "nothing, if they are not needed; else name a layout")]
+
+
+def _case_json(look: CaseLook) -> dict[str, Any]:
+    """Plain values of one case."""
+    found, counts = look.checked.found, look.checked.label_counts
+    return {
+        "case_id": found.case_id,
+        "subject_id": found.subject_id,
+        "session": found.session,
+        "contrasts": [str(modality) for modality in found.images],
+        "shape": look.shape and list(look.shape),
+        "spacing_mm": look.spacing and [round(length, 5) for length in look.spacing],
+        "orientation": look.orientation,
+        "brain_ml": round(look.brain_ml, 1),
+        "label_voxels": {} if counts is None else {str(value): number for value, number in counts.items()},
+        "facts": dict(found.facts),
+    }
