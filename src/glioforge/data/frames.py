@@ -5,8 +5,10 @@ thread.  The same array always gives the same bytes.
 """
 
 import hashlib
+import threading
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,10 +57,7 @@ def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarra
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    import blosc2
-
-    _check_once(path, expected, modified(path))
-    array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    array = _opened(path, expected, modified(path), threading.get_ident())
     if axis == 2:
         slices = [np.asarray(array[int(k)]) for k in indices]
         return np.stack(slices) if slices else np.zeros((0, *array.shape[1:]), dtype=array.dtype)
@@ -80,10 +79,7 @@ def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int,
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    import blosc2
-
-    _check_once(path, expected, modified(path))
-    array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    array = _opened(path, expected, modified(path), threading.get_ident())
     i, j, k = (slice(first, first + count) for first, count in zip(start, size, strict=True))
     return np.asarray(array[k, :, i, j])
 
@@ -113,6 +109,15 @@ def hash_of(data: bytes) -> str:
 def modified(path: Path) -> int:
     """Time of the last change in nanoseconds; 0 for a missing file."""
     return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@lru_cache(maxsize=128)
+def _opened(path: Path, expected: str, modified: int, thread: int) -> Any:  # noqa: ANN401, ARG001 - blosc2 has no types; a thread opens its own
+    """Memory map of a file whose hash was checked; opened once for each time it was changed."""
+    import blosc2
+
+    _check_once(path, expected, modified)
+    return blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
 
 
 @lru_cache(maxsize=4096)
