@@ -97,6 +97,7 @@ def test_yaml_is_valid(page):
 def require_spec(values):
     """Parse a whole file by the spec that its keys ask for."""
     from glioforge.config.load import parse_spec
+    from glioforge.data.prepare.spec import PrepareSpec
     from glioforge.io.layout import LayoutChoice
     from glioforge.lesions.recipe import RecipeSpec
     from glioforge.studies.spec import AugmentationSpec
@@ -104,6 +105,8 @@ def require_spec(values):
 
     if "layout" in values:
         spec = LayoutChoice
+    elif "grid" in values or "preset" in values:
+        spec = PrepareSpec
     elif "steps" in values:
         spec = RecipeSpec
     elif values.get("kind") == "augmentation":
