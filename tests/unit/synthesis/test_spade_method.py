@@ -116,7 +116,8 @@ def test_sound_preset_learns_four_slices_by_heart(tmp_path):
         smooth[modality] = replace(volume, voxels=blurred.astype(np.float32))
     learned = replace(case, images=smooth)
     budget = {"steps": 200, "validate_every": 200, "checkpoint_every": 200}
-    spec = SYNTHESIZERS.parse({"kind": "spade", "batch_size": 2, "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget})
+    values = {"kind": "spade", "batch_size": 2, "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget}
+    spec = SYNTHESIZERS.parse(values)
     trained = train_synthesizer(spec, cohort_of_cases([learned]), None, tmp_path, seed=1, accelerator=PLAIN)
     made = trained.synthesize(case.labels, stream(1))
     scores = []
