@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from glioforge.io.tables import read_results
+
 from glioforge.io.cohort_file import read_cohort
+from glioforge.io.tables import read_results
 from glioforge.studies.augmentation import write_report
 
 GLIOFORGE = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
