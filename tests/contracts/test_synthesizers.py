@@ -29,6 +29,8 @@ SMALL = {
     }
 }
 """Settings that make a synthesizer of each kind small enough for a test; presets keep the rest."""
+SHORT = {"budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2}}
+"""For a kind that is not listed above."""
 
 
 def specs():
@@ -36,7 +38,7 @@ def specs():
     for kind in SYNTHESIZERS.kinds():
         for preset in SYNTHESIZERS.spec_class(kind).PRESETS or (None,):
             chosen = {} if preset is None else {"preset": preset}
-            yield pytest.param({"kind": kind, **chosen, **SMALL.get(kind, {})}, id=f"{kind}-{preset}")
+            yield pytest.param({"kind": kind, **chosen, **SMALL.get(kind, SHORT)}, id=f"{kind}-{preset}")
 
 
 @pytest.fixture(scope="module", params=list(specs()))
