@@ -62,9 +62,7 @@ def test_rows_without_a_number_leave_the_subject_out():
 def test_only_common_subjects_and_seeds_are_compared():
     """Who lacks a result in one arm is left out of both, and named."""
     rows = [row("real", "a", 0.2), row("real", "a", 0.9, seed=1), row("real", "b", 0.5), row("more", "a", 0.3)]
-    differences, left_out = paired(
-        scores_of(rows, "more", "WT", "dice"), scores_of(rows, "real", "WT", "dice"), "dice"
-    )
+    differences, left_out = paired(scores_of(rows, "more", "WT", "dice"), scores_of(rows, "real", "WT", "dice"), "dice")
 
     assert differences.subjects == ("a",)
     assert differences.values.tolist() == [[pytest.approx(0.1)]]
