@@ -82,7 +82,7 @@ def background_value(voxels: Voxels) -> float:
     faces: Counter[float] = Counter()
     for axis in range(3):
         for end in (0, -1):
-            values, counts = np.unique(voxels.take(end, axis=axis), return_counts=True)
+            values, counts = np.unique(np.moveaxis(voxels, axis, 0)[end], return_counts=True)
             faces.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     most = max(faces.values())
     return min(value for value, count in faces.items() if count == most)
@@ -92,8 +92,10 @@ def _cleaned(mask: Mask, spec: BrainSpec) -> Mask:
     """Fill holes and drop specks, as the spec says."""
     if spec.largest_part:
         mask = largest_part(mask)
-    if spec.fill_holes:
-        mask = ndimage.binary_fill_holes(mask)
+    if spec.fill_holes and mask.any():
+        box = ndimage.find_objects(mask.view(np.uint8))[0]
+        mask = mask.copy()
+        mask[box] = ndimage.binary_fill_holes(mask[box])
     return np.asarray(mask)
 
 

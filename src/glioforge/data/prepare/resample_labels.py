@@ -72,7 +72,8 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
     report: dict[str, Any] = {n: _volumes(before, after, n) for n in names}
     if report:
         parts, count = ndimage.label(before.lesion, _TOUCHING)
-        reached = np.unique(parts[plan.fractions_back(after.lesion) > _EPSILON])
+        seen = plan.fractions_back(after.lesion) > _EPSILON if plan.resamples else plan.moved_back(after.lesion)
+        reached = np.unique(parts[seen])
         whole = {when: round(sum(part[when] for part in report.values()), 4) for when in ("ml_before", "ml_after")}
         report["WT"] = {**whole, "lesions": count, "lesions_lost": count - int(np.count_nonzero(reached))}
     return report
