@@ -61,7 +61,7 @@ class SegmenterSpec(Spec):
     """Slices are cut or padded to this size in training; the grid's own unless given."""
     lesion_share: float = Field(0.33, ge=0, le=1)
     """Share of a batch drawn from slices with tumour, the rest from all slices with brain (nnU-Net's third).
-    More finds no more of the tumour and invents more of it elsewhere; 1 makes false alarms the rule."""
+    At 1 the segmenter never sees a slice without tumour."""
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to use; those that every training case has unless given."""
     augment: AugmentSpec | None = AugmentSpec()
