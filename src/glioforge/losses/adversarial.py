@@ -1,7 +1,8 @@
 """Adversarial losses of the critic and of the generator.
 
 `hinge`: Lim & Ye 2017, arXiv:1705.02894, as used by SPADE; `lsgan`: Mao et al.
-2017, arXiv:1611.04076, equation 9 (real 1, fake 0).
+2017, arXiv:1611.04076, equation 9 (real 1, fake 0); `vanilla`: Goodfellow et
+al. 2014, log loss, the generator's in its non-saturating form.
 
 Conventions
 -----------
@@ -14,7 +15,7 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
-Adversary = Literal["hinge", "lsgan"]
+Adversary = Literal["hinge", "lsgan", "vanilla"]
 Scores = Sequence[torch.Tensor]
 
 
@@ -37,12 +38,16 @@ def generator_loss(fake: Scores, kind: Adversary) -> torch.Tensor:
     """
     if kind == "hinge":
         return _mean([-f.float().mean() for f in fake])
+    if kind == "vanilla":
+        return _mean([functional.softplus(-f.float()).mean() for f in fake])
     return _mean([(f.float() - 1).square().mean() for f in fake])
 
 
 def _critic_scale(real: torch.Tensor, fake: torch.Tensor, kind: Adversary) -> torch.Tensor:
     if kind == "hinge":
         return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+    if kind == "vanilla":
+        return functional.softplus(-real).mean() + functional.softplus(fake).mean()
     return (real - 1).square().mean() + fake.square().mean()
 
 

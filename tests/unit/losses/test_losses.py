@@ -73,6 +73,9 @@ def test_hinge_and_least_squares_by_hand():
     assert float(generator_loss(fake, "hinge")) == pytest.approx((0.5 + 0.0) / 2)
     assert float(critic_loss(real, fake, "lsgan")) == pytest.approx(((0.25 + 4) / 2 + (4 + 1) / 2 + 0 + 0) / 2)
     assert float(generator_loss(fake, "lsgan")) == pytest.approx(((9 + 0) / 2 + 1) / 2)
+    undecided = [torch.zeros(3)]
+    assert float(critic_loss(undecided, undecided, "vanilla")) == pytest.approx(2 * math.log(2))
+    assert float(generator_loss([torch.tensor([1.0])], "vanilla")) == pytest.approx(math.log(1 + math.exp(-1)))
 
 
 def test_feature_matching_sums_layers_averages_scales_and_stops_at_the_real():

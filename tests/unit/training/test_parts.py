@@ -12,7 +12,7 @@ from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.training.ema import Ema
 from glioforge.training.observe import Averages, write_history
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_factor, set_rate
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, AdversarialSpec, Companion
 from glioforge.training.stability import NonFiniteError, update_all
 from glioforge.training.state import Checkpoints, Snapshot, capture, restore
 from glioforge.training.weights import decode, read_weights, write_weights
@@ -39,6 +39,7 @@ def test_average_follows_the_weights_and_copies_buffers():
 @pytest.mark.parametrize("method", ["adamw", "adam", "sgd"])
 def test_every_optimiser_lowers_a_parabola_and_survives_a_checkpoint(tmp_path, method):
     """A restored optimiser takes exactly the steps of the one that went on."""
+    torch.manual_seed(0)
     spec = OptimizerSpec(method=method, learning_rate=0.05, schedule="cosine")
     network = nn.ModuleDict({"n": nn.Linear(3, 1)})
     optimizer = build_optimizer(spec, network.parameters())
@@ -137,7 +138,7 @@ class Toy(nn.Module):
         return self.layer(x)
 
 
-def adversarial(**changes):
+def adversarial(parts=None, **changes):
     """A small game of two players, and a batch for it."""
     torch.manual_seed(0)
     spec = AdversarialSpec(**{"l1": 10.0, "l1_low_pass": 1, "ema": 0.9, "clip_norm": 1.0, **changes})
@@ -150,11 +151,12 @@ def adversarial(**changes):
         steps=50,
         generate=lambda network, b: network(b["hot"]),
         condition=lambda b: b["hot"],
+        **(parts or {}),
     )
     return recipe, batch
 
 
-@pytest.mark.parametrize("adversary", ["hinge", "lsgan"])
+@pytest.mark.parametrize("adversary", ["hinge", "lsgan", "vanilla"])
 def test_both_players_move_and_the_images_get_nearer(adversary):
     """Thirty steps lower the absolute difference, and the critic changes too."""
     player = OptimizerSpec(method="adam", learning_rate=0.02, weight_decay=0.0, momentum=0.5)
@@ -165,6 +167,56 @@ def test_both_players_move_and_the_images_get_nearer(adversary):
     assert set(rows[0]) == {"critic", "adversarial", "feature_matching", "l1"}
     assert any(not torch.equal(a, b) for a, b in zip(critic, recipe.networks["critic"].parameters(), strict=True))
     assert all(p.requires_grad for p in recipe.networks["critic"].parameters())
+
+
+def test_further_losses_reach_the_generator_and_its_companion_learns_apart():
+    """A term moves only the generator; the companion's own loss moves only the companion; what is kept is saved."""
+    torch.manual_seed(1)
+    companion = Companion(
+        nn.Conv2d(1, 1, 1), OptimizerSpec(), lambda n, b, fake: (n(b["images"]) - fake).square().mean()
+    )
+    kept = nn.BatchNorm2d(1)
+
+    def terms(fake, batch):
+        return {"judged": companion.network(fake).square().mean(), "mean": 100 * fake.mean()}
+
+    recipe, batch = adversarial(
+        {"terms": terms, "companion": companion, "kept": {"extra": kept}}, adversarial=0.0, l1=0
+    )
+    before = companion.network.weight.clone()
+    rows = [recipe.step(batch, step, fabric()) for step in range(3)]
+    assert {"judged", "mean", "companion", "critic"} <= set(rows[0])
+    assert float(rows[2]["mean"]) < float(rows[0]["mean"])
+    assert not torch.equal(before, companion.network.weight)
+    assert companion.network.weight.requires_grad
+    assert {"companion", "extra"} <= set(recipe.networks)
+    assert set(recipe.optimizers) == {"generator", "critic", "companion"}
+    frozen, batch = adversarial({"terms": terms, "companion": companion})
+    gradient = []
+    companion.network.weight.register_hook(gradient.append)
+    frozen.step(batch, 0, fabric())
+    assert len(gradient) == 1, "only its own loss may reach the companion"
+
+
+def test_slope_is_penalised_now_and_then_and_the_critic_sees_the_view():
+    """A large penalty flattens the critic; a view replaces what it sees, of real and made images alike."""
+    seen = []
+
+    def view(condition, image):
+        seen.append(len(image))
+        return condition, image.flip(-1)
+
+    recipe, batch = adversarial({"view": view}, r1=1e4)
+    plain, _ = adversarial({"view": view})
+    first, again = recipe.step(batch, 0, fabric()), plain.step(batch, 0, fabric())
+    assert float(first["critic"]) == float(again["critic"])
+    assert seen == [4, 2, 4, 2]
+    a, b = (r.networks["critic"].state_dict() for r in (recipe, plain))
+    assert any(not torch.equal(a[name], b[name]) for name in a)
+    before = {name: value.clone() for name, value in a.items()}
+    assert SLOPE_EVERY > 1
+    recipe.step(batch, 1, fabric())
+    assert any(not torch.equal(before[name], value) for name, value in recipe.networks["critic"].state_dict().items())
 
 
 def test_step_that_is_not_finite_moves_neither_player():

@@ -1,12 +1,15 @@
 """Generator against critic, in the open: which loss is weighed how, and who steps when.
 
-One forward pass of the generator serves both players.  Both gradients are
-computed before either steps, so that a step that is not finite leaves no trace.
+One forward pass of the generator serves both players.  All gradients are
+computed before anyone steps, so that a step that is not finite leaves no trace.
 Sources: Goodfellow et al. 2014; learning rates of two time scales: Heusel et
-al. 2017, arXiv:1706.08500.
+al. 2017, arXiv:1706.08500; penalty on the critic's slope at real images (R1):
+Mescheder et al. 2018, arXiv:1801.04406, equation 9; taken now and then: Karras
+et al. 2020, arXiv:1912.04958.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -18,6 +21,7 @@ from torch.optim import Optimizer
 from glioforge.config.spec import Spec
 from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss
 from glioforge.losses.feature_matching import feature_matching_loss
+from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
 from glioforge.training.ema import Ema
@@ -28,6 +32,10 @@ from glioforge.training.stability import update_all
 Batch = Mapping[str, torch.Tensor]
 Generate = Callable[[nn.Module, Batch], torch.Tensor]
 Condition = Callable[[Batch], torch.Tensor]
+Terms = Callable[[torch.Tensor, Batch], Mapping[str, torch.Tensor]]
+View = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+SLOPE_EVERY = 16
+"""Steps between two penalties on the critic's slope; each then counts as many times."""
 
 
 class AdversarialSpec(Spec):
@@ -48,10 +56,28 @@ class AdversarialSpec(Spec):
     """Optimiser of the generator."""
     critic: OptimizerSpec = OptimizerSpec(method="adam", learning_rate=4e-4, weight_decay=0, momentum=0)
     """Optimiser of the critic."""
+    r1: float = Field(0.0, ge=0)
+    """Weight (gamma) of the penalty on the critic's slope at real images."""
     clip_norm: float | None = Field(None, gt=0)
     """Largest L2 norm of each player's gradient; none leaves it."""
     ema: float | None = Field(None, ge=0, lt=1)
     """Decay of the average of the generator's weights used for inference; none uses the weights themselves."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Companion:
+    """A further network that is trained beside the two players.
+
+    Args:
+        network: Whatever the generator's further losses look at.
+        optimizer: Its optimiser.
+        loss: Scalar of the network, the batch and the made images, which carry no gradient.
+    """
+
+    network: nn.Module
+    optimizer: OptimizerSpec
+    loss: Callable[[nn.Module, Batch, torch.Tensor], torch.Tensor]
 
 
 @final
@@ -65,9 +91,13 @@ class Adversarial:
         steps: Length of the schedules in steps.
         generate: Images that the generator makes for a batch.
         condition: What the critic sees beside the image.
+        terms: Further losses of the generator for its images and the batch, by name, weighted.
+        view: What the critic sees of condition and image, real or made alike (random, differentiable).
+        companion: A network trained beside.
+        kept: Further modules whose state belongs into checkpoints; not optimised.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a recipe
         self,
         generator: nn.Module,
         critic: nn.Module,
@@ -76,52 +106,104 @@ class Adversarial:
         steps: int,
         generate: Generate,
         condition: Condition,
+        terms: Terms | None = None,
+        view: View | None = None,
+        companion: Companion | None = None,
+        kept: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self._generator, self._critic, self._spec, self._steps = generator, critic, spec, steps
         self._generate, self._condition = generate, condition
+        self._terms, self._view, self._companion, self._kept = terms, view, companion, dict(kept or {})
         self._average = None if spec.ema is None else Ema(generator, spec.ema)
         self._generator_optimizer = build_optimizer(spec.generator, generator.parameters())
         self._critic_optimizer = build_optimizer(spec.critic, critic.parameters())
-        self._called: tuple[nn.Module, nn.Module] | None = None
+        self._companion_optimizer = (
+            None if companion is None else build_optimizer(companion.optimizer, companion.network.parameters())
+        )
+        self._called: list[nn.Module] = []
 
     @property
     def networks(self) -> nn.ModuleDict:
-        """Generator, critic, and the generator's average if there is one."""
+        """Generator, critic, and whatever else there is: the generator's average, a companion, what is kept."""
         average = {} if self._average is None else {"average": self._average}
-        return nn.ModuleDict({"generator": self._generator, "critic": self._critic, **average})
+        companion = {} if self._companion is None else {"companion": self._companion.network}
+        return nn.ModuleDict(
+            {"generator": self._generator, "critic": self._critic, **average, **companion, **self._kept}
+        )
 
     @property
     def optimizers(self) -> Mapping[str, Optimizer]:
-        """One for each player."""
-        return {"generator": self._generator_optimizer, "critic": self._critic_optimizer}
+        """One for each network that learns."""
+        players = {"generator": self._generator_optimizer, "critic": self._critic_optimizer}
+        return players if self._companion_optimizer is None else {**players, "companion": self._companion_optimizer}
 
     def inference_network(self) -> nn.Module:
         """The generator's average if there is one, else the generator."""
         return self._generator if self._average is None else self._average.network
 
     def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
-        """Update both players once; returns every loss."""
-        if self._called is None:
-            self._called = synchronised(self._generator, fabric), synchronised(self._critic, fabric)
-        generator, critic = self._called
-        set_rate(self._generator_optimizer, self._spec.generator, step, self._steps)
-        set_rate(self._critic_optimizer, self._spec.critic, step, self._steps)
+        """Update every network once; returns every loss."""
+        generator, critic, *companion = self._synchronised(fabric)
+        self._set_rates(step)
         condition, real = self._condition(batch), batch["images"]
         with fabric.autocast():
             fake = self._generate(generator, batch)
-            scores, features = critic(torch.cat([condition] * 2), torch.cat([real, fake.detach().to(real.dtype)]))
+            seen = self._seen(torch.cat([condition] * 2), torch.cat([real, fake.detach().to(real.dtype)]))
+            scores, features = critic(*seen)
         half = len(real)
         loss_critic = critic_loss([s[:half] for s in scores], [s[half:] for s in scores], self._spec.adversary)
-        fabric.backward(loss_critic)
+        fabric.backward(loss_critic + self._slope(critic, condition, real, step))
+        losses = {"critic": loss_critic, **self._companion_loss(companion, batch, fake, fabric)}
         real_features = [[f[:half].detach() for f in scale] for scale in features]
         terms = self._generator_terms(condition, fake, real_features, batch, fabric)
         loss_generator = torch.stack(list(terms.values())).sum()
         fabric.backward(loss_generator)
-        self._critic.requires_grad_(True)
-        update_all(list(self.optimizers.values()), [loss_generator, loss_critic], fabric, self._spec.clip_norm)
+        self._freeze(frozen=False)
+        update_all(list(self.optimizers.values()), [loss_generator, *losses.values()], fabric, self._spec.clip_norm)
         if self._average is not None:
             self._average.update(self._generator, step)
-        return {"critic": loss_critic.detach(), **{name: term.detach() for name, term in terms.items()}}
+        return {name: value.detach() for name, value in {**losses, **terms}.items()}
+
+    def _synchronised(self, fabric: Fabric) -> list[nn.Module]:
+        """Generator, critic and companion as they are called in passes that train them."""
+        if not self._called:
+            companion = [] if self._companion is None else [self._companion.network]
+            self._called = [synchronised(n, fabric) for n in (self._generator, self._critic, *companion)]
+        return self._called
+
+    def _set_rates(self, step: int) -> None:
+        """Learning rates of this step."""
+        set_rate(self._generator_optimizer, self._spec.generator, step, self._steps)
+        set_rate(self._critic_optimizer, self._spec.critic, step, self._steps)
+        if self._companion is not None and self._companion_optimizer is not None:
+            set_rate(self._companion_optimizer, self._companion.optimizer, step, self._steps)
+
+    def _seen(self, condition: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Condition and image as the critic sees them."""
+        return (condition, image) if self._view is None else self._view(condition, image)
+
+    def _slope(self, critic: nn.Module, condition: torch.Tensor, real: torch.Tensor, step: int) -> torch.Tensor:
+        """Penalty on the critic's slope, in the steps that take it; else 0."""
+        if not self._spec.r1 or step % SLOPE_EVERY:
+            return real.new_zeros(())
+        return SLOPE_EVERY * self._spec.r1 / 2 * slope_penalty(critic, condition, real)
+
+    def _companion_loss(
+        self, companion: list[nn.Module], batch: Batch, fake: torch.Tensor, fabric: Fabric
+    ) -> dict[str, torch.Tensor]:
+        """Loss of the companion, already differentiated; nothing without one."""
+        if self._companion is None:
+            return {}
+        with fabric.autocast():
+            loss = self._companion.loss(companion[0], batch, fake.detach())
+        fabric.backward(loss)
+        return {"companion": loss}
+
+    def _freeze(self, *, frozen: bool) -> None:
+        """Keep gradients of the generator's losses out of the other networks."""
+        self._critic.requires_grad_(not frozen)
+        if self._companion is not None:
+            self._companion.network.requires_grad_(not frozen)
 
     def _generator_terms(
         self,
@@ -131,12 +213,13 @@ class Adversarial:
         batch: Batch,
         fabric: Fabric,
     ) -> dict[str, torch.Tensor]:
-        """Weighted losses of the generator; the critic is frozen for them."""
+        """Weighted losses of the generator; the other networks are frozen for them."""
         spec = self._spec
-        self._critic.requires_grad_(False)
+        self._freeze(frozen=True)
         with fabric.autocast():
-            scores, features = self._critic(condition, fake)
-        terms = {"adversarial": spec.adversarial * generator_loss(scores, spec.adversary)}
+            scores, features = self._critic(*self._seen(condition, fake))
+            further = {} if self._terms is None else self._terms(fake, batch)
+        terms = {"adversarial": spec.adversarial * generator_loss(scores, spec.adversary), **further}
         if spec.feature_matching:
             terms["feature_matching"] = spec.feature_matching * feature_matching_loss(features, real_features)
         if spec.l1:
