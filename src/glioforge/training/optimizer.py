@@ -26,8 +26,9 @@ class OptimizerSpec(Spec):
     """First-order averaging: beta 1 of Adam, momentum of SGD."""
     second_momentum: float = Field(0.999, ge=0, lt=1)
     """Beta 2 of Adam; SGD has none."""
-    schedule: Literal["constant", "poly", "cosine"] = "constant"
-    """`poly` falls as (1 - step / steps) ** 0.9 (nnU-Net), `cosine` as half a cosine."""
+    schedule: Literal["constant", "constant_linear", "poly", "cosine"] = "constant"
+    """`constant_linear` stays for half of the steps, then falls to 0 in a straight line (pix2pix and its heirs);
+    `poly` falls as (1 - step / steps) ** 0.9 (nnU-Net), `cosine` as half a cosine."""
     warmup: int = Field(0, ge=0)
     """Steps over which the rate rises from near 0."""
 
@@ -74,6 +75,8 @@ def rate_factor(spec: OptimizerSpec, step: int, steps: int) -> float:
     if step < spec.warmup:
         return (step + 1) / (spec.warmup + 1)
     done = min(step / steps, 1.0)
+    if spec.schedule == "constant_linear":
+        return min(1.0, 2 * (1 - done))
     if spec.schedule == "poly":
         return float((1 - done) ** 0.9)
     if spec.schedule == "cosine":
