@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from glioforge.config.spec import Spec
 from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss
-from glioforge.losses.feature_matching import feature_matching_loss
+from glioforge.losses.feature_matching import Difference, feature_matching_loss
 from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
@@ -47,6 +47,8 @@ class AdversarialSpec(Spec):
     """Weight of the generator's adversarial loss."""
     feature_matching: float = Field(10.0, ge=0)
     """Weight of feature matching."""
+    feature_difference: Difference = "absolute"
+    """How features are compared."""
     l1: float = Field(0.0, ge=0)
     """Weight of the absolute difference inside the brain."""
     l1_low_pass: int = Field(0, ge=0)
@@ -221,7 +223,9 @@ class Adversarial:
             further = {} if self._terms is None else self._terms(fake, batch)
         terms = {"adversarial": spec.adversarial * generator_loss(scores, spec.adversary), **further}
         if spec.feature_matching:
-            terms["feature_matching"] = spec.feature_matching * feature_matching_loss(features, real_features)
+            terms["feature_matching"] = spec.feature_matching * feature_matching_loss(
+                features, real_features, spec.feature_difference
+            )
         if spec.l1:
             fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
             terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"])
