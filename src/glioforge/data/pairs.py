@@ -16,7 +16,7 @@ size     x and y are cut or padded about their centre, images and labels with 0
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Generic, final
 
 import numpy as np
 
@@ -26,23 +26,16 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.packed import Packed
+from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, whole
 from glioforge.data.store import read_packed
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["LESION_SHARE", "Batches", "MixedPairs", "SlicePairs"]
+
 LESION_SHARE = 0.5
 """Share of a batch that is drawn from slices with tumour, where nothing else is said."""
-
-
-class Batches(Protocol):
-    """Gives the batch of any step."""
-
-    batch_size: int
-
-    def batch(self, step: int) -> "dict[str, torch.Tensor]":
-        """The batch of this step; the same step gives the same bytes."""
-        ...
 
 
 @final
@@ -111,7 +104,7 @@ class SlicePairs:
     def draw(self, step: int) -> list[tuple[int, int]]:
         """Case and slice number of each member of this step's batch."""
         rng = stream(self._seed, "pairs", step)
-        with_tumour = _whole(self.batch_size * self._share, rng) if len(self._slices.lesion) else 0
+        with_tumour = whole(self.batch_size * self._share, rng) if len(self._slices.lesion) else 0
         chosen = [self._slices.lesion] * with_tumour + [self._slices.brain] * (self.batch_size - with_tumour)
         rows = [candidates[int(rng.integers(len(candidates)))] for candidates in chosen]
         return [(int(case), int(number)) for case, number in rows]
@@ -146,23 +139,23 @@ class SlicePairs:
 
 
 @final
-class MixedPairs:
-    """Batches of two cohorts, a stated share of each batch from the second.
+class MixedPairs(Generic[Row]):
+    """Batches of two cohorts - slices or patches -, a stated share of each batch from the second.
 
-    Where the share does not fit a whole number of slices, it holds on average
+    Where the share does not fit a whole number of samples, it holds on average
     over the steps.
 
     Args:
         real: First source.
         synthetic: Second source, of the same contrasts, size and batch size.
-        share: Share of the slices that come from `synthetic`, in [0, 1].
+        share: Share of the samples that come from `synthetic`, in [0, 1].
         seed: Seed of the rounding and of the order within a batch.
 
     Raises:
         CohortError: The sources do not fit each other or the share is out of range.
     """
 
-    def __init__(self, real: SlicePairs, synthetic: SlicePairs, share: float, *, seed: int = 0) -> None:
+    def __init__(self, real: Source[Row], synthetic: Source[Row], share: float, *, seed: int = 0) -> None:
         ours, theirs = ((p.modalities, p.size, p.batch_size, p.scheme.name) for p in (real, synthetic))
         if ours != theirs:
             raise CohortError(f"sources {ours} and {theirs}", "the same contrasts, size, batch size and scheme")
@@ -175,11 +168,11 @@ class MixedPairs:
         self._seed = seed
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
-        """The batch of this step; `synthetic` (bool) tells where each slice comes from."""
+        """The batch of this step; `synthetic` (bool) tells where each sample comes from."""
         import torch
 
         rng = stream(self._seed, "mix", step)
-        count = _whole(self.batch_size * self.share, rng)
+        count = whole(self.batch_size * self.share, rng)
         parts = [
             self.real.take(_spread(self.real.draw(step), self.batch_size - count, rng)),
             self.synthetic.take(_spread(self.synthetic.draw(step), count, rng)),
@@ -213,18 +206,10 @@ def _stack_of(
     packed: Packed, modalities: tuple[Modality, ...], axis: int, size: tuple[int, int] | None, case_id: str
 ) -> _Stack:
     """Cut one case into slices of the size asked for."""
-    missing = [str(m) for m in modalities if m not in packed.modalities]
-    if missing or packed.labels is None:
-        raise CohortError(
-            f"case {case_id!r} without {', '.join(missing) or 'labels'}",
-            "every contrast asked for, and labels",
-            "leave the case out, or ask for fewer contrasts",
-        )
-    channels = [packed.modalities.index(m) for m in modalities]
-    brain = packed.labels > 0 if packed.brain is None else packed.brain
+    channels, labels, brain = parts_of(packed, modalities, case_id)
     # Stored axes are (k, c, i, j); the axis cut comes first, the others keep their order.
     order = {0: (2, 1, 3, 0), 1: (3, 1, 2, 0), 2: (0, 1, 2, 3)}[axis]
-    stacked = np.concatenate([packed.labels[:, None], brain[:, None].astype(np.uint8)], axis=1)
+    stacked = np.concatenate([labels[:, None], brain[:, None].astype(np.uint8)], axis=1)
     images = _fitted(packed.images[:, channels].transpose(order), size)
     masks = _fitted(stacked.transpose(order), size)
     scales = np.array([packed.scales[c] for c in channels], dtype=np.float32)[:, None, None]
@@ -247,8 +232,7 @@ def _fitted(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
 
 def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme) -> _Slices:
     """Numbers of the slices with brain and of those with tumour."""
-    table = np.zeros(256, dtype=bool)
-    table[list(scheme.lesion_values)] = True
+    table = lesion_table(scheme)
     brain: list[np.ndarray] = []
     lesion: list[np.ndarray] = []
     for case, stack in enumerate(stacks):
@@ -258,11 +242,6 @@ def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme) -> _Slices:
     return _Slices(np.concatenate(brain), np.concatenate(lesion))
 
 
-def _whole(expected: float, rng: np.random.Generator) -> int:
-    """The number rounded down or up at random, so that it is right on average."""
-    return int(expected) + int(rng.random() < expected - int(expected))
-
-
-def _spread(rows: list[tuple[int, int]], count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """`count` of the rows at random, so that slices with and without tumour keep their shares."""
+def _spread(rows: list[Row], count: int, rng: np.random.Generator) -> list[Row]:
+    """`count` of the rows at random, so that samples with and without tumour keep their shares."""
     return [rows[int(n)] for n in np.sort(rng.permutation(len(rows))[:count])]

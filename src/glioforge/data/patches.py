@@ -1,0 +1,233 @@
+"""Batches of three-dimensional patches - images, labels, brain - from cohorts held in memory as small integers.
+
+The counterpart of `data.pairs` for volumes: a batch is a function of a seed and
+a step and of nothing else.  A share of the patches is centred near a random
+tumour voxel (nnU-Net, Isensee et al. 2021, takes a third), the rest about a random
+voxel of the brain; cases count alike whatever the size of their tumour.
+
+Conventions
+-----------
+images   float32 `(b, channel, x, y, z)`
+labels   int64 `(b, x, y, z)` in the cohort's scheme
+brain    bool `(b, x, y, z)`
+case     int64 `(b,)`, place of the case in the cohort
+corner   int64 `(b, 3)`, first voxel of the patch in the case's own grid; where the grid is smaller
+         than the patch it is negative, and the patch is padded with 0 on both sides
+axes     x, y, z are the axes i, j, k of the case
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from jaxtyping import Bool, Int16, Int64, UInt8
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
+from glioforge.core.geometry import Index
+from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
+from glioforge.data.packed import Packed
+from glioforge.data.sampling import lesion_table, parts_of, whole
+from glioforge.data.store import read_packed
+
+if TYPE_CHECKING:
+    import torch
+
+LESION_SHARE = 0.33
+"""Share of a batch that is centred near tumour, where nothing else is said."""
+
+
+@final
+class PatchPairs:
+    """Batches of patches of one cohort.
+
+    Args:
+        cohort: Prepared, phantom or synthetic cases, whose grids may differ; read at once.
+        modalities: Contrasts to give, in this order; none for labels alone.
+        size: Patch `(x, y, z)`; whole grids, padded to the largest, where none is given.
+        batch_size: Patches in a batch, at least 1.
+        seed: Seed of the draws.
+        lesion_share: Share of each batch that is centred near a tumour voxel, where the cohort has any.
+
+    Raises:
+        CohortError: The cohort is empty, a case lacks a contrast or labels, none shows brain, or a number is out of
+            range.
+    """
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        modalities: Sequence[Modality],
+        *,
+        size: tuple[int, int, int] | None,
+        batch_size: int,
+        seed: int,
+        lesion_share: float = LESION_SHARE,
+    ) -> None:
+        if not len(cohort):
+            raise CohortError("no cases to take patches from", "at least one", "prepare a cohort first", cohort.name)
+        if batch_size < 1 or not 0 <= lesion_share <= 1 or min(size or (1,)) < 1:
+            raise CohortError(
+                f"batch size {batch_size}, lesion share {lesion_share}, patch {size}",
+                "at least 1, a number in [0, 1], and at least one voxel along each axis",
+                where=cohort.name,
+            )
+        self.batch_size = batch_size
+        self.modalities = tuple(modalities)
+        self.scheme = cohort.scheme
+        self._seed = seed
+        self._share = lesion_share
+        table = lesion_table(cohort.scheme)
+        self._grids = [_grid_of(read_packed(ref), self.modalities, table, ref.case_id) for ref in cohort]
+        self._size = size or _largest([grid.shape for grid in self._grids])
+        self._with_brain = [n for n, grid in enumerate(self._grids) if grid.brain_places.count]
+        self._with_lesion = [n for n in self._with_brain if self._grids[n].lesion_places.count]
+        if not self._with_brain:
+            raise CohortError("no case with brain", "at least one", "check the brain masks", cohort.name)
+
+    @property
+    def length(self) -> int:
+        """Number of cases with brain."""
+        return len(self._with_brain)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Size `(x, y, z)` of every patch."""
+        return self._size
+
+    def batch(self, step: int) -> "dict[str, torch.Tensor]":
+        """The batch of this step."""
+        return self.take(self.draw(step))
+
+    def draw(self, step: int) -> list[tuple[int, Index]]:
+        """Case and corner of each member of this step's batch; those near tumour come first."""
+        rng = stream(self._seed, "patches", step)
+        near = whole(self.batch_size * self._share, rng) if self._with_lesion else 0
+        return [self._row(rng, lesion=place < near) for place in range(self.batch_size)]
+
+    def take(self, rows: Sequence[tuple[int, Index]]) -> "dict[str, torch.Tensor]":
+        """Patches by case and corner, as a batch; no rows give tensors of length 0.
+
+        A corner may be any, also one at which the patch reaches beyond the grid.
+        """
+        import torch
+
+        images = np.zeros((len(rows), len(self.modalities), *self._size), dtype=np.float32)
+        labels = np.zeros((len(rows), *self._size), dtype=np.int64)
+        brain = np.zeros((len(rows), *self._size), dtype=bool)
+        for place, (case, corner) in enumerate(rows):
+            grid = self._grids[case]
+            (i, j, k), (x, y, z) = _overlap(grid.shape, corner, self._size)
+            stored = grid.images[k, :, i, j].transpose(1, 2, 3, 0)
+            np.multiply(stored, grid.scales, out=images[place, :, x, y, z])
+            labels[place, x, y, z] = grid.labels[k, i, j].transpose(1, 2, 0)
+            brain[place, x, y, z] = grid.brain[k, i, j].transpose(1, 2, 0)
+        arrays = {
+            "images": images,
+            "labels": labels,
+            "brain": brain,
+            "case": np.array([case for case, _ in rows], dtype=np.int64),
+            "corner": np.array([corner for _, corner in rows], dtype=np.int64).reshape(-1, 3),
+        }
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _row(self, rng: np.random.Generator, *, lesion: bool) -> tuple[int, Index]:
+        """One case, and the corner of a patch about one of its voxels."""
+        cases = self._with_lesion if lesion else self._with_brain
+        case = cases[int(rng.integers(len(cases)))]
+        grid = self._grids[case]
+        centre = grid.lesion_at(rng) if lesion else grid.brain_at(rng)
+        i, j, k = (_start(have, want, at, rng) for have, want, at in zip(grid.shape, self._size, centre, strict=True))
+        return case, (i, j, k)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """How many voxels of a mask lie in the slices up to each."""
+
+    sums: Int64[np.ndarray, "k"]
+
+    @property
+    def count(self) -> int:
+        """Voxels of the mask."""
+        return int(self.sums[-1])
+
+    def slice_at(self, rng: np.random.Generator) -> int:
+        """Slice of a voxel drawn from all of them alike."""
+        return int(np.searchsorted(self.sums, rng.integers(self.count), side="right"))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """One case as it is stored, `(k, channel, i, j)`, and where its brain and tumour lie."""
+
+    images: Int16[np.ndarray, "k c i j"]
+    scales: np.ndarray
+    labels: UInt8[np.ndarray, "k i j"]
+    brain: Bool[np.ndarray, "k i j"]
+    table: np.ndarray
+    brain_places: _Places
+    lesion_places: _Places
+
+    @property
+    def shape(self) -> Index:
+        """Grid `(i, j, k)`."""
+        k, i, j = self.labels.shape
+        return i, j, k
+
+    def brain_at(self, rng: np.random.Generator) -> Index:
+        """A random voxel of the brain."""
+        k = self.brain_places.slice_at(rng)
+        return _voxel_at(self.brain[k], k, rng)
+
+    def lesion_at(self, rng: np.random.Generator) -> Index:
+        """A random voxel of the tumour."""
+        k = self.lesion_places.slice_at(rng)
+        return _voxel_at(self.table[self.labels[k]], k, rng)
+
+
+def _grid_of(packed: Packed, modalities: tuple[Modality, ...], table: np.ndarray, case_id: str) -> _Grid:
+    """One case with the contrasts asked for."""
+    channels, labels, brain = parts_of(packed, modalities, case_id)
+    scales = np.array([packed.scales[c] for c in channels], dtype=np.float32)[:, None, None, None]
+    places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in (brain, table[labels])]
+    return _Grid(np.ascontiguousarray(packed.images[:, channels]), scales, labels, brain, table, *places)
+
+
+def _largest(shapes: Sequence[Index]) -> Index:
+    """The smallest grid that holds all of these."""
+    i, j, k = (max(sizes) for sizes in zip(*shapes, strict=True))
+    return i, j, k
+
+
+def _voxel_at(mask: np.ndarray, k: int, rng: np.random.Generator) -> Index:
+    """A random voxel of one slice's mask."""
+    found = np.flatnonzero(mask)
+    i, j = divmod(int(found[int(rng.integers(len(found)))]), mask.shape[1])
+    return i, j, k
+
+
+def _start(have: int, want: int, at: int, rng: np.random.Generator) -> int:
+    """First voxel of a patch of `want` voxels about `at`, up to a quarter of it aside, inside a grid of `have`.
+
+    A grid that is not larger than the patch lies in its middle, so that `data.pairs`' cut undoes the padding.
+    """
+    aside = int(rng.integers(-(want // 4), want // 4 + 1))
+    if have <= want:
+        return have // 2 - want // 2
+    return min(max(at + aside - want // 2, 0), have - want)
+
+
+def _overlap(shape: Index, corner: Index, size: Index) -> tuple[list[slice], list[slice]]:
+    """Where a patch lies in the grid, and where that lies in the patch; empty where they do not meet."""
+    source, target = [], []
+    for have, first, want in zip(shape, corner, size, strict=True):
+        low, high = max(first, 0), min(first + want, have)
+        low = min(low, max(high, 0))
+        source.append(slice(low, max(high, low)))
+        target.append(slice(low - first, max(high, low) - first))
+    return source, target
