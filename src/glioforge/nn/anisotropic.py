@@ -1,0 +1,218 @@
+"""Anisotropic networks that see far within a slice and little across slices (Wang et al. 2017, arXiv:1709.00382).
+
+A kernel of 3 x 3 x 3 is taken apart into 3 x 3 x 1 within a slice and 1 x 1 x 3
+across slices.  Ten residual blocks of two convolutions within the slice stand
+in four levels; each level ends with a convolution across slices that is not
+padded, so that a stack of 19 slices gives logits for the 11 in its middle.
+WNet and TNet halve the slice twice, ENet once; the last six blocks are dilated
+by 1, 2, 3, 3, 2 and 1.
+
+    level          blocks x dilation   WNet, TNet   ENet   predicts
+    1              2 x 1               whole        whole
+    2              2 x 1               half         whole  yes
+    3              1, 2, 3             quarter      half   yes
+    4              3, 2, 1             quarter      half   yes
+    last           joins the three predictions, each on the whole grid
+
+The paper leaves open, and is read here as: convolutions of stride 2 halve the
+slice, each with norm and activation like all others; predictions are enlarged
+linearly; where a block's input has fewer channels, its identity is filled up
+with zeros, for the paper counts two convolutions a block.
+
+Conventions
+-----------
+stack       `(batch, channel, x, y, slice)`; slices lie along the last axis
+view        axial stacks along z, coronal along y, sagittal along x
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast, final, get_args
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from glioforge.nn.blocks import Features
+
+View = Literal["axial", "coronal", "sagittal"]
+VIEWS: Final[tuple[View, ...]] = get_args(View)
+_ORDER: Final[Mapping[View, tuple[int, ...]]] = {"axial": (2, 3, 4), "coronal": (2, 4, 3), "sagittal": (3, 4, 2)}
+_FIRST_PREDICTION: Final = 1
+
+
+@final
+@dataclass(frozen=True)
+class Level:
+    """Some residual blocks and a convolution across slices.
+
+    Args:
+        dilations: Dilation of both convolutions of each block.
+        halves: Whether the slice is halved first.
+    """
+
+    dilations: tuple[int, ...]
+    halves: bool = False
+
+
+WNET: Final = (Level((1, 1)), Level((1, 1), halves=True), Level((1, 2, 3), halves=True), Level((3, 2, 1)))
+"""Levels of WNet, and of TNet, which is the same."""
+ENET: Final = (Level((1, 1)), Level((1, 1)), Level((1, 2, 3), halves=True), Level((3, 2, 1)))
+"""Levels of ENet, which sees smaller regions and halves them once."""
+
+
+def receptive_field(levels: Sequence[Level]) -> tuple[int, int]:
+    """Voxels seen within a slice and across slices, counted as the paper does: by its blocks' convolutions alone.
+
+    Example:
+        >>> receptive_field(WNET), receptive_field(ENET)
+        ((217, 9), (113, 9))
+    """
+    within, stride = 1, 1
+    for level in levels:
+        stride *= 2 if level.halves else 1
+        within += 2 * 2 * stride * sum(level.dilations)
+    return within, 1 + 2 * len(levels)
+
+
+@final
+class AnisotropicNet(nn.Module):
+    """One network for one view.
+
+    Args:
+        channels: Contrasts.
+        classes: Classes to tell apart; 2 in the paper.
+        width: Channels of every convolution; 32 in the paper.
+        levels: `WNET` or `ENET`.
+
+    Example:
+        >>> final, early = AnisotropicNet(4, 2, 8, WNET)(torch.zeros(1, 4, 13, 16, 19))
+        >>> tuple(final.shape), len(early)
+        ((1, 2, 13, 16, 11), 3)
+    """
+
+    def __init__(self, channels: int, classes: int, width: int, levels: Sequence[Level]) -> None:
+        super().__init__()
+        self.context = len(levels)
+        self.multiple = 2 ** sum(level.halves for level in levels)
+        self.levels = nn.ModuleList(
+            _level(width if number else channels, width, level) for number, level in enumerate(levels)
+        )
+        early = len(levels) - _FIRST_PREDICTION
+        self.predict = nn.ModuleList(_within_slice(width, classes) for _ in range(early))
+        self.join = _within_slice(early * classes, classes)
+
+    def forward(self, stack: Features) -> tuple[Features, tuple[Features, ...]]:
+        """Logits of the slices in the middle: of the network, and of its levels one by one.
+
+        Args:
+            stack: More slices than twice `context`; that many fewer come back. Any size of slice.
+        """
+        x_size, y_size, slices = stack.shape[2:]
+        missing = (0, 0, 0, -y_size % self.multiple, 0, -x_size % self.multiple)
+        x = functional.pad(stack, missing, mode="replicate") if any(missing) else stack
+        grid = x.shape[2:4]
+        kept = slices - 2 * self.context
+        early = []
+        for number, level in enumerate(self.levels):
+            x = level(x)
+            if number >= _FIRST_PREDICTION:
+                early.append(self.predict[number - _FIRST_PREDICTION](_middle(x, kept)))
+        early = [functional.interpolate(logits, size=(*grid, kept), mode="trilinear") for logits in early]
+        joined = self.join(torch.cat(early, dim=1))
+        return joined[:, :, :x_size, :y_size], tuple(logits[:, :, :x_size, :y_size] for logits in early)
+
+
+@final
+class MultiView(nn.Module):
+    """Networks for several views of one volume, whose probabilities are averaged.
+
+    Args:
+        networks: Network of each view.
+    """
+
+    def __init__(self, networks: Mapping[View, AnisotropicNet]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict({str(view): network for view, network in networks.items()})
+
+    def forward(self, volume: Features, slices: int = 32) -> Features:
+        """Mean probability of each class on the volume's grid.
+
+        Args:
+            volume: `(batch, channel, x, y, z)`, repeated beyond its ends.
+            slices: Slices labelled at a time; in evaluation mode it changes memory, not the result.
+        """
+        networks = {view: cast("AnisotropicNet", self.networks[view]) for view in VIEWS if view in self.networks}
+        views = [_seen(volume, view, network, slices) for view, network in networks.items()]
+        return torch.stack(views).mean(dim=0)
+
+
+def turn(volume: Features, view: View) -> Features:
+    """The volume as a stack of a view's slices."""
+    return volume.permute(0, 1, *_ORDER[view])
+
+
+def turn_back(stack: Features, view: View) -> Features:
+    """Undo `turn`."""
+    order = _ORDER[view]
+    return stack.permute(0, 1, *(2 + order.index(axis) for axis in (2, 3, 4)))
+
+
+def _seen(volume: Features, view: View, network: AnisotropicNet, slices: int) -> Features:
+    """Probabilities of one view, stack by stack."""
+    context = network.context
+    stack = functional.pad(turn(volume, view), (context, context, 0, 0, 0, 0), mode="replicate")
+    starts = range(0, stack.shape[-1] - 2 * context, slices)
+    parts = [network(stack[..., start : start + slices + 2 * context])[0].float().softmax(dim=1) for start in starts]
+    return turn_back(torch.cat(parts, dim=-1), view)
+
+
+@final
+class _Residual(nn.Module):
+    """Two convolutions within the slice, added to their input."""
+
+    def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            _unit(_within_slice(inputs, outputs, dilation=dilation, bias=False)),
+            _unit(_within_slice(outputs, outputs, dilation=dilation, bias=False)),
+        )
+        self.lacking = outputs - inputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Transform, on the same grid."""
+        y = self.convolutions(x)
+        if self.lacking > 0:
+            x = functional.pad(x, (0, 0, 0, 0, 0, 0, 0, self.lacking))
+        return y + x[:, : y.shape[1]]
+
+
+def _level(inputs: int, width: int, level: Level) -> nn.Sequential:
+    """Halving, blocks, convolution across slices."""
+    layers: list[nn.Module] = []
+    if level.halves:
+        layers.append(_unit(_within_slice(inputs, width, stride=2, bias=False)))
+        inputs = width
+    for dilation in level.dilations:
+        layers.append(_Residual(inputs, width, dilation))
+        inputs = width
+    layers.append(_unit(nn.Conv3d(width, width, (1, 1, 3), bias=False)))
+    return nn.Sequential(*layers)
+
+
+def _within_slice(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1, bias: bool = True) -> nn.Conv3d:
+    """Convolution of 3 x 3 x 1 that keeps the grid at stride 1."""
+    return nn.Conv3d(
+        inputs, outputs, (3, 3, 1), (stride, stride, 1), (dilation, dilation, 0), (dilation, dilation, 1), bias=bias
+    )
+
+
+def _unit(convolution: nn.Conv3d) -> nn.Sequential:
+    """Convolution, batch norm, PReLU."""
+    channels = convolution.out_channels
+    return nn.Sequential(convolution, nn.BatchNorm3d(channels), nn.PReLU(channels))
+
+
+def _middle(x: torch.Tensor, slices: int) -> torch.Tensor:
+    """That many slices in the middle."""
+    return x.narrow(-1, (x.shape[-1] - slices) // 2, slices)

@@ -1,0 +1,69 @@
+"""Promises of the anisotropic networks."""
+
+import pytest
+import torch
+
+from glioforge.nn.anisotropic import ENET, VIEWS, WNET, AnisotropicNet, MultiView, receptive_field, turn, turn_back
+
+
+@pytest.mark.parametrize("levels", [WNET, ENET])
+@pytest.mark.parametrize("grid", [(13, 9), (8, 12), (1, 3)])
+def test_logits_of_the_middle_slices_and_a_gradient_for_every_parameter(levels, grid):
+    """Odd slices come back as they were, eight slices fewer, from the network and from each of three levels."""
+    network = AnisotropicNet(2, 3, 4, levels)
+    final, early = network(torch.randn(2, 2, *grid, 11))
+    assert {tuple(logits.shape) for logits in (final, *early)} == {(2, 3, *grid, 3)}
+    final.square().sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("levels", [WNET, ENET])
+def test_parameters_are_those_of_the_layer_table(levels):
+    """Twenty convolutions within slices, four across, downsampling, three predictions and their join, width 32."""
+    network = AnisotropicNet(4, 2, 32, levels)
+    halvings = sum(level.halves for level in levels)
+    within = 9 * 32 * (4 + 19 * 32)
+    across = 4 * 3 * 32 * 32
+    halving = halvings * 9 * 32 * 32
+    norms_and_slopes = (20 + 4 + halvings) * 3 * 32
+    predictions = 3 * (9 * 32 * 2 + 2) + 9 * 6 * 2 + 2
+    assert sum(p.numel() for p in network.parameters()) == within + across + halving + norms_and_slopes + predictions
+    assert sum(sum(level.dilations) > 0 and len(level.dilations) for level in levels) == 10
+
+
+def test_receptive_fields_are_those_of_the_paper():
+    """Section 2.2: 217 x 217 for WNet and TNet, 113 x 113 for ENet, 9 across slices."""
+    assert receptive_field(WNET) == (217, 9)
+    assert receptive_field(ENET) == (113, 9)
+
+
+def test_a_slice_sees_four_neighbours_on_either_side_and_no_more():
+    """The gradient of one output slice ends four slices away."""
+    torch.manual_seed(0)
+    network = AnisotropicNet(1, 2, 4, ENET).eval()
+    stack = torch.randn(1, 1, 8, 8, 19, requires_grad=True)
+    network(stack)[0][..., 5].sum().backward()
+    seen = stack.grad.abs().amax(dim=(0, 1, 2, 3)).nonzero().flatten()
+    assert (int(seen.min()), int(seen.max())) == (5, 13)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_turns_and_turns_back(view):
+    """The stack's last axis is the view's own; turning back restores the volume."""
+    volume = torch.arange(24.0).view(1, 1, 2, 3, 4)
+    stack = turn(volume, view)
+    assert stack.shape[-1] == {"axial": 4, "coronal": 3, "sagittal": 2}[view]
+    assert torch.equal(turn_back(stack, view), volume)
+
+
+def test_views_are_averaged_and_stacks_do_not_matter():
+    """Probabilities on the volume's grid; slab by slab or all at once."""
+    torch.manual_seed(0)
+    fused = MultiView({view: AnisotropicNet(1, 2, 4, ENET) for view in VIEWS}).eval()
+    volume = torch.randn(1, 1, 7, 9, 6)
+    with torch.no_grad():
+        whole = fused(volume)
+        torch.testing.assert_close(fused(volume, slices=2), whole)
+        single = [MultiView({view: fused.networks[view]})(volume) for view in VIEWS]
+    torch.testing.assert_close(whole.sum(dim=1), torch.ones(1, 7, 9, 6))
+    torch.testing.assert_close(torch.stack(single).mean(dim=0), whole)
