@@ -9,6 +9,8 @@ tensor      `(batch, channel, x, y)` or `(batch, channel, x, y, z)`
 dims        2 or 3, the number of axes after batch and channel
 """
 
+import math
+from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
@@ -17,9 +19,11 @@ from torch import nn
 from torch.nn import functional
 
 Dims = Literal[2, 3]
-Norm = Literal["batch", "instance", "none"]
+Norm = Literal["batch", "instance", "group", "none"]
 Activation = Literal["relu", "leaky_relu"]
 Features = Float[torch.Tensor, "batch _ ..."]
+
+_CHANNELS_OF_A_GROUP = 16
 
 
 def convolution(
@@ -46,9 +50,14 @@ def transposed_convolution(inputs: int, outputs: int, *, dims: Dims) -> nn.Modul
 
 
 def norm_layer(norm: Norm, channels: int, *, dims: Dims, affine: bool = True) -> nn.Module:
-    """Normalisation over the batch, over each instance, or none."""
+    """Normalisation over the batch, over each instance, over groups of its channels, or none.
+
+    Groups (Wu & He 2018, arXiv:1803.08494) don't depend on the batch, so they suit batches of one volume.
+    """
     if norm == "none":
         return nn.Identity()
+    if norm == "group":
+        return nn.GroupNorm(math.gcd(max(channels // _CHANNELS_OF_A_GROUP, 1), channels), channels, affine=affine)
     if norm == "batch":
         return nn.BatchNorm2d(channels, affine=affine) if dims == 2 else nn.BatchNorm3d(channels, affine=affine)
     return InstanceNorm(channels, affine=affine)
@@ -104,8 +113,8 @@ class ConvNormAct(nn.Sequential):
         )
 
 
-def pad_to_multiple(x: Features, multiple: int) -> Features:
-    """Repeat the last row, column (and plane) until every axis divides by `multiple`.
+def pad_to_multiple(x: Features, multiple: int | Sequence[int]) -> Features:
+    """Repeat the last row, column (and plane) until every axis divides by `multiple`, or by its own one.
 
     The input lies at the start, so that `fit_grid` of the result gives it back.
 
@@ -113,7 +122,9 @@ def pad_to_multiple(x: Features, multiple: int) -> Features:
         >>> tuple(pad_to_multiple(torch.zeros(1, 1, 5, 8), 4).shape)
         (1, 1, 8, 8)
     """
-    missing = [-size % multiple for size in x.shape[2:]]
+    grid = x.shape[2:]
+    multiples = [multiple] * len(grid) if isinstance(multiple, int) else multiple
+    missing = [-size % each for size, each in zip(grid, multiples, strict=True)]
     if not any(missing):
         return x
     widths = [width for size in reversed(missing) for width in (0, size)]

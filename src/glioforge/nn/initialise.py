@@ -33,3 +33,13 @@ def he(network: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def gaussian(network: nn.Module, deviation: float = 0.02) -> None:
+    """Normal weights of mean 0 and zero biases; norms keep scale 1 (Isola et al. 2017, arXiv:1611.07004, 6.2)."""
+    for layer in network.modules():
+        if isinstance(layer, _CONVOLUTIONS):
+            nn.init.normal_(layer.weight, 0.0, deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

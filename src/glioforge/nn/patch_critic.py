@@ -2,7 +2,10 @@
 
 Each scale judges overlapping patches of an image of half the size of the one
 before.  Convolutions of kernel 4 with stride 2, then one with stride 1, then
-the score; instance norm on all but the first and last.
+the score; a norm on all but the first and last.
+
+One scale of four layers at width 64 with `norm="batch"` is the 70 x 70 PatchGAN
+of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2).
 """
 
 from itertools import pairwise
@@ -13,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from glioforge.nn.blocks import Dims, InstanceNorm
+from glioforge.nn.blocks import Dims, Norm, norm_layer
 
 _SLOPE = 0.2
 _WIDEST = 8
@@ -30,9 +33,19 @@ class PatchCritic(nn.Module):
         layers: Convolutions before the score; all but the last have stride 2.
         dims: 2 or 3.
         spectral: Spectral norm on all but the first and last convolution.
+        norm: Normalisation of the same ones; instance norm has no learned scale.
     """
 
-    def __init__(self, channels: int, width: int, layers: int, *, dims: Dims = 2, spectral: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        layers: int,
+        *,
+        dims: Dims = 2,
+        spectral: bool = True,
+        norm: Norm = "instance",
+    ) -> None:
         super().__init__()
         convolution = nn.Conv2d if dims == 2 else nn.Conv3d
         sizes = [channels, *(width * min(2**n, _WIDEST) for n in range(layers))]
@@ -42,9 +55,10 @@ class PatchCritic(nn.Module):
             if number == 0:
                 stages.append(nn.Sequential(convolution(a, b, 4, stride, padding=2), nn.LeakyReLU(_SLOPE)))
                 continue
-            layer: nn.Module = convolution(a, b, 4, stride, padding=2, bias=False)
+            layer: nn.Module = convolution(a, b, 4, stride, padding=2, bias=norm == "none")
             layer = spectral_norm(layer) if spectral else layer
-            stages.append(nn.Sequential(layer, InstanceNorm(b, affine=False), nn.LeakyReLU(_SLOPE)))
+            normal = norm_layer(norm, b, dims=dims, affine=norm != "instance")
+            stages.append(nn.Sequential(layer, normal, nn.LeakyReLU(_SLOPE)))
         self.stages = nn.ModuleList(stages)
         self.score = convolution(sizes[-1], 1, 4, 1, padding=2)
 
@@ -68,14 +82,23 @@ class MultiScaleCritic(nn.Module):
         scales: Number of sizes; 2 in the paper.
         dims: 2 or 3.
         spectral: As in `PatchCritic`.
+        norm: As in `PatchCritic`.
     """
 
-    def __init__(
-        self, channels: int, width: int, layers: int, *, scales: int = 2, dims: Dims = 2, spectral: bool = True
+    def __init__(  # noqa: PLR0913 - one argument a property of the network
+        self,
+        channels: int,
+        width: int,
+        layers: int,
+        *,
+        scales: int = 2,
+        dims: Dims = 2,
+        spectral: bool = True,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__()
         self.critics = nn.ModuleList(
-            PatchCritic(channels, width, layers, dims=dims, spectral=spectral) for _ in range(scales)
+            PatchCritic(channels, width, layers, dims=dims, spectral=spectral, norm=norm) for _ in range(scales)
         )
         self._shrink = functional.avg_pool2d if dims == 2 else functional.avg_pool3d
 

@@ -26,6 +26,26 @@ def test_paper_widths_have_the_parameters_of_the_layer_table():
     assert sum(p.numel() for p in critic.parameters()) == 2 * one
 
 
+def test_one_scale_is_the_patch_critic_of_pix2pix():
+    """C64-C128-C256-C512 on six channels: 2.77 million parameters; a score sees 70 x 70 pixels."""
+    critic = MultiScaleCritic(6, 64, 4, scales=1, spectral=False, norm="batch")
+    kernels = 16 * (6 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    assert sum(p.numel() for p in critic.parameters()) == kernels + 64 + 1 + 2 * (128 + 256 + 512) == 2_768_705
+    plain = MultiScaleCritic(1, 2, 4, scales=1, spectral=False, norm="none")
+    image = torch.zeros(1, 1, 160, 160, requires_grad=True)
+    plain(image[:, :0], image)[0][0][0, 0, 10, 10].backward()
+    for axis in (2, 3):
+        assert int(image.grad.any(axis=5 - axis).sum()) == 70
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "group", "none"])
+def test_every_norm_leaves_every_parameter_a_gradient(norm):
+    """Also those of the norm."""
+    critic = MultiScaleCritic(2, 4, 3, norm=norm)
+    critic(torch.randn(2, 1, 9, 8), torch.randn(2, 1, 9, 8))[0][0].square().sum().backward()
+    assert all(p.grad is not None for p in critic.critics[0].parameters())
+
+
 def test_samples_of_a_batch_do_not_mix():
     """A pair's scores don't depend on the other pairs."""
     critic = MultiScaleCritic(2, 4, 3).eval()
