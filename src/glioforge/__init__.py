@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from glioforge.lesions.recipe import RecipeSpec, edit_labels
     from glioforge.metrics.evaluate import evaluate_case
     from glioforge.segmentation.base import load_segmenter, train_segmenter
-    from glioforge.studies.augmentation import run_study
-    from glioforge.studies.spec import AugmentationSpec, load_study
+    from glioforge.studies.kinds import load_study, run_study
+    from glioforge.studies.spec import AugmentationSpec
     from glioforge.studies.synthetic import make_synthetic
     from glioforge.synthesis.base import load_synthesizer, train_synthesizer
     from glioforge.synthesis.compose import export_cohort
@@ -55,13 +55,13 @@ _HOMES = {
     "folds_by_subject": "core.split",
     "ingest": "io.ingest",
     "load_segmenter": "segmentation.base",
-    "load_study": "studies.spec",
+    "load_study": "studies.kinds",
     "load_synthesizer": "synthesis.base",
     "make_phantom": "data.phantom.make",
     "make_synthetic": "studies.synthetic",
     "prepare": "data.prepare.pipeline",
     "read_cohort": "io.cohort_file",
-    "run_study": "studies.augmentation",
+    "run_study": "studies.kinds",
     "split_by_subject": "core.split",
     "train_segmenter": "segmentation.base",
     "train_synthesizer": "synthesis.base",

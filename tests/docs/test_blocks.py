@@ -121,7 +121,7 @@ def require_spec(values):
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.name)
 def test_experiments_are_valid(path):
     """Each stored experiment fits its spec."""
-    from glioforge.studies.spec import load_study
+    from glioforge.studies.kinds import load_study
 
     assert load_study(path).name
 

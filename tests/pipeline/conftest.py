@@ -42,8 +42,7 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished_study(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the tiny study, run once without disturbance."""
-    from glioforge.studies.augmentation import run_study
-    from glioforge.studies.spec import load_study
+    from glioforge.studies.kinds import load_study, run_study
 
     out = tmp_path_factory.mktemp("finished") / "run"
     run_study(load_study(tiny_study), out)

@@ -16,8 +16,7 @@ def demo(
     from importlib.resources import as_file, files
 
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.augmentation import run_study
-    from glioforge.studies.spec import load_study
+    from glioforge.studies.kinds import load_study, run_study
 
     with as_file(files("glioforge.studies") / "demo.yaml") as path:
         settings = load_study(path, tuple(overrides or ()))

@@ -9,7 +9,7 @@ import typer
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:
     """Write the report of a finished study again; nothing is trained."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.augmentation import write_report
+    from glioforge.studies.kinds import write_report
 
     page = write_report(folder, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")

@@ -20,8 +20,7 @@ def study(
     """Run a study, or go on with it where it stood; ends with the path of its report."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import resolved_yaml
-    from glioforge.studies.augmentation import run_study
-    from glioforge.studies.spec import load_study
+    from glioforge.studies.kinds import load_study, run_study
 
     sets = [*(overrides or [])]
     sets += [] if budget is None else [f"budget={budget}"]

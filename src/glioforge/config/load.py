@@ -40,6 +40,15 @@ def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) ->
     Raises:
         SpecError: The file is missing or not YAML, or a key or value is wrong.
     """
+    return parse_spec(with_overrides(read_values(path), overrides), spec, where=str(path))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Plain values of one YAML file.
+
+    Raises:
+        SpecError: The file is missing or not YAML, or holds no mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -52,7 +61,7 @@ def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) ->
         ) from error
     if not isinstance(values, dict):
         raise SpecError(f"a {type(values).__name__} at the top", "a mapping of keys to values", where=path)
-    return parse_spec(with_overrides(values, overrides), spec, where=str(path))
+    return values
 
 
 def parse_spec(values: Mapping[str, Any], spec: type[AnySpec], where: str = "spec") -> AnySpec:

@@ -13,11 +13,11 @@ from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.run_folder import read_json, write_json
+from glioforge.studies.base import Folds, PhantomData, StudySpec
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.spec import AugmentationSpec, Folds, PhantomData
 
 
-def read_given(spec: AugmentationSpec, data: Path | None, progress: Progress) -> Cohort | None:
+def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort | None:
     """Read and check the scans that a study is given; nothing is written, so that bad scans leave nothing behind.
 
     Returns:
@@ -42,7 +42,7 @@ def read_given(spec: AugmentationSpec, data: Path | None, progress: Progress) ->
     return cohort
 
 
-def gather(spec: AugmentationSpec, folder: StudyFolder, given: Cohort | None, progress: Progress) -> Cohort:
+def gather(spec: StudySpec, folder: StudyFolder, given: Cohort | None, progress: Progress) -> Cohort:
     """Take the scans given, or make the study's phantoms and check every file; write down the cohort."""
     cohort = given
     if cohort is None:
@@ -61,13 +61,13 @@ def gather(spec: AugmentationSpec, folder: StudyFolder, given: Cohort | None, pr
     return cohort
 
 
-def prepared_cohort(spec: AugmentationSpec, folder: StudyFolder, cohort: Cohort, progress: Progress) -> Cohort:
+def prepared_cohort(spec: StudySpec, folder: StudyFolder, cohort: Cohort, progress: Progress) -> Cohort:
     """Prepare every case of the study, with the contrasts that it asks for."""
     settings = spec.prepare if spec.modalities is None else _with_contrasts(spec)
     return prepare(cohort, settings, folder.prepared, fanout=spec.fanout, progress=progress)
 
 
-def divide(spec: AugmentationSpec, folder: StudyFolder, cohort: Cohort) -> Sequence[Split]:
+def divide(spec: StudySpec, folder: StudyFolder, cohort: Cohort) -> Sequence[Split]:
     """Split by subject as the study asks, and write the names down."""
     splits = _splits(spec, cohort)
     for index, split in enumerate(splits):
@@ -76,7 +76,7 @@ def divide(spec: AugmentationSpec, folder: StudyFolder, cohort: Cohort) -> Seque
     return splits
 
 
-def _splits(spec: AugmentationSpec, cohort: Cohort) -> Sequence[Split]:
+def _splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:
     """Division by subject as the study asks."""
     if isinstance(spec.split, Folds):
         count = min(spec.split.folds, len(cohort.subject_ids))
@@ -84,12 +84,12 @@ def _splits(spec: AugmentationSpec, cohort: Cohort) -> Sequence[Split]:
     return (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
 
 
-def _with_contrasts(spec: AugmentationSpec) -> PrepareSpec:
+def _with_contrasts(spec: StudySpec) -> PrepareSpec:
     """Preparation that keeps the contrasts of the study."""
     return PrepareSpec.model_validate({**spec.prepare.model_dump(), "modalities": spec.modalities})
 
 
-def _require_usable(spec: AugmentationSpec, cohort: Cohort) -> None:
+def _require_usable(spec: StudySpec, cohort: Cohort) -> None:
     """Refuse a cohort that the study could not finish with, before anything is written."""
     unlabelled = [ref.case_id for ref in cohort if ref.labels is None]
     if unlabelled:

@@ -18,7 +18,7 @@ from glioforge.data.prepare.restore import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.similarity import compare_images
-from glioforge.studies.spec import AugmentationSpec, PhantomData
+from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
 
@@ -28,7 +28,7 @@ DRAWS = 8
 
 
 def overlap_rows(
-    spec: AugmentationSpec, run: tuple[int, str, int], segmenter: Segmenter, test: Cohort, source: Cohort
+    spec: StudySpec, run: tuple[int, str, int], segmenter: Segmenter, test: Cohort, source: Cohort
 ) -> list[Row]:
     """Score a segmenter on every test case, on the scan's own grid.
 
@@ -51,9 +51,7 @@ def overlap_rows(
     return rows
 
 
-def fidelity_rows(
-    spec: AugmentationSpec, fold: int, split: Split, made: Cohort, synthesizer: TrainedSynthesizer
-) -> list[Row]:
+def fidelity_rows(spec: StudySpec, fold: int, split: Split, made: Cohort, synthesizer: TrainedSynthesizer) -> list[Row]:
     """Likeness inside the brain of generated and of per-class-mean images to the test scans.
 
     A generator draws a style and noise for each image; what it makes of a label map is told by the mean of several
@@ -130,7 +128,7 @@ def _similarity_rows(
     return rows
 
 
-def _row(spec: AugmentationSpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:
+def _row(spec: StudySpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:
     """The columns that tell what was scored."""
     return {
         "study": spec.name,

@@ -1,71 +1,15 @@
-"""Settings of a study: data, split, arms and budgets, complete in one YAML.
-
-The fields that choose a part by `kind` are parsed by the part's registry, so
-that a typo is told by the path of the key and the nearest known name.
-"""
+"""Settings of an augmentation study: arms, edits and budgets, complete in one YAML."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import Field, model_validator
 
-from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
-from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.pipeline import PrepareSpec
-from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.quality.base import AnyFilter
-from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec
-from glioforge.synthesis.base import SYNTHESIZERS
+from glioforge.studies.base import AnySegmenter, AnySynthesizer, StudySpec
 from glioforge.training.budget import Budget
-
-AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
-AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
-AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
-
-
-class PhantomData(Spec):
-    """A cohort computed from nothing."""
-
-    kind: Literal["phantom"] = "phantom"
-    cases: int = Field(12, ge=3)
-    """Subjects to make."""
-    seed: int = 7
-    """Seed of the phantoms."""
-    phantom: PhantomSpec = PhantomSpec()
-    """How they are made."""
-
-
-class FolderData(Spec):
-    """Scans in a folder that the command line names with `--data`."""
-
-    kind: Literal["folder"] = "folder"
-    layout: AnyLayout | None = None
-    """Layout of the folder; detected when none is given."""
-
-
-class Holdout(Spec):
-    """One split by subject."""
-
-    kind: Literal["holdout"] = "holdout"
-    test: float = Field(0.25, gt=0, lt=1)
-    """Share of subjects for testing."""
-    validation: float = Field(0.15, gt=0, lt=1)
-    """Share of subjects for model selection."""
-
-
-class Folds(Spec):
-    """Every subject is tested once, in one of several folds."""
-
-    kind: Literal["folds"] = "folds"
-    folds: int = Field(4, ge=2)
-    """Number of folds; never more than subjects."""
-    validation: float = Field(0.25, gt=0, lt=1)
-    """Share of a fold's remaining subjects for model selection."""
 
 
 class ArmSpec(Spec):
@@ -110,24 +54,10 @@ class StudyBudget(Spec):
     """Edited label maps made from each training case."""
 
 
-class AugmentationSpec(Spec):
+class AugmentationSpec(StudySpec):
     """Does synthetic data help a segmenter on unseen real subjects?"""
 
     kind: Literal["augmentation"] = "augmentation"
-    name: str = Field(pattern=r"^[a-z0-9_-]+$")
-    """Name in tables."""
-    title: str
-    """Title of the report."""
-    seed: int = 1
-    """Seed of split, edits, generators and segmenters."""
-    data: Annotated[PhantomData | FolderData, Field(discriminator="kind")] = FolderData()
-    """Where the cases come from."""
-    modalities: tuple[Modality, ...] | None = None
-    """Contrasts to use; none takes those that every case has."""
-    split: Annotated[Holdout | Folds, Field(discriminator="kind")] = Holdout()
-    """How subjects are divided."""
-    prepare: PrepareSpec = PrepareSpec()
-    """Preparation of all cases."""
     recipe: RecipeSpec
     """Lesion edits."""
     synthesizer: AnySynthesizer
@@ -140,16 +70,10 @@ class AugmentationSpec(Spec):
     """The segmenter of every arm."""
     arms: tuple[ArmSpec, ...] = STANDARD_ARMS
     """What segmenters are trained on; the first arm is the baseline."""
-    regions: tuple[str, ...] = ("WT", "TC", "ET")
-    """Regions scored."""
     budgets: Mapping[str, StudyBudget]
     """Named budgets."""
     budget: str = "small"
     """The budget used; `--budget` overrides it."""
-    accelerator: AcceleratorSpec = AcceleratorSpec(threads=1)
-    """Device, precision and threads of each training."""
-    fanout: FanOutSpec = FanOutSpec()
-    """Trainings and cases side by side."""
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
@@ -174,18 +98,3 @@ class AugmentationSpec(Spec):
     def baseline(self) -> ArmSpec:
         """The arm that all others are compared with."""
         return self.arms[0]
-
-    def identity(self) -> dict[str, Any]:
-        """What decides the numbers: everything but how the work is spread."""
-        return self.model_dump(mode="json", exclude={"fanout": True, "title": True})
-
-
-def load_study(path: Path, overrides: tuple[str, ...] = ()) -> AugmentationSpec:
-    """Read a study's YAML.
-
-    Raises:
-        SpecError: Names each wrong key by its path.
-    """
-    from glioforge.config.load import load_spec
-
-    return load_spec(path, AugmentationSpec, overrides)

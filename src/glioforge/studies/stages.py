@@ -5,74 +5,34 @@ stages wrote, writes its own step, and is skipped when that step is done.
 Every job raises the firewall before it trains or scores.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream_seed
+from glioforge.core.protocols import Progress
 from glioforge.core.split import Split
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import DONE, ORPHAN_S, Step, read_json
 from glioforge.quality.base import FittedFilter, fit_filter
 from glioforge.quality.check import apply_filters
 from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.studies.base import AnySynthesizer
 from glioforge.studies.cost import measured
-from glioforge.studies.folder import FoldFolder, StudyFolder
-from glioforge.studies.gather import load_fold
+from glioforge.studies.folder import StudyFolder
+from glioforge.studies.jobs import Facts, StudyFold
 from glioforge.studies.scoring import fidelity_rows, overlap_rows
-from glioforge.studies.spec import AnySynthesizer, ArmSpec, AugmentationSpec
+from glioforge.studies.spec import ArmSpec, AugmentationSpec
 from glioforge.studies.synthetic import make_synthetic
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training.budget import Budget
 
-Facts = list[dict[str, Any]]
-"""What stages note: one mapping a stage, with `stage`, `fold`, time and memory."""
-
-
-@final
-@dataclass(frozen=True)
-class Fold:
-    """One fold of a study as a stage sees it."""
-
-    spec: AugmentationSpec
-    root: Path
-    index: int
-
-    @property
-    def folder(self) -> FoldFolder:
-        """Where the fold keeps its steps."""
-        return StudyFolder(self.root).fold(self.index)
-
-    def split(self) -> Split:
-        """Cohorts of the fold, kept apart by the firewall."""
-        split = load_fold(StudyFolder(self.root), self.index)
-        require_no_leak({"training cases": split.train, "validation cases": split.validation}, split.test)
-        return split
-
-    def seed(self, *names: str | int) -> int:
-        """Seed of a stage of this fold, 31 bits."""
-        return stream_seed(self.spec.seed, "fold", self.index, *names) & 0x7FFFFFFF
-
-
-@final
-@dataclass(frozen=True)
-class Job:
-    """A stage of one fold, to be done in this or another process."""
-
-    stage: Callable[..., Facts]
-    fold: Fold
-    arguments: tuple[Any, ...] = ()
-
-    def __call__(self, progress: Progress | None = None) -> Facts:
-        """Do the stage; returns its facts."""
-        return self.stage(self.fold, *self.arguments, progress=progress or Silent())
+Fold = StudyFold[AugmentationSpec]
+"""One fold of an augmentation study."""
 
 
 def train_generator(fold: Fold, *, progress: Progress) -> Facts:

@@ -18,7 +18,7 @@ from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
-from glioforge.studies.spec import AnySegmenter, AnySynthesizer
+from glioforge.studies.base import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.training.budget import Budget
 

@@ -1,0 +1,92 @@
+"""Settings that every study has: data, split, preparation and where the work runs.
+
+The fields that choose a part by `kind` are parsed by the part's registry, so
+that a typo is told by the path of the key and the nearest known name.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.config.spec import Spec
+from glioforge.core.modality import Modality
+from glioforge.data.phantom.spec import PhantomSpec
+from glioforge.data.prepare.pipeline import PrepareSpec
+from glioforge.io.layout import LAYOUTS
+from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec
+from glioforge.synthesis.base import SYNTHESIZERS
+
+AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
+AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
+AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
+
+
+class PhantomData(Spec):
+    """A cohort computed from nothing."""
+
+    kind: Literal["phantom"] = "phantom"
+    cases: int = Field(12, ge=3)
+    """Subjects to make."""
+    seed: int = 7
+    """Seed of the phantoms."""
+    phantom: PhantomSpec = PhantomSpec()
+    """How they are made."""
+
+
+class FolderData(Spec):
+    """Scans in a folder that the command line names with `--data`."""
+
+    kind: Literal["folder"] = "folder"
+    layout: AnyLayout | None = None
+    """Layout of the folder; detected when none is given."""
+
+
+class Holdout(Spec):
+    """One split by subject."""
+
+    kind: Literal["holdout"] = "holdout"
+    test: float = Field(0.25, gt=0, lt=1)
+    """Share of subjects for testing."""
+    validation: float = Field(0.15, gt=0, lt=1)
+    """Share of subjects for model selection."""
+
+
+class Folds(Spec):
+    """Every subject is tested once, in one of several folds."""
+
+    kind: Literal["folds"] = "folds"
+    folds: int = Field(4, ge=2)
+    """Number of folds; never more than subjects."""
+    validation: float = Field(0.25, gt=0, lt=1)
+    """Share of a fold's remaining subjects for model selection."""
+
+
+class StudySpec(Spec):
+    """What a study works on; a kind of study adds what it asks."""
+
+    name: str = Field(pattern=r"^[a-z0-9_-]+$")
+    """Name in tables."""
+    title: str
+    """Title of the report."""
+    seed: int = 1
+    """Seed of everything that is drawn."""
+    data: Annotated[PhantomData | FolderData, Field(discriminator="kind")] = FolderData()
+    """Where the cases come from."""
+    modalities: tuple[Modality, ...] | None = None
+    """Contrasts to use; none takes those that every case has."""
+    split: Annotated[Holdout | Folds, Field(discriminator="kind")] = Holdout()
+    """How subjects are divided."""
+    prepare: PrepareSpec = PrepareSpec()
+    """Preparation of all cases."""
+    regions: tuple[str, ...] = ("WT", "TC", "ET")
+    """Regions scored."""
+    accelerator: AcceleratorSpec = AcceleratorSpec(threads=1)
+    """Device, precision and threads of each training."""
+    fanout: FanOutSpec = FanOutSpec()
+    """Trainings and cases side by side."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers: everything but how the work is spread."""
+        return self.model_dump(mode="json", exclude={"fanout": True, "title": True})
