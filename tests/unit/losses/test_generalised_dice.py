@@ -22,7 +22,7 @@ def test_it_lies_between_0_and_1_and_is_0_for_the_truth(weighted, seed):
 
 
 def test_without_weights_it_is_equation_3_and_one_dice_over_all_voxels():
-    """Probabilities and truth sum to the number of voxels, so that it is one minus the mean probability of the truth."""
+    """Both sums are the number of voxels, so that it is one minus the mean probability of the true class."""
     torch.manual_seed(0)
     logits, labels = torch.randn(2, 3, 4, 4), torch.randint(0, 3, (2, 4, 4))
     right = logits.softmax(1).gather(1, labels[:, None]).mean()

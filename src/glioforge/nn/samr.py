@@ -1,0 +1,144 @@
+"""Generator with a mask encoder, an atlas encoder and one way up for each contrast (Guo et al. 2020, SAMR).
+
+Two encoders of the same layers see the label map and slices of a group-average
+brain.  Their latents are joined and pass residual blocks; then the network
+"stretches out": every contrast has a residual block and transposed
+convolutions of its own, which mirror an encoder.
+
+The paper states kernel 7 and stride 1 of the first layer, stride 2 of the
+others, and their number.  It leaves out the other kernels (3 here), the
+widths, the number of residual blocks, and the order of norm and activation
+(norm first here, as in pix2pixHD, from which the network descends).
+Any grid is taken: it is padded by repetition inside and cropped again.
+
+Source: Guo et al. 2020, "Lesion mask-based simultaneous synthesis of anatomic and molecular MR images using a GAN"
+(MICCAI), section on methodology and figure 1; pix2pixHD: Wang et al. 2018, arXiv:1711.11585.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, final
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from glioforge.nn.blocks import (
+    Dims,
+    Norm,
+    convolution,
+    fit_grid,
+    norm_layer,
+    pad_to_multiple,
+    transposed_convolution,
+)
+from glioforge.nn.residual import ResidualBlock
+
+Upsampling = Literal["transposed", "resize"]
+_END_KERNEL = 7
+
+
+def doubling_widths(first: int, halvings: int, widest: int) -> tuple[int, ...]:
+    """Width of the first layer, and of each layer that halves the grid: doubled up to the widest.
+
+    Example:
+        >>> doubling_widths(64, 5, 512)
+        (64, 128, 256, 512, 512, 512)
+    """
+    return tuple(max(min(first * 2**n, widest), first) for n in range(halvings + 1))
+
+
+@final
+class SamrGenerator(nn.Module):
+    """Images of all contrasts from label channels and atlas channels.
+
+    Args:
+        inputs: Channels of the condition in front of those of the atlas.
+        atlas: Channels of the atlas, the condition's last; 0 for a generator without atlas encoder.
+        contrasts: Images made.
+        widths: Channels of an encoder's layers; the grid halves before each but the first.
+        blocks: Residual blocks that all contrasts share.
+        dims: 2 or 3.
+        norm: Normalisation after each convolution but the last.
+        upsampling: Transposed convolutions, or nearest neighbour and convolution (no checkerboard).
+        stretch_out: Give each contrast a way up of its own; else all share one.
+
+    Example:
+        >>> network = SamrGenerator(5, 15, 5, (4, 8, 8), 1)
+        >>> tuple(network(torch.zeros(2, 20, 13, 16), torch.zeros(2, 1, 13, 16)).shape)
+        (2, 5, 13, 16)
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a property of the network
+        self,
+        inputs: int,
+        atlas: int,
+        contrasts: int,
+        widths: Sequence[int],
+        blocks: int,
+        *,
+        dims: Dims = 2,
+        norm: Norm = "batch",
+        upsampling: Upsampling = "transposed",
+        stretch_out: bool = True,
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** (len(widths) - 1)
+        self.inputs = inputs
+        self.mask_encoder = _encoder(inputs, widths, norm, dims)
+        self.atlas_encoder = _encoder(atlas, widths, norm, dims) if atlas else None
+        latent = widths[-1] * (2 if atlas else 1)
+        self.shared = nn.Sequential(*(ResidualBlock(latent, dims=dims, norm=norm) for _ in range(blocks)))
+        outputs = [1] * contrasts if stretch_out else [contrasts]
+        self.branches = nn.ModuleList(_branch(latent, widths, n, norm, upsampling, dims) for n in outputs)
+
+    def forward(
+        self,
+        condition: Float[torch.Tensor, "b channels *grid"],
+        noise: Float[torch.Tensor, "b 1 *grid"],  # noqa: ARG002 - every generator is given noise; this one needs none
+    ) -> Float[torch.Tensor, "b contrasts *grid"]:
+        """Linear images, contrast by contrast.
+
+        Args:
+            condition: Label channels, then those of the atlas.
+            noise: Not used: one condition has one image.
+        """
+        padded = pad_to_multiple(condition, self.multiple)
+        latent = self.mask_encoder(padded[:, : self.inputs])
+        if self.atlas_encoder is not None:
+            latent = torch.cat([latent, self.atlas_encoder(padded[:, self.inputs :])], dim=1)
+        latent = self.shared(latent)
+        made = torch.cat([branch(latent) for branch in self.branches], dim=1)
+        return fit_grid(made, condition.shape[2:])
+
+
+def _encoder(inputs: int, widths: Sequence[int], norm: Norm, dims: Dims) -> nn.Sequential:
+    """Down-sampling module: a wide kernel, then halvings."""
+    first, *_ = widths
+    layers = _finished(convolution(inputs, first, _END_KERNEL, dims=dims, bias=norm == "none"), first, norm, dims)
+    for a, b in pairwise(widths):
+        layers += _finished(convolution(a, b, dims=dims, stride=2, bias=norm == "none"), b, norm, dims)
+    return nn.Sequential(*layers)
+
+
+def _branch(
+    latent: int, widths: Sequence[int], outputs: int, norm: Norm, upsampling: Upsampling, dims: Dims
+) -> nn.Sequential:
+    """Way up of one contrast, or of all: a residual block, doublings, a wide kernel."""
+    layers: list[nn.Module] = [ResidualBlock(latent, dims=dims, norm=norm)]
+    for a, b in pairwise([latent, *reversed(widths[:-1])]):
+        layers += _finished(_doubling(a, b, upsampling, dims), b, norm, dims)
+    return nn.Sequential(*layers, convolution(widths[0], outputs, _END_KERNEL, dims=dims))
+
+
+def _finished(layer: nn.Module, channels: int, norm: Norm, dims: Dims) -> list[nn.Module]:
+    """A layer with norm and ReLU."""
+    return [layer, norm_layer(norm, channels, dims=dims), nn.ReLU(inplace=True)]
+
+
+def _doubling(inputs: int, outputs: int, upsampling: Upsampling, dims: Dims) -> nn.Module:
+    """Layer that doubles the grid."""
+    if upsampling == "transposed":
+        return transposed_convolution(inputs, outputs, dims=dims)
+    nearest = nn.Upsample(scale_factor=2, mode="nearest")
+    return nn.Sequential(nearest, convolution(inputs, outputs, dims=dims))
