@@ -10,6 +10,7 @@ images   float32 `(b, channel, x, y)`; with `context` n the channels of the n sl
 labels   int64 `(b, x, y)` in the cohort's scheme
 brain    bool `(b, x, y)`
 case     int64 `(b,)`, place of the case in the cohort
+available bool `(b, channel)`, with `gaps` only: which contrasts the case has; the others are 0
 axis     axis cut; x and y are the two others in their order
 size     x and y are cut or padded about their centre, images and labels with 0
 """
@@ -26,7 +27,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.packed import Packed
-from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, whole
+from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, scales_of, whole
 from glioforge.data.store import read_packed
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class SlicePairs:
         seed: Seed of the draws.
         context: Neighbouring slices on each side that are added as channels.
         lesion_share: Share of each batch drawn from slices with tumour; the rest is drawn from all slices with brain.
+        gaps: Whether cases may lack some of the contrasts.
 
     Raises:
         CohortError: The cohort is empty, a case lacks a contrast or labels, sizes differ, or a number is out of range.
@@ -67,6 +69,7 @@ class SlicePairs:
         seed: int,
         context: int = 0,
         lesion_share: float = LESION_SHARE,
+        gaps: bool = False,
     ) -> None:
         if not len(cohort):
             raise CohortError("no cases to take slices from", "at least one", "prepare a cohort first", cohort.name)
@@ -82,7 +85,10 @@ class SlicePairs:
         self._seed = seed
         self._context = context
         self._share = lesion_share
-        self._stacks = [_stack_of(read_packed(ref), self.modalities, axis, size, ref.case_id) for ref in cohort]
+        self._gaps = gaps
+        self._stacks = [
+            _stack_of(read_packed(ref), self.modalities, axis, size, ref.case_id, gaps=gaps) for ref in cohort
+        ]
         self._slices = _slices_of(self._stacks, cohort.scheme)
         self._require_one_size(cohort)
 
@@ -126,6 +132,9 @@ class SlicePairs:
             brain[place] = stack.brain[number]
         cases = np.array([case for case, _ in rows], dtype=np.int64)
         arrays = {"images": images, "labels": labels, "brain": brain, "case": cases}
+        if self._gaps:
+            known = [self._stacks[case].scales[:, 0, 0] > 0 for case, _ in rows]
+            arrays["available"] = np.array(known, dtype=bool).reshape(len(rows), len(self.modalities))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _require_one_size(self, cohort: Cohort) -> None:
@@ -203,16 +212,22 @@ class _Slices:
 
 
 def _stack_of(
-    packed: Packed, modalities: tuple[Modality, ...], axis: int, size: tuple[int, int] | None, case_id: str
+    packed: Packed,
+    modalities: tuple[Modality, ...],
+    axis: int,
+    size: tuple[int, int] | None,
+    case_id: str,
+    *,
+    gaps: bool,
 ) -> _Stack:
     """Cut one case into slices of the size asked for."""
-    channels, labels, brain = parts_of(packed, modalities, case_id)
+    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
     # Stored axes are (k, c, i, j); the axis cut comes first, the others keep their order.
     order = {0: (2, 1, 3, 0), 1: (3, 1, 2, 0), 2: (0, 1, 2, 3)}[axis]
     stacked = np.concatenate([labels[:, None], brain[:, None].astype(np.uint8)], axis=1)
     images = _fitted(packed.images[:, channels].transpose(order), size)
     masks = _fitted(stacked.transpose(order), size)
-    scales = np.array([packed.scales[c] for c in channels], dtype=np.float32)[:, None, None]
+    scales = scales_of(packed, channels)[:, None, None]
     return _Stack(images, scales, np.ascontiguousarray(masks[:, 0]), masks[:, 1].astype(bool))
 
 

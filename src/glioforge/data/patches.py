@@ -11,6 +11,7 @@ images   float32 `(b, channel, x, y, z)`
 labels   int64 `(b, x, y, z)` in the cohort's scheme
 brain    bool `(b, x, y, z)`
 case     int64 `(b,)`, place of the case in the cohort
+available bool `(b, channel)`, with `gaps` only: which contrasts the case has; the others are 0
 corner   int64 `(b, 3)`, first voxel of the patch in the case's own grid; where the grid is smaller
          than the patch it is negative, and the patch is padded with 0 on both sides
 axes     x, y, z are the axes i, j, k of the case
@@ -29,7 +30,7 @@ from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.packed import Packed
-from glioforge.data.sampling import lesion_table, parts_of, whole
+from glioforge.data.sampling import lesion_table, parts_of, scales_of, whole
 from glioforge.data.store import read_packed
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ class PatchPairs:
         batch_size: Patches in a batch, at least 1.
         seed: Seed of the draws.
         lesion_share: Share of each batch that is centred near a tumour voxel, where the cohort has any.
+        gaps: Whether cases may lack some of the contrasts.
 
     Raises:
         CohortError: The cohort is empty, a case lacks a contrast or labels, none shows brain, or a number is out of
             range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a sampler
         self,
         cohort: Cohort,
         modalities: Sequence[Modality],
@@ -65,6 +67,7 @@ class PatchPairs:
         batch_size: int,
         seed: int,
         lesion_share: float = LESION_SHARE,
+        gaps: bool = False,
     ) -> None:
         if not len(cohort):
             raise CohortError("no cases to take patches from", "at least one", "prepare a cohort first", cohort.name)
@@ -80,7 +83,8 @@ class PatchPairs:
         self._seed = seed
         self._share = lesion_share
         table = lesion_table(cohort.scheme)
-        self._grids = [_grid_of(read_packed(ref), self.modalities, table, ref.case_id) for ref in cohort]
+        self._gaps = gaps
+        self._grids = [_grid_of(read_packed(ref), self.modalities, table, ref.case_id, gaps=gaps) for ref in cohort]
         self._size = size or _largest([grid.shape for grid in self._grids])
         self._with_brain = [n for n, grid in enumerate(self._grids) if grid.brain_places.count]
         self._with_lesion = [n for n in self._with_brain if self._grids[n].lesion_places.count]
@@ -131,6 +135,9 @@ class PatchPairs:
             "case": np.array([case for case, _ in rows], dtype=np.int64),
             "corner": np.array([corner for _, corner in rows], dtype=np.int64).reshape(-1, 3),
         }
+        if self._gaps:
+            known = [self._grids[case].scales[:, 0, 0, 0] > 0 for case, _ in rows]
+            arrays["available"] = np.array(known, dtype=bool).reshape(len(rows), len(self.modalities))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _row(self, rng: np.random.Generator, *, lesion: bool) -> tuple[int, Index]:
@@ -190,10 +197,10 @@ class _Grid:
         return _voxel_at(self.table[self.labels[k]], k, rng)
 
 
-def _grid_of(packed: Packed, modalities: tuple[Modality, ...], table: np.ndarray, case_id: str) -> _Grid:
+def _grid_of(packed: Packed, modalities: tuple[Modality, ...], table: np.ndarray, case_id: str, *, gaps: bool) -> _Grid:
     """One case with the contrasts asked for."""
-    channels, labels, brain = parts_of(packed, modalities, case_id)
-    scales = np.array([packed.scales[c] for c in channels], dtype=np.float32)[:, None, None, None]
+    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
+    scales = scales_of(packed, channels)[:, None, None, None]
     places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in (brain, table[labels])]
     return _Grid(np.ascontiguousarray(packed.images[:, channels]), scales, labels, brain, table, *places)
 

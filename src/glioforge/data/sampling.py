@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32
 
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme, LabelVoxels
@@ -15,6 +15,8 @@ from glioforge.data.packed import Packed
 if TYPE_CHECKING:
     import torch
 
+ABSENT = -1
+"""Channel of a contrast that a case lacks."""
 Row = TypeVar("Row")
 """Where one sample of a batch comes from: a slice by its number, or a patch by its corner."""
 
@@ -50,21 +52,38 @@ class Source(Protocol[Row]):
         ...
 
 
-def parts_of(packed: Packed, modalities: Sequence[Modality], case_id: str) -> tuple[list[int], LabelVoxels, Mask]:
+def parts_of(
+    packed: Packed, modalities: Sequence[Modality], case_id: str, *, gaps: bool = False
+) -> tuple[list[int], LabelVoxels, Mask]:
     """Stored channel of each contrast, labels, and brain (the labels' foreground where it has no mask) of a case.
 
+    Args:
+        packed: The case.
+        modalities: Contrasts asked for.
+        case_id: For messages.
+        gaps: Whether some of the contrasts, but not all, may be missing; their channel is -1.
+
     Raises:
-        CohortError: The case lacks a contrast, or labels.
+        CohortError: The case lacks a contrast that it needs, or labels.
     """
     missing = [str(m) for m in modalities if m not in packed.modalities]
-    if missing or packed.labels is None:
+    needed = missing and not (gaps and len(missing) < len(modalities))
+    if needed or packed.labels is None:
         raise CohortError(
-            f"case {case_id!r} without {', '.join(missing) or 'labels'}",
-            "every contrast asked for, and labels",
-            "leave the case out, or ask for fewer contrasts",
+            f"case {case_id!r} without {', '.join(missing) if needed else 'labels'}",
+            "at least one of the contrasts asked for, and labels" if gaps else "every contrast asked for, and labels",
+            "leave the case out, or ask for other contrasts"
+            if gaps
+            else "leave the case out, or ask for fewer contrasts",
         )
     brain = packed.labels > 0 if packed.brain is None else packed.brain
-    return [packed.modalities.index(m) for m in modalities], packed.labels, brain
+    channels = [packed.modalities.index(m) if m in packed.modalities else ABSENT for m in modalities]
+    return channels, packed.labels, brain
+
+
+def scales_of(packed: Packed, channels: Sequence[int]) -> Float32[np.ndarray, "c"]:
+    """Factor from stored integers to z-scores for each channel; 0 for a missing one, so that it reads as 0."""
+    return np.array([0.0 if c == ABSENT else packed.scales[c] for c in channels], dtype=np.float32)
 
 
 def lesion_table(scheme: LabelScheme) -> Bool[np.ndarray, "256"]:

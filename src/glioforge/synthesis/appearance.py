@@ -6,7 +6,7 @@ between subjects on top, so that it is nobody's own.
 
 Conventions
 -----------
-means       float64 `(subject, class, contrast)`, z-score; `nan` where a subject lacks the class
+means       float64 `(subject, class, contrast)`, z-score; `nan` where a subject lacks the class or the contrast
 class       by place in `LabelScheme.labels`; background first, all 0
 """
 
@@ -55,16 +55,16 @@ class Appearance:
 
     @classmethod
     def of(cls, cases: Iterable[Case], modalities: Sequence[Modality], scheme: LabelScheme) -> "Appearance":
-        """Measure cases with labels and all these contrasts; at least one case.
+        """Measure cases with labels; at least one case.
 
-        A class of fewer than eight voxels counts as absent.
+        A class of fewer than eight voxels counts as absent, and so does a contrast that a case lacks.
         """
         values = np.array(list(scheme.labels.values()))
         pairs = [_measured(case, tuple(modalities), values) for case in cases]
         return cls(np.stack([m for m, _ in pairs]), np.stack([d for _, d in pairs]))
 
     def own(self, index: int) -> Style:
-        """Style of one training case; classes that it lacks look as in the average case."""
+        """Style of one training case; what it lacks looks as in the average case."""
         return Style(_filled(self.means)[index], _filled(self.deviations)[index])
 
     def draw(self, rng: np.random.Generator, jitter: float) -> Style:
@@ -83,12 +83,11 @@ class Appearance:
         return Style(mixed, weight * deviations[first] + (1 - weight) * deviations[second])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Arrays by name, to be kept beside weights; absent classes are marked by `present` instead of nan."""
-        present = np.isfinite(self.means[..., :1])
+        """Arrays by name, to be kept beside weights; what is absent is marked by `present` instead of nan."""
         return {
             "means": np.nan_to_num(self.means),
             "deviations": np.nan_to_num(self.deviations),
-            "present": np.broadcast_to(present, self.means.shape).astype(np.uint8),
+            "present": np.isfinite(self.means).astype(np.uint8),
         }
 
     @classmethod
@@ -109,20 +108,21 @@ def class_indices(voxels: Integer[np.ndarray, "*grid"], scheme: LabelScheme) -> 
 def _measured(case: Case, modalities: tuple[Modality, ...], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each class in each contrast of one case."""
     voxels = case.require_labels().voxels
-    images = case.stack(modalities).astype(np.float64)
+    known = [place for place, modality in enumerate(modalities) if modality in case.images]
+    images = case.stack(tuple(modalities[place] for place in known)).astype(np.float64)
     means = np.full((len(values), len(modalities)), np.nan)
     deviations = means.copy()
     means[0] = deviations[0] = 0.0
     for place, value in enumerate(values):
         inside = voxels == value
         if value and int(inside.sum()) >= _FEWEST_VOXELS:
-            means[place] = images[:, inside].mean(axis=1)
-            deviations[place] = images[:, inside].std(axis=1)
+            means[place, known] = images[:, inside].mean(axis=1)
+            deviations[place, known] = images[:, inside].std(axis=1)
     return means, deviations
 
 
 def _filled(table: np.ndarray) -> np.ndarray:
-    """Absent classes take the mean of the cases that have them, or 0 where none has."""
+    """Absent classes and contrasts take the mean of the cases that have them, or 0 where none has."""
     known = np.isfinite(table)
     average = np.where(known, table, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return np.where(known, table, average)

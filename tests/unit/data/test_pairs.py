@@ -184,3 +184,21 @@ def test_a_mix_of_sources_that_differ_is_refused(two):
         MixedPairs(real, SlicePairs(two, (FLAIR,), batch_size=3, seed=1), 0.5)
     with pytest.raises(CohortError, match="share 2"):
         MixedPairs(real, real, 2.0)
+
+
+def test_gaps_read_as_0_and_are_told(cohort_in):
+    """A contrast that one case lacks is 0 there; what it has stands in its place."""
+    cohort = cohort_in(case_of("a"), case_of("b", modalities=(FLAIR,)))
+    pairs = SlicePairs(cohort, (T1, FLAIR), batch_size=2, seed=1, context=1, gaps=True)
+    batch = pairs.take([(0, 4), (1, 4)])
+    assert batch["available"].tolist() == [[True, True], [False, True]]
+    assert not batch["images"][1, 0::2].any()
+    assert torch.equal(batch["images"][1, 3], torch.full((8, 10), 1.0))
+    assert pairs.take([])["available"].shape == (0, 2)
+    assert "available" not in SlicePairs(cohort, (FLAIR,), batch_size=2, seed=1).batch(0)
+
+
+def test_a_case_without_any_contrast_is_refused_also_with_gaps(cohort_in):
+    """There is nothing to learn from it."""
+    with pytest.raises(CohortError, match="case 'b' without t1, t2; expected at least one of the contrasts"):
+        SlicePairs(cohort_in(case_of("b", modalities=(FLAIR,))), (T1, Modality.T2), batch_size=1, seed=1, gaps=True)

@@ -201,3 +201,15 @@ def test_cohorts_that_cannot_be_cut_are_refused(two):
     empty = dataclasses.replace(case_of("d"), brain=np.zeros(SHAPE, dtype=bool))
     with pytest.raises(CohortError, match="no case with brain"):
         patches(cohort_of_cases([empty]))
+
+
+def test_gaps_read_as_0_and_are_told(two):
+    """A contrast that one case lacks is 0 there."""
+    whole = case_of("b", (6, 10, 9))
+    bare = dataclasses.replace(whole, case_id="c", subject_id="c", images={FLAIR: whole.images[FLAIR]})
+    cohort = cohort_of_cases([case_of("a"), bare])
+    batch = patches(cohort, gaps=True).take([(0, (1, 1, 1)), (1, (1, 1, 1))])
+    assert batch["available"].tolist() == [[True, True], [True, False]]
+    assert not batch["images"][1, 1].any()
+    assert batch["images"][1, 0].all()
+    assert "available" not in patches(two).batch(0)

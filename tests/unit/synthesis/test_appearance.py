@@ -1,5 +1,7 @@
 """Promises of the styles measured on training subjects."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,13 +32,24 @@ def test_absent_classes_look_as_in_the_average_case():
     """A subject without a class takes the others' mean; one that nobody has is 0."""
     case = toy_case(1)
     healthy = np.where(np.isin(case.labels.voxels, (1, 2, 3)), 4, case.labels.voxels).astype(np.uint8)
-    from dataclasses import replace
-
     without = replace(case, labels=case.labels.with_voxels(healthy), case_id="h")
     both = Appearance.of([toy_case(2), without], CONTRASTS, COMPLETE)
     assert np.isnan(both.means[1, 2]).all()
     assert np.array_equal(both.own(1).means[2], both.own(0).means[2])
     assert not Appearance.of([without], CONTRASTS, COMPLETE).own(0).means[2].any()
+
+
+def test_a_missing_contrast_looks_as_in_the_other_cases():
+    """The contrast that a case has is its own; arrays keep the gap."""
+    case = toy_case(1)
+    bare = replace(case, images={Modality.T1: case.images[Modality.T1]}, case_id="b")
+    mixed = Appearance.of([toy_case(2), bare], CONTRASTS, COMPLETE)
+    assert np.isnan(mixed.means[1, 1:, 1]).all()
+    assert np.array_equal(mixed.own(1).means[:, 1], mixed.own(0).means[:, 1])
+    assert np.array_equal(mixed.own(1).means[:, 0], Appearance.of([case], CONTRASTS, COMPLETE).own(0).means[:, 0])
+    assert np.isfinite(mixed.draw(stream(1), 1.0).means).all()
+    again = Appearance.from_arrays(mixed.to_arrays())
+    assert np.array_equal(again.means, mixed.means, equal_nan=True)
 
 
 def test_drawn_styles_lie_between_subjects_and_repeat_with_the_seed(appearance):
