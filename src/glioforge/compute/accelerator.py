@@ -15,6 +15,7 @@ from glioforge.core.errors import DependencyError
 from glioforge.core.rng import stream_seed
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
 
 Result = TypeVar("Result")
@@ -64,6 +65,15 @@ def start(spec: AcceleratorSpec) -> "Fabric":
     if not single:
         fabric.launch()
     return fabric
+
+
+def device_of(spec: AcceleratorSpec) -> "torch.device":
+    """The one device that inference runs on, without starting Fabric; `auto` takes a GPU when there is one."""
+    import torch
+
+    if spec.device != "auto":
+        return torch.device(spec.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seed_torch(seed: int, *names: str | int) -> None:

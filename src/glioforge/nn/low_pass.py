@@ -4,18 +4,19 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
-Planes = Float[torch.Tensor, "batch channel x y"]
+Grids = Float[torch.Tensor, "batch channel *grid"]
 
 
-def low_pass(images: Planes, repeats: int) -> Planes:
-    """Blur by a 3 x 3 binomial kernel (variance half a voxel) as often as asked; 0 times changes nothing."""
-    if repeats == 0:
-        return images
+def low_pass(images: Grids, repeats: int) -> Grids:
+    """Blur slices or volumes by a binomial kernel (1 2 1 along each axis, variance half a voxel) as often as asked.
+
+    0 times changes nothing; what lies beyond the grid counts as 0.
+    """
+    channels, axes = images.shape[1], images.ndim - 2
+    convolve = functional.conv2d if axes == 2 else functional.conv3d
     row = torch.tensor([0.25, 0.5, 0.25], dtype=images.dtype, device=images.device)
-    channels = images.shape[1]
-    along_x = row.view(1, 1, 3, 1).expand(channels, 1, 3, 1)
-    along_y = row.view(1, 1, 1, 3).expand(channels, 1, 1, 3)
-    for _ in range(repeats):
-        images = functional.conv2d(images, along_x, padding=(1, 0), groups=channels)
-        images = functional.conv2d(images, along_y, padding=(0, 1), groups=channels)
+    for axis in list(range(axes)) * repeats:
+        shape = [3 if a == axis else 1 for a in range(axes)]
+        kernel = row.view(1, 1, *shape).expand(channels, 1, *shape)
+        images = convolve(images, kernel, padding=tuple(size // 2 for size in shape), groups=channels)
     return images

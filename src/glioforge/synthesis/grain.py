@@ -35,7 +35,7 @@ def measure_grain(
     """Grain of each training case; one that was not drawn takes the mean of the others.
 
     Args:
-        batches: Training batches with `images`, `labels` (planes), `brain` and `case`.
+        batches: Training batches of slices or patches with `images`, `labels` (planes), `brain` and `case`.
         make: Images for a batch, without grain.
         cases: Number of training cases.
         steps: Batches to look at, at least 1.
@@ -44,7 +44,7 @@ def measure_grain(
     missing, voxels = torch.zeros(cases, contrasts), torch.zeros(cases, 1)
     for step in range(steps):
         batch = batches(step)
-        made = make(batch)
+        batch, made = _as_slices(batch, make(batch))
         inside = batch["brain"] & within_classes(batch["labels"][:, batch["labels"].shape[1] // 2])
         count = inside.sum((1, 2))[:, None].float()
         variance = fine_variance(batch["images"], inside) - fine_variance(made, inside)
@@ -54,6 +54,15 @@ def measure_grain(
     variance = (missing / voxels.clamp_min(1)).clamp_min(0) / _white_gain()
     variance[~seen] = variance[seen].mean(dim=0) if seen.any() else 0.0
     return variance.sqrt()
+
+
+def _as_slices(batch: Batch, made: torch.Tensor) -> tuple[Batch, Images]:
+    """Patches as slices along their last axis; slices as they are."""
+    if made.ndim == 4:
+        return batch, made
+    depth = made.shape[-1]
+    turned = {name: batch[name].movedim(-1, 1).flatten(0, 1) for name in ("images", "labels", "brain")}
+    return {**turned, "case": batch["case"].repeat_interleave(depth)}, made.movedim(-1, 1).flatten(0, 1)
 
 
 def within_classes(labels: Int64[torch.Tensor, "batch x y"]) -> Bool[torch.Tensor, "batch x y"]:

@@ -4,6 +4,7 @@ Conventions
 -----------
 labels      int64 `(b, planes, x, y)`, place of the class in the scheme; the slice itself is in the middle
 frame       float32 `(b, 5)`: centre x, y and half width x, y of the brain's box in voxels, height in [-1, 1]
+x, y        the two axes that are not cut, in their order; k is the axis cut
 """
 
 from collections.abc import Callable, Mapping
@@ -56,10 +57,16 @@ class BrainBox:
         values = [centre[0] - shift[0], centre[1] - shift[1], half[0], half[1], height]
         return np.array(values, dtype=np.float32)
 
+    def patch_frame(self, corner: tuple[int, int, int]) -> Float32[np.ndarray, "6"]:
+        """Place of a patch whose first voxel is `corner`: centre and half width of the box along three axes."""
+        centre = [(a + b) / 2 - first for a, b, first in zip(self.low, self.high, corner, strict=True)]
+        half = [max((b - a) / 2, 1.0) for a, b in zip(self.low, self.high, strict=True)]
+        return np.array([*centre, *half], dtype=np.float32)
+
 
 @final
 class FramedSlices:
-    """Axial batches of a cohort, with label context and frames; a pure function of the step.
+    """Batches of slices of a cohort, with label context and frames; a pure function of the step.
 
     Args:
         cohort: Prepared cases.
@@ -68,8 +75,9 @@ class FramedSlices:
         context: Neighbouring slices on each side whose labels are given.
         size: Common size of slices; the grid's own unless given.
         seed: Seed of the draws.
+        axis: Axis cut, 0-2.
         lesion_share: Share of the slices drawn from those with tumour.
-        mirror: Whether every second slice, at random, has left and right swapped.
+        mirror: Whether every second slice, at random, has left and right swapped; never of sagittal slices (axis 0).
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
@@ -81,18 +89,19 @@ class FramedSlices:
         context: int,
         size: tuple[int, int] | None,
         seed: int,
+        axis: int = 2,
         lesion_share: float = 0.5,
         mirror: bool = False,
     ) -> None:
         self._pairs = SlicePairs(
-            cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
+            cohort, modalities, axis=axis, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
         )
-        self._scheme, self._context, self._seed, self._mirror = cohort.scheme, context, seed, mirror
+        self._scheme, self._context, self._seed, self._mirror = cohort.scheme, context, seed, mirror and axis != 0
         self._boxes: list[BrainBox] = []
         self._shifts: list[tuple[int, int]] = []
         for ref in cohort:
             labels = read_packed(ref).labels
-            grid = np.ones((1, 1, 1), np.uint8) if labels is None else np.moveaxis(labels, 0, 2)
+            grid = np.ones((1, 1, 1), np.uint8) if labels is None else np.moveaxis(np.moveaxis(labels, 0, 2), axis, 2)
             self._boxes.append(BrainBox.of(grid > 0))
             want = self._pairs.size
             self._shifts.append((grid.shape[0] // 2 - want[0] // 2, grid.shape[1] // 2 - want[1] // 2))
@@ -114,13 +123,14 @@ class FramedSlices:
 
 
 def mirrored(batch: Mapping[str, torch.Tensor], chosen: Bool[torch.Tensor, "b"]) -> dict[str, torch.Tensor]:
-    """Swap left and right of the chosen samples, in images, labels, brain and frame alike."""
+    """Swap the ends of the first grid axis of the chosen samples, in images, labels, brain and frame alike."""
     turned = dict(batch)
+    axes = batch["brain"].ndim - 1
     for name in ("images", "labels", "brain"):
-        flipped = batch[name].flip(-2)
+        flipped = batch[name].flip(-axes)
         turned[name] = torch.where(chosen.view(-1, *[1] * (flipped.ndim - 1)), flipped, batch[name])
     frame = batch["frame"].clone()
-    frame[chosen, 0] = batch["images"].shape[-2] - 1 - frame[chosen, 0]
+    frame[chosen, 0] = batch["images"].shape[-axes] - 1 - frame[chosen, 0]
     turned["frame"] = frame
     return turned
 
@@ -129,31 +139,35 @@ def make_volume(  # noqa: PLR0913 - what a volume of slices consists of
     make: Callable[[tuple[torch.Tensor, ...]], torch.Tensor],
     labels: LabelMap,
     means: Float32[torch.Tensor, "classes contrasts"],
-    noise: Float32[torch.Tensor, "k 1 x y"],
+    noise: Float32[np.ndarray, "i j k"],
     *,
     contrasts: int,
     context: int,
     batch_size: int,
-) -> Float32[np.ndarray, "contrasts x y k"]:
+    axis: int = 2,
+) -> Float32[np.ndarray, "contrasts i j k"]:
     """Whole volume from a generator of slices; slices without brain stay 0.
 
     Args:
-        make: Images `(b, contrast, x, y)` for labels, frames, means and noise, as `SliceGenerator` takes them.
+        make: Images `(b, contrast, x, y)` for labels, frames, means and noise, as `LabelGenerator` takes them.
         labels: Label map of the volume.
         means: Class means of the volume's style.
-        noise: Noise of the volume.
+        noise: Noise of the volume, on its grid.
         contrasts: Number of images.
         context: Neighbouring slices on each side whose labels are given.
         batch_size: Slices made at once.
+        axis: Axis cut.
     """
-    classes = torch.from_numpy(class_indices(labels.voxels, labels.scheme)).movedim(2, 0)
-    box = BrainBox.of(labels.voxels > 0)
+    voxels = np.moveaxis(labels.voxels, axis, 2)
+    classes = torch.from_numpy(class_indices(voxels, labels.scheme)).movedim(2, 0)
+    drawn = torch.from_numpy(np.ascontiguousarray(np.moveaxis(noise, axis, 0)))[:, None]
+    box = BrainBox.of(voxels > 0)
     frames = torch.from_numpy(np.stack([box.frame(n) for n in range(box.depth)]))
-    made = np.zeros((contrasts, *labels.voxels.shape), np.float32)
+    made = np.zeros((contrasts, *voxels.shape), np.float32)
     for first in range(box.low[2], box.high[2] + 1, batch_size):
         numbers = torch.arange(first, min(first + batch_size, box.high[2] + 1))
         around = [(numbers + offset).clamp(0, box.depth - 1) for offset in range(-context, context + 1)]
         stack = torch.stack([classes[n] for n in around], dim=1)
-        inputs = (stack, frames[numbers], means.expand(len(numbers), -1, -1), noise[numbers])
+        inputs = (stack, frames[numbers], means.expand(len(numbers), -1, -1), drawn[numbers])
         made[..., numbers.numpy()] = make(inputs).movedim(0, 3).numpy()
-    return made
+    return np.moveaxis(made, 3, 1 + axis)

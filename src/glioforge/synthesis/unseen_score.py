@@ -1,4 +1,4 @@
-"""How near a slice generator's images are to scans of subjects that it never saw."""
+"""How near a generator's images are to scans of subjects that it never saw."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,18 @@ from torch import nn
 
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
+from glioforge.synthesis.patches import FramedPatches
 from glioforge.synthesis.slices import FramedSlices
 
 BATCHES = 4
 """Batches of unseen subjects that a score looks at."""
 
 
-def unseen_score(slices: FramedSlices, means: torch.Tensor) -> Callable[[nn.Module], float]:
-    """A score of `SliceGenerator`s: the negative absolute difference inside the brain of slightly blurred images.
+def unseen_score(slices: FramedSlices | FramedPatches, means: torch.Tensor) -> Callable[[nn.Module], float]:
+    """A score of `LabelGenerator`s: the negative absolute difference inside the brain of slightly blurred images.
 
     Args:
-        slices: Slices of the unseen subjects, always the same ones.
+        slices: Slices or patches of the unseen subjects, always the same ones.
         means: Class means of each of their cases, `(case, class, contrast)`.
     """
     drawn = [slices.batch(number) for number in range(BATCHES)]

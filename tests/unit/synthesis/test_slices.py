@@ -1,12 +1,14 @@
 """Promises of framed slices and of the condition made from them."""
 
 import numpy as np
+import pytest
 import torch
 
 from glioforge.core.modality import Modality
-from glioforge.synthesis.slice_generator import SliceGenerator, one_hot, position_channels
-from glioforge.synthesis.slices import BrainBox, FramedSlices, mirrored
-from toy_cohort import SHAPE, toy_cohort
+from glioforge.synthesis.appearance import class_indices
+from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot, position_channels
+from glioforge.synthesis.slices import BrainBox, FramedSlices, make_volume, mirrored
+from toy_cohort import SHAPE, toy_cohort, toy_labels
 
 
 def slices(**changes):
@@ -84,12 +86,39 @@ def test_style_paints_the_middle_slice_and_tanh_bounds_the_output():
     labels = torch.tensor([[[[0, 1]], [[1, 2]], [[2, 2]]]])
     means = torch.tensor([[[0.0], [5.0], [7.0]]])
     frame, noise = torch.ones(1, 5), torch.zeros(1, 1, 1, 2)
-    painted = SliceGenerator(Constant(0.0), 3, (1, 1), style=True, position=True, span=None)(
+    painted = LabelGenerator(Constant(0.0), 3, (1, 1), style=True, span=None, extras=(Position(),))(
         labels, frame, means, noise
     )
     assert painted.flatten().tolist() == [5.0, 7.0]
-    bounded = SliceGenerator(Constant(99.0), 3, (1, 1), style=False, position=False, span=5.0)(
-        labels, frame, means, noise
-    )
+    bounded = LabelGenerator(Constant(99.0), 3, (1, 1), style=False, span=5.0)(labels, frame, means, noise)
     assert bounded.flatten().tolist() == [5.0, 5.0]
     assert one_hot(labels, 3).shape == (1, 9, 1, 2)
+
+
+def test_sagittal_and_coronal_slices_come_from_their_own_axis():
+    """The planes are cuts across the axis asked for, and sagittal slices are never mirrored."""
+    volume = next(iter(toy_cohort([1]))).load().labels.voxels.astype(np.int64)
+    for axis in (0, 1):
+        framed = FramedSlices(
+            toy_cohort([1]), (Modality.T1,), batch_size=3, context=0, size=None, seed=2, axis=axis, mirror=axis == 0
+        )
+        cuts = np.moveaxis(volume, axis, 0)
+        for plane in framed.batch(0)["labels"][:, 0]:
+            assert any(np.array_equal(plane, cut) for cut in cuts)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_of_slices_lies_as_its_labels_do(axis):
+    """A generator that paints classes gives the painted map, whatever axis is cut."""
+    labels = toy_labels(3)
+    means = torch.arange(7.0)[:, None]
+
+    def make(inputs):
+        stack, _, table, noise = inputs
+        return table[0][stack[:, 1]].movedim(-1, 1) + noise
+
+    noise = np.random.default_rng(0).standard_normal(labels.voxels.shape).astype(np.float32)
+    made = make_volume(make, labels, means, noise, contrasts=1, context=1, batch_size=3, axis=axis)
+    classes = class_indices(labels.voxels, labels.scheme)
+    inside = classes > 0
+    assert np.allclose(made[0][inside], (classes + noise)[inside])

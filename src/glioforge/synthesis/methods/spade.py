@@ -31,40 +31,24 @@ Preset `sound` deviates further, each for a reason:
     weights (EMA), gradient clipping, critic of width 16 and three layers, slices mirrored.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, final
 
-import numpy as np
-import torch
 from pydantic import Field
-from scipy import ndimage
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import xavier
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
-from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.grain import measure_grain
-from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Images, Knowledge, Method, SynthesizerSpec
-from glioforge.synthesis.slice_generator import POSITION_CHANNELS, SliceGenerator, one_hot
-from glioforge.synthesis.slices import FramedSlices, make_volume
-from glioforge.synthesis.unseen_score import unseen_score
-from glioforge.training.loop import Budget, Outcome, train
+from glioforge.synthesis.conditional import ConditionalMethod
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.training.budget import Budget
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
 
-SPAN = 5.0
-"""Largest absolute z-score that tanh reaches."""
-GRAIN_BATCHES = 200
-"""Batches that grain is measured on, at most."""
-_NOISE_WIDTH = 0.5
-"""Blur of the noise between slices, in slices."""
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
 _SOUND_GENERATOR = OptimizerSpec(
     method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
@@ -81,8 +65,8 @@ _SOUND_LOSSES = AdversarialSpec(
 )
 
 
-class SpadeSpec(SynthesizerSpec):
-    """SPADE generator of axial slices."""
+class SpadeSpec(ConditionalSpec):
+    """SPADE generator of slices or patches."""
 
     kind: Literal["spade"] = "spade"
     """Name of the method."""
@@ -96,20 +80,8 @@ class SpadeSpec(SynthesizerSpec):
     """Normalisation that is modulated."""
     spectral: bool = False
     """Spectral norm of the generator's convolutions."""
-    output: Literal["linear", "tanh"] = "linear"
-    """Last function; tanh is stretched to z-scores of -5 to 5."""
-    style: bool = True
-    """Paint the map with a subject's class means, as condition and as a base of the output."""
-    position: bool = False
-    """Give the place in the head as three channels."""
     noise: bool = True
     """Give noise to every block."""
-    grain: float = Field(1.0, ge=0)
-    """Strength of the white noise that makes images as grainy as the training scans; 0 gives clean images."""
-    context: int = Field(1, ge=0)
-    """Neighbouring slices on each side whose labels are seen."""
-    jitter: float = Field(0.3, ge=0)
-    """Shift of a drawn style's class means, as a share of the spread between subjects."""
     critic_width: int = Field(16, ge=1)
     """Channels of the critic's first layer."""
     critic_layers: int = Field(3, ge=2)
@@ -120,17 +92,6 @@ class SpadeSpec(SynthesizerSpec):
     """Gain of the Xavier start."""
     losses: AdversarialSpec = _SOUND_LOSSES
     """Weights of losses, and optimisers."""
-    batch_size: int = Field(4, ge=1)
-    """Slices in a step."""
-    size: tuple[int, int] | None = None
-    """Slices are cut or padded to this size for training; none keeps the grid's own."""
-    lesion_share: float = Field(0.5, ge=0, le=1)
-    """Share of the slices drawn from those with tumour."""
-    mirror: bool = True
-    """Swap left and right of a slice in every second draw."""
-    select: bool = False
-    """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
-    and a pixel score favours smooth images."""
     budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
     """Length of the training."""
 
@@ -164,171 +125,41 @@ class SpadeSpec(SynthesizerSpec):
 
 @final
 @SYNTHESIZERS.register(SpadeSpec)
-class SpadeMethod(Method):
-    """Trains the generator against a multi-scale critic, and makes volumes slice by slice."""
+class SpadeMethod(ConditionalMethod):
+    """Trains the generator against a multi-scale critic."""
 
-    def __init__(self, spec: SpadeSpec, knowledge: Knowledge) -> None:
-        super().__init__(spec, knowledge)
-        self._classes, self._contrasts = len(knowledge.scheme.labels), len(knowledge.modalities)
-        self._means = _means_of(knowledge.appearance)
-        self._network = self._built()
-
-    @property
-    def network(self) -> nn.Module:
-        """The generator."""
-        return self._network
-
-    def fit(self, fitting: Fitting) -> Outcome:
-        """Train generator and critic; then measure grain, and the score on unseen subjects."""
+    def build(self, inputs: int, contrasts: int) -> nn.Module:
+        """Generator with Xavier weights."""
         spec: SpadeSpec = self.spec
-        seed_torch(fitting.seed, "spade", "weights")
-        self._network = self._built()
-        recipe = self._recipe()
-        score = self._score(fitting)
-        outcome = train(
-            recipe,
-            self._batches(fitting.train, fitting.seed),
-            spec.budget,
-            fitting.folder,
-            seed=fitting.seed,
-            fabric=start(fitting.accelerator),
-            validate=score if spec.select else None,
-            progress=fitting.progress,
-            settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
-        )
-        self._network.load_state_dict(recipe.inference_network().state_dict())
-        self._network.cpu().eval()
-        if spec.grain:
-            self._network.grain.copy_(self._measured_grain(fitting))
-        return outcome if score is None else replace(outcome, best_score=score(self._network))
-
-    def _recipe(self) -> Adversarial:
-        """Generator against a critic with fresh weights."""
-        spec: SpadeSpec = self.spec
-        critic = MultiScaleCritic(
-            self._classes + self._contrasts, spec.critic_width, spec.critic_layers, scales=spec.critic_scales
-        )
-        xavier(critic, spec.gain)
-        return Adversarial(
-            self._network,
-            critic,
-            spec.losses,
-            steps=spec.budget.steps,
-            generate=self._generate,
-            condition=partial(_middle_one_hot, classes=self._classes),
-        )
-
-    def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
-        """All slices of a volume with one style and one noise field."""
-        spec: SpadeSpec = self.spec
-        style = self.knowledge.appearance.draw(rng, spec.jitter)
-        field = ndimage.gaussian_filter1d(rng.standard_normal(labels.voxels.shape), _NOISE_WIDTH, axis=2)
-        noise = torch.from_numpy((field / max(float(field.std()), 1e-6)).astype(np.float32)).movedim(2, 0)[:, None]
-        made = make_volume(
-            partial(_inferred, self._network, accelerator=accelerator),
-            labels,
-            torch.from_numpy(style.means).float(),
-            noise,
-            contrasts=self._contrasts,
-            context=spec.context,
-            batch_size=spec.batch_size,
-        )
-        grain = self._network.grain[int(rng.integers(len(self._network.grain)))].numpy()
-        return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
-
-    def _measured_grain(self, fitting: Fitting) -> torch.Tensor:
-        """Grain that the trained generator leaves out, from about eight slices a case."""
-        spec: SpadeSpec = self.spec
-        cases = len(self._means)
-        batches = self._batches(fitting.train, fitting.seed)
-
-        def make(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-            noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))
-            made = _inferred(
-                self._network, (batch["labels"], batch["frame"], batch["means"], noise), fitting.accelerator
-            )
-            return made * batch["brain"][:, None]
-
-        return measure_grain(batches, make, cases, min(GRAIN_BATCHES, -(-8 * cases // spec.batch_size)))
-
-    def _built(self) -> SliceGenerator:
-        """A generator with fresh weights."""
-        spec: SpadeSpec = self.spec
-        planes = 2 * spec.context + 1
-        inputs = planes * self._classes + self._contrasts * spec.style + POSITION_CHANNELS * spec.position
-        stages = [Stage(width * spec.ngf, up) for width, up in spec.stages]
-        spade = SpadeGenerator(
+        generator = SpadeGenerator(
             inputs,
-            self._contrasts,
-            stages,
+            contrasts,
+            [Stage(width * spec.ngf, up) for width, up in spec.stages],
             hidden=spec.hidden,
+            dims=spec.dims,
             norm=spec.norm,
             spectral=spec.spectral,
             noise=spec.noise,
         )
-        xavier(spade, spec.gain)
-        span = SPAN if spec.output == "tanh" else None
-        shape = (len(self._means), self._contrasts)
-        return SliceGenerator(spade, self._classes, shape, style=spec.style, position=spec.position, span=span)
+        xavier(generator, spec.gain)
+        return generator
 
-    def _score(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
-        """Score on slices of the validation cohort, if there is one, each with its own case's style."""
-        if fitting.validation is None or not len(fitting.validation):
-            return None
-        cases = (ref.load() for ref in fitting.validation)
-        means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
-        return unseen_score(self._slices(fitting.validation, fitting.seed), means)
-
-    def _slices(self, cohort: Cohort, seed: int) -> FramedSlices:
-        """Batches of a cohort, as the spec asks for them."""
+    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
+        """Generator against a critic with fresh weights."""
         spec: SpadeSpec = self.spec
-        return FramedSlices(
-            cohort,
-            self.knowledge.modalities,
-            batch_size=spec.batch_size,
-            context=spec.context,
-            size=spec.size,
-            seed=seed,
-            lesion_share=spec.lesion_share,
-            mirror=spec.mirror,
+        critic = MultiScaleCritic(
+            self.classes + self.contrasts,
+            spec.critic_width,
+            spec.critic_layers,
+            scales=spec.critic_scales,
+            dims=spec.dims,
         )
-
-    def _batches(self, cohort: Cohort, seed: int) -> Callable[[int], Mapping[str, torch.Tensor]]:
-        """Framed slices with each case's own style."""
-        slices = self._slices(cohort, seed)
-
-        def batch(step: int) -> Mapping[str, torch.Tensor]:
-            drawn = slices.batch(step)
-            return {**drawn, "means": self._means[drawn["case"]]}
-
-        return batch
-
-    def _generate(self, network: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Images for a batch, masked to the brain as the real ones are."""
-        labels = batch["labels"]
-        noise = torch.randn((len(labels), 1, *labels.shape[2:]), device=labels.device)
-        made: torch.Tensor = network(labels, batch["frame"], batch["means"], noise)
-        return made * batch["brain"][:, None]
-
-
-def _middle_one_hot(batch: Mapping[str, torch.Tensor], classes: int) -> torch.Tensor:
-    """What the critic knows of a slice: its own labels."""
-    labels = batch["labels"]
-    return one_hot(labels[:, labels.shape[1] // 2][:, None], classes)
-
-
-def _means_of(appearance: Appearance) -> torch.Tensor:
-    """Class means of every case, `(case, class, contrast)`."""
-    return torch.stack([torch.from_numpy(appearance.own(n).means).float() for n in range(len(appearance.means))])
-
-
-def _inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:
-    """Output of a network in the precision and with the threads asked for; one thread unless told otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(accelerator.threads or 1)
-    try:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=accelerator.precision == "bf16-mixed"):
-            made: torch.Tensor = network.eval()(*inputs)
-            return made.float()
-    finally:
-        torch.set_num_threads(before)
+        xavier(critic, spec.gain)
+        return Adversarial(
+            network,
+            critic,
+            spec.losses,
+            steps=steps,
+            generate=self.generate,
+            condition=self.label_channels,
+        )

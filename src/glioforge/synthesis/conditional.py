@@ -1,0 +1,240 @@
+"""What all synthesizers with a network conditioned on labels have in common: batches, styles, grain, volumes.
+
+A method adds its generator (`build`) and its losses (`recipe`), and, where it
+needs them, further channels of the condition (`extras`).
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import nn
+
+from glioforge.compute.accelerator import AcceleratorSpec, device_of, seed_torch, start
+from glioforge.core.cohort import Cohort
+from glioforge.core.labels import LabelMap
+from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.grain import measure_grain
+from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot
+from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
+from glioforge.synthesis.patches import FramedPatches, make_from_windows
+from glioforge.synthesis.slices import FramedSlices, make_volume
+from glioforge.synthesis.unseen_score import unseen_score
+from glioforge.training.loop import Outcome, train
+
+if TYPE_CHECKING:
+    from glioforge.training.recipe import Recipe
+
+Batch = Mapping[str, torch.Tensor]
+SPAN = 5.0
+"""Largest absolute z-score that tanh reaches."""
+GRAIN_BATCHES = 200
+"""Batches that grain is measured on, at most."""
+_NOISE_WIDTH = 0.5
+"""Blur of the noise between slices, in slices."""
+
+
+class ConditionalMethod(Method):
+    """A network that makes images from labels, slice by slice or patch by patch."""
+
+    def __init__(self, spec: ConditionalSpec, knowledge: Knowledge) -> None:
+        super().__init__(spec, knowledge)
+        self.classes, self.contrasts = len(knowledge.scheme.labels), len(knowledge.modalities)
+        self._means = _means_of(knowledge.appearance)
+        self._network = self._built()
+
+    @abstractmethod
+    def build(self, inputs: int, contrasts: int) -> nn.Module:
+        """Generator with fresh weights from torch's global generator.
+
+        Args:
+            inputs: Channels of the condition `(b, inputs, *grid)`, its first argument; the second is noise
+                `(b, 1, *grid)`, which it may leave alone.
+            contrasts: Channels of its images `(b, contrasts, *grid)`; any grid must be taken.
+        """
+
+    @abstractmethod
+    def recipe(self, network: LabelGenerator, steps: int) -> "Recipe":
+        """Losses and optimisers for a network, over this many steps."""
+
+    def extras(self) -> nn.Module | None:
+        """A module that adds channels at the end of the condition; none unless a method says otherwise.
+
+        It has `channels`, their number, and is called with the batch's frames and the grid.
+        """
+        return None
+
+    def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:
+        """Fill buffers of the fresh network from training cases."""
+
+    @property
+    def network(self) -> LabelGenerator:
+        """The network whose weights are kept."""
+        return self._network
+
+    def fit(self, fitting: Fitting) -> Outcome:
+        """Train the network; then measure grain, and the score on unseen subjects."""
+        spec: ConditionalSpec = self.spec
+        seed_torch(fitting.seed, "weights")
+        self._network = self._built()
+        self.before_training(self._network, fitting)
+        recipe = self.recipe(self._network, spec.budget.steps)
+        score = self._score(fitting)
+        outcome = train(
+            recipe,
+            self.batches(fitting.train, fitting.seed),
+            spec.budget,
+            fitting.folder,
+            seed=fitting.seed,
+            fabric=start(fitting.accelerator),
+            validate=score if spec.select else None,
+            progress=fitting.progress,
+            settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
+        )
+        self._network.load_state_dict(recipe.inference_network().state_dict())
+        if spec.grain:
+            self._network.grain.copy_(self._measured_grain(fitting))
+        if score is not None:
+            outcome = replace(outcome, best_score=score(self._network.eval()))
+        self._network.cpu().eval()
+        return outcome
+
+    def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
+        """A volume with one style and one noise field."""
+        spec: ConditionalSpec = self.spec
+        style = self.knowledge.appearance.draw(rng, spec.jitter)
+        make = partial(_inferred, self._network, accelerator=accelerator)
+        means, noise = torch.from_numpy(style.means).float(), self._noise(labels, rng)
+        with torch.random.fork_rng():
+            torch.manual_seed(int(rng.integers(2**63 - 1)))
+            if spec.dims == 3:
+                size = spec.size if spec.size is None or len(spec.size) == 3 else None
+                made = make_from_windows(make, labels, means, noise, contrasts=self.contrasts, size=size)
+            else:
+                made = make_volume(
+                    make,
+                    labels,
+                    means,
+                    noise,
+                    contrasts=self.contrasts,
+                    context=spec.context,
+                    batch_size=spec.batch_size,
+                    axis=spec.axis,
+                )
+        grain = self._network.grain[int(rng.integers(len(self._network.grain)))].cpu().numpy()
+        return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
+
+    def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Images for a batch, masked to the brain as the real ones are."""
+        labels = batch["labels"]
+        noise = torch.randn((len(labels), 1, *labels.shape[2:]), device=labels.device)
+        made: torch.Tensor = network(labels, batch["frame"], batch["means"], noise)
+        return made * batch["brain"][:, None]
+
+    def label_channels(self, batch: Batch) -> torch.Tensor:
+        """One-hot labels of the slices or patches themselves, without neighbours."""
+        labels = batch["labels"]
+        return one_hot(labels[:, labels.shape[1] // 2][:, None], self.classes)
+
+    def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
+        """Framed slices or patches of training cases, with each case's own style."""
+        framed = self._framed(cohort, seed)
+
+        def batch(step: int) -> Batch:
+            drawn = framed.batch(step)
+            return {**drawn, "means": self._means[drawn["case"]]}
+
+        return batch
+
+    def _built(self) -> LabelGenerator:
+        """A network with fresh weights."""
+        spec: ConditionalSpec = self.spec
+        planes = 2 * spec.context + 1 if spec.dims == 2 else 1
+        own = self.extras()
+        extras = (*((Position(),) if spec.position else ()), *(() if own is None else (own,)))
+        inputs = planes * self.classes + self.contrasts * spec.style + sum(_channels(extra) for extra in extras)
+        return LabelGenerator(
+            self.build(inputs, self.contrasts),
+            self.classes,
+            (len(self._means), self.contrasts),
+            style=spec.style,
+            span=SPAN if spec.output == "tanh" else None,
+            extras=extras,
+        )
+
+    def _noise(self, labels: LabelMap, rng: np.random.Generator) -> np.ndarray:
+        """Noise of a volume, of variance 1; between slices it is smooth."""
+        spec: ConditionalSpec = self.spec
+        field = rng.standard_normal(labels.voxels.shape)
+        if spec.dims == 2:
+            field = ndimage.gaussian_filter1d(field, _NOISE_WIDTH, axis=spec.axis)
+        scaled: np.ndarray = (field / max(float(field.std()), 1e-6)).astype(np.float32)
+        return scaled
+
+    def _framed(self, cohort: Cohort, seed: int) -> FramedSlices | FramedPatches:
+        """Batches of a cohort, as the spec asks for them."""
+        spec: ConditionalSpec = self.spec
+        common: dict[str, Any] = {
+            "batch_size": spec.batch_size,
+            "size": spec.size,
+            "seed": seed,
+            "lesion_share": spec.lesion_share,
+            "mirror": spec.mirror,
+        }
+        if spec.dims == 3:
+            return FramedPatches(cohort, self.knowledge.modalities, **common)
+        return FramedSlices(cohort, self.knowledge.modalities, context=spec.context, axis=spec.axis, **common)
+
+    def _score(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
+        """Score on slices of the validation cohort, if there is one, each with its own case's style."""
+        if fitting.validation is None or not len(fitting.validation):
+            return None
+        cases = (ref.load() for ref in fitting.validation)
+        means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
+        return unseen_score(self._framed(fitting.validation, fitting.seed), means)
+
+    def _measured_grain(self, fitting: Fitting) -> torch.Tensor:
+        """Grain that the trained generator leaves out, from about eight slices a case."""
+        cases, batches = len(self._means), self.batches(fitting.train, fitting.seed)
+
+        def make(batch: Batch) -> torch.Tensor:
+            noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))
+            inputs = (batch["labels"], batch["frame"], batch["means"], noise)
+            return _inferred(self._network, inputs, fitting.accelerator) * batch["brain"][:, None]
+
+        return measure_grain(batches, make, cases, min(GRAIN_BATCHES, -(-8 * cases // self.spec.batch_size)))
+
+
+def _channels(extra: nn.Module) -> int:
+    """Channels that a module adds to the condition."""
+    return int(getattr(extra, "channels"))  # noqa: B009 - nn.Module types attributes as tensors
+
+
+def _means_of(appearance: Appearance) -> torch.Tensor:
+    """Class means of every case, `(case, class, contrast)`."""
+    return torch.stack([torch.from_numpy(appearance.own(n).means).float() for n in range(len(appearance.means))])
+
+
+def _inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:
+    """Output of a network on the CPU, made on the device, in the precision and with the threads asked for.
+
+    The CPU takes one thread unless told otherwise.
+    """
+    device = device_of(accelerator)
+    before = torch.get_num_threads()
+    torch.set_num_threads(accelerator.threads or 1)
+    try:
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, torch.bfloat16, enabled=accelerator.precision == "bf16-mixed"),
+        ):
+            made: torch.Tensor = network.to(device).eval()(*(value.to(device) for value in inputs))
+            return made.float().cpu()
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,47 @@
+"""Settings that every synthesizer with a network conditioned on labels has; free of torch."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from glioforge.synthesis.method import SynthesizerSpec
+
+
+class ConditionalSpec(SynthesizerSpec):
+    """What the network sees, how it is trained on slices or patches, and how volumes are made with it."""
+
+    dims: Literal[2, 3] = 2
+    """Slices, or volumes."""
+    axis: Literal[0, 1, 2] = 2
+    """Axis that slices are cut along: 0 gives sagittal, 1 coronal, 2 axial slices of a canonical grid."""
+    context: int = Field(1, ge=0)
+    """Neighbouring slices on each side whose labels are seen; volumes have their own neighbours."""
+    style: bool = True
+    """Paint the map with a subject's class means, as condition and as a base of the output."""
+    position: bool = False
+    """Give the place in the head as three channels."""
+    output: Literal["linear", "tanh"] = "linear"
+    """Last function; tanh is stretched to z-scores of -5 to 5."""
+    grain: float = Field(1.0, ge=0)
+    """Strength of the white noise that makes images as grainy as the training scans; 0 gives clean images."""
+    jitter: float = Field(0.3, ge=0)
+    """Shift of a drawn style's class means, as a share of the spread between subjects."""
+    batch_size: int = Field(4, ge=1)
+    """Slices or patches in a step."""
+    size: tuple[int, int] | tuple[int, int, int] | None = None
+    """Slices are cut or padded to this size for training; none keeps the grid's own. With 3 dimensions the size of
+    the patches seen in training and of the windows that volumes are made of; none takes whole volumes."""
+    lesion_share: float = Field(0.5, ge=0, le=1)
+    """Share of the slices or patches drawn from those with tumour."""
+    mirror: bool = True
+    """Swap left and right in every second draw; sagittal slices are never swapped."""
+    select: bool = False
+    """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
+    and a pixel score favours smooth images."""
+
+    @model_validator(mode="after")
+    def _size_fits_the_dimensions(self) -> Self:
+        if self.size is not None and len(self.size) != self.dims:
+            msg = f"size {self.size} has {len(self.size)} numbers, expected {self.dims}, one a dimension"
+            raise ValueError(msg)
+        return self
