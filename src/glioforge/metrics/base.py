@@ -31,6 +31,8 @@ class Direction(StrEnum):
     """The lower the better; never negative."""
     ZERO = "zero"
     """The nearer to zero the better; signed."""
+    ONE = "one"
+    """The nearer to one the better; a ratio."""
 
 
 @final
@@ -79,7 +81,7 @@ class Metric(Generic[Subject]):
 
     Args:
         name: Name in tables and YAML, lower case with the unit's scale if any: `nsd_1mm`.
-        unit: `1` for shares, `mm`, `ml`, `dB`, or `intensity`.
+        unit: `1` for shares and ratios, `mm`, `ml`, `dB`, `octaves`, or `intensity`.
         direction: Which values are good.
         function: Computes it from a pair; never NaN where no mask is empty.
         when_empty: What it gives where a mask is empty.

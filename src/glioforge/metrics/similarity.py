@@ -28,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.base import DEFINED, Direction, Metric, MetricRow
 from glioforge.metrics.pair import AnyImage, AnyMask, ImagePair
+from glioforge.metrics.texture import mean_step
 
 PREPARED_RANGE: Final = 10.0
 """Data range of prepared images, which are clipped to [-5, 5]."""
@@ -103,7 +104,7 @@ def through_plane_roughness(image: Voxels, mask: Mask) -> float:
     Returns:
         The ratio; 1 where there are no neighbours or no differences to compare.
     """
-    steps = [_mean_step(image, mask, axis) for axis in range(3)]
+    steps = [mean_step(image, mask, axis) for axis in range(3)]
     within = (steps[0] + steps[1]) / 2
     return steps[2] / within if within > 0 and steps[2] > 0 else 1.0
 
@@ -153,13 +154,6 @@ def _blur(values: Float32[np.ndarray, "i j k"], sigma: tuple[float, float, float
     """Gaussian window; an axis of sigma 0 is left alone."""
     blurred: Float32[np.ndarray, "i j k"] = gaussian_filter(values, sigma, truncate=_TRUNCATE)
     return blurred
-
-
-def _mean_step(image: Voxels, mask: Mask, axis: int) -> float:
-    """Mean absolute difference between neighbours along an axis, both in the mask; 0 without any."""
-    inside, values = np.moveaxis(mask, axis, 0), np.moveaxis(image, axis, 0)
-    both = inside[1:] & inside[:-1]
-    return float(np.abs(np.diff(values, axis=0))[both].mean(dtype=np.float64)) if both.any() else 0.0
 
 
 SIMILARITY: Final[tuple[Metric[ImagePair], ...]] = (

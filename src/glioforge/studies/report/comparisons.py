@@ -11,7 +11,8 @@ differences  arm minus baseline for the same subject and seed, turned so that
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from types import MappingProxyType
+from typing import Final, final
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,9 +20,12 @@ from jaxtyping import Float64
 from glioforge.core.errors import CohortError
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import Direction
+from glioforge.metrics.diversity import DIVERSITY
 from glioforge.metrics.evaluate import METRICS
 from glioforge.metrics.inference import Comparison, compare, holm
 from glioforge.metrics.intervals import subject_means
+from glioforge.metrics.similarity import SIMILARITY
+from glioforge.metrics.texture import TEXTURE
 
 
 @final
@@ -48,6 +52,15 @@ class ShownMetric:
     def heading(self) -> str:
         """Title with the unit, if it has one."""
         return self.title if self.is_share else f"{self.title}, {self.unit}"
+
+
+_OF_IMAGES: Final[Mapping[str, ShownMetric]] = MappingProxyType(
+    {
+        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in (*SIMILARITY, *TEXTURE)},
+        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in DIVERSITY},
+    }
+)
+"""Every metric of images, by name."""
 
 
 @final
@@ -91,14 +104,16 @@ class ArmComparison:
 
 
 def metric_shown(name: str) -> ShownMetric:
-    """Title, unit and direction of a metric of masks; another one is a share of which more is better."""
+    """Title, unit and direction of a metric of masks or images; another one is a share of which more is better."""
     known = METRICS.get(name)
-    return ShownMetric(known.title, known.unit, known.direction) if known else ShownMetric(name)
+    return ShownMetric(known.title, known.unit, known.direction) if known else _OF_IMAGES.get(name, ShownMetric(name))
 
 
 def goodness(metric: str, values: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
-    """Values turned so that more is better: themselves, their negative, or minus their size."""
+    """Values turned so that more is better: themselves, their negative, or minus their distance from the ideal."""
     direction = metric_shown(metric).direction
+    if direction is Direction.ONE:
+        return -np.abs(values - 1)
     if direction is Direction.ZERO:
         return -np.abs(values)
     return -values if direction is Direction.LOWER else values

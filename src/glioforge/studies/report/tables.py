@@ -84,7 +84,7 @@ def difference_table(comparisons: Sequence[ArmComparison], arms: Mapping[str, st
             _p_text(entry.p_holm),
             _better_text(entry),
             _without_text(entry, unit),
-            _number(entry.comparison.detectable, unit),
+            number(entry.comparison.detectable, unit),
         )
         for entry in comparisons
     )
@@ -119,7 +119,7 @@ def subject_table(rows: Sequence[ResultRow], arms: Mapping[str, str], region: st
     unit = metric_shown(metric).unit
     scores = {arm: scores_of(rows, arm, region, metric).by_subject() for arm in arms}
     subjects = sorted({subject for found in scores.values() for subject in found})
-    cells = tuple((s, *(_number(scores[arm].get(s, np.nan), unit) for arm in arms)) for s in subjects)
+    cells = tuple((s, *(number(scores[arm].get(s, np.nan), unit) for arm in arms)) for s in subjects)
     caption = f"{metric_shown(metric).heading}, {region}, mean over seeds of each subject."
     return Table(("Subject", *arms.values()), cells, caption)
 
@@ -181,18 +181,18 @@ def with_interval(interval: Interval, unit: str, *, signed: bool = False) -> str
         >>> with_interval(Interval(0.012, -0.01, 0.04, 0.95, 12), "1", signed=True)
         '+0.012 (−0.010 to +0.040)'
     """
-    estimate = _number(interval.estimate, unit, signed=signed)
+    estimate = number(interval.estimate, unit, signed=signed)
     if not interval.known:
         return estimate
-    low, high = (_number(end, unit, signed=signed) for end in (interval.low, interval.high))
+    low, high = (number(end, unit, signed=signed) for end in (interval.low, interval.high))
     return f"{estimate} ({low} to {high})"
 
 
-def _number(value: float, unit: str, *, signed: bool = False) -> str:
-    """Three decimals for shares, one for other units; a dash for NaN; a true minus sign."""
+def number(value: float, unit: str, *, signed: bool = False) -> str:
+    """Three decimals for shares and intensities, one for other units; a dash for NaN; a true minus sign."""
     if not np.isfinite(value):
         return "–"
-    decimals = 3 if unit in ("", "1") else 1
+    decimals = 3 if unit in ("", "1", "intensity", "octaves") else 1
     rounded = round(value, decimals) + 0.0
     return f"{rounded:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
@@ -212,7 +212,7 @@ def _better_text(entry: ArmComparison) -> str:
 def _without_text(entry: ArmComparison, unit: str) -> str:
     """Range of the mean without each subject."""
     without = entry.comparison.without
-    low, high = (_number(end, unit, signed=True) for end in (without.low, without.high))
+    low, high = (number(end, unit, signed=True) for end in (without.low, without.high))
     return f"{low} to {high}" if np.isfinite(without.low) else "–"
 
 

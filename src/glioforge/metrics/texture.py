@@ -1,0 +1,113 @@
+"""How a made image varies, beside a real one: from slice to slice, in its grain, and at every scale.
+
+Likeness voxel by voxel (`metrics.similarity`) rewards a blurred image; these
+numbers tell one.  They compare amounts, not places, so they may be computed for
+images of other label maps too.
+
+Conventions
+-----------
+ratio       made over real; 1 is ideal, less is smoother, more is rougher
+bands       differences of Gaussian blurs, each twice as wide as the one before,
+            averaged inside the mask alone (a blur divided by the blurred mask)
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+from scipy.ndimage import gaussian_filter
+
+from glioforge.core.volume import Mask, Voxels
+from glioforge.metrics.base import DEFINED, Direction, Metric
+from glioforge.metrics.pair import ImagePair
+
+WIDTHS: Final = (0.0, 0.7, 1.4, 2.8, 5.6)
+"""Standard deviations of the blurs between which bands lie, in voxels."""
+_LEAST: Final = 1e-6
+"""Amounts below count as none."""
+
+
+def through_plane_ratio(pair: ImagePair, axis: int = 2) -> float:
+    """Mean absolute difference of neighbouring slices inside the mask, made over real.
+
+    A method that makes slices one by one gives more than 1 where they do not
+    fit together, and less where it smears over them.
+
+    Args:
+        pair: Made and real image; the mask is usually the brain.
+        axis: Axis across the slices, along which the method cut.
+
+    Returns:
+        1 where neither image differs between neighbours, or no two neighbours are in the mask.
+
+    Example:
+        >>> steps = np.broadcast_to(np.float32([0, 1, 0, 1]), (2, 2, 4))
+        >>> inside = np.ones((2, 2, 4), dtype=bool)
+        >>> through_plane_ratio(ImagePair(steps * np.float32(3), steps.copy(), inside, 1.0))
+        3.0
+    """
+    made, real = (mean_step(image, pair.mask, axis) for image in (pair.image, pair.reference))
+    return _ratio(made, real)
+
+
+def mean_step(image: Voxels, mask: Mask, axis: int) -> float:
+    """Mean absolute difference between neighbours along an axis, both in the mask; 0 without any."""
+    inside, values = np.moveaxis(mask, axis, 0), np.moveaxis(image, axis, 0)
+    both = inside[1:] & inside[:-1]
+    return float(np.abs(np.diff(values, axis=0))[both].mean(dtype=np.float64)) if both.any() else 0.0
+
+
+def grain_ratio(pair: ImagePair) -> float:
+    """Standard deviation of the finest band inside the mask, made over real; 1 where neither has any."""
+    made, real = (next(_bands(image, pair.mask)) for image in (pair.image, pair.reference))
+    return _ratio(made, real)
+
+
+def spectrum_distance(pair: ImagePair) -> float:
+    """How far the strengths of all bands are from the real ones: mean size of their ratios in octaves.
+
+    0 is ideal; 1 says that bands are twice or half as strong on average.
+    """
+    pairs = zip(_bands(pair.image, pair.mask), _bands(pair.reference, pair.mask), strict=True)
+    return float(np.mean([abs(math.log2(max(made, _LEAST) / max(real, _LEAST))) for made, real in pairs]))
+
+
+def through_plane(axis: int) -> Metric[ImagePair]:
+    """The metric for slices cut across an axis."""
+    function = partial(through_plane_ratio, axis=axis)
+    return Metric("through_plane_ratio", "1", Direction.ONE, function, DEFINED, "Step between slices, made over real")
+
+
+def _ratio(made: float, real: float) -> float:
+    """Made over real; 1 where neither is there."""
+    return made / max(real, _LEAST) if max(made, real) > _LEAST else 1.0
+
+
+def _bands(image: Voxels, mask: Mask) -> Iterator[float]:
+    """Standard deviation of each band inside the mask, finest first."""
+    blurs = (_blurred(image, mask, width) for width in WIDTHS)
+    sharper = next(blurs)
+    for blurred in blurs:
+        yield float(np.std((sharper - blurred)[mask], dtype=np.float64))
+        sharper = blurred
+
+
+def _blurred(image: Voxels, mask: Mask, width: float) -> Float32[np.ndarray, "i j k"]:
+    """Blur of what lies in the mask, undarkened by what lies outside; 0 there."""
+    weights = mask.astype(np.float32)
+    if width == 0:
+        return image * weights
+    total = gaussian_filter(image * weights, width)
+    blurred: Float32[np.ndarray, "i j k"] = total / np.maximum(gaussian_filter(weights, width), np.float32(_LEAST))
+    return blurred * weights
+
+
+TEXTURE: Final[tuple[Metric[ImagePair], ...]] = (
+    through_plane(2),
+    Metric("grain_ratio", "1", Direction.ONE, grain_ratio, DEFINED, "Grain, made over real"),
+    Metric("spectrum_distance", "octaves", Direction.LOWER, spectrum_distance, DEFINED, "Distance of spectra"),
+)
+"""All metrics of this module, for axial slices."""
