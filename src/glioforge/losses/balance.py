@@ -1,0 +1,75 @@
+"""Weights of losses that are set anew now and then, so that each has its share of the whole.
+
+Carver et al. (section 2.3.4) adapt the weights every ten epochs "to maintain balance among each loss" and give
+no rule; neither do Chen & Koltun (2017, arXiv:1707.09405).  The rule here: lambda_k = target_k / mean(|L_k|), the
+mean over the steps since the last time.  Weights, sums and the count are buffers: a checkpoint keeps them, and a
+step that is left out leaves no trace.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+import torch
+from torch import nn
+
+_LEAST = 1e-6
+
+
+def _alone(values: torch.Tensor) -> torch.Tensor:
+    """The mean over one process."""
+    return values
+
+
+@final
+class LossBalance(nn.Module):
+    """Multiplies losses by factors that bring each to its target; 1 until the first adaptation.
+
+    Args:
+        targets: Value that each loss shall have, by name; losses of other names stay as they are.
+        every: Steps between two adaptations.
+
+    Example:
+        >>> balance = LossBalance({"l1": 3.0}, every=1)
+        >>> [float(balance({"l1": torch.tensor(2.0)})["l1"]) for _ in range(2)]
+        [2.0, 3.0]
+    """
+
+    def __init__(self, targets: Mapping[str, float], every: int) -> None:
+        super().__init__()
+        self.names, self.every = tuple(targets), every
+        self.targets: torch.Tensor
+        self.factors: torch.Tensor
+        self.sums: torch.Tensor
+        self.count: torch.Tensor
+        self.register_buffer("targets", torch.tensor(list(targets.values())), persistent=False)
+        self.register_buffer("factors", torch.ones(len(targets)))
+        self.register_buffer("sums", torch.zeros(len(targets)))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def forward(
+        self, losses: Mapping[str, torch.Tensor], mean: Callable[[torch.Tensor], torch.Tensor] = _alone
+    ) -> dict[str, torch.Tensor]:
+        """Note a step's losses and return them weighted.
+
+        Args:
+            losses: Scalars by name; each name of the targets once.
+            mean: Mean over the processes of a training.
+        """
+        if int(self.count) == self.every:
+            self._adapt(mean)
+        self.sums += torch.stack([losses[name].detach().float().abs() for name in self.names])
+        self.count += 1
+        return {**losses, **{name: factor * losses[name] for name, factor in self._by_name().items()}}
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Present factors as scalars for the history: `weight of <loss>`."""
+        return {f"weight of {name}": factor for name, factor in self._by_name().items()}
+
+    def _by_name(self) -> dict[str, torch.Tensor]:
+        return dict(zip(self.names, self.factors.clone().unbind(), strict=True))
+
+    def _adapt(self, mean: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Set the factors from the losses since the last time, and start anew."""
+        self.factors.copy_(self.targets / mean(self.sums / self.count).clamp_min(_LEAST))
+        self.sums.zero_()
+        self.count.zero_()
