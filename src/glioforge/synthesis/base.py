@@ -87,6 +87,11 @@ class TrainedSynthesizer:
         return self._method.knowledge.scheme
 
     @property
+    def varied(self) -> bool:
+        """Whether one label map gives differing images."""
+        return self._method.varied
+
+    @property
     def weights_hash(self) -> str:
         """Hash of the file of weights and statistics."""
         return str(self.card["weights"])

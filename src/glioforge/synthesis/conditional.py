@@ -74,6 +74,11 @@ class ConditionalMethod(Method):
         """Fill buffers of the fresh network from training cases."""
 
     @property
+    def varied(self) -> bool:
+        """Styles and grain differ from draw to draw; a generator with noise of its own says so itself."""
+        return bool(self.spec.style or self.spec.grain)
+
+    @property
     def network(self) -> LabelGenerator:
         """The network whose weights are kept."""
         return self._network

@@ -93,6 +93,11 @@ class Method(ABC):
         """The network whose weights are kept; none for a method without one."""
         return None
 
+    @property
+    def varied(self) -> bool:
+        """Whether one label map gives differing images."""
+        return True
+
     def fit(self, fitting: Fitting) -> Outcome | None:  # noqa: ARG002 - for methods with a network
         """Train the network; nothing to do without one."""
         return None

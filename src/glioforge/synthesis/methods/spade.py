@@ -128,6 +128,11 @@ class SpadeSpec(ConditionalSpec):
 class SpadeMethod(ConditionalMethod):
     """Trains the generator against a multi-scale critic."""
 
+    @property
+    def varied(self) -> bool:
+        """The blocks may take noise."""
+        return super().varied or bool(self.spec.noise)
+
     def build(self, inputs: int, contrasts: int) -> nn.Module:
         """Generator with Xavier weights."""
         spec: SpadeSpec = self.spec

@@ -14,6 +14,7 @@ from glioforge.training.parallel import synchronised
 from glioforge.training.stability import update_all
 
 Batch = Mapping[str, torch.Tensor]
+Call = Callable[[nn.Module, Batch], torch.Tensor]
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
 
 
@@ -27,6 +28,7 @@ class Supervised:
         optimizer: Optimiser and schedule.
         steps: Length of the schedule in steps.
         inputs: Name of the network's input in a batch.
+        call: How the network is called on a batch, where one input isn't enough.
         clip_norm: Largest L2 norm of the gradient; none leaves it.
         ema: Decay of an average of the weights that is used for inference; none uses the weights themselves.
     """
@@ -39,11 +41,13 @@ class Supervised:
         *,
         steps: int,
         inputs: str = "images",
+        call: Call | None = None,
         clip_norm: float | None = 12.0,
         ema: float | None = None,
     ) -> None:
         self._network, self._loss, self._spec = network, loss, optimizer
-        self._steps, self._inputs, self._clip_norm = steps, inputs, clip_norm
+        self._steps, self._clip_norm = steps, clip_norm
+        self._call: Call = call or (lambda network, batch: network(batch[inputs]))
         self._average = None if ema is None else Ema(network, ema)
         self._called: nn.Module | None = None
         self._optimizer = build_optimizer(optimizer, network.parameters())
@@ -65,7 +69,7 @@ class Supervised:
             self._called = synchronised(self._network, fabric)
         set_rate(self._optimizer, self._spec, step, self._steps)
         with fabric.autocast():
-            output = self._called(batch[self._inputs])
+            output = self._call(self._called, batch)
         loss = self._loss(output.float(), batch)
         fabric.backward(loss)
         update_all([self._optimizer], [loss], fabric, self._clip_norm)
