@@ -131,9 +131,7 @@ class LabelScheme:
         """
         table = np.zeros(256, dtype=np.uint8)
         for name, value in self.labels.items():
-            target: str | None = name
-            while target is not None and target not in other.labels:
-                target = self.broader.get(target) or other.broader.get(target)
+            target = self._counterpart(name, other)
             if target is None and name in self.tissue:
                 target = "background"
             if target is None:
@@ -144,6 +142,15 @@ class LabelScheme:
                 )
             table[value] = other.labels[target]
         return table
+
+    def _counterpart(self, name: str, other: "LabelScheme") -> str | None:
+        """The nearest broader label that the other scheme names, if there is one."""
+        tried: set[str] = set()
+        target: str | None = name
+        while target is not None and target not in other.labels and target not in tried:
+            tried.add(target)
+            target = self.broader.get(target) or other.broader.get(target)
+        return target if target in other.labels else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -109,6 +109,8 @@ GUO2020 = LabelScheme(
     tissue=("brain",),
     broader={
         "tumour": "enhancing",
+        "necrotic_core": "tumour",
+        "enhancing": "tumour",
         "resection_cavity": "csf",
         "white_matter": "brain",
         "grey_matter": "brain",
@@ -116,7 +118,16 @@ GUO2020 = LabelScheme(
     },
     colours=_COLOURS,
 )
-"""Five classes of Guo et al. 2020: the tumour is one label, which counts as enhancing where cores are told apart."""
+"""Five classes of Guo et al. 2020: the core is one label, which counts as enhancing where cores are told apart."""
+
+TUMOUR = LabelScheme(
+    "tumour",
+    {"background": 0, "tumour": 1},
+    {"WT": ("tumour",)},
+    broader={"necrotic_core": "tumour", "oedema": "tumour", "enhancing": "tumour", "csf": "background"},
+    colours=_COLOURS,
+)
+"""Two classes, whole tumour or not, oedema included; for predictions alone, since it knows no core and no tissue."""
 
 CARVER_BRAINMAP = LabelScheme(
     "carver_brainmap",
@@ -177,15 +188,16 @@ SCHEMES = {
         COMPLETE,
     )
 }
-"""All schemes by name."""
+"""All schemes that cases come in, by name."""
 
 
 def scheme_named(name: str) -> LabelScheme:
-    """Return the scheme of this name.
+    """Return the scheme of this name, be it of cases or of predictions alone.
 
     Raises:
         LabelError: There is none.
     """
-    if name not in SCHEMES:
-        raise LabelError(f"label scheme {name!r}", f"one of {sorted(SCHEMES)}")
-    return SCHEMES[name]
+    known = {**SCHEMES, TUMOUR.name: TUMOUR}
+    if name not in known:
+        raise LabelError(f"label scheme {name!r}", f"one of {sorted(known)}")
+    return known[name]

@@ -9,6 +9,7 @@ from glioforge.core.errors import GeometryError, LabelError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import (
+    BIDS_TISSUE,
     BRATS2013,
     BRATS2017,
     BRATS2023,
@@ -16,7 +17,9 @@ from glioforge.core.schemes import (
     BRATS2024_PED,
     COMPLETE,
     DECATHLON,
+    GUO2020,
     SCHEMES,
+    TUMOUR,
     scheme_named,
 )
 from strategies import known_schemes, label_maps, schemes
@@ -243,9 +246,28 @@ def test_labels_of_the_decathlon_and_of_paediatric_tumours_keep_their_meaning():
     assert BRATS2024.region_values("RC") == (4,)
 
 
+def test_the_core_is_one_label_of_five_classes_and_one_of_two():
+    """Necrosis and enhancement join in Guo's tumour; oedema as well where tumour is all that is told apart."""
+    assert COMPLETE.table_to(GUO2020)[:7].tolist() == [0, 4, 2, 4, 1, 1, 1]
+    assert BRATS2024.table_to(GUO2020)[:5].tolist() == [0, 4, 2, 4, 3]
+    assert COMPLETE.table_to(TUMOUR)[:7].tolist() == [0, 1, 1, 1, 0, 0, 0]
+    assert BRATS2024.table_to(TUMOUR)[:5].tolist() == [0, 1, 1, 1, 0]
+    assert GUO2020.table_to(BRATS2024)[:5].tolist() == [0, 0, 2, 4, 3]
+
+
+def test_labels_that_point_at_each_other_have_no_counterpart():
+    """Guo's tumour counts as enhancing, which counts as Guo's tumour: a scheme without both cannot take it."""
+    with pytest.raises(LabelError, match=r"label 'oedema' of scheme 'guo2020'"):
+        GUO2020.table_to(BIDS_TISSUE)
+    core_only = LabelScheme("core", {"background": 0, "tumour": 1}, broader={"tumour": "enhancing"})
+    with pytest.raises(LabelError, match=r"label 'tumour' of scheme 'core'"):
+        core_only.table_to(LabelScheme("none", {"background": 0}, broader={"enhancing": "tumour"}))
+
+
 def test_schemes_are_found_by_name():
     """A wrong name is answered with the known ones."""
     assert scheme_named("brats2017") is BRATS2017
     assert all(scheme_named(name).name == name for name in SCHEMES)
+    assert scheme_named("tumour") is TUMOUR
     with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of \['bids_tissue', 'brats2013'"):
         scheme_named("brats")
