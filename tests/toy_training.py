@@ -16,6 +16,21 @@ from glioforge.training.recipes.supervised import Supervised
 BUDGET = Budget(steps=40, validate_every=8, checkpoint_every=5)
 
 
+class Lines:
+    """Progress that remembers its lines."""
+
+    def __init__(self):
+        self.lines = []
+
+    def track(self, items, title, total=None):
+        """Pass on."""
+        yield from items
+
+    def say(self, text):
+        """Remember."""
+        self.lines.append(text)
+
+
 def batch(step: int) -> dict[str, torch.Tensor]:
     """Noise and its sign, a pure function of the step."""
     images = torch.randn((4, 1, 6, 6), generator=torch.Generator().manual_seed(step))

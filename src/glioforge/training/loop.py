@@ -9,7 +9,8 @@ thread count).
 Conventions
 -----------
 score       of a validation, higher is better; the earlier of two equal ones is kept
-folder      `checkpoints/` while it runs; `weights.safetensors`, `history.csv`, `done.json` at the end
+folder      `checkpoints/` while it runs; `weights.safetensors`, `history.csv`, `done.json` at the end;
+            `samples/`, `snapshots/` and `events/` grow as it goes, where the budget asks for them
 """
 
 import time
@@ -26,9 +27,11 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.interrupt import deferred_interrupts, end_by
+from glioforge.training.observation import Observation
 from glioforge.training.observe import line, write_history
-from glioforge.training.parallel import share
-from glioforge.training.recipe import Batches, Recipe, Validate
+from glioforge.training.parallel import averaged, share
+from glioforge.training.recipe import Batches, Observable, Recipe, Validate
+from glioforge.training.record import Record
 from glioforge.training.stability import Buffers, NonFiniteError
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
@@ -64,7 +67,8 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
 
     Raises:
         OutputError: The folder was made with other settings, is in use, or cannot be written.
-        TrainingError: Losses stayed NaN or infinite after going back once.
+        DependencyError: Events for TensorBoard are asked for and it is not installed.
+        TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
     """
     key = {"budget": budget.model_dump(mode="json"), "seed": seed, "settings": dict(settings or {})}
@@ -93,6 +97,7 @@ class _Run:
         self.recipe, self.batches, self.budget, self.folder = recipe, batches, budget, folder
         self.fabric, self.seed, self.validate, self.progress = fabric, seed, validate, progress
         self.standing = Standing(recipe.networks, recipe.optimizers, Checkpoints(folder / "checkpoints"))
+        self.record = Record(folder, budget)
 
     def to_the_end(self, step: Step | None) -> Outcome:
         """Train unless done, then load the kept weights."""
@@ -122,7 +127,7 @@ class _Run:
             self._step(number)
             signal = pending()
             due = standing.step % self.budget.checkpoint_every == 0
-            if self.fabric.is_global_zero and not standing.bad_in_a_row and (due or signal is not None):
+            if self.fabric.is_global_zero and standing.sound and (due or signal is not None):
                 standing.checkpoint()
             if signal is not None:
                 end_by(signal)
@@ -150,26 +155,40 @@ class _Run:
             buffers.put_back()
             standing.skip(self.budget.max_skipped, self.progress)
         else:
-            standing.advance({name: float(value) for name, value in scalars.items()})
-        validation = standing.step % self.budget.validate_every == 0 or standing.step == self.budget.steps
-        if validation and not standing.bad_in_a_row:
+            standing.advance(averaged(scalars, self.fabric), self.budget.watch, self.progress)
+        due = standing.step % self.budget.validate_every == 0 or standing.step == self.budget.steps
+        if due and standing.step > number and not standing.bad_in_a_row:
             self._validate()
         standing.seconds += time.monotonic() - began
 
     def _validate(self) -> None:
-        """Score the inference network and note the row."""
+        """Score and observe the inference network, note the row, and sound alarms."""
         network, standing = self.recipe.inference_network(), self.standing
         score: float | None = None
-        if self.validate is not None:
-            network.eval()
-            with torch.no_grad():
+        self.recipe.networks.eval()
+        with torch.no_grad():
+            if self.validate is not None:
                 score = self.validate(network)
-        best = standing.judge(score, network, self.budget.min_delta)
-        began, start = self._clock
-        pace = (time.monotonic() - began) / max(1, standing.step - start)
-        left = pace * (self.budget.steps - standing.step)
+            seen = self._observation()
+        best = standing.judge(score, network, self.budget.min_delta, None if seen is None else seen.scalars)
+        row = standing.history[-1]
+        standing.sound_alarms(row, self.budget.watch, self.progress)
         if self.fabric.is_global_zero:
-            self.progress.say(line(standing.history[-1], self.budget.steps, left, best=best))
+            self.record.note(row, network, seen)
+            self.progress.say(line(row, self.budget.steps, self._seconds_left(), best=best))
+
+    def _observation(self) -> Observation | None:
+        """What the recipe makes for the first batch, the same in every process; none if it shows nothing."""
+        if not isinstance(self.recipe, Observable):
+            return None
+        seed_torch(self.seed, "observe", self.standing.step)
+        return self.recipe.observe({name: value.to(self.fabric.device) for name, value in self.batches(0).items()})
+
+    def _seconds_left(self) -> float:
+        """Time for the steps to come, at the pace of this call."""
+        began, start = self._clock
+        pace = (time.monotonic() - began) / max(1, self.standing.step - start)
+        return pace * (self.budget.steps - self.standing.step)
 
     def _finish(self, step: Step) -> None:
         """Write what is kept, mark the folder as done, drop the checkpoints."""
@@ -178,7 +197,8 @@ class _Run:
         digest = write_weights(self.folder / "weights.safetensors", state)
         write_history(self.folder / "history.csv", standing.history)
         outcome = standing.outcome(plateaued=self._plateaued)
-        step.finish({"outcome": outcome.to_json(), "weights": digest})
+        snapshots = self.record.finish(standing.step)
+        step.finish({"outcome": outcome.to_json(), "weights": digest, "snapshots": snapshots})
         standing.checkpoints.clear()
 
     def _broadcast(self, value: Any) -> Any:  # noqa: ANN401 - any plain values

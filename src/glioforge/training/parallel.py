@@ -18,6 +18,15 @@ def share(batch: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, torch.
     }
 
 
+def averaged(scalars: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, float]:
+    """A step's scalars as plain numbers, the same in every process: their mean."""
+    if fabric.world_size == 1 or not scalars:
+        return {name: float(value) for name, value in scalars.items()}
+    together = torch.stack([value.detach().float() for value in scalars.values()])
+    mean = torch.as_tensor(fabric.all_reduce(together, reduce_op="mean"))
+    return dict(zip(scalars, mean.tolist(), strict=True))
+
+
 def synchronised(network: nn.Module, fabric: Fabric) -> nn.Module:
     """The network as it must be called in a pass whose gradients train it.
 

@@ -8,6 +8,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from glioforge.training.observation import Observation
+
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
 Validate = Callable[[nn.Module], float]
 
@@ -32,4 +34,13 @@ class Recipe(Protocol):
 
     def inference_network(self) -> nn.Module:
         """The network that is validated and kept, one of `networks` or part of it."""
+        ...
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A recipe that shows what it makes, so that collapse is seen."""
+
+    def observe(self, batch: Mapping[str, torch.Tensor]) -> Observation:
+        """Make images for a batch, twice; networks are in evaluation mode and gradients are off."""
         ...

@@ -13,8 +13,10 @@ from glioforge.training.budget import HistoryRow, Outcome
 from glioforge.training.observe import Averages
 from glioforge.training.stability import scale_rates
 from glioforge.training.state import Checkpoints, Snapshot, Tensors, below, capture, restore
+from glioforge.training.watch import RIGHT, WatchSpec, WatchState, after_row, after_step
 
 _RATE_AFTER_GOING_BACK = 0.5
+_COLUMNS = {"collapsed": ("diversity", "noise_response"), "saturated": RIGHT}
 
 
 @final
@@ -37,12 +39,31 @@ class Standing:
         self.seconds = 0.0
         self.averages = Averages()
         self.history: list[HistoryRow] = []
+        self.watch = WatchState()
+        self.alarms: list[str] = []
 
-    def advance(self, scalars: Mapping[str, float]) -> None:
-        """Count a step that was taken."""
+    @property
+    def sound(self) -> bool:
+        """Whether the last step was finite and its losses had not exploded."""
+        return not self.bad_in_a_row and not self.watch.exploded
+
+    def advance(self, scalars: Mapping[str, float], watch: WatchSpec, progress: Progress) -> None:
+        """Count a step that was taken; after several with exploded losses go back to the last checkpoint, once.
+
+        Raises:
+            TrainingError: It had gone back before.
+        """
         self.step += 1
         self.bad_in_a_row = 0
-        self.averages.add(scalars)
+        self.watch = after_step(self.watch, scalars, watch)
+        if not self.watch.exploded:
+            self.averages.add(scalars)
+        if self.watch.exploded >= watch.exploded_steps:
+            self._go_back(
+                f"{self.watch.exploded} steps in a row with a loss over {watch.explosion:g} times its median",
+                "losses that stay near those of the steps before",
+                progress,
+            )
 
     def skip(self, most: int, progress: Progress) -> None:
         """Count a step that was left out; after `most` in a row go back to the last checkpoint, once.
@@ -53,24 +74,38 @@ class Standing:
         self.step += 1
         self.skipped += 1
         self.bad_in_a_row += 1
-        if self.bad_in_a_row < most:
-            return
+        if self.bad_in_a_row >= most:
+            self._go_back(f"{most} steps in a row with NaN or infinite loss or gradient", "finite numbers", progress)
+
+    def _go_back(self, found: str, expected: str, progress: Progress) -> None:
+        """Take up the last checkpoint at half the learning rate, once in a training."""
         step, skipped = self.step, self.skipped
         if self.went_back or not self.resume(progress):
             raise TrainingError(
-                f"{self.bad_in_a_row} steps in a row with NaN or infinite loss or gradient, up to step {step}",
-                "finite numbers",
+                f"{found}, up to step {step}",
+                expected,
                 "lower the learning rate or look at the newest inputs; the last good checkpoint is kept",
                 self.checkpoints.folder,
             )
         scale_rates(list(self._optimizers.values()), _RATE_AFTER_GOING_BACK)
         self.went_back, self.skipped, self.bad_in_a_row = True, skipped, 0
-        progress.say(
-            f"{most} steps in a row were NaN or infinite: "
-            f"back from step {step} to {self.step} at half the learning rate"
-        )
+        progress.say(f"{found}: back from step {step} to {self.step} at half the learning rate")
 
-    def judge(self, score: float | None, network: nn.Module, min_delta: float) -> bool:
+    def sound_alarms(self, row: HistoryRow, watch: WatchSpec, progress: Progress) -> None:
+        """Warn of collapse and of a saturated critic, whose learning rate is lowered if the spec asks for it."""
+        self.watch, alarms = after_row(self.watch, row, watch)
+        for text in alarms.values():
+            self.alarms.append(f"step {self.step}: {text}")
+            progress.say(f"warning at {self.alarms[-1]}")
+        for name in ("collapsed", "saturated"):
+            if any(column in row for column in _COLUMNS[name]):
+                row[name] = int(name in alarms)
+        if "saturated" in alarms and watch.ease is not None and "critic" in self._optimizers:
+            scale_rates([self._optimizers["critic"]], watch.ease)
+
+    def judge(
+        self, score: float | None, network: nn.Module, min_delta: float, seen: Mapping[str, float] | None = None
+    ) -> bool:
         """Note a row of history; keep the network's weights if its score is the best so far.
 
         A score that is NaN or infinite is never the best.
@@ -79,12 +114,13 @@ class Standing:
             score: Higher is better; none when there is no validation.
             network: The network scored.
             min_delta: Rise that counts against the plateau.
+            seen: Further columns of the row.
 
         Returns:
             Whether this score is the best so far.
         """
         finite = score is not None and math.isfinite(score)
-        row: HistoryRow = {"step": self.step, **self.averages.take()}
+        row: HistoryRow = {"step": self.step, **self.averages.take(), **(seen or {})}
         if score is not None:
             row["score"] = score if finite else None
         self.history.append(row)
@@ -115,6 +151,7 @@ class Standing:
         self.best = below(snapshot.tensors, "best/")
         values = snapshot.values["standing"]
         self.averages = Averages(dict(values.pop("sums")), dict(values.pop("counts")))
+        self.watch = WatchState.from_json(values.pop("watch"))
         for name, value in values.items():
             setattr(self, name, value)
         return True
@@ -122,7 +159,14 @@ class Standing:
     def outcome(self, *, plateaued: bool) -> Outcome:
         """What the training came to."""
         return Outcome(
-            self.step, self.best_step, self.best_score, plateaued, self.seconds, self.skipped, tuple(self.history)
+            self.step,
+            self.best_step,
+            self.best_score,
+            plateaued,
+            self.seconds,
+            self.skipped,
+            tuple(self.history),
+            tuple(self.alarms),
         )
 
     def _values(self) -> dict[str, Any]:
@@ -137,6 +181,8 @@ class Standing:
             "went_back",
             "seconds",
             "history",
+            "alarms",
         )
         averages = {"sums": dict(self.averages.sums), "counts": dict(self.averages.counts)}
-        return {"standing": {**{name: getattr(self, name) for name in names}, **averages}}
+        standing = {name: getattr(self, name) for name in names}
+        return {"standing": {**standing, **averages, "watch": self.watch.to_json()}}

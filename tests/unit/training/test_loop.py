@@ -15,25 +15,10 @@ from torch import nn
 import toy_training
 from glioforge.core.errors import OutputError, TrainingError
 from glioforge.training.loop import Budget
-from toy_training import BUDGET, batch, recipe, run
+from toy_training import BUDGET, Lines, batch, recipe, run
 
 SCRIPT = Path(toy_training.__file__)
 KEPT = ("weights.safetensors", "history.csv")
-
-
-class Lines:
-    """Progress that remembers its lines."""
-
-    def __init__(self):
-        self.lines = []
-
-    def track(self, items, title, total=None):
-        """Pass on."""
-        yield from items
-
-    def say(self, text):
-        """Remember."""
-        self.lines.append(text)
 
 
 def contents(folder):

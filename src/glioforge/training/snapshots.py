@@ -1,0 +1,88 @@
+"""Networks of the last validations, kept beside the final weights for ensembles.
+
+Conventions
+-----------
+file        `snapshots/step_00000400.safetensors`, the inference network's state
+listed      in the training's `done.json` with their hashes; a file that is not listed is not loaded
+"""
+
+from pathlib import Path
+from typing import Any, final
+
+from torch import nn
+
+from glioforge.core.errors import InputFileError
+from glioforge.io.regular_file import read_regular_file
+from glioforge.io.run_folder import Step
+from glioforge.training.state import Tensors
+from glioforge.training.weights import MAX_BYTES, decode, digest, write_weights
+
+FOLDER = "snapshots"
+
+
+@final
+class Snapshots:
+    """The snapshots of one training.
+
+    Args:
+        folder: The training's own folder.
+        kept: How many are kept; 0 writes none.
+    """
+
+    def __init__(self, folder: Path, kept: int) -> None:
+        self._folder, self._kept = folder / FOLDER, kept
+
+    def add(self, step: int, network: nn.Module) -> None:
+        """Write the network of a validation and drop those that are too old.
+
+        Raises:
+            OutputError: The disk is full or cannot be written.
+        """
+        if not self._kept:
+            return
+        write_weights(_path(self._folder, step), network.state_dict())
+        for old in [number for number in _steps(self._folder) if number <= step][: -self._kept]:
+            _path(self._folder, old).unlink(missing_ok=True)
+
+    def listed(self, last: int) -> list[dict[str, Any]]:
+        """Step and hash of each, oldest first; those beyond the last step, which was gone back from, are removed."""
+        for stray in [step for step in _steps(self._folder) if step > last]:
+            _path(self._folder, stray).unlink(missing_ok=True)
+        return [
+            {"step": step, "weights": digest(read_regular_file(_path(self._folder, step), MAX_BYTES))}
+            for step in _steps(self._folder)
+        ]
+
+
+def load_snapshots(folder: Path) -> dict[int, Tensors]:
+    """States of the inference network by step, oldest first; empty when the training kept none.
+
+    Args:
+        folder: Folder of a finished training.
+
+    Raises:
+        InputFileError: The training is not finished, or a snapshot is missing, damaged or changed.
+    """
+    states: dict[int, Tensors] = {}
+    for entry in Step.facts_of(folder).get("snapshots", []):
+        path = _path(folder / FOLDER, int(entry["step"]))
+        data = read_regular_file(path, MAX_BYTES)
+        if digest(data) != entry["weights"]:
+            raise InputFileError(
+                f"a snapshot with hash {digest(data)}",
+                f"hash {entry['weights']}, as done.json says",
+                "the file was changed: copy or train it again",
+                path,
+            )
+        states[int(entry["step"])] = decode(data, path)
+    return states
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"step_{step:08d}.safetensors"
+
+
+def _steps(folder: Path) -> list[int]:
+    """Steps that there are snapshots of, in order."""
+    names = [path.stem.removeprefix("step_") for path in folder.glob("step_*.safetensors")]
+    return sorted(int(name) for name in names if name.isdigit())
