@@ -41,8 +41,7 @@ def update_all(
         if clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, norm)
     finite = torch.isfinite(torch.stack([*(x.detach().float() for x in losses), *(n.float() for n in norms)])).all()
-    if fabric.world_size > 1:
-        finite = torch.as_tensor(fabric.all_reduce(finite.float(), reduce_op="mean")) == 1
+    finite = mean_over_processes(finite.float(), fabric) == 1
     try:
         if not bool(finite):
             raise NonFiniteError("loss or gradient is NaN or infinite")
@@ -51,6 +50,11 @@ def update_all(
     finally:
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
+
+
+def mean_over_processes(values: torch.Tensor, fabric: Fabric) -> torch.Tensor:
+    """Mean of what each process has its own of, the same in all of them."""
+    return values if fabric.world_size == 1 else torch.as_tensor(fabric.all_reduce(values, reduce_op="mean"))
 
 
 def scale_rates(optimizers: Sequence[Optimizer], factor: float) -> None:

@@ -10,6 +10,7 @@ et al. 2020, arXiv:1912.04958.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 
 from glioforge.config.spec import Spec
 from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss
+from glioforge.losses.balance import LossBalance
 from glioforge.losses.feature_matching import Difference, feature_matching_loss
 from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
@@ -27,7 +29,7 @@ from glioforge.nn.low_pass import low_pass
 from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
-from glioforge.training.stability import update_all
+from glioforge.training.stability import mean_over_processes, update_all
 
 Batch = Mapping[str, torch.Tensor]
 Generate = Callable[[nn.Module, Batch], torch.Tensor]
@@ -96,6 +98,7 @@ class Adversarial:
         terms: Further losses of the generator for its images and the batch, by name, weighted.
         view: What the critic sees of condition and image, real or made alike (random, differentiable).
         companion: A network trained beside.
+        balance: Sets the weights of the generator's losses anew now and then; they are logged.
         kept: Further modules whose state belongs into checkpoints; not optimised.
     """
 
@@ -111,11 +114,13 @@ class Adversarial:
         terms: Terms | None = None,
         view: View | None = None,
         companion: Companion | None = None,
+        balance: LossBalance | None = None,
         kept: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self._generator, self._critic, self._spec, self._steps = generator, critic, spec, steps
         self._generate, self._condition = generate, condition
-        self._terms, self._view, self._companion, self._kept = terms, view, companion, dict(kept or {})
+        self._terms, self._view, self._companion, self._balance = terms, view, companion, balance
+        self._kept = {**(kept or {}), **({} if balance is None else {"balance": balance})}
         self._average = None if spec.ema is None else Ema(generator, spec.ema)
         self._generator_optimizer = build_optimizer(spec.generator, generator.parameters())
         self._critic_optimizer = build_optimizer(spec.critic, critic.parameters())
@@ -145,6 +150,16 @@ class Adversarial:
 
     def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
         """Update every network once; returns every loss."""
+        losses = self.differentiate(batch, step, fabric)
+        update_all(list(self.optimizers.values()), list(losses.values()), fabric, self._spec.clip_norm)
+        self.settle(step)
+        return losses
+
+    def differentiate(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Compute every gradient and update nothing yet; returns every loss, and the weights where they are balanced.
+
+        The caller steps the optimisers, all or none, and then calls `settle`.
+        """
         generator, critic, *companion = self._synchronised(fabric)
         self._set_rates(step)
         condition, real = self._condition(batch), batch["images"]
@@ -158,13 +173,15 @@ class Adversarial:
         losses = {"critic": loss_critic, **self._companion_loss(companion, batch, fake, fabric)}
         real_features = [[f[:half].detach() for f in scale] for scale in features]
         terms = self._generator_terms(condition, fake, real_features, batch, fabric)
-        loss_generator = torch.stack(list(terms.values())).sum()
-        fabric.backward(loss_generator)
+        fabric.backward(torch.stack(list(terms.values())).sum())
         self._freeze(frozen=False)
-        update_all(list(self.optimizers.values()), [loss_generator, *losses.values()], fabric, self._spec.clip_norm)
+        weights = {} if self._balance is None else self._balance.weights()
+        return {name: value.detach() for name, value in {**losses, **terms, **weights}.items()}
+
+    def settle(self, step: int) -> None:
+        """Follow the generator with its average, once the optimisers have stepped."""
         if self._average is not None:
             self._average.update(self._generator, step)
-        return {name: value.detach() for name, value in {**losses, **terms}.items()}
 
     def _synchronised(self, fabric: Fabric) -> list[nn.Module]:
         """Generator, critic and companion as they are called in passes that train them."""
@@ -229,4 +246,4 @@ class Adversarial:
         if spec.l1:
             fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
             terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"])
-        return terms
+        return terms if self._balance is None else self._balance(terms, partial(mean_over_processes, fabric=fabric))
