@@ -7,6 +7,8 @@ TORCH_INDEX ?=
 # Set to 1 to install CUDA packages where no GPU is seen.
 ALLOW_CUDA ?=
 WORKERS ?= 2
+# Seconds after which `make fuzz` skips what it has not tried yet.
+FUZZ_SECONDS ?= 540
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -68,8 +70,8 @@ coverage: $(STAMP) ## tests without the slow ones, with a floor of branch covera
 docs: $(STAMP) ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-fuzz: $(STAMP) ## the property tests with many more random examples
-	HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS)
+fuzz: $(STAMP) ## the property tests with many more random examples, for ten minutes at most
+	FUZZ_SECONDS=$(FUZZ_SECONDS) HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS) --timeout=0
 
 bench: $(STAMP) ## timings
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -1,6 +1,8 @@
 """What all tests share: Hypothesis without deadlines, one thread for torch, GPU tests skipped without a GPU."""
 
 import os
+import signal
+import time
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,30 @@ settings.register_profile(
 )
 settings.register_profile("search", settings.get_profile("glioforge"), max_examples=2000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "glioforge"))
+
+# Set by `make fuzz`: what has not been tried by then is skipped, for time running out is no failure.
+FUZZ_UNTIL = time.monotonic() + float(os.environ["FUZZ_SECONDS"]) if "FUZZ_SECONDS" in os.environ else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Skip a test, also in the midst of its examples, once the time for the search is up."""
+    if FUZZ_UNTIL is None:
+        return (yield)
+    left = FUZZ_UNTIL - time.monotonic()
+    if left <= 0:
+        _time_is_up()
+    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, left)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _time_is_up(*_):
+    """Skip the test that runs."""
+    pytest.skip("the time for the search is up")
 
 
 def pytest_collection_modifyitems(items):

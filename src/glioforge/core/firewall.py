@@ -6,6 +6,7 @@ filters and statistics, the check is one intersection of sets.
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
@@ -42,3 +43,19 @@ def require_no_leak(inputs: Mapping[str, Cohort | Lineage], evaluation: Cohort) 
             f"no subject of {evaluation.name!r} in any input",
             "split by subject before anything is fitted, and make synthetic cases from training subjects only",
         )
+
+
+def require_apart(sides: Mapping[str, Cohort]) -> None:
+    """Stop when two sides of a split have a subject in common, themselves or through the parents of their cases.
+
+    Args:
+        sides: Training, validation and test cases by their names for the message.
+
+    Raises:
+        LeakageError: Names the side, the cases and the subjects that overlap.
+
+    Example:
+        >>> require_apart({})
+    """
+    for name, other in combinations(sides, 2):
+        require_no_leak({name: sides[name]}, sides[other])

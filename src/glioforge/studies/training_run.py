@@ -12,8 +12,9 @@ from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
+from glioforge.core.firewall import require_apart
 from glioforge.core.protocols import Progress
-from glioforge.core.split import split_by_subject
+from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.base import load_segmenter, train_segmenter
@@ -67,9 +68,9 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
 
     Raises:
         CohortError: Cases whose scans had no label map, or too few subjects.
+        LeakageError: A case of one side was made from a subject of another.
     """
-    _require_labels(cohort)
-    split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
+    split = _divided(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
     if spec.synthesizer is not None:
         model = spec.synthesizer.model_copy(update={"budget": spec.budget})
@@ -92,6 +93,14 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     if preparation.is_file():
         shutil.copyfile(preparation, out / PREPARATION)
     return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
+
+
+def _divided(spec: TrainingRunSpec, cohort: Cohort) -> Split:
+    """Split by subject, once all cases are seen to have labels and no side stands behind another."""
+    _require_labels(cohort)
+    split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
+    require_apart({"training": split.train, "validation": split.validation, "test": split.test})
+    return split
 
 
 def _require_labels(cohort: Cohort) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
-from glioforge.core.firewall import require_no_leak
+from glioforge.core.firewall import require_apart, require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.split import split_by_subject
@@ -72,3 +72,23 @@ def test_long_lists_are_cut():
     """Ten leaks are named and the rest counted."""
     with pytest.raises(LeakageError, match="case 's09-0' comes from .* and 2 more; expected"):
         require_no_leak({"train": cohort_of(12)}, cohort_of(12))
+
+
+@given(cohorts(smallest=3), seeds)
+def test_sides_of_a_split_of_real_cases_are_apart(cohort, seed):
+    """A split by subject passes."""
+    split = split_by_subject(cohort, test=0.3, validation=0.2, seed=seed)
+    require_apart({"training": split.train, "validation": split.validation, "test": split.test})
+
+
+@pytest.mark.parametrize("side", ["training", "validation", "test"])
+def test_a_synthetic_case_is_kept_on_its_parents_side(side):
+    """Wherever a case made from s00 lies, s00 may lie on no other side."""
+    sides = {
+        name: cohort_of(6).of_subjects([f"s0{n}"], name) for n, name in enumerate(["training", "validation", "test"])
+    }
+    parent = {"training": "s01", "validation": "s02", "test": "s00"}[side]
+    made = Cohort("made", (*sides[side], synthetic("x1", parent)), COMPLETE)
+    with pytest.raises(LeakageError, match=rf"\['{parent}'\]"):
+        require_apart({**sides, side: made})
+    require_apart({**sides, side: Cohort("made", (*sides[side], synthetic("x1", "s05")), COMPLETE)})
