@@ -11,6 +11,8 @@ def regional_l1(
     real: Images,
     inside: Bool[torch.Tensor, "batch *grid"],
     weights: Float[torch.Tensor, "batch *grid"] | None = None,
+    *,
+    available: Bool[torch.Tensor, "batch channel"] | None = None,
 ) -> Float[torch.Tensor, ""]:
     """Weighted mean absolute difference over the voxels inside a mask; 0 for an empty mask.
 
@@ -19,6 +21,7 @@ def regional_l1(
         real: The images they should be.
         inside: Voxels that count.
         weights: Weight of each voxel; all 1 unless given.
+        available: Channels that count in each sample; all unless given.
 
     Example:
         >>> inside = torch.tensor([[True, False]])
@@ -26,5 +29,8 @@ def regional_l1(
         3.0
     """
     voxel_weights = inside.float() if weights is None else inside.float() * weights
-    total = (voxel_weights[:, None] * (fake.float() - real.float()).abs()).sum()
-    return total / (voxel_weights.sum() * fake.shape[1]).clamp_min(1e-6)
+    differences = (voxel_weights[:, None] * (fake.float() - real.float()).abs()).flatten(2).sum(2)
+    amounts = voxel_weights.flatten(1).sum(1)[:, None].expand_as(differences)
+    if available is not None:
+        differences, amounts = differences * available, amounts * available
+    return differences.sum() / amounts.sum().clamp_min(1e-6)

@@ -33,6 +33,7 @@ from glioforge.synthesis.method import (
     Method,
     SynthesizerSpec,
     chosen_modalities,
+    known_modalities,
 )
 
 __all__ = [
@@ -100,6 +101,12 @@ class TrainedSynthesizer:
     def lineage_subjects(self) -> tuple[str, ...]:
         """Subjects behind the training cases."""
         return tuple(self.card["subjects"])
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers of the network that makes images; 0 without a network."""
+        network = self._method.network
+        return 0 if network is None else sum(p.numel() for p in network.parameters() if p.requires_grad)
 
     @property
     def lineage(self) -> Lineage:
@@ -202,11 +209,12 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
             "prepare the cohort first",
             train.name,
         )
-    modalities = chosen_modalities(spec.modalities, train)
-    missing = [str(m) for m in modalities if m not in train.modalities]
+    known = known_modalities(train, gaps=spec.gaps)
+    modalities = chosen_modalities(spec.modalities, train, gaps=spec.gaps)
+    missing = [str(m) for m in modalities if m not in known]
     if missing or not modalities:
         raise CohortError(
-            f"contrasts {[str(m) for m in train.modalities]} in every case",
+            f"contrasts {[str(m) for m in known]} in {'any' if spec.gaps else 'every'} case",
             f"also {missing}" if missing else "some",
             "leave incomplete cases out, or ask for fewer contrasts",
             train.name,

@@ -136,11 +136,13 @@ class ConditionalMethod(Method):
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Images for a batch, masked to the brain as the real ones are."""
+        """Images for a batch, masked to the brain and to the contrasts that there are, as the real ones are."""
         labels = batch["labels"]
         noise = torch.randn((len(labels), 1, *labels.shape[2:]), device=labels.device)
         made: torch.Tensor = network(labels, batch["frame"], batch["means"], noise)
-        return made * batch["brain"][:, None]
+        masked = made * batch["brain"][:, None]
+        known = batch.get("available")
+        return masked if known is None else masked * known.view(*known.shape, *[1] * (made.ndim - 2))
 
     def label_channels(self, batch: Batch) -> torch.Tensor:
         """One-hot labels of the slices or patches themselves, without neighbours."""
@@ -148,12 +150,28 @@ class ConditionalMethod(Method):
         return one_hot(labels[:, labels.shape[1] // 2][:, None], self.classes)
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
-        """Framed slices or patches of training cases, with each case's own style."""
+        """Framed slices or patches of training cases, with each case's own style.
+
+        Where the spec asks for it, those of cases that lack contrasts come first.
+        """
+        spec: ConditionalSpec = self.spec
+        everyone = self._styled(cohort, seed)
+        wanted = set(self.knowledge.modalities)
+        places = [place for place, ref in enumerate(cohort) if not wanted <= set(ref.images)]
+        if not (spec.gaps and spec.gaps_first and places):
+            return everyone
+        some = replace(cohort, cases=tuple(cohort.cases[place] for place in places))
+        first = self._styled(some, seed, torch.tensor(places))
+        return lambda step: (first if step < spec.gaps_first else everyone)(step)
+
+    def _styled(self, cohort: Cohort, seed: int, places: torch.Tensor | None = None) -> Callable[[int], Batch]:
+        """Batches with class means; `places` are those of the cohort's cases among the training cases."""
         framed = self._framed(cohort, seed)
 
         def batch(step: int) -> Batch:
             drawn = framed.batch(step)
-            return {**drawn, "means": self._means[drawn["case"]]}
+            case = drawn["case"] if places is None else places[drawn["case"]]
+            return {**drawn, "case": case, "means": self._means[case]}
 
         return batch
 
@@ -191,6 +209,7 @@ class ConditionalMethod(Method):
             "seed": seed,
             "lesion_share": spec.lesion_share,
             "mirror": spec.mirror,
+            "gaps": spec.gaps,
         }
         if spec.dims == 3:
             return FramedPatches(cohort, self.knowledge.modalities, **common)
@@ -206,7 +225,7 @@ class ConditionalMethod(Method):
 
     def _measured_grain(self, fitting: Fitting) -> torch.Tensor:
         """Grain that the trained generator leaves out, from about eight slices a case."""
-        cases, batches = len(self._means), self.batches(fitting.train, fitting.seed)
+        cases, batches = len(self._means), self._styled(fitting.train, fitting.seed)
 
         def make(batch: Batch) -> torch.Tensor:
             noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))

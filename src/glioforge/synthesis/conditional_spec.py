@@ -33,6 +33,9 @@ class ConditionalSpec(SynthesizerSpec):
     the patches seen in training and of the windows that volumes are made of; none takes whole volumes."""
     lesion_share: float = Field(0.5, ge=0, le=1)
     """Share of the slices or patches drawn from those with tumour."""
+    gaps_first: int = Field(0, ge=0)
+    """With `gaps`: steps at the start that see only the cases which lack contrasts, as Shin et al. train on the T1 of
+    healthy brains first; then all cases are drawn alike."""
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
     select: bool = False

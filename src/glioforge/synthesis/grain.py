@@ -32,28 +32,29 @@ Images = Float[torch.Tensor, "batch contrast x y"]
 def measure_grain(
     batches: Callable[[int], Batch], make: Callable[[Batch], Images], cases: int, steps: int
 ) -> Float[torch.Tensor, "cases contrast"]:
-    """Grain of each training case; one that was not drawn takes the mean of the others.
+    """Grain of each training case; one that was not drawn, or lacks a contrast, takes the mean of the others.
 
     Args:
-        batches: Training batches of slices or patches with `images`, `labels` (planes), `brain` and `case`.
+        batches: Training batches of slices or patches with `images`, `labels` (planes), `brain` and `case`, and
+            `available` where contrasts may be missing.
         make: Images for a batch, without grain.
         cases: Number of training cases.
         steps: Batches to look at, at least 1.
     """
     contrasts = batches(0)["images"].shape[1]
-    missing, voxels = torch.zeros(cases, contrasts), torch.zeros(cases, 1)
+    missing, voxels = torch.zeros(cases, contrasts), torch.zeros(cases, contrasts)
     for step in range(steps):
         batch = batches(step)
         batch, made = _as_slices(batch, make(batch))
         inside = batch["brain"] & within_classes(batch["labels"][:, batch["labels"].shape[1] // 2])
-        count = inside.sum((1, 2))[:, None].float()
+        count = inside.sum((1, 2))[:, None] * batch.get("available", torch.ones(1, contrasts)).float()
         variance = fine_variance(batch["images"], inside) - fine_variance(made, inside)
         missing.index_add_(0, batch["case"], count * variance)
         voxels.index_add_(0, batch["case"], count)
-    seen = voxels[:, 0] > 0
+    seen = voxels > 0
     variance = (missing / voxels.clamp_min(1)).clamp_min(0) / _white_gain()
-    variance[~seen] = variance[seen].mean(dim=0) if seen.any() else 0.0
-    return variance.sqrt()
+    average = variance.sum(dim=0) / seen.sum(dim=0).clamp_min(1)
+    return torch.where(seen, variance, average).sqrt()
 
 
 def _as_slices(batch: Batch, made: torch.Tensor) -> tuple[Batch, Images]:
@@ -62,7 +63,8 @@ def _as_slices(batch: Batch, made: torch.Tensor) -> tuple[Batch, Images]:
         return batch, made
     depth = made.shape[-1]
     turned = {name: batch[name].movedim(-1, 1).flatten(0, 1) for name in ("images", "labels", "brain")}
-    return {**turned, "case": batch["case"].repeat_interleave(depth)}, made.movedim(-1, 1).flatten(0, 1)
+    rows = {name: batch[name].repeat_interleave(depth, dim=0) for name in ("case", "available") if name in batch}
+    return {**turned, **rows}, made.movedim(-1, 1).flatten(0, 1)
 
 
 def within_classes(labels: Int64[torch.Tensor, "batch x y"]) -> Bool[torch.Tensor, "batch x y"]:

@@ -14,7 +14,7 @@ from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
+from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.protocols import Progress
 from glioforge.synthesis.appearance import Appearance
 from glioforge.training.budget import Budget, Outcome
@@ -30,6 +30,9 @@ class SynthesizerSpec(Spec):
 
     modalities: tuple[Modality, ...] | None = None
     """Contrasts made, jointly; none takes those that every training case has."""
+    gaps: bool = False
+    """Also learn from cases that lack some of the contrasts: losses and statistics leave those out.  Where no contrasts
+    are chosen, all that any case has are made."""
     budget: Budget = Budget()
     """Length of the training; methods without a network need none."""
 
@@ -111,6 +114,11 @@ SYNTHESIZERS: Registry[Method] = Registry("synthesizer", "glioforge.synthesis.me
 """All synthesizers by kind."""
 
 
-def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort) -> tuple[Modality, ...]:
-    """Contrasts asked for, or those that every case has."""
-    return cohort.modalities if wanted is None else tuple(wanted)
+def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort, *, gaps: bool = False) -> tuple[Modality, ...]:
+    """Contrasts asked for, or those that every case has; with gaps, those that any case has."""
+    return known_modalities(cohort, gaps=gaps) if wanted is None else tuple(wanted)
+
+
+def known_modalities(cohort: Cohort, *, gaps: bool) -> tuple[Modality, ...]:
+    """Contrasts that can be made: those that every case has; with gaps, those that any case has."""
+    return in_standard_order({m for ref in cohort for m in ref.images}) if gaps else cohort.modalities

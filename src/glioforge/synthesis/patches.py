@@ -39,6 +39,7 @@ class FramedPatches:
         seed: Seed of the draws.
         lesion_share: Share of the patches drawn around tumour.
         mirror: Whether every second patch, at random, has left and right swapped.
+        gaps: Whether cases may lack some of the contrasts; batches then have `available`.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
@@ -51,9 +52,10 @@ class FramedPatches:
         seed: int,
         lesion_share: float = 0.5,
         mirror: bool = False,
+        gaps: bool = False,
     ) -> None:
         self._pairs = PatchPairs(
-            cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
+            cohort, modalities, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share, gaps=gaps
         )
         self._scheme, self._seed, self._mirror = cohort.scheme, seed, mirror
         self._boxes = []

@@ -78,6 +78,7 @@ class FramedSlices:
         axis: Axis cut, 0-2.
         lesion_share: Share of the slices drawn from those with tumour.
         mirror: Whether every second slice, at random, has left and right swapped; never of sagittal slices (axis 0).
+        gaps: Whether cases may lack some of the contrasts; batches then have `available`.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
@@ -92,9 +93,17 @@ class FramedSlices:
         axis: int = 2,
         lesion_share: float = 0.5,
         mirror: bool = False,
+        gaps: bool = False,
     ) -> None:
         self._pairs = SlicePairs(
-            cohort, modalities, axis=axis, size=size, batch_size=batch_size, seed=seed, lesion_share=lesion_share
+            cohort,
+            modalities,
+            axis=axis,
+            size=size,
+            batch_size=batch_size,
+            seed=seed,
+            lesion_share=lesion_share,
+            gaps=gaps,
         )
         self._scheme, self._context, self._seed, self._mirror = cohort.scheme, context, seed, mirror and axis != 0
         self._boxes: list[BrainBox] = []

@@ -88,5 +88,5 @@ class _Deterministic(nn.Module):
 
 
 def _loss(made: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Mean absolute difference inside the brain."""
-    return regional_l1(made, batch["images"], batch["brain"])
+    """Mean absolute difference inside the brain, over the contrasts that there are."""
+    return regional_l1(made, batch["images"], batch["brain"], available=batch.get("available"))
