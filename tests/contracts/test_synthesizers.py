@@ -32,9 +32,20 @@ SMALL = {
         "batch_size": 2,
         "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
     },
+    "samr": {
+        "ngf": 2,
+        "widest": 4,
+        "blocks": 1,
+        "critic_width": 2,
+        "critic_layers": 2,
+        "atlas_shape": (6, 6, 5),
+        "consistency": {"widths": (2, 4)},
+        "batch_size": 2,
+        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+    },
 }
 """Settings that make a synthesizer of each kind small enough for a test; presets keep the rest."""
-DETERMINISTIC = {("spade", False, 0.0), ("regression", False, 0.0)}
+DETERMINISTIC = {("spade", False, 0.0), ("regression", False, 0.0), ("samr", False, 0.0)}
 """Kinds that may give one image for one map: kind, style, grain."""
 SHORT = {"budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2}}
 """For a kind that is not listed above."""

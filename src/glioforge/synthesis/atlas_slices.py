@@ -106,7 +106,7 @@ def average_brain(
 
     Raises:
         CohortError: No real case is left, or registered cases differ in shape.
-        CaseError: A case lacks labels or a contrast.
+        CaseError: A case lacks labels, or a contrast where cases are registered.
         DependencyError: Registration is asked for without SimpleITK.
     """
     real = train.select([ref.case_id for ref in train if not ref.lineage.is_synthetic])
@@ -125,17 +125,22 @@ def average_brain(
 
 
 def _box_average(train: Cohort, modalities: tuple[Modality, ...], shape: Shape) -> Average:
-    """Mean over normal tissue, so that no lesion is left; 0 where fewer than half of the subjects have brain."""
+    """Mean over normal tissue, so that no lesion is left; 0 where fewer than half of the subjects have brain.
+
+    A contrast that some cases lack is averaged over the others.
+    """
     subjects = [ref.subject_id for ref in train]
-    total, seen, brain = np.zeros((len(modalities), *shape)), np.zeros(shape), np.zeros(shape)
+    total, seen, brain = np.zeros((len(modalities), *shape)), np.zeros((len(modalities), *shape)), np.zeros(shape)
     for ref in train:
         case = ref.load()
         weight = 1 / subjects.count(ref.subject_id)
+        known = [place for place, modality in enumerate(modalities) if modality in case.images]
         inside, tissue = case.require_labels().voxels > 0, _tissue(case)
-        layers = _boxed(np.concatenate([case.stack(modalities) * tissue, tissue[None], inside[None]]), inside, shape)
-        total += weight * layers[:-2]
-        seen += weight * layers[-2]
-        brain += weight * layers[-1]
+        images = case.stack(tuple(modalities[place] for place in known)) * tissue
+        layers = weight * _boxed(np.concatenate([images, tissue[None], inside[None]]), inside, shape)
+        total[known] += layers[:-2]
+        seen[known] += layers[-2]
+        brain += layers[-1]
     kept = (brain > len(set(subjects)) / 2) & (seen > 0)
     return np.where(kept, total / np.maximum(seen, 1e-6), 0).astype(np.float32)
 

@@ -119,3 +119,13 @@ def test_registered_averages_lie_in_the_box_as_well(alignment, monkeypatch):
     common = (average.any(axis=0)) & (by_box.any(axis=0))
     assert common.mean() > 0.3
     assert np.corrcoef(average[1, common], by_box[1, common])[0, 1] > 0.5
+
+
+def test_a_contrast_that_a_case_lacks_is_averaged_over_the_others():
+    """The other contrasts don't change."""
+    first, second = toy_case(1), toy_case(2)
+    poor = replace(second, images={Modality.T1: second.images[Modality.T1]})
+    both, gap = (average_brain(cohort_of_cases([first, c]), CONTRASTS, (8, 8, 8)) for c in (second, poor))
+    np.testing.assert_array_equal(both[0], gap[0])
+    assert not np.array_equal(both[1], gap[1])
+    assert gap[1].any()

@@ -1,0 +1,292 @@
+"""Stretch-out generator with a brain atlas and label-wise critics (Guo et al. 2020, "SAMR", MICCAI).
+
+The network descends from pix2pixHD (Wang et al. 2018, arXiv:1711.11585).  Its
+parts can be switched off one by one, as in the paper's ablations: a way up for
+each contrast (`stretch_out`), critics of one region each (`label_wise`), the
+average brain (`atlas`), and a U-Net that must find the labels again in the
+image (`shape_consistency`).  `nn.samr`, `nn.label_wise_critic`, `losses.generalised_dice` and
+`synthesis.atlas_slices` hold these parts.
+
+Preset `paper`: encoders of six layers (kernel 7, then five halvings), batch norm, transposed convolutions, critics of
+background, brain and lesion at two scales, log loss, squared feature matching 5, shape consistency 1 without class
+weights, in which the U-Net learns from real and made images, Adam at 2e-4 falling to 0 over the second half of 500
+epochs of 135 steps, batch 8.  The paper leaves open, chosen here: widths (64 doubled up to 512), nine residual blocks,
+other kernels (3), norm before ReLU, tanh, the start, Adam's momentum 0.5, critics as in pix2pixHD, the U-Net's widths
+(64 to 1024).  Deviations from the paper:
+1. The average brain is made of training subjects only; the paper's seems to show test subjects too.
+2. Slices correspond to those of the average by their place in the brain's box, not by their number.
+3. A sample without a region counts nothing for that region's critics, instead of showing them empty images.
+4. The image is scaled so that tanh spans z-scores of -5 to 5; images are masked to the brain.
+5. Length is counted in steps; players step after one forward pass of the generator, with its non-saturating log loss.
+6. Any contrasts are made; the paper's are T1, T1ce, T2, FLAIR and APTw.
+
+Preset `authors`: what the file that the authors published does otherwise: three halvings, instance norm, least
+squares, absolute feature matching, and the average brain shown to the critics.
+
+Preset `sound` deviates further from the paper, each for a reason:
+7. Narrow: width 16 and two halvings, two residual blocks, batch 4: trains in about two minutes at 96 x 96.
+8. Nearest neighbour and convolution on the way up: transposed convolutions leave a checkerboard.
+9. The label map painted with class means (a style) joins condition and output, styles are mixed between subjects
+   when sampling, and measured grain is added, so that one map gives differing images.
+10. Labels of the neighbouring slices belong to the condition; slices are mirrored; half of them show tumour.
+11. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
+    matching (absolute) and shape consistency.
+12. No critics of the background: made and real images are both 0 there, so that nothing can be told.
+13. The U-Net learns from real images only: one that learns from made images comes to read whatever the generator
+    writes.  Its Dice is weighted by class, so that the lesion counts.
+14. The average is made by fitting the boxes of brains, over normal tissue only: in seconds, without registration.
+15. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critics of
+    width 12 and three layers with spectral norm.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from jaxtyping import Bool
+from pydantic import Field
+
+from glioforge.nn.blocks import Norm
+from glioforge.nn.initialise import gaussian, xavier
+from glioforge.nn.label_wise_critic import LabelWiseCritic
+from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.samr import SamrGenerator, Upsampling, doubling_widths
+from glioforge.synthesis.atlas_slices import Alignment, AtlasSlices, average_brain
+from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.method import SYNTHESIZERS, Fitting
+from glioforge.synthesis.shape_consistency import ShapeConsistency, ShapeConsistencySpec
+from glioforge.training.budget import Budget
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+
+Region = Literal["background", "brain", "lesion"]
+_PLAYER: dict[str, Any] = {
+    "method": "adam",
+    "learning_rate": 2e-4,
+    "momentum": 0.5,
+    "second_momentum": 0.999,
+    "weight_decay": 0,
+    "schedule": "constant_linear",
+}
+_SOUND_GENERATOR = OptimizerSpec(
+    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
+)
+_SOUND_CRITIC = _SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3})
+_SOUND_LOSSES = AdversarialSpec(
+    adversary="lsgan",
+    adversarial=0.05,
+    feature_matching=0.25,
+    l1=10.0,
+    generator=_SOUND_GENERATOR,
+    critic=_SOUND_CRITIC,
+    clip_norm=10.0,
+    ema=0.995,
+)
+_PAPER: dict[str, Any] = {
+    "ngf": 64,
+    "halvings": 5,
+    "widest": 512,
+    "blocks": 9,
+    "norm": "batch",
+    "upsampling": "transposed",
+    "output": "tanh",
+    "style": False,
+    "grain": 0.0,
+    "context": 0,
+    "mirror": False,
+    "lesion_share": 0.0,
+    "batch_size": 8,
+    "atlas_shape": (256, 256, 15),
+    "atlas_alignment": "deformable",
+    "regions": ("background", "brain", "lesion"),
+    "critic_width": 64,
+    "critic_layers": 4,
+    "critic_spectral": False,
+    "consistency": {
+        "weight": 1.0,
+        "widths": (64, 128, 256, 512, 1024),
+        "learns_from": "both",
+        "class_weights": False,
+        "optimizer": _PLAYER,
+    },
+    "losses": {
+        "adversary": "vanilla",
+        "adversarial": 1.0,
+        "feature_matching": 5.0,
+        "feature_difference": "squared",
+        "generator": _PLAYER,
+        "critic": _PLAYER,
+    },
+    "budget": {"steps": 67_500, "validate_every": 1_350, "checkpoint_every": 1_350},
+}
+
+
+class SamrSpec(ConditionalSpec):
+    """Stretch-out generator with atlas, label-wise critics and shape consistency."""
+
+    kind: Literal["samr"] = "samr"
+    """Name of the method."""
+    stretch_out: bool = True
+    """Give each contrast a way up of its own; else all share one."""
+    label_wise: bool = True
+    """Give each region critics of its own; else one pair sees the entire image."""
+    atlas: bool = True
+    """Show the generator slices of the training subjects' average brain."""
+    shape_consistency: bool = True
+    """Let a U-Net find the labels again."""
+    ngf: int = Field(16, ge=1)
+    """Channels of an encoder's first layer."""
+    halvings: int = Field(2, ge=1)
+    """Layers of an encoder that halve the grid and double the channels."""
+    widest: int = Field(64, ge=1)
+    """Most channels of an encoder."""
+    blocks: int = Field(2, ge=0)
+    """Residual blocks that all contrasts share."""
+    norm: Norm = "instance"
+    """Normalisation of the generator."""
+    upsampling: Upsampling = "resize"
+    """Transposed convolutions, or nearest neighbour and convolution."""
+    atlas_shape: tuple[int, int, int] = (64, 64, 32)
+    """Grid of the average brain, within the brain's box."""
+    atlas_alignment: Alignment = "box"
+    """How brains are brought together for the average: by their boxes, or by registration (SimpleITK, minutes)."""
+    atlas_in_critic: bool = False
+    """Show the average to the critics too."""
+    regions: tuple[Region, ...] = Field(("brain", "lesion"), min_length=1)
+    """Regions with critics of their own; a cavity belongs to the lesion."""
+    critic_width: int = Field(12, ge=1)
+    """Channels of a critic's first layer."""
+    critic_layers: int = Field(3, ge=2)
+    """Convolutions of a critic before the score."""
+    critic_scales: int = Field(2, ge=1)
+    """Image sizes that are judged."""
+    critic_spectral: bool = True
+    """Spectral norm of the critics."""
+    consistency: ShapeConsistencySpec = ShapeConsistencySpec()
+    """The U-Net and its loss."""
+    losses: AdversarialSpec = _SOUND_LOSSES
+    """Weights of losses, and optimisers; those of the critics count for each critic, and critics are summed."""
+    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "paper": _PAPER,
+        "authors": {
+            **_PAPER,
+            "halvings": 3,
+            "norm": "instance",
+            "atlas_in_critic": True,
+            "losses": {**_PAPER["losses"], "adversary": "lsgan", "feature_difference": "absolute"},
+        },
+    }
+
+
+@final
+@SYNTHESIZERS.register(SamrSpec)
+class SamrMethod(ConditionalMethod):
+    """Trains the generator against critics of regions, beside a U-Net."""
+
+    def extras(self) -> AtlasSlices | None:
+        """The average brain."""
+        spec: SamrSpec = self.spec
+        if not spec.atlas:
+            return None
+        return AtlasSlices(self.contrasts, spec.atlas_shape, dims=spec.dims, axis=spec.axis)
+
+    def build(self, inputs: int, contrasts: int) -> SamrGenerator:
+        """Generator with normal weights; the average brain has an encoder of its own."""
+        spec: SamrSpec = self.spec
+        atlas = self.extras()
+        channels = 0 if atlas is None else atlas.channels
+        generator = SamrGenerator(
+            inputs - channels,
+            channels,
+            contrasts,
+            doubling_widths(spec.ngf, spec.halvings, spec.widest),
+            spec.blocks,
+            dims=spec.dims,
+            norm=spec.norm,
+            upsampling=spec.upsampling,
+            stretch_out=spec.stretch_out,
+        )
+        gaussian(generator)
+        return generator
+
+    def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:
+        """Average the real training cases."""
+        spec: SamrSpec = self.spec
+        if spec.atlas:
+            average = average_brain(
+                fitting.train, self.knowledge.modalities, spec.atlas_shape, spec.atlas_alignment, fitting.progress
+            )
+            _atlas_of(network).images.copy_(torch.from_numpy(average))
+
+    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
+        """Generator against fresh critics, beside a fresh U-Net."""
+        spec: SamrSpec = self.spec
+        shape = (
+            ShapeConsistency(spec.consistency, self.contrasts, self.classes, dims=spec.dims)
+            if spec.shape_consistency
+            else None
+        )
+        return Adversarial(
+            network,
+            self._critic(),
+            self._summed(),
+            steps=steps,
+            generate=self.generate,
+            condition=partial(self._condition, network),
+            terms=None if shape is None else lambda fake, batch: {"shape": shape.generator_loss(fake, batch)},
+            companion=None if shape is None else shape.companion,
+        )
+
+    def _critic(self) -> LabelWiseCritic | MultiScaleCritic:
+        """Critics with Xavier weights: of each region, or of the entire image."""
+        spec: SamrSpec = self.spec
+        atlas = self.extras() if spec.atlas_in_critic else None
+        channels = self.classes + self.contrasts + (0 if atlas is None else atlas.channels)
+        settings: dict[str, Any] = {"scales": spec.critic_scales, "dims": spec.dims, "spectral": spec.critic_spectral}
+        sizes = (channels, spec.critic_width, spec.critic_layers)
+        critic = (
+            LabelWiseCritic(self._region_classes(), *sizes, **settings)
+            if spec.label_wise
+            else MultiScaleCritic(*sizes, **settings)
+        )
+        xavier(critic, 1.0)
+        return critic
+
+    def _region_classes(self) -> Bool[torch.Tensor, "regions classes"]:
+        """Which classes form each region: what is neither background nor normal tissue is lesion."""
+        scheme = self.knowledge.scheme
+        kinds = [
+            "background" if v == 0 else "brain" if n in scheme.tissue else "lesion" for n, v in scheme.labels.items()
+        ]
+        return torch.tensor([[kind == region for kind in kinds] for region in self.spec.regions])
+
+    def _summed(self) -> AdversarialSpec:
+        """Losses with weights for the sum over critics; the recipe averages over them."""
+        spec: SamrSpec = self.spec
+        losses = spec.losses
+        critics = spec.critic_scales * (len(spec.regions) if spec.label_wise else 1)
+        weights = {
+            "adversarial": critics * losses.adversarial,
+            "feature_matching": critics * losses.feature_matching,
+        }
+        return losses.model_copy(update=weights)
+
+    def _condition(self, network: LabelGenerator, batch: Batch) -> torch.Tensor:
+        """What the critics see beside the images: labels, and the average brain if asked for."""
+        labels = self.label_channels(batch)
+        if not (self.spec.atlas and self.spec.atlas_in_critic):
+            return labels
+        return torch.cat([labels, _atlas_of(network)(batch["frame"], labels.shape[2:])], dim=1)
+
+
+def _atlas_of(network: LabelGenerator) -> AtlasSlices:
+    """The average brain among a network's further channels."""
+    (atlas,) = [extra for extra in network.extras if isinstance(extra, AtlasSlices)]
+    return atlas

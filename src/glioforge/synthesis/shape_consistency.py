@@ -1,0 +1,70 @@
+"""A U-Net that must find the labels again in the image, trained beside a generator (Guo et al. 2020, equation 4).
+
+In the paper the U-Net learns from made images as well.  Then generator and
+U-Net may agree on signs that no scan has; a U-Net that learns from real images
+alone keeps asking for what makes a lesion visible in scans.
+"""
+
+from typing import TYPE_CHECKING, Literal, final
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from glioforge.config.spec import Spec
+from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.nn.blocks import Dims
+from glioforge.nn.unet import UNet
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.adversarial import Companion
+
+if TYPE_CHECKING:
+    from glioforge.synthesis.conditional import Batch
+
+
+class ShapeConsistencySpec(Spec):
+    """The U-Net, what it learns from, and how much the generator listens."""
+
+    weight: float = Field(0.5, ge=0)
+    """Weight of the made images' generalised Dice in the generator's loss."""
+    widths: tuple[int, ...] = Field((8, 16, 32), min_length=2)
+    """Channels of the U-Net's levels."""
+    learns_from: Literal["real", "both"] = "real"
+    """Whether the U-Net learns from real images only, or from made ones too."""
+    class_weights: bool = True
+    """Weigh classes by their inverse squared volume (Sudre et al.); equation 3 of the paper doesn't."""
+    optimizer: OptimizerSpec = OptimizerSpec(
+        method="adam", learning_rate=1e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
+    )
+    """Optimiser of the U-Net."""
+
+
+@final
+class ShapeConsistency:
+    """The U-Net with its own loss and the generator's.
+
+    Args:
+        spec: Settings.
+        contrasts: Channels of the images.
+        classes: Number of label classes, background included.
+        dims: 2 or 3.
+    """
+
+    def __init__(self, spec: ShapeConsistencySpec, contrasts: int, classes: int, *, dims: Dims) -> None:
+        self._spec = spec
+        self._network = UNet(contrasts, classes, spec.widths, dims)
+        self.companion = Companion(self._network, spec.optimizer, self._own_loss)
+
+    def generator_loss(self, fake: torch.Tensor, batch: "Batch") -> torch.Tensor:
+        """How badly the U-Net finds the labels in made images, weighted."""
+        return self._spec.weight * self._loss(self._network, fake, batch)
+
+    def _own_loss(self, network: nn.Module, batch: "Batch", fake: torch.Tensor) -> torch.Tensor:
+        """How badly it finds them in real images, and in made ones if it learns from both."""
+        real = self._loss(network, batch["images"], batch)
+        return real if self._spec.learns_from == "real" else real + self._loss(network, fake, batch)
+
+    def _loss(self, network: nn.Module, images: torch.Tensor, batch: "Batch") -> torch.Tensor:
+        labels = batch["labels"]
+        middle = labels[:, labels.shape[1] // 2]
+        return generalised_dice_loss(network(images), middle, weighted=self._spec.class_weights)
