@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.io.atomic_write import write_atomically
-from glioforge.io.cohort_file import read_cohort
-from glioforge.io.run_folder import read_json
 from glioforge.io.tables import ResultRow
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
@@ -16,8 +14,6 @@ from glioforge.studies.report.content import (
     Facts,
     Figure,
     Folded,
-    Listing,
-    Note,
     Paragraph,
     Report,
     Section,
@@ -28,6 +24,7 @@ from glioforge.studies.report.html import render
 from glioforge.studies.report.tables import arm_table, difference_table, empty_table, subject_table
 from glioforge.studies.report_lead import lead
 from glioforge.studies.report_quality import fidelity_section, quality_section
+from glioforge.studies.report_setup import FIREWALL, cohort_facts, made_with, settings_section, split_table
 from glioforge.studies.report_training import cost_section, training_section
 from glioforge.studies.sample_pictures import edited_lesions, legend, unseen_subjects
 from glioforge.studies.spec import AugmentationSpec
@@ -68,11 +65,9 @@ def _report(
         _data(spec, folder, stages),
         quality_section(stages),
         cost_section(stages),
-        _settings(spec, folder),
+        settings_section(spec, folder),
     )
-    made_with = read_json(folder.root / "study.json")["made_with"]
-    footer = f"Made by Glioforge {made_with['packages']['glioforge']} from results.csv beside this page."
-    return Report(spec.title, lead(spec, rows, stages), sections, footer)
+    return Report(spec.title, lead(spec, rows, stages), sections, made_with(folder))
 
 
 def _pictures(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Section:
@@ -130,50 +125,11 @@ def _against_control(spec: AugmentationSpec, rows: Sequence[ResultRow], arms: Ma
 
 def _data(spec: AugmentationSpec, folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Section:
     """What was trained on what."""
-    source = read_cohort(folder.source)
-    folds = sorted({stage["fold"] for stage in stages})
-    splits = [(index, load_fold(folder, index)) for index in folds]
-    cells = tuple(
-        (str(index), *(", ".join(getattr(split, side).subject_ids) for side in ("train", "validation", "test")))
-        for index, split in splits
-    )
-    kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
-    facts = Facts(
-        {
-            "cases": f"{len(source)} {kinds} cases of {len(source.subject_ids)} subjects",
-            "contrasts": ", ".join(m.title for m in read_cohort(folder.prepared).modalities),
-            "label scheme of the files": source.scheme.name,
-            "fingerprint": source.fingerprint,
-            "arms": "; ".join(_arm_text(arm.title, arm.synthetic_share, arm.source) for arm in spec.arms),
-        }
-    )
-    note = Note(
-        "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
-        "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study "
-        "would have stopped."
-    )
-    table = Table(
-        ("Fold", "Train", "Validation", "Test"), cells, "Subjects of each side; no subject is on two sides of a fold."
-    )
-    return Section("What was trained on what", (facts, table, note))
+    arms = "; ".join(_arm_text(arm.title, arm.synthetic_share, arm.source) for arm in spec.arms)
+    facts = Facts({**cohort_facts(folder), "arms": arms})
+    return Section("What was trained on what", (facts, split_table(folder, stages), FIREWALL))
 
 
 def _arm_text(title: str, share: float, source: str | None) -> str:
     """One arm in words."""
     return title if source is None else f"{title} ({share:.0%} of slices from the {source})"
-
-
-def _settings(spec: AugmentationSpec, folder: StudyFolder) -> Section:
-    """Everything needed to run the study again."""
-    from glioforge.config.load import resolved_yaml
-
-    made_with = read_json(folder.root / "study.json")["made_with"]
-    flat = {str(key): str(value) for key, value in made_with.items() if not isinstance(value, dict)}
-    versions = {str(k): str(v) for value in made_with.values() if isinstance(value, dict) for k, v in value.items()}
-    return Section(
-        "Settings and versions",
-        (
-            Facts({**flat, **versions}),
-            Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),)),
-        ),
-    )

@@ -39,6 +39,20 @@ class FoldFolder:
         """Numbers of a segmenter on the test subjects."""
         return self.root / "scores" / arm / f"seed-{seed}"
 
+    def method(self, name: str, seed: int) -> Path:
+        """One training of a method in a comparison: its model, its numbers and what it made."""
+        return self.root / "methods" / name / f"seed-{seed}"
+
+    @property
+    def judge(self) -> Path:
+        """Segmenter trained on scans, which judges synthetic images."""
+        return self.root / "judge"
+
+    @property
+    def series(self) -> Path:
+        """Edited label maps of one test subject, for pictures alone."""
+        return self.root / "series"
+
     @property
     def fidelity(self) -> Path:
         """Numbers of the generator's images on the test subjects."""

@@ -38,11 +38,11 @@ def unseen_subjects(folder: FoldFolder, train: Cohort, test: Cohort) -> Figure:
     for ref, twin in list(zip(test, made, strict=True))[:MOST_TEST_CASES]:
         real = ref.load()
         index = best_slice(real.require_labels())
-        windows = _windows(real)
-        rows.append(("real", _row(real, real.images, index, windows)))
-        rows.append(("generator", _row(real, twin.load().images, index, windows)))
+        windows = shared_windows(real)
+        rows.append(("real", slice_row(real, real.images, index, windows)))
+        rows.append(("generator", slice_row(real, twin.load().images, index, windows)))
         means = class_mean_images(real, statistics)
-        rows.append(("class mean", _row(real, _volumes(means, real.geometry), index, windows)))
+        rows.append(("class mean", slice_row(real, as_volumes(means, real.geometry), index, windows)))
     columns = ("labels", *(m.title for m in made.modalities))
     caption = (
         "Test subjects, unseen by the generator: the scan, the image made from the scan's label map, and the image in "
@@ -62,10 +62,10 @@ def edited_lesions(folder: FoldFolder, train: Cohort) -> Figure:
         synthetic = ref.load()
         edited = synthetic.require_labels()
         index = best_slice(edited)
-        windows = _windows(parent)
+        windows = shared_windows(parent)
         edits = ", ".join(dict.fromkeys(str(edit["kind"]) for edit in ref.lineage.edits))
-        rows.append(("before", _row(parent, parent.images, best_slice(parent.require_labels()), windows)))
-        rows.append((edits or "unedited", _row(synthetic, synthetic.images, index, windows)))
+        rows.append(("before", slice_row(parent, parent.images, best_slice(parent.require_labels()), windows)))
+        rows.append((edits or "unedited", slice_row(synthetic, synthetic.images, index, windows)))
     columns = ("labels", *(m.title for m in made.modalities))
     caption = (
         "Training subjects before, and synthetic cases after their lesions were edited (the row's name tells the "
@@ -74,20 +74,20 @@ def edited_lesions(folder: FoldFolder, train: Cohort) -> Figure:
     return Figure(picture_grid(rows, columns), caption, "Rows of scans before and synthetic slices after lesion edits")
 
 
-def _row(
+def slice_row(
     case: Case, images: Mapping[Modality, Volume], index: int, windows: Mapping[Modality, Window]
 ) -> tuple[Picture, ...]:
     """Label map and contrasts of a slice."""
     return case_pictures(case.require_labels(), images, index, windows)
 
 
-def _windows(case: Case) -> dict[Modality, Window]:
+def shared_windows(case: Case) -> dict[Modality, Window]:
     """Grey windows of a real case, which its synthetic images share."""
     brain = case.require_labels().voxels > 0
     return {modality: window_of(volume.voxels, brain) for modality, volume in case.images.items()}
 
 
-def _volumes(images: Mapping[Modality, Voxels], geometry: Geometry) -> dict[Modality, Volume]:
+def as_volumes(images: Mapping[Modality, Voxels], geometry: Geometry) -> dict[Modality, Volume]:
     """Arrays as volumes on a grid."""
     return {modality: Volume(voxels, geometry, modality) for modality, voxels in images.items()}
 

@@ -1,6 +1,6 @@
 """Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -46,7 +46,7 @@ def overlap_rows(
     for ref in test:
         predicted = restore(segmenter.segment(ref.load()).to(BRATS2023), ref)
         truth = source[ref.case_id].load().require_labels().to(BRATS2023)
-        known = _row(spec, *run, ref)
+        known = row_of(spec, *run, ref)
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
     return rows
 
@@ -80,7 +80,8 @@ def fidelity_rows(spec: StudySpec, fold: int, split: Split, made: Cohort, synthe
         }
         for arm, made_images in images.items():
             for against, truth in references.items():
-                rows += _similarity_rows(_row(spec, fold, arm, 0, ref), real, made_images, truth, against)
+                note = f"against {against}"
+                rows += likeness_rows(row_of(spec, fold, arm, 0, ref), real, made_images, truth, note)
     return rows
 
 
@@ -107,28 +108,46 @@ def class_mean_images(case: Case, statistics: ClassStatistics) -> dict[Modality,
     return images
 
 
-def _similarity_rows(
-    row: Row, case: Case, images: Mapping[Modality, Voxels], truth: Mapping[Modality, Voxels], against: str
+def likeness_rows(
+    row: Row,
+    case: Case,
+    images: Mapping[Modality, Voxels],
+    truth: Mapping[Modality, Voxels],
+    note: str,
+    regions: Sequence[str] = ("brain",),
 ) -> list[Row]:
-    """Likeness of each contrast inside the brain, on intensities that start at 0.
+    """Likeness of each contrast inside the brain and, if asked for, the lesion, on intensities that start at 0.
 
     SSIM's luminance term (Wang et al. 2004, equation 6) is made for signals that are not negative; near the mean of
     z-scores it would change sign with the noise.  Both images are therefore raised by the reference's least value
     inside the brain, outside which they are 0, and the data range is that of the reference there.
+
+    Args:
+        row: The columns that tell what was scored.
+        case: The case, whose labels say where brain and lesion are.
+        images: What was made.
+        truth: What it should equal.
+        note: What both are.
+        regions: `brain`, `lesion`; a region without a voxel has no rows.
     """
-    brain = case.require_labels().voxels > 0
+    labels = case.require_labels()
+    brain = labels.voxels > 0
+    masks = {name: mask for name, mask in (("brain", brain), ("lesion", labels.lesion)) if name in regions}
     rows: list[Row] = []
     for modality in (m for m in images if m in truth):
         least, most = (float(f(truth[modality][brain])) for f in (np.min, np.max))
         image, reference = (
             np.where(brain, v - np.float32(least), np.float32(0)) for v in (images[modality], truth[modality])
         )
-        scores = compare_images(image, reference, brain, data_range=most - least, region=f"brain/{modality}")
-        rows += [row | asdict(score) | {"note": f"against {against}"} for score in scores]
+        for name, mask in masks.items():
+            if mask.any():
+                region = f"{name}/{modality}"
+                scores = compare_images(image, reference, mask, data_range=most - least, region=region)
+                rows += [row | asdict(score) | {"note": note} for score in scores]
     return rows
 
 
-def _row(spec: StudySpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:
+def row_of(spec: StudySpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row:
     """The columns that tell what was scored."""
     return {
         "study": spec.name,

@@ -1,0 +1,127 @@
+"""Settings that studies which compare methods share: a list of methods by name, and which of them are references."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from glioforge.config.spec import Spec
+from glioforge.lesions.recipe import RecipeSpec
+from glioforge.studies.base import AnySegmenter, AnySynthesizer, StudySpec
+from glioforge.training.budget import Budget
+
+MethodName = Annotated[str, Field(pattern=r"^[a-z0-9_+-]+$")]
+"""Name of a method in tables and folders."""
+
+
+class MethodEntry(Spec):
+    """One method of a comparison."""
+
+    title: str = ""
+    """Name in figures; the method's name unless given."""
+
+
+class SynthesizerEntry(MethodEntry):
+    """A synthesizer and how long it is trained."""
+
+    synthesizer: AnySynthesizer
+    """Any registered kind, with its preset and changes to it."""
+    budget: Budget | None = None
+    """Length of its training; that of the synthesizer's own settings unless given."""
+
+    def trained_spec(self) -> Spec:
+        """Settings of the synthesizer under this budget."""
+        return self.synthesizer if self.budget is None else self.synthesizer.model_copy(update={"budget": self.budget})
+
+
+class SegmenterEntry(MethodEntry):
+    """A segmenter and how long it is trained."""
+
+    segmenter: AnySegmenter
+    """Any registered kind, with its preset and changes to it."""
+    budget: Budget = Budget()
+    """Length of its training."""
+
+
+class ComparisonSpec(StudySpec):
+    """A list of methods, each trained on the same subjects and judged on the same unseen ones."""
+
+    seeds: int = Field(1, ge=1)
+    """Trainings of each method and fold."""
+    references: tuple[str, ...] = ()
+    """Methods that every other one is compared with, subject by subject."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers of all methods; each method's own settings are the key of its own folder.
+
+        A method can therefore be added to a study that has run: only the new one is trained.
+        """
+        return {k: v for k, v in super().identity().items() if k not in {"methods", "references"}}
+
+    def _require_references(self, names: Iterable[str]) -> None:
+        """Refuse a study without methods, and references that are none of them."""
+        known = sorted(names)
+        if not known:
+            msg = "a comparison needs at least one method"
+            raise ValueError(msg)
+        strange = sorted(set(self.references) - set(known))
+        if strange:
+            msg = f"references {strange} are not among the methods {known}"
+            raise ValueError(msg)
+
+
+def titles_of(methods: Mapping[str, MethodEntry]) -> dict[str, str]:
+    """Title of each method by its name, in the order of the YAML."""
+    return {name: entry.title or name for name, entry in methods.items()}
+
+
+def _recipe(name: str, *edits: Mapping[str, Any]) -> RecipeSpec:
+    """Edits in order, under a name."""
+    return RecipeSpec.model_validate({"name": name, "attempts": 8, "steps": [{"edit": dict(edit)} for edit in edits]})
+
+
+STANDARD_SERIES = (
+    _recipe("mirrored", {"kind": "mirror"}),
+    _recipe("doubled", {"kind": "scale", "volume_factor": [2.0, 2.0]}),
+    _recipe("halved", {"kind": "scale", "volume_factor": [0.5, 0.5]}),
+    _recipe("transplanted", {"kind": "transplant"}),
+    _recipe("healthy brain, new lesion", {"kind": "remove"}, {"kind": "insert"}),
+)
+"""Edits that every synthesizer is shown with: the same map, changed in the ways that the papers describe."""
+
+
+class SynthesizersSpec(ComparisonSpec):
+    """Which synthesizer makes the images of unseen label maps best?"""
+
+    kind: Literal["synthesizers"] = "synthesizers"
+    """Name of the kind of study."""
+    methods: Mapping[MethodName, SynthesizerEntry]
+    """Synthesizers by name, in the order shown."""
+    draws: int = Field(8, ge=1)
+    """Images drawn for each unseen label map; their mean is compared with the truth."""
+    judge: SegmenterEntry | None = None
+    """Segmenter trained on the training subjects' scans, which is asked whether it finds the labels in what was made;
+    none leaves this out."""
+    series: tuple[RecipeSpec, ...] = STANDARD_SERIES
+    """Edits of one unseen label map that every method is shown with."""
+    shown_draws: int = Field(4, ge=0)
+    """Draws of one label map that every method is shown with."""
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Self:
+        self._require_references(self.methods)
+        return self
+
+
+class SegmentersSpec(ComparisonSpec):
+    """Which segmenter finds the tumours of unseen subjects best?"""
+
+    kind: Literal["segmenters"] = "segmenters"
+    """Name of the kind of study."""
+    methods: Mapping[MethodName, SegmenterEntry]
+    """Segmenters by name, in the order shown."""
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Self:
+        self._require_references(self.methods)
+        return self

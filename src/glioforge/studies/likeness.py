@@ -1,0 +1,154 @@
+"""Numbers on what a synthesizer makes of unseen label maps: likeness, texture, diversity, and whether labels hold.
+
+Likeness is told by the mean over draws of style and noise, and one draw stands
+beside it; texture, labels and pictures belong to one draw.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Final
+
+import numpy as np
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Segmenter
+from glioforge.core.rng import stream
+from glioforge.core.schemes import BRATS2023
+from glioforge.core.volume import Mask, Voxels
+from glioforge.metrics.diversity import DIVERSITY, Draws
+from glioforge.metrics.evaluate import evaluate_case
+from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.similarity import PREPARED_RANGE
+from glioforge.metrics.texture import TEXTURE, through_plane
+from glioforge.studies.base import PhantomData, StudySpec
+from glioforge.studies.comparing import SynthesizersSpec
+from glioforge.studies.scoring import Row, likeness_rows, row_of
+from glioforge.studies.truth import noise_free_images
+from glioforge.synthesis.base import TrainedSynthesizer
+
+MEAN_OF_DRAWS: Final = "mean of draws"
+"""How notes of rows on the mean image begin."""
+ONE_DRAW: Final = "one draw"
+"""How notes of rows on one image begin."""
+REGIONS: Final = ("brain", "lesion")
+"""Where likeness is measured."""
+COMPARED_DRAWS: Final = 4
+"""Draws whose differences are measured."""
+JUDGED: Final = ("dice", "sensitivity", "precision")
+"""Marks of the segmenter that judges images."""
+
+
+def method_rows(
+    spec: SynthesizersSpec, run: tuple[int, str, int], synthesizer: TrainedSynthesizer, test: Cohort, made: Cohort
+) -> list[Row]:
+    """Likeness, texture and diversity of a method on every test case.
+
+    Args:
+        spec: Names the study and its phantoms, if any.
+        run: Number of the fold, name of the method, number of the training.
+        synthesizer: The trained method.
+        test: Prepared test cases.
+        made: One draw for each of them, in their order.
+
+    Returns:
+        Values of `io.tables.ResultRow`, a row a case, region and metric.
+    """
+    rows: list[Row] = []
+    for ref, twin in zip(test, made, strict=True):
+        case, row = ref.load(), row_of(spec, *run, ref)
+        one = {modality: volume.voxels for modality, volume in twin.load().images.items()}
+        mean, drawn = _drawn(spec, synthesizer, case, one)
+        truth, against = true_images(spec, ref, case), truth_name(spec)
+        rows += likeness_rows(row, case, mean, truth, f"{MEAN_OF_DRAWS} against the {against}", REGIONS)
+        rows += likeness_rows(row, case, one, truth, f"{ONE_DRAW} against the {against}", REGIONS)
+        rows += _texture_rows(row, case, one, cut_axis(synthesizer))
+        rows += _diversity_rows(row, case, drawn)
+    return rows
+
+
+def judged_rows(
+    spec: StudySpec, run: tuple[int, str, int], judge: Segmenter, cases: Cohort, known: Cohort | None = None
+) -> list[Row]:
+    """Overlap of what a segmenter finds in images with the labels that they were made from.
+
+    Args:
+        spec: Names study and regions.
+        run: Number of the fold, name of the arm, number of the training.
+        judge: Segmenter trained on scans of other subjects.
+        cases: Prepared cases, real or synthetic.
+        known: The cases whose ids and subjects the rows carry, in the same order; `cases` unless given.
+    """
+    rows: list[Row] = []
+    for ref, named in zip(cases, known or cases, strict=True):
+        case = ref.load()
+        truth = case.require_labels().to(BRATS2023)
+        scores = evaluate_case(judge.segment(case).to(BRATS2023), truth, spec.regions, JUDGED)
+        rows += [row_of(spec, *run, named) | asdict(score) for score in scores]
+    return rows
+
+
+def true_images(spec: StudySpec, ref: CaseRef, case: Case) -> Mapping[Modality, Voxels]:
+    """What images should equal: a phantom without noise and bias field, or else the scan."""
+    if isinstance(spec.data, PhantomData):
+        return noise_free_images(ref, spec.data.phantom)
+    return {modality: volume.voxels for modality, volume in case.images.items()}
+
+
+def truth_name(spec: StudySpec) -> str:
+    """What images are compared with, as notes call it."""
+    return "noise-free image" if isinstance(spec.data, PhantomData) else "scan"
+
+
+def cut_axis(synthesizer: TrainedSynthesizer) -> int:
+    """Axis across which a method cuts volumes into slices; axial for one that does not say."""
+    return int(getattr(synthesizer.spec, "axis", 2))
+
+
+def _drawn(
+    spec: SynthesizersSpec, synthesizer: TrainedSynthesizer, case: Case, first: Mapping[Modality, Voxels]
+) -> tuple[dict[Modality, Voxels], dict[Modality, list[Voxels]]]:
+    """Mean over all draws, of which the first is given, and the draws whose differences are measured."""
+    mean = {m: v / np.float32(spec.draws) for m, v in first.items()}
+    kept = {m: [v] for m, v in first.items()}
+    for number in range(1, spec.draws):
+        images = synthesizer.synthesize(case.require_labels(), stream(spec.seed, "draw", case.case_id, number))
+        for modality, volume in images.items():
+            mean[modality] += volume.voxels / np.float32(spec.draws)
+            if number < COMPARED_DRAWS:
+                kept[modality].append(volume.voxels)
+    return mean, kept
+
+
+def _texture_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: int) -> list[Row]:
+    """Texture of one draw beside the scan, which has grain too, inside the brain."""
+    brain = _brain(case)
+    metrics = (through_plane(axis), *TEXTURE[1:])
+    rows: list[Row] = []
+    for modality in (m for m in images if m in case.images):
+        pair = ImagePair(images[modality], case.images[modality].voxels, brain, PREPARED_RANGE).cut(1)
+        rows += [
+            row | {"region": f"brain/{modality}", "metric": m.name, "value": m.function(pair), "unit": m.unit}
+            for m in metrics
+        ]
+    return [entry | {"note": f"{ONE_DRAW} beside the scan"} for entry in rows]
+
+
+def _diversity_rows(row: Row, case: Case, drawn: Mapping[Modality, Iterable[Voxels]]) -> list[Row]:
+    """Differences between draws in brain and lesion; none for a single draw."""
+    masks = {"brain": _brain(case), "lesion": case.require_labels().lesion}
+    rows: list[Row] = []
+    for modality, images in drawn.items():
+        stack = np.stack(list(images))
+        for name, mask in masks.items():
+            if len(stack) > 1 and mask.any():
+                known = row | {"region": f"{name}/{modality}", "note": f"{len(stack)} draws"}
+                draws = Draws(stack, mask)
+                rows += [known | {"metric": m.name, "value": m.function(draws), "unit": m.unit} for m in DIVERSITY]
+    return rows
+
+
+def _brain(case: Case) -> Mask:
+    """Voxels with a label."""
+    return case.require_labels().voxels > 0
