@@ -22,12 +22,12 @@ with zeros, for the paper counts two convolutions a block.
 Conventions
 -----------
 stack       `(batch, channel, x, y, slice)`; slices lie along the last axis
-view        axial stacks along z, coronal along y, sagittal along x
+order       axes of a volume in the order of a stack's, the last one cut: `(0, 2, 1)` is the coronal view
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast, final, get_args
+from typing import Final, cast, final
 
 import torch
 from torch import nn
@@ -35,9 +35,7 @@ from torch.nn import functional
 
 from glioforge.nn.blocks import Features
 
-View = Literal["axial", "coronal", "sagittal"]
-VIEWS: Final[tuple[View, ...]] = get_args(View)
-_ORDER: Final[Mapping[View, tuple[int, ...]]] = {"axial": (2, 3, 4), "coronal": (2, 4, 3), "sagittal": (3, 4, 2)}
+Order = tuple[int, int, int]
 _FIRST_PREDICTION: Final = 1
 
 
@@ -125,15 +123,17 @@ class AnisotropicNet(nn.Module):
 
 @final
 class MultiView(nn.Module):
-    """Networks for several views of one volume, whose probabilities are averaged.
+    """Networks for several views of one volume, whose probabilities are averaged (section 2.2, figure 3).
 
     Args:
         networks: Network of each view.
+        orders: How each view turns the volume.
     """
 
-    def __init__(self, networks: Mapping[View, AnisotropicNet]) -> None:
+    def __init__(self, networks: Sequence[AnisotropicNet], orders: Sequence[Order]) -> None:
         super().__init__()
-        self.networks = nn.ModuleDict({str(view): network for view, network in networks.items()})
+        self.networks = nn.ModuleList(networks)
+        self.orders = tuple(orders)
 
     def forward(self, volume: Features, slices: int = 32) -> Features:
         """Mean probability of each class on the volume's grid.
@@ -142,29 +142,29 @@ class MultiView(nn.Module):
             volume: `(batch, channel, x, y, z)`, repeated beyond its ends.
             slices: Slices labelled at a time; in evaluation mode it changes memory, not the result.
         """
-        networks = {view: cast("AnisotropicNet", self.networks[view]) for view in VIEWS if view in self.networks}
-        views = [_seen(volume, view, network, slices) for view, network in networks.items()]
-        return torch.stack(views).mean(dim=0)
+        pairs = zip(self.networks, self.orders, strict=True)
+        return torch.stack([_seen(volume, order, cast("AnisotropicNet", net), slices) for net, order in pairs]).mean(0)
 
 
-def turn(volume: Features, view: View) -> Features:
-    """The volume as a stack of a view's slices."""
-    return volume.permute(0, 1, *_ORDER[view])
+def turn(volume: torch.Tensor, order: Order) -> torch.Tensor:
+    """The last three axes of a volume as a stack's."""
+    first = volume.ndim - 3
+    return volume.permute(*range(first), *(first + axis for axis in order))
 
 
-def turn_back(stack: Features, view: View) -> Features:
+def turn_back(stack: torch.Tensor, order: Order) -> torch.Tensor:
     """Undo `turn`."""
-    order = _ORDER[view]
-    return stack.permute(0, 1, *(2 + order.index(axis) for axis in (2, 3, 4)))
+    back = (order.index(0), order.index(1), order.index(2))
+    return turn(stack, back)
 
 
-def _seen(volume: Features, view: View, network: AnisotropicNet, slices: int) -> Features:
+def _seen(volume: Features, order: Order, network: AnisotropicNet, slices: int) -> Features:
     """Probabilities of one view, stack by stack."""
     context = network.context
-    stack = functional.pad(turn(volume, view), (context, context, 0, 0, 0, 0), mode="replicate")
+    stack = functional.pad(turn(volume, order), (context, context, 0, 0, 0, 0), mode="replicate")
     starts = range(0, stack.shape[-1] - 2 * context, slices)
     parts = [network(stack[..., start : start + slices + 2 * context])[0].float().softmax(dim=1) for start in starts]
-    return turn_back(torch.cat(parts, dim=-1), view)
+    return turn_back(torch.cat(parts, dim=-1), order)
 
 
 @final
