@@ -62,8 +62,8 @@ class LossBalance(nn.Module):
         return {**losses, **{name: factor * losses[name] for name, factor in self._by_name().items()}}
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """Present factors as scalars for the history: `weight of <loss>`."""
-        return {f"weight of {name}": factor for name, factor in self._by_name().items()}
+        """Present factors as scalars for the history: `<loss> weight`."""
+        return {f"{name} weight": factor for name, factor in self._by_name().items()}
 
     def _by_name(self) -> dict[str, torch.Tensor]:
         return dict(zip(self.names, self.factors.clone().unbind(), strict=True))

@@ -21,6 +21,8 @@ from glioforge.config.spec import Spec
 
 RIGHT = ("right_on_real", "right_on_made")
 """Names of the critic's shares among a step's scalars; they are no losses."""
+WEIGHT = " weight"
+"""End of the names of weights that are set anew while training; they are no losses either, and may jump."""
 _SMALLEST_SCALE = 0.01
 _LOST_RESPONSE = 0.1
 
@@ -91,7 +93,7 @@ def after_step(state: WatchState, scalars: Mapping[str, float], spec: WatchSpec)
         >>> state.exploded
         1
     """
-    losses = {name: abs(value) for name, value in scalars.items() if name not in RIGHT}
+    losses = {name: abs(value) for name, value in scalars.items() if name not in RIGHT and not name.endswith(WEIGHT)}
     medians = {
         name: statistics.median(sizes)
         for name, sizes in state.sizes.items()

@@ -18,7 +18,7 @@ def test_weights_become_target_over_mean_of_the_steps_since_the_last_time():
     assert [(float(x["a"]), float(x["b"])) for x in first] == [(2, 1), (6, 5)]
     second = balance(of(a=8.0, b=1.0))
     assert (float(second["a"]), float(second["b"])) == (8 / 4, 6 / 3)
-    assert {k: float(v) for k, v in balance.weights().items()} == {"weight of a": 0.25, "weight of b": 2.0}
+    assert {k: float(v) for k, v in balance.weights().items()} == {"a weight": 0.25, "b weight": 2.0}
     balance(of(a=0.0, b=3.0))
     third = balance(of(a=1.0, b=1.0))
     assert (float(third["a"]), float(third["b"])) == (1 / 4, 3)
@@ -30,7 +30,7 @@ def test_losses_without_a_target_stay_and_signs_do_not_turn_a_weight():
     balance(of(hinge=-4.0, none=0.0, other=7.0))
     after = balance(of(hinge=-4.0, none=0.0, other=7.0))
     assert (float(after["hinge"]), float(after["other"])) == (-1, 7)
-    assert torch.isfinite(balance.weights()["weight of none"])
+    assert torch.isfinite(balance.weights()["none weight"])
 
 
 def test_gradients_are_weighted_but_weights_have_none():

@@ -46,6 +46,14 @@ def test_shares_of_right_scores_are_no_losses():
     assert (state.exploded, state.sizes) == (0, {})
 
 
+def test_weights_that_are_set_anew_are_no_losses():
+    """They may jump a hundredfold."""
+    spec, state = WatchSpec(window=5), WatchState()
+    for weight in (1.0, 1.0, 1.0, 100.0, 100.0):
+        state = after_step(state, {"l1 weight": weight, "t1 l1 weight": weight}, spec)
+    assert (state.exploded, dict(state.sizes)) == (0, {})
+
+
 def test_state_survives_json():
     """A checkpoint gives it back."""
     state = after_step(WatchState(), {"loss": 1.5}, WatchSpec())

@@ -88,6 +88,8 @@ class Companion:
 class Adversarial:
     """Recipe of a conditional generator and its critic; reads `images` and `brain` of a batch.
 
+    Where contrasts may be missing it reads `available` too; `generate` makes them 0, as they are in the images.
+
     Args:
         generator: Called by `generate`.
         critic: Takes condition and image; gives scores by scale, and features by scale and layer.
@@ -156,7 +158,7 @@ class Adversarial:
         return losses
 
     def differentiate(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
-        """Compute every gradient and update nothing yet; returns every loss, and the weights where they are balanced.
+        """Compute every gradient and update nothing yet; returns every loss, and their weights if they are balanced.
 
         The caller steps the optimisers, all or none, and then calls `settle`.
         """
@@ -173,7 +175,8 @@ class Adversarial:
         losses = {"critic": loss_critic, **self._companion_loss(companion, batch, fake, fabric)}
         real_features = [[f[:half].detach() for f in scale] for scale in features]
         terms = self._generator_terms(condition, fake, real_features, batch, fabric)
-        fabric.backward(torch.stack(list(terms.values())).sum())
+        weighted = terms if self._balance is None else self._balance(terms, partial(mean_over_processes, fabric=fabric))
+        fabric.backward(torch.stack(list(weighted.values())).sum())
         self._freeze(frozen=False)
         weights = {} if self._balance is None else self._balance.weights()
         return {name: value.detach() for name, value in {**losses, **terms, **weights}.items()}
@@ -245,5 +248,5 @@ class Adversarial:
             )
         if spec.l1:
             fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
-            terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"])
-        return terms if self._balance is None else self._balance(terms, partial(mean_over_processes, fabric=fabric))
+            terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"], available=batch.get("available"))
+        return terms
