@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
         "subjects": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
         "steps": BUDGET.steps,
         "batch_size": segmenter.spec.batch_size,
-        "parameters": sum(p.numel() for p in segmenter.network.parameters()),
+        "parameters": segmenter.parameter_count,
         "training_seconds": round(trained_seconds, 1),
         "seconds_a_case": round(seconds_a_case, 2),
         "limit_seconds": LIMIT_SECONDS,

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch
+from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec, load_segmenter, train_segmenter
-from glioforge.segmentation.predict import CLASSES
+from glioforge.segmentation.target import target_named
 from glioforge.training.budget import Budget
 from toy_cohort import toy_case, toy_cohort
 
@@ -45,12 +46,14 @@ def test_the_file_names_its_source(values):
 
 
 @every_segmenter
-@pytest.mark.parametrize("grid", [(16, 16), (13, 17), (5, 9)])
+@pytest.mark.parametrize("grid", [(16, 16, 16), (13, 17, 9), (5, 9, 3)])
 def test_logits_lie_on_the_grid_of_the_input(values, grid):
     """Any size, also odd ones and ones below the network's stride."""
+    spec = SEGMENTERS.parse(values)
+    grid = grid[: SEGMENTERS.part_for(spec)(spec).dims]
     network = _network(values).eval()
     with torch.no_grad():
-        assert network(torch.randn(2, 2, *grid)).shape == (2, CLASSES, *grid)
+        assert network(torch.randn(2, 2, *grid)).shape == (2, len(target_named(spec.target).channels), *grid)
 
 
 @every_segmenter
@@ -85,4 +88,4 @@ def _network(values):
     """A fresh network for two contrasts."""
     spec = SEGMENTERS.parse(values)
     seed_torch(1, "contract")
-    return SEGMENTERS.part_for(spec)(spec).build(2, CLASSES)
+    return SEGMENTERS.part_for(spec)(spec).build((Modality.T1, Modality.FLAIR), target_named(spec.target))

@@ -1,19 +1,20 @@
-"""What a segmenter sees while it trains: augmented slices of real cases, synthetic ones, or both."""
+"""What a segmenter sees while it trains: augmented slices or patches of real cases, synthetic ones, or both."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, cast, final
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import SpecError
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream_seed
-from glioforge.core.schemes import BRATS2023
-from glioforge.data.augment import AugmentSpec, augment_batch
+from glioforge.data.augment import augment_batch
 from glioforge.data.pairs import Batches, MixedPairs, SlicePairs
-from glioforge.data.store import read_packed
+from glioforge.data.patches import PatchPairs
+from glioforge.data.sampling import Source
+from glioforge.segmentation.method import SegmenterSpec
 from glioforge.segmentation.mix import Mix
-from glioforge.segmentation.predict import CLASSES
+from glioforge.segmentation.target import target_named
+from glioforge.segmentation.view import ORDER, View, augment_for, own_size, seen_batch
 
 if TYPE_CHECKING:
     import torch
@@ -21,61 +22,64 @@ if TYPE_CHECKING:
 
 @final
 class SegmenterBatches:
-    """Batch of any step: images, and labels as classes 0-3 of scheme BRATS2023.
+    """Batch of any step: images, labels as classes of the target, brain.
 
     Args:
         mix: Cases; read into memory at once.
         modalities: Contrasts, in the order of the network's input channels.
-        augment: Classical augmentation, applied to real and synthetic slices alike; none unless given.
-        size: Common size of the slices; the grid's own unless given.
-        batch_size: Slices in a batch.
-        lesion_share: Share of a batch drawn from slices with tumour.
+        spec: Size, number, target, augmentation and how often tumour is shown.
+        dims: 2 for slices, 3 for patches.
+        view: How the heads are cut.
         seed: Seed of the training.
+        device: Where batches are augmented.
+
+    Raises:
+        SpecError: The size does not fit the dimensions.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a training's input
         self,
         mix: Mix,
         modalities: Sequence[Modality],
+        spec: SegmenterSpec,
         *,
-        augment: AugmentSpec | None,
-        size: tuple[int, int] | None,
-        batch_size: int,
-        lesion_share: float,
+        dims: int,
+        view: View = "axial",
         seed: int,
+        device: "torch.device | str" = "cpu",
     ) -> None:
+        if spec.size is not None and len(spec.size) != dims:
+            raise SpecError(f"size {spec.size}", f"{dims} numbers for a method of {dims} dimensions")
         first, *others = [
-            SlicePairs(
-                cohort,
-                modalities,
-                size=size,
-                batch_size=batch_size,
-                seed=stream_seed(seed, "slices", place),
-                lesion_share=lesion_share,
-            )
+            _source(cohort, modalities, spec, dims, view, stream_seed(seed, "slices", place))
             for place, cohort in enumerate(mix.used)
         ]
-        self._pairs: Batches = MixedPairs(first, others[0], mix.share, seed=seed) if others else first
-        self._table = mix.used[0].scheme.table_to(BRATS2023).astype(np.int64)
-        self._augment = augment
+        self._pairs = cast("Batches", MixedPairs(first, others[0], mix.share, seed=seed) if others else first)
+        self._table = target_named(spec.target).classes_from(mix.used[0].scheme)
+        self._augment = None if spec.augment is None else augment_for(spec.augment, view)
+        self._view = view if dims == 3 else None
         self._seed = seed
+        self._device = device
 
     def __call__(self, step: int) -> "dict[str, torch.Tensor]":
-        """`images` float32 (b, c, x, y) and `labels` int64 (b, x, y) of a step."""
+        """`images` float32 (b, c, x, y[, z]), `labels` int64 and `brain` bool (b, x, y[, z]) of a step."""
         import torch
 
-        batch = self._pairs.batch(step)
+        drawn = self._pairs.batch(step)
+        batch = {name: drawn[name].to(self._device) for name in ("images", "labels", "brain")}
+        if self._view is not None:
+            batch = {name: seen_batch(value, self._view).contiguous() for name, value in batch.items()}
         if self._augment is not None:
             batch = augment_batch(batch, self._augment, seed=self._seed, step=step)
-        return {"images": batch["images"], "labels": torch.from_numpy(self._table)[batch["labels"]]}
+        return {**batch, "labels": torch.from_numpy(self._table).to(self._device)[batch["labels"]]}
 
 
-def class_shares(cohort: Cohort) -> tuple[float, ...]:
-    """Share of each class among the voxels of all label maps; at least one voxel a class, so that none is 0."""
-    counts = np.ones(CLASSES)
-    table = cohort.scheme.table_to(BRATS2023)
-    for ref in cohort:
-        labels = read_packed(ref).labels
-        if labels is not None:
-            counts += np.bincount(table[labels].ravel(), minlength=CLASSES)
-    return tuple(float(share) for share in counts / counts.sum())
+def _source(
+    cohort: Cohort, modalities: Sequence[Modality], spec: SegmenterSpec, dims: int, view: View, seed: int
+) -> Source[Any]:
+    """Slices or patches of one cohort."""
+    settings: dict[str, Any] = {"batch_size": spec.batch_size, "seed": seed, "lesion_share": spec.lesion_share}
+    if dims == 2:
+        return SlicePairs(cohort, modalities, axis=ORDER[view][2], size=cast("Any", spec.size), **settings)
+    size = None if spec.size is None else own_size(cast("tuple[int, int, int]", spec.size), view)
+    return PatchPairs(cohort, modalities, size=size, **settings)

@@ -35,20 +35,25 @@ def clean(labels: LabelMap, spec: CleanSpec) -> LabelMap:
     """Apply the rules; a map without tumour stays as it is.
 
     Args:
-        labels: Predicted map in a scheme with `necrotic_core` and `enhancing`.
-        spec: Rules.
+        labels: Predicted map.
+        spec: Rules; where the scheme has no necrotic core, holes become the last of its lesion labels.
+
+    Raises:
+        LabelError: Little enhancing tumour is to become core in a scheme that does not tell them apart.
     """
     if spec == CleanSpec() or not labels.lesion.any():
         return labels
     voxels = labels.voxels.copy()
     _drop_components(voxels, labels, spec)
-    core, enhancing = (labels.scheme.value(name) for name in ("necrotic_core", "enhancing"))
-    is_enhancing = voxels == enhancing
-    if np.count_nonzero(is_enhancing) * labels.geometry.voxel_volume < spec.minimum_enhancing_mm3 * _ROUNDING:
-        voxels[is_enhancing] = core
+    if spec.minimum_enhancing_mm3:
+        core, enhancing = (labels.scheme.value(name) for name in ("necrotic_core", "enhancing"))
+        is_enhancing = voxels == enhancing
+        if np.count_nonzero(is_enhancing) * labels.geometry.voxel_volume < spec.minimum_enhancing_mm3 * _ROUNDING:
+            voxels[is_enhancing] = core
     if spec.fill_holes:
         tumour = np.isin(voxels, labels.scheme.lesion_values)
-        voxels[ndimage.binary_fill_holes(tumour) & ~tumour] = core
+        inner = labels.scheme.labels.get("necrotic_core", labels.scheme.lesion_values[-1])
+        voxels[ndimage.binary_fill_holes(tumour) & ~tumour] = inner
     return labels.with_voxels(voxels)
 
 

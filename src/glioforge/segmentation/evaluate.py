@@ -8,15 +8,14 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2023
 from glioforge.data.prepare.restore import restore
 from glioforge.io.nifti import read_labels, write_labels
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import DEFAULT_METRICS, REGIONS, evaluate_case
-from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.masks import find_masks, scheme_of, write_facts
+from glioforge.segmentation.trained import TrainedSegmenter
 
 STUDY = "evaluate"
 
@@ -29,7 +28,7 @@ def segment_cohort(
     Args:
         segmenter: Labels the cases.
         cohort: Prepared cases; a mask lies on the grid that its scan came on, where that is known.
-        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, scheme BRATS2023.
+        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, in the segmenter's scheme.
         progress: Where to show progress.
 
     Returns:
@@ -42,7 +41,7 @@ def segment_cohort(
     progress = progress or Silent()
     maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
     with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
-        write_facts(out, BRATS2023, maker)
+        write_facts(out, segmenter.scheme, maker)
         paths = []
         for ref in progress.track(cohort, "segmenting", len(cohort)):
             path = out / f"{ref.case_id}.nii.gz"

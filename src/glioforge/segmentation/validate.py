@@ -1,7 +1,6 @@
 """Score a network on whole validation volumes while it trains."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
@@ -12,9 +11,9 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2023
-from glioforge.metrics.evaluate import REGIONS, evaluate_case
-from glioforge.segmentation.predict import predict_labels
+from glioforge.metrics.evaluate import evaluate_case
+from glioforge.segmentation.predict import Inference, predict
+from glioforge.segmentation.view import View
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 @final
 class Validation:
-    """Mean volumetric Dice over validation cases and regions WT, TC and ET.
+    """Mean volumetric Dice over validation cases and over all that the target scores: WT, TC, ET, tissue.
 
     An empty region counts as `metrics.base.AGREEMENT` says, so that a network
     cannot gain by leaving tumours out.
@@ -30,30 +29,32 @@ class Validation:
     Args:
         cohort: Prepared, labelled cases; at least one; read when first needed and kept in memory.
         modalities: Contrasts, in the order of the network's input channels.
-        autocast: Gives the precision to run in.
+        how: How the network is asked.
+        view: How it sees the heads.
     """
 
-    def __init__(
-        self, cohort: Cohort, modalities: Sequence[Modality], autocast: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    def __init__(self, cohort: Cohort, modalities: Sequence[Modality], how: Inference, view: View = "axial") -> None:
         self._cohort = cohort
         self._modalities = tuple(modalities)
-        self._autocast = autocast
+        self._how = how
+        self._view: View = view
 
     def __call__(self, network: "nn.Module") -> float:
         """Score the network; higher is better."""
+        target = self._how.target
         scores = []
         for images, brain, truth in self._cases:
-            voxels = predict_labels(network, images, brain, autocast=self._autocast())
-            prediction = LabelMap(voxels, truth.geometry, BRATS2023)
-            scores += [row.value for row in evaluate_case(prediction, truth, REGIONS, ("dice",))]
+            voxels = target.decode(predict([(self._view, network)], images, brain, self._how), brain)
+            prediction = LabelMap(voxels, truth.geometry, target.scheme)
+            scores += [row.value for row in evaluate_case(prediction, truth, target.scored, ("dice",))]
         return float(np.mean(scores))
 
     @cached_property
     def _cases(self) -> list[tuple[np.ndarray, np.ndarray, LabelMap]]:
         """Images, brain and true labels of every case."""
         cases = [ref.load() for ref in self._cohort]
-        return [(case.stack(self._modalities), brain_of(case), case.require_labels()) for case in cases]
+        truth = self._how.target.truth
+        return [(case.stack(self._modalities), brain_of(case), truth(case.require_labels())) for case in cases]
 
 
 def brain_of(case: Case) -> Bool[np.ndarray, "i j k"]:

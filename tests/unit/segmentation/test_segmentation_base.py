@@ -172,4 +172,4 @@ def test_changed_weights_are_refused(trained, tmp_path):
 def test_a_loaded_segmenter_can_be_put_on_a_device(trained):
     """The CPU here."""
     segmenter = load_segmenter(trained[0], PLAIN)
-    assert next(segmenter.network.parameters()).device.type == "cpu"
+    assert next(segmenter.networks[0].parameters()).device.type == "cpu"

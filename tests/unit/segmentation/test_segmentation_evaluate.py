@@ -48,7 +48,7 @@ def segmenter(monkeypatch):
     silly = Silly()
     monkeypatch.setattr(TrainedSegmenter, "segment", lambda _, case: silly.segment(case))
     outcome = Outcome(1, 1, None, False, 0.0, 0, ())
-    made = TrainedSegmenter(UNetSpec(), None, (), (), "f" * 32, outcome, "32-true")
+    made = TrainedSegmenter(UNetSpec(), (), (), (), "f" * 32, outcome, "32-true")
     return made, silly
 
 

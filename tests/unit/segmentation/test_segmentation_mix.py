@@ -12,8 +12,10 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.augment import AugmentSpec
-from glioforge.segmentation.batches import SegmenterBatches, class_shares
+from glioforge.segmentation.batches import SegmenterBatches
+from glioforge.segmentation.method import SegmenterSpec
 from glioforge.segmentation.mix import Mix
+from glioforge.segmentation.target import class_shares, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 BOTH = (Modality.T1, Modality.FLAIR)
@@ -28,8 +30,8 @@ def child(parent, case_id="synthetic"):
 
 def batches(mix, **changes):
     """Batches of four slices without augmentation unless changed."""
-    settings = {"augment": None, "size": None, "batch_size": 4, "lesion_share": 0.5, "seed": 1, **changes}
-    return SegmenterBatches(mix, BOTH, **settings)
+    spec = SegmenterSpec(**{"augment": None, "batch_size": 4, "lesion_share": 0.5, **changes})
+    return SegmenterBatches(mix, BOTH, spec, dims=2, seed=1)
 
 
 def test_real_cases_alone():
@@ -111,7 +113,7 @@ def test_a_batch_holds_images_and_classes():
     batch = batches(Mix(toy_cohort([1, 2])))(0)
     assert batch["images"].shape == (4, 2, 16, 14)
     assert batch["images"].dtype == torch.float32
-    assert set(batch) == {"images", "labels"}
+    assert set(batch) == {"images", "labels", "brain"}
     assert set(batch["labels"].unique().tolist()) <= {0, 1, 2, 3}
     assert (batch["labels"] > 0).any()
 
@@ -152,9 +154,9 @@ def test_class_shares_sum_to_one_and_follow_the_labels():
     """One voxel is added to each class so that none has share 0."""
     cohort = toy_cohort([1])
     labels = toy_case(1).require_labels()
-    shares = class_shares(cohort)
+    shares = class_shares(cohort, target_named("regions4"))
     assert sum(shares) == pytest.approx(1)
     enhancing = np.count_nonzero(labels.region("ET"))
     assert shares[3] == pytest.approx((enhancing + 1) / (labels.voxels.size + 4))
     bare = replace(toy_case(1), labels=None)
-    assert class_shares(cohort_of_cases([bare])) == pytest.approx([0.25] * 4)
+    assert class_shares(cohort_of_cases([bare]), target_named("regions4")) == pytest.approx([0.25] * 4)

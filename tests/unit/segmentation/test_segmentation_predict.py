@@ -1,6 +1,5 @@
 """Tests of `segmentation.predict` and `segmentation.validate` with networks whose answers are known."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +9,19 @@ from torch import nn
 
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023
-from glioforge.segmentation.predict import predict_labels
+from glioforge.segmentation.predict import Inference, predict
+from glioforge.segmentation.target import target_named
 from glioforge.segmentation.validate import Validation, brain_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 BOTH = (Modality.T1, Modality.FLAIR)
+FOUR = target_named("regions4")
+
+
+def predict_labels(network, images, brain, **how):
+    """Labels of an axial network."""
+    found = predict([("axial", network)], images, brain, Inference(FOUR, **how))
+    return FOUR.decode(found, brain)
 
 
 class Rounds(nn.Module):
@@ -85,7 +92,7 @@ def test_flips_make_the_answer_symmetric():
     brain[:] = True
     plain, mirrored = (predict_labels(LooksLeft(), x, brain) for x in (images, images[:, ::-1].copy()))
     assert not np.array_equal(plain, mirrored[::-1])
-    plain, mirrored = (predict_labels(LooksLeft(), x, brain, flips=True) for x in (images, images[:, ::-1].copy()))
+    plain, mirrored = (predict_labels(LooksLeft(), x, brain, flips=(0,)) for x in (images, images[:, ::-1].copy()))
     assert np.array_equal(plain, mirrored[::-1])
 
 
@@ -106,7 +113,7 @@ def test_a_network_that_knows_the_truth_scores_one():
         classes = case.require_labels().to(BRATS2023).voxels.astype(np.float32)
         images = {m: replace(v, voxels=classes) for m, v in case.images.items()}
         cases.append(replace(case, images=images))
-    validation = Validation(cohort_of_cases(cases), BOTH, nullcontext)
+    validation = Validation(cohort_of_cases(cases), BOTH, Inference(FOUR))
     assert validation(Rounds()) == pytest.approx(1)
 
 
@@ -115,7 +122,7 @@ def test_a_network_that_finds_nothing_scores_zero():
     blind = Rounds()
     with torch.no_grad():
         blind.weight.fill_(0.0)
-    assert Validation(toy_cohort([1, 2]), BOTH, nullcontext)(blind) == 0
+    assert Validation(toy_cohort([1, 2]), BOTH, Inference(FOUR))(blind) == 0
 
 
 def test_the_brain_is_the_mask_or_what_is_not_zero():

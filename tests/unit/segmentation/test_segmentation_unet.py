@@ -7,9 +7,11 @@ import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.config.load import parse_spec
+from glioforge.core.modality import Modality
 from glioforge.metrics.evaluate import evaluate_case
-from glioforge.segmentation.base import SEGMENTERS, train_segmenter
+from glioforge.segmentation.base import SEGMENTERS, Task, train_segmenter
 from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.segmentation.target import target_named
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
@@ -24,7 +26,13 @@ def preset(name, **changes):
 def network_of(spec, channels=4):
     """A network of the spec with seeded weights."""
     seed_torch(1, "test")
-    return SEGMENTERS.part_for(spec)(spec).build(channels, 4)
+    return SEGMENTERS.part_for(spec)(spec).build(tuple(Modality)[:channels], target_named(spec.target))
+
+
+def recipe_of(spec, network, cohort=None):
+    """Loss and optimiser for toys."""
+    task = Task((Modality.T1, Modality.FLAIR), target_named(spec.target), cohort or toy_cohort([1]), 10)
+    return SEGMENTERS.part_for(spec)(spec).recipe(network, task)
 
 
 def paper_parameters(channels, classes, widths):
@@ -85,7 +93,7 @@ def test_every_parameter_gets_a_gradient(name):
     """One step changes every tensor of a narrow network."""
     spec = preset(name, widths=(4, 8, 8))
     network = network_of(spec, channels=2)
-    recipe = SEGMENTERS.part_for(spec)(spec).recipe(network, toy_cohort([1]), 10)
+    recipe = recipe_of(spec, network)
     before = {key: value.clone() for key, value in network.named_parameters()}
     labels = torch.arange(2 * 16 * 16).reshape(2, 16, 16) % 4
     scalars = recipe.step({"images": torch.randn(2, 2, 16, 16), "labels": labels}, 0, start(PLAIN))
@@ -109,7 +117,7 @@ def test_rare_classes_weigh_more_in_the_weighted_dice():
     labels = toy_case(1).require_labels()
     counts = [int(labels.region(name).sum()) for name in ("necrotic_core", "oedema", "enhancing")]
     network = network_of(spec, channels=2)
-    recipe = SEGMENTERS.part_for(spec)(spec).recipe(network, cohort, 10)
+    recipe = recipe_of(spec, network, cohort)
     truth = torch.tensor([[0, 1, 2, 3]]).reshape(1, 1, 4)
 
     def loss_without(missed):

@@ -1,4 +1,4 @@
-"""Augment a whole batch: a pure function of the batch, the seed and the step.
+"""Augment a whole batch, where it lies: a pure function of the batch, the seed and the step.
 
 Images, labels and brain of a sample move together; labels and brain keep whole
 numbers (nearest neighbour), and the background stays exactly 0.
@@ -36,7 +36,7 @@ def augment_batch(
     if not len(images):
         return batch
     rng = stream(seed, "augment", step)
-    places = draw_places(spec, len(images), images.shape[2:], rng)
+    places = draw_places(spec, len(images), images.shape[2:], rng, images.device)
     masks = torch.stack([batch["labels"], batch["brain"]], dim=1).to(images.dtype)
     masks = resample(masks, places, "nearest")
     brain = masks[:, 1:] > 0.5

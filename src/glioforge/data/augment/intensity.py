@@ -37,7 +37,7 @@ def change_intensities(images: Images, brain: Brain, spec: AugmentSpec, rng: np.
 
 def _amounts(values: np.ndarray, images: Images) -> Images:
     """Drawn amounts `(b, c)` as a tensor that multiplies images."""
-    return torch.from_numpy(values).float().reshape(*values.shape, *[1] * (images.ndim - 2))
+    return torch.from_numpy(values).float().reshape(*values.shape, *[1] * (images.ndim - 2)).to(images.device)
 
 
 def _contrast_and_brightness(images: Images, brain: Brain, spec: AugmentSpec, rng: np.random.Generator) -> Images:
@@ -59,7 +59,7 @@ def _gamma(images: Images, brain: Brain, spec: AugmentSpec, rng: np.random.Gener
     high = _over_grid(torch.amax, values.masked_fill(~inside, -torch.inf))
     span = (high - low).clamp_min(1e-6)
     power = torch.from_numpy(exponents[exponents != 1]).float().reshape(-1, *[1] * (values.ndim - 1))
-    bent = ((values - low) / span).clamp(0, 1) ** power
+    bent = ((values - low) / span).clamp(0, 1) ** power.to(images.device)
     old_mean, old_spread = _moments(values, inside)
     mean, spread = _moments(bent, inside)
     restored = (bent - mean) / spread.clamp_min(1e-6) * old_spread + old_mean
@@ -77,7 +77,7 @@ def _bias(images: Images, brain: Brain, spec: AugmentSpec, rng: np.random.Genera
     )
     if not strength.any():
         return images
-    field = torch.exp(stretch(torch.from_numpy(controls).float(), images.shape[2:]))
+    field = torch.exp(stretch(torch.from_numpy(controls).float().to(images.device), images.shape[2:]))
     return ((images + CLIP) * field - CLIP) * brain
 
 
@@ -95,7 +95,7 @@ def _blur(images: Images, brain: Brain, spec: AugmentSpec, rng: np.random.Genera
     for axis in range(dims):
         shape = [channels, 1, *(len(taps) if a == axis else 1 for a in range(dims))]
         padding = [_BLUR_RADIUS if a == axis else 0 for a in range(dims)]
-        weight = torch.from_numpy(kernels).float().reshape(shape)
+        weight = torch.from_numpy(kernels).float().reshape(shape).to(images.device)
         blurred = convolve(blurred, weight, padding=padding, groups=channels)
     return blurred.reshape(images.shape) * brain
 
@@ -122,7 +122,7 @@ def _noise(images: Images, brain: Brain, spec: AugmentSpec, rng: np.random.Gener
     source = torch.Generator().manual_seed(int(rng.integers(2**62)))
     if not strength.any():
         return images
-    noise = torch.randn(images.shape, generator=source)
+    noise = torch.randn(images.shape, generator=source).to(images.device)
     return torch.addcmul(images, noise * brain, _amounts(strength, images))
 
 

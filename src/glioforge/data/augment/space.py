@@ -48,19 +48,22 @@ def draw_matrices(spec: AugmentSpec, count: int, dims: int, rng: np.random.Gener
     return matrices * (signs / sizes)[:, None, :]
 
 
-def draw_places(spec: AugmentSpec, count: int, grid: Sequence[int], rng: np.random.Generator) -> Places:
-    """Where in the old image each voxel of the new one comes from."""
+def draw_places(
+    spec: AugmentSpec, count: int, grid: Sequence[int], rng: np.random.Generator, device: torch.device | None = None
+) -> Places:
+    """Where in the old image each voxel of the new one comes from; on the CPU unless a device is given."""
     dims = len(grid)
-    matrices = torch.from_numpy(draw_matrices(spec, count, dims, rng)).float()
+    matrices = torch.from_numpy(draw_matrices(spec, count, dims, rng)).float().to(device)
     shifts = draw(spec.shift, (count, dims), rng, 0.0) * np.array(grid)
     strength = draw(spec.elastic, (count,), rng, 0.0)
     controls = rng.normal(size=(count, dims, *[spec.elastic_points] * dims)) * strength.reshape(-1, *[1] * (dims + 1))
-    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in grid]
+    axes = [torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2 for n in grid]
     centred = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(1, -1, dims)
-    places = centred @ matrices.transpose(1, 2) + torch.from_numpy(shifts).float()[:, None, :]
+    places = centred @ matrices.transpose(1, 2) + torch.from_numpy(shifts).float()[:, None, :].to(device)
     places = places.reshape(count, *grid, dims)
     if strength.any():
-        bent = stretch(torch.from_numpy(controls).float(), grid) * torch.tensor(grid).reshape(1, -1, *[1] * dims)
+        sizes = torch.tensor(grid, device=device).reshape(1, -1, *[1] * dims)
+        bent = stretch(torch.from_numpy(controls).float().to(device), grid) * sizes
         places = places + bent.movedim(1, -1)
     return places
 
@@ -83,7 +86,7 @@ def resample(values: Float[torch.Tensor, "b c ..."], places: Places, mode: str) 
         places: As from `draw_places`.
         mode: `bilinear` or `nearest`.
     """
-    sizes = torch.tensor([max(n - 1, 1) for n in values.shape[2:]], dtype=torch.float32)
+    sizes = torch.tensor([max(n - 1, 1) for n in values.shape[2:]], dtype=torch.float32, device=values.device)
     return functional.grid_sample(values, (places * 2 / sizes).flip(-1), mode=mode, align_corners=True)
 
 

@@ -29,13 +29,13 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import nn
 
-from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
 from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
 from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
-from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec
-from glioforge.segmentation.batches import class_shares
+from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.target import Target, class_shares
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Batch, Supervised
 
@@ -57,6 +57,8 @@ class UNetSpec(SegmenterSpec):
     """Settings of the U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["unet"] = "unet"
+    dims: Literal[2, 3] = 2
+    """2 for slices, 3 for volumes."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     """Channels of each level; the last is the bridge."""
     norm: Norm = "instance"
@@ -85,13 +87,18 @@ class UNetSegmenter:
     def __init__(self, spec: UNetSpec, /) -> None:
         self.spec = spec
 
-    def build(self, channels: int, classes: int) -> UNet:
+    @property
+    def dims(self) -> Literal[2, 3]:
+        """As the spec says."""
+        return self.spec.dims
+
+    def build(self, modalities: tuple[Modality, ...], target: Target) -> UNet:
         """Network with He weights, drawn from torch's global generator."""
         network = UNet(
-            channels,
-            classes,
+            len(modalities),
+            len(target.channels),
             self.spec.widths,
-            2,
+            self.spec.dims,
             self.spec.norm,
             activation=self.spec.activation,
             bridge_convolutions=self.spec.bridge_convolutions,
@@ -99,9 +106,9 @@ class UNetSegmenter:
         he(network)
         return network
 
-    def recipe(self, network: nn.Module, real: Cohort, steps: int) -> Supervised:
+    def recipe(self, network: nn.Module, task: Task) -> Supervised:
         """The loss and the optimiser of the spec."""
-        weights = torch.tensor(_inverse_shares(real)) if self.spec.loss == "weighted_dice" else None
+        weights = torch.tensor(_inverse_shares(task)) if self.spec.loss == "weighted_dice" else None
 
         def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
             if weights is None:
@@ -109,11 +116,11 @@ class UNetSegmenter:
             return soft_dice_loss(logits, batch["labels"], weights.to(logits.device))
 
         return Supervised(
-            network, loss, self.spec.optimizer, steps=steps, clip_norm=self.spec.clip_norm, ema=self.spec.ema
+            network, loss, self.spec.optimizer, steps=task.steps, clip_norm=self.spec.clip_norm, ema=self.spec.ema
         )
 
 
-def _inverse_shares(cohort: Cohort) -> tuple[float, ...]:
-    """Inverse share of each class among the voxels of a cohort, with mean 1."""
-    inverse = [1 / share for share in class_shares(cohort)]
+def _inverse_shares(task: Task) -> tuple[float, ...]:
+    """Inverse share of each class among the voxels of the real training cases, with mean 1."""
+    inverse = [1 / share for share in class_shares(task.real, task.target)]
     return tuple(len(inverse) * value / sum(inverse) for value in inverse)

@@ -1,0 +1,131 @@
+"""What a method of segmentation is: its settings, its network, its loss; free of torch.
+
+A method is one file in `segmentation/methods`: a spec, `build` (the network) and
+`recipe` (losses and optimisers).  Data, mixing, augmentation, validation, model
+selection and prediction are shared, so that arms and methods differ in nothing else.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final
+
+from pydantic import Field, field_validator
+
+from glioforge.config.registry import Registry
+from glioforge.config.spec import Spec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import SpecError
+from glioforge.core.modality import Modality
+from glioforge.data.augment import AugmentSpec
+from glioforge.segmentation.clean import CleanSpec
+from glioforge.segmentation.target import Target, target_named
+from glioforge.segmentation.view import View
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from glioforge.training.loop import Recipe
+
+Axis = Literal[0, 1, 2]
+
+
+class SegmenterSpec(Spec):
+    """Settings that every segmenter shares; a method's spec adds its own and a `kind`."""
+
+    batch_size: int = Field(8, ge=1)
+    """Slices or patches in a step."""
+    size: tuple[int, int] | tuple[int, int, int] | None = None
+    """Slices `(x, y)` or patches `(x, y, z)` are cut or padded to this size in training, in the axes of the view;
+    the grid's own unless given."""
+    lesion_share: float = Field(0.33, ge=0, le=1)
+    """Share of a batch drawn from slices with tumour, or from patches near tumour (nnU-Net's third).
+    At 1 the segmenter never sees anything without tumour."""
+    modalities: tuple[Modality, ...] | None = None
+    """Contrasts to use; those that every training case has unless given."""
+    target: str = "regions4"
+    """What is told apart: `regions4`, `complete`, `tumour`, `tissue`, `nested`, or a label scheme by its name."""
+    views: tuple[View, ...] = Field(("axial",), min_length=1)
+    """Ways in which the head is cut; a network is trained for each, and their probabilities are averaged."""
+    augment: AugmentSpec | None = AugmentSpec()
+    """Classical augmentation, of real and synthetic cases alike."""
+    flips: bool | tuple[Axis, ...] = False
+    """Average predictions over the head and its mirror images: left and right, or along all combinations of the
+    axes given (0 left and right, 1 front and back, 2 up and down)."""
+    overlap: float = Field(0.5, ge=0, lt=1)
+    """Share by which the windows overlap in which a network for volumes predicts."""
+    clean: CleanSpec = CleanSpec()
+    """Rules applied to every predicted map; none by default."""
+
+    @field_validator("target")
+    @classmethod
+    def _known_target(cls, name: str) -> str:
+        try:
+            target_named(name)
+        except SpecError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+    @field_validator("views")
+    @classmethod
+    def _different_views(cls, views: tuple[View, ...]) -> tuple[View, ...]:
+        if len(set(views)) < len(views):
+            msg = f"views {views} name one twice"
+            raise ValueError(msg)
+        return views
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """Axes along which predictions are mirrored."""
+        if isinstance(self.flips, bool):
+            return (0,) if self.flips else ()
+        return self.flips
+
+
+@final
+@dataclass(frozen=True)
+class Task:
+    """What a network is to learn.
+
+    Args:
+        modalities: Contrasts, in the order of the network's input channels.
+        target: What it tells apart; batches hold its classes.
+        real: Real training cases; statistics are taken from them alone, never from synthetic ones.
+        steps: Length of the training.
+        view: How the heads are cut.
+    """
+
+    modalities: tuple[Modality, ...]
+    target: Target
+    real: Cohort
+    steps: int
+    view: View = "axial"
+
+
+class SegmenterMethod(Protocol):
+    """What a file in `segmentation/methods` registers."""
+
+    def __init__(self, spec: Any, /) -> None:  # noqa: ANN401 - each method has its own spec
+        """Take the method's spec."""
+        ...
+
+    @property
+    def dims(self) -> Literal[2, 3]:
+        """2 for a network for slices, 3 for one for volumes."""
+        ...
+
+    def build(self, modalities: tuple[Modality, ...], target: Target) -> "nn.Module":
+        """Network, freshly initialised.
+
+        Maps `(b, len(modalities), x, y[, z])` to logits `(b, len(target.channels), x, y[, z])` on the same grid,
+        whatever its size.  All that it needs when it is loaded lies in its parameters and buffers.
+        """
+        ...
+
+    def recipe(self, network: "nn.Module", task: Task) -> "Recipe":
+        """Losses and optimisers.
+
+        A batch holds `images` float32 `(b, c, x, y[, z])`, `labels` int64 and `brain` bool `(b, x, y[, z])`.
+        """
+        ...
+
+
+SEGMENTERS: Registry[SegmenterMethod] = Registry("segmenter", "glioforge.segmentation.methods")

@@ -1,0 +1,168 @@
+"""What a segmenter tells apart: the labels of a scheme, or regions that contain each other.
+
+    regions4    background with normal tissue, necrotic core, oedema, enhancing tumour (the default)
+    complete    these and white matter, grey matter, fluid: seven classes (Foroozandeh & Eklund)
+    tumour      whole tumour or not: two classes (the same)
+    tissue      white matter, grey matter, fluid of a brain without tumour
+    nested      WT, TC and ET, each yes or no (BraTS' own regions)
+    <scheme>    the labels of any other scheme, by its name: `guo2020`, `brats2024` ...
+
+Conventions
+-----------
+class       number of a label in the order of the scheme's integers; 0 is the background
+channel     one output of the network: a class each, or a region each for `nested`
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, final
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, UInt8
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, LabelError, SpecError
+from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.schemes import BIDS_TISSUE, BRATS2023, scheme_named
+from glioforge.data.sampling import lesion_table
+from glioforge.data.store import read_packed
+
+if TYPE_CHECKING:
+    import torch
+
+_SCHEMES: Final = {"regions4": BRATS2023, "nested": BRATS2023, "tissue": BIDS_TISSUE}
+_PAINTED: Final = {"WT": "oedema", "TC": "necrotic_core", "ET": "enhancing"}
+"""Label of each nested region where no later one covers it."""
+
+
+@final
+@dataclass(frozen=True)
+class Target:
+    """What a segmenter tells apart.
+
+    Args:
+        name: As in a spec.
+        scheme: Scheme of the predictions.
+        nested: Whether channels are regions that contain each other, each with a probability of its own.
+    """
+
+    name: str
+    scheme: LabelScheme
+    nested: bool = False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Label of each class, in the order of the scheme's integers."""
+        return tuple(sorted(self.scheme.labels, key=self.scheme.value))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What each output of the network stands for."""
+        return tuple(_PAINTED) if self.nested else self.classes
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Regions and tissue that validation averages over; regions that unite the same labels count once."""
+        regions: dict[tuple[int, ...], str] = {}
+        for name in (*self.scheme.regions, *self.scheme.tissue):
+            regions.setdefault(tuple(sorted(self.scheme.region_values(name))), name)
+        return tuple(name for values, name in regions.items() if values)
+
+    def members(self) -> Bool[np.ndarray, "channels classes"]:
+        """Which classes belong to each channel; the identity unless nested."""
+        values = [self.scheme.value(name) for name in self.classes]
+        return np.array([np.isin(values, self.scheme.region_values(name)) for name in self.channels])
+
+    def classes_from(self, scheme: LabelScheme) -> Int64[np.ndarray, "256"]:
+        """Class of each integer of a cohort's scheme.
+
+        Raises:
+            LabelError: A lesion label has no counterpart in a target that knows lesions.
+        """
+        if not self.scheme.lesion:
+            tissue = {n: v for n, v in scheme.labels.items() if n == "background" or n in scheme.tissue}
+            scheme = replace(scheme, labels=tissue, regions={})
+        order = np.zeros(256, dtype=np.int64)
+        order[[self.scheme.value(name) for name in self.classes]] = np.arange(len(self.classes))
+        return order[scheme.table_to(self.scheme)]
+
+    def truth(self, labels: LabelMap) -> LabelMap:
+        """A true map in the target's scheme; errors as `classes_from`."""
+        values = np.array([self.scheme.value(name) for name in self.classes], dtype=np.uint8)
+        return LabelMap(values[self.classes_from(labels.scheme)][labels.voxels], labels.geometry, self.scheme)
+
+    def probabilities(self, logits: "torch.Tensor") -> "torch.Tensor":
+        """Probability of each channel `(b, channel, ...)`, float32; sums to 1 unless nested."""
+        logits = logits.float()
+        return logits.sigmoid() if self.nested else logits.softmax(dim=1)
+
+    def decode(
+        self, probabilities: Float32[np.ndarray, "channel i j k"], brain: Bool[np.ndarray, "i j k"]
+    ) -> UInt8[np.ndarray, "i j k"]:
+        """Labels of the target's scheme: the likeliest, or nested regions of at least 1/2; 0 outside the brain.
+
+        A nested region counts inside the whole tumour only (Carver et al., section on segmentation).
+        """
+        values = np.array([self.scheme.value(_PAINTED.get(name, name)) for name in self.channels], dtype=np.uint8)
+        if not self.nested:
+            return np.where(brain, values[probabilities.argmax(axis=0)], 0).astype(np.uint8)
+        voxels = np.zeros(brain.shape, dtype=np.uint8)
+        whole = brain & (probabilities[0] >= 0.5)
+        for value, share in zip(values, probabilities, strict=True):
+            voxels[whole & (share >= 0.5)] = value
+        return voxels
+
+    def require_usable(self, cohort: Cohort) -> None:
+        """Refuse cases whose labels the target cannot express.
+
+        Raises:
+            LabelError: The cohort's scheme has a lesion label without counterpart.
+            CohortError: A case has a lesion, and the target is of brains without one.
+        """
+        self.classes_from(cohort.scheme)
+        if self.scheme.lesion:
+            return
+        table = lesion_table(cohort.scheme)
+        labels = {ref.case_id: read_packed(ref).labels for ref in cohort}
+        ill = [case_id for case_id, voxels in labels.items() if voxels is not None and table[voxels].any()]
+        if ill:
+            raise CohortError(
+                f"cases with a lesion: {', '.join(ill[:5])}",
+                f"brains without one, as target {self.name!r} knows tissue alone",
+                "leave these cases out, or choose the target `complete`",
+                cohort.name,
+            )
+
+
+def target_named(name: str) -> Target:
+    """Target of this name.
+
+    Raises:
+        SpecError: There is neither a target nor a scheme of this name.
+
+    Example:
+        >>> target_named("regions4").classes
+        ('background', 'necrotic_core', 'oedema', 'enhancing')
+        >>> target_named("tumour").scored
+        ('WT',)
+    """
+    try:
+        return Target(name, _SCHEMES.get(name) or scheme_named(name), nested=name == "nested")
+    except LabelError as error:
+        raise SpecError(f"target {name!r}", f"one of {sorted(_SCHEMES)}, or a scheme: {error.expected}") from error
+
+
+def class_shares(cohort: Cohort, target: Target) -> tuple[float, ...]:
+    """Share of each class among the voxels of all label maps; at least one voxel a class, so that none is 0."""
+    counts = np.ones(len(target.classes))
+    table = target.classes_from(cohort.scheme)
+    for ref in cohort:
+        labels = read_packed(ref).labels
+        if labels is not None:
+            counts += np.bincount(table[labels].ravel(), minlength=len(counts))
+    return _shares(counts)
+
+
+def _shares(counts: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+    """Counts over their sum."""
+    return tuple(float(share) for share in np.asarray(counts) / np.sum(counts))

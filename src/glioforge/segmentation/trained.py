@@ -1,0 +1,174 @@
+"""A trained segmenter: what it says of a case, and the card that it is loaded from.
+
+Conventions
+-----------
+input      prepared cases: intensities in [-5, 5], 0 outside the brain
+output     the target's scheme (BRATS2023 unless chosen otherwise) on the case's grid, background outside the brain
+folder     `card.json` (spec, lineage, hashes) beside what `training.loop` writes; where several views
+           were trained, a folder for each beside the card
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast, final
+
+import numpy as np
+
+from glioforge.compute.accelerator import AcceleratorSpec, start
+from glioforge.core.case import Case
+from glioforge.core.errors import CaseError, InputFileError
+from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.modality import Modality
+from glioforge.io.run_folder import read_json
+from glioforge.segmentation.clean import clean
+from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec
+from glioforge.segmentation.predict import Inference, Probabilities, predict
+from glioforge.segmentation.target import Target, target_named
+from glioforge.segmentation.validate import brain_of
+from glioforge.training.budget import Outcome
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+CARD: Final = "card.json"
+WEIGHTS: Final = "weights.safetensors"
+LARGEST_INTENSITY: Final = 5.0
+"""Prepared images are clipped here."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TrainedSegmenter:
+    """A segmenter with weights; a `core.protocols.Segmenter`.
+
+    Args:
+        spec: Its settings.
+        networks: Its networks, in evaluation mode, one for each of the spec's views.
+        modalities: Contrasts it needs, in the order of its channels.
+        lineage_subjects: Every subject behind its training and validation cases.
+        weights_hash: Hash of its weights.
+        outcome: What its training came to.
+        precision: Precision that it was trained in and predicts in.
+    """
+
+    spec: SegmenterSpec
+    networks: "tuple[nn.Module, ...]"
+    modalities: tuple[Modality, ...]
+    lineage_subjects: tuple[str, ...]
+    weights_hash: str
+    outcome: Outcome
+    precision: str
+
+    @property
+    def target(self) -> Target:
+        """What it tells apart."""
+        return target_named(self.spec.target)
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Scheme of its maps."""
+        return self.target.scheme
+
+    @property
+    def parameter_count(self) -> int:
+        """Trained numbers of all its networks."""
+        return sum(parameter.numel() for network in self.networks for parameter in network.parameters())
+
+    def segment(self, case: Case) -> LabelMap:
+        """Label a prepared case on its own grid.
+
+        Raises:
+            CaseError: A contrast is missing, or the images were not prepared.
+        """
+        return self.decode(self.probabilities(case), case)
+
+    def probabilities(self, case: Case) -> Probabilities:
+        """Probability of each of `target.channels` `(channel, i, j, k)`, before any rule of `clean`.
+
+        Raises:
+            CaseError: A contrast is missing, or the images were not prepared.
+        """
+        images = case.stack(self.modalities)
+        largest = float(np.abs(images).max())
+        if largest > LARGEST_INTENSITY * 1.01:
+            raise CaseError(
+                f"intensities up to {largest:.4g}",
+                "prepared images within [-5, 5]",
+                "prepare the case first",
+                case.case_id,
+            )
+        how = inference_of(self.spec, method_of(self.spec).dims, self._autocast())
+        return predict(list(zip(self.spec.views, self.networks, strict=True)), images, brain_of(case), how)
+
+    def decode(self, probabilities: Probabilities, case: Case) -> LabelMap:
+        """The map that belongs to these probabilities of a case, with the spec's rules applied."""
+        voxels = self.target.decode(probabilities, brain_of(case))
+        return clean(LabelMap(voxels, case.geometry, self.scheme), self.spec.clean)
+
+    def _autocast(self) -> Any:  # noqa: ANN401 - a function that gives a context
+        """What gives the precision to run in."""
+        import torch
+
+        if self.precision != "bf16-mixed":
+            return nullcontext
+        device = next(self.networks[0].parameters()).device.type
+        return partial(torch.autocast, device, torch.bfloat16)
+
+
+def method_of(spec: SegmenterSpec) -> SegmenterMethod:
+    """The method that a spec configures."""
+    return SEGMENTERS.part_for(spec)(spec)
+
+
+def inference_of(spec: SegmenterSpec, dims: int, autocast: Any) -> Inference:  # noqa: ANN401 - a function that gives a context
+    """How networks of a spec are asked."""
+    window = cast("tuple[int, int, int] | None", spec.size if dims == 3 else None)
+    return Inference(target_named(spec.target), dims, spec.mirrored, window, spec.overlap, autocast)
+
+
+def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> TrainedSegmenter:
+    """Load a trained segmenter, on the accelerator's device; the CPU unless given.
+
+    Raises:
+        InputFileError: The folder holds no finished segmenter, or its weights were changed.
+    """
+    return load_onto(folder, "cpu" if accelerator is None else start(accelerator).device)
+
+
+def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
+    """Folder of the training of each view: the segmenter's own where there is one view alone."""
+    return [folder] if len(views) == 1 else [folder / view for view in views]
+
+
+def load_onto(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
+    """Read card and weights onto a device; errors as `load_segmenter`."""
+    from glioforge.training.weights import read_weights
+
+    card = read_json(folder / CARD)
+    if card.get("type") != "segmenter":
+        raise InputFileError(
+            f"a card of type {card.get('type')!r}",
+            "a segmenter's card",
+            "name the folder of a segmenter",
+            folder / CARD,
+        )
+    spec = cast("SegmenterSpec", SEGMENTERS.parse(card["spec"]))
+    modalities = tuple(Modality(name) for name in card["modalities"])
+    networks = []
+    for place, expected in zip(view_folders(folder, spec.views), card["view_weights"], strict=True):
+        network = method_of(spec).build(modalities, target_named(spec.target))
+        read_weights(place / WEIGHTS, network, expected)
+        networks.append(network.to(device).eval())
+    return TrainedSegmenter(
+        spec,
+        tuple(networks),
+        modalities,
+        tuple(card["lineage_subjects"]),
+        card["weights"],
+        Outcome.from_json(card["outcome"]),
+        card["precision"],
+    )
