@@ -27,6 +27,15 @@ SMALL = {
         "modalities": None,
         "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
     },
+    "pix2pix": {
+        "ngf": 2,
+        "levels": 3,
+        "size": None,
+        "critic_width": 2,
+        "critic_layers": 2,
+        "batch_size": 2,
+        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+    },
     "regression": {
         "widths": (2, 4),
         "batch_size": 2,

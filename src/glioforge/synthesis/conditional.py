@@ -5,7 +5,7 @@ needs them, further channels of the condition (`extras`).
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -155,22 +155,24 @@ class ConditionalMethod(Method):
         Where the spec asks for it, those of cases that lack contrasts come first.
         """
         spec: ConditionalSpec = self.spec
-        everyone = self._styled(cohort, seed)
         wanted = set(self.knowledge.modalities)
-        places = [place for place, ref in enumerate(cohort) if not wanted <= set(ref.images)]
-        if not (spec.gaps and spec.gaps_first and places):
-            return everyone
-        some = replace(cohort, cases=tuple(cohort.cases[place] for place in places))
-        first = self._styled(some, seed, torch.tensor(places))
-        return lambda step: (first if step < spec.gaps_first else everyone)(step)
+        lacking = [place for place, ref in enumerate(cohort) if not wanted <= set(ref.images)]
+        complete = sorted(set(range(len(cohort))) - set(lacking))
+        if not (spec.gaps and spec.gaps_first and lacking):
+            return self._styled(cohort, seed)
+        first = self._styled(cohort, seed, lacking)
+        then = self._styled(cohort, seed, complete if spec.gaps_then == "complete" and complete else None)
+        return lambda step: (first if step < spec.gaps_first else then)(step)
 
-    def _styled(self, cohort: Cohort, seed: int, places: torch.Tensor | None = None) -> Callable[[int], Batch]:
-        """Batches with class means; `places` are those of the cohort's cases among the training cases."""
-        framed = self._framed(cohort, seed)
+    def _styled(self, cohort: Cohort, seed: int, places: Sequence[int] | None = None) -> Callable[[int], Batch]:
+        """Batches of the training cases, or of those at some places, with class means."""
+        chosen = range(len(cohort)) if places is None else places
+        framed = self._framed(replace(cohort, cases=tuple(cohort.cases[place] for place in chosen)), seed)
+        table = torch.tensor(list(chosen))
 
         def batch(step: int) -> Batch:
             drawn = framed.batch(step)
-            case = drawn["case"] if places is None else places[drawn["case"]]
+            case = table[drawn["case"]]
             return {**drawn, "case": case, "means": self._means[case]}
 
         return batch

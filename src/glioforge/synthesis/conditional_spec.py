@@ -35,7 +35,9 @@ class ConditionalSpec(SynthesizerSpec):
     """Share of the slices or patches drawn from those with tumour."""
     gaps_first: int = Field(0, ge=0)
     """With `gaps`: steps at the start that see only the cases which lack contrasts, as Shin et al. train on the T1 of
-    healthy brains first; then all cases are drawn alike."""
+    healthy brains first."""
+    gaps_then: Literal["all", "complete"] = "all"
+    """Cases seen after these steps: all of them, or those that lack nothing."""
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
     select: bool = False

@@ -76,6 +76,8 @@ def test_the_first_stage_sees_only_cases_with_gaps_under_their_own_means(dims):
     late = torch.cat([batches(step)["case"] for step in range(10, 30)])
     assert set(early.tolist()) == {1, 3}
     assert set(late.tolist()) == {0, 1, 2, 3}
+    complete = method_for(cohort, gaps_first=10, gaps_then="complete").batches(cohort, seed=1)
+    assert set(torch.cat([complete(step)["case"] for step in range(10, 20)]).tolist()) == {0, 2}
     batch = batches(0)
     assert batch["available"].tolist() == [[True, False]] * 2
     own = torch.stack([torch.from_numpy(method.knowledge.appearance.own(n).means).float() for n in range(4)])
