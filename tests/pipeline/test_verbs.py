@@ -73,6 +73,17 @@ def test_training_keeps_test_subjects_away(place: Path, generator: Path) -> None
     assert len(sides["test"]) == 1
 
 
+@pytest.mark.parametrize("model", ["generator", "segmenter"])
+def test_estimate_prints_cost_and_writes_nothing(place: Path, model: str) -> None:
+    """Parameters, memory and time before any training; the output folder is not made."""
+    out = place / "estimated"
+    said = call("train", place / f"{model}.yaml", place / "prepared", "--out", out, "--estimate").output
+
+    assert [line.split(":")[0] for line in said.splitlines()][-5:] == ["batch", "memory", "peak", "time", "in all"]
+    assert "parameters" in said
+    assert not out.exists()
+
+
 def test_synthetic_volumes_say_that_they_are_synthetic(place: Path, generator: Path) -> None:
     """Edited, generated and exported cases keep grid and lineage, and every header is marked."""
     recipe = place / "recipe.yaml"

@@ -14,16 +14,23 @@ def train(
     out: Out,
     overrides: Set = None,
     dry_run: DryRun = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure parameters, memory and time by a few steps; write nothing.")
+    ] = False,
 ) -> None:
     """Train a model; the same command goes on where it stood."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.io.cohort_file import read_cohort
-    from glioforge.studies.training_run import TrainingRunSpec, run_training
+    from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training
 
     settings = load_spec(spec, TrainingRunSpec, overrides or ())
     if dry_run:
         typer.echo(resolved_yaml(settings))
+        return
+    if estimate:
+        found = estimate_training(settings, read_cohort(cohort))
+        typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
     facts = run_training(settings, read_cohort(cohort), cohort, out, progress=TerminalProgress())
     typer.echo(facts)

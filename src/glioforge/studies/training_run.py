@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.firewall import require_apart
-from glioforge.core.protocols import Progress
+from glioforge.core.protocols import Progress, Silent
 from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_json
@@ -22,6 +22,9 @@ from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.studies.base import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.training.budget import Budget
+
+if TYPE_CHECKING:
+    from glioforge.training.estimate import Estimate
 
 PREPARATION = "preparation.json"
 """File of a model's folder that says how its cases were prepared."""
@@ -72,6 +75,33 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     """
     split = _divided(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
+    _fit(spec, split, out, progress)
+    write_json(out / "split.json", sides)
+    preparation = folder / "prepare.json"
+    if preparation.is_file():
+        shutil.copyfile(preparation, out / PREPARATION)
+    return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
+
+
+def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None":
+    """Parameters, memory and time of a training, measured by a few steps in one process; writes nothing.
+
+    Returns:
+        The estimate, or none for a model without a network.
+
+    Raises:
+        CohortError, LeakageError: As `run_training`.
+    """
+    from glioforge.training.estimate import estimate
+
+    split = _divided(spec, cohort)
+    one = spec.accelerator.model_copy(update={"devices": 1, "nodes": 1})
+    alone = spec.model_copy(update={"accelerator": one})
+    return estimate(lambda folder: _fit(alone, split, folder, Silent()))
+
+
+def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> None:
+    """Train the model of a spec on a split."""
     if spec.synthesizer is not None:
         model = spec.synthesizer.model_copy(update={"budget": spec.budget})
         train_synthesizer(
@@ -88,11 +118,6 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
             accelerator=spec.accelerator,
             progress=progress,
         )
-    write_json(out / "split.json", sides)
-    preparation = folder / "prepare.json"
-    if preparation.is_file():
-        shutil.copyfile(preparation, out / PREPARATION)
-    return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
 
 
 def _divided(spec: TrainingRunSpec, cohort: Cohort) -> Split:

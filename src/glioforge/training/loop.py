@@ -26,6 +26,7 @@ from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.estimate import end_if_estimating
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observation import Observation
 from glioforge.training.observe import line, write_history
@@ -71,6 +72,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
         TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
     """
+    end_if_estimating(recipe, batches, budget, fabric, seed, validate)
     key = {"budget": budget.model_dump(mode="json"), "seed": seed, "settings": dict(settings or {})}
     run = _Run(recipe, batches, budget, folder, fabric, seed, validate, progress or Silent())
     if not fabric.is_global_zero:
