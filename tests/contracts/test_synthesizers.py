@@ -18,6 +18,16 @@ from toy_cohort import toy_cohort, toy_labels
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
+    "augmentation_net": {
+        "width_mult": 1 / 256,
+        "doublings": 2,
+        "size": None,
+        "critic_width": 2,
+        "critic_layers": 2,
+        "batch_size": 2,
+        "features": {"widths": (2, 4), "budget": {"steps": 2, "validate_every": 2, "checkpoint_every": 2}},
+        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+    },
     "spade": {
         "ngf": 2,
         "hidden": 4,
@@ -54,7 +64,7 @@ SMALL = {
     },
 }
 """Settings that make a synthesizer of each kind small enough for a test; presets keep the rest."""
-DETERMINISTIC = {("spade", False, 0.0), ("regression", False, 0.0), ("samr", False, 0.0)}
+DETERMINISTIC = {(kind, False, 0.0) for kind in ("augmentation_net", "spade", "regression", "samr")}
 """Kinds that may give one image for one map: kind, style, grain."""
 SHORT = {"budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2}}
 """For a kind that is not listed above."""

@@ -10,9 +10,29 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 import torch
+from pydantic import Field
 from torch import nn
 
+from glioforge.config.spec import Spec
+
 _LEAST = 1e-6
+
+
+class BalanceSpec(Spec):
+    """Values that the losses of a generator are brought to, and how often."""
+
+    adversarial: float = Field(1.0, gt=0)
+    """Target of the adversarial loss."""
+    l1: float = Field(1.0, gt=0)
+    """Target of the absolute difference inside the brain."""
+    feature_matching: float = Field(1.0, gt=0)
+    """Target of feature matching."""
+    perceptual: float = Field(1.0, gt=0)
+    """Target of each layer of the perceptual loss."""
+    epochs: int = Field(10, ge=1)
+    """Passes over the training slices between two adaptations."""
+    rebalance_every: int | None = Field(None, ge=1)
+    """Steps between two adaptations; none counts epochs."""
 
 
 def _alone(values: torch.Tensor) -> torch.Tensor:

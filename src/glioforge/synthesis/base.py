@@ -109,6 +109,11 @@ class TrainedSynthesizer:
         return 0 if network is None else sum(p.numel() for p in network.parameters() if p.requires_grad)
 
     @property
+    def facts(self) -> Mapping[str, str]:
+        """What a report must tell of its training beside the spec."""
+        return dict(self.card.get("facts", {}))
+
+    @property
     def lineage(self) -> Lineage:
         """Origin of the model itself, for the leakage firewall."""
         return Lineage("synthetic", self.kind, self.lineage_subjects, weights=self.weights_hash)

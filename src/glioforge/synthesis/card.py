@@ -4,7 +4,7 @@ Conventions
 -----------
 spec.json             the method's spec, with `kind`
 weights.safetensors   `network/...` of the network, `appearance/...` of the class statistics
-card.json             subjects, scheme, contrasts, metrics, hash of the weights
+card.json             subjects, scheme, contrasts, metrics, hash of the weights, what the method tells of its training
 done.json             written last; a folder without it is not read
 """
 
@@ -54,6 +54,7 @@ def write_model(folder: Path, method: Method, card: Mapping[str, Any]) -> dict[s
         "weights": digest,
         "scheme": method.knowledge.scheme.to_json(),
         "modalities": [str(m) for m in method.knowledge.modalities],
+        "facts": dict(method.facts),
         **card,
     }
     write_json(folder / CARD, whole)

@@ -1,7 +1,7 @@
 """What a synthesizer must offer; free of torch, so that specs and the command line can read it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -100,6 +100,11 @@ class Method(ABC):
     def varied(self) -> bool:
         """Whether one label map gives differing images."""
         return True
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the card and every report must tell of a training beside its spec; complete after `fit`."""
+        return {}
 
     def fit(self, fitting: Fitting) -> Outcome | None:  # noqa: ARG002 - for methods with a network
         """Train the network; nothing to do without one."""

@@ -1,0 +1,274 @@
+"""Augmentation Network (Carver et al.): cascaded refinement (Chen & Koltun 2017, arXiv:1707.09405) with a critic.
+
+An image grows from 4 x 4 under its label map.  It is compared with the scan by
+features of VGG-19, voxel by voxel, and by a PatchGAN; the weights of these
+losses are adapted every ten epochs to keep them in balance.  Any label scheme
+is taken, the paper's bands of intensity (`carver_brainmap`) as they are.
+
+Preset `paper`: seven components from 4 x 4 to 256 x 256, widths 1024 and 512,
+one independent model a contrast with its own critic, optimisers and weights,
+slices with tumour, left and right swapped, 100 epochs of 164 subjects with 64
+slices, weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
+batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
+(0.5, 0.999) at 2e-4 and log loss as Isola et al. (arXiv:1611.07004), since the
+paper's formula of the adversarial loss lacks its logarithms.
+Deviations from the paper:
+1. Without a file of weights for VGG-19 (`vgg19`), features are learned in the project; card and reports say which.
+2. The rule of adaptation is ours, none is given: weight = target / mean of the loss since the last time.
+3. Differences are means instead of sums, and voxels count inside the brain only.
+4. Independent models step side by side; each goes as if it were alone, but that a step which is not finite in one
+   is left out in all.
+5. Whole volumes are made slice by slice and masked to the brain.
+
+Preset `sound` deviates further, each for a reason:
+6. All contrasts jointly, so that they show the same anatomy.
+7. Widths of 16 and 8 and four doublings, batch 4: trains in about two minutes at 96 x 96.
+8. The label map painted with class means joins condition and output, and styles are mixed when sampling, so that
+   one map gives differing images; labels of the neighbouring slices are seen; measured grain is added.
+9. Voxels weigh more than features, and features more than the critic, whose loss is of least squares (it has no sign
+   to turn a weight): anatomy is learned in minutes.  Weights are adapted every 200 steps.
+10. Noise joins the condition; Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA),
+    gradient clipping, critic of two scales, width 16 and spectral norm.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from glioforge.io.run_folder import Step
+from glioforge.losses.balance import BalanceSpec, LossBalance
+from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
+from glioforge.nn.apart import Apart
+from glioforge.nn.initialise import xavier
+from glioforge.nn.label_reader import LabelEncoder
+from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.perceptual import read_vgg19
+from glioforge.nn.refinement import RefinementGenerator, doublings_for, refinement_widths
+from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.epoch import steps_of_an_epoch
+from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Knowledge
+from glioforge.synthesis.project_features import FOLDER, NAME, FeatureSpec, train_features
+from glioforge.training.budget import Budget
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.independent import Independent
+
+_SOUND_GENERATOR = OptimizerSpec(
+    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
+)
+_SOUND_LOSSES = AdversarialSpec(
+    adversary="lsgan",
+    adversarial=0.2,
+    feature_matching=0.0,
+    l1=10.0,
+    generator=_SOUND_GENERATOR,
+    critic=_SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3}),
+    clip_norm=10.0,
+    ema=0.995,
+)
+PAPER_DOUBLINGS = 6
+"""From 4 x 4 to 256 x 256."""
+
+
+class AugmentationNetSpec(ConditionalSpec):
+    """Cascaded refinement of slices or patches."""
+
+    kind: Literal["augmentation_net"] = "augmentation_net"
+    """Name of the method."""
+    width_mult: float = Field(1 / 64, gt=0)
+    """Widths of the components as a share of 1024 and 512."""
+    doublings: int | None = Field(4, ge=0)
+    """Doublings of the grid; none takes those that lead from 4 voxels to `size` (6 without a size)."""
+    independent: bool = False
+    """One model a contrast with its own critic and optimisers, instead of one for all."""
+    noise: bool = True
+    """Give noise to every component."""
+    perceptual: float = Field(1.0, ge=0)
+    """Weight of each layer of the perceptual loss until the first adaptation; 0 leaves the loss out."""
+    vgg19: Path | None = None
+    """File with weights of VGG-19 (safetensors or a state dictionary, torchvision's names); none learns features in the
+    project. Only training needs it."""
+    features: FeatureSpec = FeatureSpec()
+    """The features learned in the project."""
+    balance: BalanceSpec | None = BalanceSpec(adversarial=0.1, l1=3.0, perceptual=0.2, rebalance_every=200)
+    """How losses are kept in balance; none keeps their weights."""
+    critic_width: int = Field(16, ge=1)
+    """Channels of the critic's first layer."""
+    critic_layers: int = Field(3, ge=2)
+    """Convolutions of the critic before the score."""
+    critic_scales: int = Field(2, ge=1)
+    """Image sizes that are judged."""
+    critic_spectral: bool = True
+    """Spectral norm of the critic."""
+    losses: AdversarialSpec = _SOUND_LOSSES
+    """Weights of the other losses until the first adaptation, and optimisers."""
+    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "paper": {
+            "width_mult": 1.0,
+            "doublings": None,
+            "size": (256, 256),
+            "independent": True,
+            "noise": False,
+            "style": False,
+            "grain": 0.0,
+            "context": 0,
+            "batch_size": 1,
+            "lesion_share": 1.0,
+            "balance": {},
+            "critic_width": 64,
+            "critic_layers": 4,
+            "critic_scales": 1,
+            "critic_spectral": False,
+            "losses": {
+                "adversary": "vanilla",
+                "feature_matching": 0.0,
+                "l1": 1.0,
+                "generator": {"method": "adam", "learning_rate": 1e-4, "weight_decay": 0},
+                "critic": {"method": "adam", "learning_rate": 2e-4, "momentum": 0.5, "weight_decay": 0},
+            },
+            "budget": {"steps": 1_049_600, "validate_every": 10_496, "checkpoint_every": 5_000},
+        },
+    }
+
+
+@final
+@SYNTHESIZERS.register(AugmentationNetSpec)
+class AugmentationNet(ConditionalMethod):
+    """Trains one generator for all contrasts, or one for each, against features, voxels and critics."""
+
+    def __init__(self, spec: AugmentationNetSpec, knowledge: Knowledge) -> None:
+        super().__init__(spec, knowledge)
+        self._features: FeatureNetwork = LabelEncoder(spec.features.widths, dims=spec.dims).requires_grad_(False)
+        self._name = "none"
+        self._epoch = 1
+
+    @property
+    def varied(self) -> bool:
+        """The components may take noise."""
+        return super().varied or bool(self.spec.noise)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Which features made the perceptual loss."""
+        return {"perceptual": self._name}
+
+    def build(self, inputs: int, contrasts: int) -> nn.Module:
+        """Generator with Xavier weights; several side by side if they are independent."""
+        spec: AugmentationNetSpec = self.spec
+        if not spec.independent:
+            return self._generator(inputs, contrasts)
+        others = (contrasts - 1) * spec.style
+        return self._side_by_side([self._generator(inputs - others, 1) for _ in range(contrasts)])
+
+    def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:  # noqa: ARG002 - nothing to fill
+        """Read VGG-19 or train features; count the steps of an epoch."""
+        spec: AugmentationNetSpec = self.spec
+        axis = spec.axis if spec.dims == 2 else None
+        self._epoch = steps_of_an_epoch(fitting.train, spec.batch_size, axis=axis, lesions_only=spec.lesion_share == 1)
+        if spec.perceptual and spec.vgg19 is not None:
+            self._features, self._name = read_vgg19(spec.vgg19)
+            # A training that goes on with another file of weights is refused here.
+            Step(fitting.folder.with_name(FOLDER), {"perceptual": self._name})
+        elif spec.perceptual:
+            batches = self.batches(fitting.train, fitting.seed)
+            self._features = train_features(spec.features, batches, self.classes, spec.dims, fitting)
+            self._name = NAME
+
+    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial | Independent:
+        """One game for all contrasts, or one for each."""
+        spec: AugmentationNetSpec = self.spec
+        if not isinstance(network.generator, Apart):
+            return self._game(network, self.contrasts, steps)
+        games = {
+            str(modality): self._game(self._wrapped(member, network, 1), 1, steps)
+            for modality, member in zip(self.knowledge.modalities, network.generator.members, strict=True)
+        }
+
+        def joined(networks: Sequence[nn.Module]) -> nn.Module:
+            members = [one.generator for one in networks if isinstance(one, LabelGenerator)]
+            return self._wrapped(self._side_by_side(members), network, self.contrasts)
+
+        return Independent(games, _contrast, joined, clip_norm=spec.losses.clip_norm)
+
+    def _generator(self, inputs: int, contrasts: int) -> RefinementGenerator:
+        """One generator with fresh weights."""
+        spec: AugmentationNetSpec = self.spec
+        doublings = spec.doublings
+        if doublings is None:
+            doublings = PAPER_DOUBLINGS if spec.size is None else doublings_for(spec.size)
+        widths = refinement_widths(doublings, spec.width_mult)
+        generator = RefinementGenerator(inputs, contrasts, widths, dims=spec.dims, noise=spec.noise)
+        xavier(generator, 1.0)
+        return generator
+
+    def _side_by_side(self, members: Sequence[nn.Module]) -> Apart:
+        """Independent generators, each of which sees its own contrast's style alone."""
+        spec: AugmentationNetSpec = self.spec
+        planes = 2 * spec.context + 1 if spec.dims == 2 else 1
+        return Apart(members, planes * self.classes if spec.style else None)
+
+    def _wrapped(self, generator: nn.Module, like: LabelGenerator, contrasts: int) -> LabelGenerator:
+        """A generator with the inputs that the whole network has."""
+        shape = (len(like.grain), contrasts)
+        extras = tuple(like.extras)
+        return LabelGenerator(generator, self.classes, shape, style=like.style, span=like.span, extras=extras)
+
+    def _game(self, network: LabelGenerator, contrasts: int, steps: int) -> Adversarial:
+        """Generator against a critic with fresh weights."""
+        spec: AugmentationNetSpec = self.spec
+        critic = MultiScaleCritic(
+            self.classes + contrasts,
+            spec.critic_width,
+            spec.critic_layers,
+            scales=spec.critic_scales,
+            dims=spec.dims,
+            spectral=spec.critic_spectral,
+        )
+        xavier(critic, 1.0)
+        return Adversarial(
+            network,
+            critic,
+            spec.losses,
+            steps=steps,
+            generate=self.generate,
+            condition=self.label_channels,
+            terms=self._perceptual if spec.perceptual else None,
+            balance=self._balance(),
+        )
+
+    def _perceptual(self, fake: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Difference in each layer's features."""
+        features = self._features
+        if isinstance(features, nn.Module):
+            features.to(fake.device)
+        losses = perceptual_l1(features, fake, batch["images"])
+        return {f"perceptual {layer}": self.spec.perceptual * loss for layer, loss in losses.items()}
+
+    def _balance(self) -> LossBalance | None:
+        """Balance of all losses that are in use."""
+        spec: AugmentationNetSpec = self.spec
+        balance = spec.balance
+        if balance is None:
+            return None
+        used = [name for name in ("adversarial", "l1", "feature_matching") if getattr(spec.losses, name)]
+        targets = {name: float(getattr(balance, name)) for name in used}
+        if spec.perceptual:
+            targets |= {f"perceptual {layer}": balance.perceptual for layer in self._features.layers}
+        return LossBalance(targets, balance.rebalance_every or balance.epochs * self._epoch)
+
+
+def _contrast(batch: Batch, place: int) -> Batch:
+    """What the model of one contrast sees of a batch."""
+    own = slice(place, place + 1)
+    known = {"available": batch["available"][:, own]} if "available" in batch else {}
+    return {**batch, "images": batch["images"][:, own], "means": batch["means"][..., own], **known}
