@@ -12,6 +12,7 @@ has.
 Source: nnU-Net dataset format, version 2 (Isensee et al. 2021).
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import BRATS2023
-from glioforge.io.atomic_write import write_json
+from glioforge.io.atomic_write import write_atomically
 from glioforge.io.dataset_json import NAME
 from glioforge.io.nifti import write_image, write_labels
 
@@ -73,7 +74,8 @@ def write_nnunet_raw(
             labels = case.require_labels().to(scheme)
             write_channels(case, channels, folder / "imagesTr")
             write_labels(path, labels, scheme.name)
-    write_json(folder / NAME, values)
+    # Not sorted: nnU-Net takes the order of the regions from the file.
+    write_atomically(folder / NAME, (json.dumps(values, indent=1) + "\n").encode())
     return folder / NAME
 
 

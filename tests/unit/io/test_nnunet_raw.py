@@ -40,6 +40,13 @@ def test_dataset_json_holds_what_nnunet_asks_for(tmp_path):
     }
 
 
+def test_regions_stand_in_the_file_in_the_order_of_their_labels(tmp_path):
+    """nnU-Net pairs the regions, as they come in the file, with `regions_class_order`."""
+    values = json.loads(write_nnunet_raw(toy_cohort([1]), tmp_path).read_text())
+    assert list(values["labels"]) == ["background", "WT", "TC", "ET"]
+    assert values["regions_class_order"] == [2, 1, 3]
+
+
 def test_regions_write_the_label_that_no_smaller_region_has():
     """Oedema for WT, core for TC, enhancing for ET; a cavity of its own."""
     values = dataset_values([Modality.T1], BRATS2024, 1, regions=True)
