@@ -15,7 +15,17 @@ from glioforge.training.budget import Budget
 from toy_cohort import toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
-SMALL = {"unet": {"widths": (4, 8, 8), "batch_size": 2}}
+SMALL = {
+    "unet": {"widths": (4, 8, 8), "batch_size": 2},
+    "region_unets": {
+        "widths": (4, 8),
+        "batch_size": 2,
+        "modalities": None,
+        "inputs": None,
+        "difference": "none",
+    },
+    "residual_unet": {"widths": (4, 8), "blocks": (1, 1), "size": (8, 8, 8), "batch_size": 2},
+}
 """Settings that make a segmenter of each kind small enough for a test; presets keep the rest."""
 
 

@@ -1,22 +1,28 @@
-"""U-Net on axial slices (Ronneberger et al. 2015), as Foroozandeh & Eklund trained it and as it trains well.
-
-Preset `paper` follows Foroozandeh & Eklund: four levels of 64, 128, 256 and 512
-channels with two convolutions each, a bridge of one convolution of 1024,
-transposed convolutions of kernel 3 with batch norm before the skip is joined,
-He initialisation, softmax, weighted Dice loss, Adam at 1e-4, batches of 8, the
-weights of the best validation kept, no augmentation.  The paper does not say
-where norm and activation stand (here convolution, norm, ReLU) nor how the Dice
-is weighted (here by the inverse share of the class in the training set).
+"""U-Net (Ronneberger et al. 2015), as Foroozandeh & Eklund and Guo et al. trained it, and as it trains well.
 
 Preset `sound` is small and trains within minutes: levels of 16 to 128 channels,
 bridge of 256, instance norm, leaky ReLU, Dice plus cross entropy, AdamW with a
 polynomial decay, strong classical augmentation, averaged weights.
 
+Preset `paper` follows Foroozandeh & Eklund: four levels of 64, 128, 256 and 512
+channels with two convolutions each, a bridge of one convolution of 1024,
+transposed convolutions of kernel 3 with batch norm before the skip is joined,
+He initialisation, softmax, weighted Dice loss, Adam at 1e-4, batches of 8, the
+weights of the best validation kept, no augmentation, four classes.  Presets
+`paper_7` and `paper_2` are the variants that also tell normal tissue apart, and
+nothing but the whole tumour.  The paper does not say where norm and activation
+stand (here convolution, norm, ReLU) nor how the Dice is weighted (here by the
+inverse share of the class in the training set).
+
+Preset `guo2020` follows Guo et al.: five classes, Adam at 2e-4, constant for
+half of the steps and then linearly down to 0, batches of 16.  Layers and loss
+are not stated; here those of Ronneberger et al. with batch norm, and the Dice
+that Guo et al. print for their consistency loss (equation 3).
+
 Deviations of `paper` from the paper, each for a reason:
-- four classes (background and normal tissue, necrotic core, oedema, enhancing)
-  from all contrasts, its four-class variant; tissue has its own metrics;
-- intensities are z-scores within the brain instead of a division by the largest
-  value of real and synthetic images together, which makes arms incomparable;
+- intensities are z-scores within the brain; the paper's division by the largest value and subtraction of
+  the mean follow with `scaling: largest`, from real training cases alone, since numbers of real and synthetic
+  images together make arms incomparable;
 - class weights come from the real training cases in every arm, for the same reason;
 - background has no Dice term, since a class that fills the slice teaches nothing;
 - slices are drawn, a third of them from those with tumour, not shuffled through epochs;
@@ -26,18 +32,18 @@ Deviations of `paper` from the paper, each for a reason:
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, final
 
-import torch
 from torch import nn
 
 from glioforge.core.modality import Modality
-from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
 from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
+from glioforge.segmentation.input_scale import InputScale
 from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
-from glioforge.segmentation.target import Target, class_shares
+from glioforge.segmentation.objective import LossName, objective
+from glioforge.segmentation.target import Target
 from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.supervised import Batch, Supervised
+from glioforge.training.recipes.supervised import Supervised
 
 _PAPER: Mapping[str, Any] = {
     "widths": (64, 128, 256, 512, 1024),
@@ -50,6 +56,14 @@ _PAPER: Mapping[str, Any] = {
     "augment": None,
     "ema": None,
     "clip_norm": None,
+}
+_GUO: Mapping[str, Any] = {
+    **_PAPER,
+    "target": "guo2020",
+    "bridge_convolutions": 2,
+    "loss": "generalised_dice",
+    "optimizer": {"method": "adam", "learning_rate": 2e-4, "weight_decay": 0.0, "schedule": "constant_linear"},
+    "batch_size": 16,
 }
 
 
@@ -67,8 +81,11 @@ class UNetSpec(SegmenterSpec):
     """After each norm."""
     bridge_convolutions: int = 2
     """Convolutions of the bridge."""
-    loss: Literal["dice_and_cross_entropy", "weighted_dice"] = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, or Dice weighted by the inverse share of each class."""
+    loss: LossName = "dice_and_cross_entropy"
+    """Dice over the batch plus cross entropy, Dice weighted by the inverse share of each class, one Dice over all
+    classes, or for nested regions Dice with squared denominators."""
+    scaling: Literal["none", "largest"] = "none"
+    """Whether the input is divided by the largest value of the real training cases and their mean taken away."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
     """Optimiser and schedule."""
     clip_norm: float | None = 12.0
@@ -76,7 +93,13 @@ class UNetSpec(SegmenterSpec):
     ema: float | None = 0.98
     """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "paper": _PAPER,
+        "paper_7": {**_PAPER, "target": "complete"},
+        "paper_2": {**_PAPER, "target": "tumour"},
+        "guo2020": _GUO,
+    }
 
 
 @SEGMENTERS.register(UNetSpec)
@@ -92,7 +115,7 @@ class UNetSegmenter:
         """As the spec says."""
         return self.spec.dims
 
-    def build(self, modalities: tuple[Modality, ...], target: Target) -> UNet:
+    def build(self, modalities: tuple[Modality, ...], target: Target) -> nn.Module:
         """Network with He weights, drawn from torch's global generator."""
         network = UNet(
             len(modalities),
@@ -104,23 +127,18 @@ class UNetSegmenter:
             bridge_convolutions=self.spec.bridge_convolutions,
         )
         he(network)
-        return network
+        return network if self.spec.scaling == "none" else nn.Sequential(InputScale(), network)
 
     def recipe(self, network: nn.Module, task: Task) -> Supervised:
         """The loss and the optimiser of the spec."""
-        weights = torch.tensor(_inverse_shares(task)) if self.spec.loss == "weighted_dice" else None
-
-        def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-            if weights is None:
-                return dice_and_cross_entropy(logits, batch["labels"])
-            return soft_dice_loss(logits, batch["labels"], weights.to(logits.device))
-
+        for part in network.children():
+            if isinstance(part, InputScale):
+                part.fit(task.real, task.modalities)
         return Supervised(
-            network, loss, self.spec.optimizer, steps=task.steps, clip_norm=self.spec.clip_norm, ema=self.spec.ema
+            network,
+            objective(self.spec.loss, task),
+            self.spec.optimizer,
+            steps=task.steps,
+            clip_norm=self.spec.clip_norm,
+            ema=self.spec.ema,
         )
-
-
-def _inverse_shares(task: Task) -> tuple[float, ...]:
-    """Inverse share of each class among the voxels of the real training cases, with mean 1."""
-    inverse = [1 / share for share in class_shares(task.real, task.target)]
-    return tuple(len(inverse) * value / sum(inverse) for value in inverse)

@@ -1,0 +1,67 @@
+"""The usual losses of segmenters by name, for classes that exclude and regions that contain each other."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+
+from glioforge.core.errors import SpecError
+from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
+from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.losses.nested import region_dice_and_cross_entropy, region_masks, squared_dice_loss
+from glioforge.segmentation.method import Task
+from glioforge.segmentation.target import class_shares
+from glioforge.training.recipes.supervised import Batch
+
+LossName = Literal["dice_and_cross_entropy", "weighted_dice", "generalised_dice", "squared_dice"]
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
+_Overlap = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def objective(name: LossName, task: Task) -> Loss:
+    """Loss of logits and batch.
+
+    Args:
+        name: `dice_and_cross_entropy` for every target; `weighted_dice` (weights are the inverse shares of classes
+            among the real training cases) and `generalised_dice` for classes; `squared_dice` for nested regions.
+        task: Target, and where shares are taken from.
+
+    Raises:
+        SpecError: The loss is not for such a target.
+    """
+    overlap = _for_regions(name) if task.target.nested else _for_classes(name, task)
+    if overlap is None:
+        kind = "nested regions" if task.target.nested else "classes"
+        raise SpecError(f"loss {name!r} for {kind}", "`dice_and_cross_entropy`", "or choose another target")
+    measure = overlap
+    if not task.target.nested:
+        return lambda logits, batch: measure(logits, batch["labels"])
+    members = torch.from_numpy(task.target.members())
+    return lambda logits, batch: measure(logits, region_masks(batch["labels"], members.to(logits.device)))
+
+
+def _for_regions(name: LossName) -> _Overlap | None:
+    """Losses of logits and masks."""
+    known: dict[LossName, _Overlap] = {
+        "dice_and_cross_entropy": region_dice_and_cross_entropy,
+        "squared_dice": squared_dice_loss,
+    }
+    return known.get(name)
+
+
+def _for_classes(name: LossName, task: Task) -> _Overlap | None:
+    """Losses of logits and classes."""
+    if name == "weighted_dice":
+        weights = torch.tensor(inverse_shares(task))
+        return lambda logits, labels: soft_dice_loss(logits, labels, weights.to(logits.device))
+    known: dict[LossName, _Overlap] = {
+        "dice_and_cross_entropy": dice_and_cross_entropy,
+        "generalised_dice": lambda logits, labels: generalised_dice_loss(logits, labels, weighted=False),
+    }
+    return known.get(name)
+
+
+def inverse_shares(task: Task) -> tuple[float, ...]:
+    """Inverse share of each class among the voxels of the real training cases, with mean 1."""
+    inverse = [1 / share for share in class_shares(task.real, task.target)]
+    return tuple(len(inverse) * value / sum(inverse) for value in inverse)
