@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.errors import CaseError, InputFileError, LeakageError, OutputError
+from glioforge.core.errors import CaseError, CohortError, InputFileError, LeakageError, OutputError, SpecError
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
@@ -173,3 +174,70 @@ def test_a_loaded_segmenter_can_be_put_on_a_device(trained):
     """The CPU here."""
     segmenter = load_segmenter(trained[0], PLAIN)
     assert next(segmenter.networks[0].parameters()).device.type == "cpu"
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_several_views_are_trained_and_asked_together(tmp_path, dims):
+    """A folder, weights and a score each; the same answers after loading, from none of them alone."""
+    size = {2: None, 3: (8, 8, 6)}[dims]
+    spec = TINY.model_copy(update={"views": ("axial", "sagittal"), "dims": dims, "size": size, "batch_size": 2})
+    segmenter = train(tmp_path, spec=spec)
+    loaded, case = load_segmenter(tmp_path), toy_case(5)
+    assert {path.name for path in tmp_path.iterdir()} == {"axial", "sagittal", "card.json"}
+    assert np.array_equal(loaded.probabilities(case), segmenter.probabilities(case))
+    alone = [
+        replace(segmenter, spec=spec.model_copy(update={"views": (view,)}), networks=(network,)).probabilities(case)
+        for view, network in zip(spec.views, segmenter.networks, strict=True)
+    ]
+    assert np.allclose(segmenter.probabilities(case), np.mean(alone, axis=0), atol=1e-6)
+    assert not np.allclose(alone[0], alone[1])
+    outcomes = [json.loads((tmp_path / view / "done.json").read_text())["facts"]["outcome"] for view in spec.views]
+    assert segmenter.outcome.best_score == pytest.approx(np.mean([o["best_score"] for o in outcomes]))
+    assert segmenter.outcome.steps == 4
+    assert segmenter.parameter_count == 2 * sum(p.numel() for p in segmenter.networks[0].parameters())
+
+
+@pytest.mark.parametrize("target", ["complete", "tumour", "nested", "guo2020"])
+def test_predictions_come_in_the_scheme_of_the_target(tmp_path, target):
+    """With a probability for each channel, and the score over what the scheme knows."""
+    segmenter = train(tmp_path, spec=TINY.model_copy(update={"target": target}), steps=2)
+    case = toy_case(5)
+    probabilities = segmenter.probabilities(case)
+    assert segmenter.segment(case).scheme == segmenter.scheme == segmenter.target.scheme
+    assert probabilities.shape == (len(segmenter.target.channels), *case.geometry.shape)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert segmenter.outcome.best_score is not None
+    assert 0 <= segmenter.outcome.best_score <= 1
+
+
+def test_tissue_is_learned_from_healthy_brains_alone(tmp_path):
+    """A tumour among the training cases is refused before anything is written."""
+    with pytest.raises(CohortError, match="cases with a lesion: s01-1, s02-1"):
+        train(tmp_path / "ill", spec=TINY.model_copy(update={"target": "tissue"}))
+    assert not (tmp_path / "ill").exists()
+
+
+def test_a_size_must_have_the_methods_dimensions(tmp_path):
+    """Two numbers for slices, three for volumes."""
+    with pytest.raises(SpecError, match=r"size \(8, 8, 8\); expected 2 numbers for a method of 2 dimensions"):
+        train(tmp_path, spec=TINY.model_copy(update={"size": (8, 8, 8)}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "regions"}, "target 'regions'; expected one of"),
+        ({"views": ("axial", "axial")}, "name one twice"),
+        ({"views": ()}, "at least 1 item"),
+        ({"flips": (3,)}, "flips"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(change, message):
+    """With the setting's name."""
+    with pytest.raises(ValidationError, match=message):
+        UNetSpec(**change)
+
+
+def test_mirrored_axes_are_left_and_right_unless_named():
+    """`flips: true` is short for the first axis."""
+    assert [UNetSpec(flips=flips).mirrored for flips in (False, True, (0, 1))] == [(), (0,), (0, 1)]

@@ -12,6 +12,7 @@ from glioforge.core.schemes import BRATS2023
 from glioforge.segmentation.predict import Inference, predict
 from glioforge.segmentation.target import target_named
 from glioforge.segmentation.validate import Validation, brain_of
+from glioforge.segmentation.view import VIEWS
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 BOTH = (Modality.T1, Modality.FLAIR)
@@ -130,3 +131,124 @@ def test_the_brain_is_the_mask_or_what_is_not_zero():
     case = toy_case(1)
     assert brain_of(case) is case.brain
     assert np.array_equal(brain_of(replace(case, brain=None)), case.brain)
+
+
+class Cube(nn.Module):
+    """For volumes: class 3 where the mean of the 3 x 3 x 3 voxels around is above 1/2; counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(9.0))
+        self.calls = 0
+
+    def forward(self, x):
+        """Logits on the grid of the input."""
+        self.calls += 1
+        near = nn.functional.avg_pool3d(x[:, :1], 3, stride=1, padding=1)
+        return torch.cat([0 * near, 0 * near, 0 * near, self.weight * (near - 0.5)], dim=1)
+
+
+def ball(shape=(18, 15, 13)):
+    """A bright ball within a head that leaves a rim, and the rest of the head dark."""
+    i, j, k = np.indices(shape)
+    images = (((i - 10) ** 2 + (j - 7) ** 2 + (k - 6) ** 2) < 16).astype(np.float32)[None]
+    brain = np.zeros(shape, dtype=bool)
+    brain[2:-2, 1:-1, 1:-1] = True
+    return images, brain
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_windows_give_what_the_whole_volume_gives(view):
+    """A network that sees little around a voxel does not mind being shown windows, from any side."""
+    images, brain = ball()
+    whole = predict([(view, Cube())], images, brain, Inference(FOUR, dims=3))
+    windows = predict([(view, Cube())], images, brain, Inference(FOUR, dims=3, window=(8, 9, 10)))
+    assert np.array_equal(FOUR.decode(whole, brain), FOUR.decode(windows, brain))
+    assert np.allclose(whole[:, brain].sum(axis=0), 1, atol=1e-5)
+    assert np.array_equal(whole[:, ~brain], np.array([[1.0], [0], [0], [0]]).repeat((~brain).sum(), axis=1))
+
+
+def test_a_window_larger_than_the_brain_is_filled_up():
+    """The box of the brain is padded to the window and cut again."""
+    images, brain = ball()
+    network = Cube()
+    found = predict([("axial", network)], images, brain, Inference(FOUR, dims=3, window=(32, 32, 32)))
+    assert network.calls == 1
+    whole = predict([("axial", Cube())], images, brain, Inference(FOUR, dims=3))
+    assert np.allclose(found, whole, atol=1e-5)
+
+
+def test_windows_overlap_as_told():
+    """More overlap, more windows."""
+    images, brain = ball()
+    calls = []
+    for overlap in (0.0, 0.5, 0.75):
+        network = Cube()
+        predict([("axial", network)], images, brain, Inference(FOUR, dims=3, window=(8, 8, 8), overlap=overlap))
+        calls.append(network.calls)
+    assert calls[0] < calls[1] < calls[2]
+
+
+def test_a_volume_without_brain_is_background():
+    """No network is asked."""
+    network = Cube()
+    found = predict(
+        [("axial", network)], np.ones((1, 4, 4, 4), np.float32), np.zeros((4, 4, 4), bool), Inference(FOUR, 3)
+    )
+    assert network.calls == 0
+    assert found[0].all()
+    assert not found[1:].any()
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (0, 1, 2)])
+@pytest.mark.parametrize("view", VIEWS)
+def test_flips_make_any_network_blind_to_mirroring(view, axes):
+    """A head mirrored along any of the axes gets the mirrored probabilities, be it cut any way."""
+    classes, brain = volume()
+    images = (classes[None] > 1).astype(np.float32)
+    brain[:] = True
+    how = Inference(FOUR, flips=axes)
+    plain = predict([(view, LooksLeft())], images, brain, how)
+    for axis in axes:
+        mirrored = predict([(view, LooksLeft())], np.flip(images, axis + 1).copy(), brain, how)
+        assert np.allclose(np.flip(mirrored, axis + 1), plain, atol=1e-6)
+
+
+def test_a_network_for_slices_is_not_asked_twice_along_the_axis_that_is_cut():
+    """Mirroring along it changes the order of the slices only."""
+    classes, brain = volume()
+    network = Rounds()
+    predict_labels(network, classes[None].astype(np.float32), brain, flips=(0, 2))
+    assert network.slices == 2 * 17
+
+
+def test_probabilities_of_views_are_averaged():
+    """The mean of what each network says alone."""
+    classes, brain = volume()
+    images = (classes[None] > 1).astype(np.float32)
+    networks = [("axial", LooksLeft()), ("sagittal", LooksLeft()), ("coronal", Rounds())]
+    alone = [predict([network], images, brain, Inference(FOUR)) for network in networks]
+    together = predict(networks, images, brain, Inference(FOUR))
+    assert np.allclose(together, np.mean(alone, axis=0), atol=1e-6)
+    assert not np.allclose(alone[0], alone[1])
+
+
+def test_nested_regions_have_no_background():
+    """Outside the brain every region has probability 0."""
+    classes, brain = volume()
+    target = target_named("nested")
+
+    class Three(nn.Module):
+        """A logit for each region."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor(5.0))
+
+        def forward(self, x):
+            """The same sure yes everywhere."""
+            return self.weight * torch.ones_like(x).repeat(1, 3, 1, 1)
+
+    found = predict([("axial", Three())], classes[None].astype(np.float32), brain, Inference(target))
+    assert not found[:, ~brain].any()
+    assert (found[:, brain] > 0.99).all()
