@@ -7,7 +7,8 @@ between subjects on top, so that it is nobody's own.
 Conventions
 -----------
 means       float64 `(subject, class, contrast)`, z-score; `nan` where a subject lacks the class or the contrast
-class       by place in `LabelScheme.labels`; background first, all 0
+class       by the rank of its integer in the scheme, whatever the order its names are listed in; background
+            first, all 0
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +60,7 @@ class Appearance:
 
         A class of fewer than eight voxels counts as absent, and so does a contrast that a case lacks.
         """
-        values = np.array(list(scheme.labels.values()))
+        values = np.array(sorted(scheme.labels.values()))
         pairs = [_measured(case, tuple(modalities), values) for case in cases]
         return cls(np.stack([m for m, _ in pairs]), np.stack([d for _, d in pairs]))
 
@@ -99,9 +100,12 @@ class Appearance:
 
 
 def class_indices(voxels: Integer[np.ndarray, "*grid"], scheme: LabelScheme) -> Integer[np.ndarray, "*grid"]:
-    """Place of each voxel's class in the scheme."""
+    """Rank of each voxel's class among the scheme's integers.
+
+    A scheme read from a file may list its names in another order; the same labels must be the same classes then.
+    """
     table = np.zeros(256, dtype=np.int64)
-    table[list(scheme.labels.values())] = np.arange(len(scheme.labels))
+    table[sorted(scheme.labels.values())] = np.arange(len(scheme.labels))
     return table[voxels]
 
 

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-labels      int64 `(b, 1, x, y, z)`, place of the class in the scheme
+labels      int64 `(b, 1, x, y, z)`, rank of the class in the scheme
 frame       float32 `(b, 6)`: centre and half width of the brain's box along x, y, z, in voxels of the patch
 """
 

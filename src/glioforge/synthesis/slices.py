@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-labels      int64 `(b, planes, x, y)`, place of the class in the scheme; the slice itself is in the middle
+labels      int64 `(b, planes, x, y)`, rank of the class in the scheme; the slice itself is in the middle
 frame       float32 `(b, 5)`: centre x, y and half width x, y of the brain's box in voxels, height in [-1, 1]
 x, y        the two axes that are not cut, in their order; k is the axis cut
 """

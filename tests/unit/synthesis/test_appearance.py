@@ -71,7 +71,18 @@ def test_arrays_come_back(appearance):
 
 
 def test_class_places_follow_the_scheme():
-    """Place in the scheme's order, not the integer."""
+    """Rank of the integer, not the integer."""
     from glioforge.core.schemes import BRATS2017
 
     assert class_indices(np.array([0, 4, 2], np.uint8), BRATS2017).tolist() == [0, 3, 2]
+
+
+def test_the_order_in_which_a_scheme_lists_its_names_changes_nothing():
+    """A scheme that went through a file with sorted keys is equal, and gives equal classes and means."""
+    listed = replace(COMPLETE, labels=dict(sorted(COMPLETE.labels.items())))
+    assert listed == COMPLETE
+    assert list(listed.labels) != list(COMPLETE.labels)
+    voxels = np.arange(7, dtype=np.uint8)
+    assert np.array_equal(class_indices(voxels, listed), class_indices(voxels, COMPLETE))
+    means = [Appearance.of([toy_case(1)], CONTRASTS, scheme).means for scheme in (COMPLETE, listed)]
+    assert np.array_equal(*means)

@@ -263,7 +263,8 @@ class SamrMethod(ConditionalMethod):
         """Which classes form each region: what is neither background nor normal tissue is lesion."""
         scheme = self.knowledge.scheme
         kinds = [
-            "background" if v == 0 else "brain" if n in scheme.tissue else "lesion" for n, v in scheme.labels.items()
+            "background" if n == "background" else "brain" if n in scheme.tissue else "lesion"
+            for n in sorted(scheme.labels, key=scheme.value)
         ]
         return torch.tensor([[kind == region for kind in kinds] for region in self.spec.regions])
 
