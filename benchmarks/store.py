@@ -112,7 +112,7 @@ def ours(case: Case, folder: Path) -> dict[str, float]:
 def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     """Random slices and patches, with labels, from the store and from an uncompressed memory map.
 
-    A patch has 64 x 64 x 32 voxels.  Slices are the unit of compression, so it decompresses all of each slice.
+    A patch has 64 x 64 x 32 voxels.  Both give intensities as float32; the maps are opened once, as the store's are.
     """
     ref = write_case(folder, case)
     stacked = np.stack([case.images[m].voxels for m in FOUR]).astype(np.int16)
@@ -121,26 +121,38 @@ def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     rng = np.random.default_rng(0)
     places = [(int(i), int(j), int(k)) for i, j, k in rng.integers((30, 30, 10), (140, 140, 110), (40, 3))]
 
+    images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("plain", "labels"))
+
     def plain(i: int, j: int, k: int, size: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("plain", "labels"))
         box = slice(i, i + size[0]), slice(j, j + size[1])
         scaled = images[k : k + size[2], :, *box].astype(np.float32) * np.float32(1 / 16)
         return scaled, np.array(labels[k : k + size[2], *box])
 
-    times = {
-        "slice": (
-            seconds(lambda: [read_slices(ref, 2, [k]) for _, _, k in places]),
-            seconds(lambda: [plain(0, 0, k, (240, 240, 1)) for _, _, k in places]),
+    rows = {
+        "slice": side_by_side(
+            lambda: [read_slices(ref, 2, [k]) for _, _, k in places],
+            lambda: [plain(0, 0, k, (240, 240, 1)) for _, _, k in places],
         ),
-        "patch": (
-            seconds(lambda: [read_patch(ref, place, (64, 64, 32)) for place in places]),
-            seconds(lambda: [plain(*place, (64, 64, 32)) for place in places]),
+        "patch": side_by_side(
+            lambda: [read_patch(ref, place, (64, 64, 32)) for place in places],
+            lambda: [plain(*place, (64, 64, 32)) for place in places],
         ),
     }
     return {
-        name: {"store": round(a / 40, 5), "memory map": round(b / 40, 5), "ratio": round(a / b, 2)}
-        for name, (a, b) in times.items()
+        name: {"store": round(a / 40, 6), "memory map": round(b / 40, 6), "ratio": round(a / b, 2)}
+        for name, (a, b) in rows.items()
     }
+
+
+def side_by_side(mine: Callable[[], Any], other: Callable[[], Any], repeats: int = 15) -> tuple[float, float]:
+    """Least processor seconds of two calls that alternate, after a first of each that warms up."""
+    times: dict[Callable[[], Any], list[float]] = {mine: [], other: []}
+    for _ in range(repeats + 1):
+        for work, taken in times.items():
+            start = time.process_time()
+            work()
+            taken.append(time.process_time() - start)
+    return min(times[mine][1:]), min(times[other][1:])
 
 
 def main() -> int:
@@ -157,8 +169,7 @@ def main() -> int:
     broken = [name for name, limit in LIMIT_SECONDS.items() if store[name] > limit]
     if ratio < LEAST_RATIO:
         broken.append("ratio to nii.gz")
-    if random["slice"]["ratio"] > LARGEST_RATIO:
-        broken.append("random slices beside a memory map")
+    broken += [f"random {kind} beside a memory map" for kind, row in random.items() if row["ratio"] > LARGEST_RATIO]
     return 1 if broken else 0
 
 

@@ -82,8 +82,8 @@ class Case:
             raise CaseError("no label map", "a labelled case", "leave the case out or label it", self.case_id)
         return self.labels
 
-    def stack(self, modalities: tuple[Modality, ...]) -> np.ndarray:
-        """Images as one float32 array `(channel, i, j, k)` in the order asked.
+    def require_images(self, modalities: tuple[Modality, ...]) -> None:
+        """Refuse a case that lacks one of these contrasts.
 
         Raises:
             CaseError: A contrast is missing.
@@ -96,6 +96,10 @@ class Case:
                 "leave the case out, or name only contrasts that every case has",
                 self.case_id,
             )
+
+    def stack(self, modalities: tuple[Modality, ...]) -> np.ndarray:
+        """Images as one float32 array `(channel, i, j, k)` in the order asked; errors as `require_images`."""
+        self.require_images(modalities)
         return np.stack([self.images[m].voxels for m in modalities])
 
 

@@ -13,9 +13,9 @@ region      a named union of labels: WT whole tumour, TC tumour core, ET
             enhancing tumour
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
@@ -107,7 +107,7 @@ class LabelScheme:
             LabelError: A value has no name.
         """
         known = set(self.labels.values())
-        if voxels.dtype == np.uint8 and np.isin(np.arange(256), list(known))[voxels].all():
+        if voxels.dtype == np.uint8 and not voxels.tobytes("A").translate(None, bytes(known)):
             return
         values, counts = np.unique(voxels, return_counts=True)
         strange = {int(v): int(c) for v, c in zip(values, counts, strict=True) if int(v) not in known}
@@ -211,32 +211,39 @@ class LabelMap:
 
     def region(self, region: str) -> Bool[np.ndarray, "i j k"]:
         """Mask of a region or a single label; all false where it is absent."""
-        return np.isin(self.voxels, self.scheme.region_values(region))
+        return _any_of(self.voxels, self.scheme.region_values(region))
 
     @property
     def lesion(self) -> Bool[np.ndarray, "i j k"]:
         """Mask of all tumour labels."""
-        return np.isin(self.voxels, self.scheme.lesion_values)
+        return _any_of(self.voxels, self.scheme.lesion_values)
 
     def volume_ml(self, region: str) -> float:
         """Volume of a region in millilitres; 0 where it is absent."""
-        return float(self.region(region).sum() * self.geometry.voxel_volume / 1000)
+        return float(np.count_nonzero(self.region(region)) * self.geometry.voxel_volume / 1000)
 
     def to(self, scheme: LabelScheme) -> "LabelMap":
         """The same map in another scheme (see `LabelScheme.table_to`)."""
         if scheme == self.scheme:
             return self
-        return LabelMap(self.scheme.table_to(scheme)[self.voxels], self.geometry, scheme)
+        return LabelMap(_translated(self.voxels, self.scheme.table_to(scheme)), self.geometry, scheme)
 
     def with_voxels(self, voxels: LabelVoxels) -> "LabelMap":
         """A map on the same grid, in the same scheme, with other voxels."""
         return LabelMap(voxels, self.geometry, self.scheme)
 
 
-def _counted(voxels: Integer[np.ndarray, "..."]) -> dict[int, int]:
-    """How often each value occurs; eight times faster for uint8 than sorting."""
-    if voxels.dtype == np.uint8:
-        counts = np.bincount(voxels.ravel(order="K"))
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-    values, numbers = np.unique(voxels, return_counts=True)
-    return {int(value): int(number) for value, number in zip(values, numbers, strict=True)}
+def _any_of(voxels: LabelVoxels, values: Sequence[int]) -> Bool[np.ndarray, "i j k"]:
+    """Mask of a few values; comparing with each in turn is several times faster than `np.isin`."""
+    masks = (voxels == value for value in values)
+    mask = next(masks, np.zeros(voxels.shape, dtype=bool))
+    for other in masks:
+        mask |= other
+    return mask
+
+
+def _translated(voxels: LabelVoxels, table: UInt8[np.ndarray, "256"]) -> LabelVoxels:
+    """Voxels looked up in a table, in the order in which they lie in memory; twice as fast as indexing."""
+    order: Literal["F", "C"] = "F" if voxels.flags.f_contiguous else "C"
+    data = voxels.tobytes(order).translate(table.tobytes())
+    return np.frombuffer(data, dtype=np.uint8).reshape(voxels.shape, order=order)

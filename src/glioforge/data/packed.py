@@ -26,6 +26,7 @@ from glioforge.core.volume import Mask, Volume
 
 FINEST_SCALE = 1 / 4096
 _LARGEST = 32767
+_SLAB = 8
 
 
 @final
@@ -50,13 +51,13 @@ class Packed:
     @property
     def content_hash(self) -> str:
         """Hash of all voxels, independent of how they are compressed."""
-        digest = hashlib.blake2b(digest_size=16)
+        digest = hashlib.sha256()
         digest.update(repr((self.modalities, self.scales, self.images.shape)).encode())
         for name, array in (("images", self.images), ("labels", self.labels), ("brain", self.brain)):
             if array is not None:
                 digest.update(name.encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:32]
 
     def volumes(self, geometry: Geometry) -> dict[Modality, Volume]:
         """Unpack the images; empty where the case has none."""
@@ -85,8 +86,10 @@ def pack(case: Case) -> Packed:
     i, j, k = case.geometry.shape
     images = np.empty((k, len(modalities), i, j), dtype=np.int16)
     for channel, (modality, scale) in enumerate(zip(modalities, scales, strict=True)):
-        steps = case.images[modality].voxels.transpose(2, 0, 1) / np.float32(scale)
-        np.rint(steps, out=images[:, channel], casting="unsafe")
+        voxels = case.images[modality].voxels
+        for first in range(0, k, _SLAB):
+            steps = voxels[..., first : first + _SLAB] * np.float32(1 / scale)
+            images[first : first + _SLAB, channel] = np.rint(steps, out=steps).transpose(2, 0, 1)
     labels = None if case.labels is None else np.ascontiguousarray(case.labels.voxels.transpose(2, 0, 1))
     brain = None if case.brain is None else np.ascontiguousarray(case.brain.transpose(2, 0, 1))
     return Packed(modalities, images, scales, labels, brain)
@@ -101,7 +104,7 @@ def scale_for(voxels: Float32[np.ndarray, "..."]) -> float:
         >>> scale_for(np.array([-700.0], dtype=np.float32)) == 1 / 32
         True
     """
-    largest = float(np.abs(voxels).max(initial=0.0))
+    largest = max(float(voxels.max(initial=0.0)), -float(voxels.min(initial=0.0)))
     if largest <= _LARGEST * FINEST_SCALE:
         return FINEST_SCALE
     return float(2.0 ** math.ceil(math.log2(largest / _LARGEST)))

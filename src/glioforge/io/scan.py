@@ -61,7 +61,8 @@ class Scan:
         """
         with np.errstate(all="ignore"):
             voxels = _scaled(self).astype(np.float32, order="F", copy=False)
-        bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+        whole = self.voxels.dtype.kind in "iu" and not self.header.scaled
+        bad = 0 if whole else int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         if bad:
             raise InputFileError(
                 f"{bad} voxels that are NaN or infinite",

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 from pathlib import Path
 
+import blosc2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
+from glioforge.data.frames import cut, decode, hash_of, take
 from glioforge.data.packed import pack, scale_for
 from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_patch, read_slices, write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
@@ -105,6 +107,19 @@ def test_a_patch_is_that_of_the_whole_case(data, tmp_path_factory):
     images, labels = read_patch(ref, start, size)
     assert np.array_equal(images, back.stack(back.modalities)[(slice(None), *box)])
     assert np.array_equal(labels, back.labels.voxels[box])
+
+
+def test_frames_of_other_blocks_and_filters_are_read_as_well(tmp_path):
+    """Stores written with whole slices as blocks, shuffled, stay readable."""
+    array = np.random.default_rng(0).integers(-99, 99, (7, 2, 5, 6), dtype=np.int16)
+    old = blosc2.asarray(
+        array, chunks=(4, 2, 5, 6), blocks=(1, 2, 5, 6), cparams=blosc2.CParams(typesize=2, nthreads=1)
+    )
+    data = bytes(old.to_cframe())
+    (tmp_path / "old.b2nd").write_bytes(data)
+    assert np.array_equal(decode(tmp_path / "old.b2nd", hash_of(data)), array)
+    assert np.array_equal(take(tmp_path / "old.b2nd", hash_of(data), 2, np.array([3, 0])), array[[3, 0]])
+    assert np.array_equal(cut(tmp_path / "old.b2nd", hash_of(data), (1, 2, 3), (3, 2, 2)), array[3:5, :, 1:4, 2:4])
 
 
 def test_patches_of_bare_cases_and_beyond_the_grid(tmp_path):

@@ -34,7 +34,7 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
     Raises:
         CaseError: The case holds no brain or lacks a contrast.
     """
-    case.stack(modalities)
+    case.require_images(modalities)
     case, brain, before = with_brain(case, spec)
     case = evened_out(case, brain, spec)
     labels = None if case.labels is None else case.labels.to(COMPLETE)
@@ -75,7 +75,7 @@ def _plan(case: Case, brain: Mask, labels: LabelMap | None, spec: PrepareSpec, s
 
 def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:
     """What was done to a case: grid, losses, volumes, warnings."""
-    brain_ml = float(brain.sum() * case.geometry.voxel_volume / 1000)
+    brain_ml = float(np.count_nonzero(brain) * case.geometry.voxel_volume / 1000)
     lost = plan.cut_off(brain)
     names = [name for name in complete.scheme.labels if name != "background"]
     warnings = []

@@ -30,7 +30,7 @@ from glioforge.io.run_folder import Step, read_json, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "prepare", "prepare_case"]
 
-FORMAT = 1
+FORMAT = 2
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
 CASES = "cases"
 REPORT = "prepare.json"

@@ -7,7 +7,6 @@ keeps the one voxel it fills most (Shin et al. 2018 report that small tumours
 may vanish; "minimum lesion" preservation is the remedy here).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy import ndimage
 
 from glioforge.core.labels import LabelMap
 from glioforge.core.volume import Mask
+from glioforge.data.prepare.box import box_of
 from glioforge.data.prepare.grid import GridPlan
 
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
@@ -32,7 +32,7 @@ def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | 
             never vanish; none lets them.
     """
     if not plan.resamples:
-        return LabelMap(np.ascontiguousarray(plan.moved(labels.voxels)), plan.target, labels.scheme)
+        return LabelMap(plan.moved(labels.voxels), plan.target, labels.scheme)
     tissue_values = tuple(v for n, v in labels.scheme.labels.items() if n in labels.scheme.tissue)
     lesion = _fullest(labels, plan, labels.scheme.lesion_values) * resample_mask(labels.lesion, plan)
     tissue = _fullest(labels, plan, tissue_values) * resample_mask(labels.voxels > 0, plan)
@@ -50,7 +50,7 @@ def resample_mask(mask: Mask, plan: GridPlan) -> Bool[np.ndarray, "x y z"]:
     multiples - are settled by a wider neighbourhood, so that volumes keep.
     """
     if not plan.resamples:
-        return np.ascontiguousarray(plan.moved(mask))
+        return plan.moved(mask)
     share = plan.fractions(mask) - 0.5
     tied = np.abs(share) < _EPSILON
     return np.where(tied, plan.smoothed(mask) > 0.5, share > 0)
@@ -68,12 +68,20 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
         For each lesion label present and for `WT`: `ml_before`, `ml_after`; for `WT` also the number of
         connected lesions before and how many of them have no voxel left. Empty without a tumour.
     """
-    names = [n for n in before.scheme.lesion if before.region(n).any() or after.region(n).any()]
-    report: dict[str, Any] = {n: _volumes(before, after, n) for n in names}
+    lesion = before.lesion
+    box = box_of(lesion) or (slice(0, 1),) * 3
+    grid = before.geometry.box([side.start for side in box], [side.stop for side in box])
+    before = LabelMap(before.voxels[box], grid, before.scheme)
+    volumes = {n: (before.volume_ml(n), after.volume_ml(n)) for n in before.scheme.lesion}
+    report: dict[str, Any] = {
+        n: {"ml_before": round(first, 4), "ml_after": round(then, 4)}
+        for n, (first, then) in volumes.items()
+        if first or then
+    }
     if report:
-        parts, count = ndimage.label(before.lesion, _TOUCHING)
+        parts, count = ndimage.label(lesion[box], _TOUCHING)
         seen = plan.fractions_back(after.lesion) > _EPSILON if plan.resamples else plan.moved_back(after.lesion)
-        reached = np.unique(parts[seen])
+        reached = np.unique(parts[seen[box]])
         whole = {when: round(sum(part[when] for part in report.values()), 4) for when in ("ml_before", "ml_after")}
         report["WT"] = {**whole, "lesions": count, "lesions_lost": count - int(np.count_nonzero(reached))}
     return report
@@ -97,11 +105,6 @@ def restored(voxels: UInt8[np.ndarray, "x y z"], plan: GridPlan) -> UInt8[np.nda
         best[won] = share[won]
         result[won] = value
     return result
-
-
-def _volumes(before: LabelMap, after: LabelMap, name: str) -> Mapping[str, float]:
-    """Volume of a label in millilitres before and after."""
-    return {"ml_before": round(before.volume_ml(name), 4), "ml_after": round(after.volume_ml(name), 4)}
 
 
 def _fullest(labels: LabelMap, plan: GridPlan, values: tuple[int, ...]) -> UInt8[np.ndarray, "x y z"]:

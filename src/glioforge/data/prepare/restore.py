@@ -1,4 +1,4 @@
-"""Bring a label map on the prepared grid back onto the grid that the case came on."""
+"""Bring a label map, or numbers, on the prepared grid back onto the grid that the case came on."""
 
 import numpy as np
 
@@ -6,8 +6,9 @@ from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CaseError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
+from glioforge.core.volume import Voxels
 from glioforge.data.prepare.grid import GridPlan
-from glioforge.data.prepare.resample import resampled_labels
+from glioforge.data.prepare.resample import resampled, resampled_labels
 from glioforge.data.prepare.resample_labels import restored
 
 
@@ -34,6 +35,30 @@ def restore(labels: LabelMap, prepared: Case | CaseRef) -> LabelMap:
         return back
     way_back = np.linalg.inv(np.array(template["transform"], dtype=np.float64))
     return resampled_labels(back, Geometry.from_json(template["source"]), way_back)
+
+
+def restore_values(values: Voxels, prepared: Case | CaseRef) -> tuple[Voxels, Geometry]:
+    """Numbers on the source case's own grid, probabilities for example, and that grid.
+
+    Exact where preparation only moved voxels, else interpolated linearly; 0
+    where the prepared grid does not reach.
+
+    Args:
+        values: Numbers on the prepared grid.
+        prepared: The prepared case, which knows its way back.
+
+    Raises:
+        CaseError: The case was not made by `prepare`.
+    """
+    plan = plan_of(prepared)
+    template = prepared.facts["prepared"].get("registration", {}).get("template")
+    if template is not None:
+        own = Geometry.from_json(template["source"])
+        way_back = np.linalg.inv(np.array(template["transform"], dtype=np.float64))
+        return resampled(values, plan.target, own, way_back), own
+    if plan.resamples:
+        return resampled(values, plan.target, plan.source, np.eye(4)), plan.source
+    return plan.moved_back(values), plan.source
 
 
 def plan_of(prepared: Case | CaseRef) -> GridPlan:

@@ -25,6 +25,7 @@ from glioforge.core.errors import CaseError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
+from glioforge.data.prepare.box import box_of
 from glioforge.data.prepare.choice import unless
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
@@ -87,7 +88,7 @@ def complete_labels(
     empty = brain & (kept == 0)
     if not empty.any():
         return kept
-    box = _box(brain)
+    box = box_of(brain) or (slice(0, 0),) * 3
     values = _standardised({m: v[box] for m, v in images.items() if m in _EXPECTED}, empty[box])
     if isinstance(spec, HmrfSpec):
         cropped = {m: images[m][box] for m in values}
@@ -155,9 +156,3 @@ def _standardised(images: Mapping[Modality, Voxels], region: Mask) -> dict[Modal
             "name such a contrast, or set tissue to null",
         )
     return result
-
-
-def _box(mask: Mask) -> tuple[slice, slice, slice]:
-    """Smallest box around a mask that is not empty."""
-    i, j, k = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return (i, j, k)
