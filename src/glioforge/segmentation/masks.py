@@ -54,6 +54,23 @@ def find_masks(folder: Path, cohort: Cohort) -> dict[str, Path]:
     return {ref.case_id: found[ref.case_id] for ref in cohort}
 
 
+def written_scheme(folder: Path) -> LabelScheme:
+    """Scheme that a folder's `masks.json` names.
+
+    Raises:
+        InputFileError: There is no such file.
+        LabelError: There is no such scheme.
+    """
+    return scheme_named(str(read_json(folder / FACTS)["scheme"]))
+
+
+def stray_masks(folder: Path, cohort: Cohort) -> list[str]:
+    """Names of masks that belong to no case of the cohort, sorted; a folder that is not there has none."""
+    known = {ref.case_id for ref in cohort}
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path.name for path in files if path.name.endswith((".nii", ".nii.gz")) and stem(path) not in known)
+
+
 def scheme_of(folder: Path, masks: Mapping[str, Path], truth: LabelScheme, named: str | None = None) -> LabelScheme:
     """Scheme of a folder's masks: as named, as its `masks.json` says, or as the values tell.
 
@@ -68,7 +85,7 @@ def scheme_of(folder: Path, masks: Mapping[str, Path], truth: LabelScheme, named
         InputFileError: A mask cannot be read.
     """
     if named is None and (folder / FACTS).is_file():
-        named = str(read_json(folder / FACTS)["scheme"])
+        return written_scheme(folder)
     if named is not None:
         return scheme_named(named)
     counts = {case_id: _counts(path) for case_id, path in masks.items()}
