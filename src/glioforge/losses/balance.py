@@ -35,11 +35,6 @@ class BalanceSpec(Spec):
     """Steps between two adaptations; none counts epochs."""
 
 
-def _alone(values: torch.Tensor) -> torch.Tensor:
-    """The mean over one process."""
-    return values
-
-
 @final
 class LossBalance(nn.Module):
     """Multiplies losses by factors that bring each to its target; 1 until the first adaptation.
@@ -50,8 +45,11 @@ class LossBalance(nn.Module):
 
     Example:
         >>> balance = LossBalance({"l1": 3.0}, every=1)
-        >>> [float(balance({"l1": torch.tensor(2.0)})["l1"]) for _ in range(2)]
-        [2.0, 3.0]
+        >>> for _ in range(2):
+        ...     balance.begin()
+        ...     float(balance({"l1": torch.tensor(2.0)})["l1"])
+        2.0
+        3.0
     """
 
     def __init__(self, targets: Mapping[str, float], every: int) -> None:
@@ -60,23 +58,34 @@ class LossBalance(nn.Module):
         self.targets: torch.Tensor
         self.factors: torch.Tensor
         self.sums: torch.Tensor
+        self.steps: torch.Tensor
         self.count: torch.Tensor
         self.register_buffer("targets", torch.tensor(list(targets.values())), persistent=False)
         self.register_buffer("factors", torch.ones(len(targets)))
         self.register_buffer("sums", torch.zeros(len(targets)))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
-    def forward(
-        self, losses: Mapping[str, torch.Tensor], mean: Callable[[torch.Tensor], torch.Tensor] = _alone
-    ) -> dict[str, torch.Tensor]:
-        """Note a step's losses and return them weighted.
+    def begin(self, mean: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
+        """Begin a step: set the factors anew if `every` steps have passed since the last time.
+
+        Args:
+            mean: Mean over the processes of a training; none if there is one.
+        """
+        if int(self.steps) == self.every:
+            means = self.sums / self.count
+            self.factors.copy_(self.targets / (means if mean is None else mean(means)).clamp_min(_LEAST))
+            self.sums.zero_()
+            self.steps.zero_()
+            self.count.zero_()
+        self.steps += 1
+
+    def forward(self, losses: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Note the losses of a step, or of each of its parts, and return them weighted.
 
         Args:
             losses: Scalars by name; each name of the targets once.
-            mean: Mean over the processes of a training.
         """
-        if int(self.count) == self.every:
-            self._adapt(mean)
         self.sums += torch.stack([losses[name].detach().float().abs() for name in self.names])
         self.count += 1
         return {**losses, **{name: factor * losses[name] for name, factor in self._by_name().items()}}
@@ -87,9 +96,3 @@ class LossBalance(nn.Module):
 
     def _by_name(self) -> dict[str, torch.Tensor]:
         return dict(zip(self.names, self.factors.clone().unbind(), strict=True))
-
-    def _adapt(self, mean: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Set the factors from the losses since the last time, and start anew."""
-        self.factors.copy_(self.targets / mean(self.sums / self.count).clamp_min(_LEAST))
-        self.sums.zero_()
-        self.count.zero_()

@@ -164,6 +164,8 @@ class Adversarial:
         """
         generator, critic, *companion = self._synchronised(fabric)
         self._set_rates(step)
+        if self._balance is not None:
+            self._balance.begin(partial(mean_over_processes, fabric=fabric))
         condition, real = self._condition(batch), batch["images"]
         with fabric.autocast():
             fake = self._generate(generator, batch)
@@ -175,7 +177,7 @@ class Adversarial:
         losses = {"critic": loss_critic, **self._companion_loss(companion, batch, fake, fabric)}
         real_features = [[f[:half].detach() for f in scale] for scale in features]
         terms = self._generator_terms(condition, fake, real_features, batch, fabric)
-        weighted = terms if self._balance is None else self._balance(terms, partial(mean_over_processes, fabric=fabric))
+        weighted = terms if self._balance is None else self._balance(terms)
         fabric.backward(torch.stack(list(weighted.values())).sum())
         self._freeze(frozen=False)
         weights = {} if self._balance is None else self._balance.weights()
