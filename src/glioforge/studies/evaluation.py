@@ -1,25 +1,32 @@
-"""Judge any folder of masks against a cohort, as a table and a page."""
+"""Judge any folder of masks against a cohort, as a table, a summary for programs and a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress
-from glioforge.io.atomic_write import write_atomically
+from glioforge.core.protocols import Progress, Silent
+from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io.nifti import read_labels
 from glioforge.io.tables import ResultRow, write_results
 from glioforge.metrics.evaluate import REGIONS
+from glioforge.metrics.intervals import too_few
 from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.studies.report.comparisons import scores_of
-from glioforge.studies.report.content import Figure, Folded, Note, Paragraph, Report, Section
-from glioforge.studies.report.figures import arm_plot
+from glioforge.segmentation.masks import find_masks, scheme_of, stray_masks
+from glioforge.studies.report.comparisons import with_mean_region
+from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section
+from glioforge.studies.report.distribution_table import Spread, spread_table, spreads
+from glioforge.studies.report.figures import SLICE_CONVENTION, arm_plot
 from glioforge.studies.report.html import render
-from glioforge.studies.report.tables import arm_table, empty_table, subject_table
+from glioforge.studies.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
+from glioforge.studies.report.tables import subject_table
+
+MEAN = "mean"
 
 
 def evaluate_folder(
     predictions: Path, cohort: Cohort, out: Path, *, scheme: str | None = None, progress: Progress | None = None
 ) -> Path:
-    """Judge every mask, and write `results.csv`, `results.parquet` and a report.
+    """Judge every mask, and write `results.csv`, `results.parquet`, `summary.json` and a report.
 
     Args:
         predictions: Folder of NIfTI masks named by case.
@@ -34,45 +41,107 @@ def evaluate_folder(
     Raises:
         InputFileError: A mask is missing, doubled, damaged or lies on another grid.
         LabelError: A value has no name in the scheme.
+        CaseError: A case has no true labels.
     """
+    progress = progress or Silent()
+    strays = stray_masks(predictions, cohort)
+    if strays:
+        progress.say(_stray_text(strays))
     rows = evaluate_predictions(predictions, cohort, scheme=scheme, progress=progress)
+    name = predictions.resolve().name
+    found = spreads(with_mean_region(rows, REGIONS, MEAN), name, (*REGIONS, MEAN))
+    cases = extreme_cases(rows, name, REGIONS)
+    overlays = _overlays(rows, cohort, cases, predictions, scheme)
     write_results(out, rows)
+    summary = {
+        "masks": name,
+        "cohort": cohort.name,
+        "fingerprint": cohort.fingerprint,
+        "cases": len(cohort),
+        "subjects": len(cohort.subject_ids),
+        "masks_of_no_case": strays,
+        "shown": dict(cases),
+        "scores": [spread.to_json() for spread in found],
+    }
+    write_json(out / "summary.json", summary)
     page = out / "report.html"
-    write_atomically(page, render(_report(predictions.name, cohort, rows)).encode())
+    write_atomically(page, render(_report(cohort, rows, found, overlays, strays)).encode())
     return page
 
 
-def _report(name: str, cohort: Cohort, rows: Sequence[ResultRow]) -> Report:
-    """Scores over all cases, the spread, and every subject."""
+def _report(
+    cohort: Cohort,
+    rows: Sequence[ResultRow],
+    found: Sequence[Spread],
+    overlays: Sequence[Overlay],
+    strays: Sequence[str],
+) -> Report:
+    """Scores over all cases, the spread, best to worst cases, and every subject."""
+    name = rows[0].arm if rows else "masks"
     arms = {name: name}
-    worst = scores_of(rows, name, REGIONS[0], "dice").by_subject()
-    order = sorted(worst, key=lambda subject: (worst[subject], subject))
-    extremes = (
-        f"Lowest {REGIONS[0]} Dice: {', '.join(order[:3])}. Highest: {', '.join(order[-3:][::-1])}." if order else ""
+    warnings = (Note(_stray_text(strays), "warning"),) if strays else ()
+    plot = Figure(
+        arm_plot(rows, arms, REGIONS),
+        "Dice of every subject with the mean and its 95 % interval.",
+        "Dice of each subject in each region",
+    )
+    tables = tuple(
+        Folded(f"{region}, {title}", (subject_table(rows, arms, region, metric),))
+        for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
+        for region in REGIONS
     )
     return Report(
         f"Masks of {name} against {cohort.name}",
-        f"{len(cohort)} cases of {len(cohort.subject_ids)} subjects. {extremes}",
+        _lead(cohort, found),
         (
-            Section(
-                "Scores",
-                (
-                    arm_table(rows, arms, REGIONS),
-                    Figure(
-                        arm_plot(rows, arms, REGIONS),
-                        "Dice of every subject with the mean and its 95 % interval.",
-                        "Dice of each subject in each region",
-                    ),
-                    Note("Scores of empty masks follow a written policy and are counted below, never left out."),
-                    empty_table(rows, arms, REGIONS),
-                ),
-            ),
-            Section(
-                "Every subject",
-                (
-                    Paragraph("Mean over a subject's cases."),
-                    *(Folded(region, (subject_table(rows, arms, region),)) for region in REGIONS),
-                ),
-            ),
+            Section("Scores", (*warnings, spread_table(found), plot)),
+            Section("Best, median and worst cases", _case_blocks(overlays)),
+            Section("Every subject", (Paragraph("Mean over a subject's cases."), *tables)),
         ),
     )
+
+
+def _lead(cohort: Cohort, found: Sequence[Spread]) -> str:
+    """How many cases, and the Dice of each region."""
+    few = too_few(len(cohort.subject_ids))
+    count = f"{len(cohort)} cases of {len(cohort.subject_ids)} subjects{f' ({few})' if few else ''}."
+    dice = [s for s in found if s.metric == "dice"]
+    told = ", ".join(f"{s.region} {s.mean.estimate:.3f} (median {s.quartiles[1]:.3f})" for s in dice)
+    missed = [f"{s.empty[1]} in {s.region}" for s in dice if s.empty[1]]
+    misses = f" Masks that miss the whole region: {', '.join(missed)}." if missed else ""
+    return f"{count} Mean Dice: {told}.{misses}" if told else count
+
+
+def _case_blocks(overlays: Sequence[Overlay]) -> tuple[Block, ...]:
+    """Legend and pictures."""
+    if not overlays:
+        return (Paragraph("There is no case."),)
+    caption = (
+        "Cases with the highest, median and lowest mean Dice over regions; slice with the largest true lesion, or the "
+        f"largest predicted one where none is true. {SLICE_CONVENTION}"
+    )
+    return (
+        Figure(outline_legend(), "Colours of the outlines.", "Legend of the outlines' colours"),
+        Figure(overlay_grid(overlays, REGIONS), caption, "Outlines of truth and prediction over scans"),
+    )
+
+
+def _overlays(
+    rows: Sequence[ResultRow], cohort: Cohort, cases: Sequence[tuple[str, str]], folder: Path, named: str | None
+) -> list[Overlay]:
+    """Best, median and worst case with their masks."""
+    masks = find_masks(folder, cohort)
+    scheme = scheme_of(folder, masks, cohort.scheme, named)
+    overlays = []
+    for place, case_id in cases:
+        case = cohort[case_id].load()
+        texts = texts_of(rows, rows[0].arm, case_id, REGIONS)
+        mask = read_labels(masks[case_id], scheme)
+        overlays.append(Overlay(f"{place}\n{case_id}", case.images, case.require_labels(), mask, texts))
+    return overlays
+
+
+def _stray_text(strays: Sequence[str]) -> str:
+    """Which masks were passed over."""
+    more = f" and {len(strays) - 10} more" if len(strays) > 10 else ""
+    return f"{len(strays)} masks belong to no case of the cohort and were not judged: {', '.join(strays[:10])}{more}."

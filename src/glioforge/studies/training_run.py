@@ -141,8 +141,18 @@ def _require_labels(cohort: Cohort) -> None:
         )
 
 
-def segment_folder(run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress) -> list[Path]:
+def segment_folder(
+    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress, probabilities: bool = False
+) -> list[Path]:
     """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
+
+    Args:
+        run: Folder of the model.
+        cohort: Scans, or prepared cases.
+        out: Folder of the masks.
+        fanout: How many processes prepare.
+        progress: Where progress is shown.
+        probabilities: Also write the probability of each class.
 
     Raises:
         InputFileError: The model's folder does not say how its cases were prepared.
@@ -154,4 +164,4 @@ def segment_folder(run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, 
             raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
         spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
         prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
-    return segment_cohort(load_segmenter(run), prepared, out, progress=progress)
+    return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)

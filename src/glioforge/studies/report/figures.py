@@ -200,6 +200,8 @@ def _show(axes: "Axes", picture: Picture) -> None:
     for outline in picture.outlines:
         if not outline.mask.all() and min(outline.mask.shape) > 1:
             axes.contour(outline.mask.astype(float), [0.5], colors=[np.array(outline.colour) / 255], linewidths=0.9)
+    if picture.is_blank:
+        return
     small: dict[str, Any] = {"color": "#d8dee6", "fontsize": 6, "transform": axes.transAxes, "va": "center"}
     axes.text(0.02, 0.5, "R", ha="left", **small)
     axes.text(0.98, 0.5, "L", ha="right", **small)

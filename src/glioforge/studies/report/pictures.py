@@ -53,6 +53,16 @@ class Picture:
     outlines: tuple[Outline, ...] = ()
     text: str = ""
 
+    @classmethod
+    def blank(cls, like: "Picture") -> "Picture":
+        """An empty cell: white, of the size of another picture; it is drawn without its sides."""
+        return cls(np.full_like(like.pixels, 255))
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is white all over."""
+        return bool((self.pixels == 255).all())
+
 
 def as_seen(slice_: Shaped[np.ndarray, "i j"]) -> Shaped[np.ndarray, "row column"]:
     """Turn a slice of a RAS volume into picture order.

@@ -65,13 +65,16 @@ def arm_table(
     )
 
 
-def difference_table(comparisons: Sequence[ArmComparison], arms: Mapping[str, str], metric: str = "dice") -> Table:
+def difference_table(
+    comparisons: Sequence[ArmComparison], arms: Mapping[str, str], metric: str = "dice", *, named: str = "Arm"
+) -> Table:
     """Paired difference of every arm from the baseline: interval, test, and what one subject weighs.
 
     Args:
         comparisons: From `compare_arms`.
         arms: Title of each arm by its name; the first is the baseline.
         metric: The metric compared.
+        named: What an arm is called here.
     """
     unit = metric_shown(metric).unit
     cells = tuple(
@@ -102,7 +105,7 @@ def difference_table(comparisons: Sequence[ArmComparison], arms: Mapping[str, st
     )
     columns = (
         "Region",
-        "Arm",
+        named,
         "Difference",
         "Reading",
         "p",

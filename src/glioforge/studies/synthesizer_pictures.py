@@ -1,0 +1,110 @@
+"""The pictures of a comparison of synthesizers: one label map as every method paints it, and its edits."""
+
+from collections.abc import Mapping, Sequence
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.modality import Modality
+from glioforge.core.volume import Volume
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.run_folder import Step
+from glioforge.studies.base import PhantomData
+from glioforge.studies.comparing import SynthesizersSpec
+from glioforge.studies.folder import StudyFolder
+from glioforge.studies.gather import load_fold
+from glioforge.studies.likeness import true_images
+from glioforge.studies.report.content import Figure
+from glioforge.studies.report.figures import SLICE_CONVENTION, picture_grid
+from glioforge.studies.report.pictures import Picture, Window, best_slice
+from glioforge.studies.sample_pictures import as_volumes, shared_windows, slice_row
+from glioforge.studies.synthesizer_stages import ORIGINAL, draws_of, slug
+
+Rows = list[tuple[str, tuple[Picture, ...]]]
+MOST_SUBJECTS = 3
+
+
+def method_grids(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> list[Figure]:
+    """A grid for each of the first test subjects: the scan, then every method's image of its label map."""
+    test = load_fold(folder, 0).test
+    return [_grid(spec, folder, methods, ref) for ref in test.cases[:MOST_SUBJECTS]]
+
+
+def series_figure(spec: SynthesizersSpec, folder: StudyFolder, name: str, title: str) -> Figure:
+    """The edited label maps as one method paints them, a row an edit."""
+    real, made, contrasts = _series_of(folder, name)
+    windows = shared_windows(real)
+    rows: Rows = [("scan", slice_row(real, _only(real, contrasts), best_slice(real.require_labels()), windows))]
+    for label in (ORIGINAL, *(recipe.name for recipe in spec.series)):
+        if slug(label) in {ref.case_id for ref in made}:
+            case = made[slug(label)].load()
+            rows.append((label.replace(", ", ",\n"), _case_row(case, contrasts, windows)))
+    caption = (
+        f"{title}: one label map of an unseen subject, as it is and after each edit, and the image made of it. Each "
+        f"row shows the slice with the largest lesion of its own map; grey windows are those of the scan. "
+        f"{SLICE_CONVENTION}"
+    )
+    columns = ("labels", *(m.title for m in contrasts))
+    return Figure(picture_grid(rows, columns), caption, f"Rows of edited label maps and images of {title}")
+
+
+def draws_figure(folder: StudyFolder, name: str, title: str) -> Figure | None:
+    """Several draws of the original map as one method paints them; none where none were asked for."""
+    real, made, contrasts = _series_of(folder, name)
+    windows = shared_windows(real)
+    rows: Rows = [(ref.case_id.replace("-", " "), _case_row(ref.load(), contrasts, windows)) for ref in draws_of(made)]
+    if not rows:
+        return None
+    caption = f"{title}: draws of one label map; whatever differs between rows was drawn anew. Windows of the scan."
+    columns = ("labels", *(m.title for m in contrasts))
+    return Figure(picture_grid(rows, columns), caption, f"Rows of draws of one label map by {title}")
+
+
+def _grid(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str], ref: CaseRef) -> Figure:
+    """One subject as every method paints it."""
+    real = ref.load()
+    index, windows = best_slice(real.require_labels()), shared_windows(real)
+    images = {name: _image_cohort(folder, name)[ref.case_id].load() for name in methods}
+    contrasts = tuple(m for m in real.images if any(m in case.images for case in images.values()))
+    rows: Rows = [("scan", slice_row(real, _only(real, contrasts), index, windows))]
+    if isinstance(spec.data, PhantomData):
+        truth = as_volumes(dict(true_images(spec, ref, real)), real.geometry)
+        rows.append(("noise-free", slice_row(real, {m: truth[m] for m in contrasts}, index, windows)))
+    for name, case in images.items():
+        rows.append((methods[name], _full_row(slice_row(real, case.images, index, windows), case, contrasts)))
+    caption = (
+        f"Subject {ref.subject_id}, unseen by every method: one draw of each method for the label map "
+        f"beside the scan. The grey window of a contrast is that of the scan in all rows. {SLICE_CONVENTION}"
+    )
+    columns = ("labels", *(m.title for m in contrasts))
+    return Figure(picture_grid(rows, columns), caption, "The scan and the image of every method for one label map")
+
+
+def _series_of(folder: StudyFolder, name: str) -> tuple[Case, Cohort, tuple[Modality, ...]]:
+    """The case that the series starts from, what a method made of the series, and the contrasts it made."""
+    source = str(Step.facts_of(folder.fold(0).series)["source"])
+    made = read_cohort(folder.fold(0).method(name, 0) / "series")
+    real = read_cohort(folder.prepared)[source].load()
+    return real, made, tuple(m for m in real.images if m in made.modalities)
+
+
+def _image_cohort(folder: StudyFolder, name: str) -> Cohort:
+    """What a method made of the test subjects' label maps."""
+    return read_cohort(folder.fold(0).method(name, 0) / "images")
+
+
+def _case_row(case: Case, contrasts: Sequence[Modality], windows: Mapping[Modality, Window]) -> tuple[Picture, ...]:
+    """A synthetic case's own map and images."""
+    return slice_row(case, _only(case, contrasts), best_slice(case.require_labels()), windows)
+
+
+def _only(case: Case, contrasts: Sequence[Modality]) -> dict[Modality, Volume]:
+    """A case's images of these contrasts."""
+    return {modality: case.images[modality] for modality in contrasts}
+
+
+def _full_row(pictures: Sequence[Picture], case: Case, contrasts: Sequence[Modality]) -> tuple[Picture, ...]:
+    """Images alone, with white in place of the label map, which the first row has, and of contrasts not made."""
+    labels, *shown = pictures
+    by_contrast = dict(zip(case.images, shown, strict=True))
+    blank = Picture.blank(labels)
+    return (blank, *(by_contrast.get(modality, blank) for modality in contrasts))
