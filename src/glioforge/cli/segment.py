@@ -13,6 +13,9 @@ def segment(
     folder: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="FOLDER")],
     out: Out,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability of each class, as float NIfTI.")
+    ] = False,
     workers: Workers = 1,
 ) -> None:
     """Write one mask a case, on the case's own grid."""
@@ -22,6 +25,11 @@ def segment(
     from glioforge.studies.training_run import segment_folder
 
     masks = segment_folder(
-        run, open_cohort(folder, layout), out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress()
+        run,
+        open_cohort(folder, layout),
+        out,
+        fanout=FanOutSpec(workers=workers),
+        progress=TerminalProgress(),
+        probabilities=probabilities,
     )
     typer.echo(f"{len(masks)} masks in {out}")

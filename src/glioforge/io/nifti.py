@@ -21,7 +21,7 @@ from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Volume, Voxels
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.gzip_stream import gzip_bytes
 from glioforge.io.nifti_grid import header_bytes
@@ -101,6 +101,11 @@ def write_labels(path: Path, labels: LabelMap, description: str = "") -> None:
 def write_mask(path: Path, mask: Bool[np.ndarray, "i j k"], geometry: Geometry, description: str = "") -> None:
     """Write a mask as uint8; arguments and errors as `write_image`."""
     _write(path, mask.astype(np.uint8), geometry, description)
+
+
+def write_map(path: Path, values: Voxels, geometry: Geometry, description: str = "") -> None:
+    """Write numbers that are no scan, probabilities for example, as float32; arguments and errors as `write_image`."""
+    _write(path, values.astype("<f4"), geometry, description)
 
 
 def stem(path: Path) -> str:

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import Progress, Silent
-from glioforge.data.prepare.restore import restore
-from glioforge.io.nifti import read_labels, write_labels
+from glioforge.data.prepare.restore import restore, restore_values
+from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import MetricRow
@@ -18,10 +20,17 @@ from glioforge.segmentation.masks import find_masks, scheme_of, write_facts
 from glioforge.segmentation.trained import TrainedSegmenter
 
 STUDY = "evaluate"
+PROBABILITIES = "probabilities"
+"""Folder of probabilities within a folder of masks."""
 
 
 def segment_cohort(
-    segmenter: TrainedSegmenter, cohort: Cohort, out: Path, *, progress: Progress | None = None
+    segmenter: TrainedSegmenter,
+    cohort: Cohort,
+    out: Path,
+    *,
+    probabilities: bool = False,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write one mask a case, going on where an earlier run stopped.
 
@@ -29,6 +38,7 @@ def segment_cohort(
         segmenter: Labels the cases.
         cohort: Prepared cases; a mask lies on the grid that its scan came on, where that is known.
         out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, in the segmenter's scheme.
+        probabilities: Also write `probabilities/<case id>_<class or region>.nii.gz`, float32, on the same grid.
         progress: Where to show progress.
 
     Returns:
@@ -45,7 +55,9 @@ def segment_cohort(
         paths = []
         for ref in progress.track(cohort, "segmenting", len(cohort)):
             path = out / f"{ref.case_id}.nii.gz"
-            if not path.exists():
+            if probabilities:
+                _write_both(segmenter, ref, path, maker)
+            elif not path.exists():
                 write_labels(path, own_grid(segmenter.segment(ref.load()), ref), maker)
             paths.append(path)
         if not step.done:
@@ -60,6 +72,23 @@ def own_grid(labels: LabelMap, ref: CaseRef) -> LabelMap:
         GeometryError: The map does not lie on the case's prepared grid.
     """
     return restore(labels, ref) if "prepared" in ref.facts else labels
+
+
+def _write_both(segmenter: TrainedSegmenter, ref: CaseRef, path: Path, maker: str) -> None:
+    """Write a mask and the probabilities that it comes from, unless they are all there."""
+    names = segmenter.target.channels
+    places = [path.parent / PROBABILITIES / f"{ref.case_id}_{name}.nii.gz" for name in names]
+    if path.exists() and all(place.exists() for place in places):
+        return
+    case = ref.load()
+    found = segmenter.probabilities(case)
+    own = [restore_values(share, ref) if "prepared" in ref.facts else (share, case.geometry) for share in found]
+    if not segmenter.target.nested:
+        beyond = 1 - sum(values for values, _ in own)
+        own[0] = (np.clip(own[0][0] + beyond, 0, 1), own[0][1])
+    for name, place, (values, geometry) in zip(names, places, own, strict=True):
+        write_map(place, values, geometry, f"probability of {name}, {maker.removeprefix('segmentation by ')}")
+    write_labels(path, own_grid(segmenter.decode(found, case), ref), maker)
 
 
 def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how

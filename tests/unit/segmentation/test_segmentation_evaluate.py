@@ -1,5 +1,6 @@
 """Tests of `segmentation.evaluate` and `segmentation.masks`: any folder of masks, and our own."""
 
+import gzip
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
-from glioforge.io.nifti import read_labels, write_labels
+from glioforge.io.nifti import read_image, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
@@ -218,3 +219,63 @@ def test_a_case_that_was_never_prepared_keeps_its_grid():
     """There is no other grid to go back to."""
     labels = toy_case(1).require_labels()
     assert own_grid(labels, toy_cohort([1]).cases[0]) is labels
+
+
+class Unsure:
+    """A stand-in for a network: nearly sure of the class that the first contrast spells, rounded."""
+
+    def probabilities(self, case):
+        """Classes 0 to 3."""
+        spelled = np.clip(np.rint(next(iter(case.images.values())).voxels), 0, 3).astype(int)
+        return (np.eye(4, dtype=np.float32) * 0.8 + 0.05)[spelled].transpose(3, 0, 1, 2)
+
+
+@pytest.fixture
+def unsure(segmenter, monkeypatch):
+    """A trained segmenter whose probabilities come from `Unsure`."""
+    stand_in = Unsure()
+    monkeypatch.setattr(TrainedSegmenter, "probabilities", lambda _, case: stand_in.probabilities(case))
+    return segmenter[0]
+
+
+def test_probabilities_lie_beside_the_mask_and_say_what_they_are(tmp_path, unsure):
+    """Float32, one file a class, summing to 1; the mask is the likeliest class inside the brain."""
+    case = toy_case(1)
+    path = segment_cohort(unsure, toy_cohort([1]), tmp_path, probabilities=True)[0]
+    names = ("background", "necrotic_core", "oedema", "enhancing")
+    files = [tmp_path / "probabilities" / f"s01-1_{name}.nii.gz" for name in names]
+    assert sorted((tmp_path / "probabilities").iterdir()) == sorted(files)
+    headers = [gzip.decompress(file.read_bytes())[:348] for file in files]
+    assert [int.from_bytes(header[70:72], "little") for header in headers] == [16] * 4
+    assert headers[3][148:228].rstrip(b"\0").decode() == "probability of enhancing, glioforge, weights ffffffffffff"
+    shares = np.stack([read_image(file, case.modalities[0]).voxels for file in files])
+    assert np.allclose(shares.sum(axis=0), 1, atol=1e-6)
+    assert np.array_equal(read_labels(path, BRATS2023).voxels, np.where(case.brain, shares.argmax(axis=0), 0))
+
+
+def test_probabilities_are_added_to_masks_that_are_there(tmp_path, unsure):
+    """Asking for more later makes what is missing, and asking again makes nothing."""
+    segment_cohort(unsure, toy_cohort([1]), tmp_path)
+    segment_cohort(unsure, toy_cohort([1]), tmp_path, probabilities=True)
+    file = tmp_path / "probabilities" / "s01-1_oedema.nii.gz"
+    before = file.stat().st_mtime_ns
+    segment_cohort(unsure, toy_cohort([1]), tmp_path, probabilities=True)
+    assert file.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("spacing", [None, (8.0, 10.0, 12.0)])
+def test_probabilities_lie_on_the_scans_grid(tmp_path, unsure, spacing):
+    """Moved back exactly, or interpolated where the preparation resampled; beyond the prepared grid all background."""
+    scan = scan_of(1)
+    spec = PrepareSpec(tissue=None, grid={"spacing_mm": spacing})
+    prepared = prepare_case(scan, spec, scan.modalities, (12, 24, 16))
+    ref = replace(cohort_of_cases([prepared]).cases[0], facts=prepared.facts, scheme=prepared.labels.scheme.name)
+    cohort = Cohort("prepared", (ref,), prepared.labels.scheme)
+    segment_cohort(unsure, cohort, tmp_path, probabilities=True)
+    names = unsure.target.channels
+    found = [read_image(tmp_path / "probabilities" / f"s01-1_{n}.nii.gz", scan.modalities[0]) for n in names]
+    assert all(volume.geometry.matches(scan.geometry) for volume in found)
+    shares = np.stack([volume.voxels for volume in found])
+    assert np.allclose(shares.sum(axis=0), 1, atol=1e-5)
+    assert shares.min() >= 0
+    assert (shares[0] == 1).any()

@@ -1,6 +1,7 @@
 """Bring a label map, or numbers, on the prepared grid back onto the grid that the case came on."""
 
 import numpy as np
+from jaxtyping import Float32
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CaseError
@@ -37,7 +38,7 @@ def restore(labels: LabelMap, prepared: Case | CaseRef) -> LabelMap:
     return resampled_labels(back, Geometry.from_json(template["source"]), way_back)
 
 
-def restore_values(values: Voxels, prepared: Case | CaseRef) -> tuple[Voxels, Geometry]:
+def restore_values(values: Float32[np.ndarray, "x y z"], prepared: Case | CaseRef) -> tuple[Voxels, Geometry]:
     """Numbers on the source case's own grid, probabilities for example, and that grid.
 
     Exact where preparation only moved voxels, else interpolated linearly; 0
