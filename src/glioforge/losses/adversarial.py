@@ -43,6 +43,20 @@ def generator_loss(fake: Scores, kind: Adversary) -> torch.Tensor:
     return _mean([(f.float() - 1).square().mean() for f in fake])
 
 
+def right_shares(real: Scores, fake: Scores, kind: Adversary) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shares of the critic's scores on the right side: of real images, and of made ones.
+
+    The sides meet at 0, for `lsgan` half way between its targets; a score just there is right for neither.
+
+    Example:
+        >>> real, fake = right_shares([torch.tensor([2.0, -1.0])], [torch.tensor([-0.5])], "hinge")
+        >>> float(real), float(fake)
+        (0.5, 1.0)
+    """
+    middle = 0.5 if kind == "lsgan" else 0.0
+    return _mean([(r > middle).float().mean() for r in real]), _mean([(f < middle).float().mean() for f in fake])
+
+
 def _critic_scale(real: torch.Tensor, fake: torch.Tensor, kind: Adversary) -> torch.Tensor:
     if kind == "hinge":
         return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()

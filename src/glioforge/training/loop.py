@@ -25,6 +25,7 @@ from lightning_fabric import Fabric
 from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import ORPHAN_S, Step
+from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.estimate import end_if_estimating
 from glioforge.training.interrupt import deferred_interrupts, end_by
@@ -32,6 +33,7 @@ from glioforge.training.observation import Observation
 from glioforge.training.observe import line, write_history
 from glioforge.training.parallel import averaged, share
 from glioforge.training.recipe import Batches, Observable, Recipe, Validate
+from glioforge.training.recompute import recompute_stages
 from glioforge.training.record import Record
 from glioforge.training.stability import Buffers, NonFiniteError
 from glioforge.training.standing import Standing
@@ -68,10 +70,14 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
 
     Raises:
         OutputError: The folder was made with other settings, is in use, or cannot be written.
+        SpecError: The batches cannot be cut into parts, or the networks have no stages to compute again.
         DependencyError: Events for TensorBoard are asked for and it is not installed.
         TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
     """
+    set_parts(recipe, budget.accumulate)
+    if budget.checkpoint_activations:
+        recompute_stages(recipe.networks)
     end_if_estimating(recipe, batches, budget, fabric, seed, validate)
     key = {"budget": budget.model_dump(mode="json"), "seed": seed, "settings": dict(settings or {})}
     run = _Run(recipe, batches, budget, folder, fabric, seed, validate, progress or Silent())

@@ -6,6 +6,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from glioforge.training.batch_norm import synchronise_batch_norms
+
 
 def share(batch: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, torch.Tensor]:
     """This process's samples of a batch, on its device: every `world_size`-th one.
@@ -30,6 +32,10 @@ def averaged(scalars: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, f
 def synchronised(network: nn.Module, fabric: Fabric) -> nn.Module:
     """The network as it must be called in a pass whose gradients train it.
 
-    One process: the network itself.  Several: a wrapper that averages gradients.
+    One process: the network itself.  Several: a wrapper that averages
+    gradients, with batch norms that see the samples of all processes.
     """
-    return network if fabric.world_size == 1 else fabric.setup_module(network)
+    if fabric.world_size == 1:
+        return network
+    synchronise_batch_norms(network, fabric.world_size)
+    return fabric.setup_module(network)

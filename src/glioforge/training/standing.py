@@ -100,8 +100,8 @@ class Standing:
         for name in ("collapsed", "saturated"):
             if any(column in row for column in _COLUMNS[name]):
                 row[name] = int(name in alarms)
-        if "saturated" in alarms and watch.ease is not None and "critic" in self._optimizers:
-            scale_rates([self._optimizers["critic"]], watch.ease)
+        if "saturated" in alarms and watch.ease is not None:
+            scale_rates([player for name, player in self._optimizers.items() if name.endswith("critic")], watch.ease)
 
     def judge(
         self, score: float | None, network: nn.Module, min_delta: float, seen: Mapping[str, float] | None = None

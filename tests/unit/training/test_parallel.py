@@ -13,9 +13,9 @@ import toy_parallel
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
+@pytest.mark.parametrize("kind", ["supervised", "adversarial", "norms"])
 def test_two_processes_are_one_process_with_the_whole_batch(tmp_path, kind):
-    """Gradients are averaged over processes, for one network and for two players."""
+    """Gradients are averaged over processes, for one network and for two players, and batch norm sees all samples."""
     for devices in (1, 2):
         subprocess.run(
             [sys.executable, toy_parallel.__file__, kind, str(devices), str(tmp_path / str(devices))],
@@ -29,3 +29,7 @@ def test_two_processes_are_one_process_with_the_whole_batch(tmp_path, kind):
     assert any(not torch.equal(start[name], one[name]) for name in one)
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-5)
+    rows = [(tmp_path / str(n) / "history.csv").read_text().splitlines() for n in (1, 2)]
+    assert rows[0][0] == rows[1][0]
+    for left, right in zip(rows[0][1:], rows[1][1:], strict=True):
+        assert [float(v) for v in left.split(",")] == pytest.approx([float(v) for v in right.split(",")], rel=1e-3)

@@ -15,6 +15,7 @@ from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_fa
 from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, AdversarialSpec, Companion
 from glioforge.training.stability import NonFiniteError, update_all
 from glioforge.training.state import Checkpoints, Snapshot, capture, restore
+from glioforge.training.watch import RIGHT
 from glioforge.training.weights import decode, read_weights, write_weights
 from toy_training import fabric
 
@@ -164,7 +165,7 @@ def test_both_players_move_and_the_images_get_nearer(adversary):
     critic = [p.clone() for p in recipe.networks["critic"].parameters()]
     rows = [recipe.step(batch, step, fabric()) for step in range(30)]
     assert float(rows[-1]["l1"]) < 0.7 * float(rows[0]["l1"])
-    assert set(rows[0]) == {"critic", "adversarial", "feature_matching", "l1"}
+    assert set(rows[0]) == {"critic", "adversarial", "feature_matching", "l1", *RIGHT}
     assert any(not torch.equal(a, b) for a, b in zip(critic, recipe.networks["critic"].parameters(), strict=True))
     assert all(p.requires_grad for p in recipe.networks["critic"].parameters())
 
@@ -217,6 +218,18 @@ def test_slope_is_penalised_now_and_then_and_the_critic_sees_the_view():
     assert SLOPE_EVERY > 1
     recipe.step(batch, 1, fabric())
     assert any(not torch.equal(before[name], value) for name, value in recipe.networks["critic"].state_dict().items())
+
+
+def test_the_critic_may_join_late():
+    """Until then only the generator moves, by the losses that need no critic."""
+    recipe, batch = adversarial(begins=0.5)
+    critic, generator = (
+        [p.detach().clone() for p in recipe.networks[name].parameters()] for name in ("critic", "generator")
+    )
+    assert set(recipe.step(batch, 24, fabric())) == {"l1"}
+    assert all(torch.equal(a, b) for a, b in zip(critic, recipe.networks["critic"].parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(generator, recipe.networks["generator"].parameters(), strict=True))
+    assert {"critic", "adversarial", "l1"} <= set(recipe.step(batch, 25, fabric()))
 
 
 def test_step_that_is_not_finite_moves_neither_player():

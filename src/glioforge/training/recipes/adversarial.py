@@ -20,16 +20,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss
+from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss, right_shares
 from glioforge.losses.balance import LossBalance
 from glioforge.losses.feature_matching import Difference, feature_matching_loss
 from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
+from glioforge.training.accumulate import accumulated
 from glioforge.training.ema import Ema
+from glioforge.training.observation import Observation
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
 from glioforge.training.stability import mean_over_processes, update_all
+from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]
 Generate = Callable[[nn.Module, Batch], torch.Tensor]
@@ -60,6 +63,8 @@ class AdversarialSpec(Spec):
     """Optimiser of the generator."""
     critic: OptimizerSpec = OptimizerSpec(method="adam", learning_rate=4e-4, weight_decay=0, momentum=0)
     """Optimiser of the critic."""
+    begins: float = Field(0.0, ge=0, lt=1)
+    """Share of the steps before the critic joins; until then the generator only learns what the other losses teach."""
     r1: float = Field(0.0, ge=0)
     """Weight (gamma) of the penalty on the critic's slope at real images."""
     clip_norm: float | None = Field(None, gt=0)
@@ -130,6 +135,7 @@ class Adversarial:
             None if companion is None else build_optimizer(companion.optimizer, companion.network.parameters())
         )
         self._called: list[nn.Module] = []
+        self.accumulate = 1
 
     @property
     def networks(self) -> nn.ModuleDict:
@@ -162,17 +168,26 @@ class Adversarial:
 
         The caller steps the optimisers, all or none, and then calls `settle`.
         """
-        generator, critic, *companion = self._synchronised(fabric)
         self._set_rates(step)
         if self._balance is not None:
             self._balance.begin(partial(mean_over_processes, fabric=fabric))
+        whole = partial(self._differentiated, step=step, fabric=fabric)
+        return accumulated(whole, batch, self.accumulate, self.optimizers.values())
+
+    def _differentiated(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Gradients of a batch, or of a part of one, added to those that are there."""
+        generator, critic, *companion = self._synchronised(fabric)
         condition, real = self._condition(batch), batch["images"]
         with fabric.autocast():
             fake = self._generate(generator, batch)
+        if step < self._spec.begins * self._steps:
+            return self._without_critic(fake, batch, fabric)
+        with fabric.autocast():
             seen = self._seen(torch.cat([condition] * 2), torch.cat([real, fake.detach().to(real.dtype)]))
             scores, features = critic(*seen)
         half = len(real)
-        loss_critic = critic_loss([s[:half] for s in scores], [s[half:] for s in scores], self._spec.adversary)
+        judged = [s[:half] for s in scores], [s[half:] for s in scores]
+        loss_critic = critic_loss(*judged, self._spec.adversary)
         fabric.backward(loss_critic + self._slope(critic, condition, real, step))
         losses = {"critic": loss_critic, **self._companion_loss(companion, batch, fake, fabric)}
         real_features = [[f[:half].detach() for f in scale] for scale in features]
@@ -181,7 +196,20 @@ class Adversarial:
         fabric.backward(torch.stack(list(weighted.values())).sum())
         self._freeze(frozen=False)
         weights = {} if self._balance is None else self._balance.weights()
-        return {name: value.detach() for name, value in {**losses, **terms, **weights}.items()}
+        right = dict(zip(RIGHT, right_shares(*judged, self._spec.adversary), strict=True))
+        return {name: value.detach() for name, value in {**losses, **terms, **weights, **right}.items()}
+
+    def _without_critic(self, fake: torch.Tensor, batch: Batch, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Gradients of the losses that need no critic."""
+        with fabric.autocast():
+            terms = self._plain_terms(fake, batch)
+        fabric.backward(torch.stack(list(terms.values())).sum())
+        return {name: value.detach() for name, value in terms.items()}
+
+    def observe(self, batch: Batch) -> Observation:
+        """Images of the inference network for a batch, with two draws of noise."""
+        network = self.inference_network()
+        return Observation(batch, self._generate(network, batch), self._generate(network, batch))
 
     def settle(self, step: int) -> None:
         """Follow the generator with its average, once the optimisers have stepped."""
@@ -242,12 +270,18 @@ class Adversarial:
         self._freeze(frozen=True)
         with fabric.autocast():
             scores, features = self._critic(*self._seen(condition, fake))
-            further = {} if self._terms is None else self._terms(fake, batch)
-        terms = {"adversarial": spec.adversarial * generator_loss(scores, spec.adversary), **further}
+            plain = self._plain_terms(fake, batch)
+        terms = {"adversarial": spec.adversarial * generator_loss(scores, spec.adversary), **plain}
         if spec.feature_matching:
             terms["feature_matching"] = spec.feature_matching * feature_matching_loss(
                 features, real_features, spec.feature_difference
             )
+        return terms
+
+    def _plain_terms(self, fake: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Weighted losses that need no critic."""
+        spec = self._spec
+        terms = {} if self._terms is None else dict(self._terms(fake, batch))
         if spec.l1:
             fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
             terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"], available=batch.get("available"))

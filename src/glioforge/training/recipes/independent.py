@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from glioforge.training.observation import Observation
 from glioforge.training.recipes.adversarial import Adversarial, Batch
 from glioforge.training.stability import update_all
 from glioforge.training.watch import RIGHT
@@ -50,6 +51,23 @@ class Independent:
         return {
             f"{name}_{part}": player for name, game in self._games.items() for part, player in game.optimizers.items()
         }
+
+    @property
+    def accumulate(self) -> int:
+        """Parts that each game cuts its batches into."""
+        return max((game.accumulate for game in self._games.values()), default=1)
+
+    @accumulate.setter
+    def accumulate(self, count: int) -> None:
+        for game in self._games.values():
+            game.accumulate = count
+
+    def observe(self, batch: Batch) -> Observation:
+        """Images of all games side by side."""
+        seen = [game.observe(self._part(batch, place)) for place, game in enumerate(self._games.values())]
+        images = torch.cat([one.batch["images"] for one in seen], dim=1)
+        made, again = (torch.cat(views, dim=1) for views in ([o.made for o in seen], [o.again for o in seen]))
+        return Observation({**batch, "images": images}, made, again)
 
     def inference_network(self) -> nn.Module:
         """The games' inference networks as one."""

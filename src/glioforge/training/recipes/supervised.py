@@ -1,6 +1,7 @@
 """One network, one loss, one optimiser: segmenters and regressions."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import final
 
 import torch
@@ -8,6 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from glioforge.training.accumulate import accumulated
 from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
@@ -50,6 +52,7 @@ class Supervised:
         self._call: Call = call or (lambda network, batch: network(batch[inputs]))
         self._average = None if ema is None else Ema(network, ema)
         self._called: nn.Module | None = None
+        self.accumulate = 1
         self._optimizer = build_optimizer(optimizer, network.parameters())
 
     @property
@@ -68,13 +71,19 @@ class Supervised:
         if self._called is None:
             self._called = synchronised(self._network, fabric)
         set_rate(self._optimizer, self._spec, step, self._steps)
-        with fabric.autocast():
-            output = self._call(self._called, batch)
-        loss = self._loss(output.float(), batch)
-        fabric.backward(loss)
-        update_all([self._optimizer], [loss], fabric, self._clip_norm)
+        told = accumulated(partial(self._differentiated, fabric=fabric), batch, self.accumulate, [self._optimizer])
+        update_all([self._optimizer], list(told.values()), fabric, self._clip_norm)
         if self._average is not None:
             self._average.update(self._network, step)
+        return told
+
+    def _differentiated(self, batch: Batch, fabric: Fabric) -> dict[str, torch.Tensor]:
+        """Gradients of a batch, or of a part of one, added to those that are there."""
+        network = self._network if self._called is None else self._called
+        with fabric.autocast():
+            output = self._call(network, batch)
+        loss = self._loss(output.float(), batch)
+        fabric.backward(loss)
         return {"loss": loss.detach()}
 
     def inference_network(self) -> nn.Module:
