@@ -46,6 +46,17 @@ SMALL = {
         "batch_size": 2,
         "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
     },
+    "pix2pixhd": {
+        "ngf": 2,
+        "halvings": 1,
+        "blocks": 1,
+        "enhancer_blocks": 1,
+        "coarse_steps": 2,
+        "critic_width": 2,
+        "critic_layers": 2,
+        "batch_size": 2,
+        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+    },
     "regression": {
         "widths": (2, 4),
         "batch_size": 2,
@@ -64,7 +75,7 @@ SMALL = {
     },
 }
 """Settings that make a synthesizer of each kind small enough for a test; presets keep the rest."""
-DETERMINISTIC = {(kind, False, 0.0) for kind in ("augmentation_net", "spade", "regression", "samr")}
+DETERMINISTIC = {(kind, False, 0.0) for kind in ("augmentation_net", "spade", "regression", "samr", "pix2pixhd")}
 """Kinds that may give one image for one map: kind, style, grain."""
 SHORT = {"budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2}}
 """For a kind that is not listed above."""

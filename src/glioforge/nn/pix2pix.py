@@ -17,7 +17,8 @@ strides     one tuple a level from fine to coarse, 1 or 2 for each axis
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Final, final
 
@@ -182,6 +183,15 @@ class Pix2PixGenerator(nn.Module):
         for stage in self.up:
             x = torch.cat([stage(x), skips.pop()], dim=1)
         return fit_grid(self.head(x), grid)
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Let evaluation drop by the masks of a seed meanwhile, then by those of seed 0 again."""
+        self.seed_dropout(seed)
+        try:
+            yield
+        finally:
+            self.seed_dropout(0)
 
     def seed_dropout(self, seed: int) -> None:
         """Choose the masks that evaluation drops by; the same seed makes the same images."""

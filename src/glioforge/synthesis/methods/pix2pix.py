@@ -32,6 +32,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -42,7 +43,7 @@ from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.conditional import ConditionalMethod
+from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Images
@@ -190,10 +191,15 @@ class Pix2PixMethod(ConditionalMethod):
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
         """A volume with one style and one dropout mask."""
-        generator = self.network.generator
-        if isinstance(generator, Pix2PixGenerator):
-            generator.seed_dropout(int(rng.integers(2**32)))
-        return super().images(labels, rng, accelerator)
+        with _unet_of(self.network).seeded(int(rng.integers(2**32))):
+            return super().images(labels, rng, accelerator)
+
+    def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Images for a batch; a network in evaluation drops by a mask drawn for it."""
+        if network.training:
+            return super().generate(network, batch)
+        with _unet_of(network).seeded(int(torch.randint(2**31, ()))):
+            return super().generate(network, batch)
 
     def _start(self, network: nn.Module) -> None:
         """Starting weights."""
@@ -201,3 +207,8 @@ class Pix2PixMethod(ConditionalMethod):
             xavier(network, 1.0)
         else:
             gaussian(network, self.spec.deviation)
+
+
+def _unet_of(network: nn.Module) -> Pix2PixGenerator:
+    """The generator inside a network, however it is wrapped."""
+    return next(module for module in network.modules() if isinstance(module, Pix2PixGenerator))
