@@ -9,10 +9,10 @@ processes inside each expectation.
 """
 
 from functools import partial
+from typing import final
 
 import torch
-from torch import nn
-from torch.distributed.nn import functional as collective
+from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -39,9 +39,26 @@ def _forward(module: _BatchNorm, processes: int, x: torch.Tensor) -> torch.Tenso
     return made.to(x.dtype)
 
 
+@final
+class _Sum(torch.autograd.Function):
+    """Sum over processes, whose gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(_context: object, values: torch.Tensor) -> torch.Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: object, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
 def _mean(values: torch.Tensor, processes: int) -> torch.Tensor:
-    """Mean over the processes; gradients go back to all of them."""
-    total: torch.Tensor = collective.all_reduce(values)  # type: ignore[no-untyped-call]
+    """Mean over the processes."""
+    total: torch.Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
     return total / processes
 
 
