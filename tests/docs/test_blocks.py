@@ -102,7 +102,7 @@ def require_spec(values):
     from glioforge.data.prepare.spec import PrepareSpec
     from glioforge.io.layout import LayoutChoice
     from glioforge.lesions.recipe import RecipeSpec
-    from glioforge.studies.spec import AugmentationSpec
+    from glioforge.studies.kinds import KINDS
     from glioforge.studies.training_run import TrainingRunSpec
 
     if "layout" in values:
@@ -111,8 +111,8 @@ def require_spec(values):
         spec = PrepareSpec
     elif "steps" in values:
         spec = RecipeSpec
-    elif values.get("kind") == "augmentation":
-        spec = AugmentationSpec
+    elif values.get("kind") in KINDS:
+        spec = importlib.import_module(f"glioforge.studies.{values['kind']}").SPEC
     else:
         spec = TrainingRunSpec
     parse_spec(values, spec)

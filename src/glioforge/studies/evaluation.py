@@ -15,12 +15,15 @@ from glioforge.segmentation.masks import find_masks, scheme_of, stray_masks
 from glioforge.studies.report.comparisons import with_mean_region
 from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section
 from glioforge.studies.report.distribution_table import Spread, spread_table, spreads
-from glioforge.studies.report.figures import SLICE_CONVENTION, arm_plot
+from glioforge.studies.report.figures import SLICE_CONVENTION
 from glioforge.studies.report.html import render
+from glioforge.studies.report.method_figures import method_plot
 from glioforge.studies.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
 from glioforge.studies.report.tables import subject_table
 
 MEAN = "mean"
+MAIN = ("dice", "hd95", "sensitivity", "precision")
+"""Metrics of the first table."""
 
 
 def evaluate_folder(
@@ -80,11 +83,15 @@ def _report(
     name = rows[0].arm if rows else "masks"
     arms = {name: name}
     warnings = (Note(_stray_text(strays), "warning"),) if strays else ()
-    plot = Figure(
-        arm_plot(rows, arms, REGIONS),
-        "Dice of every subject with the mean and its 95 % interval.",
-        "Dice of each subject in each region",
+    plots = tuple(
+        Figure(
+            method_plot(rows, arms, REGIONS, metric),
+            f"{title} of every subject (grey) with the mean and its 95 % interval.",
+            f"{title} of each subject in each region",
+        )
+        for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
     )
+    more = Folded("All metrics", (spread_table(found),))
     tables = tuple(
         Folded(f"{region}, {title}", (subject_table(rows, arms, region, metric),))
         for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
@@ -94,7 +101,7 @@ def _report(
         f"Masks of {name} against {cohort.name}",
         _lead(cohort, found),
         (
-            Section("Scores", (*warnings, spread_table(found), plot)),
+            Section("Scores", (*warnings, spread_table([s for s in found if s.metric in MAIN]), *plots, more)),
             Section("Best, median and worst cases", _case_blocks(overlays)),
             Section("Every subject", (Paragraph("Mean over a subject's cases."), *tables)),
         ),
@@ -144,4 +151,4 @@ def _overlays(
 def _stray_text(strays: Sequence[str]) -> str:
     """Which masks were passed over."""
     more = f" and {len(strays) - 10} more" if len(strays) > 10 else ""
-    return f"{len(strays)} masks belong to no case of the cohort and were not judged: {', '.join(strays[:10])}{more}."
+    return f"Files that belong to no case of the cohort and were not judged: {', '.join(strays[:10])}{more}."

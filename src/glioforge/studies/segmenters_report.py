@@ -78,7 +78,7 @@ def _marks(spec: SegmentersSpec, methods: Mapping[str, str], rows: Sequence[Resu
     return Section(
         "How good are the masks?",
         (
-            arm_table(rows, methods, places, SHOWN, seed=spec.seed),
+            arm_table(rows, methods, places, SHOWN, seed=spec.seed, named="Method"),
             Figure(
                 method_plot(rows, methods, places, "dice", seed=spec.seed),
                 "Dice of every unseen subject (grey) with the mean and its 95 % interval.",

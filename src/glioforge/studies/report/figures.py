@@ -46,12 +46,15 @@ class Curve:
     plateau: int | None = None
 
 
-def picture_grid(rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequence[str]) -> bytes:
+def picture_grid(
+    rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequence[str], *, cell_inch: float = 1.75
+) -> bytes:
     """Pictures in rows and columns, each row named, marked R and L.
 
     Args:
         rows: Name and pictures of each row; a short row leaves cells empty.
         columns: Titles of the columns.
+        cell_inch: Width of a cell.
 
     Raises:
         OutputError: There is no picture, or a row has more pictures than there are columns.
@@ -60,7 +63,7 @@ def picture_grid(rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequenc
     if not longest or longest > len(columns):
         raise OutputError(f"a row of {longest} pictures for {len(columns)} column titles", "1 to as many as titles")
     tallest = max(p.pixels.shape[0] / p.pixels.shape[1] for _, pictures in rows for p in pictures)
-    figure = sheet(1.75 * len(columns) + 0.5, 1.75 * tallest * len(rows) + 0.3, gap_inch=0.02)
+    figure = sheet(cell_inch * len(columns) + 0.5, cell_inch * tallest * len(rows) + 0.3, gap_inch=0.02)
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for (name, pictures), line in zip(rows, grid, strict=True):
         for column, axes in enumerate(line):

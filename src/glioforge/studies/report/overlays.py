@@ -61,7 +61,7 @@ def overlay_grid(overlays: Sequence[Overlay], regions: Sequence[str]) -> bytes:
     Raises:
         OutputError: There is no case.
     """
-    return picture_grid([(o.title, _pictures(o, regions)) for o in overlays], tuple(regions))
+    return picture_grid([(o.title, _pictures(o, regions)) for o in overlays], tuple(regions), cell_inch=2.7)
 
 
 def outline_legend() -> bytes:

@@ -29,6 +29,7 @@ def arm_table(
     metrics: Sequence[str] = ARM_METRICS,
     *,
     seed: int = 0,
+    named: str = "Arm",
 ) -> Table:
     """Mean over subjects of every metric, with its 95 % interval, by region and arm.
 
@@ -38,6 +39,7 @@ def arm_table(
         regions: Regions, in order.
         metrics: Names of metrics, a column each.
         seed: Of the intervals.
+        named: What an arm is called here.
 
     Returns:
         Cells of arms without results hold a dash.
@@ -58,7 +60,7 @@ def arm_table(
         "Each subject counts once, whatever its number of scans and the size of its tumour."
     )
     return Table(
-        ("Region", "Arm", *(metric_shown(metric).heading for metric in metrics), "Subjects"),
+        ("Region", named, *(metric_shown(metric).heading for metric in metrics), "Subjects"),
         tuple(cells),
         f"{caption} {_sentence(few)}".strip(),
         frozenset(range(0, len(cells), max(1, len(arms)))),
