@@ -54,7 +54,8 @@ def _planes(images: torch.Tensor) -> Float32[np.ndarray, "b c x y"]:
 
 
 def _label_row(labels: torch.Tensor, count: int) -> Row:
-    """Label maps, spread over all greys; of several planes the middle one."""
+    """Label maps, spread over all greys; of several planes, and of volumes, the middle one."""
+    labels = labels[..., labels.shape[-1] // 2] if labels.ndim == 5 else labels
     planes = labels if labels.ndim == 3 else labels[:, labels.shape[1] // 2]
     values = planes[:count].cpu().numpy().astype(np.float32)
     return _joined(255 * values / max(float(values.max()), 1.0))

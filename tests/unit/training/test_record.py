@@ -104,6 +104,10 @@ def test_picture_of_volumes_shows_the_middle_slice_and_of_no_brain_is_black():
     inside = torch.ones(2, 6, 5, 3, dtype=torch.bool)
     assert sample_grid(Observation({"images": volume, "brain": inside}, volume, volume)).shape == (12, 10)
     assert not sample_grid(Observation({"images": volume, "brain": ~inside}, volume, volume)).any()
+    labels = torch.zeros(volume.shape[0], 1, *volume.shape[2:], dtype=torch.int64)
+    labels[..., labels.shape[-1] // 2] = 3
+    shown = sample_grid(Observation({"images": volume, "brain": inside, "labels": labels}, volume, volume))
+    assert (shown == 255).sum() >= labels[..., 0].numel()
 
 
 def test_variety_of_what_cannot_vary_is_not_stated():

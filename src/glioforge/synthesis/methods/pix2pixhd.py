@@ -218,8 +218,7 @@ def halved(batch: Batch) -> dict[str, torch.Tensor]:
         batch: See `synthesis.slices` and `synthesis.patches`; grids of odd size are rounded up.
     """
     dims = batch["images"].ndim - 2
-    every = (..., *[slice(None, None, 2)] * dims)
-    brain = batch["brain"][every]
+    brain = _every_second(batch["brain"], dims)
     shrink: Callable[..., torch.Tensor] = functional.avg_pool2d if dims == 2 else functional.avg_pool3d
     images = shrink(batch["images"], 3, stride=2, padding=1, count_include_pad=False)
     frame = batch["frame"].clone()
@@ -227,7 +226,12 @@ def halved(batch: Batch) -> dict[str, torch.Tensor]:
     return {
         **batch,
         "images": images * brain[:, None],
-        "labels": batch["labels"][every],
+        "labels": _every_second(batch["labels"], dims),
         "brain": brain,
         "frame": frame,
     }
+
+
+def _every_second(x: torch.Tensor, dims: int) -> torch.Tensor:
+    """Every second voxel along the last axes."""
+    return x[..., ::2, ::2] if dims == 2 else x[..., ::2, ::2, ::2]
