@@ -9,11 +9,12 @@ from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.config.load import parse_spec
 from glioforge.core.modality import Modality
 from glioforge.metrics.evaluate import evaluate_case
-from glioforge.segmentation.base import SEGMENTERS, Task, train_segmenter
+from glioforge.segmentation.base import SEGMENTERS, Task, load_segmenter, train_segmenter
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.segmentation.target import target_named
 from glioforge.training.budget import Budget
-from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from glioforge.training.optimizer import rate_factor
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 
@@ -145,3 +146,57 @@ def test_it_learns_one_case_by_heart(tmp_path):
     )
     rows = evaluate_case(segmenter.segment(case), case.require_labels(), metrics=("dice",))
     assert min(row.value for row in rows) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "classes"), [("paper", "regions4", 4), ("paper_7", "complete", 7), ("paper_2", "tumour", 2)]
+)
+def test_the_papers_variants_differ_in_their_classes_alone(name, target, classes):
+    """Seven, four and two."""
+    spec = preset(name)
+    assert spec.target == target
+    assert spec.model_copy(update={"target": "regions4"}) == preset("paper")
+    assert network_of(preset(name, widths=(4, 8))).head.out_channels == classes
+
+
+def test_guos_preset_trains_as_the_paper_says():
+    """Five classes, batches of 16, Adam at 2e-4 for half of the steps, then down to 0 in a straight line."""
+    spec = preset("guo2020")
+    assert (spec.target, spec.batch_size) == ("guo2020", 16)
+    assert (spec.optimizer.method, spec.optimizer.learning_rate) == ("adam", 2e-4)
+    rates = [rate_factor(spec.optimizer, epoch, 200) for epoch in (0, 99, 150, 200)]
+    assert rates == pytest.approx([1, 1, 0.5, 0], abs=0.02)
+    assert network_of(preset("guo2020", widths=(4, 8))).head.out_channels == 5
+
+
+def test_scaling_is_fitted_to_the_training_cases_and_loaded_with_the_weights(tmp_path):
+    """Division by the largest value and a mean of 0, from the real cases alone."""
+    spec = preset("sound", widths=(4, 8), scaling="largest", ema=None)
+    bright = with_images(toy_case(2), lambda voxels: voxels * 0 + 5, "bright")
+    segmenter = train_segmenter(
+        spec,
+        toy_cohort([1]),
+        toy_cohort([3], "validation"),
+        tmp_path,
+        seed=1,
+        budget=Budget(steps=2),
+        synthetic=cohort_of_cases([bright], "made"),
+        synthetic_share=0.5,
+        accelerator=PLAIN,
+    )
+    scale = load_segmenter(tmp_path).networks[0][0]
+    largest = max(float(volume.voxels.max()) for volume in toy_case(1).images.values())
+    assert float(scale.largest) == pytest.approx(largest, abs=1e-3)
+    assert torch.equal(scale.mean, segmenter.networks[0][0].mean)
+
+
+@pytest.mark.parametrize("changes", [{"dims": 3, "size": (8, 8, 8)}, {"target": "nested"}])
+def test_it_serves_volumes_and_nested_regions_too(changes):
+    """One step changes every tensor."""
+    spec = preset("sound", widths=(4, 8), **changes)
+    network = network_of(spec, channels=2)
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    grid = (8,) * spec.dims
+    labels = torch.arange(2 * 8**spec.dims).reshape(2, *grid) % 4
+    recipe_of(spec, network).step({"images": torch.randn(2, 2, *grid), "labels": labels}, 0, start(PLAIN))
+    assert [key for key, value in network.named_parameters() if torch.equal(value, before[key])] == []
