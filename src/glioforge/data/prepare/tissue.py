@@ -91,8 +91,7 @@ def complete_labels(
     box = box_of(brain) or (slice(0, 0),) * 3
     values = _standardised({m: v[box] for m, v in images.items() if m in _EXPECTED}, empty[box])
     if isinstance(spec, HmrfSpec):
-        cropped = {m: images[m][box] for m in values}
-        tissue = np.array(_VALUES, dtype=np.uint8)[hmrf_classes(cropped, empty[box], spec)]
+        tissue = np.array(_VALUES, dtype=np.uint8)[hmrf_classes(values, empty[box], spec)]
     else:
         tissue = _classify(values, kept[box], brain[box], spacing, spec)
     result = kept.copy()
