@@ -15,6 +15,7 @@ import numpy as np
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress
 from glioforge.data.frames import hash_of
 from glioforge.io.run_folder import read_json, write_json
@@ -109,7 +110,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         )
         outcomes.append(outcome)
     if fabric.is_global_zero:
-        _write_card(folder, spec, settings, outcomes)
+        _write_card(folder, spec, {**settings, PREPARATION: list(preparations_of(train))}, outcomes)
     fabric.barrier()
     return load_onto(folder, fabric.device)
 
@@ -158,4 +159,5 @@ def joined(outcomes: list[Outcome]) -> Outcome:
         seconds=sum(outcome.seconds for outcome in outcomes),
         skipped=sum(outcome.skipped for outcome in outcomes),
         history=outcomes[0].history,
+        alarms=tuple(alarm for outcome in outcomes for alarm in outcome.alarms),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
+from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.lesions.edit_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec
@@ -42,8 +43,10 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         CaseError: A case has no label map.
         EditError: The recipe suits none of the maps.
         LabelError: The maps are in another scheme than the generator's.
+        CohortError: The cohort was prepared otherwise than the generator's training cases.
     """
     progress = progress or Silent()
+    require_prepared_alike(cohort, synthesizer.preparations, synthesizer.folder)
     if recipe is None:
         cases = _as_they_are(cohort, count)
     else:

@@ -8,16 +8,17 @@ from pydantic import Field, model_validator
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
-from glioforge.config.load import parse_spec
+from glioforge.config.load import parse_spec, resolved_yaml
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.firewall import require_apart
+from glioforge.core.preparation import SETTINGS, require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.run_folder import read_json, write_json
-from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.io.run_folder import read_json, write_atomically, write_json
+from glioforge.segmentation.base import CARD, load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.studies.base import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
@@ -80,6 +81,8 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     preparation = folder / "prepare.json"
     if preparation.is_file():
         shutil.copyfile(preparation, out / PREPARATION)
+        settings = parse_spec(read_json(preparation)["key"]["spec"], PrepareSpec, where=str(preparation))
+        write_atomically(out / SETTINGS, resolved_yaml(settings).encode())
     return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
 
 
@@ -156,6 +159,7 @@ def segment_folder(
 
     Raises:
         InputFileError: The model's folder does not say how its cases were prepared.
+        CohortError: The cohort was prepared otherwise than the model's training cases.
     """
     if all(ref.scheme == "complete" for ref in cohort):
         prepared = cohort
@@ -164,4 +168,6 @@ def segment_folder(
             raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
         spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
         prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
-    return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)
+    segmenter = load_segmenter(run)
+    require_prepared_alike(prepared, read_json(run / CARD).get("preparation", ()), run)
+    return segment_cohort(segmenter, prepared, out, probabilities=probabilities, progress=progress)

@@ -21,6 +21,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.volume import Volume
 from glioforge.io.run_folder import Step
@@ -112,6 +113,11 @@ class TrainedSynthesizer:
     def facts(self) -> Mapping[str, str]:
         """What a report must tell of its training beside the spec."""
         return dict(self.card.get("facts", {}))
+
+    @property
+    def preparations(self) -> tuple[str, ...]:
+        """Preparations of the training cases, where known."""
+        return tuple(self.card.get(PREPARATION, ()))
 
     @property
     def lineage(self) -> Lineage:
@@ -247,12 +253,13 @@ def _key(
 
 def _card(train: Cohort, seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
     """Entries of the card that come from the training."""
-    preparations = sorted({str(ref.facts.get("prepared", {}).get("key", "")) for ref in train} - {""})
     return {
         "subjects": sorted(train.subjects_behind),
         "train": {"name": train.name, "cases": len(train), "fingerprint": train.fingerprint},
-        "preparation": preparations,
+        PREPARATION: list(preparations_of(train)),
         "seed": seed,
         "metrics": {} if outcome is None else {"validation_score": outcome.best_score, "best_step": outcome.best_step},
-        "training": None if outcome is None else {"steps": outcome.steps, "seconds": outcome.seconds},
+        "training": None
+        if outcome is None
+        else {"steps": outcome.steps, "seconds": outcome.seconds, "alarms": list(outcome.alarms)},
     }

@@ -17,6 +17,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
+from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream, stream_seed
 from glioforge.data.store import find_case, write_case
@@ -140,9 +141,15 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
         lineage=lineage,
         labels=label_case.labels,
         brain=label_case.labels.voxels > 0,
-        facts={"label_digest": digest, "tumour_ml": label_case.labels.volume_ml("WT")},
+        facts={"label_digest": digest, "tumour_ml": label_case.labels.volume_ml("WT"), **_preparation(plan)},
     )
     return write_case(plan.store, case), line
+
+
+def _preparation(plan: _Plan) -> dict[str, str]:
+    """The generator's own preparation as a fact of its cases; nothing where it learned from several or none."""
+    known = plan.synthesizer.preparations
+    return {PREPARATION: known[0]} if len(known) == 1 else {}
 
 
 def _digest(labels: LabelMap) -> str:

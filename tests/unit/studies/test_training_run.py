@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from glioforge.compute.fanout import FanOutSpec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LeakageError
+from glioforge.core.errors import CohortError, LeakageError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
-from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training
+from glioforge.studies.synthetic import make_synthetic
+from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training, segment_folder
+from glioforge.synthesis.base import load_synthesizer
 from toy_cohort import toy_cohort
 
 COMMON = {
@@ -19,9 +22,9 @@ SPADE = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_laye
 UNET = {"kind": "unet", "widths": [4, 8], "batch_size": 2}
 
 
-def spec(**model):
+def spec(**changes):
     """A run of one model."""
-    return TrainingRunSpec.model_validate({**COMMON, **model})
+    return TrainingRunSpec.model_validate({**COMMON, **changes})
 
 
 def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monkeypatch):
@@ -49,3 +52,38 @@ def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):
     with pytest.raises(LeakageError, match="made-1"):
         run_training(spec(segmenter=UNET), mixed, tmp_path, tmp_path / "out", progress=Silent())
     assert not (tmp_path / "out").exists()
+
+
+def prepared(cohort, preparation):
+    """The cohort as if it had been prepared with these settings."""
+    refs = tuple(replace(ref, facts={"preparation": preparation}) for ref in cohort)
+    return Cohort(cohort.name, refs, cohort.scheme)
+
+
+def test_a_synthesizer_refuses_maps_prepared_otherwise_and_hands_its_own_preparation_on(tmp_path):
+    """Before anything is written; maps prepared alike, or that don't tell, are taken."""
+    cohort = toy_cohort(range(6))
+    folder = tmp_path / "model"
+    model = spec(synthesizer={"kind": "class_intensity"})
+    run_training(model, prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    synthesizer = load_synthesizer(folder)
+    assert synthesizer.preparations == ("a",)
+    with pytest.raises(CohortError, match="prepared with other settings than the model's training cases: s00-1, s01-1"):
+        make_synthetic(synthesizer, prepared(cohort, "b"), None, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    for name, maps in (("alike", prepared(cohort, "a")), ("untold", cohort)):
+        made = make_synthetic(synthesizer, maps, None, tmp_path / name)
+        assert {ref.facts["preparation"] for ref in made} == {"a"}
+
+
+def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
+    """The same law; toy cases that don't tell how they were prepared are labelled."""
+    cohort = toy_cohort(range(6))
+    folder = tmp_path / "model"
+    budget = {"steps": 1, "validate_every": 1}
+    run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    how = {"fanout": FanOutSpec(), "progress": Silent()}
+    with pytest.raises(CohortError, match="prepared with other settings.*; expected preparation a; prepare the scans"):
+        segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
+    assert not (tmp_path / "refused").exists()
+    assert len(segment_folder(folder, cohort, tmp_path / "masks", **how)) == 6

@@ -18,6 +18,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, GlioforgeError, InputFileError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.prepare.clean import with_brain
 from glioforge.data.prepare.grid import Extent, common_size, extent_of
@@ -28,7 +29,7 @@ from glioforge.io.cohort_file import write_cohort
 from glioforge.io.digest import hash_of_file
 from glioforge.io.run_folder import Step, read_json, write_json
 
-__all__ = ["GridSpec", "PrepareSpec", "prepare", "prepare_case"]
+__all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
 
 FORMAT = 2
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
@@ -110,9 +111,26 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
     if found is not None and found.facts.get("prepared", {}).get("key") == job.key:
         return found, lines
     case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size)
-    facts = {**case.facts, "prepared": {**case.facts["prepared"], "key": job.key}}
+    prepared = {**case.facts["prepared"], "key": job.key}
+    facts = {**case.facts, "prepared": prepared, PREPARATION: preparation_hash(job.spec)}
     lines += [f"{case.case_id}: {warning}" for warning in facts["prepared"]["warnings"]]
     return write_case(job.store, replace(case, facts=facts)), lines
+
+
+def preparation_hash(spec: PrepareSpec) -> str:
+    """Hash of the settings that decide what a voxel means: all but the contrasts kept and the size around the brain.
+
+    Example:
+        >>> preparation_hash(PrepareSpec()) == preparation_hash(PrepareSpec(grid=GridSpec(margin=5)))
+        True
+        >>> preparation_hash(PrepareSpec()) == preparation_hash(PrepareSpec(grid=GridSpec(spacing_mm=2.0)))
+        False
+    """
+    described = spec.model_dump(mode="json", exclude={"modalities"})
+    if spec.grid.window is None:
+        described["grid"] = {k: v for k, v in described["grid"].items() if k not in ("size", "margin", "multiple")}
+    values = [FORMAT, described, sorted(_files(spec).get("files", {}).values())]
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _files(spec: PrepareSpec) -> dict[str, dict[str, str]]:

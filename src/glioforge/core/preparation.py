@@ -1,0 +1,48 @@
+"""Models see only what was prepared as their training cases were.
+
+A prepared case carries the hash of the settings that changed its voxels (the
+fact `preparation`).  A model keeps those of its training cases.  Cases without
+the fact (phantoms in memory, other people's preparations) are not compared.
+"""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.errors import CohortError
+
+PREPARATION = "preparation"
+"""Name of the fact of a case, and of the entry on a model's card."""
+SETTINGS = "preparation.yaml"
+"""File of a model's folder that `glioforge prepare --spec` takes."""
+
+
+def preparations_of(cases: Iterable[CaseRef | Case]) -> tuple[str, ...]:
+    """Hashes of the preparations that cases went through, each once; empty where none is known."""
+    return tuple(sorted({str(case.facts[PREPARATION]) for case in cases if PREPARATION in case.facts}))
+
+
+def require_prepared_alike(cases: Iterable[CaseRef | Case], known: Collection[str], folder: Path) -> None:
+    """Refuse cases that were prepared otherwise than a model's training cases.
+
+    Args:
+        cases: What the model shall be used on.
+        known: Preparations of the model's training cases; none lets everything pass.
+        folder: The model's folder.
+
+    Raises:
+        CohortError: Names the cases, and the command that prepares scans for this model.
+    """
+    other = [case.case_id for case in cases if known and case.facts.get(PREPARATION, "") not in {"", *known}]
+    if not other:
+        return
+    settings = folder / SETTINGS
+    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    raise CohortError(
+        f"cases prepared with other settings than the model's training cases: {', '.join(other[:5])}{more}",
+        f"preparation {' or '.join(known)}",
+        f"prepare the scans anew: glioforge prepare SCANS --spec {settings} --out FOLDER"
+        if settings.is_file()
+        else "prepare the scans with the settings of the cohort that the model was trained on",
+        folder,
+    )
