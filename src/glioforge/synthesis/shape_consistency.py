@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.config.spec import Spec
+from glioforge.losses.dice import soft_dice_loss
 from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.nn.blocks import Dims
 from glioforge.nn.unet import UNet
@@ -26,15 +27,16 @@ class ShapeConsistencySpec(Spec):
     """The U-Net, what it learns from, and how much the generator listens."""
 
     weight: float = Field(0.5, ge=0)
-    """Weight of the made images' generalised Dice in the generator's loss."""
+    """Weight of the made images' Dice loss in the generator's loss."""
     widths: tuple[int, ...] = Field((8, 16, 32), min_length=2)
     """Channels of the U-Net's levels."""
     learns_from: Literal["real", "both"] = "real"
     """Whether the U-Net learns from real images only, or from made ones too."""
-    class_weights: bool = True
-    """Weigh classes by their inverse squared volume (Sudre et al.); equation 3 of the paper doesn't."""
+    dice: Literal["plain", "weighted", "by_class"] = "by_class"
+    """Overlap of all classes together (the paper's equation 3), weighted by inverse squared volume (Sudre et al.), or
+    the mean of each class's own Dice, with which a small U-Net finds lesions soonest."""
     optimizer: OptimizerSpec = OptimizerSpec(
-        method="adam", learning_rate=1e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
+        method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
     )
     """Optimiser of the U-Net."""
 
@@ -67,4 +69,6 @@ class ShapeConsistency:
     def _loss(self, network: nn.Module, images: torch.Tensor, batch: "Batch") -> torch.Tensor:
         labels = batch["labels"]
         middle = labels[:, labels.shape[1] // 2]
-        return generalised_dice_loss(network(images), middle, weighted=self._spec.class_weights)
+        if self._spec.dice == "by_class":
+            return soft_dice_loss(network(images), middle)
+        return generalised_dice_loss(network(images), middle, weighted=self._spec.dice == "weighted")
