@@ -50,6 +50,8 @@ class SegmenterSpec(Spec):
     flips: bool | tuple[Axis, ...] = False
     """Average predictions over the head and its mirror images: left and right, or along all combinations of the
     axes given (0 left and right, 1 front and back, 2 up and down)."""
+    windows: bool = True
+    """Whether a network for volumes predicts in windows of `size`; else on the whole grid at once."""
     overlap: float = Field(0.5, ge=0, lt=1)
     """Share by which the windows overlap in which a network for volumes predicts."""
     clean: CleanSpec = CleanSpec()

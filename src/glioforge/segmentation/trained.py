@@ -126,7 +126,7 @@ def method_of(spec: SegmenterSpec) -> SegmenterMethod:
 
 def inference_of(spec: SegmenterSpec, dims: int, autocast: Any) -> Inference:  # noqa: ANN401 - a function that gives a context
     """How networks of a spec are asked."""
-    window = cast("tuple[int, int, int] | None", spec.size if dims == 3 else None)
+    window = cast("tuple[int, int, int] | None", spec.size if dims == 3 and spec.windows else None)
     return Inference(target_named(spec.target), dims, spec.mirrored, window, spec.overlap, autocast)
 
 
