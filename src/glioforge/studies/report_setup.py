@@ -19,7 +19,7 @@ FIREWALL: Final = Note(
 
 
 def cohort_facts(folder: StudyFolder) -> dict[str, str]:
-    """What a study's cases are."""
+    """What a study's cases are, and what its generators tell of their training."""
     source = read_cohort(folder.source)
     kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
     return {
@@ -27,7 +27,29 @@ def cohort_facts(folder: StudyFolder) -> dict[str, str]:
         "contrasts": ", ".join(m.title for m in read_cohort(folder.prepared).modalities),
         "label scheme of the files": source.scheme.name,
         "fingerprint": source.fingerprint,
+        **generator_facts(folder),
     }
+
+
+def generator_facts(folder: StudyFolder) -> dict[str, str]:
+    """What the cards of trained generators tell beside their spec, such as whose features made a perceptual loss.
+
+    Where trainings of one kind differ, each value stands with the folders that it belongs to.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(folder.root.rglob("card.json")):
+        card = read_json(path)
+        for name, value in card.get("facts", {}).items():
+            places = found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), [])
+            places.append(path.parent.relative_to(folder.root).as_posix())
+    return {name: _told(values) for name, values in found.items()}
+
+
+def _told(values: Mapping[str, Sequence[str]]) -> str:
+    """One value, or each with its places."""
+    if len(values) == 1:
+        return next(iter(values))
+    return "; ".join(f"{value} ({', '.join(places)})" for value, places in values.items())
 
 
 def split_table(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Table:
