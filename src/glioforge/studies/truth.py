@@ -1,10 +1,11 @@
 """What a phantom would look like without noise and bias field, on the prepared grid."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from glioforge.core.case import CaseRef
 from glioforge.core.modality import Modality
-from glioforge.core.volume import Voxels
+from glioforge.core.volume import Mask, Volume, Voxels
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.brain import find_brain
@@ -24,11 +25,16 @@ def noise_free_images(ref: CaseRef, spec: PhantomSpec) -> Mapping[Modality, Voxe
         One volume a contrast on the prepared grid, 0 outside the brain.
     """
     seed, index = (int(part) for part in ref.subject_id.split("-")[1:])
-    phantom = make_phantom(seed, index, spec)
+    images, brain = _made_again(seed, index, spec)
     plan = plan_of(ref)
-    brain = find_brain(phantom.case)
     prepared_brain = resample_mask(brain, plan)
     return {
-        modality: normalise(plan.image(volume.voxels, brain), prepared_brain)[0]
-        for modality, volume in phantom.noise_free.items()
+        modality: normalise(plan.image(volume.voxels, brain), prepared_brain)[0] for modality, volume in images.items()
     }
+
+
+@lru_cache(maxsize=8)
+def _made_again(seed: int, index: int, spec: PhantomSpec) -> tuple[Mapping[Modality, Volume], Mask]:
+    """Noise-free contrasts of a phantom on its own grid, and its brain; kept, as every method asks for them."""
+    phantom = make_phantom(seed, index, spec)
+    return phantom.noise_free, find_brain(phantom.case)

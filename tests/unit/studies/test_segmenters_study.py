@@ -1,0 +1,77 @@
+"""A comparison of two segmenters from settings to report, small enough for a second a stage."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from glioforge.io.tables import read_results
+from glioforge.metrics.evaluate import DEFAULT_METRICS
+from glioforge.studies.kinds import load_study, run_study
+
+BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
+TINY = {
+    "kind": "segmenters",
+    "name": "tiny",
+    "title": "Which is better?",
+    "seed": 3,
+    "data": {"kind": "phantom", "cases": 4, "seed": 5, "phantom": {"shape": [32, 32, 24]}},
+    "split": {"kind": "holdout", "test": 0.25, "validation": 0.25},
+    "methods": {
+        "narrow": {"title": "Narrow", "segmenter": {"kind": "unet", "widths": [4, 8]}, "budget": BUDGET},
+        "wide": {"segmenter": {"kind": "unet", "widths": [8, 16]}, "budget": BUDGET},
+    },
+    "references": ["narrow"],
+    "accelerator": {"threads": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """YAML of the comparison."""
+    path = tmp_path_factory.mktemp("segmenters") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(settings: Path) -> Path:
+    """Folder of the comparison, run once."""
+    run_study(load_study(settings), settings.parent / "run")
+    return settings.parent / "run"
+
+
+def test_every_method_has_every_metric_in_every_region(study):
+    """One unseen subject, judged on its own grid."""
+    rows = read_results(study)
+
+    assert {row.arm for row in rows} == {"narrow", "wide"}
+    assert len(rows) == 2 * 3 * len(DEFAULT_METRICS)
+    assert len({row.case_id for row in rows}) == 1
+
+
+def test_report_shows_masks_differences_and_costs(study):
+    """Both methods by their titles, the pictures, and the same numbers for programs."""
+    page = (study / "report.html").read_text(encoding="utf-8")
+    summary = json.loads((study / "comparison.json").read_text())
+
+    for text in ("Narrow", "wide", "Best, median and worst cases", "HD95", "Peak memory"):
+        assert text in page
+    assert {d["method"] for d in summary["differences"]["narrow"]} == {"wide"}
+    assert [int(cost["Parameters"].replace(" ", "")) > 0 for cost in summary["costs"]] == [True] * 2
+
+
+def test_results_do_not_depend_on_an_interruption(study, settings, tmp_path):
+    """A method whose scores were lost before the study ended gets the same ones from its masks."""
+    again = tmp_path / "run"
+    shutil.copytree(study, again)
+    shutil.rmtree(again / "fold-0" / "methods" / "wide" / "seed-0" / "scores")
+    for name in ("done.json", "results.csv", "results.parquet"):
+        (again / name).unlink()
+
+    run_study(load_study(settings), again)
+
+    for name in ("results.csv", "results.parquet"):
+        assert (again / name).read_bytes() == (study / name).read_bytes()
