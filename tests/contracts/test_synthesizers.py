@@ -62,6 +62,14 @@ SMALL = {
         "batch_size": 2,
         "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
     },
+    "sound": {
+        "widths": (2, 4),
+        "critic_width": 2,
+        "critic_layers": 2,
+        "batch_size": 2,
+        "size": None,
+        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+    },
     "samr": {
         "ngf": 2,
         "widest": 4,

@@ -1,0 +1,173 @@
+"""Glioforge's own method: what the papers' parts come to when each has been measured.
+
+A residual U-Net paints labels in the style of a subject; noise enters at every
+scale; first it learns what labels tell, then a critic joins and asks for what
+they don't.  Its parts and where they come from:
+
+1. All contrasts at once, the labels of neighbouring slices and the place in the head as condition.
+2. The map painted with class means (a style, measured on training subjects and mixed between
+   them when sampling) as condition and as base of the output, so that one map gives many images.
+3. Skip connections (Ronneberger et al. 2015, arXiv:1505.04597), residual blocks, upsampling by nearest
+   neighbour and convolution against checkerboards, noise in every block of the way up
+   (Karras et al. 2019, arXiv:1812.04948).
+4. Absolute difference inside the brain, counted again along class boundaries, so that a tumour
+   doesn't look superimposed (the future work of Shin et al. 2018).
+5. A multi-scale patch critic with spectral norm, hinge loss and feature matching
+   (Park et al. 2019, arXiv:1903.07291), which joins late: until then steps cost a third.
+6. Average of the weights, cosine schedule, gradient clipping, mirrored slices; grain that the
+   generator leaves out is measured after training and added (`synthesis.grain`).
+
+Deviations from a paper: there is no paper of it, hence no preset `paper`.
+`experiments/compare_synthesizers.yaml` sets it beside the papers' methods at equal training time.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from jaxtyping import Bool, Int64
+from pydantic import Field
+from torch import nn
+from torch.nn import functional
+
+from glioforge.losses.regional import regional_l1
+from glioforge.nn.blocks import Norm
+from glioforge.nn.initialise import he, xavier
+from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.residual_generator import ResidualGenerator
+from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.training.budget import Budget
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+
+_GENERATOR = OptimizerSpec(
+    method="adam", learning_rate=5e-3, momentum=0.9, second_momentum=0.99, weight_decay=0, schedule="cosine", warmup=10
+)
+_CRITIC = OptimizerSpec(
+    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine", warmup=10
+)
+_LOSSES = AdversarialSpec(
+    adversarial=0.2,
+    feature_matching=1.0,
+    l1=10.0,
+    begins=0.8,
+    generator=_GENERATOR,
+    critic=_CRITIC,
+    clip_norm=10.0,
+    ema=0.99,
+)
+
+
+class SoundSpec(ConditionalSpec):
+    """Residual U-Net generator with styles and noise."""
+
+    kind: Literal["sound"] = "sound"
+    """Name of the method."""
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Channels of each level of the generator; the last is the bridge."""
+    norm: Norm = "instance"
+    """Normalisation after each convolution of the generator."""
+    noise: bool = True
+    """Give noise to every block of the way up."""
+    context: int = Field(2, ge=0)
+    """Neighbouring slices on each side whose labels are seen."""
+    position: bool = True
+    """Give the place in the head as three channels."""
+    boundary: float = Field(5.0, ge=0)
+    """Weight of the absolute difference along class boundaries."""
+    critic_width: int = Field(16, ge=1)
+    """Channels of the critic's first layer."""
+    critic_layers: int = Field(3, ge=2)
+    """Convolutions of the critic before the score."""
+    critic_scales: int = Field(2, ge=1)
+    """Image sizes that are judged."""
+    losses: AdversarialSpec = _LOSSES
+    """Weights of losses, and optimisers."""
+    budget: Budget = Budget(steps=1000, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "large": {
+            "widths": (32, 64, 128, 256, 512),
+            "critic_width": 64,
+            "batch_size": 16,
+            "losses": {
+                **_LOSSES.model_dump(mode="json"),
+                "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 1e-3},
+                "critic": {**_CRITIC.model_dump(mode="json"), "learning_rate": 1e-3},
+                "ema": 0.999,
+            },
+            "budget": {"steps": 30_000, "validate_every": 1000, "checkpoint_every": 1000},
+        },
+        "volumes": {
+            "dims": 3,
+            "size": (64, 64, 48),
+            "batch_size": 1,
+            "widths": (8, 16, 32, 64),
+            "critic_width": 8,
+        },
+    }
+
+
+@final
+@SYNTHESIZERS.register(SoundSpec)
+class Sound(ConditionalMethod):
+    """Learns what labels tell first, then plays against a critic."""
+
+    @property
+    def varied(self) -> bool:
+        """The blocks may take noise."""
+        return super().varied or bool(self.spec.noise)
+
+    def build(self, inputs: int, contrasts: int) -> nn.Module:
+        """Generator with He weights."""
+        spec: SoundSpec = self.spec
+        generator = ResidualGenerator(inputs, contrasts, spec.widths, dims=spec.dims, norm=spec.norm, noise=spec.noise)
+        he(generator)
+        return generator
+
+    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
+        """Differences inside the brain and along boundaries, and a critic that joins late."""
+        spec: SoundSpec = self.spec
+        critic = MultiScaleCritic(
+            self.classes + self.contrasts,
+            spec.critic_width,
+            spec.critic_layers,
+            scales=spec.critic_scales,
+            dims=spec.dims,
+        )
+        xavier(critic, 1.0)
+        return Adversarial(
+            network,
+            critic,
+            spec.losses,
+            steps=steps,
+            generate=self.generate,
+            condition=self.label_channels,
+            terms=self._terms,
+        )
+
+    def _terms(self, fake: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Absolute difference along class boundaries."""
+        spec: SoundSpec = self.spec
+        if not spec.boundary:
+            return {}
+        labels = batch["labels"]
+        band = batch["brain"] & class_boundary(labels[:, labels.shape[1] // 2])
+        return {"boundary": spec.boundary * regional_l1(fake, batch["images"], band)}
+
+
+def class_boundary(labels: Int64[torch.Tensor, "b *grid"]) -> Bool[torch.Tensor, "b *grid"]:
+    """Voxels with another class among their nearest neighbours, diagonals included.
+
+    Example:
+        >>> class_boundary(torch.tensor([[[0, 0, 0, 1]]])).int().tolist()
+        [[[0, 0, 1, 1]]]
+    """
+    pool = functional.max_pool2d if labels.ndim == 3 else functional.max_pool3d
+    values = labels[:, None].float()
+    return (pool(values, 3, 1, 1) != -pool(-values, 3, 1, 1))[:, 0]
