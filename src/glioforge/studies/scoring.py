@@ -8,6 +8,8 @@ import numpy as np
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import LabelError
+from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.rng import stream
@@ -44,11 +46,19 @@ def overlap_rows(
     """
     rows: list[Row] = []
     for ref in test:
-        predicted = restore(segmenter.segment(ref.load()).to(BRATS2023), ref)
+        predicted = restore(_tumour_of(segmenter.segment(ref.load())), ref)
         truth = source[ref.case_id].load().require_labels().to(BRATS2023)
         known = row_of(spec, *run, ref)
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
     return rows
+
+
+def _tumour_of(labels: LabelMap) -> LabelMap:
+    """The map without normal tissue, in the scheme of the truth where that names all of its lesion labels."""
+    try:
+        return labels.to(BRATS2023)
+    except LabelError:
+        return labels
 
 
 def fidelity_rows(spec: StudySpec, fold: int, split: Split, made: Cohort, synthesizer: TrainedSynthesizer) -> list[Row]:

@@ -8,16 +8,9 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2023, COMPLETE, GUO2020, TUMOUR
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
+from glioforge.studies.base import StudySpec
 from glioforge.studies.scoring import overlap_rows
 from toy_cohort import cohort_of_cases, toy_case
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a study's spec tells of names and regions."""
-
-    name: str
-    regions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,12 @@ def test_a_segmenter_that_knows_the_truth_is_perfect_in_every_scheme(scheme, reg
     prepared = replace(prepared, labels=prepared.require_labels().to(COMPLETE))
     ref = replace(cohort_of_cases([prepared]).cases[0], facts=prepared.facts)
     test = Cohort("prepared", (ref,), COMPLETE)
-    rows = overlap_rows(Asked("study", regions), (0, "arm", 0), Knows(scheme), test, cohort_of_cases([scan]))
+    rows = overlap_rows(
+        StudySpec.model_construct(name="study", regions=regions),
+        (0, "arm", 0),
+        Knows(scheme),
+        test,
+        cohort_of_cases([scan]),
+    )
     assert [row["region"] for row in rows if row["metric"] == "dice"] == list(regions)
     assert {row["value"] for row in rows if row["metric"] == "dice"} == {1.0}
