@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glioforge.config.spec import Spec
     from glioforge.core.cohort import Cohort
+    from glioforge.core.modality import Modality
 
 
 def layout_from(text: str | None) -> "Spec | None":
@@ -25,14 +26,14 @@ def layout_from(text: str | None) -> "Spec | None":
     return parse_spec({"layout": text}, LayoutChoice, where="--layout").layout
 
 
-def open_cohort(folder: Path, layout: str | None = None) -> "Cohort":
+def open_cohort(folder: Path, layout: str | None = None, register_to: "Modality | None" = None) -> "Cohort":
     """Cohort of a folder: by its cohort.json, else by ingesting it."""
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.ingest import ingest
 
     if (folder / "cohort.json").is_file():
         return read_cohort(folder)
-    return ingest(folder, layout_from(layout))
+    return ingest(folder, layout_from(layout), register_to=register_to)
 
 
 def describe(cohort: "Cohort") -> str:

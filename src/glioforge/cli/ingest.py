@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Out, Workers
+from glioforge.cli.options import Out, RegisterTo, Workers
 
 
 def ingest(
@@ -14,6 +14,7 @@ def ingest(
     layout: Annotated[
         str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
     ] = None,
+    register_to: RegisterTo = None,
     workers: Workers = 1,
 ) -> None:
     """Find, check and name every scan of a folder; nothing is copied or changed."""
@@ -23,6 +24,7 @@ def ingest(
     from glioforge.io.cohort_file import write_cohort
     from glioforge.io.ingest import ingest as read
 
-    cohort = read(folder, layout_from(layout), fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    fanout = FanOutSpec(workers=workers)
+    cohort = read(folder, layout_from(layout), register_to=register_to, fanout=fanout, progress=TerminalProgress())
     write_cohort(out, cohort)
     typer.echo(describe(cohort))

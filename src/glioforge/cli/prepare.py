@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, Set, Workers
+from glioforge.cli.options import DryRun, Out, RegisterTo, Set, Workers
 
 
 def prepare(
@@ -13,6 +13,7 @@ def prepare(
     out: Out,
     spec: Annotated[Path | None, typer.Option("--spec", help="YAML of preparation settings.")] = None,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    register_to: RegisterTo = None,
     workers: Workers = 1,
     overrides: Set = None,
     dry_run: DryRun = False,
@@ -30,6 +31,6 @@ def prepare(
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return
-    cohort = open_cohort(folder, layout)
+    cohort = open_cohort(folder, layout, register_to)
     prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
     typer.echo(describe(prepared))

@@ -36,6 +36,7 @@ class CheckedCase:
         label_counts: How many voxels hold each label value; none without labels.
         voxel_volume: Volume of a voxel in mm³; 0 where no file could be read.
         sidecar: What is known of a computed case; none for a scan.
+        elsewhere: Contrasts on other grids than the reference's, where they may be.
     """
 
     found: FoundCase
@@ -45,31 +46,39 @@ class CheckedCase:
     label_counts: Mapping[int, int] | None
     voxel_volume: float
     sidecar: Sidecar | None
+    elsewhere: tuple[Modality, ...] = ()
 
 
-def check_case(found: FoundCase, root: Path, look: Callable[[str, Scan], None] | None = None) -> CheckedCase:
+def check_case(
+    found: FoundCase,
+    root: Path,
+    look: Callable[[str, Scan], None] | None = None,
+    register_to: Modality | None = None,
+) -> CheckedCase:
     """Open and judge every file of a case; problems are collected, not raised.
 
     Args:
         found: The case as a layout found it.
         root: Folder that the files must lie in, resolved.
         look: Shown every sound file with what it holds, so that nothing is read twice.
+        register_to: Contrast on whose grid labels and brain mask must lie, while other contrasts need not; none
+            wants all on one grid.
     """
     problems: list[GlioforgeError] = list(found.problems)
     digests: dict[str, str] = {}
     images: dict[Modality, str] = {}
     counts: Mapping[int, int] | None = None
-    grid: Geometry | None = None
+    grids = _Grids(register_to if register_to in found.images else None)
     marks: set[str] = set()
     sidecar: Sidecar | None = None
     opened = _LastSeries()
-    for role, path in found.files.items():
+    for role, path in grids.reference_first(found.files):
         try:
             _require_inside(path, root)
             scan = opened.read(path).channel(found.channel(role))
             digests[role] = scan.digest
             marks |= {kind for kind, mark in MARKS.items() if scan.header.description.startswith(mark)}
-            grid = _same_grid(grid, scan, role)
+            grids.require(scan, role)
             if role == LABELS:
                 counts = _label_counts(scan)
             elif role == BRAIN:
@@ -84,8 +93,9 @@ def check_case(found: FoundCase, root: Path, look: Callable[[str, Scan], None] |
         sidecar = _sidecar(found, marks)
     except GlioforgeError as error:
         problems.append(error)
-    volume = 0.0 if grid is None else grid.voxel_volume
-    return CheckedCase(found, tuple(problems), case_digest(digests), images, counts, volume, sidecar)
+    volume = 0.0 if grids.grid is None else grids.grid.voxel_volume
+    digest = case_digest(digests)
+    return CheckedCase(found, tuple(problems), digest, images, counts, volume, sidecar, tuple(grids.elsewhere))
 
 
 @final
@@ -114,16 +124,38 @@ def _require_inside(path: Path, root: Path) -> None:
         )
 
 
-def _same_grid(grid: Geometry | None, scan: Scan, role: str) -> Geometry:
-    """The case's grid, from its first file; refuses another."""
-    geometry = scan.header.geometry
-    if grid is None:
-        return geometry
-    try:
-        grid.require_same(geometry, f"{role} image")
-    except GlioforgeError as error:
-        raise InputFileError(error.found, error.expected, error.remedy, scan.path) from error
-    return grid
+@final
+class _Grids:
+    """The grid of a case, from its first file, or from the contrast that the others are registered to.
+
+    Args:
+        reference: That contrast; none where all must lie on one grid.
+    """
+
+    def __init__(self, reference: Modality | None) -> None:
+        self._reference = reference
+        self.grid: Geometry | None = None
+        self.elsewhere: list[Modality] = []
+
+    def reference_first(self, files: Mapping[str, Path]) -> list[tuple[str, Path]]:
+        """Files with what they hold, the reference's before the others."""
+        return sorted(files.items(), key=lambda pair: pair[0] != self._reference)
+
+    def require(self, scan: Scan, role: str) -> None:
+        """Note a contrast on another grid where that is allowed, else refuse it."""
+        geometry = scan.header.geometry
+        if self.grid is None:
+            self.grid = geometry
+        elif self._reference is not None and role not in (LABELS, BRAIN) and not self.grid.matches(geometry):
+            self.elsewhere.append(Modality(role))
+        try:
+            if role not in self.elsewhere:
+                self.grid.require_same(geometry, f"{role} image")
+        except GlioforgeError as error:
+            remedy = f"name the contrast on whose grid the {role} lie"
+            if role not in (LABELS, BRAIN):
+                remedy = "have contrasts registered: --register-to t1ce, or register_to in the layout's YAML"
+            raise InputFileError(error.found, error.expected, f"{remedy}; or resample first", scan.path) from error
 
 
 def _label_counts(scan: Scan) -> dict[int, int]:

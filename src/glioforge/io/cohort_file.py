@@ -26,6 +26,7 @@ from glioforge.io.atomic_write import read_json, write_json
 NAME = "cohort.json"
 
 READERS: Mapping[str, str] = {
+    "aligned": "glioforge.data.prepare.aligned:AlignedReader",
     "nifti": "glioforge.io.nifti_reader:NiftiReader",
     "store": "glioforge.data.store:StoreReader",
 }
@@ -112,7 +113,7 @@ def _from_json(values: Mapping[str, Any], root: Path) -> CaseRef:
         values["scheme"],
         Lineage.from_json(values["lineage"]),
         values["digest"],
-        _reader(values["format"], values["reader"]),
+        reader_for(values["format"], values["reader"]),
         None if values["labels"] is None else root / values["labels"],
         None if values["brain"] is None else root / values["brain"],
         values["session"],
@@ -126,8 +127,12 @@ def _require_version(version: object) -> None:
         raise ValueError(f"version {version}")
 
 
-def _reader(kind: str, settings: Mapping[str, Any]) -> CaseReader:
-    """The reader of a format."""
+def reader_for(kind: str, settings: Mapping[str, Any]) -> CaseReader:
+    """The reader of a format, wherever its class lives.
+
+    Raises:
+        ValueError: The format is unknown.
+    """
     if kind not in READERS:
         raise ValueError(f"format {kind!r} is not one of {sorted(READERS)}")
     module, _, name = READERS[kind].partition(":")

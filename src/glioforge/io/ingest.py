@@ -11,7 +11,7 @@ from typing import Any
 
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.config.spec import Spec
-from glioforge.core.case import CaseRef
+from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
 from glioforge.core.labels import LabelScheme
@@ -20,6 +20,8 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import scheme_named
 from glioforge.io.case_check import CheckedCase, check_case
+from glioforge.io.cohort_file import reader_for
+from glioforge.io.digest import case_digest
 from glioforge.io.folder_check import id_problems, missing_files, same_images
 from glioforge.io.layout import LayoutSpec, detect, layout_for
 from glioforge.io.nifti_reader import NiftiReader
@@ -33,6 +35,7 @@ def ingest(
     layout: Spec | None = None,
     *,
     require: Iterable[Modality] | None = None,
+    register_to: Modality | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -42,6 +45,8 @@ def ingest(
         folder: Folder of scans; it is only read.
         layout: How the folder is laid out; detected unless given.
         require: Contrasts that every case must have; all that any case has unless given.
+        register_to: Contrast onto whose grid the others of a case are registered when it is loaded, where they
+            lie on another; what the layout says unless given, and no such case is taken where that says none.
         fanout: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
@@ -60,7 +65,10 @@ def ingest(
     if not found:
         raise InputFileError("no case found", f"cases laid out as {layout!r}", "mend the layout's names", folder)
     problems = [*id_problems(found), *missing_files(found, require)]
-    checked = list(fan_out(partial(check_case, root=root), found, fanout, title="checking scans", progress=progress))
+    if register_to is None and isinstance(layout, LayoutSpec):
+        register_to = layout.register_to
+    check = partial(check_case, root=root, register_to=register_to)
+    checked = list(fan_out(check, found, fanout, title="checking scans", progress=progress))
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]
     problems += same_images(checked)
@@ -69,7 +77,7 @@ def ingest(
     _raise(problems, folder, len(found))
     scheme = scheme_named(stated) if stated else _detected(counts, checked, folder)
     _raise([(str(error.where), error) for error in require_known_values(counts, scheme)], folder, len(found))
-    cases = tuple(_reference(case, scheme, root) for case in checked)
+    cases = tuple(_reference(case, scheme, root, register_to) for case in checked)
     return Cohort(root.name, cases, scheme)
 
 
@@ -94,9 +102,15 @@ def _raise(problems: Sequence[tuple[str, GlioforgeError]], folder: Path, cases: 
     )
 
 
-def _reference(case: CheckedCase, scheme: LabelScheme, root: Path) -> CaseRef:
+def _reference(case: CheckedCase, scheme: LabelScheme, root: Path, register_to: Modality | None) -> CaseRef:
     """The checked case as a reference to its files."""
     found, sidecar = case.found, case.sidecar
+    channels = {str(modality): number for modality, number in found.channels.items()}
+    reader: CaseReader = NiftiReader(channels=channels)
+    digest = case.digest
+    if case.elsewhere:
+        reader = reader_for("aligned", {"reference": str(register_to), "channels": channels})
+        digest = case_digest({"files": digest, "register_to": str(register_to)})
     subject_id = (sidecar.subject_id if sidecar else None) or found.subject_id
     facts: dict[str, Any] = {**found.facts, **(sidecar.facts if sidecar else {})}
     if case.label_counts is not None:
@@ -109,8 +123,8 @@ def _reference(case: CheckedCase, scheme: LabelScheme, root: Path) -> CaseRef:
         found.images,
         scheme.name,
         sidecar.lineage if sidecar else Lineage.real(root.name, subject_id),
-        case.digest,
-        NiftiReader(channels={str(modality): number for modality, number in found.channels.items()}),
+        digest,
+        reader,
         found.labels,
         found.brain,
         (sidecar.session if sidecar else None) or found.session,

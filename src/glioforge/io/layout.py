@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, SerializeAsAny, field_validator
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError
+from glioforge.core.modality import Modality
 from glioforge.core.schemes import SCHEMES
 from glioforge.io.found_case import FoundCase
 
@@ -28,6 +29,8 @@ class LayoutSpec(Spec):
     """Leave out cases without a label file."""
     subject: str | None = None
     """Regular expression for the subject (and session) in a case id, with groups of these names."""
+    register_to: Modality | None = None
+    """Contrast onto whose grid the others of a case are registered where they lie on another; none refuses them."""
 
     @field_validator("scheme")
     @classmethod

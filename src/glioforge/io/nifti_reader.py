@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import GeometryError, InputFileError
+from glioforge.core.modality import Modality
 from glioforge.core.schemes import scheme_named
+from glioforge.core.volume import Volume
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS
 from glioforge.io.scan import Scan, read_series
@@ -34,19 +36,10 @@ class NiftiReader:
             InputFileError: A file is missing or damaged, lies on another grid,
                 holds labels outside the scheme, or has changed.
         """
-        paths = {**{str(m): p for m, p in ref.images.items()}, LABELS: ref.labels, BRAIN: ref.brain}
-        opened = {path: read_series(path) for path in dict.fromkeys(paths.values()) if path is not None}
-        scans = {role: opened[path].channel(self.channels.get(role)) for role, path in paths.items() if path}
-        del opened
+        scans = read_scans(ref, self.channels)
         self._require_unchanged(ref, scans)
-        brain = scans[BRAIN].mask() if BRAIN in scans else None
-        labels = scans[LABELS].labels(scheme_named(ref.scheme)) if LABELS in scans else None
         images = {modality: scans[str(modality)].image(modality) for modality in ref.modalities}
-        try:
-            return Case(ref.case_id, ref.subject_id, images, ref.lineage, labels, brain, ref.session, dict(ref.facts))
-        except GeometryError as error:
-            path = next(iter(scans.values())).path.parent
-            raise InputFileError(str(error), remedy="ingest the folder again", where=path) from error
+        return assembled(ref, scans, images, ref.facts)
 
     def _require_unchanged(self, ref: CaseRef, scans: dict[str, Scan]) -> None:
         """Compare content hashes where that is asked for."""
@@ -58,3 +51,31 @@ class NiftiReader:
                 "ingest the folder again, or restore the files",
                 ref.case_id,
             )
+
+
+def read_scans(ref: CaseRef, channels: Mapping[str, int]) -> dict[str, Scan]:
+    """Every file of a case, by contrast, labels or brain; a file of several contrasts is read once.
+
+    Raises:
+        InputFileError: A file is missing or damaged.
+    """
+    paths = {**{str(m): p for m, p in ref.images.items()}, LABELS: ref.labels, BRAIN: ref.brain}
+    opened = {path: read_series(path) for path in dict.fromkeys(paths.values()) if path is not None}
+    return {role: opened[path].channel(channels.get(role)) for role, path in paths.items() if path}
+
+
+def assembled(
+    ref: CaseRef, scans: Mapping[str, Scan], images: Mapping[Modality, Volume], facts: Mapping[str, Any]
+) -> Case:
+    """The case that a reference means, from its images and the scans of labels and brain.
+
+    Raises:
+        InputFileError: Grids differ, or labels or mask hold strange values.
+    """
+    brain = scans[BRAIN].mask() if BRAIN in scans else None
+    labels = scans[LABELS].labels(scheme_named(ref.scheme)) if LABELS in scans else None
+    try:
+        return Case(ref.case_id, ref.subject_id, images, ref.lineage, labels, brain, ref.session, dict(facts))
+    except GeometryError as error:
+        path = next(iter(scans.values())).path.parent
+        raise InputFileError(str(error), remedy="ingest the folder again", where=path) from error

@@ -1,0 +1,53 @@
+"""Reads cases whose contrasts lie on different grids: those that differ are registered onto one of them.
+
+A scanner gives each contrast its own slices.  `ingest` takes such cases only
+where a reference contrast is named; labels and brain mask lie on its grid.
+Contrasts that lie on it already are left as they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, final
+
+import numpy as np
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.modality import Modality
+from glioforge.data.prepare.register import register_volumes
+from glioforge.io.nifti_reader import assembled, read_scans
+
+
+@final
+@dataclass(frozen=True)
+class AlignedReader:
+    """Reads a case and registers, rigidly, what does not lie on the reference's grid.
+
+    Args:
+        reference: Name of the contrast that stays.
+        channels: Which image of its file each contrast is, where a file holds several.
+    """
+
+    format: ClassVar[str] = "aligned"
+
+    reference: str
+    channels: Mapping[str, int] = field(default_factory=dict)
+
+    def __call__(self, ref: CaseRef, /) -> Case:
+        """Read the voxels of a case; its facts tell the transforms, from the reference's world to each contrast's.
+
+        Raises:
+            InputFileError: As `NiftiReader`.
+            CaseError: The reference is missing.
+            DependencyError: SimpleITK is not installed.
+        """
+        scans = read_scans(ref, self.channels)
+        volumes = {modality: scans[str(modality)].image(modality) for modality in ref.modalities}
+        reference = Modality(self.reference)
+        fixed = volumes.get(reference)
+        others = {m: v for m, v in volumes.items() if fixed is None or not fixed.geometry.matches(v.geometry)}
+        if fixed is not None:
+            others[reference] = fixed
+        moved, transforms = register_volumes(others, reference)
+        found = {str(m): np.round(t, 9).tolist() for m, t in transforms.items()}
+        facts = {**ref.facts, "registered": {"reference": self.reference, "transforms": found}}
+        return assembled(ref, scans, {m: moved.get(m, v) for m, v in volumes.items()}, facts)
