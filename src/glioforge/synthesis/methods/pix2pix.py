@@ -23,7 +23,7 @@ Presets `sound` and `sound_3d` deviate further, each for a reason:
 9. Class means painted on the map join condition and output, mixed between subjects when sampling: many images for one
    map, though dropout alone hardly varies them.  Linear output; grain of the scans is added (`synthesis.grain`).
 10. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
-11. Nearest-neighbour upsampling and convolution: no checkerboard.  Group norm, whatever the batch.
+11. Group norm, whatever the batch.
 12. Hinge loss of weight 0.2, feature matching 1 and L1 10; narrow networks, Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as
     a cosine, average of the weights, gradient clipping, slices mirrored: anatomy is learned in minutes.
 """
@@ -55,7 +55,6 @@ _PLAYER = {"method": "adam", "momentum": 0.5, "second_momentum": 0.999, "weight_
 _PAPER = {
     "ngf": 64,
     "norm": "instance",
-    "upsampling": "transposed",
     "deviation": 0.02,
     "output": "tanh",
     "style": False,
@@ -103,8 +102,9 @@ class Pix2PixSpec(ConditionalSpec):
     """Share of values dropped in the first three decoder levels, also when images are made: the paper's noise."""
     noise: bool = False
     """Give one channel of noise with the condition: the z of the paper's formulas."""
-    upsampling: Upsampling = "nearest"
-    """Transposed convolution as in the paper, or nearest neighbour and convolution."""
+    upsampling: Upsampling = "transposed"
+    """Transposed convolution as in the paper, or nearest neighbour and convolution, which leaves no checkerboard and
+    learns fine detail more slowly, since a U-Net of strides has no features of full size."""
     critic_width: int = Field(16, ge=1)
     """Channels of the critic's first layer."""
     critic_layers: int = Field(3, ge=2)
