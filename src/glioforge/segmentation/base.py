@@ -36,6 +36,7 @@ from glioforge.segmentation.validate import Validation
 from glioforge.training.budget import Budget, Outcome
 
 __all__ = [
+    "CARD",
     "SEGMENTERS",
     "SegmenterMethod",
     "SegmenterSpec",
