@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-import numpy as np
-
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.modality import Modality
 from glioforge.data.prepare.register import register_volumes
@@ -48,6 +46,6 @@ class AlignedReader:
         if fixed is not None:
             others[reference] = fixed
         moved, transforms = register_volumes(others, reference)
-        found = {str(m): np.round(t, 9).tolist() for m, t in transforms.items()}
+        found = {str(m): t.tolist() for m, t in transforms.items()}
         facts = {**ref.facts, "registered": {"reference": self.reference, "transforms": found}}
         return assembled(ref, scans, {m: moved.get(m, v) for m, v in volumes.items()}, facts)

@@ -13,7 +13,7 @@ from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Volume
 from glioforge.data.prepare.bands import BandsSpec, band_labels
 from glioforge.data.prepare.brain import PLAUSIBLE_ML
-from glioforge.data.prepare.clean import evened_out, with_brain
+from glioforge.data.prepare.clean import Known, evened_out, with_brain
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
 from glioforge.data.prepare.normalise import normalised
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
@@ -22,7 +22,9 @@ from glioforge.data.prepare.tissue import complete_labels
 from glioforge.data.prepare.window import plan_window
 
 
-def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index) -> Case:
+def prepare_case(
+    case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index, known: Known | None = None
+) -> Case:
     """Prepare one case in memory; pure.
 
     Args:
@@ -30,12 +32,13 @@ def prepare_case(case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...]
         spec: What to do.
         modalities: Contrasts to keep.
         size: Shape of the prepared grid.
+        known: What measuring its brain has found out already.
 
     Raises:
         CaseError: The case holds no brain or lacks a contrast.
     """
     case.require_images(modalities)
-    case, brain, before = with_brain(case, spec)
+    case, brain, before = with_brain(case, spec, known)
     case = evened_out(case, brain, spec)
     labels = None if case.labels is None else case.labels.to(COMPLETE)
     plan = _plan(case, brain, labels, spec, size)

@@ -15,25 +15,25 @@ from typing import final
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, GlioforgeError, InputFileError
+from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
-from glioforge.data.prepare.clean import with_brain
-from glioforge.data.prepare.grid import Extent, common_size, extent_of
+from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.prepare.survey import Survey, file_hashes, known_of, measured
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.io.digest import hash_of_file
-from glioforge.io.run_folder import Step, read_json, write_json
+from glioforge.io.run_folder import Step, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
 
 FORMAT = 2
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
 CASES = "cases"
+SURVEY = "survey"
 REPORT = "prepare.json"
 
 
@@ -65,7 +65,7 @@ def prepare(
     modalities = _modalities(cohort, spec)
     size = spec.grid.size or _fitted_size(cohort, spec, out, fanout, progress)
     described = spec.model_dump(mode="json")
-    key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **_files(spec)}
+    key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **file_hashes(spec)}
     with Step(out, key, wait_s=600) as step:
         jobs = [_Job(ref, spec, modalities, size, out / CASES) for ref in cohort]
         refs = []
@@ -95,7 +95,7 @@ class _Job:
     @property
     def key(self) -> str:
         """What the prepared case depends on."""
-        described = {**self.spec.model_dump(mode="json"), **_files(self.spec)}
+        described = {**self.spec.model_dump(mode="json"), **file_hashes(self.spec)}
         values = [FORMAT, self.ref.digest, described, self.modalities, self.size]
         return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
@@ -110,7 +110,8 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
         found = None
     if found is not None and found.facts.get("prepared", {}).get("key") == job.key:
         return found, lines
-    case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size)
+    known = known_of(Survey(job.ref, job.spec, job.store.parent / SURVEY))
+    case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size, known)
     prepared = {**case.facts["prepared"], "key": job.key}
     facts = {**case.facts, "prepared": prepared, PREPARATION: preparation_hash(job.spec)}
     lines += [f"{case.case_id}: {warning}" for warning in facts["prepared"]["warnings"]]
@@ -129,14 +130,8 @@ def preparation_hash(spec: PrepareSpec) -> str:
     described = spec.model_dump(mode="json", exclude={"modalities"})
     if spec.grid.window is None:
         described["grid"] = {k: v for k, v in described["grid"].items() if k not in ("size", "margin", "multiple")}
-    values = [FORMAT, described, sorted(_files(spec).get("files", {}).values())]
+    values = [FORMAT, described, sorted(file_hashes(spec).get("files", {}).values())]
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _files(spec: PrepareSpec) -> dict[str, dict[str, str]]:
-    """Hashes of the files that a spec names, as a part of the key; nothing if it names none."""
-    hashes = {str(path): hash_of_file(path) for path in spec.files}
-    return {"files": hashes} if hashes else {}
 
 
 def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
@@ -157,40 +152,6 @@ def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
 
 def _fitted_size(cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpec | None, progress: Progress) -> Index:
     """Smallest grid that holds every brain of the cohort; boxes already measured are not measured again."""
-    extents = list(
-        fan_out(
-            _extent,
-            [_Survey(ref, spec, out / "survey") for ref in cohort],
-            fanout,
-            title="measuring brains",
-            progress=progress,
-        )
-    )
+    surveys = [Survey(ref, spec, out / SURVEY) for ref in cohort]
+    extents = list(fan_out(measured, surveys, fanout, title="measuring brains", progress=progress))
     return common_size(extents, spec.grid.spacing, spec.grid.margin, spec.grid.multiple)
-
-
-@final
-@dataclass(frozen=True)
-class _Survey:
-    """One brain to measure."""
-
-    ref: CaseRef
-    spec: PrepareSpec
-    folder: Path
-
-
-def _extent(survey: _Survey) -> Extent:
-    """Box of one brain, from the notes of an earlier call if they are of the same file and spec."""
-    described = survey.spec.model_dump(mode="json", include={"brain", "registration", "strip"})
-    key = {"digest": survey.ref.digest, **described, **_files(survey.spec)}
-    path = survey.folder / f"{survey.ref.case_id}.json"
-    try:
-        noted = read_json(path)
-        if noted["key"] == key:
-            return Extent.from_json(noted["extent"])
-    except (GlioforgeError, KeyError, TypeError, ValueError):
-        pass
-    case, brain, _ = with_brain(survey.ref.load(), survey.spec)
-    extent = extent_of(case.geometry, brain)
-    write_json(path, {"key": key, "extent": extent.to_json()})
-    return extent

@@ -24,6 +24,7 @@ from glioforge.io.nifti import read_image
 from glioforge.io.registration import register
 
 Template = Literal["mni152"] | Path
+_DIGITS = 9
 
 
 @final
@@ -41,7 +42,11 @@ class RegisterSpec(Spec):
 
 
 def register_volumes(
-    images: Mapping[Modality, Volume], reference: Modality, *, affine: bool = False
+    images: Mapping[Modality, Volume],
+    reference: Modality,
+    *,
+    affine: bool = False,
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[dict[Modality, Volume], dict[Modality, Affine]]:
     """Contrasts of one session, on whatever grids, brought onto the reference's grid.
 
@@ -49,6 +54,7 @@ def register_volumes(
         images: The contrasts.
         reference: The one that stays.
         affine: Allow scaling and shearing.
+        known: Transforms found before, by contrast, to be used again.
 
     Returns:
         The contrasts on one grid, and for each moved one the transform from the reference's world to its own.
@@ -65,13 +71,16 @@ def register_volumes(
     result, transforms = {reference: fixed}, {}
     for modality, volume in images.items():
         if modality != reference:
-            transforms[modality] = register(fixed, volume, affine=affine)
+            found = register(fixed, volume, affine=affine) if known is None else np.array(known[str(modality)])
+            transforms[modality] = np.round(found, _DIGITS)
             result[modality] = _moved(volume, fixed.geometry, transforms[modality])
     return {m: result[m] for m in images}, transforms
 
 
-def register_case(case: Case, spec: RegisterSpec) -> tuple[Case, dict[str, Any]]:
-    """Register a case as the spec says; returns what was done, as plain values.
+def register_case(
+    case: Case, spec: RegisterSpec, known: Mapping[str, Any] | None = None
+) -> tuple[Case, dict[str, Any]]:
+    """Register a case as the spec says, or as it was done before; returns what was done, as plain values.
 
     Raises:
         CaseError: The reference is missing.
@@ -80,13 +89,17 @@ def register_case(case: Case, spec: RegisterSpec) -> tuple[Case, dict[str, Any]]
     """
     facts: dict[str, Any] = {}
     if spec.contrasts is not None:
-        images, found = register_volumes(case.images, spec.reference, affine=spec.contrasts == "affine")
+        before = known["contrasts"] if known else None
+        images, found = register_volumes(case.images, spec.reference, affine=spec.contrasts == "affine", known=before)
         case = replace(case, images=images)
-        facts["contrasts"] = {str(m): np.round(t, 9).tolist() for m, t in found.items()}
+        facts["contrasts"] = {str(m): t.tolist() for m, t in found.items()}
     if spec.template is not None:
         fixed = read_template(spec.template, spec.reference)
         moving = case.images[spec.reference] if spec.reference in case.images else next(iter(case.images.values()))
-        transform = register(fixed, moving, affine=spec.template_by == "affine", by_moments=True)
+        if known:
+            transform = np.array(known["template"]["transform"], dtype=np.float64)
+        else:
+            transform = register(fixed, moving, affine=spec.template_by == "affine", by_moments=True)
         facts["template"] = {"transform": transform.tolist(), "source": case.geometry.to_json()}
         case = on_template(case, fixed.geometry, transform)
     return case, facts

@@ -1,0 +1,108 @@
+"""Measure brains before a grid is fitted to them, and keep notes so that nothing slow is done twice.
+
+One note a case in `survey/`: the box of its brain, the transforms that
+registration found, and the brain that stripping found.  Preparation of the
+case goes on from them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from glioforge.core.case import CaseRef
+from glioforge.core.errors import GlioforgeError
+from glioforge.core.volume import Mask
+from glioforge.data.frames import decode, encode, hash_of
+from glioforge.data.prepare.clean import Known, with_brain
+from glioforge.data.prepare.grid import Extent, extent_of
+from glioforge.data.prepare.spec import PrepareSpec
+from glioforge.io.atomic_write import write_atomically
+from glioforge.io.digest import hash_of_file
+from glioforge.io.run_folder import read_json, write_json
+
+
+@final
+@dataclass(frozen=True)
+class Survey:
+    """One brain to measure.
+
+    Args:
+        ref: The case.
+        spec: How it will be prepared.
+        folder: Where notes are kept.
+    """
+
+    ref: CaseRef
+    spec: PrepareSpec
+    folder: Path
+
+    @property
+    def note(self) -> Path:
+        """File of the note."""
+        return self.folder / f"{self.ref.case_id}.json"
+
+    @property
+    def mask(self) -> Path:
+        """File of the brain that stripping found."""
+        return self.folder / f"{self.ref.case_id}.b2nd"
+
+    def key(self) -> dict[str, Any]:
+        """What a note depends on."""
+        described = self.spec.model_dump(mode="json", include={"brain", "registration", "strip"})
+        return {"digest": self.ref.digest, **described, **file_hashes(self.spec)}
+
+
+def measured(survey: Survey) -> Extent:
+    """Box of one brain, from the notes of an earlier call if they are of the same files and spec.
+
+    Raises:
+        CaseError, InputFileError: The case cannot be read or holds no brain.
+    """
+    noted = _noted(survey)
+    if noted is not None:
+        return Extent.from_json(noted["extent"])
+    case, brain, account = with_brain(survey.ref.load(), survey.spec)
+    extent = extent_of(case.geometry, brain)
+    mask = None
+    if case.brain is not None and account.get("strip", {}).get("method", "given") != "given":
+        data = _packed(case.brain)
+        write_atomically(survey.mask, data)
+        mask = hash_of(data)
+    write_json(survey.note, {"key": survey.key(), "extent": extent.to_json(), "account": account, "mask": mask})
+    return extent
+
+
+def known_of(survey: Survey) -> Known | None:
+    """What measuring has found out; none where the case was not measured, or its notes are damaged."""
+    if survey.spec.registration is None and survey.spec.strip is None:
+        return None
+    noted = _noted(survey)
+    try:
+        if noted is None or noted["mask"] is None:
+            return None if noted is None else Known(noted["account"])
+        return Known(noted["account"], decode(survey.mask, noted["mask"])[:, 0].transpose(1, 2, 0).astype(bool))
+    except (GlioforgeError, KeyError):
+        return None
+
+
+def file_hashes(spec: PrepareSpec) -> dict[str, dict[str, str]]:
+    """Hashes of the files that a spec names, as a part of keys; nothing if it names none."""
+    hashes = {str(path): hash_of_file(path) for path in spec.files}
+    return {"files": hashes} if hashes else {}
+
+
+def _noted(survey: Survey) -> dict[str, Any] | None:
+    """The note of a case; none if it is missing, damaged, or of other files or another spec."""
+    try:
+        noted = read_json(survey.note)
+        Extent.from_json(noted["extent"])
+        return dict(noted) if noted["key"] == survey.key() else None
+    except (GlioforgeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _packed(mask: Mask) -> bytes:
+    """A mask as a frame of one channel."""
+    return encode(np.ascontiguousarray(mask.transpose(2, 0, 1)[:, None]).view(np.uint8))
