@@ -81,7 +81,7 @@ class RegionUNetsSpec(SegmenterSpec):
     difference: Literal["none", "core", "all"] = "core"
     """Which networks see the difference of T1CE and T1 as one more channel: none, those of core and enhancing
     tumour, or all."""
-    widths: tuple[int, ...] = (12, 24, 48, 96, 192)
+    widths: tuple[int, ...] = (8, 16, 32, 64, 128)
     """Channels of each level of each network; the last is the bridge."""
     norm: Norm = "instance"
     """Normalisation after each convolution."""

@@ -6,7 +6,7 @@ blocks, patches of 128 x 128 x 128 in batches of 2, Dice plus cross entropy with
 deep supervision, SGD with Nesterov momentum 0.99 from 0.01 by a polynomial
 decay, a third of the patches near tumour, mirrored predictions.
 
-Preset `sound` is small and trains within minutes: levels of 12 to 96 channels,
+Preset `sound` is small and trains within minutes: levels of 8 to 64 channels,
 patches of 48 x 48 x 48, AdamW, averaged weights.
 
 Deviations of `paper` from the paper, each for a reason:
@@ -63,7 +63,7 @@ class ResidualUNetSpec(SegmenterSpec):
     """Patches in a step."""
     size: tuple[int, int] | tuple[int, int, int] | None = (48, 48, 48)
     """Patch of the training, and window of the prediction."""
-    widths: tuple[int, ...] = (12, 24, 48, 96)
+    widths: tuple[int, ...] = (8, 16, 32, 64)
     """Channels of each level."""
     blocks: tuple[int, ...] = (1, 1, 2, 2)
     """Residual blocks of each level."""
