@@ -46,6 +46,23 @@ class Cascade(nn.Module):
         return torch.logit(torch.stack(regions, dim=1), eps=_SURE)
 
 
+@final
+class ClassCascade(nn.Module):
+    """A cascade that answers with classes in place of regions.
+
+    Args:
+        cascade: Gives logits of WT, TC and ET.
+    """
+
+    def __init__(self, cascade: Cascade) -> None:
+        super().__init__()
+        self.cascade = cascade
+
+    def forward(self, volume: Features) -> Features:
+        """Logits of background, core, oedema and enhancing tumour."""
+        return nested_to_classes(self.cascade(volume))
+
+
 def nested_to_classes(regions: Features) -> Features:
     """Logarithms of the probabilities of background, core, oedema and enhancing tumour, in this order.
 

@@ -6,7 +6,7 @@ in a fold if no subject behind it - its own, its parents', its generator's - is
 validated in that fold.
 """
 
-from typing import TypedDict
+from typing import TypedDict, final
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
@@ -16,6 +16,7 @@ from glioforge.core.split import folds_by_subject
 FILE = "splits_final.json"
 
 
+@final
 class Fold(TypedDict):
     """Case ids of one fold, as nnU-Net reads them."""
 

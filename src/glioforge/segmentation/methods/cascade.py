@@ -1,0 +1,142 @@
+"""Cascade of anisotropic networks in three views (Wang et al. 2017, arXiv:1709.00382), second of BraTS 2017.
+
+WNet finds the whole tumour, TNet the core in its box, ENet the enhancing tumour
+in the core's box; at each level the probabilities of axial, coronal and sagittal
+networks are averaged, and what was found is a crisp mask for the next level.
+`nn.anisotropic` has the layers, `training.recipes.cascade` the training.
+
+Preset `paper`: 32 channels, stacks of 144 x 144, 96 x 96 and 64 x 64 voxels and 19
+slices in batches of 5, Dice loss, Adam at 1e-3 with weight decay 1e-7; 20,000 steps
+axial, then 5,000 each for the other views from the axial weights: 30,000 steps.
+Deviations from the paper, each for a reason:
+1. The nine networks are trained in one run: a step trains those of one view.
+2. Intensities are z-scores within the brain, not over all training images.
+3. The box of a region has a margin of 5 voxels; the paper does not say how many.
+4. Where a stack is wider than the box it shows what lies about it, in place of padding.
+5. No component is removed afterwards; `clean` does so for any segmenter.
+
+Preset `sound` (the default) trains in minutes on one core: 8 channels, smaller
+stacks, Dice plus cross entropy, also on each level's own prediction (deep
+supervision, Lee et al. 2015, arXiv:1409.5185), AdamW with polynomial decay,
+classical augmentation, averaged weights.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal, Self, cast, final
+
+from pydantic import Field, model_validator
+from torch import nn
+
+from glioforge.core.errors import SpecError
+from glioforge.core.modality import Modality
+from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
+from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, MultiView
+from glioforge.nn.cascade import Cascade, ClassCascade
+from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.target import Target
+from glioforge.segmentation.view import ORDER, VIEWS, View
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.cascade import CascadePlan, CascadeRecipe, Size
+
+_LEVELS: Final = (WNET, WNET, ENET)
+_PAPER: Mapping[str, Any] = {
+    "width": 32,
+    "stacks": ((144, 144, 19), (96, 96, 19), (64, 64, 19)),
+    "batch_size": 5,
+    "loss": "dice",
+    "early": 0.0,
+    "optimizer": {"method": "adam", "learning_rate": 1e-3, "weight_decay": 1e-7},
+    "augment": None,
+    "clip_norm": None,
+    "ema": None,
+}
+
+
+class CascadeSpec(SegmenterSpec):
+    """Settings of the cascade; the defaults are the preset `sound`."""
+
+    kind: Literal["cascade"] = "cascade"
+    batch_size: int = Field(2, ge=1)
+    """Heads in a step; a stack of each goes to the network of each region."""
+    target: str = "nested"
+    """`nested` regions, as they are found, or `regions4`."""
+    windows: bool = False
+    """Predict in windows of `size`; else on the whole head, as boxes of whole tumours want."""
+    width: int = Field(8, ge=1)
+    """Channels of every convolution."""
+    stacks: tuple[Size, Size, Size] = ((64, 64, 19), (48, 48, 19), (32, 32, 19))
+    """Voxels, voxels and slices that WNet, TNet and ENet see in training; more than 8 slices."""
+    cuts: tuple[View, ...] = Field(VIEWS, min_length=1)
+    """Views whose networks are averaged at each level, the first of them trained first; takes the place of `views`."""
+    first_share: float = Field(2 / 3, ge=0, le=1)
+    """Share of the steps in which the networks of the first cut alone are trained."""
+    loss: Literal["dice_and_cross_entropy", "dice"] = "dice_and_cross_entropy"
+    """Loss of each network."""
+    early: float = Field(0.3, ge=0)
+    """Weight of the same loss on each level's own prediction."""
+    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=5e-3, weight_decay=1e-4, schedule="poly")
+    """Optimiser and schedule."""
+    clip_norm: float | None = 12.0
+    """Largest norm of the gradient; none leaves it."""
+    ema: float | None = 0.97
+    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """Refuse further views and stacks without a slice in their middle."""
+        if self.views != ("axial",):
+            msg = f"views {self.views}: the cascade averages views at each level, name them in `cuts`"
+            raise ValueError(msg)
+        context = 2 * len(WNET)
+        if min(stack[2] for stack in self.stacks) <= context:
+            msg = f"stacks {self.stacks} need more than {context} slices each"
+            raise ValueError(msg)
+        return self
+
+
+@SEGMENTERS.register(CascadeSpec)
+@final
+class CascadeSegmenter:
+    """The cascade as a method of segmentation."""
+
+    dims: Literal[3] = 3
+    """Volumes."""
+
+    def __init__(self, spec: CascadeSpec, /) -> None:
+        self.spec = spec
+
+    def build(self, modalities: tuple[Modality, ...], target: Target) -> nn.Module:
+        """The networks of all regions and views, drawn from torch's global generator.
+
+        Raises:
+            SpecError: The target is not of nested regions, nor of their classes.
+        """
+        if target.name not in ("nested", "regions4"):
+            raise SpecError(f"target {target.name!r} for a cascade", "nested or regions4", where="target")
+        orders = [ORDER[view] for view in self.spec.cuts]
+        cascade = Cascade(
+            [
+                MultiView([AnisotropicNet(len(modalities), 2, self.spec.width, levels) for _ in orders], orders)
+                for levels in _LEVELS
+            ]
+        )
+        return cascade if target.nested else ClassCascade(cascade)
+
+    def recipe(self, network: nn.Module, task: Task) -> CascadeRecipe:
+        """Networks side by side, each on stacks of its own."""
+        spec = self.spec
+        plan = CascadePlan(
+            sizes=spec.stacks,
+            optimizer=spec.optimizer,
+            loss=soft_dice_loss if spec.loss == "dice" else dice_and_cross_entropy,
+            early=spec.early,
+            near=spec.lesion_share,
+            axial=spec.first_share,
+            steps=task.steps,
+            clip_norm=spec.clip_norm,
+            ema=spec.ema,
+        )
+        cascade = network.cascade if isinstance(network, ClassCascade) else network
+        return CascadeRecipe(network, cast("Cascade", cascade), plan)
