@@ -8,25 +8,27 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of, seed_torch, start
+from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.grain import measure_grain
+from glioforge.synthesis.inference import inferred
 from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot
 from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
 from glioforge.synthesis.patches import FramedPatches, make_from_windows
 from glioforge.synthesis.slices import FramedSlices, make_volume
 from glioforge.synthesis.unseen_score import unseen_score
 from glioforge.training.loop import Outcome, train
+from glioforge.training.snapshots import load_snapshots
 
 if TYPE_CHECKING:
     from glioforge.training.recipe import Recipe
@@ -48,6 +50,7 @@ class ConditionalMethod(Method):
         self.classes, self.contrasts = len(knowledge.scheme.labels), len(knowledge.modalities)
         self._means = _means_of(knowledge.appearance)
         self._network = self._built()
+        self._earlier = nn.ModuleList(self._built() for _ in range(spec.ensemble - 1))
 
     @abstractmethod
     def build(self, inputs: int, contrasts: int) -> nn.Module:
@@ -76,12 +79,12 @@ class ConditionalMethod(Method):
     @property
     def varied(self) -> bool:
         """Styles and grain differ from draw to draw; a generator with noise of its own says so itself."""
-        return bool(self.spec.style or self.spec.grain)
+        return bool(self.spec.style or self.spec.grain or self.spec.ensemble > 1)
 
     @property
-    def network(self) -> LabelGenerator:
-        """The network whose weights are kept."""
-        return self._network
+    def network(self) -> nn.Module:
+        """The network whose weights are kept; with an ensemble a list of all, the last network first."""
+        return nn.ModuleList([self._network, *self._earlier]) if len(self._earlier) else self._network
 
     def fit(self, fitting: Fitting) -> Outcome:
         """Train the network; then measure grain, and the score on unseen subjects."""
@@ -94,7 +97,7 @@ class ConditionalMethod(Method):
         outcome = train(
             recipe,
             self.batches(fitting.train, fitting.seed),
-            spec.budget,
+            spec.trained_budget,
             fitting.folder,
             seed=fitting.seed,
             fabric=start(fitting.accelerator),
@@ -103,18 +106,32 @@ class ConditionalMethod(Method):
             settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
         )
         self._network.load_state_dict(recipe.inference_network().state_dict())
-        if spec.grain:
-            self._network.grain.copy_(self._measured_grain(fitting))
+        self._take_snapshots(fitting)
+        for member in (self._network, *self._earlier) if spec.grain else ():
+            cast("LabelGenerator", member).grain.copy_(self._measured_grain(member, fitting))
         if score is not None:
             outcome = replace(outcome, best_score=score(self._network.eval()))
-        self._network.cpu().eval()
+        self.network.cpu().eval()
         return outcome
+
+    def _take_snapshots(self, fitting: Fitting) -> None:
+        """Fill the ensemble with the networks of the last validations before the end, the newest first.
+
+        Where there are fewer than members, the oldest stands for the missing ones.
+        """
+        if not len(self._earlier):
+            return
+        states = list(reversed(load_snapshots(fitting.folder).values()))
+        states = states[1:] or states
+        for place, member in enumerate(self._earlier):
+            member.load_state_dict(states[min(place, len(states) - 1)])
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
         """A volume with one style and one noise field."""
         spec: ConditionalSpec = self.spec
         style = self.knowledge.appearance.draw(rng, spec.jitter)
-        make = partial(_inferred, self._network, accelerator=accelerator)
+        member = self._member(rng)
+        make = partial(inferred, member, accelerator=accelerator)
         means, noise = torch.from_numpy(style.means).float(), self._noise(labels, rng)
         with torch.random.fork_rng():
             torch.manual_seed(int(rng.integers(2**63 - 1)))
@@ -132,7 +149,7 @@ class ConditionalMethod(Method):
                     batch_size=spec.batch_size,
                     axis=spec.axis,
                 )
-        grain = self._network.grain[int(rng.integers(len(self._network.grain)))].cpu().numpy()
+        grain = member.grain[int(rng.integers(len(member.grain)))].cpu().numpy()
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
@@ -225,14 +242,19 @@ class ConditionalMethod(Method):
         means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
         return unseen_score(self._framed(fitting.validation, fitting.seed), means)
 
-    def _measured_grain(self, fitting: Fitting) -> torch.Tensor:
+    def _member(self, rng: np.random.Generator) -> LabelGenerator:
+        """The network, or any of the ensemble with the same chance."""
+        place = int(rng.integers(len(self._earlier) + 1)) if len(self._earlier) else 0
+        return self._network if place == 0 else cast("LabelGenerator", self._earlier[place - 1])
+
+    def _measured_grain(self, network: nn.Module, fitting: Fitting) -> torch.Tensor:
         """Grain that the trained generator leaves out, from about eight slices a case."""
         cases, batches = len(self._means), self._styled(fitting.train, fitting.seed)
 
         def make(batch: Batch) -> torch.Tensor:
             noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))
             inputs = (batch["labels"], batch["frame"], batch["means"], noise)
-            return _inferred(self._network, inputs, fitting.accelerator) * batch["brain"][:, None]
+            return inferred(network, inputs, fitting.accelerator) * batch["brain"][:, None]
 
         return measure_grain(batches, make, cases, min(GRAIN_BATCHES, -(-8 * cases // self.spec.batch_size)))
 
@@ -245,22 +267,3 @@ def _channels(extra: nn.Module) -> int:
 def _means_of(appearance: Appearance) -> torch.Tensor:
     """Class means of every case, `(case, class, contrast)`."""
     return torch.stack([torch.from_numpy(appearance.own(n).means).float() for n in range(len(appearance.means))])
-
-
-def _inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:
-    """Output of a network on the CPU, made on the device, in the precision and with the threads asked for.
-
-    The CPU takes one thread unless told otherwise.
-    """
-    device = device_of(accelerator)
-    before = torch.get_num_threads()
-    torch.set_num_threads(accelerator.threads or 1)
-    try:
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, torch.bfloat16, enabled=accelerator.precision == "bf16-mixed"),
-        ):
-            made: torch.Tensor = network.to(device).eval()(*(value.to(device) for value in inputs))
-            return made.float().cpu()
-    finally:
-        torch.set_num_threads(before)

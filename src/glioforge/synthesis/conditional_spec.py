@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from glioforge.synthesis.method import SynthesizerSpec
+from glioforge.training.budget import Budget
 
 
 class ConditionalSpec(SynthesizerSpec):
@@ -43,6 +44,17 @@ class ConditionalSpec(SynthesizerSpec):
     select: bool = False
     """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
     and a pixel score favours smooth images."""
+
+    ensemble: int = Field(1, ge=1)
+    """Networks that draws are spread over: the last one and those of the validations before it, which differ more
+    than draws of one network do. 1 uses the last network alone."""
+
+    @property
+    def trained_budget(self) -> Budget:
+        """The budget, with as many snapshots as the ensemble needs."""
+        if self.ensemble == 1:
+            return self.budget
+        return self.budget.model_copy(update={"snapshots": max(self.budget.snapshots, self.ensemble)})
 
     @model_validator(mode="after")
     def _size_fits_the_dimensions(self) -> Self:

@@ -9,7 +9,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
+from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.sound import Sound, class_boundary
 from toy_cohort import toy_case, toy_cohort
@@ -88,3 +88,28 @@ def test_every_parameter_gets_a_gradient(preset):
     )
     made.square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()] == []
+
+
+def test_an_ensemble_draws_from_the_networks_of_the_last_validations(tmp_path):
+    """Its members differ, are kept with the weights, and each is drawn."""
+    budget = {"steps": 6, "validate_every": 2, "checkpoint_every": 6}
+    values = {**TINY, "ensemble": 3, "budget": budget, "grain": 0.0, "style": False, "noise": False}
+    spec = SYNTHESIZERS.parse(values)
+    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    loaded = load_synthesizer(tmp_path, PLAIN)
+    labels = toy_case(5).labels
+    images = [loaded.synthesize(labels, stream(seed))[trained.modalities[0]].voxels.tobytes() for seed in range(24)]
+    assert len(set(images)) == 3
+    assert trained.varied
+    single = SYNTHESIZERS.parse({**values, "ensemble": 1})
+    alone = train_synthesizer(single, toy_cohort([1, 2]), None, tmp_path / "one", seed=1, accelerator=PLAIN)
+    assert alone.synthesize(labels, stream(0))[trained.modalities[0]].voxels.tobytes() in images
+
+
+def test_an_ensemble_larger_than_its_validations_repeats_the_oldest(tmp_path):
+    """One validation serves two members."""
+    budget = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
+    spec = SYNTHESIZERS.parse({**TINY, "ensemble": 2, "budget": budget})
+    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    assert trained.spec.ensemble == 2
+    assert trained.synthesize(toy_case(5).labels, stream(0))
