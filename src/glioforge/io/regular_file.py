@@ -34,10 +34,33 @@ def read_regular_file(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputFileError(
-            f"cannot read the file ({reason})", "a readable file", "check the path and its permissions", path
-        ) from error
+        raise _unreadable(error, path) from error
+
+
+def regular_size(path: Path, limit: int = MAX_FILE_BYTES) -> int:
+    """Size of a regular file in bytes, for those who read it by other means.
+
+    Raises:
+        InputFileError: As `read_regular_file`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            _require_regular(status, path, limit)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise _unreadable(error, path) from error
+    return status.st_size
+
+
+def _unreadable(error: OSError | ValueError, path: Path) -> InputFileError:
+    """The typed error for a file that cannot be opened or read."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return InputFileError(
+        f"cannot read the file ({reason})", "a readable file", "check the path and its permissions", path
+    )
 
 
 def _require_regular(status: os.stat_result, path: Path, limit: int) -> None:

@@ -9,6 +9,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.labels import LabelMap
+from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.prepare.restore import restore, restore_values
 from glioforge.io.nifti import read_labels, write_labels, write_map
@@ -46,9 +47,11 @@ def segment_cohort(
 
     Raises:
         CaseError: A case lacks a contrast, or was not prepared.
+        CohortError: The cohort was prepared otherwise than the segmenter's training cases.
         OutputError: The folder holds masks of another segmenter or cohort, or cannot be written.
     """
     progress = progress or Silent()
+    require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
     maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
     with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
         write_facts(out, segmenter.scheme, maker)

@@ -19,9 +19,11 @@ import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core.case import Case
-from glioforge.core.errors import CaseError, InputFileError
+from glioforge.core.errors import CaseError, InputFileError, SpecError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION
+from glioforge.io.regular_file import regular_size
 from glioforge.io.run_folder import read_json
 from glioforge.segmentation.clean import clean
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
 
 CARD: Final = "card.json"
 WEIGHTS: Final = "weights.safetensors"
+MAX_CARD: Final = 2**25
+"""Largest card in bytes."""
+_NEEDED: Final = frozenset(
+    {"spec", "modalities", "view_weights", "lineage_subjects", "weights", "outcome", "precision"}
+)
 LARGEST_INTENSITY: Final = 5.0
 """Prepared images are clipped here."""
 
@@ -53,6 +60,8 @@ class TrainedSegmenter:
         weights_hash: Hash of its weights.
         outcome: What its training came to.
         precision: Precision that it was trained in and predicts in.
+        preparations: Preparations of its training cases, where known.
+        folder: Where it was loaded from.
     """
 
     spec: SegmenterSpec
@@ -62,6 +71,8 @@ class TrainedSegmenter:
     weights_hash: str
     outcome: Outcome
     precision: str
+    preparations: tuple[str, ...] = ()
+    folder: Path = Path()
 
     @property
     def target(self) -> Target:
@@ -146,22 +157,23 @@ def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
 
 def load_onto(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
     """Read card and weights onto a device; errors as `load_segmenter`."""
-    from glioforge.training.weights import read_weights
+    from glioforge.training.weights import built_to_fit, read_weights
 
-    card = read_json(folder / CARD)
-    if card.get("type") != "segmenter":
+    card = _read_card(folder / CARD)
+    try:
+        spec = cast("SegmenterSpec", SEGMENTERS.parse(card["spec"]))
+        modalities = tuple(Modality(name) for name in card["modalities"])
+        places = list(zip(view_folders(folder, spec.views), card["view_weights"], strict=True))
+        outcome = Outcome.from_json(card["outcome"])
+        known = tuple(str(name) for name in card.get(PREPARATION, ()))
+    except (KeyError, TypeError, ValueError, AttributeError, SpecError) as error:
         raise InputFileError(
-            f"a card of type {card.get('type')!r}",
-            "a segmenter's card",
-            "name the folder of a segmenter",
-            folder / CARD,
-        )
-    spec = cast("SegmenterSpec", SEGMENTERS.parse(card["spec"]))
-    modalities = tuple(Modality(name) for name in card["modalities"])
+            f"a damaged card ({error!r})", "the card as train wrote it", "copy or train it again", folder / CARD
+        ) from error
     networks = []
-    for place, expected in zip(view_folders(folder, spec.views), card["view_weights"], strict=True):
-        network = method_of(spec).build(modalities, target_named(spec.target))
-        read_weights(place / WEIGHTS, network, expected)
+    for place, expected in places:
+        network = built_to_fit(partial(method_of(spec).build, modalities, target_named(spec.target)), place / WEIGHTS)
+        read_weights(place / WEIGHTS, network, str(expected))
         networks.append(network.to(device).eval())
     return TrainedSegmenter(
         spec,
@@ -169,6 +181,21 @@ def load_onto(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
         modalities,
         tuple(card["lineage_subjects"]),
         card["weights"],
-        Outcome.from_json(card["outcome"]),
+        outcome,
         card["precision"],
+        known,
+        folder,
     )
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    """The card, with the entries that loading needs."""
+    regular_size(path, MAX_CARD)
+    card = read_json(path)
+    kind = card.get("type") if isinstance(card, dict) else type(card).__name__
+    if kind != "segmenter":
+        raise InputFileError(f"a card of type {kind!r}", "a segmenter's card", "name the folder of a segmenter", path)
+    missing = sorted(_NEEDED - card.keys())
+    if missing:
+        raise InputFileError(f"a card without {missing}", "the card as train wrote it", "train it again", path)
+    return cast("dict[str, Any]", card)

@@ -13,12 +13,12 @@ from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.firewall import require_apart
-from glioforge.core.preparation import SETTINGS, require_prepared_alike
+from glioforge.core.preparation import SETTINGS
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_atomically, write_json
-from glioforge.segmentation.base import CARD, load_segmenter, train_segmenter
+from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.studies.base import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
@@ -161,13 +161,11 @@ def segment_folder(
         InputFileError: The model's folder does not say how its cases were prepared.
         CohortError: The cohort was prepared otherwise than the model's training cases.
     """
-    if all(ref.scheme == "complete" for ref in cohort):
+    if all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
         prepared = cohort
     else:
         if not (run / PREPARATION).is_file():
             raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
         spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
         prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
-    segmenter = load_segmenter(run)
-    require_prepared_alike(prepared, read_json(run / CARD).get("preparation", ()), run)
-    return segment_cohort(segmenter, prepared, out, probabilities=probabilities, progress=progress)
+    return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)

@@ -20,11 +20,14 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import GlioforgeError, InputFileError, SpecError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.io.regular_file import regular_size
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method
 
 FORMAT = 1
+MAX_CARD, MAX_SPEC, MAX_APPEARANCE = 2**25, 2**20, 2**28
+"""Largest sizes in bytes of a card, a spec, and the class statistics: more is refused before it is read."""
 SPEC, WEIGHTS, CARD, DONE = "spec.json", "weights.safetensors", "card.json", "done.json"
 
 _REMEDY = "take the whole folder as train made it, or train again"
@@ -69,11 +72,21 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
     """
     if not (folder / DONE).is_file():
         raise InputFileError("no finished synthesizer", f"a folder with {DONE}", "finish the training first", folder)
+    from glioforge.training.weights import read_some
+
     card = _read_card(folder / CARD)
     spec = _read_spec(folder / SPEC, card)
+    knowledge = _knowledge(card, read_some(folder / WEIGHTS, "appearance/", MAX_APPEARANCE), folder)
+    method = _method(spec, knowledge, folder / WEIGHTS)
     tensors = _read_tensors(folder / WEIGHTS, str(card["weights"]))
+    _fill(method, tensors, folder / WEIGHTS)
+    return method, card
+
+
+def _knowledge(card: Mapping[str, Any], tensors: Mapping[str, Any], folder: Path) -> Knowledge:
+    """What the card and the class statistics say of the training cohort."""
     try:
-        knowledge = Knowledge(
+        return Knowledge(
             tuple(Modality(m) for m in card["modalities"]),
             LabelScheme.from_json(card["scheme"]),
             _appearance(tensors, len(card["scheme"]["labels"]), len(card["modalities"])),
@@ -82,14 +95,33 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
         raise InputFileError(
             f"a card that does not fit its weights ({error!r})", "the card as train wrote it", _REMEDY, folder / CARD
         ) from error
-    method = SYNTHESIZERS.part_for(spec)(spec, knowledge)
-    _fill(method, tensors, folder / WEIGHTS)
-    return method, card
+
+
+def _method(spec: Spec, knowledge: Knowledge, path: Path) -> Method:
+    """The method with fresh weights, once its network is seen to fit the file's tensors."""
+    from torch import nn
+
+    from glioforge.training.weights import built_to_fit
+
+    made: list[Method] = []
+
+    def build() -> nn.Module:
+        made.append(SYNTHESIZERS.part_for(spec)(spec, knowledge))
+        return made[-1].network or nn.Module()
+
+    built_to_fit(build, path, "network/")
+    return made[-1]
+
+
+def _small_json(path: Path, limit: int) -> Any:  # noqa: ANN401 - any plain JSON values
+    """Read a JSON file of at most so many bytes."""
+    regular_size(path, limit)
+    return read_json(path)
 
 
 def _read_card(path: Path) -> dict[str, Any]:
     """The card, with the entries that reading needs."""
-    card = read_json(path)
+    card = _small_json(path, MAX_CARD)
     needed = {"format", "kind", "spec", "weights", "scheme", "modalities", "subjects"}
     if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != FORMAT:
         raise InputFileError("not a synthesizer's card", f"format {FORMAT} with {sorted(needed)}", _REMEDY, path)
@@ -98,7 +130,7 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 def _read_spec(path: Path, card: Mapping[str, Any]) -> Spec:
     """The method's spec, whose hash must be the card's."""
-    settings = read_json(path)
+    settings = _small_json(path, MAX_SPEC)
     if _hash_of(settings) != card["spec"]:
         raise InputFileError("a spec that was changed", "the spec as train wrote it", _REMEDY, path)
     try:
@@ -117,9 +149,9 @@ def _hash_of(values: object) -> str:
 def _read_tensors(path: Path, expected: str) -> dict[str, Any]:
     """Tensors of the weights' file, whose hash must be the card's."""
     from glioforge.io.regular_file import read_regular_file
-    from glioforge.training.weights import MAX_BYTES, decode, digest
+    from glioforge.training.weights import MAX_WEIGHTS, decode, digest
 
-    data = read_regular_file(path, MAX_BYTES)
+    data = read_regular_file(path, MAX_WEIGHTS)
     if digest(data) != expected:
         raise InputFileError(f"weights with hash {digest(data)}", f"hash {expected}, as on the card", _REMEDY, path)
     return decode(data, path)

@@ -50,7 +50,7 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(_context: object, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def backward(_context: object, gradient: torch.Tensor) -> torch.Tensor:
         total = gradient.contiguous().clone()
         distributed.all_reduce(total)
         return total

@@ -15,7 +15,7 @@ from glioforge.core.errors import InputFileError
 from glioforge.io.regular_file import read_regular_file
 from glioforge.io.run_folder import Step
 from glioforge.training.state import Tensors
-from glioforge.training.weights import MAX_BYTES, decode, digest, write_weights
+from glioforge.training.weights import MAX_WEIGHTS, decode, digest, write_weights
 
 FOLDER = "snapshots"
 
@@ -49,7 +49,7 @@ class Snapshots:
         for stray in [step for step in _steps(self._folder) if step > last]:
             _path(self._folder, stray).unlink(missing_ok=True)
         return [
-            {"step": step, "weights": digest(read_regular_file(_path(self._folder, step), MAX_BYTES))}
+            {"step": step, "weights": digest(read_regular_file(_path(self._folder, step), MAX_WEIGHTS))}
             for step in _steps(self._folder)
         ]
 
@@ -63,19 +63,26 @@ def load_snapshots(folder: Path) -> dict[int, Tensors]:
     Raises:
         InputFileError: The training is not finished, or a snapshot is missing, damaged or changed.
     """
-    states: dict[int, Tensors] = {}
-    for entry in Step.facts_of(folder).get("snapshots", []):
-        path = _path(folder / FOLDER, int(entry["step"]))
-        data = read_regular_file(path, MAX_BYTES)
-        if digest(data) != entry["weights"]:
-            raise InputFileError(
-                f"a snapshot with hash {digest(data)}",
-                f"hash {entry['weights']}, as done.json says",
-                "the file was changed: copy or train it again",
-                path,
-            )
-        states[int(entry["step"])] = decode(data, path)
-    return states
+    try:
+        entries = [(int(e["step"]), str(e["weights"])) for e in Step.facts_of(folder).get("snapshots", [])]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputFileError(
+            f"a list of snapshots that cannot be read ({error!r})", "steps and hashes", "train it again", folder
+        ) from error
+    return {step: _read(_path(folder / FOLDER, step), expected) for step, expected in entries}
+
+
+def _read(path: Path, expected: str) -> Tensors:
+    """Tensors of one snapshot, whose hash must be the one listed."""
+    data = read_regular_file(path, MAX_WEIGHTS)
+    if digest(data) != expected:
+        raise InputFileError(
+            f"a snapshot with hash {digest(data)}",
+            f"hash {expected}, as done.json says",
+            "the file was changed: copy or train it again",
+            path,
+        )
+    return decode(data, path)
 
 
 def _path(folder: Path, step: int) -> Path:

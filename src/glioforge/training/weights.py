@@ -1,20 +1,35 @@
 """Weights of one network in a safetensors file: never a pickle, checked before use."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import nn
 
 from glioforge.core.errors import InputFileError
-from glioforge.io.regular_file import read_regular_file
+from glioforge.io.regular_file import read_regular_file, regular_size
 from glioforge.io.run_folder import write_atomically
 
 MAX_BYTES = 2**36
+"""Largest checkpoint that is read."""
+MAX_WEIGHTS = 2**33
+"""Largest file of one network's weights that is read."""
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 def encode(tensors: Mapping[str, torch.Tensor]) -> bytes:
@@ -31,9 +46,7 @@ def decode(data: bytes, where: Path) -> dict[str, torch.Tensor]:
     try:
         return dict(from_bytes(data))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise InputFileError(
-            f"not a whole safetensors file ({error})", "weights that Glioforge wrote", "copy or train it again", where
-        ) from error
+        raise _not_whole(error, where) from error
 
 
 def digest(data: bytes) -> str:
@@ -59,7 +72,8 @@ def read_weights(path: Path, network: nn.Module, expected_hash: str | None = Non
     Raises:
         InputFileError: The file is missing, damaged, of another network, or holds NaN or infinity.
     """
-    data = read_regular_file(path, MAX_BYTES)
+    require_outline(read_outline(path), network, path)
+    data = read_regular_file(path, MAX_WEIGHTS)
     found = digest(data)
     if expected_hash is not None and found != expected_hash:
         raise InputFileError(
@@ -71,8 +85,67 @@ def read_weights(path: Path, network: nn.Module, expected_hash: str | None = Non
     return found
 
 
-def require_fit(tensors: Mapping[str, torch.Tensor], network: nn.Module, where: Path) -> None:
-    """Refuse tensors whose names, shapes, types or values cannot be this network's state.
+def read_outline(path: Path) -> dict[str, torch.Tensor]:
+    """Names, shapes and types of a file's tensors, as tensors without contents; only the header is read.
+
+    Raises:
+        InputFileError: The file is missing, is no regular file, or its header is not that of a whole safetensors file.
+    """
+    regular_size(path, MAX_WEIGHTS)
+    try:
+        with safe_open(path, framework="pt") as file:
+            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            return {
+                name: torch.empty(part.get_shape(), dtype=_DTYPES[part.get_dtype()], device="meta")
+                for name, part in parts.items()
+            }
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise _not_whole(error, path) from error
+
+
+def read_some(path: Path, prefix: str, limit: int) -> dict[str, torch.Tensor]:
+    """Tensors whose names start with a prefix, once they are seen to be small.
+
+    Raises:
+        InputFileError: They hold more than `limit` bytes together, or as `read_outline`.
+    """
+    outline = {name: value for name, value in read_outline(path).items() if name.startswith(prefix)}
+    size = sum(value.nbytes for value in outline.values())
+    if size > limit:
+        raise InputFileError(f"{size} bytes below {prefix!r}", f"at most {limit}", "copy or train it again", path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in outline}
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise _not_whole(error, path) from error
+
+
+def built_to_fit(build: Callable[[], nn.Module], path: Path, prefix: str = "") -> nn.Module:
+    """Build a network, once one without contents is seen to fit the file: a hostile spec allocates nothing.
+
+    Args:
+        build: Builds it; called twice.
+        path: File of its weights.
+        prefix: What the names of its weights start with in the file.
+
+    Raises:
+        InputFileError: They do not fit, or no network can be built.
+    """
+    try:
+        with torch.device("meta"):
+            sketch = build()
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+        raise InputFileError(
+            f"a spec that no network can be built from ({error})", "the spec as train wrote it", "train it again", path
+        ) from error
+    outline = read_outline(path)
+    mine = {name.removeprefix(prefix): value for name, value in outline.items() if name.startswith(prefix)}
+    require_outline(mine, sketch, path)
+    return build()
+
+
+def require_outline(tensors: Mapping[str, torch.Tensor], network: nn.Module, where: Path) -> None:
+    """Refuse tensors whose names, shapes or types cannot be this network's state.
 
     Raises:
         InputFileError: Names the first tensors that do not fit.
@@ -82,10 +155,22 @@ def require_fit(tensors: Mapping[str, torch.Tensor], network: nn.Module, where: 
     wrong += [
         name
         for name in sorted(state.keys() & tensors.keys())
-        if tensors[name].shape != state[name].shape
-        or tensors[name].dtype != state[name].dtype
-        or not bool(torch.isfinite(tensors[name]).all())
+        if tensors[name].shape != state[name].shape or tensors[name].dtype != state[name].dtype
     ]
+    _refuse(wrong, where)
+
+
+def require_fit(tensors: Mapping[str, torch.Tensor], network: nn.Module, where: Path) -> None:
+    """Refuse tensors whose names, shapes, types or values cannot be this network's state.
+
+    Raises:
+        InputFileError: Names the first tensors that do not fit.
+    """
+    require_outline(tensors, network, where)
+    _refuse([name for name in sorted(tensors) if not bool(torch.isfinite(tensors[name]).all())], where)
+
+
+def _refuse(wrong: list[str], where: Path) -> None:
     if wrong:
         raise InputFileError(
             f"weights that do not fit the network at {', '.join(wrong[:3])} ({len(wrong)} tensors)",
@@ -93,3 +178,9 @@ def require_fit(tensors: Mapping[str, torch.Tensor], network: nn.Module, where: 
             "take spec and weights from one training",
             where,
         )
+
+
+def _not_whole(error: Exception, where: Path) -> InputFileError:
+    return InputFileError(
+        f"not a whole safetensors file ({error})", "weights that Glioforge wrote", "copy or train it again", where
+    )
