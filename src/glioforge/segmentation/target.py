@@ -13,7 +13,6 @@ class       number of a label in the order of the scheme's integers; 0 is the ba
 channel     one output of the network: a class each, or a region each for `nested`
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -160,9 +159,4 @@ def class_shares(cohort: Cohort, target: Target) -> tuple[float, ...]:
         labels = read_packed(ref).labels
         if labels is not None:
             counts += np.bincount(table[labels].ravel(), minlength=len(counts))
-    return _shares(counts)
-
-
-def _shares(counts: Sequence[float] | np.ndarray) -> tuple[float, ...]:
-    """Counts over their sum."""
-    return tuple(float(share) for share in np.asarray(counts) / np.sum(counts))
+    return tuple(float(share) for share in counts / counts.sum())

@@ -81,6 +81,7 @@ def test_the_paper_preset_trains_as_the_paper_says():
     spec = preset("paper")
     assert (spec.optimizer.method, spec.optimizer.learning_rate, spec.optimizer.schedule) == ("adam", 1e-4, "constant")
     assert (spec.batch_size, spec.loss, spec.augment, spec.ema) == (8, "weighted_dice", None, None)
+    assert spec.scaling == "largest"
 
 
 def test_the_sound_preset_is_the_default_and_can_be_changed_key_by_key():
@@ -156,7 +157,7 @@ def test_the_papers_variants_differ_in_their_classes_alone(name, target, classes
     spec = preset(name)
     assert spec.target == target
     assert spec.model_copy(update={"target": "regions4"}) == preset("paper")
-    assert network_of(preset(name, widths=(4, 8))).head.out_channels == classes
+    assert network_of(preset(name, widths=(4, 8)))[-1].head.out_channels == classes
 
 
 def test_guos_preset_trains_as_the_paper_says():

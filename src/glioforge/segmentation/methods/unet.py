@@ -20,9 +20,9 @@ are not stated; here those of Ronneberger et al. with batch norm, and the Dice
 that Guo et al. print for their consistency loss (equation 3).
 
 Deviations of `paper` from the paper, each for a reason:
-- intensities are z-scores within the brain; the paper's division by the largest value and subtraction of
-  the mean follow with `scaling: largest`, from real training cases alone, since numbers of real and synthetic
-  images together make arms incomparable;
+- intensities are z-scores within the brain before they are divided by the largest value and the mean is taken
+  away, and both numbers come from the real training cases in every arm, since those of real and synthetic images
+  together make arms incomparable;
 - class weights come from the real training cases in every arm, for the same reason;
 - background has no Dice term, since a class that fills the slice teaches nothing;
 - slices are drawn, a third of them from those with tumour, not shuffled through epochs;
@@ -52,6 +52,7 @@ _PAPER: Mapping[str, Any] = {
     "bridge_convolutions": 1,
     "loss": "weighted_dice",
     "optimizer": {"method": "adam", "learning_rate": 1e-4, "weight_decay": 0.0},
+    "scaling": "largest",
     "batch_size": 8,
     "augment": None,
     "ema": None,
@@ -62,6 +63,7 @@ _GUO: Mapping[str, Any] = {
     "target": "guo2020",
     "bridge_convolutions": 2,
     "loss": "generalised_dice",
+    "scaling": "none",
     "optimizer": {"method": "adam", "learning_rate": 2e-4, "weight_decay": 0.0, "schedule": "constant_linear"},
     "batch_size": 16,
 }
