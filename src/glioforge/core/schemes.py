@@ -129,6 +129,21 @@ TUMOUR = LabelScheme(
 )
 """Two classes, whole tumour or not, oedema included; for predictions alone, since it knows no core and no tissue."""
 
+LESION = LabelScheme(
+    "lesion",
+    {"background": 0, "lesion": 1},
+    {"WT": ("lesion",)},
+    broader={
+        "lesion": "enhancing",
+        "necrotic_core": "lesion",
+        "oedema": "lesion",
+        "enhancing": "lesion",
+        "csf": "background",
+    },
+    colours=_COLOURS,
+)
+"""Binary masks of BIDS derivatives: one lesion, which counts as enhancing, as Guo's one core does, in finer schemes."""
+
 CARVER_BRAINMAP = LabelScheme(
     "carver_brainmap",
     {
@@ -183,6 +198,7 @@ SCHEMES = {
         BRATS2024_PED,
         DECATHLON,
         GUO2020,
+        LESION,
         CARVER_BRAINMAP,
         BIDS_TISSUE,
         COMPLETE,

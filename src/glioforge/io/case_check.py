@@ -19,8 +19,9 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
-from glioforge.io.scan import Scan, Series, read_series
+from glioforge.io.scan import Scan, Series
 from glioforge.io.sidecar import MARKS, Sidecar, read_sidecar
+from glioforge.io.tissue_shares import read_file
 
 
 @final
@@ -106,10 +107,10 @@ class _LastSeries:
         self._last: Series | None = None
 
     def read(self, path: Path) -> Series:
-        """All images of a file; errors as `read_series`."""
+        """All images of a file; errors as `read_file`."""
         if self._last is None or self._last.path != path:
             self._last = None
-            self._last = read_series(path)
+            self._last = read_file(path)
         return self._last
 
 

@@ -11,7 +11,8 @@ from glioforge.core.schemes import scheme_named
 from glioforge.core.volume import Volume
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS
-from glioforge.io.scan import Scan, read_series
+from glioforge.io.scan import Scan
+from glioforge.io.tissue_shares import read_file
 
 
 @final
@@ -60,7 +61,7 @@ def read_scans(ref: CaseRef, channels: Mapping[str, int]) -> dict[str, Scan]:
         InputFileError: A file is missing or damaged.
     """
     paths = {**{str(m): p for m, p in ref.images.items()}, LABELS: ref.labels, BRAIN: ref.brain}
-    opened = {path: read_series(path) for path in dict.fromkeys(paths.values()) if path is not None}
+    opened = {path: read_file(path) for path in dict.fromkeys(paths.values()) if path is not None}
     return {role: opened[path].channel(channels.get(role)) for role, path in paths.items() if path}
 
 

@@ -5,10 +5,13 @@
     sub-01/ses-1/anat/sub-01_ses-1_{T2w,FLAIR}.nii.gz      T2, FLAIR
     derivatives/<name>/sub-01/ses-1/anat/..._desc-brain_mask.nii.gz
     derivatives/<name>/sub-01/ses-1/anat/..._label-tumor_dseg.nii.gz
+    derivatives/<name>/sub-01/ses-1/anat/..._label-lesion_mask.nii.gz
+    derivatives/<name>/sub-01/ses-1/anat/..._label-{GM,WM,CSF}_probseg.nii.gz
 
-A session is a case.  Tumour labels are `dseg` files of a derivative; a `dseg`
-file without a tumour in its name is tissue (1 grey matter, 2 white matter,
-3 CSF) and is used where there is no tumour.  A contrast that is there twice,
+A session is a case.  Tumour labels are `dseg` files of a derivative, or else a
+lesion's `mask`; a `dseg` file without a tumour in its name is tissue (1 grey
+matter, 2 white matter, 3 CSF) and is used where there is no tumour, and
+probabilities of tissue where there is neither.  A contrast that is there twice,
 such as `run-1` and `run-2`, is told; `entities` picks one.
 
 Source: BIDS 1.8 (Gorgolewski et al. 2016).
@@ -21,14 +24,24 @@ from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BIDS_TISSUE
+from glioforge.core.schemes import BIDS_TISSUE, LESION
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.tissue_shares import is_share
 
 _SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
 _LESION = re.compile("tumou?r|lesion|glioma", re.IGNORECASE)
+_MASK = "lesion mask"
 _TISSUE = "tissue"
+_SHARE = "tissue probability"
+_TOLD: Mapping[str, str | None] = {
+    LABELS: None,
+    _MASK: LESION.name,
+    _TISSUE: BIDS_TISSUE.name,
+    _SHARE: BIDS_TISSUE.name,
+}
+"""What can stand for the labels of a case, best first, and the scheme that its name speaks for."""
 Found = tuple[str, Path]
 
 
@@ -70,7 +83,7 @@ class BidsLayout(Layout):
         return [
             self._assembled(name, found)
             for name, found in sorted(cases.items())
-            if {role for role, _ in found} - {BRAIN, LABELS, _TISSUE}
+            if {role for role, _ in found} - {BRAIN, *_TOLD}
         ]
 
     def _role(self, path: Path, parts: tuple[str, ...]) -> str | None:
@@ -85,11 +98,13 @@ class BidsLayout(Layout):
         return _contrast(path) if wanted else None
 
     def _assembled(self, name: str, found: list[Found]) -> FoundCase:
-        """The case, with tissue as its labels where it has no tumour's."""
-        healthy = all(role != LABELS for role, _ in found)
-        roles = [(LABELS if role == _TISSUE else role, path) for role, path in found if healthy or role != _TISSUE]
-        scheme = BIDS_TISSUE.name if healthy and any(role == LABELS for role, _ in roles) else None
-        return assemble(name, roles, subject=self._spec.subject, scheme=scheme)
+        """The case, with the best of what can stand for its labels."""
+        here = {role for role, _ in found}
+        best = next((role for role in _TOLD if role in here), LABELS)
+        labels = sorted(path for role, path in found if role == best)
+        roles = [(role, path) for role, path in found if role not in _TOLD]
+        roles += [(LABELS, path) for path in (labels[:1] if best == _SHARE else labels)]
+        return assemble(name, roles, subject=self._spec.subject, scheme=_TOLD[best])
 
 
 def _entities(path: Path) -> dict[str, str]:
@@ -106,11 +121,15 @@ def _contrast(path: Path) -> str | None:
 
 
 def _derived(path: Path, entities: Mapping[str, str]) -> str | None:
-    """What a file of a derivative holds: brain mask, tumour labels or tissue."""
+    """What a file of a derivative holds: brain mask, tumour labels, a lesion's mask or tissue."""
     suffix = stem(path).rpartition("_")[2]
     about = f"{entities.get('label', '')} {entities.get('desc', '')}"
     if suffix == "mask" and "brain" in about.lower():
         return BRAIN
+    if suffix == "mask" and (_LESION.search(about) or entities.get("label") == "L"):
+        return _MASK
+    if is_share(path):
+        return _SHARE
     if suffix == "dseg":
         return LABELS if _LESION.search(about) else _TISSUE
     return None

@@ -220,7 +220,7 @@ def test_sessions_of_bids_can_be_narrowed(tmp_path):
     (anat / "sub-01_ses-M00_T1w.nii.gz").unlink()
     derived = tmp_path / "derivatives" / "fast" / "sub-02" / "anat"
     derived.mkdir(parents=True)
-    for end in ("desc-brain_mask", "dseg", "label-GM_probseg", "desc-lesion_mask"):
+    for end in ("desc-brain_mask", "dseg", "label-GM_probseg", "desc-skull_mask"):
         (derived / f"sub-02_{end}.nii.gz").touch()
     (tmp_path / "sub-02" / "anat").mkdir(parents=True)
     (tmp_path / "sub-02" / "anat" / "sub-02_T1w.nii.gz").touch()
