@@ -23,6 +23,7 @@ import torch
 from lightning_fabric import Fabric
 
 from glioforge.compute.accelerator import deterministic, seed_torch
+from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts
@@ -70,11 +71,18 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
 
     Raises:
         OutputError: The folder was made with other settings, is in use, or cannot be written.
-        SpecError: The batches cannot be cut into parts, or the networks have no stages to compute again.
+        SpecError: The batches cannot be cut into parts, the networks have no stages to compute again, or there is
+            patience without a validation.
         DependencyError: Events for TensorBoard are asked for and it is not installed.
         TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
     """
+    if budget.patience is not None and validate is None:
+        raise SpecError(
+            f"budget.patience {budget.patience} without a score to wait for",
+            "a model that is selected on held-out cases",
+            "set select to true, keep validation subjects, or leave patience out",
+        )
     set_parts(recipe, budget.accumulate)
     if budget.checkpoint_activations:
         recompute_stages(recipe.networks)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import toy_training
-from glioforge.core.errors import OutputError, TrainingError
+from glioforge.core.errors import OutputError, SpecError, TrainingError
 from glioforge.training.loop import Budget
 from toy_training import BUDGET, Lines, batch, recipe, run
 
@@ -121,6 +121,14 @@ def test_plateau_ends_the_training(tmp_path):
     budget = BUDGET.model_copy(update={"patience": 2, "min_delta": 0.2})
     outcome = run(tmp_path, budget=budget, validate=lambda network: next(scores))
     assert (outcome.plateaued, outcome.steps, outcome.best_score) == (True, 32, 2.1)
+
+
+def test_patience_without_a_score_is_refused(tmp_path):
+    """It would never end the training, and nobody would know."""
+    budget = BUDGET.model_copy(update={"patience": 2})
+    with pytest.raises(SpecError, match="patience 2 without a score to wait for; .* set select to true"):
+        run(tmp_path, budget=budget, validate=None)
+    assert not (tmp_path / "step.json").exists()
 
 
 def test_without_validation_the_last_weights_are_kept(tmp_path):

@@ -1,0 +1,55 @@
+"""Promises of a budget's options for synthesizers: early stopping, snapshots, pictures, alarms on the card."""
+
+import pytest
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.errors import SpecError
+from glioforge.io.png import read_png_labels
+from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
+from glioforge.training.snapshots import load_snapshots
+from toy_cohort import toy_cohort
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
+
+
+def train(folder, validation=None, budget=None, **changes):
+    """A tiny generator on toys."""
+    spec = SYNTHESIZERS.parse({**TINY, **changes, "budget": {"steps": 8, "validate_every": 1, **(budget or {})}})
+    held_out = None if validation is None else toy_cohort(validation, "validation")
+    return train_synthesizer(spec, toy_cohort([1, 2]), held_out, folder, seed=1, accelerator=PLAIN)
+
+
+def test_training_stops_when_the_figures_on_held_out_subjects_rise_no_more(tmp_path):
+    """No score rises by so much: two validations after the first one it ends."""
+    made = train(tmp_path, [3], {"patience": 2, "min_delta": 1e6}, select=True)
+    assert made.card["training"]["steps"] == 3
+    assert made.card["metrics"]["validation_score"] < 0
+
+
+def test_patience_without_held_out_subjects_is_refused(tmp_path):
+    """Also where the model is selected, but on nobody."""
+    for name, how in (("a", {"select": True}), ("b", {"validation": [3]})):
+        with pytest.raises(SpecError, match="patience 2 without a score to wait for"):
+            train(tmp_path / name, budget={"patience": 2}, **how)
+
+
+def test_snapshots_are_networks_of_the_method_and_pictures_show_all_contrasts(tmp_path):
+    """The last snapshot is the network kept, before its grain was measured; a picture has a map and two contrasts."""
+    made = train(tmp_path, budget={"validate_every": 4, "snapshots": 2})
+    states = load_snapshots(tmp_path / "training")
+    assert list(states) == [4, 8]
+    assert states[8].keys() == states[4].keys()
+    assert any((states[4][name] != states[8][name]).any() for name in states[4])
+    picture = read_png_labels(tmp_path / "training" / "samples" / "step_000008.png")
+    assert (picture.shape[0] % 2, picture.shape[1] % 5) == (0, 0)
+    assert picture.max() == 255
+    assert made.card["training"]["alarms"] == []
+
+
+def test_alarms_stand_on_the_card(tmp_path):
+    """A watch that no images can content."""
+    watch = {"collapse": 0.999999, "saturation": None, "rows": 1}
+    made = train(tmp_path, budget={"watch": watch}, style=False)
+    assert made.card["training"]["alarms"]
+    assert made.card["training"]["alarms"][0].startswith("step 1: made images hardly differ any more")
