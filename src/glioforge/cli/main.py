@@ -18,6 +18,7 @@ from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
 from glioforge.cli.ingest import ingest
 from glioforge.cli.methods import methods
+from glioforge.cli.nnunet import nnunet
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
 from glioforge.cli.report import report
@@ -39,6 +40,7 @@ for verb in (
     ingest,
     prepare,
     train,
+    nnunet,
     edit,
     synthesize,
     segment,

@@ -144,6 +144,16 @@ class NnunetSegmenter:
         call_nnunet(words if spec.mirror else [*words, "--disable_tta"], self.folder)
 
 
+def is_nnunet(folder: Path) -> bool:
+    """Whether a folder holds a trained nnU-Net; false for a missing folder.
+
+    Raises:
+        InputFileError: Its card is damaged.
+    """
+    card = read_json(folder / CARD) if (folder / CARD).is_file() else None
+    return isinstance(card, dict) and card.get("type") == "nnunet"
+
+
 def load_nnunet(folder: Path) -> NnunetSegmenter:
     """The trained nnU-Net of a folder.
 

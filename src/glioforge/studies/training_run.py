@@ -11,7 +11,7 @@ from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.load import parse_spec, resolved_yaml
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError
+from glioforge.core.errors import CohortError, InputFileError, SpecError
 from glioforge.core.firewall import require_apart
 from glioforge.core.preparation import SETTINGS
 from glioforge.core.protocols import Progress, Silent
@@ -20,6 +20,8 @@ from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_atomically, write_json
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
+from glioforge.segmentation.nnunet import is_nnunet, load_nnunet
+from glioforge.segmentation.nnunet_masks import segment_with_nnunet
 from glioforge.studies.base import AnySegmenter, AnySynthesizer
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.training.budget import Budget
@@ -158,14 +160,21 @@ def segment_folder(
         probabilities: Also write the probability of each class.
 
     Raises:
-        InputFileError: The model's folder does not say how its cases were prepared.
+        InputFileError: The model's folder does not say how its cases were prepared; an nnU-Net needs not say so.
         CohortError: The cohort was prepared otherwise than the model's training cases.
+        SpecError: An nnU-Net is asked for probabilities.
     """
-    if all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
+    by_nnunet = is_nnunet(run)
+    if by_nnunet and probabilities:
+        raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
+    as_it_is = by_nnunet and not (run / PREPARATION).is_file()
+    if as_it_is or all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
         prepared = cohort
     else:
         if not (run / PREPARATION).is_file():
             raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
         spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
         prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    if by_nnunet:
+        return segment_with_nnunet(load_nnunet(run), prepared, out, progress=progress)
     return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)

@@ -1,7 +1,6 @@
 """Tests of `segmentation.nnunet*` against commands that do what nnU-Net documents, without its network."""
 
 import json
-import os
 import time
 from dataclasses import replace
 
@@ -32,52 +31,22 @@ from glioforge.segmentation.nnunet_folds import nnunet_folds, single_fold
 from glioforge.segmentation.nnunet_masks import segment_with_nnunet
 from glioforge.segmentation.nnunet_training import train_nnunet
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from toy_nnunet import calls_in, install_commands
 
-PLAN = """
-d=$nnUNet_preprocessed/Dataset001_glioforge; mkdir -p "$d"; cp "$nnUNet_raw/Dataset001_glioforge/dataset.json" "$d"
-"""
-TRAIN = """
-test -f "$nnUNet_preprocessed/Dataset001_glioforge/splits_final.json" || exit 7
-f="$nnUNet_results/Dataset001_glioforge/nnUNetTrainer__nnUNetResEncUNetMPlans__$2/fold_$3"; mkdir -p "$f/validation"
-echo "weights of fold $3 $BREAK" > "$f/checkpoint_final.pth"
-test -z "$BREAK" || { echo "out of memory"; exit 1; }
-echo {} > "$f/validation/summary.json"
-"""
-PREDICT = """
-mkdir -p "$4"
-for f in "$2"/*_0000.nii.gz; do
-  c=$(basename "$f" _0000.nii.gz); test -f "$2/${c}_0001.nii.gz" && cp "$TRUTH/$c.nii.gz" "$4/"
-done
-"""
 SPEC = NnunetRunSpec(device="cpu", folds=2)
 
 
 @pytest.fixture
 def commands(tmp_path, monkeypatch):
-    """Stand-ins on the path; they note their arguments, and the truth of the toys answers for the network."""
-    folder, truth = tmp_path / "bin", tmp_path / "truth"
-    folder.mkdir()
-    for name, script in (("plan_and_preprocess", PLAN), ("train", TRAIN), ("predict", PREDICT)):
-        path = folder / f"nnUNetv2_{name}"
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n{script}')
-        path.chmod(0o755)
-    for seed in range(1, 8):
-        write_labels(truth / f"s{seed:02}-1.nii.gz", toy_case(seed).require_labels().to(BRATS2023))
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    monkeypatch.setenv("TRUTH", str(truth))
-    return tmp_path
-
-
-def calls(place):
-    """What was called, and how."""
-    return (place / "calls").read_text().splitlines()
+    """Stand-ins on the path."""
+    return install_commands(tmp_path, monkeypatch)
 
 
 def test_a_cohort_is_planned_trained_fold_by_fold_and_loaded(commands):
     """The documented commands with the spec's arguments; the second call finds all done."""
     train = toy_cohort([1, 2, 3, 4])
     made = train_nnunet(SPEC, train, commands / "run", seed=1)
-    said = calls(commands)
+    said = calls_in(commands)
     assert said[0] == (
         "plan_and_preprocess -d 1 -c 3d_fullres -pl nnUNetPlannerResEncM -np 4 -npfp 4 "
         "--verify_dataset_integrity --clean --no_pbar"
@@ -86,7 +55,7 @@ def test_a_cohort_is_planned_trained_fold_by_fold_and_loaded(commands):
         f"train 1 3d_fullres {fold} -tr nnUNetTrainer -p nnUNetResEncUNetMPlans -device cpu" for fold in (0, 1)
     ]
     again = train_nnunet(SPEC, train, commands / "run", seed=1)
-    assert calls(commands) == said
+    assert calls_in(commands) == said
     assert (again.weights_hash, again.folds) == (made.weights_hash, (0, 1))
     assert (made.modalities, made.lineage_subjects) == (train.modalities, tuple(sorted(train.subject_ids)))
 
@@ -104,14 +73,14 @@ def test_masks_come_back_in_order_on_the_grid_of_the_case(commands):
     cases = [toy_case(7), toy_case(5)]
     masks = list(made.segment_many(cases))
     assert isinstance(made, Segmenter)
-    assert sum(line.startswith("predict") for line in calls(commands)) == 1
+    assert sum(line.startswith("predict") for line in calls_in(commands)) == 1
     for case, mask in zip(cases, masks, strict=True):
         assert mask.geometry == case.geometry
         assert np.array_equal(mask.voxels, case.require_labels().to(BRATS2023).voxels)
-    assert calls(commands)[-1].endswith("-f 0 1 -device cpu -npp 1 -nps 1 --disable_progress_bar")
+    assert calls_in(commands)[-1].endswith("-f 0 1 -device cpu -npp 1 -nps 1 --disable_progress_bar")
     assert list(made.segment_many([])) == []
     replace(made, spec=SPEC.model_copy(update={"mirror": False})).segment(toy_case(6))
-    assert calls(commands)[-1].endswith("--disable_tta")
+    assert calls_in(commands)[-1].endswith("--disable_tta")
 
 
 def test_a_cohort_gets_masks_that_are_there_once(commands):
@@ -136,8 +105,8 @@ def test_a_training_that_failed_goes_on_from_its_checkpoint(commands, monkeypatc
     assert "out of memory" in (commands / "run" / LOG).read_text()
     monkeypatch.setenv("BREAK", "")
     train_nnunet(SPEC, train, commands / "run", seed=1)
-    assert [line.split()[0] for line in calls(commands)] == ["plan_and_preprocess", "train", "train", "train"]
-    assert calls(commands)[2].endswith("-device cpu --c")
+    assert [line.split()[0] for line in calls_in(commands)] == ["plan_and_preprocess", "train", "train", "train"]
+    assert calls_in(commands)[2].endswith("-device cpu --c")
 
 
 def test_without_nnunet_the_error_says_how_to_get_it(monkeypatch, tmp_path):
