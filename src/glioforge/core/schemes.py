@@ -131,18 +131,18 @@ TUMOUR = LabelScheme(
 
 LESION = LabelScheme(
     "lesion",
-    {"background": 0, "lesion": 1},
-    {"WT": ("lesion",)},
+    {"background": 0, "tumour": 1},
+    {"WT": ("tumour",), "TC": ("tumour",), "ET": ("tumour",)},
     broader={
-        "lesion": "enhancing",
-        "necrotic_core": "lesion",
-        "oedema": "lesion",
-        "enhancing": "lesion",
+        "tumour": "enhancing",
+        "necrotic_core": "tumour",
+        "oedema": "tumour",
+        "enhancing": "tumour",
         "csf": "background",
     },
     colours=_COLOURS,
 )
-"""Binary masks of BIDS derivatives: one lesion, which counts as enhancing, as Guo's one core does, in finer schemes."""
+"""Binary masks of BIDS derivatives: one label, which counts as enhancing, as Guo's one core does, in finer schemes."""
 
 CARVER_BRAINMAP = LabelScheme(
     "carver_brainmap",
