@@ -80,11 +80,13 @@ def _recipe(name: str, *edits: Mapping[str, Any]) -> RecipeSpec:
     return RecipeSpec.model_validate({"name": name, "attempts": 8, "steps": [{"edit": dict(edit)} for edit in edits]})
 
 
+_ROOMY = {"outside_share": 0.2, "midline_share": 0.1, "ventricle_share": 0.25}
+"""Places for pictures: a large lesion seldom fits anywhere but where it was."""
 STANDARD_SERIES = (
-    _recipe("mirrored", {"kind": "mirror"}),
+    _recipe("mirrored", {"kind": "mirror", "most_shift_mm": 40.0, "placement": _ROOMY}),
     _recipe("doubled", {"kind": "scale", "volume_factor": [2.0, 2.0]}),
     _recipe("halved", {"kind": "scale", "volume_factor": [0.5, 0.5]}),
-    _recipe("transplanted", {"kind": "transplant"}),
+    _recipe("transplanted", {"kind": "transplant", "most_shift_mm": 40.0, "placement": _ROOMY}),
     _recipe("healthy brain, new lesion", {"kind": "remove"}, {"kind": "insert"}),
 )
 """Edits that every synthesizer is shown with: the same map, changed in the ways that the papers describe."""

@@ -101,6 +101,16 @@ def verdict_text(spec: ComparisonSpec, methods: Mapping[str, str], endpoint: End
     return " ".join(sentences)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    Example:
+        >>> counted(1, "method"), counted(3, "method")
+        ('1 method', '3 methods')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def cost_table(methods: Mapping[str, str], trainings: Stages, scorings: Stages) -> Table:
     """Size, steps and times of each method, mean over folds and seeds."""
     cells = []

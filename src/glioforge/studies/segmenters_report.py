@@ -17,6 +17,7 @@ from glioforge.studies.method_tables import (
     Endpoint,
     Stages,
     cost_table,
+    counted,
     curves_figure,
     reference_blocks,
     summary,
@@ -67,7 +68,8 @@ def _lead(spec: SegmentersSpec, methods: Mapping[str, str], endpoint: Endpoint) 
     ranking = ", ".join(f"{methods[n]} {average[n]:.3f}" for n in sorted(average, key=lambda name: -average[name]))
     count = max((len(values) for values in found.values()), default=0)
     few = too_few(count)
-    start = f"{len(methods)} methods labelled the scans of {count} unseen subjects{f' ({few})' if few else ''}."
+    subjects = f"{counted(count, 'unseen subject')}{f' ({few})' if few else ''}"
+    start = f"{counted(len(methods), 'method')} labelled the scans of {subjects}."
     told = f"Dice, mean over {', '.join(spec.regions)}: {ranking}."
     return f"{start} {told} {verdict_text(spec, methods, endpoint)}".strip()
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
@@ -12,15 +14,18 @@ from glioforge.studies.base import PhantomData
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
-from glioforge.studies.likeness import true_images
+from glioforge.studies.likeness import true_images, truth_name
 from glioforge.studies.report.content import Figure
 from glioforge.studies.report.figures import SLICE_CONVENTION, picture_grid
-from glioforge.studies.report.pictures import Picture, Window, best_slice
+from glioforge.studies.report.pictures import Picture, Window, best_slice, grey
 from glioforge.studies.sample_pictures import as_volumes, shared_windows, slice_row
 from glioforge.studies.synthesizer_stages import ORIGINAL, draws_of, slug
 
 Rows = list[tuple[str, tuple[Picture, ...]]]
 MOST_SUBJECTS = 3
+"""Subjects shown."""
+MOST_ERROR = 1.5
+"""Error that is white in pictures."""
 
 
 def method_grids(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> list[Figure]:
@@ -65,18 +70,32 @@ def _grid(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str
     index, windows = best_slice(real.require_labels()), shared_windows(real)
     images = {name: _image_cohort(folder, name)[ref.case_id].load() for name in methods}
     contrasts = tuple(m for m in real.images if any(m in case.images for case in images.values()))
+    truth = as_volumes(dict(true_images(spec, ref, real)), real.geometry)
     rows: Rows = [("scan", slice_row(real, _only(real, contrasts), index, windows))]
     if isinstance(spec.data, PhantomData):
-        truth = as_volumes(dict(true_images(spec, ref, real)), real.geometry)
-        rows.append(("noise-free", slice_row(real, {m: truth[m] for m in contrasts}, index, windows)))
+        pictures = slice_row(real, {m: truth[m] for m in contrasts}, index, windows)
+        rows.append(("noise-free", (Picture.blank(pictures[0]), *pictures[1:])))
     for name, case in images.items():
-        rows.append((methods[name], _full_row(slice_row(real, case.images, index, windows), case, contrasts)))
+        shown = slice_row(real, case.images, index, windows)[1:]
+        made = dict(zip(case.images, shown, strict=True))
+        blank = Picture.blank(shown[0])
+        row = (_error(real, case, truth, index), *(made.get(modality, blank) for modality in contrasts))
+        rows.append((methods[name], row))
     caption = (
-        f"Subject {ref.subject_id}, unseen by every method: one draw of each method for the label map "
-        f"beside the scan. The grey window of a contrast is that of the scan in all rows. {SLICE_CONVENTION}"
+        f"Subject {ref.subject_id}, unseen by every method: one draw of each method for the label map beside the scan. "
+        "The grey window of a contrast is that of the scan in all rows. The first column of a method shows its error: "
+        f"the absolute difference from the {truth_name(spec)}, mean over contrasts, white from {MOST_ERROR} standard "
+        f"deviations of the brain. {SLICE_CONVENTION}"
     )
-    columns = ("labels", *(m.title for m in contrasts))
+    columns = ("labels; error", *(m.title for m in contrasts))
     return Figure(picture_grid(rows, columns), caption, "The scan and the image of every method for one label map")
+
+
+def _error(real: Case, made: Case, truth: Mapping[Modality, Volume], index: int) -> Picture:
+    """Mean absolute difference from the truth over contrasts, in grey."""
+    errors = [np.abs(made.images[m].voxels - truth[m].voxels)[:, :, index] for m in made.images if m in truth]
+    brain = real.require_labels().voxels[:, :, index] > 0
+    return Picture(grey(np.stack(errors).mean(axis=0), brain, (0.0, MOST_ERROR)))
 
 
 def _series_of(folder: StudyFolder, name: str) -> tuple[Case, Cohort, tuple[Modality, ...]]:
@@ -100,11 +119,3 @@ def _case_row(case: Case, contrasts: Sequence[Modality], windows: Mapping[Modali
 def _only(case: Case, contrasts: Sequence[Modality]) -> dict[Modality, Volume]:
     """A case's images of these contrasts."""
     return {modality: case.images[modality] for modality in contrasts}
-
-
-def _full_row(pictures: Sequence[Picture], case: Case, contrasts: Sequence[Modality]) -> tuple[Picture, ...]:
-    """Images alone, with white in place of the label map, which the first row has, and of contrasts not made."""
-    labels, *shown = pictures
-    by_contrast = dict(zip(case.images, shown, strict=True))
-    blank = Picture.blank(labels)
-    return (blank, *(by_contrast.get(modality, blank) for modality in contrasts))

@@ -16,6 +16,7 @@ from glioforge.studies.method_tables import (
     Stages,
     contrasts_of,
     cost_table,
+    counted,
     curves_figure,
     method_table,
     over_contrasts,
@@ -86,11 +87,12 @@ def _lead(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers)
     few = too_few(count)
     note = f" ({few})" if few else ""
     ranking = ", ".join(f"{methods[name]} {average[name]:.3f}" for name in order)
-    subjects = f"{len(methods)} methods made images of the label maps of {count} unseen subjects{note}."
+    subjects = f"{counted(count, 'unseen subject')}{note}"
+    made = f"{counted(len(methods), 'method')} made images of the label maps of {subjects}."
     measured = (
         f"SSIM in the brain, mean over contrasts, of the mean of {spec.draws} draws against the {truth_name(spec)}"
     )
-    return f"{subjects} {measured}: {ranking}. {verdict_text(spec, methods, endpoint)}".strip()
+    return f"{made} {measured}: {ranking}. {verdict_text(spec, methods, endpoint)}".strip()
 
 
 def _images(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> Section:
