@@ -15,6 +15,9 @@ def prepare(
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
     register_to: RegisterTo = None,
     workers: Workers = 1,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG below this folder.")
+    ] = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -23,6 +26,7 @@ def prepare(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec
     from glioforge.data.prepare.pipeline import prepare as run
 
@@ -33,4 +37,7 @@ def prepare(
         return
     cohort = open_cohort(folder, layout, register_to)
     prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    if png is not None:
+        count = write_png_slices(prepared, png, TerminalProgress())
+        typer.echo(f"{count} pictures in {png}")
     typer.echo(describe(prepared))

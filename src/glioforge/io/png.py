@@ -14,7 +14,8 @@ from jaxtyping import Float32, Shaped, UInt8
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import write_atomically
 
-_MIDDLE = 32768
+MIDDLE = 32768
+"""Grey value of intensity 0."""
 
 
 def write_png_image(path: Path, plane: Float32[np.ndarray, "i j"], scale: float = 1 / 4096) -> None:
@@ -31,11 +32,11 @@ def write_png_image(path: Path, plane: Float32[np.ndarray, "i j"], scale: float 
     Raises:
         OutputError: Intensities do not fit into 16 bits, or the file cannot be written.
     """
-    steps = np.rint(plane / np.float32(scale)) + _MIDDLE
+    steps = np.rint(plane / np.float32(scale)) + MIDDLE
     if steps.size and (steps.min() < 0 or steps.max() > 65535):
         raise OutputError(
             f"intensities from {plane.min():.4g} to {plane.max():.4g}",
-            f"within ±{_MIDDLE * scale:.4g} for steps of {scale:.4g}",
+            f"within ±{MIDDLE * scale:.4g} for steps of {scale:.4g}",
             "take a coarser scale, or normalise first",
             path,
         )
@@ -60,7 +61,7 @@ def read_png_image(path: Path, scale: float = 1 / 4096) -> Float32[np.ndarray, "
     plane = _read(path)
     if plane.dtype == np.uint8:
         raise InputFileError("8-bit grey", "16-bit grey", "read it as labels", path)
-    return (plane.astype(np.float32) - np.float32(_MIDDLE)) * np.float32(scale)
+    return (plane.astype(np.float32) - np.float32(MIDDLE)) * np.float32(scale)
 
 
 def read_png_labels(path: Path) -> UInt8[np.ndarray, "i j"]:
