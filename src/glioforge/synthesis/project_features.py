@@ -18,6 +18,7 @@ from glioforge.nn.blocks import Dims
 from glioforge.nn.label_reader import LabelEncoder, LabelReader
 from glioforge.synthesis.method import Fitting
 from glioforge.training.budget import Budget
+from glioforge.training.estimate import preparing
 from glioforge.training.loop import train
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
@@ -56,17 +57,18 @@ def train_features(
     seed_torch(fitting.seed, "project features")
     reader = LabelReader(classes, spec.widths, dims=dims)
     alone = fitting.accelerator.model_copy(update={"devices": 1, "nodes": 1, "strategy": "auto"})
-    recipe = Supervised(reader, _loss, spec.optimizer, steps=spec.budget.steps)
-    train(
-        recipe,
-        lambda step: single_contrasts(batches(step)),
-        spec.budget,
-        fitting.folder.with_name(FOLDER),
-        seed=fitting.seed,
-        fabric=start(alone),
-        progress=fitting.progress,
-        settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
-    )
+    with preparing() as estimated:
+        budget = spec.budget.model_copy(update={"steps": 1}) if estimated else spec.budget
+        train(
+            Supervised(reader, _loss, spec.optimizer, steps=budget.steps),
+            lambda step: single_contrasts(batches(step)),
+            budget,
+            fitting.folder.with_name(FOLDER),
+            seed=fitting.seed,
+            fabric=start(alone),
+            progress=fitting.progress,
+            settings={"spec": spec.model_dump(mode="json"), "train": fitting.train.fingerprint},
+        )
     return reader.encoder.cpu().eval().requires_grad_(False)
 
 

@@ -2,14 +2,14 @@
 
 The steps are taken by the very call that would train, on its own batches, in a
 folder that is thrown away.  A method that trains in several runs is estimated
-by the first of them.
+by the first of them that is not marked as preparing the others.
 """
 
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +118,20 @@ def estimate(train: Callable[[Path], object]) -> Estimate | None:
     finally:
         _ASKED.reset(token)
     return None
+
+
+@contextmanager
+def preparing() -> Iterator[bool]:
+    """Trainings inside come before the one that is asked about: they are taken, not measured.
+
+    Gives whether an estimate was asked for, so that they can be cut short.
+    """
+    asked = _ASKED.get()
+    token = _ASKED.set(False)
+    try:
+        yield asked
+    finally:
+        _ASKED.reset(token)
 
 
 def end_if_estimating(

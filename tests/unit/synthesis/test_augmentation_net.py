@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synth
 from glioforge.synthesis.epoch import steps_of_an_epoch
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.augmentation_net import AugmentationNet
+from glioforge.training.estimate import estimate
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
@@ -120,6 +122,8 @@ def test_card_names_features_learned_in_the_project_and_keeps_them(tmp_path):
     assert first.weights_hash == second.weights_hash
     assert (tmp_path / "a" / "features" / "history.csv").is_file()
     assert load_synthesizer(tmp_path / "a").facts == first.facts
+    shutil.copytree(tmp_path / "a" / "features", tmp_path / "c" / "features")
+    assert trained(tmp_path / "c").weights_hash == first.weights_hash, "stopped after its features were done"
 
 
 def test_card_names_vgg19_by_its_hash_and_only_training_needs_the_file(tmp_path, vgg19):
@@ -155,6 +159,13 @@ def test_training_does_not_go_on_with_other_weights_of_vgg19(tmp_path, vgg19):
     vgg19(2)
     with pytest.raises(OutputError, match='perceptual was "vgg19:'):
         train_synthesizer(*arguments, seed=1, accelerator=PLAIN)
+
+
+def test_an_estimate_is_of_the_training_itself_and_not_of_its_features():
+    """Parameters of generator and critic; features take one step."""
+    found = estimate(lambda folder: trained(folder, features={"widths": (2, 4), "budget": {"steps": 10**6}}))
+    assert {"generator", "critic"} <= set(found.parameters)
+    assert found.budget.steps == 4
 
 
 def test_perceptual_loss_can_be_left_out(tmp_path):

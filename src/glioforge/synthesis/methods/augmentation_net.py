@@ -39,6 +39,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from glioforge.compute.accelerator import seed_torch
 from glioforge.io.run_folder import Step
 from glioforge.losses.balance import BalanceSpec, LossBalance
 from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
@@ -182,6 +183,8 @@ class AugmentationNet(ConditionalMethod):
             batches = self.batches(fitting.train, fitting.seed)
             self._features = train_features(spec.features, batches, self.classes, spec.dims, fitting)
             self._name = NAME
+        # Critics start alike whether features were trained just now or before an interruption.
+        seed_torch(fitting.seed, "critics")
 
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial | Independent:
         """One game for all contrasts, or one for each."""
