@@ -3,7 +3,9 @@
 Guo et al. 2020 give their generator, for every slice, the corresponding slice
 of an average of each contrast and its two neighbours.  Brains differ in size
 and place, so that slices correspond here by their place in the box around the
-brain, in which the average is kept.  It is made of real training cases alone.
+brain, in which the average is kept.  It is made of real training cases alone,
+and kept with a model's weights: who has the model sees the average, which of a
+handful of subjects still shows those subjects.
 
 Conventions
 -----------

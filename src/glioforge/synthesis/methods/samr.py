@@ -13,7 +13,8 @@ weights, in which the U-Net learns from real and made images, Adam at 2e-4 falli
 epochs of 135 steps, batch 8.  The paper leaves open, chosen here: widths (64 doubled up to 512), nine residual blocks,
 other kernels (3), norm before ReLU, tanh, the start, Adam's momentum 0.5, critics as in pix2pixHD, the U-Net's widths
 (64 to 1024).  Deviations from the paper:
-1. The average brain is made of training subjects only; the paper's seems to show test subjects too.
+1. The average brain is made of real training subjects, each counted once; the paper's introduction says the same, but
+   its section on data averages before it splits.
 2. Slices correspond to those of the average by their place in the brain's box, not by their number.
 3. A sample without a region counts nothing for that region's critics, instead of showing them empty images.
 4. The image is scaled so that tanh spans z-scores of -5 to 5; images are masked to the brain.
@@ -24,7 +25,7 @@ Preset `authors`: what the file that the authors published does otherwise: three
 squares, absolute feature matching, Dice averaged over classes, and the average brain shown to the critics.
 
 Preset `sound` deviates further from the paper, each for a reason:
-7. Narrow: width 16 and two halvings, two residual blocks, batch 4: trains in about two minutes at 96 x 96.
+7. Narrow: width 8 and two halvings, two residual blocks, instance norm, batch 4: trains in a few minutes at 96 x 96.
 8. Nearest neighbour and convolution on the way up: transposed convolutions leave a checkerboard.
 9. The label map painted with class means (a style) joins condition and output, styles are mixed between subjects
    when sampling, and measured grain is added, so that one map gives differing images.
@@ -32,11 +33,11 @@ Preset `sound` deviates further from the paper, each for a reason:
 11. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
     matching (absolute) and shape consistency.
 12. No critics of the background: made and real images are both 0 there, so that nothing can be told.
-13. The U-Net learns from real images only: one that learns from made images comes to read whatever the generator
+13. The U-Net learns from real images only: one that learns from made images may come to read whatever the generator
     writes.  Its Dice is averaged over classes: of all voxels together it hardly sees the lesion.
 14. The average is made by fitting the boxes of brains, over normal tissue only: in seconds, without registration.
 15. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critics of
-    width 12 and three layers with spectral norm.
+    width 8 and three layers with spectral norm.
 """
 
 from collections.abc import Mapping
@@ -169,7 +170,7 @@ class SamrSpec(ConditionalSpec):
     """The U-Net and its loss."""
     losses: AdversarialSpec = _SOUND_LOSSES
     """Weights of losses, and optimisers; those of the critics count for each critic, and critics are summed."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
+    budget: Budget = Budget(steps=500, validate_every=100, checkpoint_every=100)
     """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
