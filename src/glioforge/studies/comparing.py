@@ -1,7 +1,7 @@
 """Settings that studies which compare methods share: a list of methods by name, and which of them are references."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,7 @@ class MethodEntry(Spec):
     """Name in figures; the method's name unless given."""
 
 
+@final
 class SynthesizerEntry(MethodEntry):
     """A synthesizer and how long it is trained."""
 
@@ -34,6 +35,7 @@ class SynthesizerEntry(MethodEntry):
         return self.synthesizer if self.budget is None else self.synthesizer.model_copy(update={"budget": self.budget})
 
 
+@final
 class SegmenterEntry(MethodEntry):
     """A segmenter and how long it is trained."""
 
@@ -92,6 +94,7 @@ STANDARD_SERIES = (
 """Edits that every synthesizer is shown with: the same map, changed in the ways that the papers describe."""
 
 
+@final
 class SynthesizersSpec(ComparisonSpec):
     """Which synthesizer makes the images of unseen label maps best?"""
 
@@ -115,6 +118,7 @@ class SynthesizersSpec(ComparisonSpec):
         return self
 
 
+@final
 class SegmentersSpec(ComparisonSpec):
     """Which segmenter finds the tumours of unseen subjects best?"""
 

@@ -55,9 +55,8 @@ def test_summary_tells_spread_empties_and_the_shown_cases(judged):
     dice = next(s for s in summary["scores"] if (s["region"], s["metric"]) == ("WT", "dice"))
 
     assert (dice["subjects"], dice["cases"], dice["prediction_empty"], dice["both_empty"]) == (3, 3, 1, 0)
-    assert dice["mean"] == pytest.approx(
-        np.mean([r.value for r in read_results(judged[0]) if key(r) == ("WT", "dice")])
-    )
+    found = [row.value for row in read_results(judged[0]) if (row.region, row.metric) == ("WT", "dice")]
+    assert dice["mean"] == pytest.approx(np.mean(found))
     assert 0 < dice["median"] < 1
     assert summary["shown"] == {"best": "s01-1", "median": "s03-1", "worst": "s02-1"}
 
