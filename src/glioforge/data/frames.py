@@ -1,16 +1,19 @@
 """Compressed arrays in files: blosc2 frames whose hash is checked before they are decoded.
 
 A frame holds `(k, channel, i, j)` in blocks of 48 rows of one slice, LZ4 at
-level 5 without a filter, one thread: whole slices and patches of them both
-come at the pace of an uncompressed memory map.  The same array always gives
-the same bytes; frames of other blocks and filters are read as well.
+level 5 without a filter, one thread, so that neither slices nor patches of
+them unpack much that nobody asked for.  A frame that is read again and again
+is kept unpacked, while there is room, and is then as quick as a memory map.
+The same array always gives the same bytes; frames of other blocks and filters
+are read as well.
 """
 
 import hashlib
 import threading
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -19,6 +22,10 @@ from glioforge.core.errors import InputFileError
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
 _CHUNK_SLICES = 16
 _BLOCK_ROWS = 48
+KEPT_BYTES = 256 * 2**20
+"""Most memory that a process gives to frames kept unpacked; what does not fit stays packed."""
+READS_BEFORE_KEPT = 64
+"""Reads after which unpacking the whole frame has cost no more than the reads did."""
 
 
 def encode(array: np.ndarray) -> bytes:
@@ -54,7 +61,7 @@ def decode(path: Path, expected: str) -> np.ndarray:
 
 
 def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarray:
-    """Read single slices as `(n, channel, a, b)` through a memory map.
+    """Read single slices as `(n, channel, a, b)` through a memory map; the result may be read-only.
 
     The file's hash is checked when a process first reads it, and again after it changed.
 
@@ -67,7 +74,7 @@ def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarra
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    array = _opened(path, expected, modified(path), threading.get_ident())
+    array = _frame(path, expected)
     if axis == 2:
         slices = [np.asarray(array[int(k) : int(k) + 1]) for k in indices]
         if len(slices) == 1:
@@ -78,7 +85,9 @@ def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarra
 
 
 def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
-    """Read a box as `(k, channel, i, j)` through a memory map; only the blocks that it touches are decompressed.
+    """Read a box as `(k, channel, i, j)` through a memory map; the result may be read-only.
+
+    Only the blocks that it touches are decompressed.
 
     The file's hash is checked when a process first reads it, and again after it changed.
 
@@ -91,7 +100,7 @@ def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int,
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    array = _opened(path, expected, modified(path), threading.get_ident())
+    array = _frame(path, expected)
     i, j, k = (slice(first, first + count) for first, count in zip(start, size, strict=True))
     return np.asarray(array[k, :, i, j])
 
@@ -121,6 +130,50 @@ def hash_of(data: bytes) -> str:
 def modified(path: Path) -> int:
     """Time of the last change in nanoseconds; 0 for a missing file."""
     return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@final
+class _Kept:
+    """Frames kept unpacked, and how often each was read; the first that fit stay until the file changes."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[Path, str], tuple[int, np.ndarray]] = {}
+        self._reads: Counter[tuple[Path, str, int]] = Counter()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, expected: str, changed: int) -> np.ndarray | None:
+        """The unpacked frame, if it is kept and the file has not changed since."""
+        kept = self._arrays.get((path, expected))
+        return kept[1] if kept is not None and kept[0] == changed else None
+
+    def seen(self, path: Path, expected: str, changed: int, frame: Any) -> None:  # noqa: ANN401 - blosc2 has no types
+        """Count a read, and keep the frame where it has been read often and there is room."""
+        key = (path, expected, changed)
+        with self._lock:
+            self._reads[key] += 1
+            if self._reads[key] < READS_BEFORE_KEPT:
+                return
+            self._arrays.pop((path, expected), None)
+            held = sum(array.nbytes for _, array in self._arrays.values())
+            size = int(np.prod(frame.shape)) * np.dtype(frame.dtype).itemsize
+            if held + size <= KEPT_BYTES:
+                whole = np.asarray(frame[:])
+                whole.setflags(write=False)
+                self._arrays[path, expected] = (changed, whole)
+
+
+_KEPT = _Kept()
+
+
+def _frame(path: Path, expected: str) -> Any:  # noqa: ANN401 - blosc2 has no types
+    """What slices are cut from: the memory map of a file, or the frame unpacked if it is kept."""
+    changed = modified(path)
+    kept = _KEPT.get(path, expected, changed)
+    if kept is not None:
+        return kept
+    frame = _opened(path, expected, changed, threading.get_ident())
+    _KEPT.seen(path, expected, changed, frame)
+    return frame
 
 
 @lru_cache(maxsize=128)

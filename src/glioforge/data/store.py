@@ -133,7 +133,7 @@ def read_slices(
     facts = _known_facts(folder, modified(folder / FACTS))
     wanted = np.asarray(list(indices), dtype=np.int64)
     parts = {name: take(folder / name, expected, axis, wanted) for name, expected in facts["files"].items()}
-    labels = parts[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    labels = np.array(parts[MASKS][:, facts["masks"].index("labels")]) if "labels" in facts["masks"] else None
     plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
     images = parts.get(IMAGES, np.zeros((len(wanted), 0, *plane), dtype=np.int16))
     return _unpacked(images, facts["scales"]), labels
@@ -164,7 +164,7 @@ def read_patch(
             f"a box of {size} from {start}", f"a box inside the grid of {tuple(shape)}", "pad or move the box", folder
         )
     parts = {name: cut(folder / name, expected, start, size) for name, expected in facts["files"].items()}
-    labels = parts[MASKS][:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    labels = np.array(parts[MASKS][:, facts["masks"].index("labels")]) if "labels" in facts["masks"] else None
     images = _unpacked(parts.get(IMAGES, np.zeros((size[2], 0, *size[:2]), dtype=np.int16)), facts["scales"])
     return images.transpose(1, 2, 3, 0), None if labels is None else labels.transpose(1, 2, 0)
 

@@ -20,6 +20,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
+from glioforge.data import frames
 from glioforge.data.frames import cut, decode, hash_of, take
 from glioforge.data.packed import pack, scale_for
 from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_patch, read_slices, write_case
@@ -120,6 +121,29 @@ def test_frames_of_other_blocks_and_filters_are_read_as_well(tmp_path):
     assert np.array_equal(decode(tmp_path / "old.b2nd", hash_of(data)), array)
     assert np.array_equal(take(tmp_path / "old.b2nd", hash_of(data), 2, np.array([3, 0])), array[[3, 0]])
     assert np.array_equal(cut(tmp_path / "old.b2nd", hash_of(data), (1, 2, 3), (3, 2, 2)), array[3:5, :, 1:4, 2:4])
+
+
+def test_frames_read_often_are_kept_unpacked_while_there_is_room(tmp_path, monkeypatch):
+    """Results stay the same and may be written to; a changed file is read anew; beyond the room nothing is kept."""
+    monkeypatch.setattr(frames, "_KEPT", frames._Kept())
+    monkeypatch.setattr(frames, "READS_BEFORE_KEPT", 3)
+    ref = write_case(tmp_path, made())
+    first = [read_slices(ref, 2, [3])[0], read_patch(ref, (1, 0, 2), (3, 4, 2))[0], read_slices(ref, 0, [1])[0]]
+    assert {path.name for path, _ in frames._KEPT._arrays} == {"images.b2nd", "masks.b2nd"}
+    images, labels = read_slices(ref, 2, [3])
+    labels[:] = 0
+    images[:] = 0
+    again = [read_slices(ref, 2, [3])[0], read_patch(ref, (1, 0, 2), (3, 4, 2))[0], read_slices(ref, 0, [1])[0]]
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    path = folder_of(ref) / "images.b2nd"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputFileError, match="other contents"):
+        read_slices(ref, 2, [0])
+    monkeypatch.setattr(frames, "KEPT_BYTES", 10)
+    monkeypatch.setattr(frames, "_KEPT", frames._Kept())
+    other = write_case(tmp_path, made("b"))
+    assert len([read_slices(other, 2, [0]) for _ in range(5)]) == 5
+    assert not frames._KEPT._arrays
 
 
 def test_patches_of_bare_cases_and_beyond_the_grid(tmp_path):
