@@ -125,7 +125,7 @@ class Pix2PixSpec(ConditionalSpec):
             "size": (48, 48, 32),
             "levels": 4,
             "batch_size": 2,
-            "budget": {"steps": 600, "validate_every": 100, "checkpoint_every": 200},
+            "budget": {"steps": 400, "validate_every": 100, "checkpoint_every": 200},
         },
         "paper": {
             **_PAPER,
