@@ -16,7 +16,7 @@ from toy_cohort import toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
-    "cascade": {"width": 2, "stacks": ((12, 12, 10), (8, 8, 10), (8, 8, 10)), "batch_size": 2},
+    "cascade": {"width": 2, "stacks": ((12, 12, 10), (8, 8, 10), (8, 8, 10)), "batch_size": 2, "size": None},
     "pix2pix": {"ngf": 4, "levels": 2, "critic_width": 4, "batch_size": 2, "size": None},
     "unet": {"widths": (4, 8, 8), "batch_size": 2},
     "region_unets": {

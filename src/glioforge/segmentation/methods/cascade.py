@@ -13,12 +13,13 @@ Deviations from the paper, each for a reason:
 2. Intensities are z-scores within the brain, not over all training images.
 3. The box of a region has a margin of 5 voxels; the paper does not say how many.
 4. Where a stack is wider than the box it shows what lies about it, in place of padding.
-5. No component is removed afterwards; `clean` does so for any segmenter.
+5. Half of WNet's stacks lie about the tumour, which is small in the head; the paper does not say how it draws.
+6. No component is removed afterwards; `clean` does so for any segmenter.
 
 Preset `sound` (the default) trains in minutes on one core: 8 channels, smaller
-stacks, Dice plus cross entropy, also on each level's own prediction (deep
-supervision, Lee et al. 2015, arXiv:1409.5185), AdamW with polynomial decay,
-classical augmentation, averaged weights.
+stacks from parts of the head, Dice plus cross entropy, also on each level's own
+prediction (deep supervision, Lee et al. 2015, arXiv:1409.5185), AdamW with
+polynomial decay, classical augmentation, averaged weights.
 """
 
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ from glioforge.training.recipes.cascade import CascadePlan, CascadeRecipe, Size
 
 _LEVELS: Final = (WNET, WNET, ENET)
 _PAPER: Mapping[str, Any] = {
+    "size": None,
+    "lesion_share": 0.5,
     "width": 32,
     "stacks": ((144, 144, 19), (96, 96, 19), (64, 64, 19)),
     "batch_size": 5,
@@ -57,7 +60,11 @@ class CascadeSpec(SegmenterSpec):
 
     kind: Literal["cascade"] = "cascade"
     batch_size: int = Field(2, ge=1)
-    """Heads in a step; a stack of each goes to the network of each region."""
+    """Heads, or parts of heads, in a step; a stack of each goes to the network of each region."""
+    size: tuple[int, int] | tuple[int, int, int] | None = (64, 64, 64)
+    """Part of the head, from which stacks are taken, in training; the whole head where none is given."""
+    lesion_share: float = Field(0.67, ge=0, le=1)
+    """Share of these parts near tumour, and of WNet's stacks about it."""
     target: str = "nested"
     """`nested` regions, as they are found, or `regions4`."""
     windows: bool = False
