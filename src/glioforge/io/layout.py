@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, final
 
-from pydantic import BeforeValidator, SerializeAsAny, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
@@ -29,7 +29,7 @@ class LayoutSpec(Spec):
     """Leave out cases without a label file."""
     subject: str | None = None
     """Regular expression for the subject (and session) in a case id, with groups of these names."""
-    register_to: Modality | None = None
+    register_to: Modality | None = Field(None, exclude_if=lambda value: value is None)
     """Contrast onto whose grid the others of a case are registered where they lie on another; none refuses them."""
 
     @field_validator("scheme")
@@ -109,6 +109,14 @@ def detect(folder: Path) -> Layout:
         layout = layout_for(LAYOUTS.spec_class(kind)())
         if layout.matches(folder):
             return layout
+    pairs = sum(path.with_suffix(".hdr").is_file() for path in folder.rglob("*.img"))
+    if pairs:
+        raise InputFileError(
+            f"{pairs} pairs of .hdr and .img, which do not say where left and right are",
+            "NIfTI files, .nii or .nii.gz",
+            "convert them with a tool that is told their orientation (OASIS-1 tells it in its guide), and look at one",
+            folder,
+        )
     raise InputFileError(
         "no case found",
         f"a folder laid out as one of {', '.join(kinds)}",

@@ -49,3 +49,14 @@ def test_right_settings_are_taken():
     """A scheme and a subject expression are kept."""
     values = {"kind": "brats", "scheme": "brats2023", "subject": "(?P<subject>.+)_x"}
     assert parse_spec({"layout": values}, LayoutChoice).layout.model_dump() == {**values, "only_labelled": False}
+
+
+def test_analyze_pairs_are_refused_for_what_they_do_not_say(tmp_path):
+    """Left and right of Analyze files are a guess; a lone .img file is none of them."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "OAS1_0001_MR1_mpr-1_anon.img").touch()
+    with pytest.raises(InputFileError, match="no case found"):
+        detect(tmp_path)
+    (tmp_path / "raw" / "OAS1_0001_MR1_mpr-1_anon.hdr").touch()
+    with pytest.raises(InputFileError, match=r"1 pairs of \.hdr and \.img, which do not say where left and right are"):
+        detect(tmp_path)

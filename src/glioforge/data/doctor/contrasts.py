@@ -8,7 +8,12 @@ oedema       brighter on FLAIR than on T1 and T1ce
 enhancing    brighter on T1ce than on T1
 
 Fluid is found without trusting names: it is what one image shows brightest
-and all others dark.  Without labels T1, T1ce and FLAIR are not told apart.
+and all others dark.  Where no rule warns, two weaker ones need no labels and
+only give hints:
+
+tissue       what is bright on T2 is bright on FLAIR and dark on T1 and T1ce
+vessels      T1ce has brighter spots than T1
+
 The rules are Glioforge's own; they warn and never decide.
 """
 
@@ -26,6 +31,11 @@ from glioforge.data.doctor.opened import Opened, Small
 _FLUID_SHARE = 0.03
 _FEWEST = 20
 _MARGIN = 0.5
+_TISSUE = (0.05, 0.7)
+"""Quantiles of T2 between which lies tissue and not fluid."""
+_CORRELATION_MARGIN = 0.4
+_SPOTS = 0.999
+_SPOT_MARGIN = 1.0
 _REMEDY = "look at both images; if their names are swapped, rename the files"
 _BRIGHTER: Mapping[str, tuple[tuple[Modality, Modality], ...]] = {
     "oedema": ((Modality.FLAIR, Modality.T1), (Modality.FLAIR, Modality.T1CE)),
@@ -35,18 +45,23 @@ _BRIGHTER: Mapping[str, tuple[tuple[Modality, Modality], ...]] = {
 
 
 def swapped_contrasts(case: Opened, case_id: str) -> list[Finding]:
-    """At most one warning a case: the pair of contrasts that most looks swapped.
+    """At most one finding a case: the pair of contrasts that most looks swapped, or else may be.
 
     Args:
         case: The case's sound files; without enough normal brain nothing is found.
         case_id: Its id.
     """
     suspects = [*_fluid(case), *_lesion(case)]
-    if not suspects:
+    hints = [] if suspects else [*_tissue(case), *_vessels(case)]
+    if not suspects and not hints:
         return []
-    _, (first, second), why = max(suspects, key=lambda suspect: suspect[0])
-    what = f"{first.title} and {second.title} look swapped: {why}"
-    return [Finding("warning", "contrasts look swapped", case_id, str(case.images[first].path), what, _REMEDY)]
+    _, (first, second), why = max(suspects or hints, key=lambda suspect: suspect[0])
+    path = str(case.images[first].path)
+    if suspects:
+        what = f"{first.title} and {second.title} look swapped: {why}"
+        return [Finding("warning", "contrasts look swapped", case_id, path, what, _REMEDY)]
+    what = f"{first.title} and {second.title} may be swapped: {why}"
+    return [Finding("remark", "contrasts may be swapped", case_id, path, what, _REMEDY)]
 
 
 def fluid_of(z: Mapping[Modality, Small], normal: Bool[np.ndarray, "x y z"]) -> dict[Modality, tuple[float, Any]]:
@@ -93,6 +108,39 @@ def _lesion(case: Opened) -> list[tuple[float, tuple[Modality, Modality], str]]:
                     why = f"{label} is brighter on {dark.title} than on {bright.title} by {gap:.1f} spreads"
                     suspects.append((gap, (bright, dark), why))
     return suspects
+
+
+def _tissue(case: Opened) -> list[tuple[float, tuple[Modality, Modality], str]]:
+    """FLAIR goes against T2 in tissue where T1 or T1ce goes with it."""
+    if not {Modality.T2, Modality.FLAIR} <= set(case.z):
+        return []
+    bright = case.z[Modality.T2][case.normal]
+    low, high = np.quantile(bright, _TISSUE)
+    solid = (bright > low) & (bright < high)
+    if np.count_nonzero(solid) < _FEWEST:
+        return []
+    along = {m: _correlation(voxels[case.normal][solid], bright[solid]) for m, voxels in case.z.items()}
+    suspects = []
+    for modality in {Modality.T1, Modality.T1CE} & set(along):
+        gap = along[modality] - along[Modality.FLAIR]
+        if gap > _CORRELATION_MARGIN:
+            why = (
+                f"in tissue {modality.title} goes with T2 (correlation {along[modality]:.2f}) "
+                f"and FLAIR less so ({along[Modality.FLAIR]:.2f})"
+            )
+            suspects.append((gap, (modality, Modality.FLAIR), why))
+    return suspects
+
+
+def _vessels(case: Opened) -> list[tuple[float, tuple[Modality, Modality], str]]:
+    """T1 has brighter spots than T1ce, where vessels should be bright."""
+    if not {Modality.T1, Modality.T1CE} <= set(case.z):
+        return []
+    plain, enhanced = (float(np.quantile(case.z[m][case.normal], _SPOTS)) for m in (Modality.T1, Modality.T1CE))
+    if plain - enhanced < _SPOT_MARGIN:
+        return []
+    why = f"the brightest spots are brighter on T1 than on T1ce by {plain - enhanced:.1f} spreads"
+    return [(0.0, (Modality.T1, Modality.T1CE), why)]
 
 
 def _correlation(first: Float32[np.ndarray, " n"], second: Float32[np.ndarray, " n"]) -> float:

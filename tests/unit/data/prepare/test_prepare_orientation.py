@@ -3,12 +3,15 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from fixtures_layouts import head, tumour
+from glioforge.cli.main import app
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.prepare.restore import restore
+from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 
 TURNED = np.array([[0.98, -0.17, 0.1], [0.18, 0.98, -0.08], [-0.08, 0.1, 0.99]])
@@ -59,3 +62,15 @@ def test_orientation_of_the_files_does_not_matter(tmp_path, upright, codes):
     source = cohort["p"].load().require_labels()
     assert back.geometry.matches(source.geometry)
     np.testing.assert_array_equal(back.voxels, source.voxels)
+
+
+def test_the_verbs_do_the_same(tmp_path, upright):
+    """`ingest` and then `prepare` of oblique files give the voxels of the upright head."""
+    write(tmp_path / "scans", "PIL", oblique=True)
+    for words in (["ingest", "scans", "--out", "found"], ["prepare", "found", "--out", "prepared"]):
+        result = CliRunner().invoke(app, [words[0], str(tmp_path / words[1]), words[2], str(tmp_path / words[3])])
+        assert result.exit_code == 0, result.output
+    prepared = read_cohort(tmp_path / "prepared")["p"].load()
+    np.testing.assert_array_equal(prepared.require_labels().voxels, upright.require_labels().voxels)
+    for modality, volume in upright.images.items():
+        np.testing.assert_array_equal(prepared.images[modality].voxels, volume.voxels)
