@@ -166,8 +166,8 @@ def test_sound_presets_learn_four_slices_by_heart(tmp_path, kind):
         "grain": 0.0,
         "jitter": 0.0,
         "mirror": False,
-        "budget": {"steps": 400, "validate_every": 400, "checkpoint_every": 400},
-        **({"coarse_steps": 50} if kind == "pix2pixhd" else {}),
+        "budget": {"steps": 200, "validate_every": 200, "checkpoint_every": 200},
+        **({"coarse_steps": 30} if kind == "pix2pixhd" else {}),
     }
     cohort = cohort_of_cases([replace(case, images=smooth)])
     trained = train_synthesizer(SYNTHESIZERS.parse(values), cohort, None, tmp_path, seed=1, accelerator=PLAIN)
