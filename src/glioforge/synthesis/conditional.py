@@ -4,7 +4,7 @@ A method adds its generator (`build`) and its losses (`recipe`), and, where it
 needs them, further channels of the condition (`extras`).
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -42,7 +42,7 @@ _NOISE_WIDTH = 0.5
 """Blur of the noise between slices, in slices."""
 
 
-class ConditionalMethod(Method):
+class ConditionalMethod(Method, ABC):
     """A network that makes images from labels, slice by slice or patch by patch."""
 
     def __init__(self, spec: ConditionalSpec, knowledge: Knowledge) -> None:
