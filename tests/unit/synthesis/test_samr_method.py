@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
-from skimage.metrics import structural_similarity
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core.cohort import Cohort
@@ -231,30 +229,3 @@ def test_volumes_are_learned_and_made_in_three_dimensions(tmp_path):
     for modality, volume in first.items():
         assert np.array_equal(volume.voxels, again[modality].voxels)
         assert volume.voxels[labels.voxels > 0].std() > 0
-
-
-@pytest.mark.slow
-def test_sound_preset_learns_four_slices_by_heart(tmp_path):
-    """Clean images of one subject come back with a structural similarity above 0.95 inside the brain."""
-    case = toy_case(3)
-    smooth = {
-        m: replace(v, voxels=(ndimage.gaussian_filter(v.voxels, 1.0) * case.brain).astype(np.float32))
-        for m, v in case.images.items()
-    }
-    budget = {"steps": 300, "validate_every": 300, "checkpoint_every": 300}
-    values = {"kind": "samr", "batch_size": 2, "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget}
-    cohort = cohort_of_cases([replace(case, images=smooth)])
-    trained = train_synthesizer(SYNTHESIZERS.parse(values), cohort, None, tmp_path, seed=1, accelerator=PLAIN)
-    made = trained.synthesize(case.labels, stream(1))
-    scores = []
-    for modality, volume in smooth.items():
-        low, high = np.percentile(volume.voxels[case.brain], [0.5, 99.5])
-        similar = structural_similarity(
-            made[modality].voxels[:, :, 4:8] - low,
-            volume.voxels[:, :, 4:8] - low,
-            data_range=high - low,
-            win_size=3,
-            full=True,
-        )[1]
-        scores.append(similar[case.brain[:, :, 4:8]].mean())
-    assert min(scores) > 0.95

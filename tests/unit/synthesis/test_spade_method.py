@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from skimage.metrics import structural_similarity
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.modality import Modality
@@ -14,7 +13,7 @@ from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.spade import SpadeMethod
-from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from toy_cohort import toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
@@ -101,38 +100,6 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     assert resumed.weights_hash == whole.weights_hash
     assert whole.card["metrics"]["validation_score"] < 0
     assert whole.card["training"]["steps"] == 6
-
-
-@pytest.mark.slow
-def test_sound_preset_learns_four_slices_by_heart(tmp_path):
-    """Clean images of one subject come back with a structural similarity above 0.95 inside the brain."""
-    from dataclasses import replace
-
-    case = toy_case(3)
-    smooth = {}
-    for modality, volume in case.images.items():
-        from scipy import ndimage
-
-        blurred = ndimage.gaussian_filter(volume.voxels, 1.0) * case.brain
-        smooth[modality] = replace(volume, voxels=blurred.astype(np.float32))
-    learned = replace(case, images=smooth)
-    budget = {"steps": 200, "validate_every": 200, "checkpoint_every": 200}
-    values = {"kind": "spade", "batch_size": 2, "grain": 0.0, "jitter": 0.0, "mirror": False, "budget": budget}
-    spec = SYNTHESIZERS.parse(values)
-    trained = train_synthesizer(spec, cohort_of_cases([learned]), None, tmp_path, seed=1, accelerator=PLAIN)
-    made = trained.synthesize(case.labels, stream(1))
-    scores = []
-    for modality, volume in smooth.items():
-        low, high = np.percentile(volume.voxels[case.brain], [0.5, 99.5])
-        similar = structural_similarity(
-            made[modality].voxels[:, :, 4:8] - low,
-            volume.voxels[:, :, 4:8] - low,
-            data_range=high - low,
-            win_size=3,
-            full=True,
-        )[1]
-        scores.append(similar[case.brain[:, :, 4:8]].mean())
-    assert min(scores) > 0.95
 
 
 @pytest.mark.parametrize("size", [None, (16, 16, 8)])
