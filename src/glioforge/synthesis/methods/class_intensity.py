@@ -9,7 +9,8 @@ Deviations from SynthSeg: intensities are measured, not random; no bias field,
 no random deformation (label maps are edited elsewhere) and no resolution loss.
 """
 
-from typing import Literal, final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -28,12 +29,19 @@ class ClassIntensitySpec(SynthesizerSpec):
     """Name of the method."""
     jitter: float = Field(0.3, ge=0)
     """Random shift of each class's mean, as a share of the spread between subjects."""
+    texture: float = Field(1.0, ge=0)
+    """Strength of the variation within a class, as a share of what was measured; 0 paints classes evenly."""
     smooth_share: float = Field(0.5, ge=0, le=1)
     """Share of the variance within a class that varies smoothly; the rest is noise from voxel to voxel."""
     smooth_voxels: float = Field(2.0, gt=0)
     """Width (standard deviation) of the smooth variation."""
     blur_voxels: float = Field(0.6, ge=0)
     """Width (standard deviation) of the blur between classes."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "means": {"texture": 0.0, "jitter": 0.0, "blur_voxels": 0.0},
+    }
 
 
 @final
@@ -53,5 +61,5 @@ class ClassIntensity(Method):
             texture = np.sqrt(spec.smooth_share) * smooth / max(float(smooth.std()), 1e-6)
             texture += np.sqrt(1 - spec.smooth_share) * rough
             flat = ndimage.gaussian_filter(style.means[:, contrast][classes], spec.blur_voxels)
-            painted.append(flat + style.deviations[:, contrast][classes] * texture)
+            painted.append(flat + spec.texture * style.deviations[:, contrast][classes] * texture)
         return np.stack(painted).astype(np.float32)
