@@ -73,7 +73,7 @@ STEPS: dict[str, Callable[[Path, Path], list[Any]]] = {
     ("change", "told"),
     [
         ({"segmentor": "unet"}, "segmentor: unknown key, did you mean 'segmenter'"),
-        ({"synthesizer": "spadee"}, "synthesizer 'spadee'; expected one of class_intensity, spade"),
+        ({"synthesizer": "spadee"}, "synthesizer 'spadee'; expected one of augmentation_net, class_intensity"),
         ({"synthesizer": {"kind": "spade", "preset": "soud"}}, "preset 'soud'; expected one of ['paper', 'sound']"),
         ({"seed": "three"}, "seed: Input should be a valid integer"),
         ({"budget": "huge"}, "budget 'huge' is not among the budgets ['small']"),

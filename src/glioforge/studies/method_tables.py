@@ -157,17 +157,17 @@ def curves_figure(methods: Mapping[str, str], trainings: Stages) -> Figure | Non
 def summary(
     spec: ComparisonSpec, methods: Mapping[str, str], endpoints: Sequence[Endpoint], costs: Table
 ) -> dict[str, Any]:
-    """All that tables show, as plain values for JSON."""
+    """All that tables show, as plain values for JSON; p values are corrected over the same tests as in the tables."""
     scores = {
         name: {f"{e.metric} {e.region} {e.heading}".strip(): _interval_json(e, name, spec.seed) for e in endpoints}
         for name in methods
     }
     differences = {
         reference: [
-            _comparison_json(entry, endpoint)
-            for endpoint in endpoints
+            _comparison_json(entry, metric)
+            for metric, group in _by_metric(endpoints).items()
             for entry in compare_arms(
-                endpoint.rows, against(reference, methods), (endpoint.region,), endpoint.metric, seed=spec.seed
+                group[0].rows, against(reference, methods), [e.region for e in group], metric, seed=spec.seed
             )
         ]
         for reference in spec.references
@@ -211,7 +211,7 @@ def _interval_json(endpoint: Endpoint, method: str, seed: int) -> dict[str, Any]
     return {**{k: finite_or_none(v) for k, v in named.items()}, "subjects": values.count}
 
 
-def _comparison_json(entry: ArmComparison, endpoint: Endpoint) -> dict[str, Any]:
+def _comparison_json(entry: ArmComparison, metric: str) -> dict[str, Any]:
     """One paired difference."""
     difference = entry.comparison.difference
     numbers = {
@@ -221,5 +221,5 @@ def _comparison_json(entry: ArmComparison, endpoint: Endpoint) -> dict[str, Any]
         "p": entry.comparison.p,
         "p_holm": entry.p_holm,
     }
-    names = {"method": entry.arm, "metric": endpoint.metric, "region": endpoint.region, "reading": reading(entry)}
+    names = {"method": entry.arm, "metric": metric, "region": entry.region, "reading": reading(entry)}
     return {**names, **{k: finite_or_none(v) for k, v in numbers.items()}, "subjects": difference.count}

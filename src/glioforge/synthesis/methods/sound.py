@@ -1,8 +1,8 @@
-"""Glioforge's own method: what the papers' parts come to when each has been measured.
+"""Glioforge's own synthesizer: a residual U-Net with styles and noise, whose critic joins late.
 
-A residual U-Net paints labels in the style of a subject; noise enters at every
-scale; first it learns what labels tell, then a critic joins and asks for what
-they don't.  Its parts and where they come from:
+It paints labels in the style of a subject; noise enters at every scale; first it
+learns what labels tell, then a critic asks for what they don't.  Its parts and
+where they come from:
 
 1. All contrasts at once, the labels of neighbouring slices and the place in the head as condition.
 2. The map painted with class means (a style, measured on training subjects and mixed between
