@@ -1,11 +1,14 @@
-"""`glioforge segment`: label the tumours of a cohort with a trained segmenter."""
+"""`glioforge segment`: label the tumours of a cohort with a trained segmenter, or complete its label maps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glioforge.cli.options import Out, Workers
+
+if TYPE_CHECKING:
+    from glioforge.core.cohort import Cohort
 
 
 def segment(
@@ -16,20 +19,45 @@ def segment(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of each class, as float NIfTI.")
     ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="Write a cohort with complete label maps: tissue by the segmenter, the cases' own tumours over it.",
+        ),
+    ] = False,
     workers: Workers = 1,
 ) -> None:
-    """Write one mask a case, on the case's own grid."""
+    """Write one mask a case, on the case's own grid; or a cohort with complete label maps."""
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
+    from glioforge.core.errors import SpecError
     from glioforge.studies.training_run import segment_folder
 
+    if complete and probabilities:
+        raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
+    cohort = open_cohort(folder, layout)
+    if complete:
+        typer.echo(_completed(run, cohort, folder, out, workers))
+        return
     masks = segment_folder(
         run,
-        open_cohort(folder, layout),
+        cohort,
         out,
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
         probabilities=probabilities,
     )
     typer.echo(f"{len(masks)} masks in {out}")
+
+
+def _completed(run: Path, cohort: "Cohort", folder: Path, out: Path, workers: int) -> str:
+    """Write a completed cohort and describe it."""
+    from glioforge.cli.cohorts import describe
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.studies.complete_run import complete_folder
+
+    made = complete_folder(run, cohort, folder, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    return f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}"

@@ -75,6 +75,16 @@ class Cohort:
         return frozenset(behind | set(self.subject_ids))
 
     @property
+    def subjects_guarded(self) -> frozenset[str]:
+        """Every subject that no training input may come from when these cases are evaluated.
+
+        Their own, and those behind synthetic cases.  A scan shows its own
+        subject alone: who stands behind its labels of normal tissue is not guarded.
+        """
+        behind = {s for ref in self.cases if ref.lineage.is_synthetic for s in ref.lineage.subjects}
+        return frozenset(behind | set(self.subject_ids))
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """Contrasts that every case has, in standard order; none for an empty cohort."""
         if not self.cases:

@@ -24,7 +24,7 @@ def require_no_leak(inputs: Mapping[str, Cohort | Lineage], evaluation: Cohort) 
     Raises:
         LeakageError: Names the inputs, the cases and the subjects that overlap.
     """
-    guarded = evaluation.subjects_behind
+    guarded = evaluation.subjects_guarded
     leaks = []
     for name, source in inputs.items():
         if isinstance(source, Lineage):

@@ -52,7 +52,7 @@ def single_fold(train: Cohort, validation: Cohort) -> list[Fold]:
 
 def _fold(cohort: Cohort, held: Cohort) -> Fold:
     """The held cases, and all that no held subject stands behind."""
-    guarded = held.subjects_behind
+    guarded = held.subjects_guarded
     free = [ref.case_id for ref in cohort if not guarded & {ref.subject_id, *ref.lineage.subjects}]
     if not free:
         raise LeakageError(

@@ -4,16 +4,16 @@ Shin et al. 2018 (arXiv:1807.10225, section 3): a network learns white matter,
 grey matter and fluid from the T1 of healthy brains, labels the T1 of brains
 with a tumour, and the known tumour labels are laid over the result.  It has
 never seen a tumour, so what it says beneath and close around one is a guess;
-`tissue_rows` tells how good it is where the truth is known.
+`segmentation.tissue_check` says how plausible it is.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from glioforge.core.case import Case
+from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
 from glioforge.core.labels import LabelMap
@@ -22,14 +22,19 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step
+from glioforge.io.run_folder import Step, write_json
+from glioforge.io.tables import ResultRow, write_results
 from glioforge.metrics.base import MetricRow
-from glioforge.metrics.evaluate import evaluate_case
+from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
 from glioforge.segmentation.trained import TrainedSegmenter
 from glioforge.segmentation.validate import brain_of
 
-CASES = "cases"
+CASES: Final = "cases"
 """Folder of the cases within a cohort."""
+SUMMARY: Final = "tissue.json"
+"""File of a completed cohort with its numbers over all cases."""
+COMPLETED: Final = "completed"
+"""Fact of a case: weights that labelled its tissue, and the rows of `tissue_check`."""
 
 
 def complete_map(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
@@ -43,14 +48,7 @@ def complete_map(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
         SpecError: The segmenter doesn't know all three tissues.
         CaseError: A contrast is missing, or the images were not prepared.
     """
-    channels = _tissue_channels(segmenter)
-    likeliest = segmenter.probabilities(case)[channels].argmax(axis=0)
-    values = np.array([COMPLETE.value(name) for name in COMPLETE.tissue], dtype=np.uint8)
-    voxels = np.where(brain_of(case), values[likeliest], 0).astype(np.uint8)
-    if case.labels is not None:
-        tumour = case.labels.lesion
-        voxels[tumour] = case.labels.to(COMPLETE).voxels[tumour]
-    return LabelMap(voxels, case.geometry, COMPLETE)
+    return _laid_over(_tissue_of(segmenter, case), case.labels)
 
 
 def complete_cohort(
@@ -63,8 +61,9 @@ def complete_cohort(
     Args:
         segmenter: As in `complete_map`.
         cohort: Prepared cases; their files are not changed.
-        out: Folder of the new cohort: `cases/`, `cohort.json`.
-        progress: Where to show progress.
+        out: Folder of the new cohort: `cases/`, `cohort.json`, and how plausible the maps are as `results.csv`,
+            `results.parquet` and `tissue.json`.
+        progress: Where to show progress, and what to look at.
 
     Raises:
         SpecError: The segmenter doesn't know all three tissues.
@@ -82,20 +81,60 @@ def complete_cohort(
             refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load())))
         made = Cohort(cohort.name, tuple(refs), COMPLETE)
         write_cohort(out, made)
-        step.finish({"cases": len(refs), "fingerprint": made.fingerprint})
+        _write_checks(made, segmenter, out, progress)
+        if not step.done:
+            step.finish({"cases": len(refs), "fingerprint": made.fingerprint})
     return made
 
 
-def tissue_rows(made: LabelMap, truth: LabelMap, tissue: Sequence[str] = COMPLETE.tissue) -> list[MetricRow]:
-    """Dice of each tissue, where the truth is known."""
-    return evaluate_case(made, truth, tissue, ("dice",))
-
-
 def _completed(segmenter: TrainedSegmenter, case: Case) -> Case:
-    """The case with complete labels and the segmenter's subjects behind it."""
+    """The case with complete labels, the segmenter's subjects behind it and the check among its facts."""
     subjects = sorted({*case.lineage.subjects, *segmenter.lineage_subjects})
     lineage = replace(case.lineage, subjects=tuple(subjects))
-    return replace(case, labels=complete_map(segmenter, case), lineage=lineage)
+    found = _tissue_of(segmenter, case)
+    labels = _laid_over(found, case.labels)
+    rows = [asdict(row) for row in check_rows(labels, found, case.labels)]
+    facts = {**case.facts, COMPLETED: {"weights": segmenter.weights_hash, "rows": rows}}
+    return replace(case, labels=labels, lineage=lineage, facts=facts)
+
+
+def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
+    """The likeliest tissue in every voxel of the brain, also beneath a tumour."""
+    channels = _tissue_channels(segmenter)
+    likeliest = segmenter.probabilities(case)[channels].argmax(axis=0)
+    values = np.array([COMPLETE.value(name) for name in COMPLETE.tissue], dtype=np.uint8)
+    voxels = np.where(brain_of(case), values[likeliest], 0).astype(np.uint8)
+    return LabelMap(voxels, case.geometry, COMPLETE)
+
+
+def _laid_over(found: LabelMap, labels: LabelMap | None) -> LabelMap:
+    """Tissue with a case's tumour labels over it."""
+    if labels is None:
+        return found
+    voxels, tumour = found.voxels.copy(), labels.lesion
+    voxels[tumour] = labels.to(COMPLETE).voxels[tumour]
+    return found.with_voxels(voxels)
+
+
+def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress: Progress) -> None:
+    """Write the numbers of all cases as a table and a summary, and say what to look at."""
+    checked = {ref.case_id: _rows_of(ref) for ref in made}
+    arm = str(segmenter.spec.model_dump()["kind"])
+    table = [
+        ResultRow("complete", arm, 0, 0, ref.case_id, ref.subject_id, r.region, r.metric, r.value, r.unit, r.note)
+        for ref in made
+        for r in checked[ref.case_id]
+    ]
+    write_results(out, table)
+    write_json(out / SUMMARY, {"segmenter": arm, "weights": segmenter.weights_hash, **summary_of(checked)})
+    for case_id, rows in checked.items():
+        for line in warnings_of(rows):
+            progress.say(f"{case_id}: {line}")
+
+
+def _rows_of(ref: CaseRef) -> list[MetricRow]:
+    """Rows that were kept with a completed case."""
+    return [MetricRow(**row) for row in ref.facts[COMPLETED]["rows"]]
 
 
 def _tissue_channels(segmenter: TrainedSegmenter) -> list[int]:

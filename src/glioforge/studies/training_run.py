@@ -168,13 +168,34 @@ def segment_folder(
     if by_nnunet and probabilities:
         raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
     as_it_is = by_nnunet and not (run / PREPARATION).is_file()
-    if as_it_is or all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
-        prepared = cohort
-    else:
-        if not (run / PREPARATION).is_file():
-            raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
-        spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
-        prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    prepared = cohort if as_it_is else prepared_for(run, cohort, out, fanout=fanout, progress=progress)
     if by_nnunet:
         return segment_with_nnunet(load_nnunet(run), prepared, out, progress=progress)
     return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)
+
+
+def prepared_for(
+    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress, all_contrasts: bool = False
+) -> Cohort:
+    """Cases prepared as a model's training cases were, in `prepared/` within `out`; prepared ones as they are.
+
+    Args:
+        run: Folder of the model.
+        cohort: Scans, or prepared cases.
+        out: Folder of the results.
+        fanout: How many processes prepare.
+        progress: Where progress is shown.
+        all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
+
+    Raises:
+        InputFileError: The model's folder does not say how its cases were prepared.
+        CaseError, OutputError: As `prepare`.
+    """
+    if all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
+        return cohort
+    if not (run / PREPARATION).is_file():
+        raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
+    spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
+    if all_contrasts:
+        spec = spec.model_copy(update={"modalities": None})
+    return prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)

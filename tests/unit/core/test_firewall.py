@@ -68,6 +68,23 @@ def test_parents_of_evaluation_cases_count_as_well():
         require_no_leak({"train": cohort_of(6)}, evaluation)
 
 
+def completed(cohort):
+    """The cohort as if a model of the subject `healthy` had labelled its normal tissue."""
+    refs = (replace(ref, lineage=replace(ref.lineage, subjects=(ref.subject_id, "healthy"))) for ref in cohort)
+    return Cohort(cohort.name, tuple(refs), cohort.scheme)
+
+
+def test_who_stands_behind_labels_of_all_scans_does_not_hold_them_together():
+    """Sides of a split are apart, and the subject itself may train; but it must not be evaluated."""
+    split = split_by_subject(completed(cohort_of(6)), test=0.3, validation=0.2, seed=1)
+    healthy = Cohort("healthy", (case_ref("healthy-0", "healthy"),), COMPLETE)
+
+    require_apart({"training": split.train, "validation": split.validation, "test": split.test})
+    require_no_leak({"healthy": healthy}, split.test)
+    with pytest.raises(LeakageError, match=r"comes from \['healthy'\]"):
+        require_no_leak({"train": split.train}, healthy)
+
+
 def test_long_lists_are_cut():
     """Ten leaks are named and the rest counted."""
     with pytest.raises(LeakageError, match="case 's09-0' comes from .* and 2 more; expected"):

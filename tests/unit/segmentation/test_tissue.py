@@ -7,17 +7,22 @@ import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LeakageError, SpecError
-from glioforge.core.firewall import require_no_leak
+from glioforge.core.errors import LeakageError, OutputError, SpecError
+from glioforge.core.firewall import require_apart, require_no_leak
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.core.split import split_by_subject
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.run_folder import read_json
+from glioforge.io.tables import read_results
 from glioforge.segmentation.base import SEGMENTERS, train_segmenter
-from glioforge.segmentation.tissue import complete_cohort, complete_map, tissue_rows
+from glioforge.segmentation.tissue import SUMMARY, complete_cohort, complete_map
+from glioforge.segmentation.tissue_check import tissue_rows
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, with_labels
+from toy_training import Lines
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
-BUDGET = Budget(steps=60, validate_every=30, checkpoint_every=60)
 
 
 def healthy(seed):
@@ -32,19 +37,15 @@ def healthy(seed):
     return with_labels(replace(case, images=images), np.where(lesion, 4, voxels), case.case_id)
 
 
-def trained(folder, target="tissue", steps=60):
-    """A small U-Net of T1, trained on healthy toys."""
-    values = {"kind": "unet", "widths": [8, 16], "target": target, "lesion_share": 0.0, "augment": None}
-    spec = SEGMENTERS.parse({**values, "modalities": ["t1"]})
-    train, validation = (cohort_of_cases([healthy(seed) for seed in seeds]) for seeds in ((1, 2, 3), (4,)))
-    budget = BUDGET.model_copy(update={"steps": steps})
-    return train_segmenter(spec, train, validation, folder, seed=1, budget=budget, accelerator=PLAIN)
-
-
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory):
-    """Knows tissue from healthy brains."""
-    return trained(tmp_path_factory.mktemp("tissue") / "model")
+    """A small U-Net of T1 that learned tissue from healthy toys."""
+    values = {"kind": "unet", "widths": [8, 16], "target": "tissue", "lesion_share": 0.0, "augment": None, "ema": 0.8}
+    spec = SEGMENTERS.parse({**values, "modalities": ["t1"], "optimizer": {"learning_rate": 0.01}})
+    train, validation = (cohort_of_cases([healthy(seed) for seed in seeds]) for seeds in ((1, 2, 3), (4,)))
+    budget = Budget(steps=30, validate_every=30, checkpoint_every=30)
+    folder = tmp_path_factory.mktemp("tissue") / "model"
+    return train_segmenter(spec, train, validation, folder, seed=1, budget=budget, accelerator=PLAIN)
 
 
 def bare(seed):
@@ -55,21 +56,28 @@ def bare(seed):
     )
 
 
-def tumours():
-    """Two tumour toys in the tumour's own scheme."""
-    refs = tuple(replace(ref, scheme=BRATS2023.name) for ref in cohort_of_cases([bare(7), bare(8)]))
+def tumours(seeds=(7, 8)):
+    """Tumour toys in the tumour's own scheme."""
+    refs = tuple(replace(ref, scheme=BRATS2023.name) for ref in cohort_of_cases([bare(seed) for seed in seeds]))
     return Cohort("tumours", refs, BRATS2023)
+
+
+@pytest.fixture(scope="module")
+def made(segmenter, tmp_path_factory):
+    """A completed cohort and its folder."""
+    folder = tmp_path_factory.mktemp("made") / "out"
+    return complete_cohort(segmenter, tumours((6, 7, 8)), folder), folder
 
 
 def test_tumour_labels_stay_and_tissue_is_found_around_them(segmenter):
     """Every voxel of the brain has a label; tissue is near the truth that the network never saw."""
     case, truth = bare(7), toy_case(7).labels
-    made = complete_map(segmenter, case)
+    completed = complete_map(segmenter, case)
     tumour = truth.lesion
-    assert made.scheme == COMPLETE
-    assert np.array_equal(made.voxels[tumour], truth.voxels[tumour])
-    assert np.array_equal(made.voxels > 0, case.brain)
-    scores = {row.region: row.value for row in tissue_rows(made, truth)}
+    assert completed.scheme == COMPLETE
+    assert np.array_equal(completed.voxels[tumour], truth.voxels[tumour])
+    assert np.array_equal(completed.voxels > 0, case.brain)
+    scores = {row.region: row.value for row in tissue_rows(completed, truth)}
     assert set(scores) == {"white_matter", "grey_matter", "csf"}
     assert min(scores.values()) > 0.3
     assert np.mean(list(scores.values())) > 0.6
@@ -77,29 +85,65 @@ def test_tumour_labels_stay_and_tissue_is_found_around_them(segmenter):
 
 def test_a_case_without_labels_has_tissue_alone(segmenter):
     """Nothing lies over what the network says."""
-    made = complete_map(segmenter, replace(bare(7), labels=None))
-    assert not made.lesion.any()
+    completed = complete_map(segmenter, replace(bare(7), labels=None))
+    assert not completed.lesion.any()
 
 
-def test_a_completed_cohort_can_be_read_and_leaks_nothing(segmenter, tmp_path):
-    """The network's training subjects stand behind the cases; a second call makes nothing anew."""
-    cohort = tumours()
-    made = complete_cohort(segmenter, cohort, tmp_path / "out")
-    assert made.scheme == COMPLETE
-    assert [ref.case_id for ref in made] == ["bare7", "bare8"]
-    assert made.cases[0].lineage.kind == "real"
-    assert set(made.cases[0].lineage.subjects) == {"s07", *segmenter.lineage_subjects}
-    loaded = made.cases[0].load()
-    assert np.array_equal(loaded.labels.voxels, complete_map(segmenter, cohort.cases[0].load()).voxels)
+def test_a_completed_cohort_can_be_read(segmenter, made):
+    """Its cases are scans still; a second call makes nothing anew."""
+    cohort, folder = made
+    assert cohort.scheme == COMPLETE
+    assert [(ref.case_id, ref.lineage.kind) for ref in cohort] == [(f"bare{seed}", "real") for seed in (6, 7, 8)]
+    loaded = read_cohort(folder)["bare7"].load()
+    assert np.array_equal(loaded.labels.voxels, complete_map(segmenter, bare(7)).voxels)
+    before = {path: path.stat().st_mtime_ns for path in (folder / "cases").rglob("*.b2nd")}
+    again = complete_cohort(segmenter, tumours((6, 7, 8)), folder)
+    assert again.fingerprint == cohort.fingerprint
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    with pytest.raises(OutputError, match="made with other settings"):
+        complete_cohort(segmenter, tumours((6, 7)), folder)
+
+
+def test_subjects_of_the_network_stand_behind_it_and_do_not_hold_its_sides_together(segmenter, made):
+    """It can be split and trained on; a subject of the network must not be judged by what is."""
+    cohort, _ = made
+    assert set(cohort["bare7"].lineage.subjects) == {"s07", *segmenter.lineage_subjects}
+    split = split_by_subject(cohort, test=0.3, validation=0.3, seed=1)
+    require_apart({"training": split.train, "validation": split.validation, "test": split.test})
     with pytest.raises(LeakageError):
-        require_no_leak({"completed cases": made}, cohort_of_cases([toy_case(2)]))
-    again = complete_cohort(segmenter, cohort, tmp_path / "out")
-    assert again.fingerprint == made.fingerprint
+        require_no_leak({"completed cases": cohort}, cohort_of_cases([toy_case(2)]))
 
 
-def test_a_segmenter_of_tumours_cannot_complete(tmp_path):
+def test_numbers_of_every_case_lie_beside_the_cohort(made):
+    """Volumes are those of the maps; without tissue labels of old there is no Dice."""
+    cohort, folder = made
+    rows = {(row.case_id, row.region, row.metric): row.value for row in read_results(folder)}
+    labels = cohort["bare7"].load().labels
+    assert rows["bare7", "csf", "volume"] == pytest.approx(labels.volume_ml("csf"))
+    assert not any(metric == "dice" for _, _, metric in rows)
+    summary = read_json(folder / SUMMARY)
+    entry = next(score for score in summary["scores"] if score["region"] == "csf")
+    volumes = [value for (_, region, metric), value in rows.items() if (region, metric) == ("csf", "volume")]
+    assert (summary["cases"], entry["metric"], entry["cases"]) == (3, "volume", 3)
+    assert entry["mean"] == pytest.approx(np.mean(volumes))
+
+
+def test_tissue_labels_of_old_are_compared_with(segmenter, tmp_path):
+    """Dice of the completed maps against those that the cases came with; a map without fluid is pointed at."""
+    case = toy_case(7)
+    dark = with_labels(case, np.where(case.labels.voxels == 6, 4, case.labels.voxels), "dark")
+    bright = {Modality.T1: replace(case.images[Modality.T1], voxels=np.where(case.brain, 1.5, 0).astype(np.float32))}
+    lines = Lines()
+    complete_cohort(segmenter, cohort_of_cases([case, replace(dark, images=bright)]), tmp_path, progress=lines)
+    rows = {(row.case_id, row.region): row.value for row in read_results(tmp_path) if row.metric == "dice"}
+    truth = {row.region: row.value for row in tissue_rows(complete_map(segmenter, case), case.labels)}
+    assert {region: value for (case_id, region), value in rows.items() if case_id == "s07-1"} == truth
+    assert any(line.startswith("dark: no ") and "csf" in line for line in lines.lines)
+
+
+def test_a_segmenter_of_tumours_cannot_complete(segmenter, tmp_path):
     """Before anything is written."""
-    other = trained(tmp_path / "model", "regions4", steps=2)
+    other = replace(segmenter, spec=segmenter.spec.model_copy(update={"target": "regions4"}))
     with pytest.raises(SpecError, match="doesn't know white_matter, grey_matter, csf; expected target `tissue`"):
         complete_cohort(other, tumours(), tmp_path / "out")
     assert not (tmp_path / "out").exists()

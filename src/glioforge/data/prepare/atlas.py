@@ -1,11 +1,12 @@
 """A group-average brain of training subjects: images of each contrast and the probability of each tissue.
 
 Guo et al. 2020 feed their generator three adjacent slices of a group average
-per contrast.  They build it by multivariate templates from, as it seems, all
-of their patients; here it is built from the training cohort alone, by rounds
-of affine registration to the average so far (after Guimond, Meunier and
-Thirion 2000, Comput. Vis. Image Underst. 77(2), 192-210), with demons after
-the last if asked for.  An atlas carries the subjects behind it, so that the
+per contrast.  Their introduction says that it is generated from training data;
+their section on data builds it, by multivariate templates, before it speaks of
+the split.  Here it is built from the training cohort alone, by rounds of affine
+registration to the average so far (after Guimond, Meunier and Thirion 2000,
+Comput. Vis. Image Underst. 77(2), 192-210), with demons after the last if
+asked for.  An atlas carries the subjects behind it, so that the
 leakage firewall can be asked: `require_no_leak({"atlas": atlas.lineage}, test)`.
 """
 

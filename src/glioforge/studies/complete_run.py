@@ -1,0 +1,48 @@
+"""A cohort with complete label maps from the folder of a segmenter and a cohort or scans."""
+
+from pathlib import Path
+
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import SpecError
+from glioforge.core.protocols import Progress
+from glioforge.io.atomic_write import write_atomically
+from glioforge.segmentation.base import load_segmenter
+from glioforge.segmentation.nnunet import is_nnunet
+from glioforge.segmentation.tissue import complete_cohort
+from glioforge.studies.training_run import prepared_for
+
+RECORD = "prepare.json"
+"""File of a prepared cohort that a model trained on it remembers."""
+
+
+def complete_folder(
+    run: Path, cohort: Cohort, folder: Path, out: Path, *, fanout: FanOutSpec, progress: Progress
+) -> Cohort:
+    """Label the tissue of all cases, lay their tumour labels over it, and write a cohort to train synthesizers on.
+
+    Args:
+        run: Folder of a segmenter that knows tissue.
+        cohort: Scans with tumour labels, or prepared cases; scans are prepared as the segmenter's training cases
+            were, with all their contrasts, into `prepared/` within `out`.
+        folder: Folder of the cohort, whose record of the preparation goes along.
+        out: Folder of the new cohort.
+        fanout: How many processes prepare.
+        progress: Where progress is shown.
+
+    Raises:
+        SpecError: The model doesn't know tissue.
+        InputFileError: The model's folder does not say how its cases were prepared.
+        CohortError: The cohort was prepared otherwise than the model's training cases.
+        OutputError: The folder was made from other cases or by another model.
+    """
+    if is_nnunet(run):
+        raise SpecError(
+            "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
+        )
+    prepared = prepared_for(run, cohort, out, fanout=fanout, progress=progress, all_contrasts=True)
+    made = complete_cohort(load_segmenter(run), prepared, out, progress=progress)
+    record = (folder if prepared is cohort else out / "prepared") / RECORD
+    if record.is_file():
+        write_atomically(out / RECORD, record.read_bytes())
+    return made
