@@ -4,7 +4,7 @@ It paints labels in the style of a subject; noise enters at every scale; first i
 learns what labels tell, then a critic asks for what they don't.  Its parts and
 where they come from:
 
-1. All contrasts at once, the labels of neighbouring slices and the place in the head as condition.
+1. All contrasts at once, with the labels of the neighbouring slices as condition.
 2. The map painted with class means (a style, measured on training subjects and mixed between
    them when sampling) as condition and as base of the output, so that one map gives many images.
 3. Skip connections (Ronneberger et al. 2015, arXiv:1505.04597), residual blocks, upsampling by nearest
@@ -72,10 +72,6 @@ class SoundSpec(ConditionalSpec):
     """Normalisation after each convolution of the generator."""
     noise: bool = True
     """Give noise to every block of the way up."""
-    context: int = Field(2, ge=0)
-    """Neighbouring slices on each side whose labels are seen."""
-    position: bool = True
-    """Give the place in the head as three channels."""
     boundary: float = Field(5.0, ge=0)
     """Weight of the absolute difference along class boundaries."""
     critic_width: int = Field(16, ge=1)
