@@ -5,6 +5,8 @@ plus smooth variation within the class, a slight blur for partial volume, and
 noise; after Billot et al. 2023 (SynthSeg, arXiv:2107.09559), but with the
 intensities of the training subjects instead of random ones.
 
+The preset `means` paints classes evenly: the per-class-mean image.
+
 Deviations from SynthSeg: intensities are measured, not random; no bias field,
 no random deformation (label maps are edited elsewhere) and no resolution loss.
 """
