@@ -26,8 +26,10 @@ Means over test subjects with bootstrap intervals of 95 %; differences are paire
 Their p values are corrected by Holm's method within a study.
 A study with few subjects ranks nothing, whatever its table looks like.
 Steps were chosen for equal training time on an idle machine; the seconds in the tables were measured beside other work.
-For synthesizers, likeness is that of the mean of four draws, and Dice tells whether a segmenter trained on scans finds the labels again.
-Likeness voxel by voxel rewards the mean image, which the plain U-Net makes; texture and variety are in each run's own report.
+For synthesizers, likeness is that of the mean of four draws.
+Their Dice tells whether a segmenter trained on scans finds the labels again.
+Likeness voxel by voxel rewards the mean image, which the plain U-Net makes.
+Texture and variety are in each run's own report.
 """
 
 
