@@ -29,7 +29,6 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.core.volume import Volume
-from glioforge.data import frames
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
@@ -37,6 +36,7 @@ from glioforge.data.store import folder_of, read_patch, read_slices, write_case
 
 RESULT = Path(__file__).parent / "results" / "store.json"
 GRID = Geometry.isotropic((240, 240, 155))
+SMALL = (96, 96, 80)
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
 LIMIT_SECONDS = {"slice": 0.01, "batch of 8 slices, 96 x 96": 0.005, "prepare at 2 mm": 6.0}
 LEAST_RATIO = 50.0
@@ -96,7 +96,7 @@ def peers(case: Case, folder: Path) -> dict[str, dict[str, float]]:
 def ours(case: Case, folder: Path) -> dict[str, float]:
     """The store, the batches and one preparation."""
     ref = write_case(folder, case)
-    small = prepare_case(case, PrepareSpec(grid=GridSpec(spacing_mm=2.0)), FOUR, (96, 96, 80))
+    small = halved(case)
     pairs = SlicePairs(Cohort("one", (write_case(folder / "small", small),), COMPLETE), FOUR, batch_size=8, seed=0)
     return {
         "megabytes": round(sum(p.stat().st_size for p in folder_of(ref).iterdir()) / 1e6, 2),
@@ -104,24 +104,31 @@ def ours(case: Case, folder: Path) -> dict[str, float]:
         "whole case": seconds(ref.load),
         "write": seconds(lambda: write_case(folder, case), 2),
         "batch of 8 slices, 96 x 96": round(seconds(lambda: [pairs.batch(step) for step in range(20)]) / 20, 5),
-        "prepare at 2 mm": seconds(
-            lambda: prepare_case(case, PrepareSpec(grid=GridSpec(spacing_mm=2.0)), FOUR, (96, 96, 80)), 1
-        ),
+        "prepare at 2 mm": seconds(lambda: halved(case), 1),
     }
+
+
+def halved(case: Case) -> Case:
+    """The case as a preparation to 2 mm gives it."""
+    return prepare_case(case, PrepareSpec(grid=GridSpec(spacing_mm=2.0)), FOUR, SMALL)
 
 
 def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     """Random slices and patches, with labels, from the store and from an uncompressed memory map.
 
-    A patch has 64 x 64 x 32 voxels.  Both give intensities as float32; the maps are opened once, as the store's are.
-    Measured for cases that stay packed, and for those that are read so often that they are kept unpacked.
+    A patch has 64 x 64 x 32 voxels; all lie about the brain.  Both give intensities as float32; the maps are opened
+    once, as the store's are.  A slice of a small grid takes some ten microseconds, about as long as to see that the
+    files are still the same, which the map does not ask.
     """
     ref = write_case(folder, case)
     stacked = np.stack([case.images[m].voxels for m in FOUR]).astype(np.int16)
     np.save(folder / "plain.npy", np.ascontiguousarray(stacked.transpose(3, 0, 1, 2)))
     np.save(folder / "labels.npy", np.ascontiguousarray(case.require_labels().voxels.transpose(2, 0, 1)))
     rng = np.random.default_rng(0)
-    places = [(int(i), int(j), int(k)) for i, j, k in rng.integers((30, 30, 10), (140, 140, 110), (40, 3))]
+    i, j, k = case.geometry.shape
+    highest = (i - 64 - i // 8 + 1, j - 64 - j // 8 + 1, k - 32 - k // 15 + 1)
+    places = [(int(i), int(j), int(k)) for i, j, k in rng.integers((i // 8, j // 8, k // 15), highest, (40, 3))]
+    slices = [k for _, _, k in places]
 
     images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("plain", "labels"))
 
@@ -132,8 +139,8 @@ def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
 
     work = {
         "slice": (
-            lambda: [read_slices(ref, 2, [k]) for _, _, k in places],
-            lambda: [plain(0, 0, k, (240, 240, 1)) for _, _, k in places],
+            lambda: [read_slices(ref, 2, [n]) for n in slices],
+            lambda: [plain(0, 0, n, (i, j, 1)) for n in slices],
         ),
         "patch": (
             lambda: [read_patch(ref, place, (64, 64, 32)) for place in places],
@@ -141,12 +148,9 @@ def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
         ),
     }
     result = {}
-    for state, reads in (("packed", 10**9), ("kept unpacked", 1)):
-        frames.READS_BEFORE_KEPT = reads
-        for name, (mine, other) in work.items():
-            a, b = side_by_side(mine, other)
-            row = {"store": round(a / 40, 6), "memory map": round(b / 40, 6), "ratio": round(a / b, 2)}
-            result[f"{name}, {state}"] = row
+    for name, (mine, other) in work.items():
+        a, b = side_by_side(mine, other)
+        result[name] = {"store": round(a / 40, 6), "memory map": round(b / 40, 6), "ratio": round(a / b, 2)}
     return result
 
 
@@ -166,7 +170,8 @@ def main() -> int:
     case = scan()
     with tempfile.TemporaryDirectory() as place:
         store, others = ours(case, Path(place) / "store"), peers(case, Path(place))
-        random = at_random(case, Path(place) / "random")
+        random = {"240 x 240 x 155": at_random(case, Path(place) / "random")}
+        random["96 x 96 x 80"] = at_random(halved(case), Path(place) / "small")
     ratio = others["nii.gz"]["slice"] / store["slice"]
     result = {"store": store, **others, "nii.gz slice over store slice": round(ratio, 1), "at random": random}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
@@ -175,8 +180,11 @@ def main() -> int:
     broken = [name for name, limit in LIMIT_SECONDS.items() if store[name] > limit]
     if ratio < LEAST_RATIO:
         broken.append("ratio to nii.gz")
-    slow = {kind: row for kind, row in random.items() if row["ratio"] > LARGEST_RATIO}
-    broken += [f"random {kind}, beside a memory map" for kind in slow if "kept" in kind]
+    judged = {(grid, kind): row for grid, rows in random.items() for kind, row in rows.items()}
+    del judged["96 x 96 x 80", "slice"]
+    slow = [place for place, row in judged.items() if row["ratio"] > LARGEST_RATIO]
+    broken += [f"random {kind} of {grid}, beside a memory map" for grid, kind in slow]
+    print("\n".join(f"broken: {name}" for name in broken))
     return 1 if broken else 0
 
 

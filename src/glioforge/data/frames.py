@@ -1,16 +1,18 @@
 """Compressed arrays in files: blosc2 frames whose hash is checked before they are decoded.
 
-A frame holds `(k, channel, i, j)` in blocks of 48 rows of one slice, LZ4 at
-level 5 without a filter, one thread, so that neither slices nor patches of
-them unpack much that nobody asked for.  A frame that is read again and again
-is kept unpacked, while there is room, and is then as quick as a memory map.
-The same array always gives the same bytes; frames of other blocks and filters
-are read as well.
+A frame holds the box of an array `(k, channel, i, j)` outside which it is 0, a
+chunk a slice in blocks of 16 rows, BloscLZ at level 1 without a filter, one thread:
+neither slices nor patches unpack much that nobody asked for, and noise, which
+does not get smaller, is copied as it is.  Small frames are kept unpacked, while
+there is room.  The same array always gives the same bytes; frames without a
+box, of other chunks, codecs and filters, are read as well.
 """
 
 import hashlib
+import os
 import threading
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
@@ -18,33 +20,52 @@ from typing import Any, final
 import numpy as np
 
 from glioforge.core.errors import InputFileError
+from glioforge.data.part import Part
 
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
-_CHUNK_SLICES = 16
-_BLOCK_ROWS = 48
+_BLOCK_ROWS = 16
+_BOX = "box"
 KEPT_BYTES = 256 * 2**20
 """Most memory that a process gives to frames kept unpacked; what does not fit stays packed."""
-READS_BEFORE_KEPT = 64
-"""Reads after which unpacking the whole frame has cost no more than the reads did."""
+SMALL_BYTES = 16 * 2**20
+"""Largest frame that is kept unpacked: unpacking it takes no longer than a few dozen slices of it do."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """A file's array, packed or not, and where its box lies, as `(k, i, j)`."""
+
+    array: Any
+    first: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Shape without channels."""
+        return self.shape[0], self.shape[2], self.shape[3]
 
 
 def encode(array: np.ndarray) -> bytes:
     """Compress an array `(k, channel, i, j)`; none of its sides may be 0."""
     import blosc2
 
-    slices = min(_CHUNK_SLICES, array.shape[0])
+    first, last = _box_of(array)
+    k, i, j = (slice(a, b) for a, b in zip(first, last, strict=True))
+    boxed = np.ascontiguousarray(array[k, :, i, j])
     compressed = blosc2.asarray(
-        np.ascontiguousarray(array),
-        chunks=(slices, *array.shape[1:]),
-        blocks=(1, array.shape[1], min(_BLOCK_ROWS, array.shape[2]), array.shape[3]),
+        boxed,
+        chunks=(1, *boxed.shape[1:]),
+        blocks=(1, boxed.shape[1], min(_BLOCK_ROWS, boxed.shape[2]), boxed.shape[3]),
         cparams=blosc2.CParams(
-            codec=blosc2.Codec.LZ4,
-            clevel=5,
+            codec=blosc2.Codec.BLOSCLZ,
+            clevel=1,
             nthreads=1,
             typesize=array.itemsize,
             filters=[blosc2.Filter.NOFILTER],
             filters_meta=[0],
         ),
+        meta={_BOX: {"first": first, "shape": list(array.shape)}},
     )
     return bytes(compressed.to_cframe())
 
@@ -57,11 +78,12 @@ def decode(path: Path, expected: str) -> np.ndarray:
     """
     import blosc2
 
-    return np.asarray(blosc2.ndarray_from_cframe(checked_bytes(path, expected))[:])
+    frame = _framed(blosc2.ndarray_from_cframe(checked_bytes(path, expected)), path)
+    return _part(frame, (0, 0, 0), frame.grid).whole()
 
 
-def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarray:
-    """Read single slices as `(n, channel, a, b)` through a memory map; the result may be read-only.
+def take(path: str | Path, expected: str, axis: int, indices: Sequence[int]) -> Part:
+    """Read single slices as `(n, channel, a, b)` through a memory map.
 
     The file's hash is checked when a process first reads it, and again after it changed.
 
@@ -74,18 +96,21 @@ def take(path: Path, expected: str, axis: int, indices: np.ndarray) -> np.ndarra
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    array = _frame(path, expected)
+    frame = _frame(path, expected)
+    size = frame.grid
+    if axis == 2 and len(indices) == 1:
+        return _part(frame, (int(indices[0]), 0, 0), (1, size[1], size[2]))
     if axis == 2:
-        slices = [np.asarray(array[int(k) : int(k) + 1]) for k in indices]
-        if len(slices) == 1:
-            return slices[0]
-        return np.concatenate(slices) if slices else np.zeros((0, *array.shape[1:]), dtype=array.dtype)
-    whole = np.asarray(array[:]).take(indices, axis=axis + 2)
-    return np.ascontiguousarray(whole.transpose((2, 1, 3, 0) if axis == 0 else (3, 1, 2, 0)))
+        parts = [_part(frame, (int(k), 0, 0), (1, size[1], size[2])).whole() for k in indices]
+        taken = np.concatenate([np.zeros((0, *frame.shape[1:]), frame.array.dtype), *parts])
+    else:
+        whole = _part(frame, (0, 0, 0), size).whole().take(np.asarray(indices, dtype=np.int64), axis=axis + 2)
+        taken = np.ascontiguousarray(whole.transpose((2, 1, 3, 0) if axis == 0 else (3, 1, 2, 0)))
+    return Part(taken, (0, 0, 0), taken.shape, taken.dtype)
 
 
-def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
-    """Read a box as `(k, channel, i, j)` through a memory map; the result may be read-only.
+def cut(path: str | Path, expected: str, start: tuple[int, int, int], size: tuple[int, int, int]) -> Part:
+    """Read a box as `(k, channel, i, j)` through a memory map.
 
     Only the blocks that it touches are decompressed.
 
@@ -100,9 +125,7 @@ def cut(path: Path, expected: str, start: tuple[int, int, int], size: tuple[int,
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
-    array = _frame(path, expected)
-    i, j, k = (slice(first, first + count) for first, count in zip(start, size, strict=True))
-    return np.asarray(array[k, :, i, j])
+    return _part(_frame(path, expected), (start[2], start[0], start[1]), (size[2], size[0], size[1]))
 
 
 def checked_bytes(path: Path, expected: str) -> bytes:
@@ -127,65 +150,116 @@ def hash_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def modified(path: Path) -> int:
+def modified(path: str | Path) -> int:
     """Time of the last change in nanoseconds; 0 for a missing file."""
-    return path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - a path of text is as good, and quicker
+    except FileNotFoundError:
+        return 0
+
+
+def _box_of(array: np.ndarray) -> tuple[list[int], list[int]]:
+    """First voxel `(k, i, j)` of the box outside which an array is 0, and the one after its last; never empty."""
+    used: np.ndarray = np.asarray(array.any(axis=1))
+    ends = [_ends(np.asarray(used.any(axis=others))) for others in ((1, 2), (0, 2), (0, 1))]
+    return [first for first, _ in ends], [last for _, last in ends]
+
+
+def _ends(line: np.ndarray) -> tuple[int, int]:
+    """First place that is true, and the one after the last; 0 and 1 where none is."""
+    places = np.flatnonzero(line)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 1)
+
+
+def _framed(array: Any, path: Path) -> _Frame:  # noqa: ANN401 - blosc2 has no types
+    """The array with its box; one without is its own.
+
+    Raises:
+        InputFileError: The box lies outside the shape.
+    """
+    meta = array.schunk.meta
+    if _BOX not in meta:
+        return _Frame(array, (0, 0, 0), tuple(array.shape))
+    first, shape = tuple(meta[_BOX]["first"]), tuple(meta[_BOX]["shape"])
+    k, c, i, j = array.shape
+    inside = all(a >= 0 and a + n <= most for a, n, most in zip(first, (k, i, j), (shape[0], *shape[2:]), strict=True))
+    if not inside or c != shape[1]:
+        raise InputFileError(f"a box of {array.shape} at {first} in {shape}", "a box inside its array", REMEDY, path)
+    return _Frame(array, first, shape)
+
+
+def _part(frame: _Frame, start: tuple[int, int, int], size: tuple[int, int, int]) -> Part:
+    """A box of a frame's array, `(k, i, j)`; only what its own box shares with it is unpacked."""
+    array = frame.array
+    (k, i, j), (deep, high, wide), (at_k, at_i, at_j) = start, size, frame.first
+    own_deep, channels, own_high, own_wide = array.shape
+    shape, kind = (deep, channels, high, wide), array.dtype
+    low_k, low_i, low_j = max(k, at_k), max(i, at_i), max(j, at_j)
+    end_k, end_i, end_j = min(k + deep, at_k + own_deep), min(i + high, at_i + own_high), min(j + wide, at_j + own_wide)
+    if end_k <= low_k or end_i <= low_i or end_j <= low_j:
+        return Part(None, (0, 0, 0), shape, kind)
+    box = slice(low_k - at_k, end_k - at_k), slice(low_i - at_i, end_i - at_i), slice(low_j - at_j, end_j - at_j)
+    return Part(_unpacked(array, *box), (low_k - k, low_i - i, low_j - j), shape, kind)
+
+
+def _unpacked(array: Any, k: slice, i: slice, j: slice) -> np.ndarray:  # noqa: ANN401 - blosc2 has no types
+    """A box of an array, packed or not; plain indexing of blosc2 takes longer than unpacking a slice."""
+    if isinstance(array, np.ndarray):
+        return array[k, :, i, j]
+    channels = array.shape[1]
+    result = np.empty((k.stop - k.start, channels, i.stop - i.start, j.stop - j.start), array.dtype)
+    array.get_slice_numpy(result, ((k.start, 0, i.start, j.start), (k.stop, channels, i.stop, j.stop)))
+    return result
 
 
 @final
 class _Kept:
-    """Frames kept unpacked, and how often each was read; the first that fit stay until the file changes."""
+    """Small frames kept unpacked; the first that fit stay until their file changes."""
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[Path, str], tuple[int, np.ndarray]] = {}
-        self._reads: Counter[tuple[Path, str, int]] = Counter()
+        self._frames: dict[tuple[str | Path, str], tuple[int, _Frame]] = {}
         self._lock = threading.Lock()
 
-    def get(self, path: Path, expected: str, changed: int) -> np.ndarray | None:
+    def get(self, path: str | Path, expected: str, changed: int) -> _Frame | None:
         """The unpacked frame, if it is kept and the file has not changed since."""
-        kept = self._arrays.get((path, expected))
+        kept = self._frames.get((path, expected))
         return kept[1] if kept is not None and kept[0] == changed else None
 
-    def seen(self, path: Path, expected: str, changed: int, frame: Any) -> None:  # noqa: ANN401 - blosc2 has no types
-        """Count a read, and keep the frame where it has been read often and there is room."""
-        key = (path, expected, changed)
+    def keep(self, path: str | Path, expected: str, changed: int, frame: _Frame) -> _Frame:
+        """Keep a frame where it is small and there is room; returns what to read from."""
         with self._lock:
-            self._reads[key] += 1
-            if self._reads[key] < READS_BEFORE_KEPT:
-                return
-            self._arrays.pop((path, expected), None)
-            held = sum(array.nbytes for _, array in self._arrays.values())
-            size = int(np.prod(frame.shape)) * np.dtype(frame.dtype).itemsize
-            if held + size <= KEPT_BYTES:
-                whole = np.asarray(frame[:])
-                whole.setflags(write=False)
-                self._arrays[path, expected] = (changed, whole)
+            self._frames.pop((path, expected), None)
+            held = sum(known.array.nbytes for _, known in self._frames.values())
+            size = int(np.prod(frame.array.shape)) * np.dtype(frame.array.dtype).itemsize
+            if size > SMALL_BYTES or held + size > KEPT_BYTES:
+                return frame
+            unpacked = _Frame(np.asarray(frame.array[:]), frame.first, frame.shape)
+            unpacked.array.setflags(write=False)
+            self._frames[path, expected] = (changed, unpacked)
+            return unpacked
 
 
 _KEPT = _Kept()
 
 
-def _frame(path: Path, expected: str) -> Any:  # noqa: ANN401 - blosc2 has no types
+def _frame(path: str | Path, expected: str) -> _Frame:
     """What slices are cut from: the memory map of a file, or the frame unpacked if it is kept."""
     changed = modified(path)
     kept = _KEPT.get(path, expected, changed)
-    if kept is not None:
-        return kept
-    frame = _opened(path, expected, changed, threading.get_ident())
-    _KEPT.seen(path, expected, changed, frame)
-    return frame
+    return kept if kept is not None else _opened(path, expected, changed, threading.get_ident())
 
 
 @lru_cache(maxsize=128)
-def _opened(path: Path, expected: str, modified: int, thread: int) -> Any:  # noqa: ANN401, ARG001 - blosc2 has no types; a thread opens its own
-    """Memory map of a file whose hash was checked; opened once for each time it was changed."""
+def _opened(path: str | Path, expected: str, modified: int, thread: int) -> _Frame:  # noqa: ARG001 - a thread opens its own
+    """A file whose hash was checked; opened once for each time it was changed."""
     import blosc2
 
     _check_once(path, expected, modified)
-    return blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    opened = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    return _KEPT.keep(path, expected, modified, _framed(opened, Path(path)))
 
 
 @lru_cache(maxsize=4096)
-def _check_once(path: Path, expected: str, modified: int) -> None:  # noqa: ARG001 - the time is part of the cache's key
+def _check_once(path: str | Path, expected: str, modified: int) -> None:  # noqa: ARG001 - the time is part of the cache's key
     """Check a file's hash once for each time it was changed."""
-    checked_bytes(path, expected)
+    checked_bytes(Path(path), expected)

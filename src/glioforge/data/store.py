@@ -1,9 +1,9 @@
 """A folder of prepared or synthetic cases that is quick to read slice by slice.
 
-One folder a case: `images.b2nd` and `masks.b2nd` hold the voxels (blosc2, LZ4
-level 5, in blocks of a slice's rows), `case.json` everything else, with the hash of
-both.  Measured against other formats, this is seven times smaller than plain
-arrays at the same time a slice.  `case.json` is written last and every file
+One folder a case: `images.b2nd` and `masks.b2nd` hold the voxels (`data.frames`:
+blosc2, cut to what is not 0, in blocks of a slice's rows), `case.json`
+everything else, with the hash of both.  It is several times smaller than plain
+arrays and read at nearly their pace.  `case.json` is written last and every file
 at once, so a reader finds a whole case or none; a file whose hash differs is
 refused and never decoded.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 
 import numpy as np
-from jaxtyping import Float32, Int16, UInt8
+from jaxtyping import Float32, UInt8
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import GeometryError, InputFileError
@@ -27,6 +27,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.frames import REMEDY, checked_bytes, cut, decode, encode, hash_of, modified, take
 from glioforge.data.packed import Packed, pack
+from glioforge.data.part import Part
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 
 IMAGES = "images.b2nd"
@@ -129,14 +130,10 @@ def read_slices(
     Raises:
         InputFileError: A file is missing or damaged.
     """
-    folder = folder_of(ref)
-    facts = _known_facts(folder, modified(folder / FACTS))
-    wanted = np.asarray(list(indices), dtype=np.int64)
-    parts = {name: take(folder / name, expected, axis, wanted) for name, expected in facts["files"].items()}
-    labels = np.array(parts[MASKS][:, facts["masks"].index("labels")]) if "labels" in facts["masks"] else None
+    folder, facts = _known_entry(ref)
+    parts = {name: take(f"{folder}/{name}", expected, axis, indices) for name, expected in facts["files"].items()}
     plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
-    images = parts.get(IMAGES, np.zeros((len(wanted), 0, *plane), dtype=np.int16))
-    return _unpacked(images, facts["scales"]), labels
+    return _unpacked(parts, facts, (len(indices), *plane))
 
 
 def read_patch(
@@ -156,31 +153,40 @@ def read_patch(
         GeometryError: The box is empty or reaches outside the case.
         InputFileError: A file is missing or damaged.
     """
-    folder = folder_of(ref)
-    facts = _known_facts(folder, modified(folder / FACTS))
+    folder, facts = _known_entry(ref)
     shape = facts["geometry"]["shape"]
     if any(first < 0 or n < 1 or first + n > most for first, n, most in zip(start, size, shape, strict=True)):
         raise GeometryError(
-            f"a box of {size} from {start}", f"a box inside the grid of {tuple(shape)}", "pad or move the box", folder
+            f"a box of {size} from {start}",
+            f"a box inside the grid of {tuple(shape)}",
+            "pad or move the box",
+            Path(folder),
         )
-    parts = {name: cut(folder / name, expected, start, size) for name, expected in facts["files"].items()}
-    labels = np.array(parts[MASKS][:, facts["masks"].index("labels")]) if "labels" in facts["masks"] else None
-    images = _unpacked(parts.get(IMAGES, np.zeros((size[2], 0, *size[:2]), dtype=np.int16)), facts["scales"])
+    parts = {name: cut(f"{folder}/{name}", expected, start, size) for name, expected in facts["files"].items()}
+    images, labels = _unpacked(parts, facts, (size[2], *size[:2]))
     return images.transpose(1, 2, 3, 0), None if labels is None else labels.transpose(1, 2, 0)
 
 
-def _unpacked(images: Int16[np.ndarray, "n c a b"], scales: Sequence[float]) -> Float32[np.ndarray, "n c a b"]:
-    """Intensities of integers, without a second array of their size: getting memory takes longer than multiplying."""
-    result = images.astype(np.float32)
-    for channel, scale in enumerate(scales):
-        result[:, channel] *= np.float32(scale)
-    return result
+def _unpacked(
+    parts: Mapping[str, Part], facts: Mapping[str, Any], shape: tuple[int, ...]
+) -> tuple[Float32[np.ndarray, "n c a b"], UInt8[np.ndarray, "n a b"] | None]:
+    """Intensities and labels of what was read; no channels where the case has no images."""
+    n, *plane = shape
+    images = parts[IMAGES].scaled(facts["scales"]) if IMAGES in parts else np.zeros((n, 0, *plane), np.float32)
+    labels = parts[MASKS].whole()[:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
+    return images, labels
+
+
+def _known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
+    """Folder and description of a stored case; text, since making paths takes as long as unpacking a slice."""
+    folder = str(folder_of(ref))
+    return folder, _known_facts(folder, modified(f"{folder}/{FACTS}"))
 
 
 @lru_cache(maxsize=1024)
-def _known_facts(folder: Path, modified: int) -> dict[str, Any]:  # noqa: ARG001 - the time is part of the cache's key
+def _known_facts(folder: str, modified: int) -> dict[str, Any]:  # noqa: ARG001 - the time is part of the cache's key
     """`case.json`, read again when it has changed."""
-    return _read_facts(folder)
+    return _read_facts(Path(folder))
 
 
 def folder_of(ref: CaseRef) -> Path:

@@ -21,7 +21,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data import frames
-from glioforge.data.frames import cut, decode, hash_of, take
+from glioforge.data.frames import cut, decode, encode, hash_of, take
 from glioforge.data.packed import pack, scale_for
 from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_patch, read_slices, write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
@@ -119,22 +119,66 @@ def test_frames_of_other_blocks_and_filters_are_read_as_well(tmp_path):
     data = bytes(old.to_cframe())
     (tmp_path / "old.b2nd").write_bytes(data)
     assert np.array_equal(decode(tmp_path / "old.b2nd", hash_of(data)), array)
-    assert np.array_equal(take(tmp_path / "old.b2nd", hash_of(data), 2, np.array([3, 0])), array[[3, 0]])
-    assert np.array_equal(cut(tmp_path / "old.b2nd", hash_of(data), (1, 2, 3), (3, 2, 2)), array[3:5, :, 1:4, 2:4])
+    slices = take(tmp_path / "old.b2nd", hash_of(data), 2, [3, 0])
+    patch = cut(tmp_path / "old.b2nd", hash_of(data), (1, 2, 3), (3, 2, 2))
+    assert np.array_equal(slices.whole(), array[[3, 0]])
+    assert np.array_equal(patch.whole(), array[3:5, :, 1:4, 2:4])
+    assert np.array_equal(patch.scaled((0.5, 2)), array[3:5, :, 1:4, 2:4] * np.float32([[[[0.5]], [[2]]]]))
 
 
-def test_frames_read_often_are_kept_unpacked_while_there_is_room(tmp_path, monkeypatch):
+@given(data=st.data())
+def test_only_the_box_that_is_not_zero_is_kept_and_nobody_notices(data, tmp_path_factory):
+    """Slices, patches and the whole array are as they were, wherever the box lies, also where nothing is in it."""
+    array = np.zeros((6, 2, 5, 4), dtype=np.int16)
+    for place in data.draw(st.lists(st.tuples(*(st.integers(0, n - 1) for n in array.shape)), max_size=4)):
+        array[place] = 7
+    path = tmp_path_factory.mktemp("frames") / "x.b2nd"
+    path.write_bytes(encode(array))
+    expected = hash_of(path.read_bytes())
+    assert np.array_equal(decode(path, expected), array)
+    k, i, j = (data.draw(st.integers(0, n - 1)) for n in (6, 5, 4))
+    assert np.array_equal(take(path, expected, 2, [k]).whole(), array[k : k + 1])
+    assert np.array_equal(take(path, expected, 0, [i, i]).whole(), array[:, :, [i, i]].transpose(2, 1, 3, 0))
+    assert np.array_equal(cut(path, expected, (i, j, k), (5 - i, 1, 6 - k)).whole(), array[k:, :, i:, j : j + 1])
+
+
+def test_a_small_box_makes_a_small_file(tmp_path):
+    """A brain that fills an eighth of its grid takes no more than a grid of that size."""
+    noise = np.random.default_rng(0).integers(1, 9999, (16, 1, 16, 16), dtype=np.int16)
+    wide = np.zeros((32, 1, 32, 32), dtype=np.int16)
+    wide[8:24, :, 8:24, 8:24] = noise
+    assert len(encode(wide)) == len(encode(noise))
+
+
+def test_a_box_that_lies_outside_its_array_is_refused(tmp_path):
+    """A frame that someone else made cannot make arrays of any size."""
+    array = blosc2.asarray(np.ones((2, 1, 2, 2), np.int16), meta={"box": {"first": [1, 0, 0], "shape": [2, 1, 2, 2]}})
+    data = bytes(array.to_cframe())
+    (tmp_path / "x.b2nd").write_bytes(data)
+    with pytest.raises(InputFileError, match="expected a box inside its array"):
+        decode(tmp_path / "x.b2nd", hash_of(data))
+
+
+def test_small_frames_are_kept_unpacked_while_there_is_room(tmp_path, monkeypatch):
     """Results stay the same and may be written to; a changed file is read anew; beyond the room nothing is kept."""
-    monkeypatch.setattr(frames, "_KEPT", frames._Kept())
-    monkeypatch.setattr(frames, "READS_BEFORE_KEPT", 3)
     ref = write_case(tmp_path, made())
-    first = [read_slices(ref, 2, [3])[0], read_patch(ref, (1, 0, 2), (3, 4, 2))[0], read_slices(ref, 0, [1])[0]]
-    assert {path.name for path, _ in frames._KEPT._arrays} == {"images.b2nd", "masks.b2nd"}
+
+    def read():
+        return [read_slices(ref, 2, [3])[0], read_patch(ref, (1, 0, 2), (3, 4, 2))[0], read_slices(ref, 0, [1])[0]]
+
+    first = {}
+    for name, largest in (("packed", 10), ("kept", 2**20)):
+        monkeypatch.setattr(frames, "SMALL_BYTES", largest)
+        monkeypatch.setattr(frames, "_KEPT", frames._Kept())
+        frames._opened.cache_clear()
+        first[name] = read()
+        kept = {Path(path).name for path, _ in frames._KEPT._frames}
+        assert kept == ({"images.b2nd", "masks.b2nd"} if name == "kept" else set())
     images, labels = read_slices(ref, 2, [3])
     labels[:] = 0
     images[:] = 0
-    again = [read_slices(ref, 2, [3])[0], read_patch(ref, (1, 0, 2), (3, 4, 2))[0], read_slices(ref, 0, [1])[0]]
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    for again in (first["packed"], read()):
+        assert all(np.array_equal(a, b) for a, b in zip(first["kept"], again, strict=True))
     path = folder_of(ref) / "images.b2nd"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputFileError, match="other contents"):
@@ -143,7 +187,7 @@ def test_frames_read_often_are_kept_unpacked_while_there_is_room(tmp_path, monke
     monkeypatch.setattr(frames, "_KEPT", frames._Kept())
     other = write_case(tmp_path, made("b"))
     assert len([read_slices(other, 2, [0]) for _ in range(5)]) == 5
-    assert not frames._KEPT._arrays
+    assert not frames._KEPT._frames
 
 
 def test_patches_of_bare_cases_and_beyond_the_grid(tmp_path):

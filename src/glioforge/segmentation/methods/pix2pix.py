@@ -89,7 +89,7 @@ class Pix2PixSpec(SegmenterSpec):
     """2 for slices, 3 for volumes."""
     ngf: int = Field(16, ge=1)
     """Channels of the first level; doubled level by level up to eightfold."""
-    levels: int = Field(5, ge=1)
+    levels: int = Field(4, ge=1)
     """Levels of the encoder; where `size` is given, an axis is halved as often as pads it by no more than an eighth."""
     norm: Norm = "group"
     """Normalisation in the generator."""
@@ -112,7 +112,7 @@ class Pix2PixSpec(SegmenterSpec):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
-        "sound_3d": {"dims": 3, "size": (48, 48, 48), "levels": 4, "batch_size": 2},
+        "sound_3d": {"dims": 3, "size": (48, 48, 48), "batch_size": 2},
         "paper": _PAPER,
     }
 
