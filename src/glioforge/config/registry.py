@@ -123,15 +123,26 @@ def _full_name(part: type) -> str:
 
 
 def expand_preset(spec: type[Spec], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace `preset: name` by the preset's values, overridden by the others given.
+    """Replace `preset: name` by the preset's values, overridden key by key by the others given.
+
+    Settings of settings are overridden key by key as well: `losses: {l1: 5}` leaves the other losses as they are.
+    What names its own `kind` or `preset` takes the place of the whole.
 
     Raises:
         SpecError: The spec has no such preset.
     """
     given = {k: v for k, v in values.items() if k != "preset"}
     name = values.get("preset")
-    if name is None:
-        return given
-    if name not in spec.PRESETS:
+    if name is not None and name not in spec.PRESETS:
         raise SpecError(f"preset {name!r}", f"one of {sorted(spec.PRESETS)}")
-    return {**spec.PRESETS[name], **given}
+    base = {} if name is None else dict(spec.PRESETS[name])
+    defaults = {key: field.default for key, field in spec.model_fields.items() if isinstance(field.default, Spec)}
+    return {**base, **{key: _over(base.get(key, defaults.get(key)), value) for key, value in given.items()}}
+
+
+def _over(base: Any, given: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
+    """Values given over those that there are, key by key where both are settings."""
+    known = base.model_dump(mode="json") if isinstance(base, Spec) else base
+    if not isinstance(known, Mapping) or not isinstance(given, Mapping) or {"kind", "preset"} & set(given):
+        return given
+    return {**known, **{key: _over(known.get(key), value) for key, value in given.items()}}

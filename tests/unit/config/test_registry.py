@@ -6,6 +6,7 @@ import textwrap
 from typing import ClassVar, Literal
 
 import pytest
+from pydantic import Field
 
 from glioforge.config.load import parse_spec
 from glioforge.config.registry import Registry, expand_preset
@@ -185,3 +186,30 @@ def test_listing_kinds_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+class BlurSpec(Spec):
+    """Settings inside settings."""
+
+    width: float = 1.0
+    """Width of the blur."""
+    smoother: SmoothSpec = SmoothSpec(smoothing_mm=2.0, passes=4)
+    """What smooths."""
+    extra: dict[str, int] = Field(default_factory=dict)
+    """Anything."""
+
+    PRESETS: ClassVar = {"paper": {"smoother": {"passes": 3}, "extra": {"a": 1}}}
+
+
+def test_settings_of_settings_are_overridden_key_by_key():
+    """One key of a nested spec leaves its other defaults, and those of a preset, as they are."""
+    one = BlurSpec.model_validate(expand_preset(BlurSpec, {"smoother": {"passes": 9}}))
+    assert one.smoother == SmoothSpec(smoothing_mm=2.0, passes=9)
+    preset = expand_preset(BlurSpec, {"preset": "paper", "smoother": {"smoothing_mm": 7}, "extra": {"b": 2}})
+    assert preset == {"smoother": {"passes": 3, "smoothing_mm": 7}, "extra": {"a": 1, "b": 2}}
+
+
+def test_settings_that_name_their_kind_or_preset_replace_the_whole():
+    """`kind` starts from that kind's own defaults, not from those of the spec around it."""
+    values = expand_preset(BlurSpec, {"smoother": {"kind": "smooth", "passes": 9}})
+    assert BlurSpec.model_validate(values).smoother == SmoothSpec(smoothing_mm=1.0, passes=9)
