@@ -21,12 +21,13 @@ HEAD = """# Comparisons
 
 Tables written by `benchmarks/comparisons.py` from the comparisons in `benchmarks/results/`.
 Each comes from one command, `glioforge study experiments/<study>.yaml --out RUN`, on two cores without a GPU.
-Every method trained for about the same time, a minute or two; longer trainings may rank them otherwise.
+Synthesizers trained for the same time on one core, about a minute; segmenters for some hundred steps.
+Longer trainings may rank them otherwise.
 Means over test subjects with bootstrap intervals of 95 %; differences are paired by subject.
 Their p values are corrected by Holm's method within a study.
 A study with few subjects ranks nothing, whatever its table looks like.
-Steps were chosen for equal training time on an idle machine; the seconds in the tables were measured beside other work.
-For synthesizers, likeness is that of the mean of four draws.
+Steps of synthesizers were chosen for equal training time on an idle machine; the seconds in the tables were measured beside other work.
+For synthesizers, likeness is that of the mean of sixteen draws, or of the one image of a method that draws nothing.
 Their Dice tells whether a segmenter trained on scans finds the labels again.
 Likeness voxel by voxel rewards the mean image, which the plain U-Net makes.
 Texture and variety are in each run's own report.
