@@ -95,6 +95,7 @@ class SoundSpec(ConditionalSpec):
                 **_LOSSES.model_dump(mode="json"),
                 "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 1e-3},
                 "critic": {**_CRITIC.model_dump(mode="json"), "learning_rate": 1e-3},
+                "begins": 0.8,
                 "ema": 0.999,
             },
             "budget": {"steps": 30_000, "validate_every": 1000, "checkpoint_every": 1000},
