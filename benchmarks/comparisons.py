@@ -26,7 +26,8 @@ Longer trainings may rank them otherwise.
 Means over test subjects with bootstrap intervals of 95 %; differences are paired by subject.
 Their p values are corrected by Holm's method within a study.
 A study with few subjects ranks nothing, whatever its table looks like.
-Steps of synthesizers were chosen for equal training time on an idle machine; the seconds in the tables were measured beside other work.
+Steps of synthesizers were chosen for equal training time on an idle machine.
+The seconds in the tables were measured beside other work.
 For synthesizers, likeness is that of the mean of sixteen draws, or of the one image of a method that draws nothing.
 Their Dice tells whether a segmenter trained on scans finds the labels again.
 Likeness voxel by voxel rewards the mean image, which the plain U-Net makes.
