@@ -32,7 +32,7 @@ class BalanceSpec(Spec):
     epochs: int = Field(10, ge=1)
     """Passes over the training slices between two adaptations."""
     rebalance_every: int | None = Field(None, ge=1)
-    """Steps between two adaptations; none counts epochs."""
+    """Steps between two adaptations, in place of `epochs`; none counts epochs."""
 
 
 @final

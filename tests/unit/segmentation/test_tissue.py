@@ -41,7 +41,9 @@ def healthy(seed):
 def segmenter(tmp_path_factory):
     """A small U-Net of T1 that learned tissue from healthy toys."""
     values = {"kind": "unet", "widths": [8, 16], "target": "tissue", "lesion_share": 0.0, "augment": None, "ema": 0.8}
-    spec = SEGMENTERS.parse({**values, "modalities": ["t1"], "optimizer": {"learning_rate": 0.01}})
+    spec = SEGMENTERS.parse(
+        {**values, "modalities": ["t1"], "optimizer": {"learning_rate": 0.01, "schedule": "constant"}}
+    )
     train, validation = (cohort_of_cases([healthy(seed) for seed in seeds]) for seeds in ((1, 2, 3), (4,)))
     budget = Budget(steps=30, validate_every=30, checkpoint_every=30)
     folder = tmp_path_factory.mktemp("tissue") / "model"

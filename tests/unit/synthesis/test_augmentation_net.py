@@ -182,14 +182,17 @@ def history(folder):
 
 def test_weights_are_adapted_by_steps_or_epochs_and_logged(tmp_path):
     """One row before, one after; every loss in use has a weight."""
-    trained(tmp_path / "a", balance={"rebalance_every": 2}, losses={"l1": 10.0, "feature_matching": 0.0})
+    targets = {"adversarial": 0.5, "l1": 2.0, "perceptual": 1.0}
+    trained(tmp_path / "a", balance={**targets, "rebalance_every": 2}, losses={"l1": 10.0, "feature_matching": 0.0})
     before, after = history(tmp_path / "a")
     names = {"adversarial", "l1", "perceptual level1", "perceptual level2"}
     assert {name for name in before if name.endswith(" weight")} == {f"{name} weight" for name in names}
     for name in names:
         assert float(before[f"{name} weight"]) == 1
-        assert float(after[f"{name} weight"]) == pytest.approx(1 / abs(float(before[name])), rel=1e-4)
-    trained(tmp_path / "b", balance={"epochs": 1}, batch_size=11)
+        assert float(after[f"{name} weight"]) == pytest.approx(
+            targets[name.split()[0]] / abs(float(before[name])), rel=1e-4
+        )
+    trained(tmp_path / "b", balance={"epochs": 1, "rebalance_every": None}, batch_size=11)
     assert {float(row["l1 weight"]) for row in history(tmp_path / "b")} != {1.0}
     trained(tmp_path / "c", balance=None)
     assert not any(name.endswith(" weight") for name in history(tmp_path / "c")[0])
