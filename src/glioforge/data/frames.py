@@ -1,7 +1,7 @@
 """Compressed arrays in files: blosc2 frames whose hash is checked before they are decoded.
 
-A frame holds the box of an array `(k, channel, i, j)` outside which it is 0, a
-chunk a slice in blocks of 16 rows, BloscLZ at level 1 without a filter, one thread:
+A frame holds the box of an array `(k, channel, i, j)` outside which it is 0, in
+blocks of 16 rows of a slice, BloscLZ at level 1 without a filter, one thread:
 neither slices nor patches unpack much that nobody asked for, and noise, which
 does not get smaller, is copied as it is.  Small frames are kept unpacked, while
 there is room.  The same array always gives the same bytes; frames without a
@@ -23,12 +23,13 @@ from glioforge.core.errors import InputFileError
 from glioforge.data.part import Part
 
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
+_CHUNK_SLICES = 8
 _BLOCK_ROWS = 16
 _BOX = "box"
 KEPT_BYTES = 256 * 2**20
 """Most memory that a process gives to frames kept unpacked; what does not fit stays packed."""
 SMALL_BYTES = 16 * 2**20
-"""Largest frame that is kept unpacked: unpacking it takes no longer than a few dozen slices of it do."""
+"""Largest frame that is kept unpacked, at its first read."""
 
 
 @final
@@ -55,7 +56,7 @@ def encode(array: np.ndarray) -> bytes:
     boxed = np.ascontiguousarray(array[k, :, i, j])
     compressed = blosc2.asarray(
         boxed,
-        chunks=(1, *boxed.shape[1:]),
+        chunks=(min(_CHUNK_SLICES, boxed.shape[0]), *boxed.shape[1:]),
         blocks=(1, boxed.shape[1], min(_BLOCK_ROWS, boxed.shape[2]), boxed.shape[3]),
         cparams=blosc2.CParams(
             codec=blosc2.Codec.BLOSCLZ,
@@ -151,10 +152,10 @@ def hash_of(data: bytes) -> str:
 
 
 def modified(path: str | Path) -> int:
-    """Time of the last change in nanoseconds; 0 for a missing file."""
+    """Time of the last change in nanoseconds; 0 for a file that is missing or out of reach."""
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116 - a path of text is as good, and quicker
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

@@ -128,9 +128,18 @@ def read_slices(
         Images `(slice, channel, ...)` in the contrasts' standard order, and labels, if the case has any.
 
     Raises:
+        GeometryError: A slice number lies outside the case.
         InputFileError: A file is missing or damaged.
     """
     folder, facts = _known_entry(ref)
+    depth = facts["geometry"]["shape"][axis]
+    if any(not 0 <= number < depth for number in indices):
+        raise GeometryError(
+            f"slices {list(indices)}",
+            f"numbers from 0 to {depth - 1} along axis {axis}",
+            "leave them out",
+            Path(folder),
+        )
     parts = {name: take(f"{folder}/{name}", expected, axis, indices) for name, expected in facts["files"].items()}
     plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
     return _unpacked(parts, facts, (len(indices), *plane))

@@ -95,6 +95,9 @@ def test_slices_are_those_of_the_whole_case(axis, tmp_path):
     assert np.array_equal(labels, np.stack([back.labels.voxels.take(n, axis=axis) for n in (3, 0)]))
     none, _ = read_slices(ref, axis, [])
     assert len(none) == 0
+    for beyond in (-1, SHAPE[axis]):
+        with pytest.raises(GeometryError, match=rf"numbers from 0 to {SHAPE[axis] - 1} along axis {axis}"):
+            read_slices(ref, axis, [0, beyond])
 
 
 @given(data=st.data())
@@ -151,7 +154,7 @@ def test_a_small_box_makes_a_small_file(tmp_path):
 
 
 def test_a_box_that_lies_outside_its_array_is_refused(tmp_path):
-    """A frame that someone else made cannot make arrays of any size."""
+    """A frame that someone else made cannot place its voxels beyond its own shape."""
     array = blosc2.asarray(np.ones((2, 1, 2, 2), np.int16), meta={"box": {"first": [1, 0, 0], "shape": [2, 1, 2, 2]}})
     data = bytes(array.to_cframe())
     (tmp_path / "x.b2nd").write_bytes(data)
