@@ -20,6 +20,7 @@ from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.diversity import DIVERSITY, Draws
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.patches import PATCHES
 from glioforge.metrics.similarity import PREPARED_RANGE
 from glioforge.metrics.texture import TEXTURE, through_plane
 from glioforge.studies.base import PhantomData, StudySpec
@@ -124,7 +125,7 @@ def _drawn(
 def _texture_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: int) -> list[Row]:
     """Texture of one draw beside the scan, which has grain too, inside the brain."""
     brain = _brain(case)
-    metrics = (through_plane(axis), *TEXTURE[1:])
+    metrics = (through_plane(axis), *TEXTURE[1:], *PATCHES)
     rows: list[Row] = []
     for modality in (m for m in images if m in case.images):
         pair = ImagePair(images[modality], case.images[modality].voxels, brain, PREPARED_RANGE).cut(1)

@@ -41,7 +41,8 @@ def write_page(spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[Resul
     methods = titles_of(spec.methods)
     scored = _Numbers(spec, rows)
     costs = cost_table(methods, _stages(facts, "training"), _stages(facts, "scores"))
-    write_json(folder.root / "comparison.json", summary(spec, methods, [*scored.endpoints, *scored.judged], costs))
+    every = [*scored.endpoints, *scored.looks, *scored.judged]
+    write_json(folder.root / "comparison.json", summary(spec, methods, every, costs))
     sections = (
         _images(spec, folder, methods),
         _likeness(spec, methods, scored),
@@ -73,26 +74,37 @@ class _Numbers:
             for metric, title in (("ssim", "SSIM"), ("mae", "MAE"))
             for region in ("brain", "lesion")
         ]
+        self.looks = [Endpoint("swd", "brain", self.one, "Distance of patches")]
         regions = (*spec.regions, MEAN) if spec.judge is not None else ()
         self.judged = [Endpoint("dice", region, self.overlap, f"Dice, {region}") for region in regions]
 
 
 def _lead(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> str:
-    """The order of the methods by the one endpoint, and what the references show."""
-    endpoint = numbers.endpoints[0]
-    means = {name: scores_of(endpoint.rows, name, "brain", "ssim").by_subject() for name in methods}
-    average = {name: sum(found.values()) / len(found) for name, found in means.items() if found}
-    order = sorted(average, key=lambda name: -average[name])
-    count = max((len(found) for found in means.values()), default=0)
+    """The order of the methods by likeness and by looks, and what the references show."""
+    likeness, looks = numbers.endpoints[0], numbers.looks[0]
+    scored = (scores_of(likeness.rows, name, likeness.region, likeness.metric) for name in methods)
+    count = max((len(found.subjects) for found in scored), default=0)
     few = too_few(count)
-    note = f" ({few})" if few else ""
-    ranking = ", ".join(f"{methods[name]} {average[name]:.3f}" for name in order)
-    subjects = f"{counted(count, 'unseen subject')}{note}"
-    made = f"{counted(len(methods), 'method')} made images of the label maps of {subjects}."
+    subjects = f"{counted(count, 'unseen subject')}{f' ({few})' if few else ''}"
     measured = (
         f"SSIM in the brain, mean over contrasts, of the mean of {spec.draws} draws against the {truth_name(spec)}"
     )
-    return f"{made} {measured}: {ranking}. {verdict_text(spec, methods, endpoint)}".strip()
+    looked = "Distance of the small patches of one draw from those of the scan, the less the better"
+    return " ".join(
+        [
+            f"{counted(len(methods), 'method')} made images of the label maps of {subjects}.",
+            f"{measured}: {_ranking(methods, likeness, falling=True)}. {verdict_text(spec, methods, likeness)}",
+            f"{looked}: {_ranking(methods, looks, falling=False)}. {verdict_text(spec, methods, looks)}",
+        ]
+    ).strip()
+
+
+def _ranking(methods: Mapping[str, str], endpoint: Endpoint, *, falling: bool) -> str:
+    """Methods with their means over subjects, the best first."""
+    means = {n: scores_of(endpoint.rows, n, endpoint.region, endpoint.metric).by_subject() for n in methods}
+    average = {name: sum(found.values()) / len(found) for name, found in means.items() if found}
+    order = sorted(average, key=lambda name: -average[name] if falling else average[name])
+    return ", ".join(f"{methods[name]} {average[name]:.3f}" for name in order)
 
 
 def _images(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> Section:
@@ -152,6 +164,7 @@ def _contrast_table(spec: SynthesizersSpec, methods: Mapping[str, str], numbers:
 def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> Section:
     """Numbers that likeness does not see."""
     ratios = [
+        *numbers.looks,
         Endpoint("through_plane_ratio", "brain", numbers.one, "Step between slices"),
         Endpoint("grain_ratio", "brain", numbers.one, "Grain"),
         Endpoint("spectrum_distance", "brain", numbers.one, "Spectrum, octaves"),
@@ -159,14 +172,20 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbe
         Endpoint("diversity_coarse", "brain", numbers.draws, "Draws differ, blurred"),
     ]
     caption = (
-        "In the brain, mean over contrasts and unseen subjects with 95 % interval. Step between slices: mean absolute "
+        "In the brain, mean over contrasts and unseen subjects with 95 % interval. Distance of patches: sliced "
+        "Wasserstein distance between the patches of 7 x 7 voxels of one draw and those of the scan, in the two finest "
+        "levels of a Laplacian pyramid, ideal at 0. Step between slices: mean absolute "
         "difference of neighbouring slices along the axis that the method cuts, one draw over the scan; grain: "
         "standard deviation of the finest band, one draw over the scan; both are ideal at 1, less is smoother. "
         "Spectrum: mean size in octaves of the ratio of strengths in bands of all scales, ideal at 0. Draws differ: "
         f"mean absolute difference between {COMPARED_DRAWS} or fewer draws of a map, with grain, and blurred so that "
         "grain is gone; 0 is a method that always makes the same image."
     )
-    return Section("Texture and variety", (method_table(ratios, methods, caption, seed=spec.seed),))
+    blocks: list[Block] = [method_table(ratios, methods, caption, seed=spec.seed)]
+    references = reference_blocks(spec, methods, numbers.looks)
+    if references:
+        blocks.append(Paragraph("Differences from the references, on the same unseen subjects:"))
+    return Section("Texture and variety", (*blocks, *references))
 
 
 def _labels(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> list[Section]:

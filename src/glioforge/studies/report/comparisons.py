@@ -24,6 +24,7 @@ from glioforge.metrics.diversity import DIVERSITY
 from glioforge.metrics.evaluate import METRICS
 from glioforge.metrics.inference import Comparison, compare, holm
 from glioforge.metrics.intervals import subject_means
+from glioforge.metrics.patches import PATCHES
 from glioforge.metrics.similarity import SIMILARITY
 from glioforge.metrics.texture import TEXTURE
 
@@ -56,7 +57,7 @@ class ShownMetric:
 
 _OF_IMAGES: Final[Mapping[str, ShownMetric]] = MappingProxyType(
     {
-        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in (*SIMILARITY, *TEXTURE)},
+        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in (*SIMILARITY, *TEXTURE, *PATCHES)},
         **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in DIVERSITY},
     }
 )
