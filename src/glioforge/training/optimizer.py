@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 class OptimizerSpec(Spec):
     """Optimiser of one network."""
 
-    method: Literal["adamw", "adam", "sgd"] = "adamw"
-    """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), or SGD with Nesterov momentum."""
+    method: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
+    """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), SGD with Nesterov momentum, or Muon for matrices with Adam for
+    the rest (`training.muon`)."""
     learning_rate: float = Field(1e-3, gt=0)
     """Rate at the first step after the warm-up."""
     weight_decay: float = Field(1e-4, ge=0)
-    """Decoupled for AdamW, an L2 penalty for the others."""
+    """Decoupled for AdamW and Muon (matrices alone), an L2 penalty for the others."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """First-order averaging: beta 1 of Adam, momentum of SGD."""
+    """First-order averaging: beta 1 of Adam, momentum of SGD and Muon."""
     second_momentum: float = Field(0.999, ge=0, lt=1)
     """Beta 2 of Adam; SGD has none."""
     schedule: Literal["constant", "constant_linear", "poly", "cosine"] = "constant"
@@ -44,6 +45,10 @@ def build_optimizer(spec: OptimizerSpec, parameters: "Iterable[nn.Parameter]") -
         optimizer = torch.optim.SGD(parameters, momentum=spec.momentum, nesterov=spec.momentum > 0, **common)
     elif spec.method == "adam":
         optimizer = torch.optim.Adam(parameters, betas=betas, **common)
+    elif spec.method == "muon":
+        from glioforge.training.muon import Muon
+
+        optimizer = Muon(parameters, betas=betas, **common)
     else:
         optimizer = torch.optim.AdamW(parameters, betas=betas, **common)
     for group in optimizer.param_groups:
