@@ -8,6 +8,7 @@ Mescheder et al. 2018, arXiv:1801.04406, equation 9; taken now and then: Karras
 et al. 2020, arXiv:1912.04958.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -224,9 +225,10 @@ class Adversarial:
         return self._called
 
     def _set_rates(self, step: int) -> None:
-        """Learning rates of this step."""
+        """Learning rates of this step; the critic's schedule starts when it joins."""
+        joins = math.ceil(self._spec.begins * self._steps)
         set_rate(self._generator_optimizer, self._spec.generator, step, self._steps)
-        set_rate(self._critic_optimizer, self._spec.critic, step, self._steps)
+        set_rate(self._critic_optimizer, self._spec.critic, max(step - joins, 0), self._steps - joins)
         if self._companion is not None and self._companion_optimizer is not None:
             set_rate(self._companion_optimizer, self._companion.optimizer, step, self._steps)
 
