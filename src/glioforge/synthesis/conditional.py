@@ -24,6 +24,7 @@ from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.inference import inferred
 from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot
 from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
+from glioforge.synthesis.moved import Move
 from glioforge.synthesis.patches import FramedPatches, make_from_windows
 from glioforge.synthesis.slices import FramedSlices, make_volume
 from glioforge.synthesis.unseen_score import unseen_score
@@ -78,8 +79,8 @@ class ConditionalMethod(Method, ABC):
 
     @property
     def varied(self) -> bool:
-        """Styles and grain differ from draw to draw; a generator with noise of its own says so itself."""
-        return bool(self.spec.style or self.spec.grain or self.spec.ensemble > 1)
+        """Styles, grain and moves differ from draw to draw; a generator with noise of its own says so itself."""
+        return bool(self.spec.style or self.spec.grain or self.spec.moved or self.spec.ensemble > 1)
 
     @property
     def network(self) -> nn.Module:
@@ -132,6 +133,8 @@ class ConditionalMethod(Method, ABC):
         style = self.knowledge.appearance.draw(rng, spec.jitter)
         member = self._member(rng)
         make = partial(inferred, member, accelerator=accelerator)
+        move = Move.drawn(rng, self._plane, swap=spec.mirror and 0 in self._plane) if spec.moved else Move()
+        labels = move.there(labels)
         means, noise = torch.from_numpy(style.means).float(), self._noise(labels, rng)
         with torch.random.fork_rng():
             torch.manual_seed(int(rng.integers(2**63 - 1)))
@@ -149,6 +152,7 @@ class ConditionalMethod(Method, ABC):
                     batch_size=spec.batch_size,
                     axis=spec.axis,
                 )
+        made = move.back(made)
         grain = member.grain[int(rng.integers(len(member.grain)))].cpu().numpy()
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
 
@@ -209,6 +213,11 @@ class ConditionalMethod(Method, ABC):
             span=SPAN if spec.output == "tanh" else None,
             extras=extras,
         )
+
+    @property
+    def _plane(self) -> tuple[int, ...]:
+        """Axes that the network sees at once."""
+        return tuple(axis for axis in range(3) if self.spec.dims == 3 or axis != self.spec.axis)
 
     def _noise(self, labels: LabelMap, rng: np.random.Generator) -> np.ndarray:
         """Noise of a volume, of variance 1; between slices it is smooth."""

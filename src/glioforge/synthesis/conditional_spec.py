@@ -41,6 +41,9 @@ class ConditionalSpec(SynthesizerSpec):
     """Cases seen after these steps: all of them, or those that lack nothing."""
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
+    moved: bool = False
+    """Shift each label map by some voxels before images are made of it, and swap left and right in every second draw
+    where `mirror` allows it, then move them back: what depends on the place in the grid differs from draw to draw."""
     select: bool = False
     """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
     and a pixel score favours smooth images."""

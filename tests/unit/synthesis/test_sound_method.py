@@ -94,6 +94,7 @@ def test_an_ensemble_draws_from_the_networks_of_the_last_validations(tmp_path):
     """Its members differ, are kept with the weights, and each is drawn."""
     budget = {"steps": 6, "validate_every": 2, "checkpoint_every": 6}
     values = {**TINY, "ensemble": 3, "budget": budget, "grain": 0.0, "style": False, "noise": False}
+    values |= {"moved": False}
     spec = SYNTHESIZERS.parse(values)
     trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
     loaded = load_synthesizer(tmp_path, PLAIN)

@@ -232,6 +232,19 @@ def test_the_critic_may_join_late():
     assert {"critic", "adversarial", "l1"} <= set(recipe.step(batch, 25, fabric()))
 
 
+def test_the_schedule_of_a_late_critic_starts_when_it_joins():
+    """At full rate then, at half of it in the middle of what is left; the generator's runs from the first step."""
+    player = OptimizerSpec(method="adam", learning_rate=0.01, schedule="cosine")
+    recipe, batch = adversarial(begins=0.5, generator=player, critic=player)
+    rates = {}
+    for step in (24, 25, 37):
+        recipe.step(batch, step, fabric())
+        rates[step] = [recipe.optimizers[name].param_groups[0]["lr"] for name in ("generator", "critic")]
+    assert rates[25] == pytest.approx([0.005, 0.01])
+    assert rates[37][1] == pytest.approx(0.01 * (0.5 + 0.5 * math.cos(math.pi * 12 / 25)))
+    assert rates[24][1] == 0.01
+
+
 def test_step_that_is_not_finite_moves_neither_player():
     """All weights are as before, also the average's."""
     recipe, batch = adversarial()

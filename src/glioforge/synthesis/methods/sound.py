@@ -14,7 +14,9 @@ where they come from:
    doesn't look superimposed (the future work of Shin et al. 2018).
 5. A multi-scale patch critic with spectral norm, hinge loss and feature matching
    (Park et al. 2019, arXiv:1903.07291), which joins late: until then steps cost a third.
-6. Average of the weights, cosine schedule, gradient clipping, mirrored slices; grain that the
+6. Muon for the generator (`training.muon`), average of the weights, cosine schedule, gradient
+   clipping, mirrored slices.
+7. Draws are made in places of the grid that differ (`synthesis.moved`), and grain that the
    generator leaves out is measured after training and added (`synthesis.grain`).
 
 Deviations from a paper: there is no paper of it, hence no preset `paper`.
@@ -44,7 +46,13 @@ from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
 
 _GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=5e-3, momentum=0.9, second_momentum=0.99, weight_decay=0, schedule="cosine", warmup=10
+    method="muon",
+    learning_rate=2.5e-2,
+    momentum=0.9,
+    second_momentum=0.99,
+    weight_decay=0,
+    schedule="cosine",
+    warmup=10,
 )
 _CRITIC = OptimizerSpec(
     method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine", warmup=10
@@ -72,6 +80,8 @@ class SoundSpec(ConditionalSpec):
     """Normalisation after each convolution of the generator."""
     noise: bool = True
     """Give noise to every block of the way up."""
+    moved: bool = True
+    """Make each draw in another place of the grid; see `ConditionalSpec.moved`."""
     boundary: float = Field(5.0, ge=0)
     """Weight of the absolute difference along class boundaries."""
     critic_width: int = Field(16, ge=1)
@@ -93,7 +103,7 @@ class SoundSpec(ConditionalSpec):
             "batch_size": 16,
             "losses": {
                 **_LOSSES.model_dump(mode="json"),
-                "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 1e-3},
+                "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 5e-3},
                 "critic": {**_CRITIC.model_dump(mode="json"), "learning_rate": 1e-3},
                 "begins": 0.8,
                 "ema": 0.999,
