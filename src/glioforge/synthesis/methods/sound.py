@@ -12,8 +12,8 @@ where they come from:
    (Karras et al. 2019, arXiv:1812.04948).
 4. Absolute difference inside the brain, counted again along class boundaries, so that a tumour
    doesn't look superimposed (the future work of Shin et al. 2018).
-5. A multi-scale patch critic with spectral norm, hinge loss and feature matching
-   (Park et al. 2019, arXiv:1903.07291), which joins late: until then steps cost a third.
+5. A multi-scale patch critic with spectral norm and hinge loss (Park et al. 2019,
+   arXiv:1903.07291), which joins late: until then steps cost a third.
 6. Muon for the generator (`training.muon`), average of the weights, cosine schedule, gradient
    clipping, mirrored slices.
 7. Draws are made in places of the grid that differ (`synthesis.moved`), and grain that the
@@ -58,10 +58,10 @@ _CRITIC = OptimizerSpec(
     method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine", warmup=10
 )
 _LOSSES = AdversarialSpec(
-    adversarial=0.2,
-    feature_matching=1.0,
+    adversarial=2.0,
+    feature_matching=0.0,
     l1=10.0,
-    begins=0.9,
+    begins=0.8,
     generator=_GENERATOR,
     critic=_CRITIC,
     clip_norm=10.0,
@@ -105,7 +105,6 @@ class SoundSpec(ConditionalSpec):
                 **_LOSSES.model_dump(mode="json"),
                 "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 5e-3},
                 "critic": {**_CRITIC.model_dump(mode="json"), "learning_rate": 1e-3},
-                "begins": 0.8,
                 "ema": 0.999,
             },
             "budget": {"steps": 30_000, "validate_every": 1000, "checkpoint_every": 1000},
