@@ -62,7 +62,7 @@ def test_every_method_is_scored_in_brain_and_lesion_against_the_noise_free_image
         measured = {(row.metric, row.region) for row in mine}
         for region in ("brain/t1ce", "brain/flair", "lesion/t1ce", "lesion/flair"):
             assert {("ssim", region), ("psnr", region), ("mae", region), ("diversity", region)} <= measured
-        assert {("through_plane_ratio", "brain/t1ce"), ("grain_ratio", "brain/flair"), ("dice", "WT")} <= measured
+        assert {("through_plane_ratio", "brain/t1ce"), ("swd", "brain/flair"), ("dice", "WT")} <= measured
         notes = {row.note for row in mine if row.metric == "ssim"}
         assert notes == {"mean of draws against the noise-free image", "one draw against the noise-free image"}
     assert {row.metric for row in rows if row.arm == REAL} == {"dice", "sensitivity", "precision"}
@@ -75,7 +75,8 @@ def test_summary_holds_scores_differences_and_costs(study):
     assert summary["methods"] == {"painted": "Painted", "spade": "spade"}
     assert 0 < summary["scores"]["spade"]["ssim brain SSIM, brain"]["mean"] < 1
     compared = {(d["method"], d["metric"], d["region"]) for d in summary["differences"]["painted"]}
-    assert ("spade", "ssim", "brain") in compared
+    assert {("spade", "ssim", "brain"), ("spade", "swd", "brain")} <= compared
+    assert "swd brain Distance of patches" in summary["scores"]["spade"]
     painted, spade = summary["costs"]
     assert (painted["Steps"], spade["Steps"]) == ("0", "2")
     assert (painted["Parameters"], spade["Parameters"] > "0") == ("0", True)
