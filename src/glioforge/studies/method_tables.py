@@ -11,7 +11,7 @@ from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import bootstrap_mean, too_few
 from glioforge.studies.comparing import ComparisonSpec
 from glioforge.studies.report.comparisons import ArmComparison, compare_arms, metric_shown, scores_of, with_mean_region
-from glioforge.studies.report.content import Block, Figure, Table
+from glioforge.studies.report.content import Block, Figure, Folded, Table
 from glioforge.studies.report.distribution_table import finite_or_none
 from glioforge.studies.report.figures import difference_plot
 from glioforge.studies.report.method_figures import training_panels
@@ -69,16 +69,22 @@ def method_table(endpoints: Sequence[Endpoint], methods: Mapping[str, str], capt
 
 
 def reference_blocks(spec: ComparisonSpec, methods: Mapping[str, str], endpoints: Sequence[Endpoint]) -> list[Block]:
-    """For each reference, the paired differences of all other methods in each endpoint's metric and region."""
-    blocks: list[Block] = []
+    """For each reference, the paired differences of all other methods in each endpoint's metric and region.
+
+    Several references are folded, one is open.
+    """
+    every: list[Block] = []
     for reference in spec.references:
-        arms = against(reference, methods)
+        arms, blocks = against(reference, methods), list[Block]()
         for metric, group in _by_metric(endpoints).items():
             compared = compare_arms(group[0].rows, arms, [e.region for e in group], metric, seed=spec.seed)
             if compared:
                 table = difference_table(compared, arms, metric, named="Method")
                 blocks += [table, _difference_figure(compared, arms, metric)]
-    return blocks
+        if blocks and len(spec.references) > 1:
+            blocks = [Folded(f"Differences from {methods[reference]}, on the same unseen subjects", tuple(blocks))]
+        every += blocks
+    return every
 
 
 def against(reference: str, methods: Mapping[str, str]) -> dict[str, str]:

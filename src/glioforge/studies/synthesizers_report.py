@@ -80,7 +80,7 @@ class _Numbers:
 
 
 def _lead(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> str:
-    """The order of the methods by likeness and by looks, and what the references show."""
+    """The order of the methods by likeness and by looks; what the references show stands in the sections."""
     likeness, looks = numbers.endpoints[0], numbers.looks[0]
     scored = (scores_of(likeness.rows, name, likeness.region, likeness.metric) for name in methods)
     count = max((len(found.subjects) for found in scored), default=0)
@@ -93,10 +93,10 @@ def _lead(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers)
     return " ".join(
         [
             f"{counted(len(methods), 'method')} made images of the label maps of {subjects}.",
-            f"{measured}: {_ranking(methods, likeness, falling=True)}. {verdict_text(spec, methods, likeness)}",
-            f"{looked}: {_ranking(methods, looks, falling=False)}. {verdict_text(spec, methods, looks)}",
+            f"{measured}: {_ranking(methods, likeness, falling=True)}.",
+            f"{looked}: {_ranking(methods, looks, falling=False)}.",
         ]
-    ).strip()
+    )
 
 
 def _ranking(methods: Mapping[str, str], endpoint: Endpoint, *, falling: bool) -> str:
@@ -140,9 +140,14 @@ def _likeness(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numb
         ),
     ]
     references = reference_blocks(spec, methods, numbers.endpoints)
-    if references:
-        blocks.append(Paragraph("Differences from the references, on the same unseen subjects:"))
+    blocks += _verdict(spec, methods, numbers.endpoints[0])
     return Section("How near to the truth", (*blocks, *references))
+
+
+def _verdict(spec: SynthesizersSpec, methods: Mapping[str, str], endpoint: Endpoint) -> list[Block]:
+    """What the references show in one endpoint, in words, above the differences; nothing without a reference."""
+    told = verdict_text(spec, methods, endpoint)
+    return [Paragraph(f"{endpoint.title}. {told}")] if told else []
 
 
 def _one_text(truth: str) -> str:
@@ -183,8 +188,7 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbe
     )
     blocks: list[Block] = [method_table(ratios, methods, caption, seed=spec.seed)]
     references = reference_blocks(spec, methods, numbers.looks)
-    if references:
-        blocks.append(Paragraph("Differences from the references, on the same unseen subjects:"))
+    blocks += _verdict(spec, methods, numbers.looks[0])
     return Section("Texture and variety", (*blocks, *references))
 
 
