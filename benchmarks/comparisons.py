@@ -31,7 +31,7 @@ The seconds in the tables were measured beside other work.
 For synthesizers, likeness is that of the mean of sixteen draws, or of the one image of a method that draws nothing.
 Their Dice tells whether a segmenter trained on scans finds the labels again.
 Likeness voxel by voxel rewards the mean image, which the plain U-Net makes.
-Distance of patches (sliced Wasserstein distance, `metrics.patches`; the less the better) tells how one draw looks.
+Distance of patches (sliced Wasserstein, `metrics.patch_distance`; the less the better) tells how one draw looks.
 More on texture and variety is in each run's own report.
 Settings of Glioforge's own synthesizer were tuned on phantoms of another seed and with a look at these real scans.
 Its lead on the latter is therefore no independent finding.

@@ -20,7 +20,7 @@ from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.diversity import DIVERSITY, Draws
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.patches import PATCHES
+from glioforge.metrics.patch_distance import PATCHES
 from glioforge.metrics.similarity import PREPARED_RANGE
 from glioforge.metrics.texture import TEXTURE, through_plane
 from glioforge.studies.base import PhantomData, StudySpec

@@ -2,8 +2,8 @@
 
 The momentum of each matrix is replaced by the nearest matrix whose singular
 values are about 1, found by a short iteration.  Rare directions, which Adam
-hardly moves, learn as fast as common ones: fewer steps for the same loss.  What
-is no matrix - norms, biases, strengths of noise - is left to Adam.
+hardly moves, learn as fast as common ones.  What has one axis, as norms and
+biases, is left to Adam.
 
 Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
 networks" (iteration and its coefficients); Bernstein & Newhouse 2024,

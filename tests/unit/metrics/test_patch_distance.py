@@ -1,11 +1,11 @@
-"""Tests of `metrics.patches`: known distances, what it sees and what it leaves alone, empty cases."""
+"""Tests of `metrics.patch_distance`: known distances, what it sees and what it leaves alone, empty cases."""
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.patches import PATCHES, sliced_wasserstein
+from glioforge.metrics.patch_distance import PATCHES, sliced_wasserstein
 from glioforge.metrics.similarity import compare_images
 
 SHAPE = (40, 36, 6)

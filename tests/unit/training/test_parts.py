@@ -245,6 +245,13 @@ def test_the_schedule_of_a_late_critic_starts_when_it_joins():
     assert rates[24][1] == 0.01
 
 
+def test_a_critic_that_would_join_after_the_last_step_never_does():
+    """A training too short for it goes through without one."""
+    player = OptimizerSpec(method="adam", learning_rate=0.01, schedule="cosine")
+    recipe, batch = adversarial(begins=0.99, generator=player, critic=player)
+    assert set(recipe.step(batch, 49, fabric())) == {"l1"}
+
+
 def test_step_that_is_not_finite_moves_neither_player():
     """All weights are as before, also the average's."""
     recipe, batch = adversarial()

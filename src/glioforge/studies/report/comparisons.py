@@ -24,7 +24,7 @@ from glioforge.metrics.diversity import DIVERSITY
 from glioforge.metrics.evaluate import METRICS
 from glioforge.metrics.inference import Comparison, compare, holm
 from glioforge.metrics.intervals import subject_means
-from glioforge.metrics.patches import PATCHES
+from glioforge.metrics.patch_distance import PATCHES
 from glioforge.metrics.similarity import SIMILARITY
 from glioforge.metrics.texture import TEXTURE
 

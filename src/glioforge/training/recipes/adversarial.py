@@ -228,7 +228,7 @@ class Adversarial:
         """Learning rates of this step; the critic's schedule starts when it joins."""
         joins = math.ceil(self._spec.begins * self._steps)
         set_rate(self._generator_optimizer, self._spec.generator, step, self._steps)
-        set_rate(self._critic_optimizer, self._spec.critic, max(step - joins, 0), self._steps - joins)
+        set_rate(self._critic_optimizer, self._spec.critic, max(step - joins, 0), max(self._steps - joins, 1))
         if self._companion is not None and self._companion_optimizer is not None:
             set_rate(self._companion_optimizer, self._companion.optimizer, step, self._steps)
 
