@@ -40,16 +40,16 @@ _MAX_DIFFERENCES = 5
 class Step:
     """One step of a run in its own folder, made by one set of settings.
 
-    Building a `Step` makes the folder and notes the key.  As a context manager
-    it holds the folder's lock, so that two processes cannot work in it.
+    Building a `Step` only looks.  As a context manager it makes the folder,
+    holds its lock, so that two processes cannot work in it, and notes the key.
 
     Args:
-        folder: The step's own folder; made if it is missing.
+        folder: The step's own folder; made on entering if it is missing.
         key: Everything the outcome depends on, as plain JSON values.
         wait_s: How long a `with` waits for another process to leave the folder.
 
     Raises:
-        OutputError: The folder was made with other settings, or cannot be written.
+        OutputError: The folder was made with other settings; on entering also that it cannot be written.
 
     Example:
         >>> import tempfile
@@ -67,8 +67,6 @@ class Step:
         self._wait_s = wait_s
         self._lock: int | None = None
         self._require_same_key()
-        if not self.done and not (folder / STARTED).exists():
-            write_json(folder / STARTED, {"key": self.key})
 
     @property
     def done(self) -> bool:
@@ -98,21 +96,26 @@ class Step:
         return facts
 
     def finish(self, facts: Mapping[str, Any] | None = None) -> None:
-        """Mark the step as done; call it after the last file is written.
+        """Mark the step as done; call it inside the `with`, after the last file is written.
 
         Args:
             facts: What a later step or a report wants to know, plain JSON values.
 
         Raises:
             OutputError: The facts are not JSON, or the folder cannot be written.
+            RuntimeError: The lock is not held, so that another process could take the marker for leavings.
         """
+        if self._lock is None and not self.done:
+            raise RuntimeError("a step is finished inside its `with`")
         write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
 
     def __enter__(self) -> "Step":
-        """Take the lock, unless the step is done; then look again whether another process made the step.
+        """Take the lock, unless the step is done; look again whether another process made the step; note the key.
+
+        Nothing is written here without the lock: its holder removes what looks half written.
 
         Raises:
-            OutputError: Another process works in the folder, or has made it with other settings.
+            OutputError: Another process works in the folder, or made it with other settings; it cannot be written.
         """
         if self.done:
             return self
@@ -120,6 +123,7 @@ class Step:
         try:
             self._require_same_key()
             remove_partials(self.folder)
+            self._note_key()
         except BaseException:
             self._release()
             raise
@@ -135,6 +139,11 @@ class Step:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _note_key(self) -> None:
+        """Write the key down, unless another process did meanwhile."""
+        if not self.done and not (self.folder / STARTED).exists():
+            write_json(self.folder / STARTED, {"key": self.key})
 
     def _require_same_key(self) -> None:
         """Refuse a folder that was made with other settings."""

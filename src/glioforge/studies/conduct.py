@@ -56,7 +56,7 @@ def conduct(
         write_results(out, [ResultRow(**row) for fact in facts for row in fact.pop("rows", ())])
         write_json(out / "stages.json", facts)
         written = page(spec, folder, read_results(out), facts)
-    step.finish({"fingerprint": cohort.fingerprint})
+        step.finish({"fingerprint": cohort.fingerprint})
     return written
 
 

@@ -26,7 +26,7 @@ from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.masks import written_scheme
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.conduct import conduct, report_again
-from glioforge.studies.cost import measured
+from glioforge.studies.cost import Cost
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.jobs import Facts, Job, StudyFold, perform
 from glioforge.studies.scoring import Row, row_of
@@ -57,7 +57,8 @@ def run_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts
     key = {"study": fold.spec.identity(), "name": name, "settings": settings, "fold": fold.index, "seed": seed}
     step = Step(folder / "scores", key, wait_s=ORPHAN_S)
     if not step.done:
-        with measured() as cost, step:
+        with step:
+            cost = Cost()
             split = fold.split()
             trained = train_segmenter(
                 entry.segmenter,
@@ -75,7 +76,8 @@ def run_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts
             masks = segment_cohort(segmenter, split.test, folder / "masks", progress=progress)
             each = (time.monotonic() - started) / max(1, len(masks))
             rows = _mask_rows(fold, (name, seed), masks, split.test)
-        step.finish({"rows": rows, "seconds_per_volume": round(each, 3), **_training_facts(trained), **cost.to_json()})
+            pace = {"seconds_per_volume": round(each, 3)}
+            step.finish({"rows": rows, **pace, **_training_facts(trained), **cost.to_json()})
     return [{"stage": "training", "fold": fold.index, "method": name, "seed": seed, **step.facts}]
 
 

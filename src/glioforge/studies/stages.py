@@ -22,7 +22,7 @@ from glioforge.quality.base import FittedFilter, fit_filter
 from glioforge.quality.check import apply_filters
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.studies.base import AnySynthesizer
-from glioforge.studies.cost import measured
+from glioforge.studies.cost import Cost
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.jobs import Facts, StudyFold
 from glioforge.studies.scoring import fidelity_rows, overlap_rows
@@ -38,33 +38,33 @@ Fold = StudyFold[AugmentationSpec]
 def train_generator(fold: Fold, *, progress: Progress) -> Facts:
     """Train the generator under test on the fold's training subjects."""
     spec = fold.spec.synthesizer.model_copy(update={"budget": fold.spec.spending.generator})
-    with measured() as cost:
-        _trained(fold, spec, fold.folder.synthesizer, progress)
+    cost = Cost()
+    _trained(fold, spec, fold.folder.synthesizer, progress)
     return [{"stage": "generator", "fold": fold.index, **cost.to_json()}]
 
 
 def make_source(fold: Fold, source: str, *, progress: Progress) -> Facts:
     """Make a fold's synthetic cases from edited training labels, and judge them."""
-    with measured() as cost:
-        folder = fold.folder.source(source)
-        split = fold.split()
-        synthesizer = (
-            load_synthesizer(fold.folder.synthesizer)
-            if source == "generator"
-            else _trained(fold, fold.spec.control, folder / "model", progress)
-        )
-        made = make_synthetic(
-            synthesizer,
-            split.train,
-            fold.spec.recipe,
-            folder,
-            count=fold.spec.spending.synthetic_per_case,
-            seed=fold.seed("synthetic"),
-            name=source,
-            progress=progress,
-        )
-        require_no_leak({f"{source} cases": made}, split.test)
-        funnel = _judged(fold, source, made, split.train, progress)
+    cost = Cost()
+    folder = fold.folder.source(source)
+    split = fold.split()
+    synthesizer = (
+        load_synthesizer(fold.folder.synthesizer)
+        if source == "generator"
+        else _trained(fold, fold.spec.control, folder / "model", progress)
+    )
+    made = make_synthetic(
+        synthesizer,
+        split.train,
+        fold.spec.recipe,
+        folder,
+        count=fold.spec.spending.synthetic_per_case,
+        seed=fold.seed("synthetic"),
+        name=source,
+        progress=progress,
+    )
+    require_no_leak({f"{source} cases": made}, split.test)
+    funnel = _judged(fold, source, made, split.train, progress)
     return [{"stage": source, "fold": fold.index, **cost.to_json(), **funnel}]
 
 
@@ -74,7 +74,8 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
     step = Step(fold.folder.fidelity, {"study": fold.spec.identity(), "fold": fold.index}, wait_s=ORPHAN_S)
     if step.done:
         return [{"stage": "fidelity", "fold": fold.index, **step.facts}]
-    with measured() as cost, step:
+    with step:
+        cost = Cost()
         synthesizer = load_synthesizer(fold.folder.synthesizer)
         made = make_synthetic(
             synthesizer,
@@ -85,8 +86,8 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
             progress=progress,
         )
         rows = fidelity_rows(fold.spec, fold.index, split, made, synthesizer)
-    step.finish({"rows": rows, **cost.to_json()})
-    return [{"stage": "fidelity", "fold": fold.index, "rows": rows, **cost.to_json()}]
+        step.finish({"rows": rows, **cost.to_json()})
+    return [{"stage": "fidelity", "fold": fold.index, **step.facts}]
 
 
 def train_baseline(fold: Fold, *, progress: Progress) -> Facts:
@@ -117,7 +118,8 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
     known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed, "sets_steps": sets_steps}
     if step.done:
         return [{**known, **step.facts}]
-    with measured() as cost, step:
+    with step:
+        cost = Cost()
         split = fold.split()
         real, synthetic = _training_cohorts(fold, arm, split)
         inputs = {"real cases": real, "synthetic cases": synthetic}
@@ -138,9 +140,8 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
         source = read_cohort(StudyFolder(fold.root).source)
         rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)
-    facts = {"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()}
-    step.finish(facts)
-    return [{**known, **facts}]
+        step.finish({"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()})
+    return [{**known, **step.facts}]
 
 
 def _trained(fold: Fold, spec: AnySynthesizer, folder: Path, progress: Progress) -> TrainedSynthesizer:

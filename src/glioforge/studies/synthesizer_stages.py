@@ -22,7 +22,7 @@ from glioforge.lesions.lineage import edited_lineage
 from glioforge.lesions.recipe import RecipeSpec, edit_labels
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.cost import measured
+from glioforge.studies.cost import Cost
 from glioforge.studies.jobs import Facts, StudyFold
 from glioforge.studies.likeness import judged_rows, method_rows
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
@@ -44,7 +44,8 @@ def train_judge(fold: Fold, *, progress: Progress) -> Facts:
     split = fold.split()
     step = Step(fold.folder.judge / "scores", _key(fold, "judge", judge.model_dump(mode="json")), wait_s=ORPHAN_S)
     if not step.done:
-        with measured() as cost, step:
+        with step:
+            cost = Cost()
             trained = train_segmenter(
                 judge.segmenter,
                 split.train,
@@ -56,7 +57,7 @@ def train_judge(fold: Fold, *, progress: Progress) -> Facts:
                 progress=progress,
             )
             rows = judged_rows(fold.spec, (fold.index, REAL, 0), trained, split.test)
-        step.finish({"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()})
+            step.finish({"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()})
     return [{"stage": "judge", "fold": fold.index, **step.facts}]
 
 
@@ -94,7 +95,8 @@ def train_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
     spec = fold.spec.methods[name].trained_spec()
     step = Step(folder / "trained", _key(fold, name, spec.model_dump(mode="json"), seed), wait_s=ORPHAN_S)
     if not step.done:
-        with measured() as cost, step:
+        with step:
+            cost = Cost()
             split = fold.split()
             trained = train_synthesizer(
                 spec,
@@ -105,7 +107,7 @@ def train_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
                 accelerator=fold.spec.accelerator,
                 progress=progress,
             )
-        step.finish({**_training_facts(trained, folder / "model"), **cost.to_json()})
+            step.finish({**_training_facts(trained, folder / "model"), **cost.to_json()})
     return [{"stage": "training", "fold": fold.index, "method": name, "seed": seed, **step.facts}]
 
 
@@ -115,7 +117,8 @@ def score_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
     synthesizer = load_synthesizer(folder / "model")
     step = Step(folder / "scores", _key(fold, name, {"weights": synthesizer.weights_hash}, seed), wait_s=ORPHAN_S)
     if not step.done:
-        with measured() as cost, step:
+        with step:
+            cost = Cost()
             split = fold.split()
             require_no_leak({name: synthesizer.lineage}, split.test)
             started = time.monotonic()
@@ -128,7 +131,7 @@ def score_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
             if fold.spec.judge is not None:
                 judge = load_segmenter(fold.folder.judge / "model")
                 rows += judged_rows(fold.spec, (fold.index, name, seed), judge, made, split.test)
-        step.finish({"rows": rows, "seconds_per_volume": round(per_volume, 3), **cost.to_json()})
+            step.finish({"rows": rows, "seconds_per_volume": round(per_volume, 3), **cost.to_json()})
     return [{"stage": "scores", "fold": fold.index, "method": name, "seed": seed, **step.facts}]
 
 

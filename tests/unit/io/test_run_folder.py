@@ -79,7 +79,8 @@ def test_other_settings_are_refused(tmp_path, finished):
 
 def test_many_differences_are_counted(tmp_path):
     """Only the first five differing keys are named."""
-    Step(tmp_path, {f"k{n}": n for n in range(8)})
+    with Step(tmp_path, {f"k{n}": n for n in range(8)}):
+        pass
     with pytest.raises(OutputError, match="k4 was 4, is now 5; and 3 more"):
         Step(tmp_path, {f"k{n}": n + 1 for n in range(8)})
 
@@ -141,6 +142,21 @@ def test_finished_step_needs_no_lock(tmp_path):
     with Step(tmp_path, {"a": 1}) as first, Step(tmp_path, {"a": 1}) as second:
         assert first.done
         assert second.done
+
+
+def test_building_a_step_writes_nothing(tmp_path):
+    """Files come under the lock alone: whoever holds it takes those of others for leavings."""
+    Step(tmp_path / "new", {"a": 1})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_step_is_finished_under_its_lock(tmp_path):
+    """The marker, too, is written while no other process clears the folder."""
+    with Step(tmp_path, {"a": 1}) as step:
+        pass
+    with pytest.raises(RuntimeError, match="inside its `with`"):
+        step.finish()
+    assert not step.done
 
 
 def test_lock_that_cannot_be_made_is_told(tmp_path):

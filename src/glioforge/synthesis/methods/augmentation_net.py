@@ -40,7 +40,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.compute.accelerator import seed_torch
-from glioforge.io.run_folder import Step
+from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.losses.balance import BalanceSpec, LossBalance
 from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
 from glioforge.nn.apart import Apart
@@ -178,7 +178,8 @@ class AugmentationNet(ConditionalMethod):
         if spec.perceptual and spec.vgg19 is not None:
             self._features, self._name = read_vgg19(spec.vgg19)
             # A training that goes on with another file of weights is refused here.
-            Step(fitting.folder.with_name(FOLDER), {"perceptual": self._name})
+            with Step(fitting.folder.with_name(FOLDER), {"perceptual": self._name}, wait_s=ORPHAN_S):
+                pass
         elif spec.perceptual:
             batches = self.batches(fitting.train, fitting.seed)
             self._features = train_features(spec.features, batches, self.classes, spec.dims, fitting)
