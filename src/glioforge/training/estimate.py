@@ -26,8 +26,8 @@ from glioforge.training.observe import duration
 from glioforge.training.recipe import Batches, Recipe, Validate
 from glioforge.training.stability import NonFiniteError
 
-TIMED_STEPS = 3
-"""Steps that the time is the mean of, after one to warm up."""
+TIMED_STEPS = 5
+"""Steps that the time is the mean of, from all parts of the training: a critic may join late."""
 _MIB = 2**20
 
 
@@ -149,7 +149,7 @@ def end_if_estimating(
 def _measured(
     recipe: Recipe, batches: Batches, budget: Budget, fabric: Fabric, seed: int, validate: Validate | None
 ) -> Estimate:
-    """Take a step with an eye on memory, then some against the clock, then a validation."""
+    """Take the first and the last step with an eye on memory, then some against the clock, then a validation."""
     device, networks = fabric.device, recipe.networks.to(fabric.device)
     on_gpu = device.type == "cuda"
     if on_gpu:
@@ -166,7 +166,9 @@ def _measured(
     held = _Held(networks)
     with saved_tensors_hooks(held.pack, held.unpack):
         batch = take(0)
-    step_s = _seconds(device, lambda: [take(1 + number) for number in range(TIMED_STEPS)]) / TIMED_STEPS
+        take(budget.steps - 1)
+    among = [budget.steps * (2 * number + 1) // (2 * TIMED_STEPS) for number in range(TIMED_STEPS)]
+    step_s = _seconds(device, lambda: [take(number) for number in among]) / TIMED_STEPS
     network = recipe.inference_network().eval()
     with torch.no_grad():
         validation_s = 0.0 if validate is None else _seconds(device, lambda: validate(network))

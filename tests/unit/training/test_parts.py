@@ -9,7 +9,9 @@ from torch import nn
 from glioforge.core.errors import InputFileError
 from glioforge.core.protocols import Silent
 from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.training.budget import Budget
 from glioforge.training.ema import Ema
+from glioforge.training.estimate import estimate
 from glioforge.training.observe import Averages, write_history
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_factor, set_rate
 from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, AdversarialSpec, Companion
@@ -17,7 +19,7 @@ from glioforge.training.stability import NonFiniteError, update_all
 from glioforge.training.state import Checkpoints, Snapshot, capture, restore
 from glioforge.training.watch import RIGHT
 from glioforge.training.weights import decode, read_weights, write_weights
-from toy_training import fabric
+from toy_training import fabric, run
 
 
 def test_average_follows_the_weights_and_copies_buffers():
@@ -155,6 +157,19 @@ def adversarial(parts=None, **changes):
         **(parts or {}),
     )
     return recipe, batch
+
+
+def test_an_estimate_counts_a_critic_that_joins_late():
+    """Memory is that of the training at its largest, not of its first steps."""
+
+    def found(begins):
+        recipe, batch = adversarial(begins=begins)
+        game = {"recipe": recipe, "batches": lambda step: batch, "budget": Budget(steps=50), "validate": None}
+        return estimate(lambda folder: run(folder, **game))
+
+    late, early = found(0.8), found(0.0)
+    assert late.activations == early.activations
+    assert late.optimizers == early.optimizers
 
 
 @pytest.mark.parametrize("adversary", ["hinge", "lsgan", "vanilla"])
