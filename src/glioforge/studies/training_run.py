@@ -40,8 +40,9 @@ class TrainingRunSpec(Spec):
     """A generator; give this or `segmenter`."""
     segmenter: AnySegmenter | None = None
     """A segmenter; give this or `synthesizer`."""
-    budget: Budget
-    """Steps, validation and plateau."""
+    budget: Budget | None = None
+    """Steps, validation and plateau. None takes a synthesizer's own, as its preset says, and the default for a
+    segmenter; what stands here goes before a synthesizer's own."""
     seed: int = 1
     """Seed of split and training."""
     test: float = Field(0.2, gt=0, lt=1)
@@ -108,7 +109,7 @@ def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None
 def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> None:
     """Train the model of a spec on a split."""
     if spec.synthesizer is not None:
-        model = spec.synthesizer.model_copy(update={"budget": spec.budget})
+        model = spec.synthesizer if spec.budget is None else spec.synthesizer.model_copy(update={"budget": spec.budget})
         train_synthesizer(
             model, split.train, split.validation, out, seed=spec.seed, accelerator=spec.accelerator, progress=progress
         )
@@ -119,7 +120,7 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
             split.validation,
             out,
             seed=spec.seed,
-            budget=spec.budget,
+            budget=spec.budget or Budget(),
             accelerator=spec.accelerator,
             progress=progress,
         )

@@ -38,7 +38,7 @@ class Estimate:
 
     Args:
         parameters: Number of weights of each network; averages of weights count as networks.
-        shapes: Shape of each tensor of a batch.
+        shapes: Shape of each tensor of the last batch.
         weights: Bytes of weights and buffers of all networks.
         gradients: Bytes of the gradients.
         optimizers: Bytes of the optimisers' states.
@@ -165,8 +165,8 @@ def _measured(
 
     held = _Held(networks)
     with saved_tensors_hooks(held.pack, held.unpack):
-        batch = take(0)
-        take(budget.steps - 1)
+        take(0)
+        batch = take(budget.steps - 1)
     among = [budget.steps * (2 * number + 1) // (2 * TIMED_STEPS) for number in range(TIMED_STEPS)]
     step_s = _seconds(device, lambda: [take(number) for number in among]) / TIMED_STEPS
     network = recipe.inference_network().eval()

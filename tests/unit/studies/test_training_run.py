@@ -12,6 +12,7 @@ from glioforge.core.protocols import Silent
 from glioforge.studies.synthetic import make_synthetic
 from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training, segment_folder
 from glioforge.synthesis.base import load_synthesizer
+from glioforge.training.budget import Budget
 from toy_cohort import toy_cohort
 
 COMMON = {
@@ -40,6 +41,15 @@ def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monke
     assert segmenter.activations > segmenter.weights
     assert estimate_training(spec(synthesizer={"kind": "class_intensity"}), cohort) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_synthesizer_trains_as_long_as_its_preset_says_unless_told():
+    """The budget of the run goes first; without one a preset's schedule is kept."""
+    cohort = toy_cohort(range(6))
+    own = {**SPADE, "budget": {"steps": 40, "validate_every": 20}}
+    assert estimate_training(spec(synthesizer=own), cohort).budget.steps == 6
+    assert estimate_training(spec(synthesizer=own, budget=None), cohort).budget.steps == 40
+    assert estimate_training(spec(segmenter=UNET, budget=None), cohort).budget == Budget()
 
 
 def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):
