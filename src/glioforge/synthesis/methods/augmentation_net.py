@@ -46,11 +46,10 @@ from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
 from glioforge.nn.apart import Apart
 from glioforge.nn.initialise import xavier
 from glioforge.nn.label_reader import LabelEncoder
-from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.perceptual import read_vgg19
 from glioforge.nn.refinement import RefinementGenerator, doublings_for, refinement_widths
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.epoch import steps_of_an_epoch
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Knowledge
@@ -77,7 +76,7 @@ PAPER_DOUBLINGS = 6
 """From 4 x 4 to 256 x 256."""
 
 
-class AugmentationNetSpec(ConditionalSpec):
+class AugmentationNetSpec(CriticSpec):
     """Cascaded refinement of slices or patches."""
 
     kind: Literal["augmentation_net"] = "augmentation_net"
@@ -99,12 +98,6 @@ class AugmentationNetSpec(ConditionalSpec):
     """The features learned in the project."""
     balance: BalanceSpec | None = BalanceSpec(adversarial=0.1, l1=3.0, perceptual=0.2, rebalance_every=200)
     """How losses are kept in balance; none keeps their weights."""
-    critic_width: int = Field(16, ge=1)
-    """Channels of the critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of the critic before the score."""
-    critic_scales: int = Field(2, ge=1)
-    """Image sizes that are judged."""
     critic_spectral: bool = True
     """Spectral norm of the critic."""
     losses: AdversarialSpec = _SOUND_LOSSES
@@ -229,14 +222,7 @@ class AugmentationNet(ConditionalMethod):
     def _game(self, network: LabelGenerator, contrasts: int, steps: int) -> Adversarial:
         """Generator against a critic with fresh weights."""
         spec: AugmentationNetSpec = self.spec
-        critic = MultiScaleCritic(
-            self.classes + contrasts,
-            spec.critic_width,
-            spec.critic_layers,
-            scales=spec.critic_scales,
-            dims=spec.dims,
-            spectral=spec.critic_spectral,
-        )
+        critic = spec.critic(self.classes + contrasts, spectral=spec.critic_spectral)
         xavier(critic, 1.0)
         return Adversarial(
             network,

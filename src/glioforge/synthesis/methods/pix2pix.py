@@ -40,11 +40,10 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.labels import LabelMap
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Images
 from glioforge.training.budget import Budget
@@ -87,7 +86,7 @@ _SOUND_LOSSES = AdversarialSpec(
 )
 
 
-class Pix2PixSpec(ConditionalSpec):
+class Pix2PixSpec(CriticSpec):
     """Pix2pix generator of slices or patches."""
 
     kind: Literal["pix2pix"] = "pix2pix"
@@ -105,10 +104,6 @@ class Pix2PixSpec(ConditionalSpec):
     upsampling: Upsampling = "transposed"
     """Transposed convolution as in the paper, or nearest neighbour and convolution, which leaves no checkerboard and
     learns fine detail more slowly, since a U-Net of strides has no features of full size."""
-    critic_width: int = Field(16, ge=1)
-    """Channels of the critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of the critic before the score; 4 see patches of 70 voxels."""
     critic_scales: int = Field(1, ge=1)
     """Image sizes that are judged."""
     deviation: float | None = Field(None, gt=0)
@@ -171,14 +166,7 @@ class Pix2PixMethod(ConditionalMethod):
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
         """Generator against a critic with fresh weights."""
         spec: Pix2PixSpec = self.spec
-        critic = MultiScaleCritic(
-            self.classes + self.contrasts,
-            spec.critic_width,
-            spec.critic_layers,
-            scales=spec.critic_scales,
-            dims=spec.dims,
-            spectral=spec.deviation is None,
-        )
+        critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None)
         self._start(critic)
         return Adversarial(
             network, critic, spec.losses, steps=steps, generate=self.generate, condition=self.label_channels

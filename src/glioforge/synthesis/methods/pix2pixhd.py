@@ -37,11 +37,10 @@ from torch.nn import functional
 from glioforge.core.cohort import Cohort
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pixhd import Pix2PixHDGenerator
 from glioforge.nn.unet import Upsampling
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training.budget import Budget
@@ -70,7 +69,7 @@ _SOUND_LOSSES = AdversarialSpec(
 )
 
 
-class Pix2PixHDSpec(ConditionalSpec):
+class Pix2PixHDSpec(CriticSpec):
     """Pix2pixHD generator of slices or patches."""
 
     kind: Literal["pix2pixhd"] = "pix2pixhd"
@@ -94,12 +93,6 @@ class Pix2PixHDSpec(ConditionalSpec):
     upsampling: Upsampling = "transposed"
     """Transposed convolution as in the paper, or nearest neighbour and convolution, which leaves no checkerboard and
     learns more slowly."""
-    critic_width: int = Field(16, ge=1)
-    """Channels of the critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of the critic before the score."""
-    critic_scales: int = Field(2, ge=1)
-    """Image sizes that are judged."""
     deviation: float | None = Field(None, gt=0)
     """Standard deviation of the starting weights; none takes Xavier's."""
     losses: AdversarialSpec = _SOUND_LOSSES
@@ -164,14 +157,7 @@ class Pix2PixHDMethod(ConditionalMethod):
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
         """Generator against critics with fresh weights."""
         spec: Pix2PixHDSpec = self.spec
-        critic = MultiScaleCritic(
-            self.classes + self.contrasts,
-            spec.critic_width,
-            spec.critic_layers,
-            scales=spec.critic_scales,
-            dims=spec.dims,
-            spectral=spec.deviation is None,
-        )
+        critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None)
         self._start(critic)
         return Adversarial(
             network, critic, spec.losses, steps=steps, generate=self.generate, condition=self.label_channels

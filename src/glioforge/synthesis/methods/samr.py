@@ -55,7 +55,7 @@ from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.samr import SamrGenerator, Upsampling, doubling_widths
 from glioforge.synthesis.atlas_slices import Alignment, AtlasSlices, average_brain
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting
 from glioforge.synthesis.shape_consistency import ShapeConsistency, ShapeConsistencySpec
@@ -125,7 +125,7 @@ _PAPER: dict[str, Any] = {
 }
 
 
-class SamrSpec(ConditionalSpec):
+class SamrSpec(CriticSpec):
     """Stretch-out generator with atlas, label-wise critics and shape consistency."""
 
     kind: Literal["samr"] = "samr"
@@ -160,10 +160,6 @@ class SamrSpec(ConditionalSpec):
     """Regions with critics of their own; a cavity belongs to the lesion."""
     critic_width: int = Field(8, ge=1)
     """Channels of a critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of a critic before the score."""
-    critic_scales: int = Field(2, ge=1)
-    """Image sizes that are judged."""
     critic_spectral: bool = True
     """Spectral norm of the critics."""
     consistency: ShapeConsistencySpec = ShapeConsistencySpec()
@@ -256,7 +252,7 @@ class SamrMethod(ConditionalMethod):
         critic = (
             LabelWiseCritic(self._region_classes(), *sizes, **settings)
             if spec.label_wise
-            else MultiScaleCritic(*sizes, **settings)
+            else spec.critic(channels, spectral=spec.critic_spectral)
         )
         xavier(critic, 1.0)
         return critic

@@ -35,10 +35,9 @@ from torch.nn import functional
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import he, xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.residual_generator import ResidualGenerator
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training.budget import Budget
@@ -69,7 +68,7 @@ _LOSSES = AdversarialSpec(
 )
 
 
-class SoundSpec(ConditionalSpec):
+class SoundSpec(CriticSpec):
     """Residual U-Net generator with styles and noise."""
 
     kind: Literal["sound"] = "sound"
@@ -84,12 +83,6 @@ class SoundSpec(ConditionalSpec):
     """Make each draw in another place of the grid; see `ConditionalSpec.moved`."""
     boundary: float = Field(5.0, ge=0)
     """Weight of the absolute difference along class boundaries."""
-    critic_width: int = Field(16, ge=1)
-    """Channels of the critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of the critic before the score."""
-    critic_scales: int = Field(2, ge=1)
-    """Image sizes that are judged."""
     losses: AdversarialSpec = _LOSSES
     """Weights of losses, and optimisers."""
     budget: Budget = Budget(steps=1000, validate_every=100, checkpoint_every=200)
@@ -139,13 +132,7 @@ class Sound(ConditionalMethod):
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
         """Differences inside the brain and along boundaries, and a critic that joins late."""
         spec: SoundSpec = self.spec
-        critic = MultiScaleCritic(
-            self.classes + self.contrasts,
-            spec.critic_width,
-            spec.critic_layers,
-            scales=spec.critic_scales,
-            dims=spec.dims,
-        )
+        critic = spec.critic(self.classes + self.contrasts)
         xavier(critic, 1.0)
         return Adversarial(
             network,

@@ -39,10 +39,9 @@ from torch import nn
 
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
 from glioforge.synthesis.conditional import ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training.budget import Budget
@@ -65,7 +64,7 @@ _SOUND_LOSSES = AdversarialSpec(
 )
 
 
-class SpadeSpec(ConditionalSpec):
+class SpadeSpec(CriticSpec):
     """SPADE generator of slices or patches."""
 
     kind: Literal["spade"] = "spade"
@@ -82,12 +81,6 @@ class SpadeSpec(ConditionalSpec):
     """Spectral norm of the generator's convolutions."""
     noise: bool = True
     """Give noise to every block."""
-    critic_width: int = Field(16, ge=1)
-    """Channels of the critic's first layer."""
-    critic_layers: int = Field(3, ge=2)
-    """Convolutions of the critic before the score."""
-    critic_scales: int = Field(2, ge=1)
-    """Image sizes that are judged."""
     gain: float = Field(1.0, gt=0)
     """Gain of the Xavier start."""
     losses: AdversarialSpec = _SOUND_LOSSES
@@ -152,13 +145,7 @@ class SpadeMethod(ConditionalMethod):
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
         """Generator against a critic with fresh weights."""
         spec: SpadeSpec = self.spec
-        critic = MultiScaleCritic(
-            self.classes + self.contrasts,
-            spec.critic_width,
-            spec.critic_layers,
-            scales=spec.critic_scales,
-            dims=spec.dims,
-        )
+        critic = spec.critic(self.classes + self.contrasts)
         xavier(critic, spec.gain)
         return Adversarial(
             network,
