@@ -62,14 +62,19 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
-def write_json(path: Path, values: Any) -> None:  # noqa: ANN401 - any plain JSON values
+def write_json(path: Path, values: Any, *, in_order: bool = False) -> None:  # noqa: ANN401 - any plain JSON values
     """Write plain values as JSON, atomically; same values, same bytes.
+
+    Args:
+        path: The file.
+        values: Plain values.
+        in_order: Keep the order of mappings, where it means something, instead of sorting their keys.
 
     Raises:
         OutputError: The values are not JSON (NaN is not), or the place cannot be written.
     """
     try:
-        text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(values, indent=1, sort_keys=not in_order, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise OutputError(
             f"values that are not JSON ({error})", "text, numbers, lists and mappings", where=path

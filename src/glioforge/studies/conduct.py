@@ -49,7 +49,9 @@ def conduct(
     given = read_given(spec, data, progress)
     scans = "phantoms" if given is None else given.fingerprint
     with Step(out, {"study": spec.identity(), "scans": scans}) as step:
-        write_json(out / "study.json", {"spec": spec.model_dump(mode="json"), "made_with": run_facts()})
+        # Methods are shown in the order in which the study lists them, also when its report is written again.
+        described = {"spec": spec.model_dump(mode="json"), "made_with": run_facts()}
+        write_json(out / "study.json", described, in_order=True)
         cohort = gather(spec, folder, given, progress)
         prepared = prepared_cohort(spec, folder, cohort, progress)
         facts = stages(len(divide(spec, folder, prepared)), progress)

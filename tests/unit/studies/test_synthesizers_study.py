@@ -24,8 +24,8 @@ TINY = {
     "modalities": ["t1ce", "flair"],
     "split": {"kind": "holdout", "test": 0.25, "validation": 0.25},
     "methods": {
-        "painted": {"title": "Painted", "synthesizer": {"kind": "class_intensity"}},
         "spade": {"synthesizer": {"kind": "spade", "batch_size": 2}, "budget": BUDGET},
+        "painted": {"title": "Painted", "synthesizer": {"kind": "class_intensity"}},
     },
     "references": ["painted"],
     "draws": 2,
@@ -42,7 +42,7 @@ TINY = {
 def written(folder, **changes):
     """YAML of the tiny comparison with some keys changed."""
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump({**TINY, **changes}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({**TINY, **changes}, sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -77,14 +77,17 @@ def test_summary_holds_scores_differences_and_costs(study):
     compared = {(d["method"], d["metric"], d["region"]) for d in summary["differences"]["painted"]}
     assert {("spade", "ssim", "brain"), ("spade", "swd", "brain")} <= compared
     assert "swd brain Distance of patches" in summary["scores"]["spade"]
-    painted, spade = summary["costs"]
+    spade, painted = summary["costs"]
     assert (painted["Steps"], spade["Steps"]) == ("0", "2")
     assert (painted["Parameters"], spade["Parameters"] > "0") == ("0", True)
 
 
 def test_report_shows_every_method_and_says_which_edit_was_left_out(study):
-    """The page can be written again from the folder."""
+    """Written again from the folder it is the same page, and the same numbers for programs, in the study's order."""
+    before = [(study / name).read_bytes() for name in ("report.html", "comparison.json")]
     page = write_report(study).read_text(encoding="utf-8")
+
+    assert [(study / name).read_bytes() for name in ("report.html", "comparison.json")] == before
 
     for text in ("Painted", "spade", "An edit was left out: off the grid", "too few subjects", "T1ce"):
         assert text in page
