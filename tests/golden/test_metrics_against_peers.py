@@ -116,6 +116,45 @@ def test_surface_distance_agrees_up_to_its_weights(seed, spacing):
     assert value_of("dice", ours, theirs) == pytest.approx(surface_distance.compute_dice_coefficient(theirs, ours))
 
 
+def turned(rng, spacing):
+    """Affine of a head turned by up to 180 degrees, with the numbers of a NIfTI header."""
+    from scipy.spatial.transform import Rotation
+
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.random(random_state=int(rng.integers(2**31))).as_matrix() @ np.diag(spacing)
+    return affine.astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shift"), [((1.0, 1.0, 1.0), 1), ((2.0, 2.0, 2.0), 1), ((1.0, 0.5, 1.5), 2), ((1.0, 1.0, 1.0), 2)]
+)
+def test_a_turned_head_does_not_change_the_surface_dice(monai, spacing, shift):
+    """A mask shifted by exactly the tolerance on random oblique grids; peers see axes and spacing only.
+
+    MONAI's number is ours.  surface-distance places surface elements between voxels, so that it agrees where every
+    surface lies within the tolerance: 1.
+    """
+    import surface_distance
+
+    rng = np.random.default_rng(7)
+    truth = np.zeros((22, 20, 18), dtype=bool)
+    truth[6:14, 6:15, 5:13] = True
+    shifted = np.roll(truth, shift, axis=1 if shift == 2 else 0)
+    peers = [
+        monai_value(monai.compute_surface_dice, shifted, truth, spacing=spacing, class_thresholds=[limit])
+        for limit in (1.0, 2.0)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        elements = surface_distance.compute_surface_distances(truth, shifted, spacing)
+    exact = [surface_distance.compute_surface_dice_at_tolerance(elements, limit) for limit in (1.0, 2.0)]
+    for _ in range(8):
+        pair = MaskPair(shifted, truth, Geometry(truth.shape, turned(rng, spacing))).cut()
+        found = [judge(METRICS[name], pair) for name in ("nsd_1mm", "nsd_2mm")]
+        assert found == pytest.approx(peers, abs=1e-6)
+        assert [value for value, peer in zip(found, exact, strict=True) if peer == 1] == [1] * exact.count(1)
+
+
 def test_a_sphere_and_its_shifted_copy():
     """Radius 10 mm, shifted by 4 mm: Dice of two balls in closed form, Hausdorff the shift.
 

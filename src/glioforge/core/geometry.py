@@ -7,6 +7,9 @@ axes      `(i, j, k)` as stored in NIfTI; in a canonical (RAS) grid i runs to
 affine    4 x 4, voxel index to world millimetres in RAS+, as nibabel's
 box       half-open `[start, stop)` in voxels; may reach outside the grid,
           where a crop pads
+within    lengths are compared with limits up to a relative `SLACK`: an oblique
+          affine is stored in float32, and a voxel of 1 mm then measures
+          0.9999999 or 1.0000001 mm along its axes
 """
 
 import itertools
@@ -15,14 +18,33 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from glioforge.core.errors import GeometryError
 
 Affine = Float64[np.ndarray, "4 4"]
 Index = tuple[int, int, int]
 
+SLACK = 1e-4
+"""Relative slack where a length meets a limit: 0.1 micrometres at 1 mm, far above rounding, far below any voxel."""
+
 _AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
+
+
+def within(
+    lengths: Float64[np.ndarray, "..."] | float, limit: Float64[np.ndarray, "..."] | float
+) -> Bool[np.ndarray, "..."]:
+    """Compare lengths, areas or volumes with a limit, which rounding must not cross.
+
+    Args:
+        lengths: Any number of lengths; none give an empty array.
+        limit: Largest length that counts, in the same unit; one, or one for each length.
+
+    Example:
+        >>> within(np.array([1.0, 1.0000004, 1.001]), 1.0).tolist()
+        [True, True, False]
+    """
+    return np.asarray(np.asarray(lengths) <= np.asarray(limit) * (1 + SLACK))
 
 
 @final

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Geometry, within
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.lesions.coarse import Coarse, coarse_voxels
 from glioforge.lesions.cutout import CSF, WHITE, Cutout
@@ -97,14 +97,14 @@ def _near_others(coarse: Coarse, gap_mm: float) -> Bool[np.ndarray, "a b c"]:
     lesion = coarse.lesion
     if not lesion.any():
         return lesion
-    return np.asarray(ndimage.distance_transform_edt(~lesion, coarse.spacing) <= gap_mm)
+    return within(ndimage.distance_transform_edt(~lesion, coarse.spacing), gap_mm)
 
 
 def _ventricle(coarse: Coarse) -> Bool[np.ndarray, "a b c"]:
     """Fluid far from the border of the brain."""
     brain = np.pad(coarse.brain, 1)
     depth = ndimage.distance_transform_edt(brain, coarse.spacing)[1:-1, 1:-1, 1:-1]
-    return np.asarray((coarse.voxels == CSF) & (depth > VENTRICLE_DEPTH_MM))
+    return np.asarray((coarse.voxels == CSF) & ~within(depth, VENTRICLE_DEPTH_MM))
 
 
 def _brainstem(coarse: Coarse, plane: Plane, geometry: Geometry) -> Bool[np.ndarray, "a b c"]:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
-from glioforge.core.geometry import Index
+from glioforge.core.geometry import Index, within
 from glioforge.lesions.coarse import Coarse
 from glioforge.lesions.cutout import WHITE, Cutout
 from glioforge.lesions.ground import RULES, Ground
@@ -65,7 +65,7 @@ class Window:
 
     def holds(self, distance_mm: Float64[np.ndarray, "..."] | float) -> Bool[np.ndarray, "..."]:
         """Whether ways are of an allowed length."""
-        return np.asarray((distance_mm >= self.least_mm - 1e-9) & (distance_mm <= self.most_mm + 1e-9))
+        return np.asarray(within(self.least_mm, distance_mm) & within(distance_mm, self.most_mm))
 
 
 def broken_rule(ground: Ground, lesion: Cutout, limits: dict[str, float]) -> str | None:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.spatial import cKDTree
 
-from glioforge.core.geometry import Affine
+from glioforge.core.geometry import Affine, within
 
 Mask = Bool[np.ndarray, "i j k"]
 
@@ -74,8 +74,11 @@ class SurfaceDistances:
         return np.concatenate([self.from_prediction, self.from_truth])
 
     def within(self, tolerance_mm: float) -> float:
-        """Share of the surface voxels of both masks that lie within a tolerance of the other surface."""
-        return float(np.mean(self.pooled <= tolerance_mm))
+        """Share of the surface voxels of both masks at most a tolerance away from the other surface.
+
+        A distance of exactly the tolerance counts, on an oblique grid too (see `core.geometry.within`).
+        """
+        return float(np.mean(within(self.pooled, tolerance_mm)))
 
 
 def _distances(source: Mask, target: Mask, affine: Affine) -> Float64[np.ndarray, "n"]:

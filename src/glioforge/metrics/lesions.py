@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Int32
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Geometry, within
 from glioforge.metrics.distances import Mask, SurfaceDistances
 
 PENALTY_MM: Final = 374.0
@@ -35,9 +35,6 @@ MINIMUM_MM3: Final = 50.0
 """Lesions up to this volume are not judged."""
 DILATION_STEPS: Final = 3
 """Steps by which the truth is dilated before lesions are told apart."""
-
-_ROUNDING: Final = 1 + 1e-6
-"""The volume of a voxel is known to rounding only; 50 voxels of 1 mm³ must never count as more."""
 
 _NEIGHBOURS_18: Final = ndimage.generate_binary_structure(3, 2)
 _NEIGHBOURS_26: Final = ndimage.generate_binary_structure(3, 3)
@@ -88,7 +85,7 @@ def lesion_scores(prediction: Mask, truth: Mask, geometry: Geometry) -> LesionSc
     owners = _owners(zones, count, components, int(parts))
     lesions = np.where(truth, zones, 0)
     volumes = np.bincount(lesions.ravel(), minlength=count + 1) * geometry.voxel_volume
-    judged = [n for n in range(1, count + 1) if volumes[n] > MINIMUM_MM3 * _ROUNDING]
+    judged = [n for n in range(1, count + 1) if not within(volumes[n], MINIMUM_MM3)]
     scores = [_score(owners[n][components], lesions == n, geometry) for n in judged]
     return LesionScores(
         tuple(dice for dice, _ in scores),

@@ -6,7 +6,8 @@ HD95 is the larger of the two directed 95th percentiles (MONAI's and BraTS'
 definition).  One percentile of both directions pooled, as MedPy computes it, is
 another and smaller number, which has a name of its own here: `hd95_pooled`.
 NSD is the share of both surfaces within a tolerance (Nikolov et al. 2018), each
-surface voxel counting once.  The average surface distance is the mean over the
+surface voxel counting once; a distance equal to the tolerance counts, up to a
+relative rounding of 1e-4.  The average surface distance is the mean over the
 voxels of both surfaces.
 """
 

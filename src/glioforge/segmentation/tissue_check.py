@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
+from glioforge.core.geometry import within
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
 from glioforge.metrics.base import MetricRow
@@ -106,7 +107,7 @@ def _fluid_rows(made: LabelMap, found: LabelMap) -> list[MetricRow]:
     tumour, brain = made.lesion, made.voxels > 0
     if not tumour.any():
         return []
-    near = np.asarray(ndimage.distance_transform_edt(~tumour, made.geometry.spacing) <= RIM_MM)
+    near = within(ndimage.distance_transform_edt(~tumour, made.geometry.spacing), RIM_MM)
     places = {"WT": (found, tumour), "rim": (made, brain & near & ~tumour), "rest": (made, brain & ~near)}
     return [
         MetricRow(region, "csf_share", _share(labels, mask), "1")

@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -279,3 +280,29 @@ def test_probabilities_lie_on_the_scans_grid(tmp_path, unsure, spacing):
     assert np.allclose(shares.sum(axis=0), 1, atol=1e-5)
     assert shares.min() >= 0
     assert (shares[0] == 1).any()
+
+
+def test_scores_depend_neither_on_the_order_of_cases_nor_on_how_masks_are_stored(tmp_path):
+    """Any integer, real, scaled or big-endian type of the same labels gives the same rows, whole or one by one."""
+    truth = toy_cohort([1, 2, 3])
+    write_masks(tmp_path / "uint8", (2, 3, 1))
+    first = np.asarray(nib.load(tmp_path / "uint8" / "s01-1.nii.gz").dataobj)
+    assert set(np.unique(first)) == {0, 1, 2, 3}
+    expected = evaluate_predictions(tmp_path / "uint8", truth, scheme="brats2023", arm="m")
+
+    for dtype in ("<i2", ">i4", "<i8", ">f4", "<f8"):
+        folder = tmp_path / dtype[1:]
+        folder.mkdir()
+        for path in (tmp_path / "uint8").iterdir():
+            mask = nib.load(path)
+            header = mask.header.as_byteswapped(dtype[0])
+            header.set_data_dtype(dtype)
+            nib.Nifti1Image(np.asarray(mask.dataobj).astype(dtype), mask.affine, header).to_filename(folder / path.name)
+        assert evaluate_predictions(folder, truth, scheme="brats2023", arm="m") == expected
+    back = Cohort("back", tuple(reversed(list(truth))), truth.scheme)
+    rows = evaluate_predictions(tmp_path / "i2", back, scheme="brats2023", arm="m")
+    assert sorted(rows, key=repr) == sorted(expected, key=repr)
+    single = [Cohort("one", (ref,), truth.scheme) for ref in truth]
+    assert [r for one in single for r in evaluate_predictions(tmp_path / "f8", one, scheme="brats2023", arm="m")] == (
+        expected
+    )

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from glioforge.core.errors import GlioforgeError
+from glioforge.core.geometry import within
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import scheme_named
@@ -106,7 +107,7 @@ def _scheme(checked: CheckedCase, stated: str | None) -> LabelScheme | None:
 def _grid_findings(case: Opened, case_id: str) -> list[Finding]:
     """Thick slices."""
     spacing = case.geometry.spacing
-    if max(spacing) < 3 * min(spacing):
+    if not within(3 * min(spacing), max(spacing)):
         return []
     what = f"voxels of {' x '.join(f'{length:.3g}' for length in spacing)} mm"
     remedy = "nothing, or prepare at a spacing that suits two-dimensional methods"

@@ -16,6 +16,7 @@ from scipy import ndimage
 from glioforge.config.spec import Spec
 from glioforge.core.case import Case
 from glioforge.core.errors import CaseError, DependencyError
+from glioforge.core.geometry import within
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume
 from glioforge.data.prepare.brain import largest_part
@@ -112,7 +113,7 @@ def by_morphology(volume: Volume, plausible_ml: tuple[float, float] = (900.0, 22
     depth = ndimage.distance_transform_edt(np.pad(bright, 1), spacing)[1:-1, 1:-1, 1:-1]
     brain = np.zeros_like(bright)
     for radius in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0):
-        core = largest_part(depth > radius)
+        core = largest_part(~within(depth, radius))
         if not core.any():
             break
         brain = ndimage.binary_fill_holes(_grown(core, radius, spacing) & bright)
@@ -125,7 +126,7 @@ def _grown(mask: Mask, radius: float, spacing: tuple[float, float, float]) -> Ma
     """Voxels within a distance in mm of a mask; empty in, empty out."""
     if not mask.any():
         return mask
-    return np.asarray(ndimage.distance_transform_edt(~mask, spacing) <= radius)
+    return within(ndimage.distance_transform_edt(~mask, spacing), radius)
 
 
 def _closed(mask: Mask, radius: float, spacing: tuple[float, float, float]) -> Mask:
