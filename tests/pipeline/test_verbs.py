@@ -63,6 +63,22 @@ def test_ingest_tells_phantoms_from_patients(place: Path) -> None:
     assert {ref.lineage.kind for ref in read_cohort(place / "cohort")} == {"phantom"}
 
 
+@pytest.mark.slow
+def test_workers_synthesize_the_same_bytes(place: Path, generator: Path) -> None:
+    """Edits and images are the same files from one process and from two."""
+    recipe = place / "mirror.yaml"
+    recipe.write_text(yaml.safe_dump({"name": "mirror", "steps": [{"edit": {"kind": "mirror"}}]}), encoding="utf-8")
+    for workers in (1, 2):
+        options = ("--recipe", recipe, "--no-nifti", "--workers", workers)
+        call("synthesize", generator, place / "prepared", "--out", place / f"made-{workers}", *options)
+    one, two = read_cohort(place / "made-1"), read_cohort(place / "made-2")
+
+    assert len(one) > 0
+    assert [(ref.case_id, ref.digest, ref.lineage) for ref in one] == [
+        (ref.case_id, ref.digest, ref.lineage) for ref in two
+    ]
+
+
 def test_training_keeps_test_subjects_away(place: Path, generator: Path) -> None:
     """The model's folder names the subjects of each side, and none is on two."""
     sides = json.loads((generator / "split.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Out, Seed
+from glioforge.cli.options import CohortFolder, Out, Seed, Workers
 
 
 def synthesize(
@@ -15,11 +15,13 @@ def synthesize(
     recipe: Annotated[Path | None, typer.Option("--recipe", help="YAML of lesion edits; none keeps the maps.")] = None,
     count: Annotated[int, typer.Option("--count", help="Synthetic cases for each case of the cohort.", min=1)] = 1,
     seed: Seed = 1,
+    workers: Workers = 1,
     nifti: Annotated[bool, typer.Option("--nifti/--no-nifti", help="Also export BraTS-layout NIfTI.")] = True,
 ) -> None:
     """Make synthetic cases; every file says that it is synthetic and who stands behind it."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import load_spec
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.recipe import RecipeSpec
@@ -34,6 +36,7 @@ def synthesize(
         out,
         count=count,
         seed=seed,
+        fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
     )
     if nifti:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from glioforge.compute.fanout import FanOutSpec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.preparation import require_prepared_alike
@@ -25,6 +26,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
     count: int = 1,
     seed: int = 1,
     name: str = "synthetic",
+    fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Make synthetic cases from the label maps of a cohort.
@@ -37,6 +39,8 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         count: Synthetic cases for each case.
         seed: Seed of edits and images.
         name: Name of the new cohort.
+        fanout: How edits and synthesis are distributed over processes; one unless given.
+            The bytes do not depend on it.
         progress: Where to show progress.
 
     Raises:
@@ -48,10 +52,13 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
     progress = progress or Silent()
     require_prepared_alike(cohort, synthesizer.preparations, synthesizer.folder)
     if recipe is None:
-        cases = _as_they_are(cohort, count)
+        cases, total = _as_they_are(cohort, count), len(cohort) * count
     else:
-        cases = _edited(edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, progress=progress))
-    return synthesize_cohort(synthesizer, cases, out, name=name, seed=seed, progress=progress)
+        edited = edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, fanout=fanout, progress=progress)
+        cases, total = _edited(edited), len(edited)
+    return synthesize_cohort(
+        synthesizer, cases, out, name=name, seed=seed, total=total, fanout=fanout, progress=progress
+    )
 
 
 def _as_they_are(cohort: Iterable[CaseRef], count: int) -> Iterator[LabelCase]:

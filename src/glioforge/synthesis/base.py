@@ -74,6 +74,11 @@ class TrainedSynthesizer:
         return self._method.spec
 
     @property
+    def accelerator(self) -> AcceleratorSpec:
+        """Device, precision and threads of its inference."""
+        return self._accelerator
+
+    @property
     def kind(self) -> str:
         """Name of the method."""
         return str(self.card["kind"])

@@ -5,12 +5,13 @@ nothing else: neither on the order of the cases nor on the number of workers.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
@@ -23,7 +24,7 @@ from glioforge.core.rng import stream, stream_seed
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import ORPHAN_S, Step
-from glioforge.synthesis.base import TrainedSynthesizer
+from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.export import export_cohort
 
 __all__ = ["LabelCase", "export_cohort", "synthesize_cohort"]
@@ -56,18 +57,21 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
     *,
     name: str,
     seed: int,
+    total: int | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
-    """Make one synthetic case for each label map, going on where an earlier call stopped.
+    """Synthesize one case for each label map, continuing where an earlier call stopped.
 
     Args:
         synthesizer: Trained synthesizer.
-        label_cases: Label maps; none give an empty cohort.
+        label_cases: Label maps, drawn lazily; none give an empty cohort.
         out: Folder of the new cohort: `cases/`, `cohort.json`.
         name: Name of the new cohort.
         seed: Root of all draws.
-        fanout: How cases are spread over processes; one unless given.
+        total: Number of label maps, where `label_cases` has no length; for progress only.
+        fanout: How cases are distributed over processes; one unless given. Each worker
+            loads the synthesizer once, from its folder.
         progress: Where progress is shown.
 
     Raises:
@@ -79,11 +83,10 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
     with Step(out, key, wait_s=ORPHAN_S) as step:
         make = partial(_made, _Plan(synthesizer, out / CASES, seed))
         refs: list[CaseRef] = []
-        for batch in _batches(label_cases, fanout):
-            for ref, line in fan_out(make, batch, fanout, title="synthesizing", progress=progress):
-                refs.append(ref)
-                if line:
-                    progress.say(line)
+        for ref, line in fan_out(make, label_cases, fanout, title="synthesizing", total=total, progress=progress):
+            refs.append(ref)
+            if line:
+                progress.say(line)
         cohort = Cohort(name, tuple(refs), synthesizer.scheme)
         write_cohort(out, cohort)
         step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint})
@@ -93,24 +96,34 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
 @final
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What all cases of a call share."""
+    """Shared by all cases of a call; pickled without the weights."""
 
     synthesizer: TrainedSynthesizer
     store: Path
     seed: int
 
+    def __reduce__(self) -> tuple[Callable[..., "_Plan"], tuple[Any, ...]]:
+        model = self.synthesizer
+        return _unpickled, (model.folder, model.accelerator, model.weights_hash, self.store, self.seed)
 
-def _batches(label_cases: Iterable[LabelCase], fanout: FanOutSpec | None) -> Iterator[list[LabelCase]]:
-    """All label maps at once where one process reads them lazily, else in handfuls, so that memory stays flat."""
-    handful: list[LabelCase] = []
-    size = 1 if fanout is None or fanout.workers == 1 else 32
-    for label_case in label_cases:
-        handful.append(LabelCase(*label_case))
-        if len(handful) == size:
-            yield handful
-            handful = []
-    if handful:
-        yield handful
+
+def _unpickled(folder: Path, accelerator: AcceleratorSpec, weights: str, store: Path, seed: int) -> _Plan:
+    """The plan in a worker, with the synthesizer from its folder."""
+    return _Plan(_opened(folder, accelerator, weights), store, seed)
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path, accelerator: AcceleratorSpec, weights: str) -> TrainedSynthesizer:
+    """The synthesizer of a folder, loaded once per worker."""
+    synthesizer = load_synthesizer(folder, accelerator)
+    if synthesizer.weights_hash != weights:
+        raise InputFileError(
+            f"weights {synthesizer.weights_hash[:8]}",
+            f"weights {weights[:8]}, as when the command began",
+            "do not train into the folder while it is used; repeat the command",
+            str(folder),
+        )
+    return synthesizer
 
 
 def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:

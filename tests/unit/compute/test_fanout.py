@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.fanout import AHEAD, FanOutSpec, _cluster_results, fan_out
 from glioforge.core.errors import DependencyError, SpecError, WorkerError
 
 
@@ -20,8 +20,20 @@ def refuse(number):
     raise SpecError(f"number {number}", "none", "take another", where="work")
 
 
+class Drawn:
+    """An endless generator that counts the numbers drawn from it."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __iter__(self):
+        while True:
+            self.count += 1
+            yield self.count
+
+
 class Noting:
-    """A progress that notes what it was told."""
+    """A progress that notes its arguments."""
 
     def __init__(self):
         self.told = []
@@ -62,6 +74,61 @@ def test_progress_knows_title_and_total(workers):
     list(fan_out(square, range(3), FanOutSpec(workers=workers), title="squares", progress=noting))
 
     assert noting.told == [("squares", 3)]
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 1), (2, 2 * AHEAD)])
+def test_items_are_drawn_only_a_little_ahead_of_the_results(workers, ahead):
+    """Memory stays flat: of endless items no more are drawn than the next result in order needs."""
+    drawn = Drawn()
+    results = fan_out(square, drawn, FanOutSpec(workers=workers))
+    before = drawn.count
+    used = []
+    for number in (1, 2, 3):
+        used.append(next(results) == number * number)
+        used.append(drawn.count <= number - 1 + ahead)
+    results.close()
+
+    assert before == 0
+    assert all(used)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_the_items_ends_the_work(workers):
+    """What reading an item raises is raised here, after the results before it."""
+
+    def items():
+        yield 1
+        raise SpecError("a damaged item", "a sound one", "read it again")
+
+    with pytest.raises(SpecError, match="a damaged item"):
+        list(fan_out(square, items(), FanOutSpec(workers=workers)))
+
+
+def test_items_without_length_may_name_their_number():
+    """Progress knows the total of a generator from its caller."""
+    noting = Noting()
+
+    list(fan_out(square, iter([1, 2]), title="squares", total=2, progress=noting))
+
+    assert noting.told == [("squares", 2)]
+
+
+def test_a_cluster_takes_the_items_in_handfuls():
+    """Backends for clusters see a bounded number of items at a time; threads replace one here."""
+    drawn = Drawn()
+    spec = FanOutSpec.model_construct(backend="threading", workers=2)
+    results = _cluster_results(square, iter(drawn), spec)
+    first = [next(results) for _ in range(9)]
+
+    assert first == [number * number for number in range(1, 10)]
+    assert drawn.count == 2 * 2 * AHEAD * 2
+    results.close()
+
+
+def test_no_workers_are_refused():
+    """0 is neither a number of processes nor all cores."""
+    with pytest.raises(ValueError, match="0 workers do nothing: give a number of processes, or -1 for all cores"):
+        FanOutSpec(workers=0)
 
 
 def test_the_default_is_this_process():

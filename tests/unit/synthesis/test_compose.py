@@ -1,20 +1,21 @@
 """Promises of synthetic cohorts and their export."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
-from glioforge.core.errors import CohortError, LabelError, OutputError
+from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2023
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
-from glioforge.synthesis.compose import LabelCase, export_cohort, synthesize_cohort
+from glioforge.synthesis.compose import LabelCase, _Plan, export_cohort, synthesize_cohort
 from toy_cohort import toy_cohort, toy_labels
 
 PARENT = {"s08-1": Lineage.real("toy", "s08")}
@@ -82,6 +83,35 @@ def test_two_workers_write_the_same_bytes(synthesizer, tmp_path):
     alone = compose(synthesizer, label_cases(3), tmp_path / "a")
     spread = compose(synthesizer, label_cases(3), tmp_path / "b", fanout=FanOutSpec(workers=2))
     assert alone.fingerprint == spread.fingerprint
+
+
+def test_a_worker_loads_the_synthesizer_from_its_folder(synthesizer, tmp_path):
+    """Weights are not sent with every case, and a model retrained in between is refused."""
+    sent = pickle.dumps(_Plan(synthesizer, tmp_path, 5))
+    received = pickle.loads(sent)  # noqa: S301 - written above
+
+    weights = synthesizer.weights_hash.encode()
+    retrained = sent.replace(weights, b"other".ljust(len(weights)))
+
+    assert len(sent) < 2000
+    assert received.synthesizer.weights_hash == synthesizer.weights_hash
+    assert (received.synthesizer.accelerator, received.store, received.seed) == (synthesizer.accelerator, tmp_path, 5)
+    with pytest.raises(InputFileError, match="expected weights other +, as when the command began"):
+        pickle.loads(retrained)  # noqa: S301 - written above
+
+
+def test_label_maps_are_loaded_one_at_a_time(synthesizer, tmp_path):
+    """Memory stays flat: a map is drawn when the case before it has been written."""
+    drawn = []
+
+    def cases():
+        for label_case in label_cases(3):
+            drawn.append(len(list(tmp_path.glob("cases/*/images.b2nd"))))
+            yield label_case
+
+    compose(synthesizer, cases(), tmp_path, total=3)
+
+    assert drawn == [0, 1, 2]
 
 
 def test_damaged_case_is_made_again(synthesizer, tmp_path):
