@@ -127,7 +127,7 @@ def test_it_is_an_image_synthesizer_with_its_lineage(trained):
     """Contrasts, scheme, subjects and hash are told."""
     assert isinstance(trained, ImageSynthesizer)
     assert trained.modalities == (Modality.T1, Modality.FLAIR)
-    assert trained.lineage_subjects == ("s01", "s02", "s03")
+    assert trained.lineage_subjects == ("s01", "s02", "s03"), "the validation subject did not select the weights"
     assert trained.lineage.subjects == trained.lineage_subjects
     assert trained.lineage.weights == trained.weights_hash
     assert (trained.kind, trained.scheme.name) == (trained.spec.kind, "complete")

@@ -1,9 +1,9 @@
-"""Weights of losses that are set anew now and then, so that each has its share of the whole.
+"""Adapt the weights of losses at intervals, so that each contributes its share of the total.
 
 Carver et al. (section 2.3.4) adapt the weights every ten epochs "to maintain balance among each loss" and give
 no rule; neither do Chen & Koltun (2017, arXiv:1707.09405).  The rule here: lambda_k = target_k / mean(|L_k|), the
-mean over the steps since the last time.  Weights, sums and the count are buffers: a checkpoint keeps them, and a
-step that is left out leaves no trace.
+mean over the steps since the last adaptation.  Weights, sums and counts are buffers: checkpoints keep them, and a
+skipped step leaves no trace.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,6 +39,8 @@ class BalanceSpec(Spec):
 class LossBalance(nn.Module):
     """Multiplies losses by factors that bring each to its target; 1 until the first adaptation.
 
+    Steps that record no losses are not counted: while the discriminator has not joined yet, the factors stay.
+
     Args:
         targets: Value that each loss shall have, by name; losses of other names stay as they are.
         every: Steps between two adaptations.
@@ -67,11 +69,13 @@ class LossBalance(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
     def begin(self, mean: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
-        """Begin a step: set the factors anew if `every` steps have passed since the last time.
+        """Begin a step: adapt the factors if `every` steps recorded losses since the last adaptation.
 
         Args:
             mean: Mean over the processes of a training; none if there is one.
         """
+        if int(self.count) == 0:
+            self.steps.zero_()
         if int(self.steps) == self.every:
             means = self.sums / self.count
             self.factors.copy_(self.targets / (means if mean is None else mean(means)).clamp_min(_LEAST))
@@ -81,7 +85,7 @@ class LossBalance(nn.Module):
         self.steps += 1
 
     def forward(self, losses: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Note the losses of a step, or of each of its parts, and return them weighted.
+        """Record the losses of a step, or of each of its parts, and return them weighted.
 
         Args:
             losses: Scalars by name; each name of the targets once.

@@ -7,6 +7,7 @@ output      z-scores clipped to [-5, 5], exactly 0 where the label is background
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, final
 
@@ -105,7 +106,7 @@ class TrainedSynthesizer:
 
     @property
     def lineage_subjects(self) -> tuple[str, ...]:
-        """Subjects behind the training cases."""
+        """Subjects that the weights depend on: those of the training cases, and of validation if it selected them."""
         return tuple(self.card["subjects"])
 
     @property
@@ -178,7 +179,8 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
         progress: Where progress is shown.
 
     Raises:
-        CohortError: The cohort is empty, lacks a contrast or has no tissue labels.
+        CohortError: The cohort is empty, lacks a contrast or has no tissue labels; or weights are selected on
+            validation cases that lack a contrast.
         LeakageError: A validation subject stands behind a training case.
         OutputError: The folder was made with other settings.
         TrainingError: The training diverged.
@@ -188,14 +190,14 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     modalities = _usable(spec, train)
     if validation is not None and len(validation):
         require_no_leak({"training cases": train}, validation)
-        modalities_of_validation = set(validation.modalities)
-        validation = validation if set(modalities) <= modalities_of_validation else None
+        validation = _judging(spec, validation, modalities, progress)
     with Step(folder, _key(spec, train, validation, seed, accelerator)) as step:
         if not step.done:
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
             method = kind(spec, knowledge)
             outcome = method.fit(Fitting(train, validation, folder / "training", seed, accelerator, progress))
-            card = write_model(folder, method, _card(train, seed, outcome))
+            behind = train.subjects_behind | _selected_on(spec, validation)
+            card = write_model(folder, method, _card(train, behind, seed, outcome))
             step.finish({"weights": card["weights"]})
     return load_synthesizer(folder, accelerator)
 
@@ -238,6 +240,22 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
     return modalities
 
 
+def _judging(spec: Any, validation: Cohort, modalities: tuple[Modality, ...], progress: Progress) -> Cohort | None:  # noqa: ANN401 - any method's spec
+    """Return the validation cohort if it has all contrasts; else none, unless weights are to be selected by it."""
+    missing = [str(m) for m in modalities if m not in known_modalities(validation, gaps=spec.gaps)]
+    if not missing:
+        return validation
+    if getattr(spec, "select", False):
+        raise CohortError(
+            f"validation cases without {missing}",
+            "all contrasts that the model makes, as select is true",
+            "leave incomplete cases out, ask for fewer contrasts, or set select to false",
+            validation.name,
+        )
+    progress.say(f"warning: no validation score, as validation cases lack {missing}")
+    return None
+
+
 def _loaded(cohort: Cohort) -> Iterator[Case]:
     """Cases one after the other, so that memory holds one."""
     return (ref.load() for ref in cohort)
@@ -256,10 +274,16 @@ def _key(
     }
 
 
-def _card(train: Cohort, seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
-    """Entries of the card that come from the training."""
+def _selected_on(spec: Any, validation: Cohort | None) -> frozenset[str]:  # noqa: ANN401 - any method's spec
+    """Validation subjects that the weights depend on: all of them where the spec selects weights by their score."""
+    selected = validation is not None and getattr(spec, "select", False)
+    return frozenset(validation.subjects_behind if validation is not None and selected else ())
+
+
+def _card(train: Cohort, behind: AbstractSet[str], seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
+    """Entries of the card that come from the training; `behind` are the subjects that the weights depend on."""
     return {
-        "subjects": sorted(train.subjects_behind),
+        "subjects": sorted(behind),
         "train": {"name": train.name, "cases": len(train), "fingerprint": train.fingerprint},
         PREPARATION: list(preparations_of(train)),
         "seed": seed,

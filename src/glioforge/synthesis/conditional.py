@@ -249,7 +249,7 @@ class ConditionalMethod(Method, ABC):
             return None
         cases = (ref.load() for ref in fitting.validation)
         means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
-        return unseen_score(self._framed(fitting.validation, fitting.seed), means)
+        return unseen_score(self._framed(fitting.validation, fitting.seed).batch, means)
 
     def _member(self, rng: np.random.Generator) -> LabelGenerator:
         """The network, or any of the ensemble with the same chance."""

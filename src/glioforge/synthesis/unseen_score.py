@@ -1,27 +1,29 @@
-"""How near a generator's images are to scans of subjects that it never saw."""
+"""Score generators by how close their images are to scans of held-out subjects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
-from glioforge.synthesis.patches import FramedPatches
-from glioforge.synthesis.slices import FramedSlices
 
+Batches = Callable[[int], Mapping[str, torch.Tensor]]
 BATCHES = 4
-"""Batches of unseen subjects that a score looks at."""
+"""Batches of held-out subjects in a score."""
 
 
-def unseen_score(slices: FramedSlices | FramedPatches, means: torch.Tensor) -> Callable[[nn.Module], float]:
-    """A score of `LabelGenerator`s: the negative absolute difference inside the brain of slightly blurred images.
+def unseen_score(batches: Batches, means: torch.Tensor) -> Callable[[nn.Module], float]:
+    """Return a score of `LabelGenerator`s: minus the mean absolute difference inside the brain, in z-scores.
+
+    Both images are set to 0 outside the brain and blurred slightly (`low_pass`, once) before they are compared.
+    Contrasts that a case lacks do not count; a batch without brain scores 0.
 
     Args:
-        slices: Slices or patches of the unseen subjects, always the same ones.
+        batches: Slices or patches of the held-out subjects by number; the first ones are taken.
         means: Class means of each of their cases, `(case, class, contrast)`.
     """
-    drawn = [slices.batch(number) for number in range(BATCHES)]
+    drawn = [batches(number) for number in range(BATCHES)]
 
     def score(network: nn.Module) -> float:
         device = next(network.parameters()).device
@@ -32,7 +34,9 @@ def unseen_score(slices: FramedSlices | FramedPatches, means: torch.Tensor) -> C
             inputs = (labels, batch["frame"], means[batch["case"]], noise)
             with torch.no_grad():
                 made = network(*(value.to(device) for value in inputs)).cpu()
-            total += float(regional_l1(low_pass(made, 1), low_pass(batch["images"], 1), batch["brain"]))
+            blurred = low_pass(made * batch["brain"][:, None], 1)
+            real, known = low_pass(batch["images"], 1), batch.get("available")
+            total += float(regional_l1(blurred, real, batch["brain"], available=known))
         return -total / len(drawn)
 
     return score

@@ -30,7 +30,7 @@ from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.estimate import end_if_estimating
 from glioforge.training.interrupt import deferred_interrupts, end_by
-from glioforge.training.observation import Observation
+from glioforge.training.observation import Observation, observe_last
 from glioforge.training.observe import line, write_history
 from glioforge.training.parallel import averaged, share
 from glioforge.training.recipe import Batches, Observable, Recipe, Validate
@@ -194,11 +194,11 @@ class _Run:
             self.progress.say(line(row, self.budget.steps, self._seconds_left(), best=best))
 
     def _observation(self) -> Observation | None:
-        """What the recipe makes for the first batch, the same in every process; none if it shows nothing."""
+        """Observe the recipe on fixed batches, the same in every process; none if it cannot be observed."""
         if not isinstance(self.recipe, Observable):
             return None
         seed_torch(self.seed, "observe", self.standing.step)
-        return self.recipe.observe({name: value.to(self.fabric.device) for name, value in self.batches(0).items()})
+        return observe_last(self.recipe.observe, self.batches, self.budget.steps, self.fabric.device)
 
     def _seconds_left(self) -> float:
         """Time for the steps to come, at the pace of this call."""

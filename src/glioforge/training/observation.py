@@ -1,28 +1,34 @@
-"""What an adversarial training shows of itself at a validation: numbers on variety, and pictures."""
+"""Observe an adversarial training at a validation: how varied its synthetic images are, and pictures of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from itertools import combinations
+from typing import Final, final
 
 import torch
 from jaxtyping import Bool, Float
 
 Images = Float[torch.Tensor, "b contrast *grid"]
+Batch = Mapping[str, torch.Tensor]
+
+SAMPLES: Final = 4
+"""Fewest samples of an observation: smaller batches are joined, since a single sample shows no variety."""
+_LOOKED_AT = 12
 _SMALL = 1e-6
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """Images made for one batch, beside the scans.
+    """Images synthesized for one batch, with the scans they belong to.
 
     Args:
         batch: The batch, with `images`, `brain` and perhaps `labels`.
-        made: Images made for it.
-        again: Images made for it with another draw of noise.
+        made: Synthetic images for it.
+        again: Synthetic images for it with another draw of noise.
     """
 
-    batch: Mapping[str, torch.Tensor]
+    batch: Batch
     made: Images
     again: Images
 
@@ -32,14 +38,38 @@ class Observation:
         return variety(self.made, self.again, self.batch["images"], self.batch["brain"])
 
 
-def variety(made: Images, again: Images, real: Images, brain: Bool[torch.Tensor, "b *grid"]) -> dict[str, float]:
-    """Diversity within a batch and response to noise, both as a share of the spread of scans.
+def observe_last(
+    observe: Callable[[Batch], Observation], batches: Callable[[int], Batch], steps: int, device: torch.device
+) -> Observation:
+    """Observe the batches of a training's last steps, as many as give `SAMPLES` samples of one size.
 
-    Spread is the mean standard deviation over the batch at each voxel that is
-    brain in every sample.
+    The last steps show what the training ends with: all contrasts, the full resolution.
+
+    Args:
+        observe: Makes images for one batch.
+        batches: Batch of a step, a pure function of its number.
+        steps: Length of the training, at least 1.
+        device: Where the networks are.
+    """
+    parts: list[Observation] = []
+    for number in range(steps - 1, max(steps - 1 - _LOOKED_AT, -1), -1):
+        batch = batches(number)
+        if parts and batch["images"].shape[2:] != parts[0].batch["images"].shape[2:]:
+            continue
+        parts.append(observe({name: value.to(device) for name, value in batch.items()}))
+        if sum(len(part.made) for part in parts) >= SAMPLES:
+            break
+    return _joined(parts)
+
+
+def variety(made: Images, again: Images, real: Images, brain: Bool[torch.Tensor, "b *grid"]) -> dict[str, float]:
+    """Measure the diversity within a batch and the response to noise, both as a share of the spread of scans.
+
+    Spread is the mean standard deviation of two samples, over all pairs and all
+    voxels that are brain in both.
 
     Returns:
-        `diversity` and `noise_response`; nothing for a batch of one, without common brain, or of equal scans.
+        `diversity` and `noise_response`; nothing for a batch of one, where no two brains overlap, or for equal scans.
 
     Example:
         >>> real = torch.tensor([[[1.0]], [[3.0]]])
@@ -47,16 +77,25 @@ def variety(made: Images, again: Images, real: Images, brain: Bool[torch.Tensor,
         >>> variety(real * 0.5, real * 0.5, real, inside)
         {'diversity': 0.5, 'noise_response': 0.0}
     """
-    inside = brain.all(0)
-    if len(real) < 2 or not bool(inside.any()):
+    pairs = [(a, b) for a, b in combinations(range(len(real)), 2) if bool((brain[a] & brain[b]).any())]
+    if not pairs:
         return {}
-    spread = _spread(real, inside)
+    spread = _spread(real, brain, pairs)
     if spread < _SMALL:
         return {}
-    moved = float((made.float() - again.float()).abs()[..., inside].mean())
-    return {"diversity": _spread(made, inside) / spread, "noise_response": moved / spread}
+    moved = (made.float() - again.float()).abs().movedim(1, -1)[brain]
+    return {"diversity": _spread(made, brain, pairs) / spread, "noise_response": float(moved.mean()) / spread}
 
 
-def _spread(images: Images, inside: Bool[torch.Tensor, "*grid"]) -> float:
-    """Mean standard deviation over the batch inside a mask."""
-    return float(images.float()[..., inside].std(0).mean())
+def _spread(images: Images, brain: Bool[torch.Tensor, "b *grid"], pairs: Sequence[tuple[int, int]]) -> float:
+    """Mean standard deviation of two samples, over their common brain."""
+    differences = [(images[a].float() - images[b].float())[:, brain[a] & brain[b]].abs().flatten() for a, b in pairs]
+    return float(torch.cat(differences).mean()) / 2**0.5
+
+
+def _joined(parts: Sequence[Observation]) -> Observation:
+    """Several observations as one."""
+    names = set.intersection(*(set(part.batch) for part in parts))
+    batch = {name: torch.cat([part.batch[name] for part in parts]) for name in sorted(names)}
+    made, again = (torch.cat(images) for images in ([p.made for p in parts], [p.again for p in parts]))
+    return Observation(batch, made, again)

@@ -39,8 +39,8 @@ class Recipe(Protocol):
 
 @runtime_checkable
 class Observable(Protocol):
-    """A recipe that shows what it makes, so that collapse is seen."""
+    """A recipe that can be observed, so that collapse is noticed."""
 
     def observe(self, batch: Mapping[str, torch.Tensor]) -> Observation:
-        """Make images for a batch, twice; networks are in evaluation mode and gradients are off."""
+        """Make images for a batch with two draws of noise; networks are in evaluation mode, gradients are off."""
         ...

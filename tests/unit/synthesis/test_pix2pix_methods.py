@@ -12,6 +12,7 @@ from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.method import Knowledge
+from glioforge.synthesis.methods.pix2pix import seeded_dropout
 from glioforge.synthesis.methods.pix2pixhd import halved
 from toy_cohort import toy_case, toy_cohort
 
@@ -100,6 +101,18 @@ def test_dropout_alone_varies_the_images_of_pix2pix(tmp_path):
     first, second, again = (trained.synthesize(labels, stream(seed))[Modality.T1].voxels for seed in (1, 2, 1))
     assert not np.array_equal(first, second)
     assert np.array_equal(first, again)
+
+
+def test_every_member_of_an_ensemble_draws_its_own_dropout(tmp_path):
+    """A draw of any member has the masks of its own seed, and all members have those of seed 0 afterwards."""
+    method = method_of(**TINY["pix2pix"], style=False, grain=0.0, ensemble=3)
+    seen = []
+    for member in (method._network, *method._earlier):
+        layers = [layer for layer in member.modules() if isinstance(layer, NoiseDropout)]
+        with seeded_dropout(method.network, 99):
+            seen.append([layer.seed for layer in layers])
+        assert [layer.seed for layer in layers] == [0, 1]
+    assert seen == [[297, 298]] * 3
 
 
 def test_an_observed_pix2pix_answers_to_its_noise():

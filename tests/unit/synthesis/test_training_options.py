@@ -1,13 +1,17 @@
 """Promises of a budget's options for synthesizers: early stopping, snapshots, pictures, alarms on the card."""
 
+from dataclasses import replace
+
 import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.errors import SpecError
+from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.modality import Modality
 from glioforge.io.png import read_png_labels
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.training.snapshots import load_snapshots
-from toy_cohort import toy_cohort
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
@@ -25,6 +29,24 @@ def test_training_stops_when_the_figures_on_held_out_subjects_rise_no_more(tmp_p
     made = train(tmp_path, [3], {"patience": 2, "min_delta": 1e6}, select=True)
     assert made.card["training"]["steps"] == 3
     assert made.card["metrics"]["validation_score"] < 0
+
+
+def test_subjects_that_selected_the_weights_are_behind_the_model(tmp_path):
+    """The firewall then keeps them out of its evaluation; without selection they have no part in it."""
+    chosen, last = train(tmp_path / "a", [3], select=True), train(tmp_path / "b", [3])
+    assert chosen.lineage_subjects == chosen.lineage.subjects == ("s01", "s02", "s03")
+    assert last.lineage_subjects == ("s01", "s02")
+    with pytest.raises(LeakageError, match="s03"):
+        require_no_leak({"generator": chosen.lineage}, toy_cohort([3], "test"))
+
+
+def test_validation_cases_that_lack_a_contrast_select_nothing_in_silence(tmp_path):
+    """Refused where weights are selected by them."""
+    case = toy_case(3)
+    bare = cohort_of_cases([replace(case, images={Modality.T1: case.images[Modality.T1]})], "validation")
+    spec = SYNTHESIZERS.parse({**TINY, "select": True})
+    with pytest.raises(CohortError, match=r"validation cases without \['flair'\]; expected all contrasts"):
+        train_synthesizer(spec, toy_cohort([1, 2]), bare, tmp_path / "m", seed=1, accelerator=PLAIN)
 
 
 def test_patience_without_held_out_subjects_is_refused(tmp_path):

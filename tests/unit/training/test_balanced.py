@@ -16,13 +16,13 @@ from toy_training import fabric
 TARGETS = {"adversarial": 0.5, "l1": 3.0}
 
 
-def recipe(every=2):
+def recipe(every=2, begins=0.0):
     """A small game whose two losses are balanced."""
     torch.manual_seed(0)
     return Adversarial(
         nn.Conv2d(2, 1, 3, padding=1),
         MultiScaleCritic(3, 4, 2),
-        AdversarialSpec(adversary="lsgan", adversarial=1.0, l1=10.0, feature_matching=0.0),
+        AdversarialSpec(adversary="lsgan", adversarial=1.0, l1=10.0, feature_matching=0.0, begins=begins),
         steps=50,
         generate=lambda network, b: network(b["hot"]),
         condition=lambda b: b["hot"],
@@ -45,6 +45,17 @@ def test_losses_are_brought_to_their_targets_at_each_adaptation():
         for name, target in TARGETS.items():
             mean = (float(rows[first][name]) + float(rows[first + 1][name])) / 2
             assert float(rows[first + 2][f"{name} weight"]) == pytest.approx(target / mean, rel=1e-5)
+
+
+def test_a_late_critic_finds_finite_weights():
+    """Steps before it joins record no losses and are not counted; the balance starts with it."""
+    game = recipe(every=2, begins=0.1)
+    rows = [game.step(batch(), step, fabric()) for step in range(9)]
+    assert all(torch.isfinite(value) for row in rows for value in row.values())
+    assert "l1 weight" not in rows[4]
+    assert [float(rows[n]["l1 weight"]) for n in (5, 6)] == [1, 1]
+    mean = (float(rows[5]["l1"]) + float(rows[6]["l1"])) / 2
+    assert float(rows[7]["l1 weight"]) == pytest.approx(TARGETS["l1"] / mean, rel=1e-5)
 
 
 def test_the_generator_follows_the_weighted_losses():

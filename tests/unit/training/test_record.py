@@ -11,7 +11,7 @@ from glioforge.io.png import read_png_labels
 from glioforge.io.run_folder import read_json
 from glioforge.training.budget import Budget
 from glioforge.training.loop import train
-from glioforge.training.observation import Observation, variety
+from glioforge.training.observation import Observation, observe_last, variety
 from glioforge.training.sample_grid import sample_grid
 from glioforge.training.snapshots import load_snapshots
 from toy_scripted import Scripted, batch
@@ -116,6 +116,43 @@ def test_variety_of_what_cannot_vary_is_not_stated():
     assert variety(images[:1], images[:1], images[:1], inside[:1]) == {}
     assert variety(images, images, images, ~inside) == {}
     assert variety(images, images, images * 0, inside) == {}
+
+
+def test_variety_counts_every_pair_of_samples_that_share_brain():
+    """A slice at the rim without common brain takes nothing away; equal images are collapsed."""
+    real = torch.tensor([0.0, 2.0, 9.0]).view(3, 1, 1, 1).expand(3, 1, 2, 2)
+    brain = torch.tensor([[[True, False], [True, False]]] * 2 + [[[False, True], [False, True]]])
+    found = variety(real / 2, real / 2 + 1, real, brain)
+    assert found == pytest.approx({"diversity": 0.5, "noise_response": 1 / 2**0.5})
+    assert variety(real * 0, real * 0, real, brain)["diversity"] == 0
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, [9, 8, 7, 6]), (3, [9, 8]), (4, [9])])
+def test_small_batches_are_joined_before_they_are_observed(size, expected):
+    """Batches of one show variety too; all of the last steps, on the full grid."""
+    asked = []
+
+    def batches(step):
+        asked.append(step)
+        images = torch.full((size, 1, 3, 3), float(step))
+        images += torch.arange(size).view(-1, 1, 1, 1)
+        return {"images": images, "brain": torch.ones(size, 3, 3, dtype=torch.bool)}
+
+    seen = observe_last(lambda b: Observation(b, b["images"], b["images"]), batches, 10, torch.device("cpu"))
+    assert asked == expected
+    assert seen.scalars["diversity"] == 1
+    assert len(seen.made) == len(expected) * size
+
+
+def test_batches_of_another_size_are_not_joined():
+    """Halved batches of an earlier stage are passed over."""
+
+    def batches(step):
+        side = 4 if step % 3 == 2 else 2
+        return {"images": torch.rand(1, 1, side, side), "brain": torch.ones(1, side, side, dtype=torch.bool)}
+
+    seen = observe_last(lambda b: Observation(b, b["images"], b["images"]), batches, 12, torch.device("cpu"))
+    assert seen.made.shape == (4, 1, 4, 4)
 
 
 def test_events_hold_curves_and_pictures(tmp_path):

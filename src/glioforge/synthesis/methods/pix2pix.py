@@ -28,7 +28,8 @@ Presets `sound` and `sound_3d` deviate further, each for a reason:
     a cosine, average of the weights, gradient clipping, slices mirrored: anatomy is learned in minutes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
@@ -178,15 +179,15 @@ class Pix2PixMethod(ConditionalMethod):
         return super().varied or self.spec.dropout > 0 or self.spec.noise
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
-        """A volume with one style and one dropout mask."""
-        with _unet_of(self.network).seeded(int(rng.integers(2**32))):
+        """Make a volume with one style and one dropout mask, whichever member of an ensemble paints it."""
+        with seeded_dropout(self.network, int(rng.integers(2**32))):
             return super().images(labels, rng, accelerator)
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Images for a batch; a network in evaluation drops by a mask drawn for it."""
+        """Make images for a batch; a network in evaluation mode draws one dropout mask for it."""
         if network.training:
             return super().generate(network, batch)
-        with _unet_of(network).seeded(int(torch.randint(2**31, ()))):
+        with seeded_dropout(network, int(torch.randint(2**31, ()))):
             return super().generate(network, batch)
 
     def _start(self, network: nn.Module) -> None:
@@ -197,6 +198,10 @@ class Pix2PixMethod(ConditionalMethod):
             gaussian(network, self.spec.deviation)
 
 
-def _unet_of(network: nn.Module) -> Pix2PixGenerator:
-    """The generator inside a network, however it is wrapped."""
-    return next(module for module in network.modules() if isinstance(module, Pix2PixGenerator))
+@contextmanager
+def seeded_dropout(network: nn.Module, seed: int) -> Iterator[None]:
+    """Let every generator inside a network drop by the masks of a seed meanwhile, then by those of seed 0 again."""
+    with ExitStack() as stack:
+        for generator in (module for module in network.modules() if isinstance(module, Pix2PixGenerator)):
+            stack.enter_context(generator.seeded(seed))
+        yield
