@@ -10,20 +10,28 @@ if TYPE_CHECKING:
     from glioforge.core.modality import Modality
 
 
-def layout_from(text: str | None) -> "Spec | None":
-    """Layout spec from a name, a YAML file, or none to have it detected.
+def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None":
+    """Return the layout spec of a name or a YAML file, or none to have it detected.
+
+    Args:
+        text: A layout's name or the path of a YAML file.
+        follow_links: Also read linked folders that lead out of the folder.
 
     Raises:
         SpecError: Neither a file nor a layout of this name.
     """
-    if text is None:
+    if text is None and not follow_links:
         return None
     from glioforge.config.load import load_spec, parse_spec
-    from glioforge.io.layout import LayoutChoice
+    from glioforge.io.layout import LayoutChoice, LayoutSpec
 
+    if text is None:
+        return LayoutSpec(follow_links=True)
     if Path(text).suffix in {".yaml", ".yml"}:
-        return load_spec(Path(text), LayoutChoice).layout
-    return parse_spec({"layout": text}, LayoutChoice, where="--layout").layout
+        chosen = load_spec(Path(text), LayoutChoice).layout
+    else:
+        chosen = parse_spec({"layout": text}, LayoutChoice, where="--layout").layout
+    return chosen.model_copy(update={"follow_links": True}) if follow_links else chosen
 
 
 def open_cohort(folder: Path, layout: str | None = None, register_to: "Modality | None" = None) -> "Cohort":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import Workers
+from glioforge.cli.options import FollowLinks, Workers
 
 if TYPE_CHECKING:
     from glioforge.data.doctor.examine import Diagnosis
@@ -23,6 +23,7 @@ def doctor(
         float | None,
         typer.Option("--spacing", help="Planned voxel size in mm: tells lesions that it would lose.", min=0),
     ] = None,
+    follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
     """Look at every scan and say all that is wrong or remarkable, with remedies; nothing is changed."""
@@ -34,7 +35,7 @@ def doctor(
 
     diagnosis = examine(
         folder,
-        layout_from(layout),
+        layout_from(layout, follow_links=follow_links),
         spacing_mm=spacing or None,
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Out, RegisterTo, Workers
+from glioforge.cli.options import FollowLinks, Out, RegisterTo, Workers
 
 
 def ingest(
@@ -15,6 +15,7 @@ def ingest(
         str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
     ] = None,
     register_to: RegisterTo = None,
+    follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
     """Find, check and name every scan of a folder; nothing is copied or changed."""
@@ -25,6 +26,12 @@ def ingest(
     from glioforge.io.ingest import ingest as read
 
     fanout = FanOutSpec(workers=workers)
-    cohort = read(folder, layout_from(layout), register_to=register_to, fanout=fanout, progress=TerminalProgress())
+    cohort = read(
+        folder,
+        layout_from(layout, follow_links=follow_links),
+        register_to=register_to,
+        fanout=fanout,
+        progress=TerminalProgress(),
+    )
     write_cohort(out, cohort)
     typer.echo(describe(cohort))

@@ -103,7 +103,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _plain(text: str) -> str:
-    """Text with rich's markup brackets escaped."""
+    """Escape rich's markup brackets, and the bytes of file names that are not UTF-8."""
     from rich.markup import escape
 
-    return escape(text)
+    return escape(text.encode("utf-8", "backslashreplace").decode())

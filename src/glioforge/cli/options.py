@@ -16,6 +16,9 @@ RegisterTo = Annotated[
     Modality | None,
     typer.Option("--register-to", help="Contrast that the others of a case are registered to, where grids differ."),
 ]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Also read linked folders that lead out of the folder of scans.")
+]
 CohortFolder = Annotated[
     Path, typer.Argument(help="Folder with a cohort.json (from ingest, prepare or synthesize).", metavar="COHORT")
 ]

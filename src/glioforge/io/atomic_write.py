@@ -75,11 +75,12 @@ def write_json(path: Path, values: Any, *, in_order: bool = False) -> None:  # n
     """
     try:
         text = json.dumps(values, indent=1, sort_keys=not in_order, ensure_ascii=False, allow_nan=False)
+        data = (text + "\n").encode()
     except (TypeError, ValueError) as error:
         raise OutputError(
             f"values that are not JSON ({error})", "text, numbers, lists and mappings", where=path
         ) from error
-    write_atomically(path, (text + "\n").encode())
+    write_atomically(path, data)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - any plain JSON values

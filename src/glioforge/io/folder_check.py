@@ -15,7 +15,7 @@ Problem = tuple[str, GlioforgeError]
 
 
 def id_problems(found: Sequence[FoundCase]) -> list[Problem]:
-    """Ids that are used twice, differ by case only, or cannot be file names."""
+    """Report ids that are used twice, differ by capitals or Unicode form only, or cannot be file names."""
     problems: list[Problem] = []
     seen: dict[str, str] = {}
     for case in found:
@@ -23,7 +23,14 @@ def id_problems(found: Sequence[FoundCase]) -> list[Problem]:
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in seen:
             problems.append(
-                (name, CaseError(f"a case id like that of {seen[folded]!r}", "ids that differ", "rename one folder"))
+                (
+                    name,
+                    CaseError(
+                        f"a case id like that of {seen[folded]!r}",
+                        "ids that differ",
+                        "rename one folder; capitals, and composed or decomposed letters, do not tell two cases apart",
+                    ),
+                )
             )
         seen.setdefault(folded, name)
         if name.startswith(("-", ".")) or len(name) > _LONGEST_ID or not name.isprintable() or name != name.strip():

@@ -1,23 +1,23 @@
 """A case as a layout finds it: which file holds what, before a file is opened."""
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
-from glioforge.io.nifti import SUFFIXES
+from glioforge.io.image_names import composed
+from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR
+from glioforge.io.walk import scan_files
 
-LABELS = "labels"
-BRAIN = "brain"
+__all__ = ["BRAIN", "LABELS", "FoundCase", "assemble", "scan_files", "subject_of"]
 
 _SESSIONS = (
     re.compile(r"(?P<subject>BraTS-[A-Za-z]+-\d+)-(?P<session>\d+)"),
     re.compile(r"(?P<subject>brats_(?:2013|tcia)_pat\d+)_(?P<session>\d+)"),
-    re.compile(r"(?P<subject>Brats1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
+    re.compile(r"(?P<subject>(?i:brats)1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
     re.compile(r"(?P<subject>UCSF-PDGM-\d+)_(?P<session>FU\w+)"),
     re.compile(r"(?P<subject>UPENN-GBM-\d+)_(?P<session>\d+)"),
     re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)_ses-(?P<session>[A-Za-z0-9]+)"),
@@ -78,8 +78,9 @@ def assemble(
     """Put the files of one case together.
 
     Args:
-        case_id: Id of the case.
-        roles: Files with what they hold: a contrast's name, `labels` or `brain`.
+        case_id: Id of the case; kept in composed Unicode (NFC), however the folder is spelt.
+        roles: Files with what they hold: a contrast's name, `labels`, `brain` or `unclear mask`, which is asked for
+            where there are no labels and passed over otherwise.
         subject: Regular expression for the subject within the case id (see `subject_of`).
         scheme: Label scheme that the names speak for.
         facts: What names and tables tell.
@@ -87,22 +88,26 @@ def assemble(
     """
     files: dict[str, Path] = {}
     problems = []
-    for role, path in sorted(roles, key=lambda pair: pair[1]):
+    given = sorted(roles, key=lambda pair: pair[1])
+    if LABELS not in {role for role, _ in given}:
+        problems += [_unclear(path) for role, path in given if role == UNCLEAR]
+    for role, path in (pair for pair in given if pair[0] != UNCLEAR):
         if role in files:
             problems.append(
                 InputFileError(
                     f"a second {role} file beside {files[role].name}",
                     f"one {role} file a case",
-                    "remove one of them from the folder",
+                    f"remove {files[role].name} or {path.name}, or name the one that counts in a layout's YAML",
                     path,
                 )
             )
         files.setdefault(role, path)
-    subject_id, session = subject_of(case_id, subject)
+    name = composed(case_id)
+    subject_id, session = subject_of(name, subject)
     folder = next(iter(files.values())).parent if files else Path()
     sidecar = folder / f"{case_id}.json"
     return FoundCase(
-        case_id,
+        name,
         subject_id,
         {m: files[m] for m in Modality if m in files},
         files.get(LABELS),
@@ -113,6 +118,16 @@ def assemble(
         sidecar if sidecar.is_file() else None,
         tuple(problems),
         dict(channels or {}),
+    )
+
+
+def _unclear(path: Path) -> InputFileError:
+    """The problem of a mask that may be the brain or the tumour."""
+    return InputFileError(
+        "a mask that may be the brain or the tumour",
+        "a name that says so, such as brain_mask or seg",
+        "rename it, or name it in a layout's YAML (kind: flat with `labels: [mask]` or `brain: [mask]`)",
+        path,
     )
 
 
@@ -137,15 +152,3 @@ def subject_of(case_id: str, pattern: str | None = None) -> tuple[str, str | Non
         if match:
             return match["subject"], match.groupdict().get("session")
     return case_id, None
-
-
-def scan_files(folder: Path) -> Iterator[Path]:
-    """All entries below a folder that are named as image files, sorted; hidden ones are passed over.
-
-    Entries that are no regular files are given as well, so that reading them says so.
-    """
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted([*files, *folders]):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield Path(place) / name

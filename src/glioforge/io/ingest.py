@@ -17,13 +17,14 @@ from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress
+from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.io.case_check import CheckedCase, check_case
 from glioforge.io.cohort_file import reader_for
 from glioforge.io.digest import case_digest
+from glioforge.io.find_cases import find_cases
 from glioforge.io.folder_check import id_problems, missing_files, same_images
-from glioforge.io.layout import LayoutSpec, detect, layout_for
+from glioforge.io.layout import LayoutSpec
 from glioforge.io.nifti_reader import NiftiReader
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 
@@ -56,18 +57,14 @@ def ingest(
             listed with its case, file and remedy.
         LabelError: Names and values do not tell the label scheme.
     """
-    root = folder.resolve()
-    if not root.is_dir():
-        raise InputFileError("no folder", "a folder of scans", "check the path", folder)
-    found = (layout_for(layout) if layout else detect(root)).find(root)
-    if isinstance(layout, LayoutSpec) and layout.only_labelled:
-        found = [case for case in found if case.labels is not None]
-    if not found:
-        raise InputFileError("no case found", f"cases laid out as {layout!r}", "mend the layout's names", folder)
+    place = find_cases(folder, layout)
+    root, found = place.root, place.cases
+    for line in place.lines():
+        (progress or Silent()).say(line)
     problems = [*id_problems(found), *missing_files(found, require)]
     if register_to is None and isinstance(layout, LayoutSpec):
         register_to = layout.register_to
-    check = partial(check_case, root=root, register_to=register_to)
+    check = partial(check_case, root=place.bounds, register_to=register_to)
     checked = list(fan_out(check, found, fanout, title="checking scans", progress=progress))
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]

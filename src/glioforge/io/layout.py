@@ -29,6 +29,8 @@ class LayoutSpec(Spec):
     """Leave out cases without a label file."""
     subject: str | None = None
     """Regular expression for the subject (and session) in a case id, with groups of these names."""
+    follow_links: bool = Field(default=False, exclude_if=lambda value: not value)
+    """Also read linked folders that lead out of the folder; they are refused otherwise."""
     register_to: Modality | None = Field(None, exclude_if=lambda value: value is None)
     """Contrast onto whose grid the others of a case are registered where they lie on another; none refuses them."""
 
@@ -98,15 +100,20 @@ def layout_for(spec: Spec) -> Layout:
     return LAYOUTS.part_for(spec)(spec)
 
 
-def detect(folder: Path) -> Layout:
-    """The layout that a folder looks like, special ones before general ones.
+def detect(folder: Path, *, follow_links: bool = False) -> Layout:
+    """Find the layout that a folder looks like, special ones before general ones.
+
+    Args:
+        folder: Folder of scans.
+        follow_links: Also read linked folders that lead out of the folder.
 
     Raises:
         InputFileError: It looks like none.
     """
+    settings = {"follow_links": True} if follow_links else {}
     kinds = sorted(LAYOUTS.kinds(), key=lambda kind: (LAYOUTS.part_class(kind).general, kind))
     for kind in kinds:
-        layout = layout_for(LAYOUTS.spec_class(kind)())
+        layout = layout_for(LAYOUTS.spec_class(kind).model_validate(settings))
         if layout.matches(folder):
             return layout
     pairs = sum(path.with_suffix(".hdr").is_file() for path in folder.rglob("*.img"))

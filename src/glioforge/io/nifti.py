@@ -24,6 +24,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume, Voxels
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.gzip_stream import gzip_bytes
+from glioforge.io.image_names import SUFFIXES, stem
 from glioforge.io.nifti_grid import header_bytes
 from glioforge.io.scan import Scan, read_scan
 
@@ -40,9 +41,6 @@ __all__ = [
     "write_labels",
     "write_mask",
 ]
-
-SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd")
-"""Endings of the files that can be read."""
 
 
 def read_image(path: Path, modality: Modality) -> Volume:
@@ -106,19 +104,6 @@ def write_mask(path: Path, mask: Bool[np.ndarray, "i j k"], geometry: Geometry, 
 def write_map(path: Path, values: Voxels, geometry: Geometry, description: str = "") -> None:
     """Write numbers that are no scan, probabilities for example, as float32; arguments and errors as `write_image`."""
     _write(path, values.astype("<f4"), geometry, description)
-
-
-def stem(path: Path) -> str:
-    """File name without the ending of an image file; the whole name of other files.
-
-    Example:
-        >>> stem(Path("case/BraTS20_001_t1.nii.gz"))
-        'BraTS20_001_t1'
-    """
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return path.name.removesuffix(suffix)
-    return path.name
 
 
 def _write(path: Path, voxels: Shaped[np.ndarray, "i j k"], geometry: Geometry, description: str) -> None:

@@ -20,10 +20,12 @@ from glioforge.core.schemes import scheme_named
 from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins
+from glioforge.io.find_cases import FoundFolder, find_cases
 from glioforge.io.folder_check import Problem, id_problems, missing_files, same_images
-from glioforge.io.found_case import FoundCase, scan_files
-from glioforge.io.layout import LayoutSpec, detect, layout_for
+from glioforge.io.found_case import FoundCase
+from glioforge.io.layout import LayoutSpec
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
+from glioforge.io.walk import PassedOver
 
 
 @final
@@ -37,6 +39,7 @@ class Diagnosis:
         scheme: Label scheme; empty where there are no labels or nobody can tell.
         cases: What was seen of each case.
         findings: Everything found, the worst first.
+        passed: Every file and folder that is passed over, with the reason.
     """
 
     folder: Path
@@ -44,6 +47,7 @@ class Diagnosis:
     scheme: str
     cases: tuple[CaseLook, ...]
     findings: tuple[Finding, ...]
+    passed: tuple[PassedOver, ...] = ()
 
     def count(self, severity: str) -> int:
         """How many findings are of a severity."""
@@ -63,6 +67,7 @@ class Diagnosis:
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "cases": [_case_json(look) for look in self.cases],
             "findings": [finding.to_json() for finding in self.findings],
+            "passed_over": [{"path": str(entry.path), "reason": entry.kind} for entry in self.passed],
         }
 
 
@@ -86,25 +91,23 @@ def examine(
     Raises:
         InputFileError: There is no such folder.
     """
-    root = folder.resolve()
-    if not root.is_dir():
+    if not folder.resolve().is_dir():
         raise InputFileError("no folder", "a folder of scans", "check the path", folder)
     try:
-        chosen = layout_for(layout) if layout else detect(root)
-        found = chosen.find(root)
+        place = find_cases(folder, layout)
     except GlioforgeError as error:
         return Diagnosis(folder, "", "", (), (finding_of(error, "", "layout"),))
+    root, found = place.bounds, place.cases
     stated = layout.scheme if isinstance(layout, LayoutSpec) else None
     look = partial(look_at, root=root, scheme=stated, spacing_mm=spacing_mm)
     cases = tuple(fan_out(look, found, fanout, title="looking at scans", progress=progress))
     scheme, about_labels = _labels(cases, stated, str(folder))
     findings = [finding for case in cases for finding in case.findings]
-    findings += [*about_labels, *_beside_each_other(found, cases, root)]
-    kind = type(chosen).__module__.rpartition(".")[2]
-    return Diagnosis(folder, kind, scheme, cases, in_order(findings))
+    findings += [*about_labels, *_beside_each_other(found, cases), *_passed_over(place)]
+    return Diagnosis(folder, place.layout, scheme, cases, in_order(findings), place.passed)
 
 
-def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook], root: Path) -> list[Finding]:
+def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook]) -> list[Finding]:
     """What only shows when cases are compared."""
     checked = [case.checked for case in cases]
     findings = []
@@ -115,12 +118,10 @@ def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook], ro
     )
     for topic, problems in told:
         findings += [finding_of(error, case_id, topic) for case_id, error in problems]
-    if not found:
-        findings.append(Finding("error", "layout", "", str(root), "no case found", "name the layout with --layout"))
     copied = {finding.case_id for finding in findings if finding.topic == "same image twice"}
     pictures = [(look.case_id, look.checked.found.subject_id, look.coarse) for look in cases]
     findings += [finding for finding in twins(pictures) if finding.case_id not in copied]
-    return [*findings, *_visits(found), *_odd_ones(cases), *_passed_over(found, root)]
+    return [*findings, *_visits(found), *_odd_ones(cases)]
 
 
 def _labels(cases: Sequence[CaseLook], stated: str | None, where: str) -> tuple[str, list[Finding]]:
@@ -175,16 +176,10 @@ def _odd_ones(cases: Sequence[CaseLook]) -> list[Finding]:
     return findings
 
 
-def _passed_over(found: Sequence[FoundCase], root: Path) -> list[Finding]:
-    """Image files that belong to no case."""
-    used = {path for case in found for path in case.files.values()}
-    doubled = {error.where for case in found for error in case.problems}
-    left = [path for path in scan_files(root) if path not in used and str(path) not in doubled]
-    if not left or not found:
-        return []
-    names = ", ".join(str(path.relative_to(root)) for path in left[:3])
-    what = f"{len(left)} image files that the layout passes over, such as {names}"
-    return [Finding("remark", "files passed over", "", "", what, "nothing, if they are not needed; else name a layout")]
+def _passed_over(place: FoundFolder) -> list[Finding]:
+    """What belongs to no case, by reason; that there are no labels at all."""
+    remedy = "nothing, if it is not needed"
+    return [Finding("remark", "files passed over", "", "", line, remedy) for line in place.lines()]
 
 
 def _case_json(look: CaseLook) -> dict[str, Any]:

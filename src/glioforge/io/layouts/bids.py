@@ -68,13 +68,13 @@ class BidsLayout(Layout):
         """Whether some raw image is named as in BIDS and lies in its subject's folder."""
         return any(
             path.name.startswith("sub-") and path.name.split("_")[0] in path.parts and _contrast(path)
-            for path in scan_files(folder)
+            for path in scan_files(folder, follow_links=self._spec.follow_links)
         )
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case a session, or a subject without sessions."""
         cases: defaultdict[str, list[Found]] = defaultdict(list)
-        for path in scan_files(folder):
+        for path in scan_files(folder, follow_links=self._spec.follow_links):
             role = self._role(path, path.relative_to(folder).parts)
             if role:
                 entities = _entities(path)

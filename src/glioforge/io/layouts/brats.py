@@ -28,24 +28,11 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2013, BRATS2023, BRATS2024_PED
 from glioforge.io.csv_table import read_csv
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
+from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scan_names import PATTERN, UNCLEAR, role_of
 
-_TOKENS: Mapping[str, str] = {
-    "t1": Modality.T1,
-    "t1ce": Modality.T1CE,
-    "t2": Modality.T2,
-    "flair": Modality.FLAIR,
-    "aptw": Modality.APTW,
-    "t1n": Modality.T1,
-    "t1c": Modality.T1CE,
-    "t2w": Modality.T2,
-    "t2f": Modality.FLAIR,
-    "seg": LABELS,
-    "segm": LABELS,
-    "brain": BRAIN,
-    "brainmask": BRAIN,
-}
 _TOKENS_2023 = frozenset({"t1n", "t1c", "t2w", "t2f"})
 _NAMES_2013: Mapping[str, str] = {
     "t1_subtrmeandivstd": Modality.T1,
@@ -55,8 +42,8 @@ _NAMES_2013: Mapping[str, str] = {
     "otmulticlass": LABELS,
     "brainmask": BRAIN,
 }
-_NAME = re.compile(r"(?P<case>.+)[_-](?P<token>[A-Za-z0-9]+)")
-_SITE = re.compile(r"Brats1[7-9]_(?P<site>2013|[A-Z]+)")
+_NAME = re.compile(rf"(?P<case>.+?)[-_. ](?P<token>{PATTERN})", re.IGNORECASE)
+_SITE = re.compile(r"(?i:brats)1[7-9]_(?P<site>2013|[A-Z]+)")
 
 
 @final
@@ -78,21 +65,24 @@ class BratsLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some file is named after its folder as in BraTS, or as in DeepMedic's copy of 2013."""
-        return any(_named_2013(path) or _named_after_folder(path) for path in scan_files(folder))
+        return any(
+            _named_2013(path) or _named_after_folder(path)
+            for path in scan_files(folder, follow_links=self._spec.follow_links)
+        )
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Folders that hold at least one known contrast, as cases named after the folder."""
         cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder):
+        for path in scan_files(folder, follow_links=self._spec.follow_links):
             role = _role(path)
             if role:
                 cases[path.parent].append((role, path))
         tables = _name_mapping(folder)
         found = []
         for place, roles in cases.items():
-            if all(role == BRAIN for role, _ in roles):
+            if all(role in {BRAIN, UNCLEAR} for role, _ in roles):
                 continue
-            name = place.resolve().name
+            name = composed(place.name or place.resolve().name)
             paths = [path for _, path in roles]
             facts = _facts(place.relative_to(folder), name, tables)
             found.append(assemble(name, roles, subject=self._spec.subject, scheme=_scheme(paths), facts=facts))
@@ -100,21 +90,31 @@ class BratsLayout(Layout):
 
 
 def _role(path: Path) -> str | None:
-    """What a file holds, by its name."""
-    name = stem(path).lower()
+    """What a file holds, by its name: the part behind its folder's name, else the longest known ending."""
+    name = stem(path)
+    if name.lower() in _NAMES_2013:
+        return _NAMES_2013[name.lower()]
+    if _named_after_folder(path):
+        return role_of(_behind(name, path.parent.name))
     match = _NAME.fullmatch(name)
-    return _NAMES_2013.get(name) or (_TOKENS.get(match["token"]) if match else None)
+    return role_of(match["token"]) if match else None
 
 
 def _named_2013(path: Path) -> bool:
-    """Whether a file is named as in DeepMedic's copy of BRATS 2013-2015; a brain mask's name tells nothing."""
+    """Whether a file is named as in DeepMedic's copy of BRATS 2013-2015; a brain mask's name does not show that."""
     return _NAMES_2013.get(stem(path).lower(), BRAIN) != BRAIN
 
 
 def _named_after_folder(path: Path) -> bool:
     """Whether a file is named as in BraTS since 2017: its folder's name and what it holds."""
-    match = _NAME.fullmatch(stem(path))
-    return match is not None and match["case"] == path.parent.resolve().name and _role(path) is not None
+    return role_of(_behind(stem(path), path.parent.name)) is not None
+
+
+def _behind(name: str, folder: str) -> str:
+    """What follows the folder's name in a file's name; nothing where it does not begin so."""
+    begin = composed(folder)
+    rest = composed(name).removeprefix(begin) if composed(name).startswith(begin) else ""
+    return rest[1:] if rest[:1] in {"_", "-", ".", " "} else ""
 
 
 def _scheme(paths: list[Path]) -> str | None:
@@ -151,7 +151,7 @@ def _name_mapping(folder: Path) -> dict[str, dict[str, str]]:
 
 def _add_row(tables: dict[str, dict[str, str]], row: Mapping[str, str], path: Path) -> None:
     """Note grade and site of one row under each id that it gives the case."""
-    ids = [v for k, v in row.items() if "subject_id" in k.lower() and v and v not in {"NA", "N/A"}]
+    ids = [composed(v) for k, v in row.items() if "subject_id" in k.lower() and v and v not in {"NA", "N/A"}]
     sites = [match["site"] for match in map(_SITE.match, ids) if match]
     grade = next((v for k, v in row.items() if k.lower() == "grade" and v), None)
     facts = {**({"grade": grade} if grade else {}), **({"site": sites[0]} if sites else {})}

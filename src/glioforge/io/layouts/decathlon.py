@@ -8,11 +8,13 @@ otherwise than in BraTS, are read from `dataset.json`.
 Source: Medical Segmentation Decathlon (Antonelli et al. 2022), task 1.
 """
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Literal, final
 
 from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
+from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.layouts.nnunet import numbered
 from glioforge.io.nifti import stem
@@ -37,7 +39,9 @@ class DecathlonLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether `dataset.json` tells contrasts and the images carry no channel numbers."""
-        return any(not numbered(path) for path in scan_files(folder / "imagesTr")) and bool(self.find(folder))
+        return any(
+            not numbered(path) for path in scan_files(folder / "imagesTr", follow_links=self._spec.follow_links)
+        ) and bool(self.find(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case for each image."""
@@ -45,12 +49,14 @@ class DecathlonLayout(Layout):
         if values is None:
             return []
         numbers = channels(values, folder / NAME)
-        labels = {stem(path): path for path in scan_files(folder / f"labels{self._spec.part}")}
+        labels = defaultdict(list)
+        for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
+            labels[composed(stem(path))].append((LABELS, path))
         found = []
-        for path in scan_files(folder / f"images{self._spec.part}"):
+        for path in scan_files(folder / f"images{self._spec.part}", follow_links=self._spec.follow_links):
             case = stem(path)
             roles = [*((str(modality), path) for modality in numbers)]
-            roles += [(LABELS, labels[case])] if case in labels else []
+            roles += labels[composed(case)]
             several = numbers if len(numbers) > 1 else {}
             found.append(assemble(case, roles, subject=self._spec.subject, scheme=scheme_of(values), channels=several))
         return found

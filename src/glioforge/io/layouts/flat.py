@@ -10,7 +10,7 @@ The pattern is matched against the path below the folder, without `.nii` or
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
@@ -18,8 +18,10 @@ from pydantic import field_validator
 
 from glioforge.core.modality import Modality
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
+from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scan_names import UNCLEAR, pattern_of, role_of
 
 _USUAL_PATTERNS = (
     "{contrast}",
@@ -28,6 +30,8 @@ _USUAL_PATTERNS = (
     "{case}_{contrast}",
     "{case}-{contrast}",
 )
+Key = tuple[str, bool]
+"""A case and whether its files are named in composed Unicode: both forms of one name are two cases, and refused."""
 _PARTS = re.compile(r"(\{case\}|\{contrast\}|\*)")
 
 
@@ -38,25 +42,12 @@ class FlatSpec(LayoutSpec):
     kind: Literal["flat"] = "flat"
     pattern: str | None = None
     """Path below the folder, such as `{case}/{contrast}`; the usual ones are tried when none is given."""
-    contrasts: Mapping[str, Modality] = {
-        "t1": Modality.T1,
-        "t1w": Modality.T1,
-        "t1n": Modality.T1,
-        "t1c": Modality.T1CE,
-        "t1ce": Modality.T1CE,
-        "t1gd": Modality.T1CE,
-        "t2": Modality.T2,
-        "t2w": Modality.T2,
-        "fla": Modality.FLAIR,
-        "flair": Modality.FLAIR,
-        "t2f": Modality.FLAIR,
-        "aptw": Modality.APTW,
-    }
-    """What each name in the place of `{contrast}` shows."""
-    labels: tuple[str, ...] = ("seg", "seg_simple", "segmentation", "label", "labels")
-    """Names of label files in the place of `{contrast}`."""
-    brain: tuple[str, ...] = ("brain", "brainmask", "brain_mask")
-    """Names of brain masks in the place of `{contrast}`."""
+    contrasts: Mapping[str, Modality] = {}
+    """What each name in the place of `{contrast}` shows; none stands for the usual names (see `io.scan_names`)."""
+    labels: tuple[str, ...] = ()
+    """Names of label files in the place of `{contrast}`; none stands for the usual ones."""
+    brain: tuple[str, ...] = ()
+    """Names of brain masks in the place of `{contrast}`; none stands for the usual ones."""
 
     @field_validator("pattern")
     @classmethod
@@ -76,10 +67,14 @@ class FlatLayout(Layout):
 
     def __init__(self, spec: FlatSpec) -> None:
         self._roles: dict[str, str] = {
-            **{name: str(modality) for name, modality in spec.contrasts.items()},
-            **dict.fromkeys(spec.labels, LABELS),
-            **dict.fromkeys(spec.brain, BRAIN),
+            **{composed(name): str(modality) for name, modality in spec.contrasts.items()},
+            **dict.fromkeys(map(composed, spec.labels), LABELS),
+            **dict.fromkeys(map(composed, spec.brain), BRAIN),
         }
+        usual = {LABELS} if not spec.labels else set()
+        usual |= {BRAIN} if not spec.brain else set()
+        usual |= {UNCLEAR} if usual == {LABELS, BRAIN} else set()
+        self._usual = usual | ({str(m) for m in Modality} if not spec.contrasts else set())
         self._spec = spec
 
     def matches(self, folder: Path) -> bool:
@@ -88,26 +83,29 @@ class FlatLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases of the pattern; without one, of the usual pattern that most files follow."""
-        paths = {path.relative_to(folder).with_name(stem(path)).as_posix(): path for path in scan_files(folder)}
+        paths = list(scan_files(folder, follow_links=self._spec.follow_links))
         patterns = _USUAL_PATTERNS if self._spec.pattern is None else (self._spec.pattern,)
         sorted_out = [self._sort_out(pattern, paths, folder) for pattern in patterns]
         best = max(sorted_out, key=lambda cases: sum(len(roles) for roles in cases.values()))
-        return [assemble(case, roles, subject=self._spec.subject) for case, roles in sorted(best.items())]
+        return [assemble(case, roles, subject=self._spec.subject) for (case, _), roles in sorted(best.items())]
 
-    def _sort_out(self, pattern: str, paths: Mapping[str, Path], folder: Path) -> dict[str, list[tuple[str, Path]]]:
-        """Files with what they hold, by case, as one pattern reads their names."""
+    def _sort_out(self, pattern: str, paths: Sequence[Path], folder: Path) -> dict[Key, list[tuple[str, Path]]]:
+        """Files with what they hold, by case and Unicode form, as one pattern reads their names."""
         expression = self._expression(pattern)
-        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for name, path in paths.items():
-            match = expression.fullmatch(name)
+        cases: defaultdict[Key, list[tuple[str, Path]]] = defaultdict(list)
+        for path in paths:
+            name = path.relative_to(folder).with_name(stem(path)).as_posix()
+            match = expression.fullmatch(composed(name))
             if match:
                 case = match.groupdict().get("case") or folder.resolve().name
-                cases[case].append((self._roles[match["contrast"]], path))
-        return {case: roles for case, roles in cases.items() if any(role != BRAIN for role, _ in roles)}
+                role = self._roles.get(match["contrast"]) or role_of(match["contrast"])
+                cases[case, name == composed(name)].append((str(role), path))
+        return {c: roles for c, roles in cases.items() if any(role not in {BRAIN, UNCLEAR} for role, _ in roles)}
 
     def _expression(self, pattern: str) -> re.Pattern[str]:
         """The pattern as a regular expression; a second `{case}` must repeat the first."""
-        names = "|".join(re.escape(name) for name in sorted(self._roles, key=len, reverse=True))
+        own = [re.escape(composed(name)) for name in sorted(self._roles, key=len, reverse=True)]
+        names = "|".join([*own, f"(?i:{pattern_of(self._usual)})"] if self._usual else own)
         text, seen = "", False
         for part in _PARTS.split(pattern):
             if part == "{case}":
@@ -116,5 +114,5 @@ class FlatLayout(Layout):
             elif part == "{contrast}":
                 text += f"(?P<contrast>{names})"
             else:
-                text += "[^/]*" if part == "*" else re.escape(part)
+                text += "[^/]*" if part == "*" else re.escape(composed(part))
         return re.compile(text)

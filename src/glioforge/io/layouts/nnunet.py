@@ -14,6 +14,7 @@ from typing import Literal, final
 
 from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
+from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 
@@ -39,7 +40,9 @@ class NnunetLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether `dataset.json` tells contrasts and the images carry their numbers."""
-        return any(numbered(path) for path in scan_files(folder / "imagesTr")) and bool(self.find(folder))
+        return any(
+            numbered(path) for path in scan_files(folder / "imagesTr", follow_links=self._spec.follow_links)
+        ) and bool(self.find(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases in the order of their ids; numbers without a name are passed over."""
@@ -48,13 +51,13 @@ class NnunetLayout(Layout):
             return []
         shown = {number: modality for modality, number in channels(values, folder / NAME).items()}
         cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder / f"images{self._spec.part}"):
+        for path in scan_files(folder / f"images{self._spec.part}", follow_links=self._spec.follow_links):
             match = numbered(path)
             if match and int(match["number"]) in shown:
-                cases[match["case"]].append((str(shown[int(match["number"])]), path))
-        for path in scan_files(folder / f"labels{self._spec.part}"):
-            if stem(path) in cases:
-                cases[stem(path)].append((LABELS, path))
+                cases[composed(match["case"])].append((str(shown[int(match["number"])]), path))
+        for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
+            if composed(stem(path)) in cases:
+                cases[composed(stem(path))].append((LABELS, path))
         scheme = scheme_of(values)
         return [
             assemble(case, roles, subject=self._spec.subject, scheme=scheme) for case, roles in sorted(cases.items())

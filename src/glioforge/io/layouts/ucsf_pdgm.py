@@ -50,13 +50,13 @@ class UcsfPdgmLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder))
+        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases by the id that their files begin with."""
         cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
         numbers: dict[str, int] = {}
-        for path in scan_files(folder):
+        for path in scan_files(folder, follow_links=self._spec.follow_links):
             match = _NAME.fullmatch(stem(path))
             if match:
                 cases[match["case"]].append((_HOLDS[match["what"]], path))

@@ -52,12 +52,12 @@ class UpennGbmLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder))
+        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases by the id that their files begin with; which labels were taken is noted among the facts."""
         cases: defaultdict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-        for path in scan_files(folder):
+        for path in scan_files(folder, follow_links=self._spec.follow_links):
             match = _NAME.fullmatch(stem(path))
             if match:
                 cases[match["case"]][match["what"]].append(path)

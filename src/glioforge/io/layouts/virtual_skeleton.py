@@ -50,12 +50,12 @@ class VirtualSkeletonLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder))
+        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Folders that hold files of such names, directly or each in a folder of its own."""
         cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder):
+        for path in scan_files(folder, follow_links=self._spec.follow_links):
             match = _NAME.fullmatch(stem(path))
             if match:
                 own = path.parent.name.lower().startswith("vsd.")
@@ -63,7 +63,7 @@ class VirtualSkeletonLayout(Layout):
         found = []
         for place, roles in cases.items():
             facts = _facts(place.relative_to(folder))
-            name = _case_id(place.resolve().name, place, folder)
+            name = _case_id(place.name or place.resolve().name, place, folder)
             found.append(assemble(name, roles, subject=self._spec.subject, scheme=BRATS2013.name, facts=facts))
         return sorted(found, key=lambda case: case.case_id)
 

@@ -1,0 +1,128 @@
+"""Find the cases of a folder by its layout, with everything that is passed over."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+from glioforge.config.spec import Spec
+from glioforge.core.errors import InputFileError
+from glioforge.io.found_case import FoundCase
+from glioforge.io.image_names import name_key, stem
+from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
+from glioforge.io.walk import PassedOver, Walk, refuse_leading_out, summary, walk
+
+UNUSED = "image files whose names the layout does not know"
+
+
+@final
+@dataclass(frozen=True)
+class FoundFolder:
+    """Cases of a folder, before an image is opened.
+
+    Args:
+        root: The folder, resolved.
+        layout: Kind of the layout.
+        cases: Cases in the order of their ids.
+        passed: Files and folders that are not used, with the reason.
+        bounds: Folder that files must not lead out of by links.
+    """
+
+    root: Path
+    layout: str
+    cases: tuple[FoundCase, ...]
+    passed: tuple[PassedOver, ...]
+    bounds: Path
+
+    def lines(self) -> list[str]:
+        """What a user should know: what is passed over, and that no case has labels."""
+        lines = summary(self.passed, self.root)
+        if self.cases and not any(case.labels for case in self.cases):
+            lines.append(f"no label file in any of {len(self.cases)} cases")
+        return lines
+
+
+def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
+    """Walk over a folder and find its cases.
+
+    Args:
+        folder: Folder of scans.
+        layout: How the folder is laid out; detected unless given.
+
+    Raises:
+        InputFileError: The folder is missing or cannot be listed, linked folders lead out of it, or no case is found.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise InputFileError("no folder", "a folder of scans", "check the path", folder)
+    follow = isinstance(layout, LayoutSpec) and layout.follow_links
+    seen = walk(root, follow_links=follow)
+    refuse_leading_out(seen)
+    chosen = layout_for(layout) if layout and not _is_any(layout) else _detected(seen, follow=follow)
+    found = chosen.find(root)
+    left_out = [case for case in found if case.labels is None] if _only_labelled(layout) else []
+    kept = _without_namesakes([case for case in found if case not in left_out], seen)
+    if not kept:
+        described = "; ".join(["no case found", *summary(seen.passed, root)])
+        raise InputFileError(described, f"cases laid out as {layout!r}", "correct the layout's names", folder)
+    passed = [*seen.passed, *_unused(seen, found), *_unlabelled(left_out)]
+    kind = type(chosen).__module__.rpartition(".")[2]
+    return FoundFolder(root, kind, tuple(kept), tuple(passed), Path(root.anchor) if follow else root)
+
+
+def _is_any(layout: Spec) -> bool:
+    """Whether a spec only says how to look, and leaves the layout to be detected."""
+    return type(layout) is LayoutSpec
+
+
+def _detected(seen: Walk, *, follow: bool) -> Layout:
+    """The layout that a folder looks like; what is passed over is said where there is none."""
+    try:
+        return detect(seen.root, follow_links=follow)
+    except InputFileError as error:
+        found = "; ".join([error.found, *summary(seen.passed, seen.root)])
+        raise InputFileError(found, error.expected, error.remedy, seen.root) from error
+
+
+def _only_labelled(layout: Spec | None) -> bool:
+    """Whether cases without labels are left out."""
+    return isinstance(layout, LayoutSpec) and layout.only_labelled
+
+
+def _without_namesakes(found: Iterable[FoundCase], seen: Walk) -> list[FoundCase]:
+    """Cases with a problem for each of their files that another file of the same name contradicts."""
+    names: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for path in seen.images:
+        names[path.parent, name_key(stem(path))].append(path)
+    checked = []
+    for case in found:
+        known = {str(problem.where) for problem in case.problems}
+        problems = [
+            InputFileError(
+                f"a second file of the name of {path.name}",
+                "one file of a name, whatever its ending, capitals and Unicode form",
+                f"remove {path.name} or {other.name} from the folder",
+                other,
+            )
+            for path in dict.fromkeys(case.files.values())
+            for other in names[path.parent, name_key(stem(path))]
+            if other != path and str(other) not in known and other not in case.files.values()
+        ]
+        checked.append(replace(case, problems=(*case.problems, *problems)))
+    return checked
+
+
+def _unused(seen: Walk, found: Iterable[FoundCase]) -> list[PassedOver]:
+    """Image files that belong to no case."""
+    cases = list(found)
+    used = {path for case in cases for path in case.files.values()}
+    doubled = {str(problem.where) for case in cases for problem in case.problems}
+    left = [path for path in seen.images if path not in used and str(path) not in doubled]
+    remedy = "nothing, if they are not needed; else name a layout"
+    return [PassedOver(path, UNUSED, remedy) for path in left]
+
+
+def _unlabelled(cases: Iterable[FoundCase]) -> list[PassedOver]:
+    """Cases without labels that the layout leaves out."""
+    return [PassedOver(path, "files of cases without labels") for case in cases for path in case.files.values()]
