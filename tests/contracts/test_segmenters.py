@@ -18,7 +18,7 @@ PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
     "cascade": {"width": 2, "stacks": ((12, 12, 10), (8, 8, 10), (8, 8, 10)), "batch_size": 2, "size": None},
     "pix2pix": {"ngf": 4, "levels": 2, "critic_width": 4, "batch_size": 2, "size": None},
-    "unet": {"widths": (4, 8, 8), "batch_size": 2},
+    "unet": {"widths": (4, 8, 8), "batch_size": 2, "modalities": None},
     "region_unets": {
         "widths": (4, 8),
         "batch_size": 2,
@@ -94,6 +94,30 @@ def test_training_gives_a_segmenter_that_keeps_the_grid(values, tmp_path):
     assert labels.geometry == case.geometry
     assert not labels.voxels[~case.brain].any()
     assert np.array_equal(labels.voxels, trained.segment(case).voxels)
+
+
+PAPERS = {
+    ("unet", "paper"): (26_040, 488_250),
+    ("unet", "paper_7"): (26_040, 488_250),
+    ("unet", "paper_2"): (26_040, 488_250),
+    ("unet", "guo2020"): (1_080, 13_600),
+    ("region_unets", "paper"): (210 * 64, 168_000),
+    ("pix2pix", "paper"): (219, 43_800),
+    ("cascade", "paper"): (228, 30_000),
+    ("residual_unet", "paper"): (1_251, 250_000),
+}
+"""Samples that each paper trained on (slices, or cases for volumes), and the steps that its length comes to."""
+
+
+@every_segmenter
+def test_a_preset_of_a_paper_is_as_long_as_the_papers_training(values):
+    """Epochs of the paper's own cases, or steps where the paper counts these; other presets have their own length."""
+    spec = SEGMENTERS.parse({"kind": values["kind"], "preset": values["preset"]})
+    named = spec.model_dump()["kind"], values["preset"]
+    samples, steps = PAPERS.get(named, (1_000, 1_000))
+
+    assert spec.budget.in_steps(lambda: -(-samples // spec.batch_size)).steps == steps
+    assert named in PAPERS or "paper" not in values["preset"]
 
 
 def _network(values):

@@ -1,13 +1,16 @@
 """Soft Dice and cross entropy for label maps.
 
 Source: Milletari et al. 2016, arXiv:1606.04797 (Dice), Isensee et al. 2021
-(nnU-Net: Dice plus cross entropy).  A class that neither truth nor prediction
-holds costs nothing.  One that the truth lacks is judged by the cross entropy
-alone, unless Dice is taken over the whole batch and another sample holds it.
+(nnU-Net: Dice plus cross entropy).
+
+A foreground class that the batch lacks has no Dice to learn from: `soft_dice_loss`
+leaves it out and is meant to stand with the cross entropy, which then judges its
+false positives.  `all_class_dice_loss` stands alone: background has a term there,
+so that every false positive costs, also in a batch without foreground.
 
 Conventions
 -----------
-logits      `(batch, class, ...)`, any grid; class 0 is background and has no Dice term
+logits      `(batch, class, ...)`, any grid; class 0 is background
 labels      int64 `(batch, ...)`
 """
 
@@ -26,7 +29,7 @@ _SMOOTH = 1e-5
 def soft_dice_loss(
     logits: Logits, labels: Labels, weights: Weights | None = None, *, over_batch: bool = True
 ) -> Scalar:
-    """One minus the mean soft Dice of the foreground classes that the truth holds; 0 when it holds none.
+    """Return one minus the mean soft Dice of the foreground classes that the truth holds; 0 when it holds none.
 
     Args:
         logits: Linear outputs.
@@ -53,10 +56,33 @@ def soft_dice_loss(
     return (share * (1 - dice)).sum() / share.sum().clamp_min(_SMOOTH)
 
 
+def all_class_dice_loss(logits: Logits, labels: Labels) -> Scalar:
+    """Return one minus the mean soft Dice of all classes over the batch, background included, squares below.
+
+    Milletari et al. 2016, section 3, whose two classes are both softmax outputs.  A class that the truth lacks costs
+    1 / classes unless nothing of it is predicted, and the background's term falls with every false positive.
+
+    Args:
+        logits: Linear outputs.
+        labels: Truth.
+
+    Example:
+        >>> empty = torch.zeros(1, 4, dtype=torch.long)
+        >>> sure = torch.tensor([[[20.0] * 4, [-20.0] * 4]])
+        >>> round(float(all_class_dice_loss(sure, empty)), 3), round(float(all_class_dice_loss(0 * sure, empty)), 3)
+        (0.0, 0.6)
+    """
+    probabilities = logits.float().softmax(dim=1).flatten(2)
+    truth = functional.one_hot(labels, logits.shape[1]).movedim(-1, 1).flatten(2).to(probabilities.dtype)
+    overlap = (probabilities * truth).sum((0, 2))
+    sizes = (probabilities**2).sum((0, 2)) + truth.sum((0, 2))
+    return 1 - ((2 * overlap + _SMOOTH) / (sizes + _SMOOTH)).mean()
+
+
 def dice_and_cross_entropy(
     logits: Logits, labels: Labels, weights: Weights | None = None, *, over_batch: bool = True
 ) -> Scalar:
-    """Soft Dice loss plus cross entropy, equal parts; the usual loss of segmenters.
+    """Return soft Dice loss plus cross entropy, equal parts; the usual loss of segmenters.
 
     Args:
         logits: Linear outputs.

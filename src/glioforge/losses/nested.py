@@ -19,7 +19,7 @@ _SMOOTH = 1e-5
 
 
 def region_masks(labels: Labels, members: Members) -> Masks:
-    """Mask of each region from a map of classes.
+    """Return the mask of each region for a map of classes.
 
     Args:
         labels: Class of each voxel.
@@ -34,10 +34,11 @@ def region_masks(labels: Labels, members: Members) -> Masks:
 
 
 def squared_dice_loss(logits: Logits, masks: Masks, smooth: float = 0.01) -> Scalar:
-    """One minus the soft Dice with squared denominators, over the batch, mean over regions (Carver et al., equation 4).
+    """Return one minus the soft Dice with squared denominators, over the batch, mean over regions.
 
-    A region that the truth lacks costs nothing where nothing is predicted, and nearly 1 where anything is.  The paper
-    prints the Dice itself as the loss; here it is taken from 1.
+    Carver et al., equation 4, which prints the Dice itself as the loss.  A region that the truth lacks costs nothing
+    where nothing is predicted and nearly 1 where anything is; `smooth` gives it a gradient, which is small while much
+    is predicted.
 
     Args:
         logits: Linear outputs.
@@ -57,7 +58,7 @@ def squared_dice_loss(logits: Logits, masks: Masks, smooth: float = 0.01) -> Sca
 
 
 def region_dice_and_cross_entropy(logits: Logits, masks: Masks) -> Scalar:
-    """Soft Dice over the batch plus binary cross entropy, equal parts, mean over regions.
+    """Return soft Dice over the batch plus binary cross entropy, equal parts, mean over regions.
 
     A region that the truth lacks is judged by the cross entropy alone, as in `losses.dice`.
 

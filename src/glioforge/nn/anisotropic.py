@@ -1,23 +1,27 @@
 """Anisotropic networks that see far within a slice and little across slices (Wang et al. 2017, arXiv:1709.00382).
 
 A kernel of 3 x 3 x 3 is taken apart into 3 x 3 x 1 within a slice and 1 x 1 x 3
-across slices.  Ten residual blocks of two convolutions within the slice stand
-in four levels; each level ends with a convolution across slices that is not
-padded, so that a stack of 19 slices gives logits for the 11 in its middle.
-WNet and TNet halve the slice twice, ENet once; the last six blocks are dilated
-by 1, 2, 3, 3, 2 and 1.
+across slices.  Ten residual blocks of two convolutions within the slice form four
+levels; each level ends with a convolution across slices that is not padded, so that
+a stack of 19 slices gives logits for the 11 in its middle.  WNet and TNet halve the
+slice twice, ENet once; the last six blocks are dilated by 1, 2, 3, 3, 2 and 1.
 
     level          blocks x dilation   WNet, TNet   ENet   predicts
     1              2 x 1               whole        whole
-    2              2 x 1               half         whole  yes
-    3              1, 2, 3             quarter      half   yes
-    4              3, 2, 1             quarter      half   yes
-    last           joins the three predictions, each on the whole grid
+    2              2 x 1               half         whole  2 channels
+    3              1, 2, 3             quarter      half   4 channels
+    4              3, 2, 1             quarter      half   8 channels
+    last           joins the 14 channels, all on the whole grid
 
-The paper leaves open, and is read here as: convolutions of stride 2 halve the
-slice, each with norm and activation like all others; predictions are enlarged
-linearly; where a block's input has fewer channels, its identity is filled up
-with zeros, for the paper counts two convolutions a block.
+As in the authors' own program, a block applies norm and PReLU before each of its
+convolutions, and learned transposed convolutions bring the predictions of 2, 4 and 8
+channels for two classes to the whole grid.
+
+Left open, and read here as: convolutions of stride 2 halve the slice; these, the
+convolutions across slices and those of the predictions are followed by norm and PReLU;
+a prediction is enlarged by one transposed convolution of stride 2 for each halving,
+where there is none by a plain convolution; where a block's input has fewer channels,
+its identity is filled up with zeros, for the paper counts two convolutions a block.
 
 Conventions
 -----------
@@ -27,6 +31,7 @@ order       axes of a volume in the order of a stack's, the last one cut: `(0, 2
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, cast, final
 
 import torch
@@ -82,26 +87,32 @@ class AnisotropicNet(nn.Module):
         classes: Classes to tell apart; 2 in the paper.
         width: Channels of every convolution; 32 in the paper.
         levels: `WNET` or `ENET`.
+        judged: Whether each level's prediction also gives logits of its own, for deep supervision.
 
     Example:
-        >>> final, early = AnisotropicNet(4, 2, 8, WNET)(torch.zeros(1, 4, 13, 16, 19))
+        >>> final, early = AnisotropicNet(4, 2, 8, WNET, judged=True)(torch.zeros(1, 4, 13, 16, 19))
         >>> tuple(final.shape), len(early)
         ((1, 2, 13, 16, 11), 3)
     """
 
-    def __init__(self, channels: int, classes: int, width: int, levels: Sequence[Level]) -> None:
+    def __init__(
+        self, channels: int, classes: int, width: int, levels: Sequence[Level], *, judged: bool = False
+    ) -> None:
         super().__init__()
         self.context = len(levels)
-        self.multiple = 2 ** sum(level.halves for level in levels)
+        halvings = list(accumulate(level.halves for level in levels))
+        self.multiple = 2 ** halvings[-1]
         self.levels = nn.ModuleList(
             _level(width if number else channels, width, level) for number, level in enumerate(levels)
         )
-        early = len(levels) - _FIRST_PREDICTION
-        self.predict = nn.ModuleList(_within_slice(width, classes) for _ in range(early))
-        self.join = _within_slice(early * classes, classes)
+        predicting = halvings[_FIRST_PREDICTION:]
+        shares = [classes * 2**place for place in range(len(predicting))]
+        self.predict = nn.ModuleList(_enlarging(width, share, n) for share, n in zip(shares, predicting, strict=True))
+        self.judge = nn.ModuleList(nn.Conv3d(share, classes, 1) for share in shares if judged)
+        self.join = _within_slice(sum(shares), classes)
 
     def forward(self, stack: Features) -> tuple[Features, tuple[Features, ...]]:
-        """Logits of the slices in the middle: of the network, and of its levels one by one.
+        """Logits of the slices in the middle: of the network, and of its levels one by one where they are judged.
 
         Args:
             stack: More slices than twice `context`; that many fewer come back. Any size of slice.
@@ -109,15 +120,14 @@ class AnisotropicNet(nn.Module):
         x_size, y_size, slices = stack.shape[2:]
         missing = (0, 0, 0, -y_size % self.multiple, 0, -x_size % self.multiple)
         x = functional.pad(stack, missing, mode="replicate") if any(missing) else stack
-        grid = x.shape[2:4]
         kept = slices - 2 * self.context
-        early = []
+        found = []
         for number, level in enumerate(self.levels):
             x = level(x)
             if number >= _FIRST_PREDICTION:
-                early.append(self.predict[number - _FIRST_PREDICTION](_middle(x, kept)))
-        early = [functional.interpolate(logits, size=(*grid, kept), mode="trilinear") for logits in early]
-        joined = self.join(torch.cat(early, dim=1))
+                found.append(self.predict[number - _FIRST_PREDICTION](_middle(x, kept)))
+        early = [judge(prediction) for judge, prediction in zip(self.judge, found, strict=False)]
+        joined = self.join(torch.cat(found, dim=1))
         return joined[:, :, :x_size, :y_size], tuple(logits[:, :, :x_size, :y_size] for logits in early)
 
 
@@ -169,13 +179,17 @@ def _seen(volume: Features, order: Order, network: AnisotropicNet, slices: int) 
 
 @final
 class _Residual(nn.Module):
-    """Two convolutions within the slice, added to their input."""
+    """Norm, PReLU and convolution within the slice, twice, added to their input."""
 
     def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            _unit(_within_slice(inputs, outputs, dilation=dilation, bias=False)),
-            _unit(_within_slice(outputs, outputs, dilation=dilation, bias=False)),
+            nn.BatchNorm3d(inputs),
+            nn.PReLU(inputs),
+            _within_slice(inputs, outputs, dilation=dilation, bias=False),
+            nn.BatchNorm3d(outputs),
+            nn.PReLU(outputs),
+            _within_slice(outputs, outputs, dilation=dilation, bias=False),
         )
         self.lacking = outputs - inputs
 
@@ -207,7 +221,18 @@ def _within_slice(inputs: int, outputs: int, *, dilation: int = 1, stride: int =
     )
 
 
-def _unit(convolution: nn.Conv3d) -> nn.Sequential:
+def _enlarging(inputs: int, outputs: int, halvings: int) -> nn.Sequential:
+    """Prediction of a level on the whole grid: a transposed convolution for each halving, else a plain one."""
+    if not halvings:
+        return _unit(_within_slice(inputs, outputs, bias=False))
+    units = [
+        _unit(nn.ConvTranspose3d(a, outputs, (3, 3, 1), (2, 2, 1), (1, 1, 0), (1, 1, 0), bias=False))
+        for a in (inputs, *[outputs] * (halvings - 1))
+    ]
+    return nn.Sequential(*units)
+
+
+def _unit(convolution: nn.Conv3d | nn.ConvTranspose3d) -> nn.Sequential:
     """Convolution, batch norm, PReLU."""
     channels = convolution.out_channels
     return nn.Sequential(convolution, nn.BatchNorm3d(channels), nn.PReLU(channels))

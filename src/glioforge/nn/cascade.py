@@ -16,7 +16,7 @@ from glioforge.nn.blocks import Features
 Box = tuple[slice, slice, slice]
 
 MARGIN: Final = 5
-"""Voxels about a region that still belong to its box; the paper does not say how many."""
+"""Voxels about a region that still belong to its box: the authors' own value, which the paper does not print."""
 _SURE: Final = 1e-4
 
 

@@ -17,6 +17,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress
+from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.data.frames import hash_of
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
@@ -33,6 +34,7 @@ from glioforge.segmentation.trained import (
     view_folders,
 )
 from glioforge.segmentation.validate import Validation
+from glioforge.segmentation.view import ORDER, View
 from glioforge.training.budget import Budget, Outcome
 
 __all__ = [
@@ -54,7 +56,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     folder: Path,
     *,
     seed: int,
-    budget: Budget,
+    budget: Budget | None = None,
     synthetic: Cohort | None = None,
     synthetic_share: float = 0.0,
     accelerator: AcceleratorSpec | None = None,
@@ -68,7 +70,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         validation: Prepared, labelled real cases of other subjects, for model selection.
         folder: The segmenter's own folder.
         seed: Seed of weights, batches and augmentation.
-        budget: Steps, validation and plateau, for each view.
+        budget: Length, validation and plateau, for each view; the spec's own unless given.
         synthetic: Synthetic cases to mix in.
         synthetic_share: Share of synthetic slices or patches in every batch; 1 leaves the real cases out.
         accelerator: Device, precision and threads.
@@ -84,6 +86,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     """
     from glioforge.training.loop import train as run
 
+    spec = spec if budget is None else spec.model_copy(update={"budget": budget})
     mix = Mix(train, synthetic, synthetic_share)
     modalities = mix.modalities(spec.modalities, validation)
     mix.require_apart(validation)
@@ -96,12 +99,13 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     settings = _settings(spec, mix, validation, modalities, accelerator)
     outcomes = []
     for view, place in zip(spec.views, view_folders(folder, spec.views), strict=True):
+        length = _length(spec, method.dims, mix, view)
         seed_torch(seed, "network")
         network = method.build(modalities, target)
         outcome = run(
-            method.recipe(network, Task(modalities, target, train, budget.steps, view)),
+            method.recipe(network, Task(modalities, target, train, length.steps, view, mix.used)),
             SegmenterBatches(mix, modalities, spec, dims=method.dims, view=view, seed=seed, device=fabric.device),
-            budget,
+            length,
             place,
             seed=seed,
             fabric=fabric,
@@ -114,6 +118,13 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         _write_card(folder, spec, {**settings, PREPARATION: list(preparations_of(train))}, outcomes)
     fabric.barrier()
     return load_onto(folder, fabric.device)
+
+
+def _length(spec: SegmenterSpec, dims: int, mix: Mix, view: View) -> Budget:
+    """The spec's budget in steps; where it is in epochs, the slices or cases of all training cohorts are counted."""
+    axis = ORDER[view][2] if dims == 2 else None
+    lesions = spec.lesion_share == 1
+    return spec.budget.in_steps(lambda: steps_of_an_epoch(mix.used, spec.batch_size, axis=axis, lesions_only=lesions))
 
 
 def _settings(

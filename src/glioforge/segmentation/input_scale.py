@@ -1,12 +1,13 @@
-"""Scaling of the input by the largest value and the mean of the real training cases (Foroozandeh & Eklund).
+"""Scaling of the input by the largest value and the mean of the training cases (Foroozandeh & Eklund).
 
-The numbers lie in the network's buffers, and so in its weights: a segmenter
-that is loaded scales as it was trained, and synthetic or test cases never move
-them - in the paper they were taken from the mixture of real and synthetic
-images, which makes arms incomparable.
+The numbers are buffers of the network and part of its weights: a segmenter that
+is loaded scales as it was trained, and test cases never change them.  The paper
+takes them from the mixture of real and synthetic images; whose they are here is
+a setting of the method.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import final
 
 import numpy as np
@@ -35,10 +36,10 @@ class InputScale(nn.Module):
         """Images of the same shape."""
         return x / self.largest - self.mean
 
-    def fit(self, train: Cohort, modalities: Sequence[Modality]) -> None:
+    def fit(self, cohorts: Iterable[Cohort], modalities: Sequence[Modality]) -> None:
         """Take the largest value of all contrasts and voxels, and the mean of what is divided by it."""
         largest, total, count = 0.0, 0.0, 0
-        for ref in train:
+        for ref in chain.from_iterable(cohorts):
             packed = read_packed(ref)
             for modality in modalities:
                 channel = packed.modalities.index(modality)

@@ -19,6 +19,7 @@ from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.clean import CleanSpec
 from glioforge.segmentation.target import Target, target_named
 from glioforge.segmentation.view import View
+from glioforge.training.budget import Budget
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from glioforge.training.loop import Recipe
 
 Axis = Literal[0, 1, 2]
+Statistics = Literal["real", "mixture"]
+"""Whose voxels class weights and scales are taken from: the real training cases, or all of them, synthetic included."""
 
 
 class SegmenterSpec(Spec):
@@ -56,6 +59,8 @@ class SegmenterSpec(Spec):
     """Share by which the windows overlap in which a network for volumes predicts."""
     clean: CleanSpec = CleanSpec()
     """Rules applied to every predicted map; none by default."""
+    budget: Budget = Budget()
+    """Length of the training, for each view, where a run or a study sets none of its own."""
 
     @field_validator("target")
     @classmethod
@@ -90,9 +95,10 @@ class Task:
     Args:
         modalities: Contrasts, in the order of the network's input channels.
         target: What it tells apart; batches hold its classes.
-        real: Real training cases; statistics are taken from them alone, never from synthetic ones.
+        real: Real training cases; statistics are taken from them alone unless a method says otherwise.
         steps: Length of the training.
         view: How the heads are cut.
+        used: All training cohorts, real and synthetic; the real one alone unless given.
     """
 
     modalities: tuple[Modality, ...]
@@ -100,6 +106,11 @@ class Task:
     real: Cohort
     steps: int
     view: View = "axial"
+    used: tuple[Cohort, ...] = ()
+
+    def counted(self, statistics: Statistics) -> tuple[Cohort, ...]:
+        """Cohorts whose voxels class weights and scales are taken from."""
+        return self.used if self.used and statistics == "mixture" else (self.real,)
 
 
 class SegmenterMethod(Protocol):

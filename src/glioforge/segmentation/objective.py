@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 
 from glioforge.core.errors import SpecError
-from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
+from glioforge.losses.dice import dice_and_cross_entropy
 from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.losses.nested import region_dice_and_cross_entropy, region_masks, squared_dice_loss
-from glioforge.segmentation.method import Task
+from glioforge.segmentation.method import Statistics, Task
 from glioforge.segmentation.target import class_shares
 from glioforge.training.recipes.supervised import Batch
 
@@ -18,18 +18,20 @@ Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
 _Overlap = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def objective(name: LossName, task: Task) -> Loss:
-    """Loss of logits and batch.
+def objective(name: LossName, task: Task, statistics: Statistics = "real") -> Loss:
+    """Return the loss of logits and batch.
 
     Args:
-        name: `dice_and_cross_entropy` for every target; `weighted_dice` (weights are the inverse shares of classes
-            among the real training cases) and `generalised_dice` for classes; `squared_dice` for nested regions.
-        task: Target, and where shares are taken from.
+        name: `dice_and_cross_entropy` for every target; `weighted_dice` (one overlap over all classes, each weighed by
+            its inverse share of the training voxels) and `generalised_dice` for classes; `squared_dice` for nested
+            regions.
+        task: Target, and the training cases.
+        statistics: Whose voxels the shares are of.
 
     Raises:
         SpecError: The loss is not for such a target.
     """
-    overlap = _for_regions(name) if task.target.nested else _for_classes(name, task)
+    overlap = _for_regions(name) if task.target.nested else _for_classes(name, task, statistics)
     if overlap is None:
         kind = "nested regions" if task.target.nested else "classes"
         raise SpecError(f"loss {name!r} for {kind}", "`dice_and_cross_entropy`", "or choose another target")
@@ -49,11 +51,11 @@ def _for_regions(name: LossName) -> _Overlap | None:
     return known.get(name)
 
 
-def _for_classes(name: LossName, task: Task) -> _Overlap | None:
+def _for_classes(name: LossName, task: Task, statistics: Statistics) -> _Overlap | None:
     """Losses of logits and classes."""
     if name == "weighted_dice":
-        weights = torch.tensor(inverse_shares(task))
-        return lambda logits, labels: soft_dice_loss(logits, labels, weights.to(logits.device))
+        weights = torch.tensor(inverse_shares(task, statistics))
+        return lambda logits, labels: generalised_dice_loss(logits, labels, weights.to(logits.device))
     known: dict[LossName, _Overlap] = {
         "dice_and_cross_entropy": dice_and_cross_entropy,
         "generalised_dice": lambda logits, labels: generalised_dice_loss(logits, labels, weighted=False),
@@ -61,7 +63,10 @@ def _for_classes(name: LossName, task: Task) -> _Overlap | None:
     return known.get(name)
 
 
-def inverse_shares(task: Task) -> tuple[float, ...]:
-    """Inverse share of each class among the voxels of the real training cases, with mean 1."""
-    inverse = [1 / share for share in class_shares(task.real, task.target)]
+def inverse_shares(task: Task, statistics: Statistics = "real") -> tuple[float, ...]:
+    """Return the inverse share of each class among the voxels of the training cases, scaled to a mean of 1.
+
+    A class without a voxel weighs as little as one that fills every map: there is nothing of it to learn.
+    """
+    inverse = [1 / share if share else 1.0 for share in class_shares(task.counted(statistics), task.target)]
     return tuple(len(inverse) * value / sum(inverse) for value in inverse)

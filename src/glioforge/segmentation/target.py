@@ -13,6 +13,7 @@ class       number of a label in the order of the scheme's integers; 0 is the ba
 channel     one output of the network: a class each, or a region each for `nested`
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -151,12 +152,25 @@ def target_named(name: str) -> Target:
         raise SpecError(f"target {name!r}", f"one of {sorted(_SCHEMES)}, or a scheme: {error.expected}") from error
 
 
-def class_shares(cohort: Cohort, target: Target) -> tuple[float, ...]:
-    """Share of each class among the voxels of all label maps; at least one voxel a class, so that none is 0."""
-    counts = np.ones(len(target.classes))
-    table = target.classes_from(cohort.scheme)
-    for ref in cohort:
-        labels = read_packed(ref).labels
-        if labels is not None:
-            counts += np.bincount(table[labels].ravel(), minlength=len(counts))
-    return tuple(float(share) for share in counts / counts.sum())
+def class_counts(cohorts: Iterable[Cohort], target: Target) -> Int64[np.ndarray, "classes"]:
+    """Count the voxels of each class in all label maps; zeros without any."""
+    counts = np.zeros(len(target.classes), dtype=np.int64)
+    for cohort in cohorts:
+        table = target.classes_from(cohort.scheme)
+        for ref in cohort:
+            labels = read_packed(ref).labels
+            if labels is not None:
+                counts += np.bincount(table[labels].ravel(), minlength=len(counts))
+    return counts
+
+
+def class_shares(cohorts: Iterable[Cohort], target: Target) -> tuple[float, ...]:
+    """Return the share of each class among the voxels of all label maps; zeros without any."""
+    counts = class_counts(cohorts, target)
+    return tuple(float(share) for share in counts / max(1, int(counts.sum())))
+
+
+def unseen(cohorts: Iterable[Cohort], target: Target) -> tuple[str, ...]:
+    """Name the channels of a target that no training voxel belongs to."""
+    seen = target.members() @ (class_counts(cohorts, target) > 0)
+    return tuple(name for name, known in zip(target.channels, seen, strict=True) if not known)

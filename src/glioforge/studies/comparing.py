@@ -41,8 +41,8 @@ class SegmenterEntry(MethodEntry):
 
     segmenter: AnySegmenter
     """Any registered kind, with its preset and changes to it."""
-    budget: Budget = Budget()
-    """Length of its training."""
+    budget: Budget | None = None
+    """Length of its training; that of the segmenter's own settings unless given."""
 
 
 class ComparisonSpec(StudySpec):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from glioforge.config.spec import Spec
 from glioforge.lesions.recipe import RecipeSpec
@@ -52,6 +52,15 @@ class StudyBudget(Spec):
     """Segmenters an arm and fold."""
     synthetic_per_case: int = Field(3, ge=1)
     """Edited label maps made from each training case."""
+
+    @field_validator("segmenter")
+    @classmethod
+    def _in_steps(cls, budget: Budget) -> Budget:
+        """Refuse epochs, of which arms with more cases have longer ones."""
+        if budget.epochs is not None:
+            msg = f"epochs {budget.epochs}: arms are matched in steps, and an epoch of more cases has more of them"
+            raise ValueError(msg)
+        return budget
 
 
 class AugmentationSpec(StudySpec):

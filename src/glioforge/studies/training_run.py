@@ -41,8 +41,7 @@ class TrainingRunSpec(Spec):
     segmenter: AnySegmenter | None = None
     """A segmenter; give this or `synthesizer`."""
     budget: Budget | None = None
-    """Steps, validation and plateau. None takes a synthesizer's own, as its preset says, and the default for a
-    segmenter; what stands here goes before a synthesizer's own."""
+    """Length, validation and plateau; goes before the model's own. None takes the model's own, as its preset says."""
     seed: int = 1
     """Seed of split and training."""
     test: float = Field(0.2, gt=0, lt=1)
@@ -120,7 +119,7 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
             split.validation,
             out,
             seed=spec.seed,
-            budget=spec.budget or Budget(),
+            budget=spec.budget,
             accelerator=spec.accelerator,
             progress=progress,
         )

@@ -18,6 +18,7 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
+from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.grain import measure_grain
@@ -28,6 +29,7 @@ from glioforge.synthesis.moved import Move
 from glioforge.synthesis.patches import FramedPatches, make_from_windows
 from glioforge.synthesis.slices import FramedSlices, make_volume
 from glioforge.synthesis.unseen_score import unseen_score
+from glioforge.training.budget import Budget
 from glioforge.training.loop import Outcome, train
 from glioforge.training.snapshots import load_snapshots
 
@@ -93,12 +95,13 @@ class ConditionalMethod(Method, ABC):
         seed_torch(fitting.seed, "weights")
         self._network = self._built()
         self.before_training(self._network, fitting)
-        recipe = self.recipe(self._network, spec.budget.steps)
+        budget = self._length(fitting.train)
+        recipe = self.recipe(self._network, budget.steps)
         score = self._score(fitting)
         outcome = train(
             recipe,
             self.batches(fitting.train, fitting.seed),
-            spec.trained_budget,
+            budget,
             fitting.folder,
             seed=fitting.seed,
             fabric=start(fitting.accelerator),
@@ -114,6 +117,15 @@ class ConditionalMethod(Method, ABC):
             outcome = replace(outcome, best_score=score(self._network.eval()))
         self.network.cpu().eval()
         return outcome
+
+    def _length(self, train: Cohort) -> Budget:
+        """The spec's budget in steps."""
+        spec: ConditionalSpec = self.spec
+        axis = spec.axis if spec.dims == 2 else None
+        only = spec.lesion_share == 1
+        return spec.trained_budget.in_steps(
+            lambda: steps_of_an_epoch(train, spec.batch_size, axis=axis, lesions_only=only)
+        )
 
     def _take_snapshots(self, fitting: Fitting) -> None:
         """Fill the ensemble with the networks of the last validations before the end, the newest first.

@@ -1,9 +1,10 @@
 """How long a training may take and when it is judged; free of torch, so that specs can hold it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
 from glioforge.training.watch import WatchSpec
@@ -12,10 +13,18 @@ HistoryRow = dict[str, float | int | None]
 
 
 class Budget(Spec):
-    """Length of a training, and the rhythm of validation and checkpoints."""
+    """Length of a training, and the rhythm of validation and checkpoints.
 
-    steps: int = Field(1000, ge=1)
-    """Steps at most."""
+    Example:
+        >>> Budget(epochs=150, validate_every=10_000).in_steps(lambda: 3255).steps
+        488250
+    """
+
+    steps: int = Field(1000, ge=0)
+    """Steps at most; 0, or null, where the length is given in `epochs`."""
+    epochs: int | None = Field(None, ge=1)
+    """Passes over the training slices, or over the cases for patches and volumes, in place of `steps`: an epoch has as
+    many steps as batches are needed to draw each of them once on average, and ends with a validation at the latest."""
     validate_every: int = Field(100, ge=1)
     """Steps between two validations; one more comes at the end."""
     patience: int | None = Field(None, ge=1)
@@ -38,6 +47,35 @@ class Budget(Spec):
     """Write a picture of made images beside scans at each validation."""
     tensorboard: bool = False
     """Write events for TensorBoard at each validation; needs the extra `tensorboard`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_left_out(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
+        """Epochs alone, or with null steps, mean 0 steps."""
+        if not isinstance(values, Mapping) or values.get("steps") is not None:
+            return values
+        others = {key: value for key, value in values.items() if key != "steps"}
+        return others if values.get("epochs") is None else {**others, "steps": 0}
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        """Refuse two lengths, and none."""
+        if (self.steps > 0) == (self.epochs is not None):
+            msg = f"{self.steps} steps and epochs {self.epochs}: give one of them and set the other to null"
+            raise ValueError(msg)
+        return self
+
+    def in_steps(self, epoch: Callable[[], int]) -> "Budget":
+        """Return this budget with its length in steps; itself unless that is given in epochs.
+
+        Args:
+            epoch: Counts the steps of an epoch, at least 1; called only where they are needed.
+        """
+        if self.epochs is None:
+            return self
+        count = epoch()
+        often = min(self.validate_every, count)
+        return self.model_copy(update={"steps": self.epochs * count, "epochs": None, "validate_every": often})
 
 
 @final

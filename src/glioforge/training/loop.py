@@ -71,8 +71,8 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
 
     Raises:
         OutputError: The folder was made with other settings, is in use, or cannot be written.
-        SpecError: The batches cannot be cut into parts, the networks have no stages to compute again, or there is
-            patience without a validation.
+        SpecError: The batches cannot be cut into parts, the networks have no stages to compute again, there is
+            patience without a validation, or the length is in epochs.
         DependencyError: Events for TensorBoard are asked for and it is not installed.
         TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
@@ -82,6 +82,10 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
             f"budget.patience {budget.patience} without a score to wait for",
             "a model that is selected on held-out cases",
             "set select to true, keep validation subjects, or leave patience out",
+        )
+    if budget.epochs is not None:
+        raise SpecError(
+            f"budget.epochs {budget.epochs}", "a length in steps", "give budget.steps: nothing counts epochs"
         )
     set_parts(recipe, budget.accumulate)
     if budget.checkpoint_activations:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from glioforge.losses.adversarial import critic_loss, generator_loss
-from glioforge.losses.dice import dice_and_cross_entropy, soft_dice_loss
+from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy, soft_dice_loss
 from glioforge.losses.feature_matching import feature_matching_loss
+from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.losses.regional import regional_l1
 
 
@@ -29,14 +30,50 @@ def test_soft_dice_lies_between_0_and_1_and_is_0_for_the_truth(seed):
     assert float(soft_dice_loss(logits_of(labels, 3), labels)) == pytest.approx(0, abs=1e-4)
 
 
-def test_absent_classes_cost_nothing_and_have_no_gradient_trap():
-    """A slice without foreground has Dice loss 0 and finite gradients."""
+def test_absent_classes_have_no_foreground_dice_and_no_gradient_trap():
+    """A slice without foreground has foreground Dice loss 0 and finite gradients; the cross entropy judges it."""
     labels = torch.zeros((1, 4, 4), dtype=torch.long)
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     loss = soft_dice_loss(logits, labels)
     assert float(loss.detach()) == 0
     loss.backward()
     assert torch.isfinite(logits.grad).all()
+
+
+LONE = [
+    pytest.param(all_class_dice_loss, id="all classes"),
+    pytest.param(lambda x, y: generalised_dice_loss(x, y, torch.tensor([0.01, 1.0, 3.0])), id="given weights"),
+    pytest.param(lambda x, y: generalised_dice_loss(x, y, weighted=True), id="batch weights"),
+    pytest.param(lambda x, y: generalised_dice_loss(x, y, weighted=False), id="no weights"),
+    pytest.param(dice_and_cross_entropy, id="with cross entropy"),
+]
+"""Losses that train a network alone."""
+
+
+@pytest.mark.parametrize("loss", LONE)
+@pytest.mark.parametrize("held", [(0,), (0, 1)])
+def test_false_positives_of_a_class_that_the_batch_lacks_cost_something(loss, held):
+    """Also where there is no foreground at all: less of the class is better, and the gradient says so."""
+    labels = torch.tensor([[held[n % len(held)] for n in range(8)]])
+    right = logits_of(labels, 3, sure=4.0)
+    wrong = right.clone()
+    wrong[:, 2, :4] += 4.0
+    wrong.requires_grad_(True)
+    cost = loss(wrong, labels)
+    cost.backward()
+
+    assert float(cost.detach()) > float(loss(right, labels)) + 0.02
+    assert (wrong.grad[:, 2, :4] > 1e-3).all()
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_the_dice_of_all_classes_is_least_for_the_truth(seed):
+    """Whatever the logits, a number from 0 to 1, and 0 for the truth."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 3, (2, 4, 5), generator=generator)
+
+    assert 0 <= float(all_class_dice_loss(torch.randn(2, 3, 4, 5, generator=generator), labels)) <= 1
+    assert float(all_class_dice_loss(logits_of(labels, 3), labels)) == pytest.approx(0, abs=1e-4)
 
 
 def test_dice_over_batch_and_by_sample_differ_as_defined():

@@ -1,5 +1,7 @@
 """Tests of `segmentation.objective` and `segmentation.input_scale`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from glioforge.segmentation.input_scale import InputScale
 from glioforge.segmentation.method import Task
 from glioforge.segmentation.objective import inverse_shares, objective
 from glioforge.segmentation.target import class_shares, target_named
-from toy_cohort import toy_case, toy_cohort
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 
 BOTH = (Modality.T1, Modality.FLAIR)
 
@@ -67,9 +69,22 @@ def test_the_usual_loss_is_dice_plus_cross_entropy():
 
 def test_weights_are_inverse_to_shares_with_mean_one():
     """From the real training cases."""
-    weights, shares = inverse_shares(task()), class_shares(toy_cohort([1]), target_named("regions4"))
+    weights, shares = inverse_shares(task()), class_shares([toy_cohort([1])], target_named("regions4"))
     assert np.mean(weights) == pytest.approx(1)
     assert np.ptp(np.array(weights) * shares) == pytest.approx(0, abs=1e-9)
+
+
+def test_weights_may_come_from_the_mixture_as_the_paper_takes_them():
+    """Real cases alone unless asked for; a class without a voxel weighs least, and nothing is NaN."""
+    case = toy_case(2)
+    grown = cohort_of_cases([with_labels(case, np.where(case.labels.voxels > 0, 3, 0))], "made")
+    mixed = replace(task(), used=(toy_cohort([1]), grown))
+    alone = replace(task(), real=grown, used=())
+
+    assert inverse_shares(mixed) == inverse_shares(task())
+    assert inverse_shares(mixed, "mixture")[3] < inverse_shares(task(), "mixture")[3]
+    assert np.argmin(inverse_shares(alone)) in (1, 2)
+    assert np.isfinite(inverse_shares(alone)).all()
 
 
 def test_the_input_is_divided_by_the_largest_value_and_centred():
@@ -78,7 +93,7 @@ def test_the_input_is_divided_by_the_largest_value_and_centred():
     scale = InputScale()
     x = torch.randn(1, 2, 3, 3)
     assert torch.equal(scale(x), x)
-    scale.fit(cohort, BOTH)
+    scale.fit([cohort], BOTH)
     images = np.stack([ref.load().stack(BOTH) for ref in cohort])
     found = scale(torch.from_numpy(images))
     assert float(scale.largest) == pytest.approx(images.max(), abs=1e-3)
@@ -90,5 +105,5 @@ def test_the_input_is_divided_by_the_largest_value_and_centred():
 def test_scaling_of_empty_images_does_nothing():
     """Division by 0 is avoided."""
     scale = InputScale()
-    scale.fit(toy_cohort([]), BOTH)
+    scale.fit([toy_cohort([])], BOTH)
     assert (float(scale.largest), float(scale.mean)) == (1.0, 0.0)

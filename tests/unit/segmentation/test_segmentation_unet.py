@@ -7,6 +7,7 @@ import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.config.load import parse_spec
+from glioforge.core.errors import CohortError
 from glioforge.core.modality import Modality
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.base import SEGMENTERS, Task, load_segmenter, train_segmenter
@@ -52,14 +53,14 @@ def paper_parameters(channels, classes, widths):
 
 
 def test_the_paper_preset_has_the_papers_layers():
-    """Four levels of two convolutions, a bridge of one, transposed convolutions of kernel 3 with batch norm."""
-    network = network_of(preset("paper"))
+    """T1ce alone; four levels of two convolutions, a bridge of one, transposed convolutions of 3 with batch norm."""
+    network = network_of(preset("paper"), channels=len(preset("paper").modalities))
     table = [
         (type(layer).__name__, layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0])
         for layer in network.modules()
         if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
     ]
-    down = [(4, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 1024)]
+    down = [(1, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 1024)]
     up = [(1024, 512), (512, 256), (256, 128), (128, 64)]
     merged = [pair for _, width in up for pair in ((2 * width, width), (width, width))]
     expected = [("Conv2d", a, b, 3, 1) for a, b in down] + [("ConvTranspose2d", a, b, 3, 2) for a, b in up]
@@ -77,11 +78,19 @@ def test_the_number_of_parameters_follows_from_the_table(widths):
 
 
 def test_the_paper_preset_trains_as_the_paper_says():
-    """Adam at 1e-4, batches of 8, weighted Dice, no augmentation."""
+    """Adam at 1e-4, batches of 8, weighted Dice, no augmentation, every slice drawn alike."""
     spec = preset("paper")
     assert (spec.optimizer.method, spec.optimizer.learning_rate, spec.optimizer.schedule) == ("adam", 1e-4, "constant")
     assert (spec.batch_size, spec.loss, spec.augment, spec.ema) == (8, "weighted_dice", None, None)
-    assert spec.scaling == "largest"
+    assert (spec.scaling, spec.statistics, spec.lesion_share) == ("largest", "real", 0)
+
+
+@pytest.mark.parametrize("name", ["paper", "paper_7", "paper_2"])
+def test_the_paper_takes_t1ce_alone_and_a_cohort_without_it_is_refused(name, tmp_path):
+    """Foroozandeh & Eklund use no other contrast; the error says what is missing."""
+    assert preset(name).modalities == (Modality.T1CE,)
+    with pytest.raises(CohortError, match=r"contrasts \['flair', 't1'\].*also \['t1ce'\]"):
+        train_segmenter(preset(name), toy_cohort([1]), toy_cohort([2], "validation"), tmp_path, seed=1)
 
 
 def test_the_sound_preset_is_the_default_and_can_be_changed_key_by_key():
@@ -110,6 +119,16 @@ def test_samples_of_a_batch_do_not_see_each_other():
     together = network(slices)
     assert torch.allclose(network(slices.flip(0)).flip(0), together, atol=1e-5)
     assert torch.allclose(network(slices[:1]), together[:1], atol=1e-5)
+
+
+def test_a_batch_without_tumour_teaches_the_paper_preset():
+    """False positives have a gradient there."""
+    recipe = recipe_of(preset("paper", widths=(4, 8)), network_of(preset("paper", widths=(4, 8)), channels=2))
+    logits = torch.zeros(1, 4, 4, 4, requires_grad=True)
+    recipe._loss(logits, {"labels": torch.zeros(1, 4, 4, dtype=torch.long)}).backward()
+
+    assert (logits.grad[:, 0] < 0).all()
+    assert (logits.grad[:, 3] > 0).all()
 
 
 def test_rare_classes_weigh_more_in_the_weighted_dice():
@@ -163,7 +182,7 @@ def test_the_papers_variants_differ_in_their_classes_alone(name, target, classes
 def test_guos_preset_trains_as_the_paper_says():
     """Five classes, batches of 16, Adam at 2e-4 for half of the steps, then down to 0 in a straight line."""
     spec = preset("guo2020")
-    assert (spec.target, spec.batch_size) == ("guo2020", 16)
+    assert (spec.target, spec.batch_size, spec.lesion_share, spec.modalities) == ("guo2020", 16, 0, None)
     assert (spec.optimizer.method, spec.optimizer.learning_rate) == ("adam", 2e-4)
     rates = [rate_factor(spec.optimizer, epoch, 200) for epoch in (0, 99, 150, 200)]
     assert rates == pytest.approx([1, 1, 0.5, 0], abs=0.02)

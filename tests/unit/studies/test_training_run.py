@@ -12,7 +12,6 @@ from glioforge.core.protocols import Silent
 from glioforge.studies.synthetic import make_synthetic
 from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training, segment_folder
 from glioforge.synthesis.base import load_synthesizer
-from glioforge.training.budget import Budget
 from toy_cohort import toy_cohort
 
 COMMON = {
@@ -20,6 +19,7 @@ COMMON = {
     "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
 }
 SPADE = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
+SHORT = {"synthesizer": 800, "segmenter": 1000}
 UNET = {"kind": "unet", "widths": [4, 8], "batch_size": 2}
 
 
@@ -43,13 +43,19 @@ def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_synthesizer_trains_as_long_as_its_preset_says_unless_told():
-    """The budget of the run goes first; without one a preset's schedule is kept."""
+@pytest.mark.parametrize(("family", "model"), [("synthesizer", SPADE), ("segmenter", UNET)])
+def test_a_model_trains_as_long_as_its_preset_says_unless_the_run_says_otherwise(family, model):
+    """The budget of the run goes first; without one the preset's schedule is kept, in steps or in epochs."""
     cohort = toy_cohort(range(6))
-    own = {**SPADE, "budget": {"steps": 40, "validate_every": 20}}
-    assert estimate_training(spec(synthesizer=own), cohort).budget.steps == 6
-    assert estimate_training(spec(synthesizer=own, budget=None), cohort).budget.steps == 40
-    assert estimate_training(spec(segmenter=UNET, budget=None), cohort).budget == Budget()
+    own = {**model, "budget": {"steps": 40, "validate_every": 20}}
+    epochs = {**model, "lesion_share": 0.0, "budget": {"steps": None, "epochs": 3, "validate_every": 1000}}
+    passes = estimate_training(spec(**{family: epochs}, budget=None), cohort).budget
+
+    assert estimate_training(spec(**{family: own}), cohort).budget.steps == 6
+    assert estimate_training(spec(**{family: own}, budget=None), cohort).budget.steps == 40
+    assert estimate_training(spec(**{family: model}, budget=None), cohort).budget.steps == SHORT[family]
+    assert passes.steps == 3 * passes.validate_every
+    assert passes.validate_every == 20
 
 
 def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):

@@ -15,11 +15,11 @@ from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
+from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.nn import perceptual
 from glioforge.nn.perceptual import Vgg19
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
-from glioforge.synthesis.epoch import steps_of_an_epoch
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.augmentation_net import AugmentationNet
 from glioforge.training.estimate import estimate
@@ -208,7 +208,8 @@ def test_epochs_are_counted_in_slices_with_brain_or_with_tumour():
     assert [steps_of_an_epoch(cohort, 1, axis=axis) for axis in (0, 1, 2)] == [10, 4, 7]
     assert [steps_of_an_epoch(cohort, 1, axis=axis, lesions_only=True) for axis in (0, 1, 2)] == [1, 2, 3]
     assert (steps_of_an_epoch(cohort, 4, axis=2), steps_of_an_epoch(cohort, 1, axis=None)) == (2, 1)
-    healthy = cohort_of_cases([replace(case, labels=case.labels.with_voxels(np.minimum(voxels, 4) // 4 * 4))])
+    tissue = case.labels.with_voxels(voxels // 4 * 4)
+    healthy = cohort_of_cases([replace(case, labels=tissue, brain=voxels > 0)])
     assert steps_of_an_epoch(healthy, 1, axis=2, lesions_only=True) == 7
 
 

@@ -22,7 +22,10 @@ WIDE = ((16, 16, 20), (16, 16, 18), (12, 12, 16))
 def made(*, sizes=SMALL, orders=ORDERS, steps=9, axial=1 / 3, early=0.3, ema=0.9, rate=1e-2):
     """A tiny cascade and its recipe."""
     torch.manual_seed(1)
-    stages = [MultiView([AnisotropicNet(1, 2, 4, levels) for _ in orders], orders) for levels in (WNET, WNET, ENET)]
+    stages = [
+        MultiView([AnisotropicNet(1, 2, 4, levels, judged=early > 0) for _ in orders], orders)
+        for levels in (WNET, WNET, ENET)
+    ]
     cascade = Cascade(stages)
     plan = CascadePlan(
         sizes=sizes,

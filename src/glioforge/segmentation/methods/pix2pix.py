@@ -49,6 +49,8 @@ _PAPER: Mapping[str, Any] = {
     "dims": 3,
     "size": (128, 128, 54),
     "batch_size": 1,
+    "lesion_share": 0.0,
+    "budget": {"steps": 0, "epochs": 200, "validate_every": 100_000, "checkpoint_every": 1_000},
     "ngf": 64,
     "levels": 7,
     "norm": "instance",

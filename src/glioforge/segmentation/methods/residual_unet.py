@@ -4,7 +4,8 @@ Preset `paper` follows the residual encoder of medium size that nnU-Net's
 authors recommend: six levels of 32 to 320 channels with 1, 3, 4, 6, 6 and 6
 blocks, patches of 128 x 128 x 128 in batches of 2, Dice plus cross entropy with
 deep supervision, SGD with Nesterov momentum 0.99 from 0.01 by a polynomial
-decay, a third of the patches near tumour, mirrored predictions.
+decay, 1000 epochs of 250 steps, a third of the patches near tumour, mirrored
+predictions.
 
 Preset `sound` is small and trains within minutes: levels of 8 to 64 channels,
 patches of 48 x 48 x 48, AdamW, averaged weights.
@@ -41,6 +42,7 @@ _PAPER: Mapping[str, Any] = {
     "supervised": 5,
     "size": (128, 128, 128),
     "batch_size": 2,
+    "budget": {"steps": 250_000, "validate_every": 2_500, "checkpoint_every": 1_000},
     "flips": True,
     "optimizer": {
         "method": "sgd",
@@ -74,8 +76,8 @@ class ResidualUNetSpec(SegmenterSpec):
     activation: Activation = "leaky_relu"
     """After norms."""
     loss: LossName = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, Dice weighted by the inverse share of each class, one Dice over all
-    classes, or for nested regions Dice with squared denominators."""
+    """Dice over the batch plus cross entropy, one Dice over all classes with or without weights by the inverse share
+    of each class, or for nested regions Dice with squared denominators."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
     """Optimiser and schedule."""
     clip_norm: float | None = 12.0

@@ -4,29 +4,35 @@ Preset `sound` is small and trains within minutes: levels of 16 to 128 channels,
 bridge of 256, instance norm, leaky ReLU, Dice plus cross entropy, AdamW with a
 polynomial decay, strong classical augmentation, averaged weights.
 
-Preset `paper` follows Foroozandeh & Eklund: four levels of 64, 128, 256 and 512
-channels with two convolutions each, a bridge of one convolution of 1024,
-transposed convolutions of kernel 3 with batch norm before the skip is joined,
-He initialisation, softmax, weighted Dice loss, Adam at 1e-4, batches of 8, the
-weights of the best validation kept, no augmentation, four classes.  Presets
-`paper_7` and `paper_2` are the variants that also tell normal tissue apart, and
-nothing but the whole tumour.  The paper does not say where norm and activation
-stand (here convolution, norm, ReLU) nor how the Dice is weighted (here by the
-inverse share of the class in the training set).
+Preset `paper` follows Foroozandeh & Eklund: T1ce alone, four levels of 64, 128, 256
+and 512 channels with two convolutions each, a bridge of one convolution of 1024,
+transposed convolutions of kernel 3 with batch norm before the skip is joined, He
+initialisation, softmax, weighted Dice loss, Adam at 1e-4, batches of 8, 150 epochs
+(488,250 steps for the paper's 26,040 slices), a validation after each epoch and the
+weights of the best one kept, no augmentation, four classes.  Presets `paper_7` and
+`paper_2` are the variants that also tell normal tissue apart, and nothing but the
+whole tumour.  `statistics: mixture` takes class weights and scale from real and
+synthetic training cases together, as the paper does.
 
-Preset `guo2020` follows Guo et al.: five classes, Adam at 2e-4, constant for
-half of the steps and then linearly down to 0, batches of 16.  Layers and loss
-are not stated; here those of Ronneberger et al. with batch norm, and the Dice
-that Guo et al. print for their consistency loss (equation 3).
+Preset `guo2020` follows Guo et al.: five classes, Adam at 2e-4, constant for 100 of
+200 epochs and then linearly down to 0, batches of 16, every slice drawn alike.
 
-Deviations of `paper` from the paper, each for a reason:
+Left open by the papers, and read here as:
+- norm and activation follow each convolution (convolution, norm, ReLU); Foroozandeh & Eklund name no activation;
+- the weighted Dice is one overlap over all classes, background included, each weighed by its inverse share of the
+  training voxels: 1 - 2 sum(w p t) / sum(w (p + t)), over the batch;
+- Guo et al. state neither layers nor loss of this U-Net: those of Ronneberger et al. with batch norm, and the Dice
+  that they print for their consistency loss (equation 3), over all five classes.
+
+Deviations of the presets from the papers, each for a reason:
 - intensities are z-scores within the brain before they are divided by the largest value and the mean is taken
-  away, and both numbers come from the real training cases in every arm, since those of real and synthetic images
-  together make arms incomparable;
-- class weights come from the real training cases in every arm, for the same reason;
-- background has no Dice term, since a class that fills the slice teaches nothing;
-- slices are drawn, a third of them from those with tumour, not shuffled through epochs;
-- validation is the volumetric Dice of whole subjects, never of single slices.
+  away (`paper`), since images prepared once serve every method;
+- class weights and scale come from the real training cases in every arm unless `statistics` says otherwise, since
+  those of a mixture make arms incomparable;
+- slices are drawn with replacement, not shuffled through epochs, so that a training can go on at any step;
+- slices without brain, 15.66 % of the paper's, are never drawn;
+- validation is the unweighted volumetric Dice of whole subjects, never of single slices;
+- Guo et al. keep no validation cases; here the weights of the best validation are kept.
 """
 
 from collections.abc import Mapping
@@ -39,13 +45,16 @@ from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
 from glioforge.segmentation.input_scale import InputScale
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Statistics, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 
 _PAPER: Mapping[str, Any] = {
+    "modalities": ("t1ce",),
+    "lesion_share": 0.0,
+    "budget": {"steps": 0, "epochs": 150, "validate_every": 100_000, "checkpoint_every": 3_000},
     "widths": (64, 128, 256, 512, 1024),
     "norm": "batch",
     "activation": "relu",
@@ -60,6 +69,8 @@ _PAPER: Mapping[str, Any] = {
 }
 _GUO: Mapping[str, Any] = {
     **_PAPER,
+    "modalities": None,
+    "budget": {"steps": 0, "epochs": 200, "validate_every": 100_000, "checkpoint_every": 1_000},
     "target": "guo2020",
     "bridge_convolutions": 2,
     "loss": "generalised_dice",
@@ -84,10 +95,13 @@ class UNetSpec(SegmenterSpec):
     bridge_convolutions: int = 2
     """Convolutions of the bridge."""
     loss: LossName = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, Dice weighted by the inverse share of each class, one Dice over all
-    classes, or for nested regions Dice with squared denominators."""
+    """Dice over the batch plus cross entropy, one Dice over all classes with or without weights by the inverse share
+    of each class, or for nested regions Dice with squared denominators."""
     scaling: Literal["none", "largest"] = "none"
-    """Whether the input is divided by the largest value of the real training cases and their mean taken away."""
+    """Whether the input is divided by the largest value of the training cases and their mean taken away."""
+    statistics: Statistics = "real"
+    """Whose voxels scale and class weights are taken from: the `real` training cases, so that arms are comparable, or
+    the `mixture` of real and synthetic ones, as Foroozandeh & Eklund do."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
     """Optimiser and schedule."""
     clip_norm: float | None = 12.0
@@ -135,10 +149,10 @@ class UNetSegmenter:
         """The loss and the optimiser of the spec."""
         for part in network.children():
             if isinstance(part, InputScale):
-                part.fit(task.real, task.modalities)
+                part.fit(task.counted(self.spec.statistics), task.modalities)
         return Supervised(
             network,
-            objective(self.spec.loss, task),
+            objective(self.spec.loss, task, self.spec.statistics),
             self.spec.optimizer,
             steps=task.steps,
             clip_norm=self.spec.clip_norm,

@@ -40,6 +40,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.compute.accelerator import seed_torch
+from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.losses.balance import BalanceSpec, LossBalance
 from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
@@ -50,7 +51,6 @@ from glioforge.nn.perceptual import read_vgg19
 from glioforge.nn.refinement import RefinementGenerator, doublings_for, refinement_widths
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
-from glioforge.synthesis.epoch import steps_of_an_epoch
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Knowledge
 from glioforge.synthesis.project_features import FOLDER, NAME, FeatureSpec, train_features

@@ -45,7 +45,8 @@ class CascadePlan:
         sizes: Stack `(x, y, slices)` of each region's network.
         optimizer: Of all networks.
         loss: Scalar of logits `(b, 2, ...)` and labels 0 and 1.
-        early: Weight of the loss of each level's own prediction; 0 leaves it to the joined one.
+        early: Weight of the loss of each level's own prediction, where the networks give one; 0 leaves it to the
+            joined one.
         near: Share of the first network's stacks that are taken about the tumour, the rest about the brain.
         axial: Share of the steps in which the axial networks alone are trained.
         steps: Length of the training.
@@ -132,7 +133,7 @@ class CascadeRecipe:
         with fabric.autocast():
             joined, early = called(images)
         loss = self._plan.loss(joined.float(), truth)
-        if not self._plan.early:
+        if not self._plan.early or not early:
             return loss
         return loss + self._plan.early * torch.stack([self._plan.loss(e.float(), truth) for e in early]).mean()
 

@@ -1,0 +1,39 @@
+"""How many steps pass over the training slices once, for lengths that published work gives in epochs."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from glioforge.core.cohort import Cohort
+from glioforge.data.store import read_packed
+
+
+def steps_of_an_epoch(
+    cohorts: Cohort | Iterable[Cohort], batch_size: int, *, axis: int | None, lesions_only: bool = False
+) -> int:
+    """Count the steps that draw as many slices as the training cases have with brain; at least 1.
+
+    Args:
+        cohorts: Training cases.
+        batch_size: Slices in a step.
+        axis: Axis that slices are cut along; none counts every case once, for patches and volumes.
+        lesions_only: Count only slices with tumour, unless there are none.
+    """
+    brain = lesion = 0
+    for cohort in (cohorts,) if isinstance(cohorts, Cohort) else cohorts:
+        values = list(cohort.scheme.lesion_values)
+        for ref in cohort:
+            packed = read_packed(ref)
+            if packed.labels is not None:
+                lesion += _slices(np.isin(packed.labels, values), axis)
+                brain += _slices(packed.labels > 0 if packed.brain is None else packed.brain, axis)
+    counted = lesion if lesions_only and lesion else brain
+    return max(1, -(-counted // batch_size))
+
+
+def _slices(stored: np.ndarray, axis: int | None) -> int:
+    """Slices along an axis `(i, j, k)` that a stored mask `(k, i, j)` touches, or whether it touches any."""
+    if axis is None:
+        return int(stored.any())
+    cut = {0: 1, 1: 2, 2: 0}[axis]
+    return int(stored.any(axis=tuple(other for other in range(3) if other != cut)).sum())
