@@ -1,6 +1,7 @@
-"""Glioforge: synthetic brain-tumour MRI with labels, and honest numbers about it.
+"""Glioforge: synthetic multi-contrast brain-tumour MRI with labels, and measurements of whether it helps.
 
-The names below are imported when they are first used, so that `import glioforge` costs nothing.
+Every verb of the command line has its functions among the names below (`docs/reference/api.md`).
+A name is imported when it is first used, so that `import glioforge` costs nothing.
 """
 
 import importlib
@@ -9,26 +10,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glioforge.compute.accelerator import AcceleratorSpec
     from glioforge.compute.fanout import FanOutSpec
+    from glioforge.config.load import load_spec
     from glioforge.core.case import Case, CaseRef
     from glioforge.core.cohort import Cohort
+    from glioforge.core.errors import GlioforgeError
     from glioforge.core.geometry import Geometry
     from glioforge.core.labels import LabelMap, LabelScheme
     from glioforge.core.lineage import Lineage
     from glioforge.core.modality import Modality
+    from glioforge.core.schemes import SCHEMES
     from glioforge.core.split import Split, folds_by_subject, split_by_subject
     from glioforge.core.volume import Volume
+    from glioforge.data.doctor.examine import examine
     from glioforge.data.phantom.cohort import write_phantom_cohort
     from glioforge.data.phantom.make import make_phantom
     from glioforge.data.phantom.spec import PhantomSpec
+    from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec, prepare
     from glioforge.io.cohort_file import read_cohort, write_cohort
     from glioforge.io.ingest import ingest
+    from glioforge.lesions.edit_cohort import edit_cohort
+    from glioforge.lesions.preview import preview_cohort
     from glioforge.lesions.recipe import RecipeSpec, edit_labels
     from glioforge.metrics.evaluate import evaluate_case
     from glioforge.segmentation.base import load_segmenter, train_segmenter
-    from glioforge.studies.kinds import load_study, run_study
+    from glioforge.segmentation.nnunet import NnunetRunSpec
+    from glioforge.studies.catalogue import catalogue
+    from glioforge.studies.complete_run import complete_folder
+    from glioforge.studies.doctor_page import write_diagnosis
+    from glioforge.studies.evaluation import evaluate_folder
+    from glioforge.studies.kinds import load_demo, load_study, run_study, write_report
+    from glioforge.studies.nnunet_run import export_nnunet, run_nnunet
     from glioforge.studies.spec import AugmentationSpec
     from glioforge.studies.synthetic import make_synthetic
+    from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training, segment_folder
     from glioforge.synthesis.base import load_synthesizer, train_synthesizer
     from glioforge.synthesis.compose import export_cohort
 
@@ -40,33 +55,53 @@ _HOMES = {
     "Cohort": "core.cohort",
     "FanOutSpec": "compute.fanout",
     "Geometry": "core.geometry",
+    "GlioforgeError": "core.errors",
     "LabelMap": "core.labels",
     "LabelScheme": "core.labels",
     "Lineage": "core.lineage",
     "Modality": "core.modality",
+    "NnunetRunSpec": "segmentation.nnunet",
     "PhantomSpec": "data.phantom.spec",
     "PrepareSpec": "data.prepare.pipeline",
     "RecipeSpec": "lesions.recipe",
+    "SCHEMES": "core.schemes",
     "Split": "core.split",
+    "TrainingRunSpec": "studies.training_run",
     "Volume": "core.volume",
+    "catalogue": "studies.catalogue",
+    "complete_folder": "studies.complete_run",
+    "edit_cohort": "lesions.edit_cohort",
     "edit_labels": "lesions.recipe",
+    "estimate_training": "studies.training_run",
     "evaluate_case": "metrics.evaluate",
+    "evaluate_folder": "studies.evaluation",
+    "examine": "data.doctor.examine",
     "export_cohort": "synthesis.compose",
+    "export_nnunet": "studies.nnunet_run",
     "folds_by_subject": "core.split",
     "ingest": "io.ingest",
+    "load_demo": "studies.kinds",
     "load_segmenter": "segmentation.base",
+    "load_spec": "config.load",
     "load_study": "studies.kinds",
     "load_synthesizer": "synthesis.base",
     "make_phantom": "data.phantom.make",
     "make_synthetic": "studies.synthetic",
     "prepare": "data.prepare.pipeline",
+    "preview_cohort": "lesions.preview",
     "read_cohort": "io.cohort_file",
+    "run_nnunet": "studies.nnunet_run",
     "run_study": "studies.kinds",
+    "run_training": "studies.training_run",
+    "segment_folder": "studies.training_run",
     "split_by_subject": "core.split",
     "train_segmenter": "segmentation.base",
     "train_synthesizer": "synthesis.base",
     "write_cohort": "io.cohort_file",
+    "write_diagnosis": "studies.doctor_page",
     "write_phantom_cohort": "data.phantom.cohort",
+    "write_png_slices": "data.png_slices",
+    "write_report": "studies.kinds",
 }
 __all__ = [  # noqa: PLE0604 - the names are the keys of _HOMES, checked by a test
     "AcceleratorSpec",

@@ -13,12 +13,8 @@ def demo(
     overrides: Set = None,
 ) -> None:
     """Make phantoms, train a generator, edit lesions, compare segmenters, write a report: a few minutes."""
-    from importlib.resources import as_file, files
-
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.kinds import load_study, run_study
+    from glioforge.studies.kinds import load_demo, run_study
 
-    with as_file(files("glioforge.studies") / "demo.yaml") as path:
-        settings = load_study(path, tuple(overrides or ()))
-    page = run_study(settings, out, progress=TerminalProgress())
+    page = run_study(load_demo(overrides or ()), out, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")

@@ -31,7 +31,7 @@ def doctor(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.data.doctor.examine import examine
-    from glioforge.studies.doctor_page import headline
+    from glioforge.studies.doctor_page import headline, write_diagnosis
 
     diagnosis = examine(
         folder,
@@ -43,7 +43,8 @@ def doctor(
     _print(diagnosis)
     typer.echo(headline(diagnosis))
     if out is not None:
-        _write(diagnosis, out)
+        page = write_diagnosis(diagnosis, out)
+        typer.echo(f"written {page} and {page.with_suffix('.json')}")
     raise typer.Exit(1 if diagnosis.count("error") else 0)
 
 
@@ -61,14 +62,3 @@ def _print(diagnosis: "Diagnosis") -> None:
         table.add_row(f"[{colours[severity]}]{severity}[/]", escape(topic), times, escape(example), escape(remedy))
     if diagnosis.findings:
         Console().print(table)
-
-
-def _write(diagnosis: "Diagnosis", out: Path) -> None:
-    """The page and the JSON file."""
-    from glioforge.io.atomic_write import write_atomically, write_json
-    from glioforge.studies.doctor_page import doctor_page
-    from glioforge.studies.report.html import render
-
-    write_json(out / "doctor.json", diagnosis.to_json())
-    write_atomically(out / "doctor.html", render(doctor_page(diagnosis)).encode())
-    typer.echo(f"written {out / 'doctor.html'} and {out / 'doctor.json'}")

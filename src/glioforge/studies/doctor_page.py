@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 
@@ -9,10 +10,31 @@ from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
 from glioforge.data.doctor.thumbnail import montage
+from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.studies.report.html import render
 
 _MOST_ROWS = 500
 _MOST_PICTURES = 60
+
+
+def write_diagnosis(diagnosis: Diagnosis, out: Path) -> Path:
+    """Write `doctor.html`, the page, and `doctor.json`, the same for programs.
+
+    Args:
+        diagnosis: From `examine`; an empty folder gives a page that says so.
+        out: Folder to write.
+
+    Returns:
+        The page.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    page = out / "doctor.html"
+    write_json(out / "doctor.json", diagnosis.to_json())
+    write_atomically(page, render(doctor_page(diagnosis)).encode())
+    return page
 
 
 def doctor_page(diagnosis: Diagnosis) -> Report:

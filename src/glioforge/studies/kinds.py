@@ -6,6 +6,7 @@ a report; and `write_report`, which writes the report of a finished study again.
 
 import importlib
 from collections.abc import Iterable
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -32,6 +33,19 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> StudySpec:
     values = with_overrides(read_values(path), overrides)
     kind = _module(values.get("kind", KINDS[0]), path)
     return cast("StudySpec", parse_spec(values, kind.SPEC, where=str(path)))
+
+
+def load_demo(overrides: Iterable[str] = ()) -> StudySpec:
+    """Read the study of the demonstration, which comes with the package and runs on phantoms.
+
+    Args:
+        overrides: `a.b=c` pairs that replace single keys.
+
+    Raises:
+        SpecError: A key or value is wrong.
+    """
+    with as_file(files("glioforge.studies") / "demo.yaml") as path:
+        return load_study(path, overrides)
 
 
 def run_study(spec: StudySpec, out: Path, *, data: Path | None = None, progress: Progress | None = None) -> Path:

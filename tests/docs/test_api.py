@@ -1,0 +1,60 @@
+"""The page of the Python API is true: every verb has its functions, and calls them."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import glioforge
+from glioforge.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+VERBS = sorted(command.callback.__name__ for command in app.registered_commands)
+
+
+def table():
+    """Names of functions and of settings by verb, from the page."""
+    page = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|(.*?)\|$", page, re.MULTILINE)
+    return {verb: (re.findall(r"`(\w+)`", functions), re.findall(r"`(\w+)`", specs)) for verb, functions, specs in rows}
+
+
+def imported_by(verb):
+    """What the modules of a verb import from Glioforge."""
+    files = [ROOT / "src/glioforge/cli" / name for name in (f"{verb}.py", "cohorts.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in nodes for alias in node.names}
+
+
+def test_every_verb_has_its_row():
+    """A new verb is missed here."""
+    assert sorted(table()) == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_calls_the_functions_of_its_row(verb):
+    """The functions are public, can be called, and are those that the command line uses."""
+    functions, specs = table()[verb]
+
+    assert functions
+    assert all(callable(getattr(glioforge, name)) for name in functions)
+    assert {*functions, *specs} <= set(glioforge.__all__)
+    assert set(functions) <= imported_by(verb)
+
+
+def test_names_exist_and_are_listed():
+    """Every public name is found where it is said to be."""
+    assert sorted(glioforge.__all__) == sorted(glioforge._HOMES) == dir(glioforge)
+    assert all(getattr(glioforge, name) is not None for name in glioforge.__all__)
+
+
+def test_importing_glioforge_loads_nothing_heavy():
+    """A name is imported when it is first used."""
+    code = "import sys, glioforge; print(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
