@@ -51,7 +51,6 @@ SMALL = {
         "halvings": 1,
         "blocks": 1,
         "enhancer_blocks": 1,
-        "coarse_steps": 2,
         "critic_width": 2,
         "critic_layers": 2,
         "batch_size": 2,

@@ -19,7 +19,7 @@ OWN = {
     "samr": {"steps": 300},
     "spade": {"steps": 200},
     "pix2pix": {"steps": 200},
-    "pix2pixhd": {"steps": 200, "coarse_steps": 30},
+    "pix2pixhd": {"steps": 200, "coarse_share": 0.15},
     "sound": {"steps": 200},
     "augmentation_net": {"steps": 400, "batch_size": 4},
 }

@@ -113,6 +113,16 @@ class ConvNormAct(nn.Sequential):
         )
 
 
+def nothing(idle: Sequence[nn.Parameter]) -> torch.Tensor | float:
+    """Return 0 that depends on parameters which a pass leaves out: several processes expect a gradient of each.
+
+    Args:
+        idle: Parameters without a part in the output; frozen ones and those of a pass without gradients are left out.
+    """
+    learning = [p.sum() for p in idle if p.requires_grad] if torch.is_grad_enabled() else []
+    return torch.stack(learning).sum() * 0 if learning else 0.0
+
+
 def pad_to_multiple(x: Features, multiple: int | Sequence[int]) -> Features:
     """Repeat the last row, column (and plane) until every axis divides by `multiple`, or by its own one.
 

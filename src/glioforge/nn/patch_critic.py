@@ -4,20 +4,25 @@ Each scale judges overlapping patches of an image of half the size of the one
 before.  Convolutions of kernel 4 with stride 2, then one with stride 1, then
 the score; a norm on all but the first and last.
 
-One scale of four layers at width 64 with `norm="batch"` is the 70 x 70 PatchGAN
-of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2).
+One scale of four layers at width 64 with `padding=1` is the 70 x 70 PatchGAN of
+pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2): 30 x 30 scores for
+256 x 256 pixels.  Its batch norm over a batch of one is `norm="instance"` with
+`affine=True`: the statistics of each image, a learned scale and shift.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import final
+from typing import Literal, final
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from glioforge.nn.blocks import Dims, Norm, norm_layer
+from glioforge.nn.blocks import Dims, Norm, norm_layer, nothing
 
+Padding = Literal[1, 2]
 _SLOPE = 0.2
 _WIDEST = 8
 _SMALLEST_GRID = 4
@@ -33,10 +38,13 @@ class PatchCritic(nn.Module):
         layers: Convolutions before the score; all but the last have stride 2.
         dims: 2 or 3.
         spectral: Spectral norm on all but the first and last convolution.
-        norm: Normalisation of the same ones; instance norm has no learned scale.
+        norm: Normalisation of the same ones.
+        affine: Whether instance norm has a learned scale and shift, as the other norms have.
+        padding: Zeros around each convolution's input; 2 in SPADE and pix2pixHD, 1 in pix2pix.  Grids too small for
+            a score are filled up with zeros.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a property of the network
         self,
         channels: int,
         width: int,
@@ -45,6 +53,8 @@ class PatchCritic(nn.Module):
         dims: Dims = 2,
         spectral: bool = True,
         norm: Norm = "instance",
+        affine: bool = False,
+        padding: Padding = 2,
     ) -> None:
         super().__init__()
         convolution = nn.Conv2d if dims == 2 else nn.Conv3d
@@ -53,18 +63,20 @@ class PatchCritic(nn.Module):
         for number, (a, b) in enumerate(pairwise(sizes)):
             stride = 1 if number == layers - 1 else 2
             if number == 0:
-                stages.append(nn.Sequential(convolution(a, b, 4, stride, padding=2), nn.LeakyReLU(_SLOPE)))
+                stages.append(nn.Sequential(convolution(a, b, 4, stride, padding=padding), nn.LeakyReLU(_SLOPE)))
                 continue
-            layer: nn.Module = convolution(a, b, 4, stride, padding=2, bias=norm == "none")
+            layer: nn.Module = convolution(a, b, 4, stride, padding=padding, bias=norm == "none")
             layer = spectral_norm(layer) if spectral else layer
-            normal = norm_layer(norm, b, dims=dims, affine=norm != "instance")
+            normal = norm_layer(norm, b, dims=dims, affine=affine or norm != "instance")
             stages.append(nn.Sequential(layer, normal, nn.LeakyReLU(_SLOPE)))
         self.stages = nn.ModuleList(stages)
-        self.score = convolution(sizes[-1], 1, 4, 1, padding=2)
+        self.score = convolution(sizes[-1], 1, 4, 1, padding=padding)
+        self._least = _least_grid(layers) if padding == 1 else 1
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Score of each patch, and the features of each layer."""
         features = []
+        x = _grown(x, self._least)
         for stage in self.stages:
             x = stage(x)
             features.append(x)
@@ -83,6 +95,11 @@ class MultiScaleCritic(nn.Module):
         dims: 2 or 3.
         spectral: As in `PatchCritic`.
         norm: As in `PatchCritic`.
+        affine: As in `PatchCritic`.
+        padding: As in `PatchCritic`.
+        stages: Coarser stages of a training, each on images of half the size of the next one.  A stage has `scales`
+            critics like any other, and each critic sees images of one size throughout: when a finer stage begins, a
+            fresh critic joins for its full size and the coarsest one retires.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a property of the network
@@ -95,11 +112,18 @@ class MultiScaleCritic(nn.Module):
         dims: Dims = 2,
         spectral: bool = True,
         norm: Norm = "instance",
+        affine: bool = False,
+        padding: Padding = 2,
+        stages: int = 0,
     ) -> None:
         super().__init__()
         self.critics = nn.ModuleList(
-            PatchCritic(channels, width, layers, dims=dims, spectral=spectral, norm=norm) for _ in range(scales)
+            PatchCritic(
+                channels, width, layers, dims=dims, spectral=spectral, norm=norm, affine=affine, padding=padding
+            )
+            for _ in range(scales + stages)
         )
+        self.scales, self._first = scales, 0
         self._shrink = functional.avg_pool2d if dims == 2 else functional.avg_pool3d
 
     def forward(
@@ -108,10 +132,41 @@ class MultiScaleCritic(nn.Module):
         """Scores by scale, and features by scale and layer, of images under their conditions."""
         x = torch.cat([condition, image], dim=1)
         scores, features = [], []
-        for number, critic in enumerate(self.critics):
+        for number, critic in enumerate(self.critics[self._first : self._first + self.scales]):
             if number and min(x.shape[2:]) >= _SMALLEST_GRID:
                 x = self._shrink(x, 3, stride=2, padding=1, count_include_pad=False)
             score, layers = critic(x)
             scores.append(score)
             features.append(layers)
+        scores[0] = scores[0] + nothing(self.idle_parameters())
         return scores, features
+
+    @contextmanager
+    def stage(self, coarser: int) -> Iterator[None]:
+        """Judge images of a coarser stage meanwhile: of `1 / 2**coarser` of the full size."""
+        before, self._first = self._first, coarser
+        try:
+            yield
+        finally:
+            self._first = before
+
+    def idle_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the critics that the present stage leaves out."""
+        idle = [*self.critics[: self._first], *self.critics[self._first + self.scales :]]
+        return [p for critic in idle for p in critic.parameters()]
+
+
+def _least_grid(layers: int) -> int:
+    """Smallest extent that leaves a critic of padding 1 a score: the stages in front of it halve, two take one off.
+
+    Example:
+        >>> _least_grid(4)
+        24
+    """
+    return 3 * 2 ** (layers - 1)
+
+
+def _grown(x: torch.Tensor, least: int) -> torch.Tensor:
+    """Add zeros at the end of each axis up to the smallest extent."""
+    missing = [max(0, least - size) for size in reversed(x.shape[2:])]
+    return functional.pad(x, [width for size in missing for width in (0, size)]) if any(missing) else x

@@ -10,6 +10,10 @@ Deviations:
 3. Norms have a learned scale and shift instead of the convolution's constant.
 4. `upsampling="nearest"` repeats voxels and convolves (Odena et al. 2016): no checkerboard.
 5. Any grid is taken: it is padded by repetition inside and cropped again.
+
+An enhancer that no training step has used paints nothing: until then images come from
+the generators inside it, at their smaller size, and are enlarged linearly.  How many
+enhancers have been trained is a buffer, kept with the weights.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +32,7 @@ from glioforge.nn.blocks import (
     convolution,
     fit_grid,
     norm_layer,
+    nothing,
     pad_to_multiple,
     transposed_convolution,
 )
@@ -79,6 +84,8 @@ class Pix2PixHDGenerator(nn.Module):
         unit = _Units(dims, norm, upsampling)
         seen = inputs + noise
         self.noise, self.halvings, self.level = noise, halvings, enhancers
+        self.trained: torch.Tensor
+        self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
         self._shrink: Callable[..., torch.Tensor] = functional.avg_pool2d if dims == 2 else functional.avg_pool3d
         widths = [max(width >> level, 1) for level in range(enhancers + 1)]
         down = [unit.down(width << n, width << n + 1) for n in range(halvings)]
@@ -95,7 +102,7 @@ class Pix2PixHDGenerator(nn.Module):
         self.heads = nn.ModuleList(_wide_convolution(fine, outputs, dims) for fine in widths)
 
     def forward(self, condition: Features, noise: Features | None = None) -> Features:
-        """Images on the condition's grid, by the enhancers up to `level`.
+        """Make images on the condition's grid, by the enhancers up to `level` that have been trained.
 
         Args:
             condition: What the images depend on.
@@ -105,36 +112,51 @@ class Pix2PixHDGenerator(nn.Module):
         if self.noise and noise is not None:
             condition = torch.cat([condition, noise], dim=1)
         x = pad_to_multiple(condition, 2 ** (self.halvings + self.level))
-        made: torch.Tensor = self.heads[self.level](self._features(x, self.level))
-        return fit_grid(made + self._nothing(), grid)
+        if self.training:
+            self.trained.clamp_(min=self.level)
+            made: torch.Tensor = self.heads[self.level](self._features(x, self.level))
+            return fit_grid(made + nothing(self.idle_parameters()), grid)
+        return fit_grid(self._by_trained(x), grid)
 
     @contextmanager
     def coarse(self, level: int = 0) -> Iterator[None]:
-        """Use fewer enhancers meanwhile, for conditions of the size that these take."""
+        """Use fewer enhancers meanwhile, on conditions of their size."""
         before, self.level = self.level, level
         try:
             yield
         finally:
             self.level = before
 
+    def idle_parameters(self) -> list[nn.Parameter]:
+        """Parameters that the present level leaves out."""
+        idle = [head for number, head in enumerate(self.heads) if number != self.level]
+        idle += [*self.fronts[self.level :], *self.backs[self.level :]]
+        return [p for module in idle for p in module.parameters()]
+
+    def _by_trained(self, condition: torch.Tensor) -> torch.Tensor:
+        """Images by the trained enhancers alone, enlarged to the condition's grid."""
+        level = min(self.level, int(self.trained))
+        x = condition
+        for _ in range(self.level - level):
+            x = self._halved(x)
+        made: torch.Tensor = self.heads[level](self._features(x, level))
+        if level == self.level:
+            return made
+        mode = "bilinear" if condition.ndim == 4 else "trilinear"
+        return functional.interpolate(made, size=condition.shape[2:], mode=mode)
+
+    def _halved(self, x: torch.Tensor) -> torch.Tensor:
+        """Features or condition on a grid of half the size."""
+        return self._shrink(x, 3, stride=2, padding=1, count_include_pad=False)
+
     def _features(self, condition: torch.Tensor, level: int) -> torch.Tensor:
         """Last features of a level, on the condition's grid."""
         if level == 0:
             features: torch.Tensor = self.whole(condition)
             return features
-        half = self._shrink(condition, 3, stride=2, padding=1, count_include_pad=False)
-        joined = self.fronts[level - 1](condition) + self._features(half, level - 1)
+        joined = self.fronts[level - 1](condition) + self._features(self._halved(condition), level - 1)
         enhanced: torch.Tensor = self.backs[level - 1](joined)
         return enhanced
-
-    def _nothing(self) -> torch.Tensor | float:
-        """0 in training, by way of the layers that this level leaves out: several processes want every gradient."""
-        if not self.training:
-            return 0.0
-        idle = [head for number, head in enumerate(self.heads) if number != self.level]
-        idle += [*self.fronts[self.level :], *self.backs[self.level :]]
-        parameters = [p for module in idle for p in module.parameters() if p.requires_grad]
-        return torch.stack([p.sum() for p in parameters]).sum() * 0 if parameters else 0.0
 
 
 @final

@@ -17,6 +17,7 @@ from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelMap
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
@@ -51,6 +52,8 @@ class ConditionalMethod(Method, ABC):
     def __init__(self, spec: ConditionalSpec, knowledge: Knowledge) -> None:
         super().__init__(spec, knowledge)
         self.classes, self.contrasts = len(knowledge.scheme.labels), len(knowledge.modalities)
+        self.steps = spec.budget.steps
+        self._stages = ""
         self._means = _means_of(knowledge.appearance)
         self._network = self._built()
         self._earlier = nn.ModuleList(self._built() for _ in range(spec.ensemble - 1))
@@ -83,6 +86,11 @@ class ConditionalMethod(Method, ABC):
     def varied(self) -> bool:
         """Styles, grain and moves differ from draw to draw; a generator with noise of its own says so itself."""
         return bool(self.spec.style or self.spec.grain or self.spec.moved or self.spec.ensemble > 1)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The two stages of a training that begins with cases which lack contrasts."""
+        return {"stages": self._stages} if self._stages else {}
 
     @property
     def network(self) -> nn.Module:
@@ -183,19 +191,36 @@ class ConditionalMethod(Method, ABC):
         return one_hot(labels[:, labels.shape[1] // 2][:, None], self.classes)
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
-        """Framed slices or patches of training cases, with each case's own style.
+        """Return framed slices or patches of training cases by step, with each case's own style.
 
         Where the spec asks for it, those of cases that lack contrasts come first.
+
+        Raises:
+            CohortError: The second stage takes complete cases, and there are none.
         """
         spec: ConditionalSpec = self.spec
+        if not spec.gaps_first:
+            return self._styled(cohort, seed)
         wanted = set(self.knowledge.modalities)
         lacking = [place for place, ref in enumerate(cohort) if not wanted <= set(ref.images)]
         complete = sorted(set(range(len(cohort))) - set(lacking))
-        if not (spec.gaps and spec.gaps_first and lacking):
-            return self._styled(cohort, seed)
+        chosen = complete if spec.gaps_then == "complete" else list(range(len(cohort)))
+        if not chosen:
+            raise CohortError(
+                "no case with all contrasts",
+                "some, for the second stage (gaps_then: complete)",
+                "add complete cases, or set gaps_then to all",
+                cohort.name,
+            )
+        share = len(lacking) / (len(lacking) + len(chosen)) if spec.gaps_first == "epochs" else spec.gaps_first
+        steps = int(share * self.steps) if lacking else 0
+        left = self.steps - steps
+        self._stages = f"{steps} steps on {len(lacking)} cases that lack contrasts, then {left} on {len(chosen)} cases"
+        then = self._styled(cohort, seed, chosen)
+        if not steps:
+            return then
         first = self._styled(cohort, seed, lacking)
-        then = self._styled(cohort, seed, complete if spec.gaps_then == "complete" and complete else None)
-        return lambda step: (first if step < spec.gaps_first else then)(step)
+        return lambda step: (first if step < steps else then)(step)
 
     def _styled(self, cohort: Cohort, seed: int, places: Sequence[int] | None = None) -> Callable[[int], Batch]:
         """Batches of the training cases, or of those at some places, with class means."""

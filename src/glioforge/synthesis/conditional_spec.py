@@ -1,6 +1,6 @@
 """Settings that every synthesizer with a network conditioned on labels has; free of torch."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,9 +34,10 @@ class ConditionalSpec(SynthesizerSpec):
     the patches seen in training and of the windows that volumes are made of; none takes whole volumes."""
     lesion_share: float = Field(0.5, ge=0, le=1)
     """Share of the slices or patches drawn from those with tumour."""
-    gaps_first: int = Field(0, ge=0)
-    """With `gaps`: steps at the start that see only the cases which lack contrasts, as Shin et al. train on the T1 of
-    healthy brains first."""
+    gaps_first: Annotated[float, Field(ge=0, lt=1)] | Literal["epochs"] = 0.0
+    """With `gaps`: share of the steps, at the start, that sees only the cases which lack contrasts, as Shin et al.
+    train on the T1 of healthy brains first. `epochs` gives both stages the same number of passes over their cases.
+    Where no case lacks a contrast, the second stage takes all steps."""
     gaps_then: Literal["all", "complete"] = "all"
     """Cases seen after these steps: all of them, or those that lack nothing."""
     mirror: bool = True
@@ -58,6 +59,13 @@ class ConditionalSpec(SynthesizerSpec):
         if self.ensemble == 1:
             return self.budget
         return self.budget.model_copy(update={"snapshots": max(self.budget.snapshots, self.ensemble)})
+
+    @model_validator(mode="after")
+    def _stages_need_gaps(self) -> Self:
+        if self.gaps_first and not self.gaps:
+            msg = f"gaps_first {self.gaps_first} without gaps: set gaps to true, or leave gaps_first out"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _size_fits_the_dimensions(self) -> Self:

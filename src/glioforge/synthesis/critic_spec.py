@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.blocks import Norm
+from glioforge.nn.patch_critic import MultiScaleCritic, Padding
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 
 
@@ -15,13 +16,20 @@ class CriticSpec(ConditionalSpec):
     """Convolutions of the critic before the score; 4 see patches of 70 voxels."""
     critic_scales: int = Field(2, ge=1)
     """Image sizes that are judged."""
+    critic_norm: Norm = "instance"
+    """Normalisation in the critic; real and synthetic images pass it in one batch, so batch norm mixes both."""
+    critic_affine: bool = False
+    """Learn a scale and a shift after the critic's instance norm: batch norm over a batch of one."""
+    critic_padding: Padding = 2
+    """Zeros around the inputs of the critic's convolutions: 2 as in SPADE and pix2pixHD, 1 as in pix2pix."""
 
-    def critic(self, channels: int, *, spectral: bool = True) -> MultiScaleCritic:
-        """A critic with torch's own start, from torch's global generator.
+    def critic(self, channels: int, *, spectral: bool = True, stages: int = 0) -> MultiScaleCritic:
+        """Build a critic with torch's default initialisation, from torch's global generator.
 
         Args:
             channels: Channels of condition and image together.
             spectral: Spectral norm of its convolutions.
+            stages: Coarser stages of the training, as in `MultiScaleCritic`.
         """
         return MultiScaleCritic(
             channels,
@@ -30,4 +38,8 @@ class CriticSpec(ConditionalSpec):
             scales=self.critic_scales,
             dims=self.dims,
             spectral=spectral,
+            norm=self.critic_norm,
+            affine=self.critic_affine,
+            padding=self.critic_padding,
+            stages=stages,
         )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError
@@ -28,6 +29,7 @@ SMALL = {
     "gaps": True,
     "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
 }
+THIRTY = {"steps": 30}
 
 
 def bare(seed):
@@ -43,7 +45,7 @@ def mixed():
 
 def method_for(cohort, **changes):
     """An untrained method."""
-    spec = SYNTHESIZERS.parse({**SMALL, **changes})
+    spec = SYNTHESIZERS.parse(changes if "kind" in changes else {**SMALL, **changes})
     appearance = Appearance.of((ref.load() for ref in cohort), BOTH, cohort.scheme)
     return SYNTHESIZERS.part_for(spec)(spec, Knowledge(BOTH, cohort.scheme, appearance))
 
@@ -70,13 +72,13 @@ def test_without_leave_gaps_are_not_taken(tmp_path):
 def test_the_first_stage_sees_only_cases_with_gaps_under_their_own_means(dims):
     """Then all cases; a case keeps its place, so that its class means are its own."""
     cohort = mixed()
-    method = method_for(cohort, gaps_first=10, dims=dims, size=(8, 8, 8) if dims == 3 else None)
+    method = method_for(cohort, gaps_first=1 / 3, dims=dims, size=(8, 8, 8) if dims == 3 else None, budget=THIRTY)
     batches = method.batches(cohort, seed=1)
     early = torch.cat([batches(step)["case"] for step in range(10)])
     late = torch.cat([batches(step)["case"] for step in range(10, 30)])
     assert set(early.tolist()) == {1, 3}
     assert set(late.tolist()) == {0, 1, 2, 3}
-    complete = method_for(cohort, gaps_first=10, gaps_then="complete").batches(cohort, seed=1)
+    complete = method_for(cohort, gaps_first=1 / 3, gaps_then="complete", budget=THIRTY).batches(cohort, seed=1)
     assert set(torch.cat([complete(step)["case"] for step in range(10, 20)]).tolist()) == {0, 2}
     batch = batches(0)
     assert batch["available"].tolist() == [[True, False]] * 2
@@ -85,10 +87,52 @@ def test_the_first_stage_sees_only_cases_with_gaps_under_their_own_means(dims):
     assert not batch["images"][:, 1].any()
 
 
+def cases_of(batches, steps):
+    """Cases drawn in some steps."""
+    return set(torch.cat([batches(step)["case"] for step in steps]).tolist())
+
+
+@pytest.mark.parametrize("steps", [30, 300])
+def test_stages_of_the_same_number_of_epochs_share_the_steps_as_they_share_the_cases(steps):
+    """Whatever the budget: three cases with T1 alone and one with all contrasts take three quarters and one."""
+    cohort = cohort_of_cases([bare(1), bare(2), toy_case(3), bare(4)])
+    chosen = {"gaps_first": "epochs", "gaps_then": "complete", "budget": {"steps": steps}}
+    method = method_for(cohort, **chosen)
+    batches, first = method.batches(cohort, seed=1), steps * 3 // 4
+    assert cases_of(batches, range(first - 8, first)) <= {0, 1, 3}
+    assert cases_of(batches, range(first, first + 6)) == {2}
+    assert method.facts["stages"] == (f"{first} steps on 3 cases that lack contrasts, then {steps - first} on 1 cases")
+
+
+def test_a_budget_far_below_the_papers_sees_tumours():
+    """Preset `paper` keeps both stages under any budget, and takes complete cases alone where no case has gaps."""
+    small = {"kind": "pix2pix", "preset": "paper", "ngf": 2, "levels": 2, "size": (8, 8, 8), "critic_width": 2}
+    small |= {"budget": {"steps": 10}}
+    cohort = mixed()
+    method = method_for(cohort, **small)
+    batches = method.batches(cohort, seed=1)
+    assert (cases_of(batches, range(5)) <= {1, 3}, cases_of(batches, range(5, 10)) <= {0, 2}) == (True, True)
+    whole = cohort_of_cases([toy_case(1), toy_case(3)])
+    assert cases_of(method_for(whole, **small).batches(whole, seed=1), range(10)) == {0, 1}
+
+
+def test_stages_that_cannot_be_are_refused(tmp_path):
+    """Without gaps, with all steps in the first stage, and without a case for the second."""
+    with pytest.raises(ValidationError, match=r"gaps_first 0.5 without gaps: set gaps to true"):
+        SYNTHESIZERS.parse({**SMALL, "gaps": False, "gaps_first": 0.5})
+    with pytest.raises(ValidationError, match="gaps_first"):
+        SYNTHESIZERS.parse({**SMALL, "gaps_first": 683_200})
+    spec = SYNTHESIZERS.parse({**SMALL, "gaps_first": 0.5, "gaps_then": "complete", "modalities": BOTH})
+    flair = {Modality.FLAIR: toy_case(2).images[Modality.FLAIR]}
+    cohort = cohort_of_cases([bare(1), replace(toy_case(2), images=flair)])
+    with pytest.raises(CohortError, match="no case with all contrasts; expected some, for the second stage"):
+        train_synthesizer(spec, cohort, None, tmp_path / "m", seed=1, accelerator=PLAIN)
+
+
 def test_missing_contrasts_teach_nothing():
     """Made images are 0 there, so that neither critic nor difference sees them."""
     cohort = mixed()
-    method = method_for(cohort, gaps_first=1)
+    method = method_for(cohort, gaps_first=0.5)
     batch = method.batches(cohort, seed=1)(0)
     made = method.generate(method.network, batch)
     assert made[:, 0].any()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.modality import Modality
@@ -15,6 +16,7 @@ from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.pix2pix import seeded_dropout
 from glioforge.synthesis.methods.pix2pixhd import halved
 from toy_cohort import toy_case, toy_cohort
+from toy_training import fabric
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 CONTRASTS = (Modality.T1, Modality.FLAIR)
@@ -54,7 +56,7 @@ def test_paper_presets_of_pix2pix_are_the_papers():
     assert (spec.losses.adversary, spec.losses.l1, spec.losses.feature_matching) == ("vanilla", 100, 0)
     assert players(spec.losses) == [("adam", 2e-4, 0.5, 0.999)] * 2
     assert (spec.batch_size, spec.output, spec.deviation, spec.upsampling) == (1, "tanh", 0.02, "transposed")
-    assert (spec.gaps, spec.gaps_then, spec.gaps_first) == (True, "complete", 200 * 3416)
+    assert (spec.gaps, spec.gaps_then, spec.gaps_first) == (True, "complete", "epochs")
     assert spec.budget.steps == 200 * (3416 + 211)
     assert [spec.style, spec.grain, spec.mirror, spec.position] == [False, 0, False, False]
     flat = SYNTHESIZERS.parse({"kind": "pix2pix", "preset": "paper_2d"})
@@ -132,7 +134,7 @@ def test_an_observed_pix2pix_answers_to_its_noise():
 @pytest.mark.parametrize("dims", [2, 3])
 def test_the_coarse_stage_learns_on_grids_of_half_the_size(dims):
     """Images, labels and brain shrink together, the place in the head with them; then whole batches follow."""
-    method = method_of(**TINY["pix2pixhd"], coarse_steps=2, dims=dims, position=True)
+    method = method_of(**TINY["pix2pixhd"], coarse_share=0.5, dims=dims, position=True, budget={"steps": 4})
     batches = method.batches(toy_cohort([1, 2]), 1)
     small, large = batches(1), batches(2)
     assert "coarse" not in large
@@ -143,7 +145,81 @@ def test_the_coarse_stage_learns_on_grids_of_half_the_size(dims):
     enhancer = [p for name, p in method.network.named_parameters() if "fronts" in name or "backs" in name]
     assert enhancer
     assert not any(p.grad.any() for p in enhancer)
+    assert batches(2)["images"].shape == large["images"].shape
     assert not small["images"][~small["brain"][:, None].expand_as(small["images"])].any()
+
+
+def staged(share, **budget):
+    """Tiny pix2pixHD whose first stage takes a share of the steps."""
+    lengths = {"steps": 8, "validate_every": 1, "checkpoint_every": 8, **budget}
+    return SYNTHESIZERS.parse({**TINY["pix2pixhd"], "coarse_share": share, "budget": lengths, "grain": 0.0})
+
+
+@pytest.mark.parametrize(("preset", "steps"), [("paper", 2), ("sound", 8), ("paper", 100)])
+def test_the_enhancer_learns_under_any_budget(preset, steps):
+    """Its share of the steps scales with them; a share of all steps is refused, as a number of steps is."""
+    sizes = {**TINY["pix2pixhd"], "preset": preset, "budget": {"steps": steps}, "modalities": None}
+    method = method_of(**sizes)
+    batches = method.batches(toy_cohort([1, 2]), 1)
+    stages = ["coarse" in batches(step) for step in range(steps)]
+    assert stages == sorted(stages, reverse=True)
+    assert not stages[-1]
+    assert sum(stages) == int(method.spec.coarse_share * steps)
+    for refused in (1.0, 100_000):
+        with pytest.raises(ValidationError, match="coarse_share"):
+            SYNTHESIZERS.parse({**sizes, "coarse_share": refused})
+
+
+def test_an_enhancer_that_never_learned_paints_nothing(tmp_path):
+    """A training that ends in the coarse stage paints by the global generator alone, enlarged to the grid."""
+    spec = staged(0.9, patience=2, min_delta=1e6).model_copy(update={"select": True})
+    cohorts = (toy_cohort([1, 2]), toy_cohort([9], "validation"))
+    trained = train_synthesizer(spec, *cohorts, tmp_path, seed=1, accelerator=PLAIN)
+    assert trained.card["training"]["steps"] == 3
+    labels, network = toy_case(5).labels, trained._method.network
+    before = trained.synthesize(labels, stream(1))[Modality.T1].voxels
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "fronts" in name or "backs" in name or "heads.1" in name:
+                parameter.normal_()
+    assert np.array_equal(before, trained.synthesize(labels, stream(1))[Modality.T1].voxels)
+    assert before[labels.voxels > 0].std() > 0
+
+
+def test_critics_see_images_of_one_size_and_a_fresh_one_joins_with_the_enhancer():
+    """In the coarse stage the finest critic rests; then the coarsest does. What rests takes no step of Adam."""
+    method = method_of(**{**TINY["pix2pixhd"], "critic_scales": 2}, coarse_share=0.5, budget={"steps": 4})
+    method.network.train()
+    recipe = method.recipe(method.network, 4)
+    batches, critics = method.batches(toy_cohort([1, 2]), 1), recipe.networks["critic"].critics
+    sizes = [[], [], []]
+    for number, critic in enumerate(critics):
+        critic.register_forward_hook(lambda module, inputs, made, n=number: sizes[n].append(inputs[0].shape[-1]))
+    starts = [critic.score.weight.detach().clone() for critic in critics]
+    moved = []
+    for step in range(4):
+        recipe.step(batches(step), step, fabric())
+        moved.append([bool((c.score.weight != start).any()) for c, start in zip(critics, starts, strict=True)])
+    assert moved[1] == [False, True, True]
+    assert moved[3] == [True, True, True]
+    assert [set(seen) for seen in sizes] == [{14}, {7}, {4}]
+    steps = [recipe.optimizers["critic"].state[critic.score.weight]["step"].item() for critic in critics]
+    assert steps == [2, 4, 2]
+    generator = method.network.generator
+    taken = recipe.optimizers["generator"].state
+    assert [taken[head.weight]["step"].item() for head in generator.heads] == [2, 2]
+
+
+def test_the_average_of_the_weights_forgets_the_enhancers_random_start():
+    """It starts again when the enhancer joins."""
+    method = method_of(**TINY["pix2pixhd"], coarse_share=0.5, budget={"steps": 200})
+    recipe = method.recipe(method.network, 200)
+    head, average = method.network.generator.heads[1], recipe.inference_network().generator.heads[1]
+    with torch.no_grad():
+        head.weight.fill_(1.0)
+    for step in range(100, 103):
+        recipe.settle(step)
+    assert float((average.weight - 1).abs().max()) < 0.01
 
 
 def test_halving_keeps_every_second_voxel_and_the_mean():

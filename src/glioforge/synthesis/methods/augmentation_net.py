@@ -152,8 +152,8 @@ class AugmentationNet(ConditionalMethod):
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """Which features made the perceptual loss."""
-        return {"perceptual": self._name}
+        """Which features made the perceptual loss, and the stages."""
+        return {**super().facts, "perceptual": self._name}
 
     def build(self, inputs: int, contrasts: int) -> nn.Module:
         """Generator with Xavier weights; several side by side if they are independent."""

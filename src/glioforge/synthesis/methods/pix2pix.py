@@ -129,7 +129,7 @@ class Pix2PixSpec(CriticSpec):
             "size": (128, 128, 54),
             "levels": 7,
             "gaps": True,
-            "gaps_first": 683_200,
+            "gaps_first": "epochs",
             "gaps_then": "complete",
             "budget": {"steps": 725_400, "validate_every": 8_440, "checkpoint_every": 4_220},
         },

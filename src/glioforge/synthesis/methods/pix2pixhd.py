@@ -10,7 +10,9 @@ straight line over the second half, normal start of 0.02, batch 1.  Deviations f
 2. No VGG loss, which the paper has as a variant; a label map without instances, so no boundary maps and no encoder of
    features for instances.
 3. The enhancer and the global generator learn together as soon as it joins; the paper trains it alone for some
-   epochs first.  The coarse stage takes a quarter of the steps; the paper doesn't say.
+   epochs first.  The coarse stage takes a quarter of the steps, whatever their number; the paper does not say.  Nor
+   does it say what becomes of the critics: here both stages have three, each sees images of one size throughout, and
+   when the enhancer joins a fresh critic takes the full size and the coarsest one retires.
 4. Length is counted in steps, not in epochs of its data; the last weights are kept.
 5. Both players step after one forward pass of the generator.  Slices come from all training subjects with equal shares
    with and without tumour; whole volumes are made slice by slice and masked to the brain.
@@ -25,8 +27,9 @@ Preset `sound` deviates further, each for a reason:
    minutes.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Literal, final
 
 import torch
@@ -37,6 +40,7 @@ from torch.nn import functional
 from glioforge.core.cohort import Cohort
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
+from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pixhd import Pix2PixHDGenerator
 from glioforge.nn.unet import Upsampling
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
@@ -84,8 +88,8 @@ class Pix2PixHDSpec(CriticSpec):
     """Local enhancers, each at double the size."""
     enhancer_blocks: int = Field(1, ge=0)
     """Residual blocks of each enhancer."""
-    coarse_steps: int = Field(100, ge=0)
-    """Steps at the start in which the global generator learns alone, on images of its own smaller size."""
+    coarse_share: float = Field(0.125, ge=0, lt=1)
+    """Share of the steps at the start in which the global generator learns alone, on images of its own smaller size."""
     norm: Norm = "instance"
     """Normalisation in the generator."""
     noise: bool = False
@@ -107,7 +111,7 @@ class Pix2PixHDSpec(CriticSpec):
             "halvings": 4,
             "blocks": 9,
             "enhancer_blocks": 3,
-            "coarse_steps": 100_000,
+            "coarse_share": 0.25,
             "deviation": 0.02,
             "output": "tanh",
             "style": False,
@@ -155,12 +159,20 @@ class Pix2PixHDMethod(ConditionalMethod):
         return generator
 
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Generator against critics with fresh weights."""
+        """Generator against critics with fresh weights; both learn from coarse to fine."""
         spec: Pix2PixHDSpec = self.spec
-        critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None)
+        stages = spec.enhancers if spec.coarse_share else 0
+        critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None, stages=stages)
         self._start(critic)
         return Adversarial(
-            network, critic, spec.losses, steps=steps, generate=self.generate, condition=self.label_channels
+            network,
+            critic,
+            spec.losses,
+            steps=steps,
+            generate=self.generate,
+            condition=self.label_channels,
+            during=partial(self._stage, _generator_of(network), critic),
+            restarts=coarse_steps(spec.coarse_share, steps),
         )
 
     @property
@@ -169,12 +181,13 @@ class Pix2PixHDMethod(ConditionalMethod):
         return super().varied or self.spec.noise
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
-        """Batches of half the size, or less for more enhancers, at first."""
+        """Return batches of half the size, or less for more enhancers, in the coarse stage."""
         whole = super().batches(cohort, seed)
+        coarse = coarse_steps(self.spec.coarse_share, self.steps)
 
         def batch(step: int) -> Batch:
             drawn = whole(step)
-            if step >= self.spec.coarse_steps:
+            if step >= coarse:
                 return drawn
             for _ in range(self.spec.enhancers):
                 drawn = halved(drawn)
@@ -183,10 +196,21 @@ class Pix2PixHDMethod(ConditionalMethod):
         return batch
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Images for a batch: by the global generator alone where the batch has its size."""
-        generator = next(module for module in network.modules() if isinstance(module, Pix2PixHDGenerator))
-        with generator.coarse() if "coarse" in batch else nullcontext():
+        """Make images for a batch: by the global generator alone where the batch has its size."""
+        with _generator_of(network).coarse() if "coarse" in batch else nullcontext():
             return super().generate(network, batch)
+
+    @contextmanager
+    def _stage(self, generator: Pix2PixHDGenerator, critic: MultiScaleCritic, batch: Batch) -> Iterator[None]:
+        """Let generator and critics learn at the size of a batch; what has no part in it keeps no gradient at all.
+
+        A gradient of 0 would count as steps of Adam, whose first real step would then be many times too long.
+        """
+        coarse = "coarse" in batch
+        with generator.coarse() if coarse else nullcontext(), critic.stage(self.spec.enhancers if coarse else 0):
+            yield
+            for parameter in (*generator.idle_parameters(), *critic.idle_parameters()):
+                parameter.grad = None
 
     def _start(self, network: nn.Module) -> None:
         """Starting weights."""
@@ -194,6 +218,21 @@ class Pix2PixHDMethod(ConditionalMethod):
             xavier(network, 1.0)
         else:
             gaussian(network, self.spec.deviation)
+
+
+def coarse_steps(share: float, steps: int) -> int:
+    """Steps of the coarse stage: fewer than all, so that the whole network learns in at least one.
+
+    Example:
+        >>> [coarse_steps(0.25, steps) for steps in (1, 7, 400_000)]
+        [0, 1, 100000]
+    """
+    return int(share * steps)
+
+
+def _generator_of(network: nn.Module) -> Pix2PixHDGenerator:
+    """The generator inside a network, however it is wrapped."""
+    return next(module for module in network.modules() if isinstance(module, Pix2PixHDGenerator))
 
 
 def halved(batch: Batch) -> dict[str, torch.Tensor]:

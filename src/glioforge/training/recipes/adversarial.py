@@ -10,6 +10,7 @@ et al. 2020, arXiv:1912.04958.
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import final
@@ -40,6 +41,7 @@ Generate = Callable[[nn.Module, Batch], torch.Tensor]
 Condition = Callable[[Batch], torch.Tensor]
 Terms = Callable[[torch.Tensor, Batch], Mapping[str, torch.Tensor]]
 View = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+During = Callable[[Batch], AbstractContextManager[None]]
 SLOPE_EVERY = 16
 """Steps between two penalties on the critic's slope; each then counts as many times."""
 
@@ -108,6 +110,9 @@ class Adversarial:
         companion: A network trained beside.
         balance: Sets the weights of the generator's losses anew now and then; they are logged.
         kept: Further modules whose state belongs into checkpoints; not optimised.
+        during: Context in which the gradients of a batch are computed, for networks that learn in stages.
+        restarts: Step at which parts of the generator join: the average of its weights starts again there, so that
+            it forgets their random start.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a recipe
@@ -124,7 +129,10 @@ class Adversarial:
         companion: Companion | None = None,
         balance: LossBalance | None = None,
         kept: Mapping[str, nn.Module] | None = None,
+        during: During | None = None,
+        restarts: int = 0,
     ) -> None:
+        self._during, self._restarts = during, restarts
         self._generator, self._critic, self._spec, self._steps = generator, critic, spec, steps
         self._generate, self._condition = generate, condition
         self._terms, self._view, self._companion, self._balance = terms, view, companion, balance
@@ -173,7 +181,8 @@ class Adversarial:
         if self._balance is not None:
             self._balance.begin(partial(mean_over_processes, fabric=fabric))
         whole = partial(self._differentiated, step=step, fabric=fabric)
-        return accumulated(whole, batch, self.accumulate, self.optimizers.values())
+        with nullcontext() if self._during is None else self._during(batch):
+            return accumulated(whole, batch, self.accumulate, self.optimizers.values())
 
     def _differentiated(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, torch.Tensor]:
         """Gradients of a batch, or of a part of one, added to those that are there."""
@@ -215,7 +224,7 @@ class Adversarial:
     def settle(self, step: int) -> None:
         """Follow the generator with its average, once the optimisers have stepped."""
         if self._average is not None:
-            self._average.update(self._generator, step)
+            self._average.update(self._generator, step - self._restarts if step >= self._restarts else step)
 
     def _synchronised(self, fabric: Fabric) -> list[nn.Module]:
         """Generator, critic and companion as they are called in passes that train them."""
