@@ -21,6 +21,7 @@ from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelMap
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.augmented import augmented
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.inference import inferred
@@ -177,11 +178,11 @@ class ConditionalMethod(Method, ABC):
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Images for a batch, masked to the brain and to the contrasts that there are, as the real ones are."""
+        """Make images for a batch, 0 where contrasts are missing and, if the spec says so, outside the brain."""
         labels = batch["labels"]
         noise = torch.randn((len(labels), 1, *labels.shape[2:]), device=labels.device)
         made: torch.Tensor = network(labels, batch["frame"], batch["means"], noise)
-        masked = made * batch["brain"][:, None]
+        masked = made * batch["brain"][:, None] if self.spec.masked else made
         known = batch.get("available")
         return masked if known is None else masked * known.view(*known.shape, *[1] * (made.ndim - 2))
 
@@ -222,14 +223,21 @@ class ConditionalMethod(Method, ABC):
         first = self._styled(cohort, seed, lacking)
         return lambda step: (first if step < steps else then)(step)
 
-    def _styled(self, cohort: Cohort, seed: int, places: Sequence[int] | None = None) -> Callable[[int], Batch]:
-        """Batches of the training cases, or of those at some places, with class means."""
+    def _styled(
+        self, cohort: Cohort, seed: int, places: Sequence[int] | None = None, *, plain: bool = False
+    ) -> Callable[[int], Batch]:
+        """Batches of the training cases, or of those at some places, with class means; plain ones are not augmented."""
+        spec: ConditionalSpec = self.spec
         chosen = range(len(cohort)) if places is None else places
-        framed = self._framed(replace(cohort, cases=tuple(cohort.cases[place] for place in chosen)), seed)
+        cases = replace(cohort, cases=tuple(cohort.cases[place] for place in chosen))
+        axes = [(spec.axis + turn) % 3 for turn in range(3 if spec.mix_axes and not plain else 1)]
+        framed = [self._framed(cases, seed, axis) for axis in axes]
         table = torch.tensor(list(chosen))
 
         def batch(step: int) -> Batch:
-            drawn = framed.batch(step)
+            drawn = framed[step % len(framed)].batch(step)
+            if spec.augment is not None and not plain:
+                drawn = augmented(drawn, spec.augment, seed=seed, step=step)
             case = table[drawn["case"]]
             return {**drawn, "case": case, "means": self._means[case]}
 
@@ -265,8 +273,8 @@ class ConditionalMethod(Method, ABC):
         scaled: np.ndarray = (field / max(float(field.std()), 1e-6)).astype(np.float32)
         return scaled
 
-    def _framed(self, cohort: Cohort, seed: int) -> FramedSlices | FramedPatches:
-        """Batches of a cohort, as the spec asks for them."""
+    def _framed(self, cohort: Cohort, seed: int, axis: int | None = None) -> FramedSlices | FramedPatches:
+        """Batches of a cohort, as the spec asks for them, or along another axis."""
         spec: ConditionalSpec = self.spec
         common: dict[str, Any] = {
             "batch_size": spec.batch_size,
@@ -278,7 +286,9 @@ class ConditionalMethod(Method, ABC):
         }
         if spec.dims == 3:
             return FramedPatches(cohort, self.knowledge.modalities, **common)
-        return FramedSlices(cohort, self.knowledge.modalities, context=spec.context, axis=spec.axis, **common)
+        return FramedSlices(
+            cohort, self.knowledge.modalities, context=spec.context, axis=spec.axis if axis is None else axis, **common
+        )
 
     def _score(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
         """Score on slices of the validation cohort, if there is one, each with its own case's style."""
@@ -295,7 +305,7 @@ class ConditionalMethod(Method, ABC):
 
     def _measured_grain(self, network: nn.Module, fitting: Fitting) -> torch.Tensor:
         """Grain that the trained generator leaves out, from about eight slices a case."""
-        cases, batches = len(self._means), self._styled(fitting.train, fitting.seed)
+        cases, batches = len(self._means), self._styled(fitting.train, fitting.seed, plain=True)
 
         def make(batch: Batch) -> torch.Tensor:
             noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from glioforge.synthesis.augmented import SpatialAugmentSpec
 from glioforge.synthesis.method import SynthesizerSpec
 from glioforge.training.budget import Budget
 
@@ -40,6 +41,13 @@ class ConditionalSpec(SynthesizerSpec):
     Where no case lacks a contrast, the second stage takes all steps."""
     gaps_then: Literal["all", "complete"] = "all"
     """Cases seen after these steps: all of them, or those that lack nothing."""
+    masked: bool = True
+    """Set synthetic images to 0 outside the brain before losses see them, as the scans are there; false leaves the
+    background to the network, as the papers do. Finished volumes are masked either way."""
+    augment: SpatialAugmentSpec | None = None
+    """Rotate, scale, shift and bend images and labels together while training; none leaves them as they are."""
+    mix_axes: bool = False
+    """Train on slices along all three axes, step by step in turn; volumes are still synthesized along `axis`."""
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
     moved: bool = False
@@ -59,6 +67,14 @@ class ConditionalSpec(SynthesizerSpec):
         if self.ensemble == 1:
             return self.budget
         return self.budget.model_copy(update={"snapshots": max(self.budget.snapshots, self.ensemble)})
+
+    @model_validator(mode="after")
+    def _axes_can_be_mixed(self) -> Self:
+        if self.mix_axes and (self.dims == 3 or self.position):
+            reason = "dims 3, which has no slices" if self.dims == 3 else "position, whose channels belong to one axis"
+            msg = f"mix_axes with {reason}: leave one of them out"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _stages_need_gaps(self) -> Self:

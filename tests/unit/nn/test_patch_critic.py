@@ -27,11 +27,15 @@ def test_paper_widths_have_the_parameters_of_the_layer_table():
 
 
 def test_one_scale_is_the_patch_critic_of_pix2pix():
-    """C64-C128-C256-C512 on six channels: 2.77 million parameters; a score sees 70 x 70 pixels."""
-    critic = MultiScaleCritic(6, 64, 4, scales=1, spectral=False, norm="batch")
+    """C64-C128-C256-C512 on six channels: 2.77 million parameters; a score sees 70 x 70 pixels, 30 x 30 see 256 x 256.
+
+    Batch norm has as many parameters as instance norm with scale and shift, which is the same over a batch of one.
+    """
+    critic = MultiScaleCritic(6, 64, 4, scales=1, spectral=False, affine=True, padding=1)
+    assert critic(torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256))[0][0].shape == (1, 1, 30, 30)
     kernels = 16 * (6 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
     assert sum(p.numel() for p in critic.parameters()) == kernels + 64 + 1 + 2 * (128 + 256 + 512) == 2_768_705
-    plain = MultiScaleCritic(1, 2, 4, scales=1, spectral=False, norm="none")
+    plain = MultiScaleCritic(1, 2, 4, scales=1, spectral=False, norm="none", padding=1)
     image = torch.zeros(1, 1, 160, 160, requires_grad=True)
     plain(image[:, :0], image)[0][0][0, 0, 10, 10].backward()
     for axis in (2, 3):
@@ -44,6 +48,27 @@ def test_every_norm_leaves_every_parameter_a_gradient(norm):
     critic = MultiScaleCritic(2, 4, 3, norm=norm)
     critic(torch.randn(2, 1, 9, 8), torch.randn(2, 1, 9, 8))[0][0].square().sum().backward()
     assert all(p.grad is not None for p in critic.critics[0].parameters())
+
+
+@pytest.mark.parametrize("grid", [(256, 256), (24, 40), (23, 5), (1, 1)])
+def test_padding_of_one_takes_any_grid(grid):
+    """Those too small for a score are filled up."""
+    critic = MultiScaleCritic(1, 2, 4, scales=1, padding=1)
+    score = critic(torch.zeros(1, 0, *grid), torch.randn(1, 1, *grid))[0][0]
+    assert score.shape[2:] == tuple(max(1, n // 8 - 2) for n in grid)
+
+
+def test_batch_norm_over_one_image_is_instance_norm_with_scale_and_shift():
+    """What the presets of pix2pix build is the paper's norm at the paper's batch size."""
+    torch.manual_seed(0)
+    ours = MultiScaleCritic(2, 2, 3, scales=1, spectral=False, affine=True, padding=1)
+    theirs = MultiScaleCritic(2, 2, 3, scales=1, spectral=False, norm="batch", padding=1)
+    named = dict(ours.named_parameters())
+    with torch.no_grad():
+        for name, parameter in theirs.named_parameters():
+            parameter.copy_(named[name].normal_())
+    x, y = torch.randn(1, 1, 32, 32), torch.randn(1, 1, 32, 32)
+    torch.testing.assert_close(ours(x, y)[0][0], theirs(x, y)[0][0])
 
 
 def test_samples_of_a_batch_do_not_mix():

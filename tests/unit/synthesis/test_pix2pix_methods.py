@@ -9,6 +9,7 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
+from glioforge.nn.blocks import InstanceNorm
 from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
@@ -53,14 +54,52 @@ def test_paper_presets_of_pix2pix_are_the_papers():
     spec = SYNTHESIZERS.parse({"kind": "pix2pix", "preset": "paper"})
     assert (spec.dims, spec.size, spec.ngf, spec.levels, spec.dropout) == (3, (128, 128, 54), 64, 7, 0.5)
     assert (spec.critic_width, spec.critic_layers, spec.critic_scales) == (64, 4, 1)
-    assert (spec.losses.adversary, spec.losses.l1, spec.losses.feature_matching) == ("vanilla", 100, 0)
+    assert (spec.losses.adversary, spec.losses.l1_over, spec.losses.feature_matching) == ("vanilla", "image", 0)
+    assert spec.losses.l1 == 100 / 5, "100 for images within -1 and 1; ours span -5 to 5"
+    assert (spec.masked, spec.lesion_share) == (False, 0)
     assert players(spec.losses) == [("adam", 2e-4, 0.5, 0.999)] * 2
     assert (spec.batch_size, spec.output, spec.deviation, spec.upsampling) == (1, "tanh", 0.02, "transposed")
     assert (spec.gaps, spec.gaps_then, spec.gaps_first) == (True, "complete", "epochs")
     assert spec.budget.steps == 200 * (3416 + 211)
     assert [spec.style, spec.grain, spec.mirror, spec.position] == [False, 0, False, False]
     flat = SYNTHESIZERS.parse({"kind": "pix2pix", "preset": "paper_2d"})
-    assert (flat.dims, flat.size, flat.levels, flat.context) == (2, (256, 256), 8, 0)
+    assert (flat.dims, flat.size, flat.levels, flat.context, flat.lesion_share) == (2, (256, 256), 8, 0, 0)
+
+
+def test_the_papers_critic_is_what_the_presets_build():
+    """C64-C128-C256-C512 with padding 1, instance norm that scales and shifts, no spectral norm: 30 x 30 scores."""
+    with torch.device("meta"):
+        method = method_of(kind="pix2pix", preset="paper_2d")
+        critic = method.recipe(method.network, 10).networks["critic"]
+    convolutions = [layer for layer in critic.modules() if isinstance(layer, torch.nn.Conv2d)]
+    described = [(c.out_channels, c.kernel_size[0], c.stride[0], c.padding[0]) for c in convolutions]
+    assert described == [(64, 4, 2, 1), (128, 4, 2, 1), (256, 4, 2, 1), (512, 4, 1, 1), (1, 4, 1, 1)]
+    norms = [layer for layer in critic.modules() if isinstance(layer, InstanceNorm)]
+    assert [layer.weight.shape for layer in norms] == [(128,), (256,), (512,)]
+    kernels = 16 * (9 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    assert sum(p.numel() for p in critic.parameters()) == kernels + 64 + 1 + 2 * (128 + 256 + 512)
+    scores, _ = critic(torch.zeros(1, 7, 256, 256, device="meta"), torch.zeros(1, 2, 256, 256, device="meta"))
+    assert [score.shape for score in scores] == [(1, 1, 30, 30)]
+
+
+def test_l1_of_the_paper_is_a_hundredfold_for_images_within_1():
+    """A difference of 0.1 on the paper's scale, half a z-score on ours, costs 10 everywhere, background included."""
+    spec = SYNTHESIZERS.parse({**TINY["pix2pix"], "preset": "paper_2d", "size": (16, 14)})
+    method = method_of(**spec.model_dump(mode="json"))
+    batch = {**method.batches(toy_cohort([1]), 1)(0)}
+    recipe = method.recipe(method.network, 10)
+    batch["brain"] = batch["brain"] & (torch.arange(14) < 4)
+    loss = recipe._plain_terms(batch["images"] + 0.5, batch)["l1"]
+    assert float(loss) == pytest.approx(100 * 0.1)
+
+
+def test_the_papers_networks_paint_the_background_themselves():
+    """Losses and critic see it; `sound` masks it."""
+    for preset, masked in (("paper_2d", False), ("sound", True)):
+        method = method_of(**{**TINY["pix2pix"], "preset": preset, "size": (16, 14)})
+        batch = method.batches(toy_cohort([1]), 1)(0)
+        outside = ~batch["brain"][:, None].expand_as(batch["images"])
+        assert bool(method.generate(method.network, batch)[outside].any()) != masked
 
 
 def test_the_papers_generator_takes_the_papers_volume():

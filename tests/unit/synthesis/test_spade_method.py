@@ -49,6 +49,7 @@ def test_paper_preset_is_the_paper():
     assert not (spec.context)
     assert not (spec.grain)
     assert not (spec.mirror)
+    assert (spec.masked, spec.lesion_share) == (False, 0)
 
 
 @pytest.mark.parametrize("preset", ["paper", "sound"])

@@ -11,11 +11,12 @@ slices with tumour, left and right swapped, 100 epochs of 164 subjects with 64
 slices, weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
 batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
 (0.5, 0.999) at 2e-4 and log loss as Isola et al. (arXiv:1611.07004), since the
-paper's formula of the adversarial loss lacks its logarithms.
+paper's formula of the adversarial loss lacks its logarithms.  Critic and features
+see the whole image as it is painted, background included.
 Deviations from the paper:
 1. Without a file of weights for VGG-19 (`vgg19`), features are learned in the project; card and reports say which.
 2. The rule of adaptation is ours, none is given: weight = target / mean of the loss since the last time.
-3. Differences are means instead of sums, and voxels count inside the brain only.
+3. Differences are means over voxels instead of sums; the weights, which are adapted anyway, take up the factor.
 4. Independent models step side by side; each goes as if it were alone, but that a step which is not finite in one
    is left out in all.
 5. Whole volumes are made slice by slice and masked to the brain.
@@ -122,10 +123,14 @@ class AugmentationNetSpec(CriticSpec):
             "critic_layers": 4,
             "critic_scales": 1,
             "critic_spectral": False,
+            "critic_affine": True,
+            "critic_padding": 1,
+            "masked": False,
             "losses": {
                 "adversary": "vanilla",
                 "feature_matching": 0.0,
                 "l1": 1.0,
+                "l1_over": "image",
                 "generator": {"method": "adam", "learning_rate": 1e-4, "weight_decay": 0},
                 "critic": {"method": "adam", "learning_rate": 2e-4, "momentum": 0.5, "weight_decay": 0},
             },

@@ -5,27 +5,37 @@ A U-Net of strided convolutions whose dropout is the noise, against a critic of
 Shin et al.; `paper_2d` the original on slices; `sound` (the default) trains in two
 minutes on one core; `sound_3d` is its form for volumes.
 
-Preset `paper`: volumes of 128 x 128 x 54, seven levels from 64 to 512 channels, instance norm (batch norm of a
-batch of one), dropout 0.5, tanh, log loss, L1 100, Adam (0.5, 0.999) at 2e-4, normal start of 0.02, and the
-schedule of Shin et al.: 200 epochs on 3,416 brains with T1 alone, then 200 on 211 tumours in all contrasts,
-one network for all with the missing contrasts masked.  Deviations from the papers:
-1. The image is scaled so that tanh spans z-scores of -5 to 5.
+Preset `paper`: volumes of 128 x 128 x 54 (`prepare` with preset `shin2018` makes them), seven levels from 64 to 512
+channels, batch norm, dropout 0.5, tanh, log loss, L1 100, critic C64-C128-C256-C512 with padding 1, Adam (0.5, 0.999)
+at 2e-4, normal start of 0.02, batch 1, and the two stages of Shin et al.: first healthy brains with T1 alone (3,416 in
+the paper), then tumours in all contrasts (211), 200 epochs each, one network for all with the missing contrasts masked.
+The stages share the steps of any budget in proportion to their cases; without cases that lack contrasts the second
+stage takes all.
+Batch norm over a batch of one, with the batch's own statistics when images are synthesized as Isola et al. take them,
+is instance norm with a learned scale and shift: so it is written in the presets.
+L1 100 is the paper's for images within -1 and 1, as a mean over all voxels.  Ours span z-scores of -5 to 5, so that the
+weight is 100 / 5 = 20, over the whole image, background included.
+Deviations from the papers:
+1. The image is scaled so that tanh spans z-scores of -5 to 5; finished volumes are masked to the brain, training is
+   not.
 2. Where z no longer halves evenly it keeps its length with kernel 3; 54 is padded to 56 inside.  Shin et al. don't
-   say how they do it, nor their depth, widths or norm.
-3. L1 counts inside the brain and the contrasts that there are; the images are masked to both.
-4. Volumes are patches of the prepared grid: prepare at 1.9 x 1.9 x 2.9 mm to see whole heads.
-5. The critic's patches see 70 voxels along every axis, and its objective isn't halved, which Adam would not notice.
-6. Both players step after one forward pass of the generator.
-7. Evaluation draws one dropout mask for all slices of a volume, so that slices fit each other.
-8. Length is counted in steps; the last weights are kept.
+   say how they do it, nor their depth, widths or norm, nor how one network has four outputs and T1 alone at first:
+   losses of contrasts that a case lacks are left out here, and the critic sees 0 in both images.
+3. The critic's patches see 70 voxels along every axis, and its objective isn't halved, which Adam would not notice.
+4. Both players step after one forward pass of the generator.
+5. When volumes are made of slices, one dropout mask is drawn for all of them, so that they fit each other.
+6. No jitter and no mirroring, which Isola et al. use on photographs; the last weights are kept.  `paper_2d` draws all
+   slices with brain with the same chance; empty ones are left out.
+7. Length is counted in steps; `paper_2d` takes 400,000, since its papers have other data.
 
 Presets `sound` and `sound_3d` deviate further, each for a reason:
-9. Class means painted on the map join condition and output, mixed between subjects when sampling: many images for one
+8. Class means painted on the map join condition and output, mixed between subjects when sampling: many images for one
    map, though dropout alone hardly varies them.  Linear output; grain of the scans is added (`synthesis.grain`).
-10. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
-11. Group norm, whatever the batch.
-12. Hinge loss of weight 0.2, feature matching 1 and L1 10; narrow networks, Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as
-    a cosine, average of the weights, gradient clipping, slices mirrored: anatomy is learned in minutes.
+9. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
+10. Group norm, whatever the batch; critic with spectral norm and padding 2.
+11. Hinge loss of weight 0.2, feature matching 1 and L1 10 inside the brain; narrow networks, Adam (0.5, 0.9) at 2e-3
+    and 1e-3 falling as a cosine, average of the weights, gradient clipping, slices mirrored, half of them with tumour:
+    anatomy is learned in minutes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,7 +53,7 @@ from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.conditional import SPAN, Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Images
@@ -63,12 +73,17 @@ _PAPER = {
     "mirror": False,
     "critic_width": 64,
     "critic_layers": 4,
+    "critic_affine": True,
+    "critic_padding": 1,
+    "masked": False,
+    "lesion_share": 0.0,
     "batch_size": 1,
     "losses": {
         "adversary": "vanilla",
         "adversarial": 1.0,
         "feature_matching": 0.0,
-        "l1": 100.0,
+        "l1": 100.0 / SPAN,
+        "l1_over": "image",
         "generator": _PLAYER,
         "critic": _PLAYER,
     },

@@ -14,8 +14,8 @@ straight line over the second half, normal start of 0.02, batch 1.  Deviations f
    does it say what becomes of the critics: here both stages have three, each sees images of one size throughout, and
    when the enhancer joins a fresh critic takes the full size and the coarsest one retires.
 4. Length is counted in steps, not in epochs of its data; the last weights are kept.
-5. Both players step after one forward pass of the generator.  Slices come from all training subjects with equal shares
-   with and without tumour; whole volumes are made slice by slice and masked to the brain.
+5. Both players step after one forward pass of the generator.  All slices with brain are drawn with the same chance,
+   empty ones are left out; whole volumes are made slice by slice and masked to the brain, training is not masked.
 6. What `nn.pix2pixhd` says of edges and norms.
 
 Preset `sound` deviates further, each for a reason:
@@ -23,8 +23,8 @@ Preset `sound` deviates further, each for a reason:
    map, for the paper's generator is deterministic.  Linear output; grain of the scans is added (`synthesis.grain`).
 8. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
 9. Hinge loss of weight 0.2, feature matching 1 and L1 10 inside the brain; narrow networks, Adam (0.5, 0.9) at 2e-3
-   and 1e-3 falling as a cosine, average of the weights, gradient clipping, slices mirrored: anatomy is learned in
-   minutes.
+   and 1e-3 falling as a cosine, average of the weights, gradient clipping, slices mirrored, half of them with tumour:
+   anatomy is learned in minutes.  The coarse stage takes an eighth of the steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -118,6 +118,8 @@ class Pix2PixHDSpec(CriticSpec):
             "grain": 0.0,
             "context": 0,
             "mirror": False,
+            "masked": False,
+            "lesion_share": 0.0,
             "critic_width": 64,
             "critic_layers": 4,
             "critic_scales": 3,

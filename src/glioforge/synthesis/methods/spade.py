@@ -7,28 +7,34 @@ laptop and gives many images for one map.
 Preset `paper`: ngf 64, seven blocks and five doublings, batch norm and spectral
 norm, nearest upsampling, tanh, critic of two scales and four layers at width 64,
 hinge loss, feature matching 10, no VGG loss, Adam (0, 0.9), rates 1e-4 and 4e-4,
-Xavier 0.02, batch 1, one contrast (T1ce).  Deviations from the paper:
+Xavier 0.02, batch 1, one contrast (T1ce).  The critic sees the whole image as it
+is painted, background included.  Deviations from the paper:
 1. The image is scaled so that tanh spans z-scores of -5 to 5, instead of 16-bit integers.
-2. Length is counted in steps, by the budget, not in epochs.
+2. Length is counted in steps: 1,302,000 samples, the paper's 50 epochs of 26,040 slices, or 250 of a fifth of them.
 3. Both players step after one forward pass of the generator, so a step is whole or not at all.
-4. Slices come from all training subjects with equal shares with and without tumour.
+4. All slices with brain are drawn with the same chance; empty ones, on which the paper trains too, are left out,
+   since volumes are masked to the brain.
 5. Whole volumes are made slice by slice and masked to the brain.
+6. The paper's batch size follows from the software's default; it had two GPUs, which may have made it two.
+The paper used no augmentation and names rotations as what could help (section 5): `augment` rotates, scales, shifts and
+bends slices while SPADE trains, `mirror` swaps left and right, `mix_axes` trains on slices along all three axes.
 
 Preset `sound` deviates further, each for a reason:
-6. All contrasts at once, so that they show the same anatomy.
-7. Narrow blocks, four doublings, batch 4 and no spectral norm in the generator: trains in
+7. All contrasts at once, so that they show the same anatomy.
+8. Narrow blocks, four doublings, batch 4 and no spectral norm in the generator: trains in
    about two minutes at 96 x 96 on two cores.
-8. The label map painted with class means (a style) is added to the condition and to the
+9. The label map painted with class means (a style) is added to the condition and to the
    output; styles are measured on training subjects and mixed between them when sampling,
    so that one map gives differing images.  The paper's generator is deterministic.
-9. Noise enters every block; it is one field for the whole volume, smooth between slices.
+10. Noise enters every block; it is one field for the whole volume, smooth between slices.
    Grain that the generator still leaves out is measured after training and added
    (`synthesis.grain`), so that images are as noisy as scans.
-10. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
-11. Linear output; absolute difference (weight 10) inside the brain, with small weights of
+11. Labels of the neighbouring slices belong to the condition, for a continuous third dimension.
+12. Linear output; absolute difference (weight 10) inside the brain, with small weights of
     the adversarial loss (0.2) and of feature matching (1): anatomy is learned in minutes.
-12. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, Xavier gain 1, average of the
-    weights (EMA), gradient clipping, critic of width 16 and three layers, slices mirrored.
+13. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, Xavier gain 1, average of the
+    weights (EMA), gradient clipping, critic of width 16 and three layers, slices mirrored,
+    half of them with tumour.
 """
 
 from collections.abc import Mapping
@@ -104,6 +110,8 @@ class SpadeSpec(CriticSpec):
             "grain": 0.0,
             "context": 0,
             "mirror": False,
+            "masked": False,
+            "lesion_share": 0.0,
             "critic_width": 64,
             "critic_layers": 4,
             "batch_size": 1,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import final
+from typing import Literal, final
 
 import torch
 from lightning_fabric import Fabric
@@ -58,7 +58,9 @@ class AdversarialSpec(Spec):
     feature_difference: Difference = "absolute"
     """How features are compared."""
     l1: float = Field(0.0, ge=0)
-    """Weight of the absolute difference inside the brain."""
+    """Weight of the mean absolute difference, in z-scores."""
+    l1_over: Literal["brain", "image"] = "brain"
+    """Voxels that it is a mean over: those of the brain, or all of the image, background included."""
     l1_low_pass: int = Field(0, ge=0)
     """Binomial blurs of both images before that difference: 0 compares every voxel; more leave fine texture to the
     critic, for noise can't be predicted."""
@@ -295,5 +297,6 @@ class Adversarial:
         terms = {} if self._terms is None else dict(self._terms(fake, batch))
         if spec.l1:
             fake, real = (low_pass(image.float(), spec.l1_low_pass) for image in (fake, batch["images"]))
-            terms["l1"] = spec.l1 * regional_l1(fake, real, batch["brain"], available=batch.get("available"))
+            inside = batch["brain"] if spec.l1_over == "brain" else torch.ones_like(batch["brain"])
+            terms["l1"] = spec.l1 * regional_l1(fake, real, inside, available=batch.get("available"))
         return terms
