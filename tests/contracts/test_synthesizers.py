@@ -26,7 +26,7 @@ SMALL = {
         "critic_layers": 2,
         "batch_size": 2,
         "features": {"widths": (2, 4), "budget": {"steps": 2, "validate_every": 2, "checkpoint_every": 2}},
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "spade": {
         "ngf": 2,
@@ -35,7 +35,7 @@ SMALL = {
         "critic_layers": 2,
         "batch_size": 2,
         "modalities": None,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "pix2pix": {
         "ngf": 2,
@@ -44,7 +44,7 @@ SMALL = {
         "critic_width": 2,
         "critic_layers": 2,
         "batch_size": 2,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "pix2pixhd": {
         "ngf": 2,
@@ -54,12 +54,12 @@ SMALL = {
         "critic_width": 2,
         "critic_layers": 2,
         "batch_size": 2,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "regression": {
         "widths": (2, 4),
         "batch_size": 2,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "sound": {
         "widths": (2, 4),
@@ -67,7 +67,7 @@ SMALL = {
         "critic_layers": 2,
         "batch_size": 2,
         "size": None,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
     "samr": {
         "ngf": 2,
@@ -78,13 +78,13 @@ SMALL = {
         "atlas_shape": (6, 6, 5),
         "consistency": {"widths": (2, 4)},
         "batch_size": 2,
-        "budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2},
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },
 }
 """Settings that make a synthesizer of each kind small enough for a test; presets keep the rest."""
 DETERMINISTIC = {(kind, False, 0.0) for kind in ("augmentation_net", "spade", "regression", "samr", "pix2pixhd")}
 """Kinds that may give one image for one map: kind, style, grain."""
-SHORT = {"budget": {"steps": 3, "validate_every": 2, "checkpoint_every": 2}}
+SHORT = {"budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2}}
 """For a kind that is not listed above."""
 
 

@@ -35,7 +35,7 @@ VARIANTS = [
 
 @pytest.mark.slow
 def test_the_paper_preset_of_pix2pix_overfits_one_batch():
-    """Rates, losses, norms and dropout of the preset, narrower: the difference in a clean slice falls to an eighth."""
+    """Rates, losses, norms and dropout of the preset, narrower: the difference in a clean slice falls to a twentieth."""
     small = {"kind": "pix2pix", "preset": "paper_2d", "ngf": 32, "levels": 3, "size": (16, 14), "critic_width": 16}
     spec = SYNTHESIZERS.parse({**small, "budget": {"steps": 600}})
     case = clean_case()
@@ -47,7 +47,7 @@ def test_the_paper_preset_of_pix2pix_overfits_one_batch():
     method.network.train()
     recipe = method.recipe(method.network, 600)
     losses = [float(recipe.step(batch, step, start(PLAIN))["l1"]) for step in range(600)]
-    assert sum(losses[-20:]) < sum(losses[:20]) / 8
+    assert sum(losses[-20:]) < sum(losses[:20]) / 20
 
 
 def clean_case():

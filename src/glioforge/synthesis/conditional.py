@@ -105,6 +105,7 @@ class ConditionalMethod(Method, ABC):
         self._network = self._built()
         self.before_training(self._network, fitting)
         budget = self._length(fitting.train)
+        self.steps = budget.steps
         recipe = self.recipe(self._network, budget.steps)
         score = self._score(fitting)
         outcome = train(
@@ -130,11 +131,14 @@ class ConditionalMethod(Method, ABC):
     def _length(self, train: Cohort) -> Budget:
         """The spec's budget in steps."""
         spec: ConditionalSpec = self.spec
-        axis = spec.axis if spec.dims == 2 else None
+        return spec.trained_budget.in_steps(lambda: self.epoch(train))
+
+    def epoch(self, train: Cohort) -> int:
+        """Count the steps of a pass over the training slices, or cases; with mixed axes over those of all three."""
+        spec: ConditionalSpec = self.spec
+        axes: tuple[int | None, ...] = (0, 1, 2) if spec.mix_axes else (spec.axis if spec.dims == 2 else None,)
         only = spec.lesion_share == 1
-        return spec.trained_budget.in_steps(
-            lambda: steps_of_an_epoch(train, spec.batch_size, axis=axis, lesions_only=only)
-        )
+        return sum(steps_of_an_epoch(train, spec.batch_size, axis=axis, lesions_only=only) for axis in axes)
 
     def _take_snapshots(self, fitting: Fitting) -> None:
         """Fill the ensemble with the networks of the last validations before the end, the newest first.

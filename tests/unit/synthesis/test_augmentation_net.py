@@ -36,7 +36,7 @@ TINY = {
     "batch_size": 2,
     "size": None,
     "features": {"widths": (2, 4), "budget": {"steps": 2, "validate_every": 2, "checkpoint_every": 2}},
-    "budget": {"steps": 4, "validate_every": 2, "checkpoint_every": 2},
+    "budget": {"steps": 4, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
 }
 
 
@@ -72,7 +72,7 @@ def test_paper_preset_is_the_paper():
     assert [len(member.components) for member in network.members] == [7] * 4
     assert network.members[0].components[0].conv_in.weight.shape == (1024, 8, 3, 3)
     assert sum(p.numel() for p in network.members[0].parameters()) == 102_228_481
-    assert spec.budget.steps == 100 * 164 * 64
+    assert spec.budget.epochs == 100
     assert (spec.balance.epochs, spec.balance.rebalance_every, spec.balance.l1, spec.balance.perceptual) == (
         10,
         None,

@@ -107,7 +107,7 @@ def test_stages_of_the_same_number_of_epochs_share_the_steps_as_they_share_the_c
 def test_a_budget_far_below_the_papers_sees_tumours():
     """Preset `paper` keeps both stages under any budget, and takes complete cases alone where no case has gaps."""
     small = {"kind": "pix2pix", "preset": "paper", "ngf": 2, "levels": 2, "size": (8, 8, 8), "critic_width": 2}
-    small |= {"budget": {"steps": 10}}
+    small |= {"budget": {"steps": 10, "epochs": None}}
     cohort = mixed()
     method = method_for(cohort, **small)
     batches = method.batches(cohort, seed=1)

@@ -23,7 +23,7 @@ from glioforge.synthesis.shape_consistency import ShapeConsistency, ShapeConsist
 from toy_cohort import Held, cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
-SHORT = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
+SHORT = {"steps": 2, "epochs": None, "validate_every": 2, "checkpoint_every": 2}
 TINY = {
     "kind": "samr",
     "ngf": 2,
@@ -86,7 +86,7 @@ def test_paper_preset_is_the_paper():
     players = (losses.generator, losses.critic, consistency.optimizer)
     rates = {(p.method, p.learning_rate, p.schedule) for p in players}
     assert rates == {("adam", 2e-4, "constant_linear")}
-    assert (spec.batch_size, spec.budget.steps) == (8, 500 * 1080 // 8)
+    assert (spec.batch_size, spec.budget.epochs) == (8, 500)
     assert not any((spec.style, spec.context, spec.grain, spec.mirror))
 
 

@@ -7,8 +7,8 @@ is taken, the paper's bands of intensity (`carver_brainmap`) as they are.
 
 Preset `paper`: seven components from 4 x 4 to 256 x 256, widths 1024 and 512,
 one independent model a contrast with its own critic, optimisers and weights,
-slices with tumour, left and right swapped, 100 epochs of 164 subjects with 64
-slices, weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
+slices with tumour, left and right swapped, 100 epochs (of 164 subjects with 64
+slices in the paper), weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
 batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
 (0.5, 0.999) at 2e-4 and log loss as Isola et al. (arXiv:1611.07004), since the
 paper's formula of the adversarial loss lacks its logarithms.  Critic and features
@@ -41,7 +41,6 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.compute.accelerator import seed_torch
-from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.losses.balance import BalanceSpec, LossBalance
 from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
@@ -134,7 +133,7 @@ class AugmentationNetSpec(CriticSpec):
                 "generator": {"method": "adam", "learning_rate": 1e-4, "weight_decay": 0},
                 "critic": {"method": "adam", "learning_rate": 2e-4, "momentum": 0.5, "weight_decay": 0},
             },
-            "budget": {"steps": 1_049_600, "validate_every": 10_496, "checkpoint_every": 5_000},
+            "budget": {"steps": 0, "epochs": 100, "validate_every": 10_496, "checkpoint_every": 5_000},
         },
     }
 
@@ -171,8 +170,7 @@ class AugmentationNet(ConditionalMethod):
     def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:  # noqa: ARG002 - nothing to fill
         """Read VGG-19 or train features; count the steps of an epoch."""
         spec: AugmentationNetSpec = self.spec
-        axis = spec.axis if spec.dims == 2 else None
-        self._epoch = steps_of_an_epoch(fitting.train, spec.batch_size, axis=axis, lesions_only=spec.lesion_share == 1)
+        self._epoch = self.epoch(fitting.train)
         if spec.perceptual and spec.vgg19 is not None:
             self._features, self._name = read_vgg19(spec.vgg19)
             # A training that goes on with another file of weights is refused here.

@@ -9,8 +9,8 @@ Preset `paper`: volumes of 128 x 128 x 54 (`prepare` with preset `shin2018` make
 channels, batch norm, dropout 0.5, tanh, log loss, L1 100, critic C64-C128-C256-C512 with padding 1, Adam (0.5, 0.999)
 at 2e-4, normal start of 0.02, batch 1, and the two stages of Shin et al.: first healthy brains with T1 alone (3,416 in
 the paper), then tumours in all contrasts (211), 200 epochs each, one network for all with the missing contrasts masked.
-The stages share the steps of any budget in proportion to their cases; without cases that lack contrasts the second
-stage takes all.
+Under another budget the stages share its steps in proportion to their cases; without cases that lack contrasts there is
+the second stage alone.
 Batch norm over a batch of one, with the batch's own statistics when images are synthesized as Isola et al. take them,
 is instance norm with a learned scale and shift: so it is written in the presets.
 L1 100 is the paper's for images within -1 and 1, as a mean over all voxels.  Ours span z-scores of -5 to 5, so that the
@@ -26,7 +26,7 @@ Deviations from the papers:
 5. When volumes are made of slices, one dropout mask is drawn for all of them, so that they fit each other.
 6. No jitter and no mirroring, which Isola et al. use on photographs; the last weights are kept.  `paper_2d` draws all
    slices with brain with the same chance; empty ones are left out.
-7. Length is counted in steps; `paper_2d` takes 400,000, since its papers have other data.
+7. `paper_2d` takes 400,000 steps, since the epochs of Isola et al. belong to their data.
 
 Presets `sound` and `sound_3d` deviate further, each for a reason:
 8. Class means painted on the map join condition and output, mixed between subjects when sampling: many images for one
@@ -146,7 +146,7 @@ class Pix2PixSpec(CriticSpec):
             "gaps": True,
             "gaps_first": "epochs",
             "gaps_then": "complete",
-            "budget": {"steps": 725_400, "validate_every": 8_440, "checkpoint_every": 4_220},
+            "budget": {"steps": 0, "epochs": 200, "validate_every": 8_440, "checkpoint_every": 4_220},
         },
         "paper_2d": {
             **_PAPER,

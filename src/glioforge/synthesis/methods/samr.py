@@ -121,7 +121,7 @@ _PAPER: dict[str, Any] = {
         "generator": _PLAYER,
         "critic": _PLAYER,
     },
-    "budget": {"steps": 67_500, "validate_every": 1_350, "checkpoint_every": 1_350},
+    "budget": {"steps": 0, "epochs": 500, "validate_every": 1_350, "checkpoint_every": 1_350},
 }
 
 
