@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("glioforge", "numpy", "scipy", "torch", "lightning-fabric", "monai", "nibabel", "blosc2", "isal")
+_PACKAGES = ("glioforge", "numpy", "scipy", "torch", "lightning-fabric", "nibabel", "blosc2", "isal")
 
 
 def run_facts() -> dict[str, Any]:

@@ -3,8 +3,9 @@
 Conventions
 -----------
 score      mean volumetric Dice of the validation subjects over the target's regions and tissue
+unseen     a class that no training case has is named on screen and card, and a region of it alone is not scored
 lineage    every subject behind training and validation cases: the weights depend on both
-views      a training each, with the same budget; what they came to is told of all together
+views      a training each, with the same budget; their outcomes are given as one
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix
-from glioforge.segmentation.target import target_named
+from glioforge.segmentation.target import Target, target_named, unseen_classes
 from glioforge.segmentation.trained import (
     CARD,
     TrainedSegmenter,
@@ -93,6 +94,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     target = target_named(spec.target)
     for cohort in (*mix.used, validation):
         target.require_usable(cohort)
+    unseen = _unseen(mix, target, progress)
     accelerator = accelerator or AcceleratorSpec()
     fabric = start(accelerator)
     method = method_of(spec)
@@ -109,15 +111,24 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             place,
             seed=seed,
             fabric=fabric,
-            validate=Validation(validation, modalities, inference_of(spec, method.dims, fabric.autocast), view),
+            validate=Validation(validation, modalities, inference_of(spec, method.dims, fabric.autocast), view, unseen),
             progress=progress,
             settings=settings if len(spec.views) == 1 else {**settings, "view": view},
         )
         outcomes.append(outcome)
     if fabric.is_global_zero:
-        _write_card(folder, spec, {**settings, PREPARATION: list(preparations_of(train))}, outcomes)
+        facts = {PREPARATION: list(preparations_of(train)), "unseen_classes": list(unseen)}
+        _write_card(folder, spec, {**settings, **facts}, outcomes)
     fabric.barrier()
     return load_onto(folder, fabric.device)
+
+
+def _unseen(mix: Mix, target: Target, progress: Progress | None) -> tuple[str, ...]:
+    """Classes of the target that no training case has; said aloud."""
+    unseen = unseen_classes(mix.used, target)
+    if unseen and progress is not None:
+        progress.say(f"warning: no training case has {', '.join(unseen)}; the segmenter cannot learn to find it")
+    return unseen
 
 
 def _length(spec: SegmenterSpec, dims: int, mix: Mix, view: View) -> Budget:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import final
 
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.core.errors import CohortError, SpecError
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.modality import Modality
 
 
@@ -67,18 +68,9 @@ class Mix:
         return chosen
 
     def require_apart(self, validation: Cohort) -> None:
-        """Refuse validation subjects among the training cases or among the parents of synthetic ones.
+        """Refuse training cases that a validation subject stands behind, by the rule of `core.firewall`.
 
         Raises:
-            LeakageError: Names the subjects and parents.
+            LeakageError: Names the cohort, the cases and the subjects.
         """
-        guarded, cases = set(validation.subject_ids), {ref.case_id for ref in validation}
-        for cohort in self.used:
-            shared = sorted(guarded & set(cohort.subject_ids))
-            parents = sorted({parent for ref in cohort for parent in ref.lineage.parents} & cases)
-            if shared or parents:
-                raise LeakageError(
-                    f"validation subjects {shared} and parents {parents} in training cohort {cohort.name!r}",
-                    "no subject in both",
-                    "split by subject, and make synthetic cases from training subjects only",
-                )
+        require_no_leak({f"training cohort {cohort.name!r}": cohort for cohort in self.used}, validation)

@@ -1,8 +1,8 @@
 """From images to probabilities: a network run over a whole volume, from one view or several.
 
 Networks for slices run over every slice that shows brain; networks for volumes
-run over overlapping windows of the brain's box, whose middles weigh more
-(Gaussian, as in nnU-Net, Isensee et al. 2021), or over the whole grid at once.
+run over overlapping windows of the brain's box (`segmentation.windows`), or over
+the whole grid at once.
 
 Conventions
 -----------
@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float32
 
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, View, put_back, seen
+from glioforge.segmentation.windows import over_windows
 
 if TYPE_CHECKING:
     import torch
@@ -145,10 +146,7 @@ def _over_volume(
         whole = torch.from_numpy(np.ascontiguousarray(images[None])).to(device)
         found[...] = run(whole)[0].cpu().numpy()
         return found
-    from monai.inferers.utils import sliding_window_inference
-
     box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain))
     inside = torch.from_numpy(np.ascontiguousarray(images[(None, slice(None), *box)])).to(device)
-    windows = sliding_window_inference(inside, how.window, 1, run, overlap=how.overlap, mode="gaussian")
-    found[(slice(None), *box)] = windows[0].cpu().numpy()
+    found[(slice(None), *box)] = over_windows(run, inside, how.window, how.overlap)[0].cpu().numpy()
     return found

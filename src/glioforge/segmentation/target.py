@@ -13,7 +13,7 @@ class       number of a label in the order of the scheme's integers; 0 is the ba
 channel     one output of the network: a class each, or a region each for `nested`
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -67,6 +67,11 @@ class Target:
         for name in (*self.scheme.regions, *self.scheme.tissue):
             regions.setdefault(tuple(sorted(self.scheme.region_values(name))), name)
         return tuple(name for values, name in regions.items() if values)
+
+    def scored_without(self, classes: Collection[str]) -> tuple[str, ...]:
+        """Of what is `scored`, name what holds more than these classes, of which nothing can be learnt."""
+        values = {self.scheme.value(name) for name in classes}
+        return tuple(name for name in self.scored if not values.issuperset(self.scheme.region_values(name)))
 
     def members(self) -> Bool[np.ndarray, "channels classes"]:
         """Which classes belong to each channel; the identity unless nested."""
@@ -170,7 +175,6 @@ def class_shares(cohorts: Iterable[Cohort], target: Target) -> tuple[float, ...]
     return tuple(float(share) for share in counts / max(1, int(counts.sum())))
 
 
-def unseen(cohorts: Iterable[Cohort], target: Target) -> tuple[str, ...]:
-    """Name the channels of a target that no training voxel belongs to."""
-    seen = target.members() @ (class_counts(cohorts, target) > 0)
-    return tuple(name for name, known in zip(target.channels, seen, strict=True) if not known)
+def unseen_classes(cohorts: Iterable[Cohort], target: Target) -> tuple[str, ...]:
+    """Name the classes of a target that no voxel of any label map belongs to."""
+    return tuple(name for name, count in zip(target.classes, class_counts(cohorts, target), strict=True) if not count)

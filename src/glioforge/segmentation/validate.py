@@ -1,6 +1,6 @@
 """Score a network on whole validation volumes while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @final
 class Validation:
-    """Mean volumetric Dice over validation cases and over all that the target scores: WT, TC, ET, tissue.
+    """Mean volumetric Dice over validation cases and regions: WT, TC, ET, tissue, whatever the target scores.
 
     An empty region counts as `metrics.base.AGREEMENT` says, so that a network
     cannot gain by leaving tumours out.
@@ -31,23 +31,33 @@ class Validation:
         modalities: Contrasts, in the order of the network's input channels.
         how: How the network is asked.
         view: How it sees the heads.
+        unseen: Classes that no training case has. A region of these alone does not count, for a network that never
+            finds it would score 1 for that.
     """
 
-    def __init__(self, cohort: Cohort, modalities: Sequence[Modality], how: Inference, view: View = "axial") -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        modalities: Sequence[Modality],
+        how: Inference,
+        view: View = "axial",
+        unseen: Collection[str] = (),
+    ) -> None:
         self._cohort = cohort
+        self._regions = how.target.scored_without(unseen)
         self._modalities = tuple(modalities)
         self._how = how
         self._view: View = view
 
     def __call__(self, network: "nn.Module") -> float:
-        """Score the network; higher is better."""
+        """Score the network; higher is better, and 0 where no region counts."""
         target = self._how.target
         scores = []
         for images, brain, truth in self._cases:
             voxels = target.decode(predict([(self._view, network)], images, brain, self._how), brain)
             prediction = LabelMap(voxels, truth.geometry, target.scheme)
-            scores += [row.value for row in evaluate_case(prediction, truth, target.scored, ("dice",))]
-        return float(np.mean(scores))
+            scores += [row.value for row in evaluate_case(prediction, truth, self._regions, ("dice",))]
+        return float(np.mean(scores)) if scores else 0.0
 
     @cached_property
     def _cases(self) -> list[tuple[np.ndarray, np.ndarray, LabelMap]]:

@@ -98,6 +98,14 @@ class AugmentationSpec(StudySpec):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _generator_apart_from_validation(self) -> Self:
+        """Refuse a generator chosen by the subjects that also choose the segmenters of its cases."""
+        if getattr(self.synthesizer, "select", False):
+            msg = "synthesizer.select: validation subjects choose the segmenters, and may not choose the generator too"
+            raise ValueError(msg)
+        return self
+
     @property
     def spending(self) -> StudyBudget:
         """The budget in force."""

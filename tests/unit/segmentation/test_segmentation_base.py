@@ -16,7 +16,8 @@ from glioforge.core.volume import Volume
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.training.budget import Budget
-from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
+from toy_training import Lines
 
 TINY = UNetSpec(widths=(4, 8), batch_size=4, augment=None)
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
@@ -239,3 +240,25 @@ def test_settings_that_mean_nothing_are_refused(change, message):
 def test_mirrored_axes_are_left_and_right_unless_named():
     """`flips: true` is short for the first axis."""
     assert [UNetSpec(flips=flips).mirrored for flips in (False, True, (0, 1))] == [(), (0,), (0, 1)]
+
+
+def without(seed, *values):
+    """A toy whose tumour lacks some labels; oedema takes their place."""
+    case = toy_case(seed)
+    voxels = case.labels.voxels
+    return with_labels(case, np.where(np.isin(voxels, values), 2, voxels), case.case_id)
+
+
+def test_a_class_that_no_training_case_has_is_named_and_not_scored(tmp_path):
+    """A network that never finds it would score 1 for that; nothing is NaN, whatever the loss."""
+    progress = Lines()
+    cohorts = [cohort_of_cases([without(seed, 3)], name) for seed, name in ((1, "train"), (3, "validation"))]
+    spec = TINY.model_copy(update={"loss": "weighted_dice"})
+    segmenter = train_segmenter(spec, *cohorts, tmp_path, seed=1, budget=BUDGET, accelerator=PLAIN, progress=progress)
+    card = json.loads((tmp_path / "card.json").read_text())
+
+    assert any("no training case has enhancing" in line for line in progress.lines)
+    assert card["unseen_classes"] == ["enhancing"]
+    assert segmenter.target.scored_without(card["unseen_classes"]) == ("WT", "TC")
+    assert np.isfinite(segmenter.outcome.best_score)
+    assert segmenter.outcome.best_score < 0.3

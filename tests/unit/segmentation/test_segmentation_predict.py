@@ -1,10 +1,13 @@
 """Tests of `segmentation.predict` and `segmentation.validate` with networks whose answers are known."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from glioforge.core.modality import Modality
@@ -13,6 +16,7 @@ from glioforge.segmentation.predict import Inference, predict
 from glioforge.segmentation.target import target_named
 from glioforge.segmentation.validate import Validation, brain_of
 from glioforge.segmentation.view import VIEWS
+from glioforge.segmentation.windows import over_windows, starts
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 BOTH = (Modality.T1, Modality.FLAIR)
@@ -187,6 +191,29 @@ def test_windows_overlap_as_told():
         predict([("axial", network)], images, brain, Inference(FOUR, dims=3, window=(8, 8, 8), overlap=overlap))
         calls.append(network.calls)
     assert calls[0] < calls[1] < calls[2]
+
+
+def test_windows_are_blended_by_gaussians_in_their_middles():
+    """By hand along one axis: two windows, one that says 0 and one that says 1, weighed by their bells."""
+    answers = iter((0.0, 1.0))
+    volume = torch.zeros(1, 1, 12, 8, 8)
+    found = over_windows(lambda window: torch.full_like(window, next(answers)), volume, (8, 8, 8), 0.5)
+    bell = np.exp(-0.5 * ((np.arange(8) - 3.5) / 1.0) ** 2)
+    expected = bell[:4] / (bell[:4] + bell[4:])
+
+    assert torch.equal(found[0, 0, :4], torch.zeros(4, 8, 8))
+    assert torch.equal(found[0, 0, 8:], torch.ones(4, 8, 8))
+    assert np.allclose(found[0, 0, 4:8, 3, 3], expected, atol=1e-5)
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.floats(0, 0.9))
+def test_windows_cover_an_axis_and_overlap_at_least_as_told(extent, width, overlap):
+    """From the first voxel to the last, none beyond, as far apart as the overlap allows."""
+    first = starts(extent, width, overlap)
+
+    assert first[0] == 0
+    assert first[-1] == max(0, extent - width)
+    assert all(0 < b - a <= max(1, int(width * (1 - overlap))) for a, b in pairwise(first))
 
 
 def test_a_volume_without_brain_is_background():
