@@ -130,3 +130,10 @@ def test_every_test_states_its_promise(path):
     tests = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 
     assert not [test.name for test in tests if not ast.get_docstring(test)]
+
+
+def test_every_package_has_a_folder_of_unit_tests():
+    """CONTRIBUTING says so: one looks for the tests of a package below its name."""
+    packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+
+    assert packages <= {path.name for path in (ROOT / "tests" / "unit").iterdir()}

@@ -57,7 +57,7 @@ def read_values(path: Path) -> dict[str, Any]:
         values = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise SpecError(
-            f"not YAML: {error}", "plain YAML without tags, each key once", "mend the line named", path
+            f"not YAML: {error}", "plain YAML without tags, each key once", "fix the named line", path
         ) from error
     if not isinstance(values, dict):
         raise SpecError(f"a {type(values).__name__} at the top", "a mapping of keys to values", where=path)
@@ -73,7 +73,7 @@ def parse_spec(values: Mapping[str, Any], spec: type[AnySpec], where: str = "spe
     try:
         return spec.model_validate(expand_preset(spec, values))
     except ValidationError as error:
-        raise SpecError("; ".join(_problems(error, spec)), remedy="mend these keys", where=where) from error
+        raise SpecError("; ".join(_problems(error, spec)), remedy="fix these keys", where=where) from error
 
 
 def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

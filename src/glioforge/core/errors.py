@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 
 class GlioforgeError(Exception):
-    """Base of all errors that a user can cause and mend; never raised itself.
+    """Base of all errors that a user can cause and fix; never raised itself.
 
     Args:
         found: What was found.

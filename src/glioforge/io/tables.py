@@ -29,6 +29,10 @@ CSV = "results.csv"
 class ResultRow:
     """One measured number.
 
+    `fold`, `seed`, `case_id`, `region`, `metric` and `note` together identify a number of an arm: rows on images
+    differ in `note` alone where the same images are compared with two references, or where a mean of draws and
+    one draw are compared with the same one.
+
     Args:
         study: Name of the study.
         arm: What was compared, for example `real` or `real+synthetic`.
@@ -36,11 +40,12 @@ class ResultRow:
         seed: Seed of the training.
         case_id: Case that was judged; empty for a number about a whole cohort.
         subject_id: Its subject; empty for a number about a whole cohort.
-        region: Tumour region, or empty.
+        region: Tumour region, or tissue; for images the mask and the contrast, as `brain/t1ce`; or empty.
         metric: Name of the metric.
         value: The number; NaN where the metric has none, and then the note says why.
         unit: Unit of the value; empty for a plain number.
-        note: What a reader of this row must know; mostly empty.
+        note: For masks, which of the two was empty, or empty text. For images, what was compared, such as
+            `against real` or `mean of draws against the scan`.
     """
 
     study: str

@@ -1,4 +1,4 @@
-"""The doctor's page: what to mend first, every finding, every case, and small pictures."""
+"""The doctor's page: what to fix first, every finding, every case, and small pictures."""
 
 import io
 from collections import Counter, defaultdict
@@ -43,7 +43,7 @@ def doctor_page(diagnosis: Diagnosis) -> Report:
     Args:
         diagnosis: Any; an empty folder gives a page that says so.
     """
-    sections = [Section("What to mend", (_summary(diagnosis),))]
+    sections = [Section("What to fix", (_summary(diagnosis),))]
     if diagnosis.findings:
         sections.append(Section("Every finding", _listed(diagnosis)))
     if diagnosis.cases:
@@ -62,9 +62,7 @@ def headline(diagnosis: Diagnosis) -> str:
     kind = f" in layout {diagnosis.layout}" if diagnosis.layout else ""
     labels = f", labels {diagnosis.scheme}" if diagnosis.scheme else ""
     numbers = ", ".join(f"{diagnosis.count(s)} {s}{'' if diagnosis.count(s) == 1 else 's'}" for s in SEVERITIES)
-    verdict = (
-        "Errors have to be mended before ingest." if diagnosis.count("error") else "Nothing stands against ingest."
-    )
+    verdict = "Fix the errors before running ingest." if diagnosis.count("error") else "Ready to ingest."
     return f"{held}{kind}{labels}: {numbers}. {verdict}"
 
 

@@ -76,14 +76,14 @@ def test_field_docstrings_are_descriptions():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: x\ninner: {ratte: 1}", r"run.yaml: inner.ratte: unknown key, did you mean 'rate'\?; mend these keys"),
-        ("name: x\nzzzzzz: 1", "run.yaml: zzzzzz: unknown key; mend these keys"),
-        ("inner: {}", "run.yaml: name: Field required; mend these keys"),
+        ("name: x\ninner: {ratte: 1}", r"run.yaml: inner.ratte: unknown key, did you mean 'rate'\?; fix these keys"),
+        ("name: x\nzzzzzz: 1", "run.yaml: zzzzzz: unknown key; fix these keys"),
+        ("inner: {}", "run.yaml: name: Field required; fix these keys"),
         ("name: x\ninner: {steps: 0, rate: a}", "inner.rate: Input should be a valid number.*; inner.steps: Input sho"),
         ("name: x\nsizes: [1, a]", "sizes.1: Input should be a valid integer"),
         ("- name", "run.yaml: a list at the top; expected a mapping of keys to values"),
         ("", "run.yaml: a NoneType at the top"),
-        ("name: [x", "run.yaml: not YAML: .*; expected plain YAML without tags, each key once; mend the line named"),
+        ("name: [x", "run.yaml: not YAML: .*; expected plain YAML without tags, each key once; fix the named line"),
         ("name: !!python/object/apply:os.getcwd []", "run.yaml: not YAML: could not determine a constructor"),
         ("name: x\ninner: {rate: 1, rate: 2}", r"run.yaml: not YAML: keys given twice.*\['rate'\]"),
     ],

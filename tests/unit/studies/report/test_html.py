@@ -121,7 +121,7 @@ def test_an_empty_table_says_so():
 def test_warnings_are_told_by_words_too():
     """A warning differs from a note in its word, not in colour alone."""
     assert "<strong>Note</strong>Few." in PAGE
-    assert "<strong>Mind</strong>Too few." in PAGE
+    assert "<strong>Caution</strong>Too few." in PAGE
 
 
 def test_listings_keep_their_lines():
