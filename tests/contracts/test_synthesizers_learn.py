@@ -35,7 +35,7 @@ VARIANTS = [
 
 @pytest.mark.slow
 def test_the_paper_preset_of_pix2pix_overfits_one_batch():
-    """Rates, losses, norms and dropout of the preset, narrower: the difference in a clean slice falls to a twentieth."""
+    """Rates, losses, norms and dropout of the preset, narrower: the difference in a slice falls to a twentieth."""
     small = {"kind": "pix2pix", "preset": "paper_2d", "ngf": 32, "levels": 3, "size": (16, 14), "critic_width": 16}
     spec = SYNTHESIZERS.parse({**small, "budget": {"steps": 600}})
     case = clean_case()

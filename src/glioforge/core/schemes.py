@@ -2,8 +2,9 @@
 
 What a scheme does not tell apart, another cannot get back: maps go from a
 scheme to another and return unchanged where the other names all of its labels.
-A resection cavity counts as CSF where a scheme has no name for it: it is
-filled with fluid, borders on tissue, and belongs to none of WT, TC and ET.
+A resection cavity belongs to none of WT, TC and ET, and is a region of its own, RC.
+Schemes of prepared cases and of targets keep it where the cases have it; in a
+scheme of tissue without a name for it, it counts as CSF, which fills it.
 
 Sources: BRATS 2013/2015 (Menze et al. 2015); BraTS 2016-2020, 2023 and 2024
 challenge pages, post-treatment glioma (de Verdier et al. 2024), paediatric
@@ -171,22 +172,33 @@ BIDS_TISSUE = LabelScheme(
 )
 """Tissue of healthy brains in BIDS derivatives; no tumour."""
 
+_COMPLETE = {
+    "background": 0,
+    "necrotic_core": 1,
+    "oedema": 2,
+    "enhancing": 3,
+    "white_matter": 4,
+    "grey_matter": 5,
+    "csf": 6,
+}
 COMPLETE = LabelScheme(
     "complete",
-    {
-        "background": 0,
-        "necrotic_core": 1,
-        "oedema": 2,
-        "enhancing": 3,
-        "white_matter": 4,
-        "grey_matter": 5,
-        "csf": 6,
-    },
+    _COMPLETE,
     _REGIONS,
     tissue=("white_matter", "grey_matter", "csf"),
     colours=_COLOURS,
 )
 """Seven classes, tumour and normal tissue: the scheme of prepared cohorts."""
+
+COMPLETE_CAVITY = LabelScheme(
+    "complete_cavity",
+    {**_COMPLETE, "resection_cavity": 7},
+    {**_REGIONS, "RC": ("resection_cavity",)},
+    tissue=("white_matter", "grey_matter", "csf"),
+    broader={"resection_cavity": "csf"},
+    colours=_COLOURS,
+)
+"""The same with the resection cavity, a lesion label: the scheme of cohorts prepared from post-treatment labels."""
 
 SCHEMES = {
     scheme.name: scheme
@@ -202,9 +214,30 @@ SCHEMES = {
         CARVER_BRAINMAP,
         BIDS_TISSUE,
         COMPLETE,
+        COMPLETE_CAVITY,
     )
 }
 """All schemes that cases come in, by name."""
+
+
+def complete_scheme(source: LabelScheme) -> LabelScheme:
+    """Return the complete scheme that keeps all that a source tells apart: with a cavity if the source names one.
+
+    Example:
+        >>> complete_scheme(BRATS2024).name, complete_scheme(BRATS2017).name
+        ('complete_cavity', 'complete')
+    """
+    return COMPLETE_CAVITY if "resection_cavity" in source.labels else COMPLETE
+
+
+def tumour_scheme(source: LabelScheme) -> LabelScheme:
+    """Return the challenge's scheme for a map whose normal tissue is left out: of 2024 with a cavity, else of 2023.
+
+    Example:
+        >>> tumour_scheme(COMPLETE_CAVITY).name, tumour_scheme(COMPLETE).name
+        ('brats2024', 'brats2023')
+    """
+    return BRATS2024 if "resection_cavity" in source.labels else BRATS2023
 
 
 def scheme_named(name: str) -> LabelScheme:

@@ -23,7 +23,7 @@ from glioforge.core.errors import CohortError, LabelError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import tumour_scheme
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.dataset_json import NAME
 from glioforge.io.nifti import write_image, write_labels
@@ -36,7 +36,7 @@ def write_nnunet_raw(
     folder: Path,
     *,
     regions: bool = True,
-    scheme: LabelScheme = BRATS2023,
+    scheme: LabelScheme | None = None,
     modalities: Sequence[Modality] | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -46,7 +46,8 @@ def write_nnunet_raw(
         cohort: Labelled cases, each on its own grid; at least one.
         folder: The data set's own folder, `Dataset<three digits>_<name>` if nnU-Net is to find it.
         regions: Learn the scheme's regions; else its labels.
-        scheme: Scheme of the files.
+        scheme: Scheme of the files; that of the challenge of 2024 where the cases have a cavity, else of 2023, unless
+            given.
         modalities: Contrasts in the order of the channels; those that every case has unless given.
         progress: Where progress is shown.
 
@@ -66,6 +67,7 @@ def write_nnunet_raw(
             "at least one case and one contrast",
             where=cohort.name,
         )
+    scheme = scheme or tumour_scheme(cohort.scheme)
     values = dataset_values(channels, scheme, len(cohort), regions=regions)
     for ref in (progress or Silent()).track(cohort, "exporting for nnU-Net", len(cohort)):
         path = folder / "labelsTr" / f"{ref.case_id}{ENDING}"
@@ -100,6 +102,7 @@ def dataset_values(channels: Sequence[Modality], scheme: LabelScheme, cases: int
         LabelError: The scheme has gaps, or its regions do not tell its labels apart.
 
     Example:
+        >>> from glioforge.core.schemes import BRATS2023
         >>> values = dataset_values([Modality.T1], BRATS2023, 3, regions=True)
         >>> values["labels"], values["regions_class_order"]
         ({'background': 0, 'WT': [1, 2, 3], 'TC': [1, 3], 'ET': [3]}, [2, 1, 3])

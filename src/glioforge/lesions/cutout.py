@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-voxels   labels of the lesion in its tight box, 0 everywhere else
+voxels   labels of the lesion in its tight box, 0 everywhere else; a resection cavity is part of the lesion,
+         as in the maps of Guo et al. 2020
 start    first voxel of the box in the map that it was cut from
 part     `None` for all lesion voxels, or the rank of one component by size
          (0 is the largest; parts that touch by a corner belong together)
@@ -19,7 +20,7 @@ from scipy import ndimage
 from glioforge.core.errors import EditError, LabelError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import COMPLETE
+from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 
 Box = tuple[slice, slice, slice]
 
@@ -28,7 +29,9 @@ CORE = tuple(COMPLETE.labels[name] for name in COMPLETE.regions["TC"])
 NECROTIC, OEDEMA, ENHANCING, WHITE, GREY, CSF = (
     COMPLETE.labels[name] for name in ("necrotic_core", "oedema", "enhancing", "white_matter", "grey_matter", "csf")
 )
-_IS_LESION = np.isin(np.arange(256), COMPLETE.lesion_values)
+CAVITY = COMPLETE_CAVITY.labels["resection_cavity"]
+_IS_LESION = np.isin(np.arange(256), COMPLETE_CAVITY.lesion_values)
+_LABELS = (dict(COMPLETE.labels), dict(COMPLETE_CAVITY.labels))
 
 
 @final
@@ -86,16 +89,16 @@ class Cutout:
 
 
 def require_complete(labels: LabelMap) -> None:
-    """Refuse a map that does not label normal tissue as the complete scheme does; colours and regions are free.
+    """Refuse a map that does not label normal tissue as a complete scheme does; colours and regions are free.
 
     Raises:
         LabelError: The scheme is another one, or the map holds no brain.
     """
     scheme = labels.scheme
-    if dict(scheme.labels) != dict(COMPLETE.labels) or set(scheme.tissue) != set(COMPLETE.tissue):
+    if dict(scheme.labels) not in _LABELS or set(scheme.tissue) != set(COMPLETE.tissue):
         raise LabelError(
             f"a label map in scheme {labels.scheme.name!r}",
-            f"scheme {COMPLETE.name!r}, where normal tissue is labelled too",
+            f"scheme {COMPLETE.name!r} or {COMPLETE_CAVITY.name!r}, where normal tissue is labelled too",
             "run `glioforge prepare`, which completes label maps",
         )
     if not labels.voxels.any():

@@ -34,9 +34,9 @@ class Graft:
     """Signed distances of a lesion's regions on a box of a grid.
 
     Args:
-        fields: Distances of WT, TC and necrotic core in mm.
+        fields: Distances of the whole lesion, TC and necrotic core in mm, and of the cavity if it has one.
         start: First voxel of the box; it may reach outside the grid.
-        counts: Voxels that WT, TC and necrotic core shall have.
+        counts: Voxels that these regions shall have.
         spacing: Voxel size in mm.
     """
 
@@ -136,14 +136,18 @@ def margin_voxels(margin_mm: float, spacing: tuple[float, float, float]) -> Inde
 
 
 def scaled_counts(counts: Counts, factor: float) -> Counts:
-    """Counts times a factor; a region that is there keeps at least one voxel and stays within the one around it.
+    """Return counts times a factor; a region that is there keeps a voxel and stays within the one around it.
+
+    Where the lesion is too small for all of its regions, a cavity takes its voxels first, then the core.
 
     Example:
-        >>> scaled_counts((100, 40, 3), 0.1)
-        (10, 4, 1)
+        >>> scaled_counts((100, 40, 3), 0.1), scaled_counts((100, 40, 3, 20), 0.1)
+        ((10, 4, 1), (10, 4, 1, 2))
     """
-    whole, core, necrotic = (max(1, round(n * factor)) if n else 0 for n in counts)
-    return whole, min(core, whole), min(necrotic, core, whole)
+    whole, core, necrotic, *cavity = (max(1, round(n * factor)) if n else 0 for n in counts)
+    hollow = [min(n, whole) for n in cavity]
+    core = min(core, whole - sum(hollow))
+    return whole, core, min(necrotic, core), *hollow
 
 
 def clip_box(start: Index, shape: Index | tuple[int, ...], grid: Index | tuple[int, ...]) -> tuple[Box, Box]:

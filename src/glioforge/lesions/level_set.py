@@ -1,17 +1,17 @@
 """Nested signed distances, and the choice of the innermost voxels by rank.
 
-A lesion is three nested regions: whole tumour, tumour core, necrotic core.
-Each becomes a signed distance, and a changed lesion takes the voxels of highest
-distance, as many as its volume asks for, region within region.  Volumes are so
-met to the voxel, order and containment of the sub-regions hold by
-construction, and a lesion that meets the skull or another lesion gives way
-there and nowhere else.
+A lesion is three nested regions: all of it, tumour core, necrotic core; and where
+there was surgery a cavity, within the first and beside the other two.  Each becomes
+a signed distance, and a changed lesion takes the voxels of highest distance, as many
+as its volume asks for, region within region.  Volumes are met to the voxel, order and
+containment of the sub-regions hold by construction, and a lesion that meets the skull
+or another lesion gives way there and nowhere else.
 
 Conventions
 -----------
 fields   float32 `(region, a, b, c)`, mm, positive inside; regions from the
-         outside in: WT, TC, necrotic core
-counts   voxels of each region, falling
+         outside in: the whole lesion, TC, necrotic core; then the cavity where there is one
+counts   voxels of each region in the same order
 """
 
 import numpy as np
@@ -19,10 +19,10 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
-from glioforge.lesions.cutout import CORE, ENHANCING, NECROTIC, OEDEMA, box_of
+from glioforge.lesions.cutout import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, box_of, is_lesion
 
 Fields = Float32[np.ndarray, "region a b c"]
-Counts = tuple[int, int, int]
+Counts = tuple[int, ...]
 
 NEAR_MM = 12.0
 """Distance from a region's box up to which its signed distance is exact."""
@@ -52,19 +52,22 @@ def signed_distance(
 
 
 def nested_masks(voxels: UInt8[np.ndarray, "a b c"]) -> tuple[Bool[np.ndarray, "a b c"], ...]:
-    """Whole tumour, tumour core and necrotic core of lesion labels."""
-    return np.isin(voxels, (OEDEMA, *CORE)), np.isin(voxels, CORE), voxels == NECROTIC
+    """Return the whole lesion, tumour core and necrotic core of lesion labels, and the cavity if there is one."""
+    cavity = voxels == CAVITY
+    masks = is_lesion(voxels), np.isin(voxels, CORE), voxels == NECROTIC
+    return (*masks, cavity) if cavity.any() else masks
 
 
 def counts_of(voxels: UInt8[np.ndarray, "a b c"]) -> Counts:
-    """Voxels of whole tumour, tumour core and necrotic core."""
-    tallies = np.bincount(voxels.ravel(), minlength=4)
-    core = int(tallies[NECROTIC] + tallies[ENHANCING])
-    return core + int(tallies[OEDEMA]), core, int(tallies[NECROTIC])
+    """Count the voxels of the whole lesion, tumour core and necrotic core, and of the cavity if there is one."""
+    tallies = np.bincount(voxels.ravel(), minlength=CAVITY + 1)
+    core, cavity = int(tallies[NECROTIC] + tallies[ENHANCING]), int(tallies[CAVITY])
+    counts = core + int(tallies[OEDEMA]) + cavity, core, int(tallies[NECROTIC])
+    return (*counts, cavity) if cavity else counts
 
 
 def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Fields:
-    """Signed distances of the three nested regions.
+    """Return the signed distances of the regions.
 
     The distance is exact near a region; further away than `NEAR_MM` from its
     box it only falls, which is enough to rank voxels.
@@ -92,15 +95,17 @@ def _near_field(mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, fl
 
 
 def labels_from(fields: Fields, allowed: Bool[np.ndarray, "a b c"], counts: Counts) -> UInt8[np.ndarray, "a b c"]:
-    """Lesion labels of the asked counts within the allowed voxels; 0 elsewhere.
+    """Return lesion labels of the asked counts within the allowed voxels; 0 elsewhere.
 
     Raises:
         EditError: More voxels are asked for than are allowed.
     """
     whole = innermost(fields[0], allowed, counts[0])
-    core = innermost(fields[1], whole, counts[1])
+    cavity = innermost(fields[3], whole, counts[3]) if len(counts) > 3 else np.zeros_like(whole)
+    core = innermost(fields[1], whole & ~cavity, counts[1])
     necrotic = innermost(fields[2], core, counts[2])
     voxels = np.where(whole, np.uint8(OEDEMA), np.uint8(0))
+    voxels[cavity] = CAVITY
     voxels[core] = ENHANCING
     voxels[necrotic] = NECROTIC
     return voxels

@@ -107,9 +107,9 @@ def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Disp
 
 
 def _mass(voxels: UInt8[np.ndarray, "a b c"], oedema_share: float) -> float:
-    """Voxels that count as mass."""
-    whole, core, _ = counts_of(voxels)
-    return core + oedema_share * (whole - core)
+    """Count the voxels that act as mass; a cavity, where tissue was taken out, is none."""
+    whole, core, _, *cavity = counts_of(voxels)
+    return core + oedema_share * (whole - core - sum(cavity))
 
 
 def _radius(volume_mm3: float) -> float:

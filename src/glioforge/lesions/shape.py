@@ -55,7 +55,7 @@ class LesionShape:
 
 def shape_of(labels: LabelMap, lesion: Cutout, plane: Plane) -> LesionShape:
     """Describe a lesion of a map."""
-    whole, core, necrotic = counts_of(lesion.voxels)
+    whole, core, necrotic, *cavity = counts_of(lesion.voxels)
     places = (np.array(np.nonzero(lesion.mask)) + np.array(lesion.start)[:, None]) * np.array(lesion.spacing)[:, None]
     sides = plane.side_of(places)
     return LesionShape(
@@ -63,7 +63,7 @@ def shape_of(labels: LabelMap, lesion: Cutout, plane: Plane) -> LesionShape:
         sphericity(lesion.mask, lesion.spacing),
         necrotic / whole,
         (core - necrotic) / whole,
-        (whole - core) / whole,
+        (whole - core - sum(cavity)) / whole,
         len(part_volumes_mm3(labels)),
         abs(float(sides.mean())),
         _hemisphere(float((sides > 0).mean()), labels.geometry),

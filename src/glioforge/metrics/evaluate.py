@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from glioforge.core.errors import SpecError
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.volume import Mask
 from glioforge.metrics.base import Metric, MetricRow
 from glioforge.metrics.lesions import DILATION_STEPS
@@ -41,6 +41,19 @@ DEFAULT_METRICS: Final = (
 
 REGIONS: Final = ("WT", "TC", "ET")
 """Whole tumour, tumour core, enhancing tumour."""
+CAVITY: Final = "RC"
+"""Resection cavity."""
+
+
+def regions_of(prediction: LabelScheme, truth: LabelScheme) -> tuple[str, ...]:
+    """Return `REGIONS`, and RC, the resection cavity, where both schemes name one.
+
+    Example:
+        >>> from glioforge.core.schemes import BRATS2024, GUO2020
+        >>> regions_of(GUO2020, BRATS2024)
+        ('WT', 'TC', 'ET', 'RC')
+    """
+    return (*REGIONS, CAVITY) if prediction.regions.get(CAVITY) and truth.regions.get(CAVITY) else REGIONS
 
 
 def metrics_named(names: Iterable[str]) -> tuple[Metric[MaskPair], ...]:

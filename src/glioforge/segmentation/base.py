@@ -24,7 +24,7 @@ from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix
-from glioforge.segmentation.target import Target, target_named, unseen_classes
+from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_classes
 from glioforge.segmentation.trained import (
     CARD,
     TrainedSegmenter,
@@ -124,8 +124,10 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
 
 
 def _unseen(mix: Mix, target: Target, progress: Progress | None) -> tuple[str, ...]:
-    """Classes of the target that no training case has; said aloud."""
+    """Classes of the target that no training case has; said aloud, as is a cavity that the target does not name."""
     unseen = unseen_classes(mix.used, target)
+    if progress is not None and CAVITY in mix.used[0].scheme.labels and CAVITY not in target.scheme.labels:
+        progress.say(f"note: target {target.name} has no class for a resection cavity, which it takes as normal tissue")
     if unseen and progress is not None:
         progress.say(f"warning: no training case has {', '.join(unseen)}; the segmenter cannot learn to find it")
     return unseen

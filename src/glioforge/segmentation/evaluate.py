@@ -16,7 +16,7 @@ from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import MetricRow
-from glioforge.metrics.evaluate import DEFAULT_METRICS, REGIONS, evaluate_case
+from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
 from glioforge.segmentation.masks import find_masks, scheme_of, write_facts
 from glioforge.segmentation.trained import TrainedSegmenter
 
@@ -98,7 +98,7 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
     predictions: Cohort | Path,
     truth: Cohort,
     *,
-    regions: Sequence[str] = REGIONS,
+    regions: Sequence[str] | None = None,
     metrics: Iterable[str] = DEFAULT_METRICS,
     scheme: str | None = None,
     arm: str | None = None,
@@ -109,7 +109,7 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
     Args:
         predictions: A folder of NIfTI masks named by case, or a cohort with the same case ids.
         truth: Labelled cases; each must have a mask on its own grid.
-        regions: Regions or single labels.
+        regions: Regions or single labels; WT, TC and ET unless given, and RC where both sides name a cavity.
         metrics: Names of metrics.
         scheme: Label scheme of a folder's masks; told from `masks.json` or the values unless given.
         arm: Name in the rows; the folder's or the cohort's unless given.
@@ -130,9 +130,10 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
     rows = []
     for ref in (progress or Silent()).track(truth, "judging masks", len(truth)):
         case = ref.load()
-        scores = evaluate_case(
-            read(ref.case_id, case.require_labels()), case.require_labels(), regions, chosen, brain=case.brain
-        )
+        true = case.require_labels()
+        found = read(ref.case_id, true)
+        judged = regions_of(found.scheme, true.scheme) if regions is None else regions
+        scores = evaluate_case(found, true, judged, chosen, brain=case.brain)
         rows += [result_row(score, ref, arm=name) for score in scores]
     return rows
 

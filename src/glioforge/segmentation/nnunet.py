@@ -8,7 +8,7 @@ Conventions
 -----------
 folder      the three roots of nnU-Net, `nnunet.log`, `card.json`
 input       cases as they are, prepared or not: nnU-Net resamples and normalises by itself
-output      scheme BRATS2023 on the case's grid
+output      scheme of its training files on the case's grid: BRATS2023, or BRATS2024 where these had a cavity
 weights     nnU-Net keeps pickles, which its own code loads: take them from nobody you do not trust
 """
 
@@ -25,9 +25,9 @@ from glioforge.config.spec import Spec
 from glioforge.core.case import Case
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import BRATS2023, scheme_named
 from glioforge.io.digest import hash_of_file
 from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import ENDING, write_channels
@@ -102,6 +102,7 @@ class NnunetSegmenter:
         folds: Folds that are averaged.
         lineage_subjects: Every subject behind its cases.
         weights_hash: Hash over the weights of its folds.
+        scheme: Scheme of its masks.
     """
 
     folder: Path
@@ -110,6 +111,7 @@ class NnunetSegmenter:
     folds: tuple[int, ...]
     lineage_subjects: tuple[str, ...]
     weights_hash: str
+    scheme: LabelScheme = BRATS2023
 
     def segment(self, case: Case) -> LabelMap:
         """Label one case; for many, `segment_many` loads the network once.
@@ -133,7 +135,7 @@ class NnunetSegmenter:
             if grids:
                 self._predict(images, masks)
             for case_id, grid in grids.items():
-                yield _mask(masks / f"{case_id}{ENDING}", grid)
+                yield _mask(masks / f"{case_id}{ENDING}", grid, self.scheme)
 
     def _predict(self, images: Path, masks: Path) -> None:
         """One call of nnU-Net's own prediction."""
@@ -173,7 +175,8 @@ def load_nnunet(folder: Path) -> NnunetSegmenter:
             f"weights with hash {found}", f"hash {card['weights']}", "copy or train it again", folder / CARD
         )
     modalities = tuple(Modality(name) for name in card["modalities"])
-    return NnunetSegmenter(folder, spec, modalities, folds, tuple(card["lineage_subjects"]), found)
+    scheme = scheme_named(str(card.get("scheme", BRATS2023.name)))
+    return NnunetSegmenter(folder, spec, modalities, folds, tuple(card["lineage_subjects"]), found, scheme)
 
 
 def fold_folder(spec: NnunetRunSpec, fold: int, folder: Path) -> Path:
@@ -188,13 +191,13 @@ def weights_hash(spec: NnunetRunSpec, folds: Iterable[int], folder: Path) -> str
     return hashlib.blake2b(" ".join(hashes).encode(), digest_size=16).hexdigest()
 
 
-def _mask(path: Path, grid: Geometry) -> LabelMap:
+def _mask(path: Path, grid: Geometry, scheme: LabelScheme) -> LabelMap:
     """A mask that nnU-Net wrote, on the grid of the case.
 
     Raises:
         InputFileError: It is missing, no label map of the scheme, or lies on another grid.
     """
-    labels = read_labels(path, BRATS2023)
+    labels = read_labels(path, scheme)
     try:
         grid.require_same(labels.geometry, "nnU-Net's mask")
     except GeometryError as error:

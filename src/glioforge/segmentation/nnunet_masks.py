@@ -4,7 +4,6 @@ from pathlib import Path
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2023
 from glioforge.io.nifti import write_labels
 from glioforge.io.run_folder import Step
 from glioforge.segmentation.evaluate import own_grid
@@ -20,7 +19,7 @@ def segment_with_nnunet(
     Args:
         segmenter: Labels the cases, all in one call.
         cohort: Cases made like those it was trained on, prepared or not.
-        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, scheme BRATS2023.
+        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, in its scheme.
         progress: Where to show progress.
 
     Returns:
@@ -36,7 +35,7 @@ def segment_with_nnunet(
     maker = f"segmentation by nnU-Net, weights {segmenter.weights_hash[:12]}"
     paths = {ref.case_id: out / f"{ref.case_id}.nii.gz" for ref in cohort}
     with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
-        write_facts(out, BRATS2023, maker)
+        write_facts(out, segmenter.scheme, maker)
         missing = [ref for ref in cohort if not paths[ref.case_id].exists()]
         masks = segmenter.segment_many(ref.load() for ref in progress.track(missing, "writing for nnU-Net"))
         for ref, labels in zip(missing, masks, strict=True):

@@ -10,6 +10,7 @@ from typing import Any
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import tumour_scheme
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.io.run_folder import Step, write_json
 from glioforge.segmentation.nnunet import (
@@ -100,6 +101,7 @@ def _facts(spec: NnunetRunSpec, cohort: Cohort, folds: tuple[int, ...]) -> dict[
     return {
         "version": 1,
         "spec": spec.model_dump(mode="json"),
+        "scheme": tumour_scheme(cohort.scheme).name,
         "modalities": [str(modality) for modality in cohort.modalities],
         "folds": list(folds),
         "lineage_subjects": sorted(cohort.subjects_behind),

@@ -2,6 +2,7 @@
 
     regions4    background with normal tissue, necrotic core, oedema, enhancing tumour (the default)
     complete    these and white matter, grey matter, fluid: seven classes (Foroozandeh & Eklund)
+    complete_cavity   these and the resection cavity of post-treatment cases
     tumour      whole tumour or not: two classes (the same)
     tissue      white matter, grey matter, fluid of a brain without tumour
     nested      WT, TC and ET, each yes or no (BraTS' own regions)
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 _SCHEMES: Final = {"regions4": BRATS2023, "nested": BRATS2023, "tissue": BIDS_TISSUE}
+CAVITY: Final = "resection_cavity"
 _PAINTED: Final = {"WT": "oedema", "TC": "necrotic_core", "ET": "enhancing"}
 """Label of each nested region where no later one covers it."""
 
@@ -79,11 +81,15 @@ class Target:
         return np.array([np.isin(values, self.scheme.region_values(name)) for name in self.channels])
 
     def classes_from(self, scheme: LabelScheme) -> Int64[np.ndarray, "256"]:
-        """Class of each integer of a cohort's scheme.
+        """Return the class of each integer of a cohort's scheme.
+
+        A resection cavity is background, as normal tissue is, to a target that names neither it nor fluid.
 
         Raises:
             LabelError: A lesion label has no counterpart in a target that knows lesions.
         """
+        if CAVITY in scheme.labels and not {CAVITY, "csf", "tumour"} & set(self.scheme.labels):
+            scheme = replace(scheme, tissue=(*scheme.tissue, CAVITY))
         if not self.scheme.lesion:
             tissue = {n: v for n, v in scheme.labels.items() if n == "background" or n in scheme.tissue}
             scheme = replace(scheme, labels=tissue, regions={})

@@ -19,7 +19,7 @@ from glioforge.core.errors import SpecError
 from glioforge.core.labels import LabelMap
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import COMPLETE
+from glioforge.core.schemes import COMPLETE, complete_scheme
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step, write_json
@@ -79,7 +79,7 @@ def complete_cohort(
         for ref in progress.track(cohort, "labelling tissue", len(cohort)):
             known = find_case(out / CASES, ref.case_id)
             refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load())))
-        made = Cohort(cohort.name, tuple(refs), COMPLETE)
+        made = Cohort(cohort.name, tuple(refs), complete_scheme(cohort.scheme))
         write_cohort(out, made)
         _write_checks(made, segmenter, out, progress)
         if not step.done:
@@ -108,12 +108,13 @@ def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
 
 
 def _laid_over(found: LabelMap, labels: LabelMap | None) -> LabelMap:
-    """Tissue with a case's tumour labels over it."""
+    """Tissue with a case's tumour labels over it; a resection cavity is kept where the labels name one."""
     if labels is None:
         return found
+    scheme = complete_scheme(labels.scheme)
     voxels, tumour = found.voxels.copy(), labels.lesion
-    voxels[tumour] = labels.to(COMPLETE).voxels[tumour]
-    return found.with_voxels(voxels)
+    voxels[tumour] = labels.to(scheme).voxels[tumour]
+    return LabelMap(voxels, found.geometry, scheme)
 
 
 def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress: Progress) -> None:

@@ -42,7 +42,7 @@ def check_rows(made: LabelMap, found: LabelMap, before: LabelMap | None = None) 
 
     Args:
         made: The completed map.
-        found: What the network says, also beneath the tumour; in the same scheme, `COMPLETE`.
+        found: What the network says, also beneath the tumour; in scheme `COMPLETE`.
         before: Labels that the case came with; compared if they hold normal tissue.
 
     Raises:
@@ -53,7 +53,7 @@ def check_rows(made: LabelMap, found: LabelMap, before: LabelMap | None = None) 
     rows += _ratio("grey_to_white", volumes["grey_matter"], volumes["white_matter"])
     rows += _ratio("csf_to_brain", volumes["csf"], np.count_nonzero(made.voxels) * made.geometry.voxel_volume / 1000)
     rows += _fluid_rows(made, found)
-    known = None if before is None else before.to(COMPLETE)
+    known = None if before is None else before.to(made.scheme)
     if known is not None and any(known.region(name).any() for name in COMPLETE.tissue):
         rows += tissue_rows(made, known)
     return rows
@@ -104,7 +104,7 @@ def _ratio(name: str, above: float, below: float) -> list[MetricRow]:
 
 def _fluid_rows(made: LabelMap, found: LabelMap) -> list[MetricRow]:
     """Share of fluid beneath the tumour, close around it and elsewhere."""
-    tumour, brain = made.lesion, made.voxels > 0
+    tumour, brain = made.region("WT"), made.voxels > 0
     if not tumour.any():
         return []
     near = within(ndimage.distance_transform_edt(~tumour, made.geometry.spacing), RIM_MM)

@@ -74,7 +74,7 @@ def _pictures(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Secti
     """Samples of the first fold."""
     split = load_fold(folder, 0)
     fold = folder.fold(0)
-    blocks: list[Block] = [legend(), unseen_subjects(fold, split.train, split.test)]
+    blocks: list[Block] = [legend(split.train.scheme), unseen_subjects(fold, split.train, split.test)]
     if any(stage["stage"] == "generator" and stage.get("made") for stage in stages):
         blocks.append(edited_lesions(fold, split.train))
     return Section("What was made", tuple(blocks))

@@ -52,8 +52,9 @@ def evaluate_folder(
         progress.say(_stray_text(strays))
     rows = evaluate_predictions(predictions, cohort, scheme=scheme, progress=progress)
     name = predictions.resolve().name
-    found = spreads(with_mean_region(rows, REGIONS, MEAN), name, (*REGIONS, MEAN))
-    cases = extreme_cases(rows, name, REGIONS)
+    regions = _regions(rows)
+    found = spreads(with_mean_region(rows, regions, MEAN), name, (*regions, MEAN))
+    cases = extreme_cases(rows, name, regions)
     overlays = _overlays(rows, cohort, cases, predictions, scheme)
     write_results(out, rows)
     summary = {
@@ -80,12 +81,12 @@ def _report(
     strays: Sequence[str],
 ) -> Report:
     """Scores over all cases, the spread, best to worst cases, and every subject."""
-    name = rows[0].arm if rows else "masks"
+    name, regions = rows[0].arm if rows else "masks", _regions(rows)
     arms = {name: name}
     warnings = (Note(_stray_text(strays), "warning"),) if strays else ()
     plots = tuple(
         Figure(
-            method_plot(rows, arms, REGIONS, metric),
+            method_plot(rows, arms, regions, metric),
             f"{title} of every subject (grey) with the mean and its 95 % interval.",
             f"{title} of each subject in each region",
         )
@@ -95,14 +96,14 @@ def _report(
     tables = tuple(
         Folded(f"{region}, {title}", (subject_table(rows, arms, region, metric),))
         for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
-        for region in REGIONS
+        for region in regions
     )
     return Report(
         f"Masks of {name} against {cohort.name}",
         _lead(cohort, found),
         (
             Section("Scores", (*warnings, spread_table([s for s in found if s.metric in MAIN]), *plots, more)),
-            Section("Best, median and worst cases", _case_blocks(overlays)),
+            Section("Best, median and worst cases", _case_blocks(overlays, regions)),
             Section("Every subject", (Paragraph("Mean over a subject's cases."), *tables)),
         ),
     )
@@ -113,13 +114,25 @@ def _lead(cohort: Cohort, found: Sequence[Spread]) -> str:
     few = too_few(len(cohort.subject_ids))
     count = f"{len(cohort)} cases of {len(cohort.subject_ids)} subjects{f' ({few})' if few else ''}."
     dice = [s for s in found if s.metric == "dice"]
-    told = ", ".join(f"{s.region} {s.mean.estimate:.3f} (median {s.quartiles[1]:.3f})" for s in dice)
+    told = ", ".join(_dice_text(spread) for spread in dice)
     missed = [f"{s.empty[1]} in {s.region}" for s in dice if s.empty[1]]
     misses = f" Masks that miss the whole region: {', '.join(missed)}." if missed else ""
     return f"{count} Mean Dice: {told}.{misses}" if told else count
 
 
-def _case_blocks(overlays: Sequence[Overlay]) -> tuple[Block, ...]:
+def _regions(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """Regions that were judged, in the order of the rows."""
+    return tuple(dict.fromkeys(row.region for row in rows)) or REGIONS
+
+
+def _dice_text(spread: Spread) -> str:
+    """Mean Dice of a region; without one where no case has the region, for then it only says what was not painted."""
+    if spread.empty[0] + spread.empty[2] == spread.cases:
+        return f"{spread.region} undefined (no case has it)"
+    return f"{spread.region} {spread.mean.estimate:.3f} (median {spread.quartiles[1]:.3f})"
+
+
+def _case_blocks(overlays: Sequence[Overlay], regions: Sequence[str]) -> tuple[Block, ...]:
     """Legend and pictures."""
     if not overlays:
         return (Paragraph("There is no case."),)
@@ -129,7 +142,7 @@ def _case_blocks(overlays: Sequence[Overlay]) -> tuple[Block, ...]:
     )
     return (
         Figure(outline_legend(), "Colours of the outlines.", "Legend of the outlines' colours"),
-        Figure(overlay_grid(overlays, REGIONS), caption, "Outlines of truth and prediction over scans"),
+        Figure(overlay_grid(overlays, regions), caption, "Outlines of truth and prediction over scans"),
     )
 
 
@@ -142,7 +155,7 @@ def _overlays(
     overlays = []
     for place, case_id in cases:
         case = cohort[case_id].load()
-        texts = texts_of(rows, rows[0].arm, case_id, REGIONS)
+        texts = texts_of(rows, rows[0].arm, case_id, _regions(rows))
         mask = read_labels(masks[case_id], scheme)
         overlays.append(Overlay(f"{place}\n{case_id}", case.images, case.require_labels(), mask, texts))
     return overlays

@@ -15,7 +15,6 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.rng import stream
-from glioforge.core.schemes import BRATS2023
 from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.diversity import DIVERSITY, Draws
 from glioforge.metrics.evaluate import evaluate_case
@@ -25,7 +24,7 @@ from glioforge.metrics.similarity import PREPARED_RANGE
 from glioforge.metrics.texture import TEXTURE, through_plane
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.scoring import Row, likeness_rows, row_of
+from glioforge.studies.scoring import Row, likeness_rows, row_of, tumour_of
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
 
@@ -84,8 +83,8 @@ def judged_rows(
     rows: list[Row] = []
     for ref, named in zip(cases, known or cases, strict=True):
         case = ref.load()
-        truth = case.require_labels().to(BRATS2023)
-        scores = evaluate_case(judge.segment(case).to(BRATS2023), truth, spec.regions, JUDGED)
+        truth = tumour_of(case.require_labels())
+        scores = evaluate_case(tumour_of(judge.segment(case)), truth, spec.regions, JUDGED)
         rows += [row_of(spec, *run, named) | asdict(score) for score in scores]
     return rows
 

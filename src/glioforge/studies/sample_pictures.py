@@ -7,8 +7,8 @@ import numpy as np
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume, Voxels
 from glioforge.data.statistics import fit_statistics
 from glioforge.io.cohort_file import read_cohort
@@ -22,9 +22,9 @@ MOST_TEST_CASES = 2
 MOST_EDITED_CASES = 3
 
 
-def legend() -> Figure:
-    """The colours of the labels."""
-    return Figure(label_legend(COMPLETE), "Colours of the label maps.", "Legend of label colours")
+def legend(scheme: LabelScheme) -> Figure:
+    """Show the colours of a scheme's labels."""
+    return Figure(label_legend(scheme), "Colours of the label maps.", "Legend of label colours")
 
 
 def unseen_subjects(folder: FoldFolder, train: Cohort, test: Cohort) -> Figure:

@@ -13,7 +13,7 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.rng import stream
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import tumour_scheme
 from glioforge.core.split import Split
 from glioforge.core.volume import Voxels
 from glioforge.data.prepare.restore import restore
@@ -46,17 +46,17 @@ def overlap_rows(
     """
     rows: list[Row] = []
     for ref in test:
-        predicted = restore(_tumour_of(segmenter.segment(ref.load())), ref)
-        truth = source[ref.case_id].load().require_labels().to(BRATS2023)
+        predicted = restore(tumour_of(segmenter.segment(ref.load())), ref)
+        truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref)
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
     return rows
 
 
-def _tumour_of(labels: LabelMap) -> LabelMap:
-    """The map without normal tissue, in the scheme of the truth where that names all of its lesion labels."""
+def tumour_of(labels: LabelMap) -> LabelMap:
+    """Return the map without normal tissue, in a challenge's scheme where that names all of its lesion labels."""
     try:
-        return labels.to(BRATS2023)
+        return labels.to(tumour_scheme(labels.scheme))
     except LabelError:
         return labels
 

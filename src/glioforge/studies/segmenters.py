@@ -29,7 +29,7 @@ from glioforge.studies.conduct import conduct, report_again
 from glioforge.studies.cost import Cost
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.jobs import Facts, Job, StudyFold, perform
-from glioforge.studies.scoring import Row, row_of
+from glioforge.studies.scoring import Row, row_of, tumour_of
 from glioforge.studies.segmenters_report import write_page
 
 SPEC = SegmentersSpec
@@ -95,7 +95,7 @@ def _mask_rows(fold: Fold, run: tuple[str, int], masks: list[Path], test: Cohort
     regions = [region for region in fold.spec.regions if scheme.regions.get(region)]
     rows: list[Row] = []
     for path, ref in zip(masks, test, strict=True):
-        truth = source[ref.case_id].load().require_labels().to(BRATS2023)
+        truth = tumour_of(source[ref.case_id].load().require_labels())
         scores = evaluate_case(read_labels(path, scheme), truth, regions)
         rows += [row_of(fold.spec, fold.index, *run, ref) | asdict(score) for score in scores]
     return rows

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from glioforge.core.schemes import BRATS2023
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.nifti import read_labels
@@ -31,6 +30,7 @@ from glioforge.studies.report.method_figures import method_plot
 from glioforge.studies.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
 from glioforge.studies.report.tables import arm_table, empty_table, subject_table
 from glioforge.studies.report_setup import made_with, settings_section, subjects_section
+from glioforge.studies.scoring import tumour_of
 
 MEAN = "mean"
 SHOWN = ("dice", "hd95", "sensitivity", "precision", "nsd_1mm", "lesionwise_dice")
@@ -121,7 +121,7 @@ def _cases(spec: SegmentersSpec, folder: StudyFolder, methods: Mapping[str, str]
             mask = read_labels(masks / f"{case_id}.nii.gz", written_scheme(masks))
             texts = texts_of(rows, name, case_id, spec.regions)
             row = f"{place}\n{case.subject_id}"
-            overlays.append(Overlay(row, case.images, case.require_labels().to(BRATS2023), mask, texts))
+            overlays.append(Overlay(row, case.images, tumour_of(case.require_labels()), mask, texts))
         if overlays:
             blocks.append(_overlay_figure(title, overlays, spec.regions))
     return Section("Best, median and worst cases", tuple(blocks))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.io.atomic_write import write_atomically
+from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import too_few
@@ -110,7 +111,7 @@ def _ranking(methods: Mapping[str, str], endpoint: Endpoint, *, falling: bool) -
 def _images(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> Section:
     """The first subject open, others folded."""
     first, *others = method_grids(spec, folder, methods)
-    blocks: list[Block] = [legend(), first]
+    blocks: list[Block] = [legend(spec.prepare.scheme_of(read_cohort(folder.source).scheme)), first]
     if others:
         blocks.append(Folded("More unseen subjects", tuple(others)))
     return Section("One label map, every method", tuple(blocks))

@@ -15,6 +15,7 @@ from glioforge.core.errors import CohortError, InputFileError, SpecError
 from glioforge.core.firewall import require_apart
 from glioforge.core.preparation import SETTINGS
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.run_folder import read_json, write_atomically, write_json
@@ -191,7 +192,7 @@ def prepared_for(
         InputFileError: The model's folder does not say how its cases were prepared.
         CaseError, OutputError: As `prepare`.
     """
-    if all(ref.scheme == "complete" or "prepared" in ref.facts for ref in cohort):
+    if all(ref.scheme in {COMPLETE.name, COMPLETE_CAVITY.name} or "prepared" in ref.facts for ref in cohort):
         return cohort
     if not (run / PREPARATION).is_file():
         raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)

@@ -3,7 +3,7 @@
 Conventions
 -----------
 files       `<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz` and `<id>/<id>.json`
-labels      the tumour in BraTS 2023 values; normal tissue becomes background
+labels      the tumour in BraTS 2023 values, with a resection cavity in those of 2024; normal tissue becomes background
 header      fresh, description `SYNTHETIC <first 8 digits of the weights' hash>`
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import tumour_scheme
 from glioforge.io.nifti import write_image, write_labels
 from glioforge.io.sidecar import Sidecar, write_sidecar
 
@@ -45,9 +45,11 @@ def export_cohort(cohort: Cohort, out: Path, progress: Progress | None = None) -
         if sidecar.exists():
             continue
         case = ref.load()
+        labels = case.require_labels()
+        scheme = tumour_scheme(labels.scheme)
         description = f"SYNTHETIC {(ref.lineage.weights or 'unknown')[:8]}"
         for modality, volume in case.images.items():
             write_image(folder / f"{ref.case_id}_{modality}.nii.gz", volume, description)
-        write_labels(folder / f"{ref.case_id}_seg.nii.gz", case.require_labels().to(BRATS2023), description)
-        write_sidecar(sidecar, Sidecar(ref.lineage, ref.subject_id, ref.session, BRATS2023.name, dict(ref.facts)))
+        write_labels(folder / f"{ref.case_id}_seg.nii.gz", labels.to(scheme), description)
+        write_sidecar(sidecar, Sidecar(ref.lineage, ref.subject_id, ref.session, scheme.name, dict(ref.facts)))
     return folders

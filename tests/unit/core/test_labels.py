@@ -20,6 +20,7 @@ from glioforge.core.schemes import (
     GUO2020,
     SCHEMES,
     TUMOUR,
+    complete_scheme,
     scheme_named,
 )
 from strategies import known_schemes, label_maps, schemes
@@ -223,13 +224,14 @@ def test_there_and_back_is_the_identity_where_all_labels_are_named(drawn):
 
 @given(known_schemes.flatmap(label_maps))
 def test_every_scheme_can_be_prepared(labels):
-    """Each scheme has a way into the complete one; whole tumour and core stay, a cavity becomes fluid."""
-    complete = labels.to(COMPLETE)
+    """Each scheme has a way into a complete one; whole tumour, core and cavity stay."""
+    complete, fluid = labels.to(complete_scheme(labels.scheme)), labels.to(COMPLETE)
 
     for region in ("WT", "TC", "ET"):
         np.testing.assert_array_equal(complete.region(region), labels.region(region))
     if "RC" in labels.scheme.regions:
-        assert (complete.voxels[labels.region("RC")] == COMPLETE.value("csf")).all()
+        np.testing.assert_array_equal(complete.region("RC"), labels.region("RC"))
+        assert (fluid.voxels[labels.region("RC")] == COMPLETE.value("csf")).all()
 
 
 def test_a_cavity_is_not_dropped_silently():

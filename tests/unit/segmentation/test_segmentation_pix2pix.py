@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from glioforge.core.modality import Modality
+from glioforge.nn.blocks import InstanceNorm
 from glioforge.segmentation.base import Task
 from glioforge.segmentation.methods.pix2pix import Pix2PixSegmenter, Pix2PixSpec
 from glioforge.segmentation.target import target_named
@@ -73,6 +74,23 @@ def test_the_paper_plays_for_l1_on_one_hot_labels():
     assert "supervised" not in losses[0]
     assert float(losses[0]["l1"]) > 10
     assert set(recipe.networks) == {"generator", "critic"}
+
+
+def test_the_paper_plays_the_game_of_isola():
+    """Critic with learned norm and padding 1; L1 over the whole patch, of the strength of images in -1 to 1."""
+    spec = Pix2PixSpec.model_validate({**Pix2PixSpec.PRESETS["paper"], "ngf": 4, "levels": 2, "size": (16, 16, 16)})
+    recipe, losses, _ = played(spec, grid=(16, 16, 16))
+    critic = recipe.networks["critic"].critics[0]
+    norms = [layer for layer in critic.modules() if isinstance(layer, InstanceNorm)]
+    _, halved, _ = played(
+        spec.model_copy(update={"losses": spec.losses.model_copy(update={"l1": 100.0})}), grid=(16,) * 3
+    )
+
+    assert {layer.padding for layer in critic.modules() if isinstance(layer, torch.nn.Conv3d)} == {(1, 1, 1)}
+    assert len(norms) == 3
+    assert all(list(layer.parameters()) for layer in norms)
+    assert float(losses[0]["l1"]) == pytest.approx(2 * float(halved[0]["l1"]), rel=1e-3)
+    assert (spec.losses.l1, spec.losses.l1_over, spec.lesion_share) == (200.0, "image", 0.0)
 
 
 def test_the_critic_sees_scans_and_labels():

@@ -8,8 +8,17 @@ import torch
 
 from glioforge.core.errors import CohortError, LabelError, SpecError
 from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BIDS_TISSUE, BRATS2017, BRATS2023, BRATS2024, COMPLETE, GUO2020, SCHEMES, TUMOUR
+from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.schemes import (
+    BIDS_TISSUE,
+    BRATS2017,
+    BRATS2023,
+    COMPLETE,
+    COMPLETE_CAVITY,
+    GUO2020,
+    SCHEMES,
+    TUMOUR,
+)
 from glioforge.segmentation.target import class_shares, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 
@@ -123,9 +132,10 @@ def test_tissue_is_learned_from_brains_without_a_lesion():
 
 
 def test_a_lesion_that_the_target_cannot_express_is_refused():
-    """A cavity has no place among the four classes."""
-    labels = LabelMap(np.full((2, 2, 2), 4, np.uint8), Geometry.isotropic((2, 2, 2)), BRATS2024)
-    with pytest.raises(LabelError, match="label 'resection_cavity' of scheme 'brats2024'"):
+    """A lesion of another kind has no place among the four classes."""
+    scheme = LabelScheme("bleeding", {"background": 0, "haemorrhage": 1})
+    labels = LabelMap(np.full((2, 2, 2), 1, np.uint8), Geometry.isotropic((2, 2, 2)), scheme)
+    with pytest.raises(LabelError, match="label 'haemorrhage' of scheme 'bleeding'"):
         target_named("regions4").truth(labels)
 
 
@@ -134,3 +144,23 @@ def test_class_shares_are_those_of_the_target():
     labels = toy_case(1).require_labels()
     expected = np.count_nonzero(labels.lesion) / labels.voxels.size
     assert class_shares([toy_cohort([1])], target_named("tumour"))[1] == pytest.approx(expected)
+
+
+def test_a_resection_cavity_is_a_class_where_the_target_names_it():
+    """Else fluid, or background: it belongs to no tumour."""
+    source, value = COMPLETE_CAVITY, COMPLETE_CAVITY.value("resection_cavity")
+    found = {}
+    for name in ("guo2020", "complete_cavity", "complete", "regions4", "nested", "tumour"):
+        target = target_named(name)
+        found[name] = target.classes[target.classes_from(source)[value]]
+
+    assert found == {
+        "guo2020": "resection_cavity",
+        "complete_cavity": "resection_cavity",
+        "complete": "csf",
+        "regions4": "background",
+        "nested": "background",
+        "tumour": "background",
+    }
+    assert target_named("guo2020").scored == ("WT", "TC", "RC", "brain")
+    assert target_named("guo2020").scored_without(["resection_cavity"]) == ("WT", "TC", "brain")

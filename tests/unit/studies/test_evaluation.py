@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CaseError
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.labels import LabelMap
+from glioforge.core.schemes import BRATS2023, BRATS2024
 from glioforge.io.nifti import write_labels
 from glioforge.io.tables import read_results
 from glioforge.studies.evaluation import evaluate_folder
@@ -90,3 +92,19 @@ def test_a_case_without_true_labels_is_refused(tmp_path):
             tmp_path / "masks", cohort_of_cases([replace(case, labels=None)]), tmp_path / "out", scheme="brats2023"
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_the_cavity_is_judged_where_both_sides_name_it_and_a_region_that_no_case_has_is_undefined(tmp_path):
+    """Post-treatment labels against masks of five classes; finding nothing of what is not there is no success."""
+    old = toy_case(1).require_labels()
+    voxels = np.array([0, 4, 2, 2, 0, 0, 0], dtype=np.uint8)[old.voxels]
+    truth = LabelMap(voxels, old.geometry, BRATS2024)
+    case = replace(toy_case(1), labels=truth)
+    (tmp_path / "masks").mkdir()
+    write_labels(tmp_path / "masks" / f"{case.case_id}.nii.gz", truth)
+    cohort = Cohort("operated", (replace(cohort_of_cases([case]).cases[0], scheme=BRATS2024.name),), BRATS2024)
+    page = evaluate_folder(tmp_path / "masks", cohort, tmp_path / "out", scheme="brats2024")
+    regions = {score["region"] for score in json.loads((tmp_path / "out" / "summary.json").read_text())["scores"]}
+
+    assert regions == {"WT", "TC", "ET", "RC", "mean"}
+    assert "TC undefined (no case has it), ET undefined (no case has it), RC 1.000" in page.read_text()

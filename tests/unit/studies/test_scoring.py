@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.schemes import BRATS2023, COMPLETE, GUO2020, TUMOUR
+from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY, GUO2020, TUMOUR
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.studies.base import StudySpec
 from glioforge.studies.scoring import overlap_rows
@@ -22,6 +23,38 @@ class Knows:
     def segment(self, case) -> LabelMap:
         """The case's own labels."""
         return case.require_labels().to(self.scheme)
+
+
+@pytest.mark.parametrize("scheme", [COMPLETE_CAVITY, GUO2020, BRATS2024])
+def test_a_resection_cavity_is_scored_as_a_region_of_its_own(scheme):
+    """Of post-treatment truth, by segmenters that know it; one that paints none of it has Dice 0."""
+    old = toy_case(1).require_labels()
+    truth = LabelMap(np.array([0, 4, 2, 3, 0, 0, 0], dtype=np.uint8)[old.voxels], old.geometry, BRATS2024)
+    scan = replace(toy_case(1), labels=truth)
+    prepared = prepare_case(scan, PrepareSpec(), scan.modalities, (16, 16, 16))
+    refs = [replace(cohort_of_cases([case]).cases[0], scheme=case.labels.scheme.name) for case in (prepared, scan)]
+    test = Cohort("prepared", (replace(refs[0], facts=prepared.facts),), COMPLETE_CAVITY)
+    study = StudySpec.model_construct(name="study", regions=("WT", "RC"))
+    rows = overlap_rows(study, (0, "arm", 0), Knows(scheme), test, Cohort("scans", (refs[1],), BRATS2024))
+    blind = overlap_rows(study, (0, "arm", 0), Blind(), test, Cohort("scans", (refs[1],), BRATS2024))
+
+    assert dice_of(rows) == {"WT": 1.0, "RC": 1.0}
+    assert dice_of(blind)["RC"] == 0.0
+
+
+def dice_of(rows):
+    """Dice of each region."""
+    return {row["region"]: row["value"] for row in rows if row["metric"] == "dice"}
+
+
+@dataclass(frozen=True)
+class Blind:
+    """A segmenter that finds no cavity."""
+
+    def segment(self, case) -> LabelMap:
+        """The case's own labels with fluid in place of the cavity."""
+        labels = case.require_labels()
+        return labels.with_voxels(np.where(labels.voxels == 7, np.uint8(6), labels.voxels))
 
 
 @pytest.mark.parametrize(

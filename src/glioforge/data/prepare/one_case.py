@@ -7,7 +7,7 @@ import numpy as np
 
 from glioforge.core.case import Case
 from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Volume
@@ -23,7 +23,13 @@ from glioforge.data.prepare.window import plan_window
 
 
 def prepare_case(
-    case: Case, spec: PrepareSpec, modalities: tuple[Modality, ...], size: Index, known: Known | None = None
+    case: Case,
+    spec: PrepareSpec,
+    modalities: tuple[Modality, ...],
+    size: Index,
+    known: Known | None = None,
+    *,
+    scheme: LabelScheme | None = None,
 ) -> Case:
     """Prepare one case in memory; pure.
 
@@ -33,6 +39,7 @@ def prepare_case(
         modalities: Contrasts to keep.
         size: Shape of the prepared grid.
         known: What measuring its brain has found out already.
+        scheme: Scheme of the prepared map; what the case's own labels need unless given.
 
     Raises:
         CaseError: The case holds no brain or lacks a contrast.
@@ -40,7 +47,8 @@ def prepare_case(
     case.require_images(modalities)
     case, brain, before = with_brain(case, spec, known)
     case = evened_out(case, brain, spec)
-    labels = None if case.labels is None else case.labels.to(COMPLETE)
+    scheme = scheme or spec.scheme_of(COMPLETE if case.labels is None else case.labels.scheme)
+    labels = None if case.labels is None else case.labels.to(scheme if scheme.tissue == COMPLETE.tissue else COMPLETE)
     plan = _plan(case, brain, labels, spec, size)
     prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
     prepared_brain = resample_mask(brain, plan)
@@ -54,7 +62,7 @@ def prepare_case(
         voxels = band_labels(reference, voxels, prepared_brain, spec.tissue)
     elif spec.tissue is not None:
         voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
-    complete = LabelMap(voxels, plan.target, spec.scheme)
+    complete = LabelMap(voxels, plan.target, scheme)
     facts = _facts(case, brain, plan, labels, complete) | before
     if spec.grid.window is not None:
         facts["warnings"] = [w for w in facts["warnings"] if "outside the grid" not in w]

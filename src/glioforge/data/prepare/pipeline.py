@@ -20,6 +20,7 @@ from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import scheme_named
 from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
@@ -30,7 +31,7 @@ from glioforge.io.run_folder import Step, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
 
-FORMAT = 2
+FORMAT = 3
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
 CASES = "cases"
 SURVEY = "survey"
@@ -73,7 +74,7 @@ def prepare(
             refs.append(ref)
             for line in lines:
                 progress.say(line)
-        prepared = Cohort(cohort.name, tuple(refs), spec.scheme)
+        prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme))
         write_cohort(out, prepared)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
@@ -111,7 +112,8 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
     if found is not None and found.facts.get("prepared", {}).get("key") == job.key:
         return found, lines
     known = known_of(Survey(job.ref, job.spec, job.store.parent / SURVEY))
-    case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size, known)
+    scheme = job.spec.scheme_of(scheme_named(job.ref.scheme))
+    case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size, known, scheme=scheme)
     prepared = {**case.facts["prepared"], "key": job.key}
     facts = {**case.facts, "prepared": prepared, PREPARATION: preparation_hash(job.spec)}
     lines += [f"{case.case_id}: {warning}" for warning in facts["prepared"]["warnings"]]

@@ -66,7 +66,7 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
 
     Returns:
         For each lesion label present and for `WT`: `ml_before`, `ml_after`; for `WT` also the number of
-        connected lesions before and how many of them have no voxel left. Empty without a tumour.
+        connected lesions before, cavities included, and how many of them have no voxel left. Empty without a lesion.
     """
     lesion = before.lesion
     box = box_of(lesion) or (slice(0, 1),) * 3
@@ -82,7 +82,8 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
         parts, count = ndimage.label(lesion[box], _TOUCHING)
         seen = plan.fractions_back(after.lesion) > _EPSILON if plan.resamples else plan.moved_back(after.lesion)
         reached = np.unique(parts[seen[box]])
-        whole = {when: round(sum(part[when] for part in report.values()), 4) for when in ("ml_before", "ml_after")}
+        tumour = [report[name] for name in before.scheme.regions["WT"] if name in report]
+        whole = {when: round(sum(part[when] for part in tumour), 4) for when in ("ml_before", "ml_after")}
         report["WT"] = {**whole, "lesions": count, "lesions_lost": count - int(np.count_nonzero(reached))}
     return report
 

@@ -10,7 +10,7 @@ from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
+from glioforge.core.schemes import CARVER_BRAINMAP, complete_scheme
 from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.bias import BiasSpec
 from glioforge.data.prepare.brain import BrainSpec
@@ -126,7 +126,10 @@ class PrepareSpec(Spec):
         named = [template, self.intensity.landmarks if isinstance(self.intensity, HistogramSpec) else None]
         return tuple(path for path in named if isinstance(path, Path))
 
-    @property
-    def scheme(self) -> LabelScheme:
-        """Scheme of the prepared label maps."""
-        return CARVER_BRAINMAP if isinstance(self.tissue, BandsSpec) else COMPLETE
+    def scheme_of(self, source: LabelScheme) -> LabelScheme:
+        """Return the scheme of prepared label maps; a resection cavity is kept, but among bands of intensity.
+
+        Args:
+            source: Scheme of the label maps before.
+        """
+        return CARVER_BRAINMAP if isinstance(self.tissue, BandsSpec) else complete_scheme(source)

@@ -2,8 +2,9 @@
 
 `necrotic_core` and `enhancing` trade volume within the tumour core, whose
 outline stays; `oedema` changes the outline around a core that stays; `cavity`
-turns the innermost part of the core into fluid (label `csf`), as after surgery
-or in a cyst.  An edit of Glioforge's own.
+turns the innermost part of the core into a resection cavity, or into fluid (label
+`csf`) in maps without a label for one, as after surgery or in a cyst.  A cavity
+that is there keeps its volume.  An edit of Glioforge's own.
 """
 
 from dataclasses import dataclass, field, replace
@@ -97,16 +98,17 @@ def resized_counts(counts: Counts, subregion: Subregion, factor: float) -> Count
         >>> resized_counts((100, 40, 10), "oedema", 1.5)
         (130, 40, 10)
     """
-    whole, core, necrotic = counts
-    sizes = {"necrotic_core": necrotic, "enhancing": core - necrotic, "oedema": whole - core, "cavity": core}
+    whole, core, necrotic, *hollow = counts
+    oedema = whole - core - sum(hollow)
+    sizes = {"necrotic_core": necrotic, "enhancing": core - necrotic, "oedema": oedema, "cavity": core}
     if not sizes[subregion]:
         raise EditError(f"a lesion without {subregion}", f"some {subregion} to change", "choose another sub-region")
     size = round(sizes[subregion] * factor)
     if subregion == "oedema":
-        return max(core + size, 1), core, necrotic
+        return max(core + sum(hollow) + size, 1), core, necrotic, *hollow
     if subregion == "necrotic_core":
-        return whole, core, min(size, core)
-    return (whole, core, core - min(size, core)) if subregion == "enhancing" else counts
+        return whole, core, min(size, core), *hollow
+    return (whole, core, core - min(size, core), *hollow) if subregion == "enhancing" else counts
 
 
 def resized(lesion: Cutout, subregion: Subregion, factor: float) -> Graft:
@@ -117,18 +119,19 @@ def resized(lesion: Cutout, subregion: Subregion, factor: float) -> Graft:
     graft = Graft.of(lesion, MARGIN_MM + growth * extent)
     fields = graft.fields.copy()
     if subregion == "oedema":
-        fields[0] = np.where(fields[1] > 0, _CERTAIN, fields[0])
+        kept = np.logical_or.reduce([fields[1] > 0, *(field > 0 for field in fields[3:])])
+        fields[0] = np.where(kept, _CERTAIN, fields[0])
     if not (fields[2] > 0).any():
         fields[2] = fields[1]
     return replace(graft, fields=fields, counts=counts)
 
 
 def _with_cavity(labels: LabelMap, lesion: Cutout, share: float) -> LabelMap:
-    """Map whose innermost share of the tumour core is fluid."""
+    """Map whose innermost share of the tumour core is a cavity, or fluid where the scheme names no cavity."""
     graft = Graft.of(lesion, 0.0)
     core = graft.fields[1] > 0
     hollow = innermost(graft.fields[1], core, round(share * int(core.sum())))
     voxels = labels.voxels.copy()
     places = np.array(np.nonzero(hollow)) + np.array(graft.start)[:, None]
-    voxels[tuple(places)] = CSF
+    voxels[tuple(places)] = labels.scheme.labels.get("resection_cavity", CSF)
     return labels.with_voxels(voxels)
