@@ -58,11 +58,17 @@ class Appearance:
     def of(cls, cases: Iterable[Case], modalities: Sequence[Modality], scheme: LabelScheme) -> "Appearance":
         """Measure cases with labels; at least one case.
 
-        A class of fewer than eight voxels counts as absent, and so does a contrast that a case lacks.
+        A class of fewer than eight voxels counts as absent where another case has more of it, and so does a contrast
+        that a case lacks.
         """
         values = np.array(sorted(scheme.labels.values()))
-        pairs = [_measured(case, tuple(modalities), values) for case in cases]
-        return cls(np.stack([m for m, _ in pairs]), np.stack([d for _, d in pairs]))
+        measured = [_measured(case, tuple(modalities), values) for case in cases]
+        means, deviations = (np.stack([row[place] for row in measured]) for place in (0, 1))
+        few = np.stack([row[2] for row in measured])[..., None] < _FEWEST_VOXELS
+        few[:, 0] = False
+        elsewhere = (~few & np.isfinite(means)).any(axis=0)
+        absent = few & elsewhere
+        return cls(np.where(absent, np.nan, means), np.where(absent, np.nan, deviations))
 
     def own(self, index: int) -> Style:
         """Style of one training case; what it lacks looks as in the average case."""
@@ -109,20 +115,24 @@ def class_indices(voxels: Integer[np.ndarray, "*grid"], scheme: LabelScheme) -> 
     return table[voxels]
 
 
-def _measured(case: Case, modalities: tuple[Modality, ...], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each class in each contrast of one case."""
+def _measured(
+    case: Case, modalities: tuple[Modality, ...], values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and deviation of each class in each contrast of one case, and the voxels of each class."""
     voxels = case.require_labels().voxels
     known = [place for place, modality in enumerate(modalities) if modality in case.images]
     images = case.stack(tuple(modalities[place] for place in known)).astype(np.float64)
     means = np.full((len(values), len(modalities)), np.nan)
     deviations = means.copy()
+    counts = np.zeros(len(values), dtype=np.int64)
     means[0] = deviations[0] = 0.0
     for place, value in enumerate(values):
         inside = voxels == value
-        if value and int(inside.sum()) >= _FEWEST_VOXELS:
+        counts[place] = int(inside.sum())
+        if value and counts[place]:
             means[place, known] = images[:, inside].mean(axis=1)
             deviations[place, known] = images[:, inside].std(axis=1)
-    return means, deviations
+    return means, deviations, counts
 
 
 def _filled(table: np.ndarray) -> np.ndarray:

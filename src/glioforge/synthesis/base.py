@@ -37,6 +37,7 @@ from glioforge.synthesis.method import (
     chosen_modalities,
     known_modalities,
 )
+from glioforge.synthesis.unseen_classes import painted_map, require_stand_ins, unseen_classes, warning_of
 
 __all__ = [
     "SYNTHESIZERS",
@@ -68,6 +69,7 @@ class TrainedSynthesizer:
         self.folder = folder
         self._method = method
         self._accelerator = accelerator
+        self._unseen = unseen_classes(method.knowledge.appearance, method.knowledge.scheme)
 
     @property
     def spec(self) -> Any:  # noqa: ANN401 - each method has its own spec
@@ -117,8 +119,9 @@ class TrainedSynthesizer:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What a report must tell of its training beside the spec."""
-        return dict(self.card.get("facts", {}))
+        """What a report says of the training besides the spec."""
+        warning = warning_of(self._unseen, self.spec.stand_ins)
+        return {**self.card.get("facts", {}), **({"unseen classes": warning} if warning else {})}
 
     @property
     def preparations(self) -> tuple[str, ...]:
@@ -131,12 +134,13 @@ class TrainedSynthesizer:
         return Lineage("synthetic", self.kind, self.lineage_subjects, weights=self.weights_hash)
 
     def synthesize(self, labels: LabelMap, rng: np.random.Generator) -> dict[Modality, Volume]:
-        """One volume a contrast on the map's grid; the same generator state gives the same bytes.
+        """Synthesize one volume per contrast on the map's grid; the same generator state gives the same bytes.
 
         A map without brain gives images of 0.
 
         Raises:
-            LabelError: The map is in another scheme than the training cohort was.
+            LabelError: The map is in another scheme than the training cohort was, or has a class that no training
+                case had and that `stand_ins` names no other class for.
         """
         if labels.scheme != self.scheme:
             raise LabelError(
@@ -145,6 +149,7 @@ class TrainedSynthesizer:
                 "prepare the label map as the training cohort was",
                 where=self.kind,
             )
+        labels = painted_map(labels, self._unseen, self.spec.stand_ins, self.kind)
         inside = labels.voxels > 0
         if not inside.any():
             images = np.zeros((len(self.modalities), *labels.voxels.shape), np.float32)
@@ -183,6 +188,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
             validation cases that lack a contrast.
         LeakageError: A validation subject stands behind a training case.
         OutputError: The folder was made with other settings.
+        SpecError: `stand_ins` names unknown classes, or unseen ones as those to paint.
         TrainingError: The training diverged.
     """
     progress = progress or Silent()
@@ -194,6 +200,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     with Step(folder, _key(spec, train, validation, seed, accelerator)) as step:
         if not step.done:
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
+            _announce_unseen(spec, knowledge, progress)
             method = kind(spec, knowledge)
             outcome = method.fit(Fitting(train, validation, folder / "training", seed, accelerator, progress))
             behind = train.subjects_behind | _selected_on(spec, validation)
@@ -238,6 +245,14 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
             train.name,
         )
     return modalities
+
+
+def _announce_unseen(spec: Any, knowledge: Knowledge, progress: Progress) -> None:  # noqa: ANN401 - any method's spec
+    """Warn of classes that no training case has, once their stand-ins are seen to be fit."""
+    unseen = unseen_classes(knowledge.appearance, knowledge.scheme)
+    require_stand_ins(spec.stand_ins, unseen, knowledge.scheme)
+    if warning := warning_of(unseen, spec.stand_ins):
+        progress.say(f"warning: {warning}")
 
 
 def _judging(spec: Any, validation: Cohort, modalities: tuple[Modality, ...], progress: Progress) -> Cohort | None:  # noqa: ANN401 - any method's spec

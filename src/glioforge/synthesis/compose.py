@@ -15,7 +15,7 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core.errors import InputFileError, LabelError, OutputError
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import PREPARATION
@@ -75,7 +75,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
         progress: Where progress is shown.
 
     Raises:
-        LabelError: A map is in another scheme than the synthesizer's.
+        LabelError: A map is in another scheme than the synthesizer's, or has a class that no training case had.
         OutputError: The folder was made with other settings or from other maps, or cannot be written.
     """
     progress = progress or Silent()
@@ -146,7 +146,10 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
     if found is not None:
         _require_same(found, lineage, digest)
         return found, line
-    images = plan.synthesizer.synthesize(label_case.labels, stream(case_seed, "images"))
+    try:
+        images = plan.synthesizer.synthesize(label_case.labels, stream(case_seed, "images"))
+    except LabelError as error:
+        raise LabelError(error.found, error.expected, error.remedy, label_case.case_id) from error
     case = Case(
         case_id=label_case.case_id,
         subject_id=f"synthetic-{label_case.case_id}",

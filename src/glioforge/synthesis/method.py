@@ -33,6 +33,9 @@ class SynthesizerSpec(Spec):
     gaps: bool = False
     """Also learn from cases that lack some of the contrasts: losses and statistics leave those out.  Where no contrasts
     are chosen, all that any case has are made."""
+    stand_ins: Mapping[str, str] = {}
+    """Class to paint in place of each class that no training case had, such as `{enhancing: necrotic_core}`; label maps
+    with any other such class are refused."""
     budget: Budget = Budget()
     """Length of the training; methods without a network need none."""
 

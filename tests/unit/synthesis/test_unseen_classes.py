@@ -1,0 +1,87 @@
+"""Promises on classes that no training case had."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.errors import LabelError, SpecError
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.rng import stream
+from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
+from glioforge.synthesis.compose import LabelCase, synthesize_cohort
+from toy_cohort import cohort_of_cases, toy_case, toy_labels
+from toy_training import Lines
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
+REGRESSION = {"kind": "regression", "widths": (2, 4), "batch_size": 2, "budget": {"steps": 2}}
+CONTROL = {"kind": "class_intensity", "preset": "means"}
+
+
+def low_grade(seed):
+    """A toy subject without enhancing tumour."""
+    case = toy_case(seed)
+    voxels = np.where(case.labels.voxels == 3, 1, case.labels.voxels).astype(np.uint8)
+    return replace(case, labels=case.labels.with_voxels(voxels))
+
+
+def trained(folder, values, cases=None, progress=None):
+    """A model of two subjects without enhancing tumour."""
+    cohort = cohort_of_cases([low_grade(1), low_grade(2)] if cases is None else cases)
+    return train_synthesizer(
+        SYNTHESIZERS.parse(values), cohort, None, folder, seed=1, accelerator=PLAIN, progress=progress
+    )
+
+
+@pytest.mark.parametrize("values", [CONTROL, REGRESSION], ids=["control", "network"])
+def test_a_class_that_no_training_case_had_is_refused_by_name(tmp_path, values):
+    """Training warns of it; the error names class, voxels and case; the report says so."""
+    lines, labels = Lines(), toy_labels(5)
+    trained(tmp_path / "m", values, progress=lines)
+    assert any(line.startswith("warning: no training case has enhancing: label maps with it") for line in lines.lines)
+    model = load_synthesizer(tmp_path / "m", PLAIN)
+    assert "no training case has enhancing" in model.facts["unseen classes"]
+    count = int((labels.voxels == 3).sum())
+    with pytest.raises(LabelError, match=rf"a label map with enhancing \({count} voxels\), which no training case had"):
+        model.synthesize(labels, stream(1))
+    maps = [LabelCase("s05-1", labels, {"s05-1": Lineage.real("toy", "s05")})]
+    with pytest.raises(LabelError, match=r"s05-1: a label map with enhancing"):
+        synthesize_cohort(model, maps, tmp_path / "out", name="made", seed=1)
+    made = model.synthesize(low_grade(5).labels, stream(1))
+    assert made[Modality.T1].voxels.any()
+
+
+def test_a_stand_in_is_painted_in_its_place(tmp_path):
+    """With the brightness of the class that is named, never 0."""
+    lines, labels = Lines(), toy_labels(5)
+    model = trained(tmp_path, {**CONTROL, "stand_ins": {"enhancing": "oedema"}}, progress=lines)
+    assert lines.lines[0] == "warning: no training case has enhancing (painted as oedema)"
+    made = model.synthesize(labels, stream(1))[Modality.FLAIR].voxels
+    assert made[labels.voxels == 3].mean() == pytest.approx(made[labels.voxels == 2].mean())
+    assert made[labels.voxels == 3].mean() > 1
+
+
+def test_unfit_stand_ins_are_refused_before_training(tmp_path):
+    """Names that are no classes, and classes that were not seen either."""
+    with pytest.raises(SpecError, match=r"stand_ins with \['enhancin'\]; expected classes of scheme 'complete'"):
+        trained(tmp_path / "a", {**CONTROL, "stand_ins": {"enhancin": "oedema"}})
+    with pytest.raises(SpecError, match=r"stand_ins that paint \['enhancing'\]; expected classes that training cases"):
+        trained(tmp_path / "b", {**CONTROL, "stand_ins": {"oedema": "enhancing"}})
+    assert not (tmp_path / "a" / "weights.safetensors").exists()
+
+
+def test_a_class_of_a_few_voxels_is_seen():
+    """Its mean is kept where no case has more of it, and left out where another has."""
+    contrasts = (Modality.T1, Modality.FLAIR)
+    case, rare = low_grade(1), low_grade(2)
+    voxels = rare.labels.voxels.copy()
+    voxels[7, 6, 6] = 3
+    rare = replace(rare, labels=rare.labels.with_voxels(voxels))
+    alone = Appearance.of([case, rare], contrasts, rare.labels.scheme)
+    assert np.isnan(alone.means[0, 3]).all()
+    assert alone.means[1, 3] == pytest.approx([rare.images[m].voxels[7, 6, 6] for m in contrasts])
+    with_more = Appearance.of([rare, toy_case(3)], contrasts, rare.labels.scheme)
+    assert np.isnan(with_more.means[0, 3]).all()
