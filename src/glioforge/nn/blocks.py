@@ -20,14 +20,22 @@ from torch.nn import functional
 
 Dims = Literal[2, 3]
 Norm = Literal["batch", "instance", "group", "none"]
+Padding = Literal["zeros", "reflect"]
 Activation = Literal["relu", "leaky_relu"]
 Features = Float[torch.Tensor, "batch _ ..."]
 
 _CHANNELS_OF_A_GROUP = 16
 
 
-def convolution(
-    inputs: int, outputs: int, kernel: int = 3, *, dims: Dims, stride: int = 1, bias: bool = True
+def convolution(  # noqa: PLR0913 - one argument a property of the layer
+    inputs: int,
+    outputs: int,
+    kernel: int = 3,
+    *,
+    dims: Dims,
+    stride: int = 1,
+    bias: bool = True,
+    padding: Padding = "zeros",
 ) -> nn.Module:
     """Convolution that keeps the grid at stride 1 (padding of half an odd kernel).
 
@@ -38,9 +46,10 @@ def convolution(
         dims: 2 or 3.
         stride: Step between outputs in voxels.
         bias: Whether to add a learned constant.
+        padding: What lies beyond the edges; `reflect` needs grids larger than half the kernel.
     """
     layer = nn.Conv2d if dims == 2 else nn.Conv3d
-    return layer(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
+    return layer(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias, padding_mode=padding)
 
 
 def transposed_convolution(inputs: int, outputs: int, *, dims: Dims) -> nn.Module:

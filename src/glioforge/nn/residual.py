@@ -4,7 +4,7 @@ from typing import final
 
 from torch import nn
 
-from glioforge.nn.blocks import Dims, Features, Norm, convolution, norm_layer
+from glioforge.nn.blocks import Dims, Features, Norm, Padding, convolution, norm_layer
 
 
 @final
@@ -15,19 +15,29 @@ class ResidualBlock(nn.Module):
         channels: Channels in and out.
         dims: 2 or 3.
         norm: Normalisation after each convolution.
+        affine: Whether the norms have a learned scale and shift.
+        padding: What lies beyond the edges.
 
     Source: Johnson et al. 2016, arXiv:1603.08155, as pix2pixHD takes it (Wang et al. 2018, arXiv:1711.11585).
     """
 
-    def __init__(self, channels: int, *, dims: Dims = 2, norm: Norm = "instance") -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        dims: Dims = 2,
+        norm: Norm = "instance",
+        affine: bool = True,
+        padding: Padding = "zeros",
+    ) -> None:
         super().__init__()
         bias = norm == "none"
         self.body = nn.Sequential(
-            convolution(channels, channels, dims=dims, bias=bias),
-            norm_layer(norm, channels, dims=dims),
+            convolution(channels, channels, dims=dims, bias=bias, padding=padding),
+            norm_layer(norm, channels, dims=dims, affine=affine),
             nn.ReLU(inplace=True),
-            convolution(channels, channels, dims=dims, bias=bias),
-            norm_layer(norm, channels, dims=dims),
+            convolution(channels, channels, dims=dims, bias=bias, padding=padding),
+            norm_layer(norm, channels, dims=dims, affine=affine),
         )
 
     def forward(self, x: Features) -> Features:

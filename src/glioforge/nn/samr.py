@@ -11,6 +11,12 @@ widths, the number of residual blocks, and the order of norm and activation
 (norm first here, as in pix2pixHD, from which the network descends).
 Any grid is taken: it is padded by repetition inside and cropped again.
 
+The file that the authors published makes the ways up as wide as both latents
+together (1024-512-256-128 for encoders of 64 to 512), pads kernels of 7 and
+residual blocks by reflection, and its instance norms have no scale and shift:
+`wide_up`, `padding` and `affine`.  Its constants in front of such norms have no
+effect and are left out here.
+
 Source: Guo et al. 2020, "Lesion mask-based simultaneous synthesis of anatomic and molecular MR images using a GAN"
 (MICCAI), section on methodology and figure 1; pix2pixHD: Wang et al. 2018, arXiv:1711.11585.
 """
@@ -26,6 +32,7 @@ from torch import nn
 from glioforge.nn.blocks import (
     Dims,
     Norm,
+    Padding,
     convolution,
     fit_grid,
     norm_layer,
@@ -62,6 +69,9 @@ class SamrGenerator(nn.Module):
         norm: Normalisation after each convolution but the last.
         upsampling: Transposed convolutions, or nearest neighbour and convolution (no checkerboard).
         stretch_out: Give each contrast a way up of its own; else all share one.
+        wide_up: Make the ways up as wide as all latents together, instead of as wide as one encoder.
+        padding: What lies beyond the edges for kernels of 7 and in residual blocks.
+        affine: Whether norms have a learned scale and shift.
 
     Example:
         >>> network = SamrGenerator(5, 15, 5, (4, 8, 8), 1)
@@ -81,16 +91,22 @@ class SamrGenerator(nn.Module):
         norm: Norm = "batch",
         upsampling: Upsampling = "transposed",
         stretch_out: bool = True,
+        wide_up: bool = False,
+        padding: Padding = "zeros",
+        affine: bool = True,
     ) -> None:
         super().__init__()
-        self.multiple = 2 ** (len(widths) - 1)
+        unit = _Units(dims, norm, upsampling, padding, affine=affine)
+        # A reflected edge needs a second voxel, also where the grid is smallest.
+        self.multiple = 2 ** (len(widths) - 1) * (2 if padding == "reflect" else 1)
         self.inputs = inputs
-        self.mask_encoder = _encoder(inputs, widths, norm, dims)
-        self.atlas_encoder = _encoder(atlas, widths, norm, dims) if atlas else None
-        latent = widths[-1] * (2 if atlas else 1)
-        self.shared = nn.Sequential(*(ResidualBlock(latent, dims=dims, norm=norm) for _ in range(blocks)))
+        self.mask_encoder = unit.encoder(inputs, widths)
+        self.atlas_encoder = unit.encoder(atlas, widths) if atlas else None
+        latents = 2 if atlas else 1
+        self.shared = nn.Sequential(*(unit.residual(latents * widths[-1]) for _ in range(blocks)))
         outputs = [1] * contrasts if stretch_out else [contrasts]
-        self.branches = nn.ModuleList(_branch(latent, widths, n, norm, upsampling, dims) for n in outputs)
+        up = [latents * widths[-1], *((latents if wide_up else 1) * width for width in reversed(widths[:-1]))]
+        self.branches = nn.ModuleList(unit.branch(up, n) for n in outputs)
 
     def forward(
         self,
@@ -112,33 +128,45 @@ class SamrGenerator(nn.Module):
         return fit_grid(made, condition.shape[2:])
 
 
-def _encoder(inputs: int, widths: Sequence[int], norm: Norm, dims: Dims) -> nn.Sequential:
-    """Down-sampling module: a wide kernel, then halvings."""
-    first, *_ = widths
-    layers = _finished(convolution(inputs, first, _END_KERNEL, dims=dims, bias=norm == "none"), first, norm, dims)
-    for a, b in pairwise(widths):
-        layers += _finished(convolution(a, b, dims=dims, stride=2, bias=norm == "none"), b, norm, dims)
-    return nn.Sequential(*layers)
+@final
+class _Units:
+    """The layers of the network, each a convolution with norm and ReLU."""
 
+    def __init__(self, dims: Dims, norm: Norm, upsampling: Upsampling, padding: Padding, *, affine: bool) -> None:
+        self.dims, self.norm, self.upsampling = dims, norm, upsampling
+        self.padding, self.affine = padding, affine
 
-def _branch(
-    latent: int, widths: Sequence[int], outputs: int, norm: Norm, upsampling: Upsampling, dims: Dims
-) -> nn.Sequential:
-    """Way up of one contrast, or of all: a residual block, doublings, a wide kernel."""
-    layers: list[nn.Module] = [ResidualBlock(latent, dims=dims, norm=norm)]
-    for a, b in pairwise([latent, *reversed(widths[:-1])]):
-        layers += _finished(_doubling(a, b, upsampling, dims), b, norm, dims)
-    return nn.Sequential(*layers, convolution(widths[0], outputs, _END_KERNEL, dims=dims))
+    def encoder(self, inputs: int, widths: Sequence[int]) -> nn.Sequential:
+        """Down-sampling module: a wide kernel, then halvings."""
+        first, *_ = widths
+        bias = self.norm == "none"
+        layers = self._finished(self._wide(inputs, first, bias=bias), first)
+        for a, b in pairwise(widths):
+            layers += self._finished(convolution(a, b, dims=self.dims, stride=2, bias=bias), b)
+        return nn.Sequential(*layers)
 
+    def branch(self, widths: Sequence[int], outputs: int) -> nn.Sequential:
+        """Way up of one contrast, or of all: a residual block, doublings, a wide kernel."""
+        layers: list[nn.Module] = [self.residual(widths[0])]
+        for a, b in pairwise(widths):
+            layers += self._finished(self._doubling(a, b), b)
+        return nn.Sequential(*layers, self._wide(widths[-1], outputs))
 
-def _finished(layer: nn.Module, channels: int, norm: Norm, dims: Dims) -> list[nn.Module]:
-    """A layer with norm and ReLU."""
-    return [layer, norm_layer(norm, channels, dims=dims), nn.ReLU(inplace=True)]
+    def residual(self, channels: int) -> ResidualBlock:
+        """Two convolutions of kernel 3."""
+        return ResidualBlock(channels, dims=self.dims, norm=self.norm, affine=self.affine, padding=self.padding)
 
+    def _wide(self, inputs: int, outputs: int, *, bias: bool = True) -> nn.Module:
+        """Convolution of kernel 7."""
+        return convolution(inputs, outputs, _END_KERNEL, dims=self.dims, bias=bias, padding=self.padding)
 
-def _doubling(inputs: int, outputs: int, upsampling: Upsampling, dims: Dims) -> nn.Module:
-    """Layer that doubles the grid."""
-    if upsampling == "transposed":
-        return transposed_convolution(inputs, outputs, dims=dims)
-    nearest = nn.Upsample(scale_factor=2, mode="nearest")
-    return nn.Sequential(nearest, convolution(inputs, outputs, dims=dims))
+    def _doubling(self, inputs: int, outputs: int) -> nn.Module:
+        """Layer that doubles the grid."""
+        if self.upsampling == "transposed":
+            return transposed_convolution(inputs, outputs, dims=self.dims)
+        nearest = nn.Upsample(scale_factor=2, mode="nearest")
+        return nn.Sequential(nearest, convolution(inputs, outputs, dims=self.dims))
+
+    def _finished(self, layer: nn.Module, channels: int) -> list[nn.Module]:
+        """A layer with norm and ReLU."""
+        return [layer, norm_layer(self.norm, channels, dims=self.dims, affine=self.affine), nn.ReLU(inplace=True)]

@@ -53,6 +53,8 @@ class ConditionalMethod(Method, ABC):
     def __init__(self, spec: ConditionalSpec, knowledge: Knowledge) -> None:
         super().__init__(spec, knowledge)
         self.classes, self.contrasts = len(knowledge.scheme.labels), len(knowledge.modalities)
+        self._groups = self.groups()
+        self.hot = self.classes if self._groups is None else max(self._groups) + 1
         self.steps = spec.budget.steps
         self._stages = ""
         self._means = _means_of(knowledge.appearance)
@@ -79,6 +81,17 @@ class ConditionalMethod(Method, ABC):
         It has `channels`, their number, and is called with the batch's frames and the grid.
         """
         return None
+
+    def groups(self) -> tuple[int, ...] | None:
+        """Return the group of each class where the condition names groups of classes; none unless a method says so.
+
+        A group is a number from 0 on; `hot` is how many there are.
+        """
+        return None
+
+    def grouped(self, labels: torch.Tensor) -> torch.Tensor:
+        """Turn classes into what the condition names: groups, or the classes themselves."""
+        return labels if self._groups is None else torch.tensor(self._groups, device=labels.device)[labels]
 
     def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:
         """Fill buffers of the fresh network from training cases."""
@@ -193,7 +206,7 @@ class ConditionalMethod(Method, ABC):
     def label_channels(self, batch: Batch) -> torch.Tensor:
         """One-hot labels of the slices or patches themselves, without neighbours."""
         labels = batch["labels"]
-        return one_hot(labels[:, labels.shape[1] // 2][:, None], self.classes)
+        return one_hot(self.grouped(labels[:, labels.shape[1] // 2][:, None]), self.hot)
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
         """Return framed slices or patches of training cases by step, with each case's own style.
@@ -253,7 +266,7 @@ class ConditionalMethod(Method, ABC):
         planes = 2 * spec.context + 1 if spec.dims == 2 else 1
         own = self.extras()
         extras = (*((Position(),) if spec.position else ()), *(() if own is None else (own,)))
-        inputs = planes * self.classes + self.contrasts * spec.style + sum(_channels(extra) for extra in extras)
+        inputs = planes * self.hot + self.contrasts * spec.style + sum(_channels(extra) for extra in extras)
         return LabelGenerator(
             self.build(inputs, self.contrasts),
             self.classes,
@@ -261,6 +274,7 @@ class ConditionalMethod(Method, ABC):
             style=spec.style,
             span=SPAN if spec.output == "tanh" else None,
             extras=extras,
+            groups=self._groups,
         )
 
     @property

@@ -35,9 +35,10 @@ class LabelGenerator(nn.Module):
         style: Whether the map painted with class means joins condition and output.
         span: Largest absolute output, by tanh; none leaves it linear.
         extras: Modules that add channels at the end of the condition, from frame and grid.
+        groups: Group of each class; the condition has a channel for each group instead of each class.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a condition
         self,
         generator: nn.Module,
         classes: int,
@@ -46,9 +47,13 @@ class LabelGenerator(nn.Module):
         style: bool,
         span: float | None,
         extras: tuple[nn.Module, ...] = (),
+        groups: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.classes = generator, classes
+        self.groups: torch.Tensor
+        self.register_buffer("groups", torch.tensor(groups or range(classes)), persistent=False)
+        self.hot = max(groups) + 1 if groups else classes
         self.style, self.span = style, span
         self.extras = nn.ModuleList(extras)
         self.grain: torch.Tensor
@@ -71,7 +76,7 @@ class LabelGenerator(nn.Module):
         """
         middle = labels[:, labels.shape[1] // 2]
         painted = torch.stack([row[index] for row, index in zip(means, middle, strict=True)]).movedim(-1, 1)
-        parts = [one_hot(labels, self.classes)]
+        parts = [one_hot(self.groups[labels], self.hot)]
         if self.style:
             parts.append(painted)
         parts.extend(extra(frame, labels.shape[2:]) for extra in self.extras)

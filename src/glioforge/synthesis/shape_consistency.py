@@ -5,6 +5,7 @@ U-Net may agree on signs that no scan has; a U-Net that learns from real images
 alone keeps asking for what makes a lesion visible in scans.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, final
 
 import torch
@@ -12,9 +13,11 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.config.spec import Spec
-from glioforge.losses.dice import soft_dice_loss
+from glioforge.losses.dice import mean_dice_loss, soft_dice_loss
 from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.nn.blocks import Dims
+from glioforge.nn.initialise import gaussian
+from glioforge.nn.pix2pix import Pix2PixGenerator
 from glioforge.nn.unet import UNet
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.adversarial import Companion
@@ -30,11 +33,15 @@ class ShapeConsistencySpec(Spec):
     """Weight of the made images' Dice loss in the generator's loss."""
     widths: tuple[int, ...] = Field((8, 16, 32), min_length=2)
     """Channels of the U-Net's levels."""
+    network: Literal["unet", "strided"] = "unet"
+    """U-Net of Ronneberger et al., with instance norm, or one of strided kernels of 4 with batch norm, as in pix2pix
+    but without dropout, which the authors of SAMR published."""
     learns_from: Literal["real", "both"] = "real"
     """Whether the U-Net learns from real images only, or from made ones too."""
-    dice: Literal["plain", "weighted", "by_class"] = "by_class"
-    """Overlap of all classes together (the paper's equation 3), weighted by inverse squared volume (Sudre et al.), or
-    the mean of each class's own Dice, with which a small U-Net finds lesions soonest."""
+    dice: Literal["plain", "weighted", "by_class", "all_classes"] = "by_class"
+    """Overlap of all classes together (the paper's equation 3), weighted by inverse squared volume (Sudre et al.), the
+    mean Dice of the foreground classes that a batch has, with which a small U-Net finds lesions soonest, or the mean
+    Dice of all classes, absent ones and the background included, as the authors published it."""
     optimizer: OptimizerSpec = OptimizerSpec(
         method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
     )
@@ -50,11 +57,25 @@ class ShapeConsistency:
         contrasts: Channels of the images.
         classes: Number of label classes, background included.
         dims: 2 or 3.
+        grouped: Turns the labels of a batch into these classes; none takes them as they are.
     """
 
-    def __init__(self, spec: ShapeConsistencySpec, contrasts: int, classes: int, *, dims: Dims) -> None:
-        self._spec = spec
-        self._network = UNet(contrasts, classes, spec.widths, dims)
+    def __init__(
+        self,
+        spec: ShapeConsistencySpec,
+        contrasts: int,
+        classes: int,
+        *,
+        dims: Dims,
+        grouped: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        self._spec, self._grouped = spec, grouped
+        self._network: nn.Module
+        if spec.network == "unet":
+            self._network = UNet(contrasts, classes, spec.widths, dims)
+        else:
+            self._network = Pix2PixGenerator(contrasts, classes, spec.widths, dims=dims, norm="batch", dropout=0.0)
+            gaussian(self._network)
         self.companion = Companion(self._network, spec.optimizer, self._own_loss)
 
     def generator_loss(self, fake: torch.Tensor, batch: "Batch") -> torch.Tensor:
@@ -67,8 +88,10 @@ class ShapeConsistency:
         return real if self._spec.learns_from == "real" else real + self._loss(network, fake, batch)
 
     def _loss(self, network: nn.Module, images: torch.Tensor, batch: "Batch") -> torch.Tensor:
-        labels = batch["labels"]
+        labels = batch["labels"] if self._grouped is None else self._grouped(batch["labels"])
         middle = labels[:, labels.shape[1] // 2]
+        if self._spec.dice == "all_classes":
+            return mean_dice_loss(network(images), middle)
         if self._spec.dice == "by_class":
             return soft_dice_loss(network(images), middle)
         return generalised_dice_loss(network(images), middle, weighted=self._spec.dice == "weighted")

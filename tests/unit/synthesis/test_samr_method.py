@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core.cohort import Cohort
@@ -14,6 +15,7 @@ from glioforge.core.schemes import COMPLETE, GUO2020
 from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.atlas_slices import average_brain
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
@@ -91,10 +93,100 @@ def test_paper_preset_is_the_paper():
 
 
 def test_authors_preset_is_their_file():
-    """Three halvings, instance norm, least squares, and the atlas before the critics; the rest as in the paper."""
+    """Three halvings, instance norm, least squares, and the atlas shown to the critics; the rest as in the paper."""
     spec, paper = (SYNTHESIZERS.parse({"kind": "samr", "preset": name}) for name in ("authors", "paper"))
     assert (spec.halvings, spec.norm, spec.losses.adversary, spec.atlas_in_critic) == (3, "instance", "lsgan", True)
     assert (spec.blocks, spec.critic_width, spec.budget) == (paper.blocks, paper.critic_width, paper.budget)
+
+
+FIVE = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR, Modality.APTW)
+
+
+def built(preset, scheme=COMPLETE):
+    """Generator and recipe of a preset as it is, without memory."""
+    with torch.device("meta"):
+        spec = SYNTHESIZERS.parse({"kind": "samr", "preset": preset})
+        table = np.zeros((1, len(scheme.labels), len(FIVE)))
+        made = SamrMethod(spec, Knowledge(FIVE, scheme, Appearance(table, table)))
+        return made, made.recipe(made.network, 10).networks
+
+
+def kernels(module):
+    """Channels, kernel and stride of every convolution."""
+    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    found = [layer for layer in module.modules() if isinstance(layer, kinds)]
+    return [(c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0]) for c in found]
+
+
+def test_the_authors_generator_has_the_layers_of_their_file():
+    """Encoders 64 to 512, latent 1024, ways up 512-256-128, reflected edges, norms without parameters."""
+    generator = built("authors")[0].network.generator
+    down = [(64, 128, 3, 2), (128, 256, 3, 2), (256, 512, 3, 2)]
+    assert kernels(generator.mask_encoder) == [(5, 64, 7, 1), *down]
+    assert kernels(generator.atlas_encoder) == [(15, 64, 7, 1), *down]
+    assert kernels(generator.shared) == [(1024, 1024, 3, 1)] * 18
+    up = [(1024, 512, 3, 2), (512, 256, 3, 2), (256, 128, 3, 2), (128, 1, 7, 1)]
+    assert [kernels(branch) for branch in generator.branches] == [[(1024, 1024, 3, 1)] * 2 + up] * 5
+    edges = {(c.kernel_size[0], c.padding_mode) for c in generator.modules() if isinstance(c, torch.nn.Conv2d)}
+    assert edges - {(3, "zeros")} == {(7, "reflect"), (3, "reflect")}
+    strided = [c for c in generator.modules() if isinstance(c, torch.nn.Conv2d) and c.stride[0] == 2]
+    assert {c.padding_mode for c in strided} == {"zeros"}
+    encoders = 49 * 20 * 64 + 2 * 9 * (64 * 128 + 128 * 256 + 256 * 512)
+    doublings = 9 * (1024 * 512 + 512 * 256 + 256 * 128) + 512 + 256 + 128
+    branches = 5 * (18 * 1024**2 + doublings + 49 * 128 + 1)
+    assert sum(p.numel() for p in generator.parameters()) == encoders + 9 * 18 * 1024**2 + branches
+
+
+def test_the_authors_unet_has_strided_kernels_and_batch_norm():
+    """Five levels of kernel 4 down and up, no pooling, no dropout; five classes."""
+    unet = built("authors")[1]["companion"]
+    down = [(5, 64), (64, 128), (128, 256), (256, 512), (512, 512)]
+    up = [(512, 512), (1024, 256), (512, 128), (256, 64), (128, 5)]
+    assert kernels(unet) == [(a, b, 4, 2) for a, b in [*down, *up]]
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in unet.modules()) == 7
+    assert not any(isinstance(layer, (torch.nn.MaxPool2d, NoiseDropout)) for layer in unet.modules())
+
+
+@pytest.mark.parametrize("scheme", [COMPLETE, GUO2020])
+def test_the_papers_networks_are_shown_five_classes(scheme):
+    """White matter, grey matter and CSF are one; the U-Net has five outputs, regions are the paper's three."""
+    made, networks = built("paper", scheme)
+    assert made.network.generator.inputs == 5
+    assert kernels(made.network.generator.mask_encoder)[0] == (5, 64, 7, 1)
+    assert networks["companion"].head.out_channels == 5
+    first = next(layer for layer in networks["critic"].modules() if isinstance(layer, torch.nn.Conv2d))
+    assert first.in_channels == 5 + 5
+    assert made._region_classes().int().tolist() == [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 1, 1, 1]]
+
+
+def test_tissue_makes_no_difference_to_the_papers_image():
+    """White, grey matter and CSF give the same image; the default sees them."""
+    images = {}
+    for classes in ("guo2020", "cohort"):
+        network = method(label_classes=classes, style=False, context=0).network.eval()
+        labels, frame, means = torch.full((1, 1, 16, 14), 4), batch_of()["frame"][:1], torch.zeros(1, 7, 2)
+        labels[..., 4:9, 5:9] = 3
+        other = torch.where(labels == 4, torch.randint(4, 7, labels.shape), labels)
+        with torch.no_grad():
+            made = [network(x, frame, means, torch.zeros(1, 1, 16, 14)) for x in (labels, other)]
+        images[classes] = torch.equal(*made)
+    assert images == {"guo2020": True, "cohort": False}
+
+
+def test_critics_start_as_the_preset_says():
+    """Normal with deviation 0.02 in the papers' presets, Xavier else."""
+    for changes, normal in (({"critic_deviation": 0.02}, True), ({}, False)):
+        critic = method(critic_width=16, critic_spectral=False, **changes)._critic()
+        deviation = critic.critics[0].critics[0].stages[1][0].weight.std().item()
+        assert (abs(deviation - 0.02) < 0.002) == normal
+    assert SYNTHESIZERS.parse({"kind": "samr", "preset": "authors"}).critic_deviation == 0.02
+
+
+def test_mixed_axes_need_no_atlas():
+    """The average has slices along one axis."""
+    with pytest.raises(ValidationError, match="mix_axes with an atlas, whose slices are cut along one axis"):
+        method(mix_axes=True)
+    assert method(mix_axes=True, atlas=False).spec.mix_axes
 
 
 @pytest.mark.parametrize("preset", ["paper", "authors", "sound"])
@@ -181,7 +273,7 @@ def test_the_unet_learns_from_real_images_alone_or_from_both():
         torch.testing.assert_close(shape.generator_loss(fake, batch), 0.5 * made)
 
 
-@pytest.mark.parametrize("dice", ["plain", "weighted", "by_class"])
+@pytest.mark.parametrize("dice", ["plain", "weighted", "by_class", "all_classes"])
 def test_the_generator_is_told_where_the_unet_finds_no_labels(dice):
     """The loss has a gradient with respect to the image, under each Dice, and the U-Net gets none from it."""
     shape = ShapeConsistency(ShapeConsistencySpec(widths=(2, 4), dice=dice), 2, 7, dims=2)

@@ -7,29 +7,37 @@ average brain (`atlas`), and a U-Net that must find the labels again in the
 image (`shape_consistency`).  `nn.samr`, `nn.label_wise_critic`, `losses.generalised_dice` and
 `synthesis.atlas_slices` hold these parts.
 
-Preset `paper`: encoders of six layers (kernel 7, then five halvings), batch norm, transposed convolutions, critics of
-background, brain and lesion at two scales, log loss, squared feature matching 5, shape consistency 1 without class
-weights, in which the U-Net learns from real and made images, Adam at 2e-4 falling to 0 over the second half of 500
-epochs of 135 steps, batch 8.  The paper leaves open, chosen here: widths (64 doubled up to 512), nine residual blocks,
-other kernels (3), norm before ReLU, tanh, the start, Adam's momentum 0.5, critics as in pix2pixHD, the U-Net's widths
-(64 to 1024).  Deviations from the paper:
+Preset `paper`: five label classes, in which all normal tissue is one (white matter, grey matter and CSF of the label
+maps are not shown), encoders of six layers (kernel 7, then five halvings), batch norm, transposed convolutions, critics
+of background, brain and lesion at two scales, log loss, squared feature matching 5, shape consistency 1 without class
+weights, in which the U-Net learns from real and synthetic images, Adam at 2e-4 falling to 0 over the second half of 500
+epochs, batch 8, all slices with brain drawn alike.  The paper leaves open, chosen here: widths (64 doubled up to 512),
+nine residual blocks, other kernels (3), zero padding, norm before ReLU, tanh, a normal start of 0.02 for generator and
+critics, Adam's momentum 0.5, critics as in pix2pixHD (instance norm), and of the U-Net, for which it cites Ronneberger
+et al. (arXiv:1505.04597), widths 64 to 1024, max pooling, instance norm and torch's own start.
+Deviations from the paper:
 1. The average brain is made of real training subjects, each counted once; the paper's introduction says the same, but
    its section on data averages before it splits.
 2. Slices correspond to those of the average by their place in the brain's box, not by their number.
 3. A sample without a region counts nothing for that region's critics, instead of showing them empty images.
-4. The image is scaled so that tanh spans z-scores of -5 to 5; images are masked to the brain.
-5. Length is counted in steps; players step after one forward pass of the generator, with its non-saturating log loss.
-6. Any contrasts are made; the paper's are T1, T1ce, T2, FLAIR and APTw.
+4. The image is scaled so that tanh spans z-scores of -5 to 5; finished volumes are masked to the brain.
+5. Players step after one forward pass of the generator, with its non-saturating log loss.
+6. Any contrasts are made; the paper's are T1, T1ce, T2, FLAIR and APTw.  Prepared maps have no cavity unless the cohort
+   is in a scheme that names it; its channel is empty then.
 
-Preset `authors`: what the file that the authors published does otherwise: three halvings, instance norm, least
-squares, absolute feature matching, Dice averaged over classes, and the average brain shown to the critics.
+Preset `authors`: what the file that the authors published (`pytorch_networks.py` of CG-SAMR) does otherwise: three
+halvings, ways up of 1024-512-256-128, reflection padding, instance norm without scale and shift, least squares,
+absolute feature matching, the average brain shown to the critics, and as U-Net five strided kernels of 4 with batch
+norm whose Dice is averaged over all classes, absent ones and the background included.  Not taken over: constants in
+front of norms, which have no effect, and the critics' masks, which the file changes in place.
 
 Preset `sound` deviates further from the paper, each for a reason:
 7. Narrow: width 8 and two halvings, two residual blocks, instance norm, batch 4: trains in a few minutes at 96 x 96.
 8. Nearest neighbour and convolution on the way up: transposed convolutions leave a checkerboard.
 9. The label map painted with class means (a style) joins condition and output, styles are mixed between subjects
    when sampling, and measured grain is added, so that one map gives differing images.
-10. Labels of the neighbouring slices belong to the condition; slices are mirrored; half of them show tumour.
+10. All classes of the label map, and labels of the neighbouring slices, belong to the condition; slices are mirrored;
+    half of them show tumour.
 11. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
     matching (absolute) and shape consistency.
 12. No critics of the background: made and real images are both 0 there, so that nothing can be told.
@@ -42,13 +50,15 @@ Preset `sound` deviates further from the paper, each for a reason:
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import torch
 from jaxtyping import Bool
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from glioforge.nn.blocks import Norm
+from glioforge.core.labels import LabelScheme
+from glioforge.core.schemes import GUO2020
+from glioforge.nn.blocks import Norm, Padding
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic
@@ -106,6 +116,9 @@ _PAPER: dict[str, Any] = {
     "critic_width": 64,
     "critic_layers": 4,
     "critic_spectral": False,
+    "critic_deviation": 0.02,
+    "masked": False,
+    "label_classes": "guo2020",
     "consistency": {
         "weight": 1.0,
         "widths": (64, 128, 256, 512, 1024),
@@ -148,6 +161,15 @@ class SamrSpec(CriticSpec):
     """Residual blocks that all contrasts share."""
     norm: Norm = "instance"
     """Normalisation of the generator."""
+    affine: bool = True
+    """Learn a scale and a shift after the generator's norms."""
+    padding: Padding = "zeros"
+    """What lies beyond the edges for the generator's kernels of 7 and in its residual blocks."""
+    wide_up: bool = False
+    """Make the ways up as wide as the latents of labels and atlas together, instead of as wide as one encoder."""
+    label_classes: Literal["cohort", "guo2020"] = "cohort"
+    """Classes that the networks are shown: those of the label maps, or the five of the paper, in which all normal
+    tissue is one. Label maps are given in the cohort's scheme either way."""
     upsampling: Upsampling = "resize"
     """Transposed convolutions, or nearest neighbour and convolution."""
     atlas_shape: tuple[int, int, int] = (64, 64, 32)
@@ -162,12 +184,21 @@ class SamrSpec(CriticSpec):
     """Channels of a critic's first layer."""
     critic_spectral: bool = True
     """Spectral norm of the critics."""
+    critic_deviation: float | None = Field(None, gt=0)
+    """Standard deviation of the critics' starting weights; none takes Xavier's."""
     consistency: ShapeConsistencySpec = ShapeConsistencySpec()
     """The U-Net and its loss."""
     losses: AdversarialSpec = _SOUND_LOSSES
     """Weights of losses, and optimisers; those of the critics count for each critic, and critics are summed."""
     budget: Budget = Budget(steps=500, validate_every=100, checkpoint_every=100)
     """Length of the training."""
+
+    @model_validator(mode="after")
+    def _atlas_has_one_axis(self) -> Self:
+        if self.mix_axes and self.atlas:
+            msg = "mix_axes with an atlas, whose slices are cut along one axis: leave one of them out"
+            raise ValueError(msg)
+        return self
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
@@ -176,8 +207,16 @@ class SamrSpec(CriticSpec):
             **_PAPER,
             "halvings": 3,
             "norm": "instance",
+            "affine": False,
+            "padding": "reflect",
+            "wide_up": True,
             "atlas_in_critic": True,
-            "consistency": {**_PAPER["consistency"], "dice": "by_class"},
+            "consistency": {
+                **_PAPER["consistency"],
+                "network": "strided",
+                "widths": (64, 128, 256, 512, 512),
+                "dice": "all_classes",
+            },
             "losses": {**_PAPER["losses"], "adversary": "lsgan", "feature_difference": "absolute"},
         },
     }
@@ -187,6 +226,10 @@ class SamrSpec(CriticSpec):
 @SYNTHESIZERS.register(SamrSpec)
 class SamrMethod(ConditionalMethod):
     """Trains the generator against critics of regions, beside a U-Net."""
+
+    def groups(self) -> tuple[int, ...] | None:
+        """Group the classes as the paper does, where the spec asks for it."""
+        return None if self.spec.label_classes == "cohort" else guo_classes(self.knowledge.scheme)
 
     def extras(self) -> AtlasSlices | None:
         """The average brain."""
@@ -210,6 +253,9 @@ class SamrMethod(ConditionalMethod):
             norm=spec.norm,
             upsampling=spec.upsampling,
             stretch_out=spec.stretch_out,
+            wide_up=spec.wide_up,
+            padding=spec.padding,
+            affine=spec.affine,
         )
         gaussian(generator)
         return generator
@@ -227,7 +273,7 @@ class SamrMethod(ConditionalMethod):
         """Generator against fresh critics, beside a fresh U-Net."""
         spec: SamrSpec = self.spec
         shape = (
-            ShapeConsistency(spec.consistency, self.contrasts, self.classes, dims=spec.dims)
+            ShapeConsistency(spec.consistency, self.contrasts, self.hot, dims=spec.dims, grouped=self.grouped)
             if spec.shape_consistency
             else None
         )
@@ -243,10 +289,10 @@ class SamrMethod(ConditionalMethod):
         )
 
     def _critic(self) -> LabelWiseCritic | MultiScaleCritic:
-        """Critics with Xavier weights: of each region, or of the entire image."""
+        """Critics with fresh weights: of each region, or of the entire image."""
         spec: SamrSpec = self.spec
         atlas = self.extras() if spec.atlas_in_critic else None
-        channels = self.classes + self.contrasts + (0 if atlas is None else atlas.channels)
+        channels = self.hot + self.contrasts + (0 if atlas is None else atlas.channels)
         settings: dict[str, Any] = {"scales": spec.critic_scales, "dims": spec.dims, "spectral": spec.critic_spectral}
         sizes = (channels, spec.critic_width, spec.critic_layers)
         critic = (
@@ -254,12 +300,15 @@ class SamrMethod(ConditionalMethod):
             if spec.label_wise
             else spec.critic(channels, spectral=spec.critic_spectral)
         )
-        xavier(critic, 1.0)
+        if spec.critic_deviation is None:
+            xavier(critic, 1.0)
+        else:
+            gaussian(critic, spec.critic_deviation)
         return critic
 
     def _region_classes(self) -> Bool[torch.Tensor, "regions classes"]:
         """Which classes form each region: what is neither background nor normal tissue is lesion."""
-        scheme = self.knowledge.scheme
+        scheme = self.knowledge.scheme if self.spec.label_classes == "cohort" else GUO2020
         kinds = [
             "background" if n == "background" else "brain" if n in scheme.tissue else "lesion"
             for n in sorted(scheme.labels, key=scheme.value)
@@ -283,6 +332,22 @@ class SamrMethod(ConditionalMethod):
         if not (self.spec.atlas and self.spec.atlas_in_critic):
             return labels
         return torch.cat([labels, _atlas_of(network)(batch["frame"], labels.shape[2:])], dim=1)
+
+
+def guo_classes(scheme: LabelScheme) -> tuple[int, ...]:
+    """Return the class of Guo et al. for each class of a scheme, by rank: normal tissue is one class.
+
+    Raises:
+        LabelError: A lesion label has no counterpart.
+
+    Example:
+        >>> from glioforge.core.schemes import COMPLETE
+        >>> guo_classes(COMPLETE)
+        (0, 4, 2, 4, 1, 1, 1)
+    """
+    table, brain = scheme.table_to(GUO2020), GUO2020.value("brain")
+    names = sorted(scheme.labels, key=scheme.value)
+    return tuple(brain if name in scheme.tissue else int(table[scheme.value(name)]) for name in names)
 
 
 def _atlas_of(network: LabelGenerator) -> AtlasSlices:
