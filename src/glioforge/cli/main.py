@@ -7,8 +7,9 @@ Nothing heavy is imported here or at the top of a verb's file, so that
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -80,6 +81,7 @@ def run() -> None:
     from glioforge.core.errors import GlioforgeError
 
     signal.signal(signal.SIGTERM, _end)
+    warnings.showwarning = cast("Any", _warn)
     try:
         app()
     except GlioforgeError as error:
@@ -100,6 +102,12 @@ def run() -> None:
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     """End by a signal, through every `finally`."""
     sys.exit(128 + number)
+
+
+def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Print a warning of Glioforge as one line, and any other as Python does."""
+    own = category.__module__.startswith("glioforge.")
+    sys.stderr.write(f"warning: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno))
 
 
 def _plain(text: str) -> str:

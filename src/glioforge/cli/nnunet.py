@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, Seed, Set
+from glioforge.cli.options import Device, DryRun, Out, Seed, Set
 
 
 def nnunet(
@@ -15,6 +15,7 @@ def nnunet(
     export: Annotated[bool, typer.Option("--export", help="Only write the raw data set and the folds.")] = False,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
     seed: Seed = 1,
+    device: Device = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -25,7 +26,11 @@ def nnunet(
     from glioforge.segmentation.nnunet import NnunetRunSpec
     from glioforge.studies.nnunet_run import export_nnunet, run_nnunet
 
-    spec = parse_spec(with_overrides({}, overrides or ()), NnunetRunSpec, where="--set")
+    spec = parse_spec(
+        with_overrides({}, [*(overrides or ()), *([] if device is None else [f"device={device}"])]),
+        NnunetRunSpec,
+        where="--set",
+    )
     if dry_run:
         typer.echo(resolved_yaml(spec))
         return

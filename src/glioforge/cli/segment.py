@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import Out, Workers
+from glioforge.cli.options import Device, Out, Precision, Threads, Workers, accelerator_of
 
 if TYPE_CHECKING:
+    from glioforge.compute.accelerator import AcceleratorSpec
+    from glioforge.compute.fanout import FanOutSpec
     from glioforge.core.cohort import Cohort
 
 
@@ -27,6 +29,9 @@ def segment(
         ),
     ] = False,
     workers: Workers = 1,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
 ) -> None:
     """Write one mask a case, on the case's own grid; or a cohort with complete label maps."""
     from glioforge.cli.cohorts import open_cohort
@@ -38,8 +43,9 @@ def segment(
     if complete and probabilities:
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
     cohort = open_cohort(folder, layout)
+    accelerator = accelerator_of(device, precision, threads)
     if complete:
-        typer.echo(_completed(run, cohort, folder, out, workers))
+        typer.echo(_completed(run, cohort, folder, out, FanOutSpec(workers=workers), accelerator))
         return
     masks = segment_folder(
         run,
@@ -48,16 +54,20 @@ def segment(
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
         probabilities=probabilities,
+        accelerator=accelerator,
     )
     typer.echo(f"{len(masks)} masks in {out}")
 
 
-def _completed(run: Path, cohort: "Cohort", folder: Path, out: Path, workers: int) -> str:
+def _completed(
+    run: Path, cohort: "Cohort", folder: Path, out: Path, fanout: "FanOutSpec", accelerator: "AcceleratorSpec"
+) -> str:
     """Write a completed cohort and describe it."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
     from glioforge.studies.complete_run import complete_folder
 
-    made = complete_folder(run, cohort, folder, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    made = complete_folder(
+        run, cohort, folder, out, fanout=fanout, accelerator=accelerator, progress=TerminalProgress()
+    )
     return f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, Set
+from glioforge.cli.options import Device, DryRun, Out, Precision, Set, Threads, accelerator_sets
 
 
 def study(
@@ -14,6 +14,9 @@ def study(
     data: Annotated[Path | None, typer.Option("--data", help="Folder of scans, where the study reads one.")] = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; -1 is one a core.", min=-1)] = None,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -22,7 +25,7 @@ def study(
     from glioforge.config.load import resolved_yaml
     from glioforge.studies.kinds import load_study, run_study
 
-    sets = [*(overrides or [])]
+    sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]
     sets += [] if workers is None else [f"fanout.workers={workers}"]
     settings = load_study(spec, tuple(sets))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Out, Seed, Workers
+from glioforge.cli.options import CohortFolder, Device, Out, Precision, Seed, Threads, Workers, accelerator_of
 
 
 def synthesize(
@@ -16,6 +16,9 @@ def synthesize(
     count: Annotated[int, typer.Option("--count", help="Synthetic cases for each case of the cohort.", min=1)] = 1,
     seed: Seed = 1,
     workers: Workers = 1,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
     nifti: Annotated[bool, typer.Option("--nifti/--no-nifti", help="Also export BraTS-layout NIfTI.")] = True,
 ) -> None:
     """Make synthetic cases; every file says that it is synthetic and who stands behind it."""
@@ -24,13 +27,14 @@ def synthesize(
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import load_spec
     from glioforge.io.cohort_file import read_cohort
+    from glioforge.io.run_accelerator import remembered
     from glioforge.lesions.recipe import RecipeSpec
     from glioforge.studies.synthetic import make_synthetic
     from glioforge.synthesis.base import load_synthesizer
     from glioforge.synthesis.compose import export_cohort
 
     made = make_synthetic(
-        load_synthesizer(run),
+        load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
         read_cohort(cohort),
         load_spec(recipe, RecipeSpec) if recipe else None,
         out,

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, DryRun, Out, Set
+from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, Set, Threads, accelerator_sets
 
 
 def train(
     spec: Annotated[Path, typer.Argument(help="YAML with `synthesizer:` or `segmenter:`.", metavar="YAML")],
     cohort: CohortFolder,
     out: Out,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
     overrides: Set = None,
     dry_run: DryRun = False,
     estimate: Annotated[
@@ -24,7 +27,7 @@ def train(
     from glioforge.io.cohort_file import read_cohort
     from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training
 
-    settings = load_spec(spec, TrainingRunSpec, overrides or ())
+    settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return

@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, final
 from pydantic import Field, field_validator
 
 from glioforge.compute.orphan import end_with_parent
+from glioforge.compute.precision import EmulatedPrecisionWarning
 from glioforge.config.spec import Spec
 from glioforge.core.errors import DependencyError, WorkerError
 from glioforge.core.protocols import Progress, Silent
@@ -169,4 +170,5 @@ class _Watched(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         end_with_parent(self.parent)
+        warnings.simplefilter("ignore", EmulatedPrecisionWarning)  # the parent has said it
         return self.function(item)

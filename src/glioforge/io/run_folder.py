@@ -6,6 +6,7 @@ write     whole or not at all (see `io.atomic_write`)
 step      a folder made by one set of settings (its key).  `step.json` holds
           the key from the start, `done.json` key and facts at the end; no
           later step reads a folder without `done.json`
+kept      settings that the same command on another machine takes from `step.json`
 lock      `.lock`, held by the operating system for as long as the process
           lives: a killed process leaves no stale lock
 """
@@ -47,6 +48,7 @@ class Step:
         folder: The step's own folder; made on entering if it is missing.
         key: Everything the outcome depends on, as plain JSON values.
         wait_s: How long a `with` waits for another process to leave the folder.
+        kept: Settings outside the key that the folder remembers, as plain JSON values (see `kept_in`).
 
     Raises:
         OutputError: The folder was made with other settings; on entering also that it cannot be written.
@@ -61,9 +63,12 @@ class Step:
         (True, 0.8)
     """
 
-    def __init__(self, folder: Path, key: Mapping[str, Any], *, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path, key: Mapping[str, Any], *, wait_s: float = 0.0, kept: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder = folder
         self.key: Mapping[str, Any] = _plain(key, folder)
+        self.kept: Mapping[str, Any] = _plain(kept or {}, folder)
         self._wait_s = wait_s
         self._lock: int | None = None
         self._require_same_key()
@@ -94,6 +99,16 @@ class Step:
         """
         facts: Mapping[str, Any] = _marker(folder / DONE)["facts"]
         return facts
+
+    @staticmethod
+    def kept_in(folder: Path) -> Mapping[str, Any]:
+        """What the step in a folder remembers beside its key; empty where none was begun.
+
+        Raises:
+            InputFileError: Its marker is damaged.
+        """
+        kept: Mapping[str, Any] = _marker(folder / STARTED)["kept"] if (folder / STARTED).exists() else {}
+        return kept
 
     def finish(self, facts: Mapping[str, Any] | None = None) -> None:
         """Mark the step as done; call it inside the `with`, after the last file is written.
@@ -141,9 +156,11 @@ class Step:
             self._lock = None
 
     def _note_key(self) -> None:
-        """Write the key down, unless another process did meanwhile."""
-        if not self.done and not (self.folder / STARTED).exists():
-            write_json(self.folder / STARTED, {"key": self.key})
+        """Write the key down with what is kept, unless it is there or another process finished meanwhile."""
+        if self.done:
+            return
+        if not (self.folder / STARTED).exists() or (self.kept and self.kept != self.kept_in(self.folder)):
+            write_json(self.folder / STARTED, {"key": self.key, **({"kept": self.kept} if self.kept else {})})
 
     def _require_same_key(self) -> None:
         """Refuse a folder that was made with other settings."""
@@ -172,13 +189,14 @@ def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _marker(path: Path) -> dict[str, Any]:
     """Contents of a marker file: a key and perhaps facts."""
     values = read_json(path)
-    if not isinstance(values, dict) or not all(isinstance(values.get(name, {}), dict) for name in ("key", "facts")):
+    parts = ("key", "facts", "kept")
+    if not isinstance(values, dict) or not all(isinstance(values.get(name, {}), dict) for name in parts):
         values = {}
     if "key" not in values:
         raise InputFileError(
             "a step's marker without its key", "a file that Glioforge wrote", "delete the folder and run again", path
         )
-    return {"facts": {}, **values}
+    return {"facts": {}, "kept": {}, **values}
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
+from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
-from glioforge.core.protocols import Progress
+from glioforge.core.protocols import Progress, Silent
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.data.frames import hash_of
+from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec, Task
@@ -74,7 +75,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         budget: Length, validation and plateau, for each view; the spec's own unless given.
         synthetic: Synthetic cases to mix in.
         synthetic_share: Share of synthetic slices or patches in every batch; 1 leaves the real cases out.
-        accelerator: Device, precision and threads.
+        accelerator: Device, precision and threads; `auto` and none take those that the folder began with, else this
+            machine's.
         progress: Where progress is shown.
 
     Raises:
@@ -95,7 +97,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     for cohort in (*mix.used, validation):
         target.require_usable(cohort)
     unseen = _unseen(mix, target, progress)
-    accelerator = accelerator or AcceleratorSpec()
+    accelerator = settled(accelerator or AcceleratorSpec(), view_folders(folder, spec.views)[0])
+    (progress or Silent()).say(described(accelerator))
     fabric = start(accelerator)
     method = method_of(spec)
     settings = _settings(spec, mix, validation, modalities, accelerator)
@@ -114,13 +117,19 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             validate=Validation(validation, modalities, inference_of(spec, method.dims, fabric.autocast), view, unseen),
             progress=progress,
             settings=settings if len(spec.views) == 1 else {**settings, "view": view},
+            kept=kept_of(accelerator),
         )
         outcomes.append(outcome)
     if fabric.is_global_zero:
-        facts = {PREPARATION: list(preparations_of(train)), "unseen_classes": list(unseen)}
+        facts = {
+            **kept_of(accelerator),
+            "device": fabric.device.type,
+            PREPARATION: list(preparations_of(train)),
+            "unseen_classes": list(unseen),
+        }
         _write_card(folder, spec, {**settings, **facts}, outcomes)
     fabric.barrier()
-    return load_onto(folder, fabric.device)
+    return load_onto(folder, fabric.device, accelerator)
 
 
 def _unseen(mix: Mix, target: Target, progress: Progress | None) -> tuple[str, ...]:

@@ -53,8 +53,11 @@ def segment_cohort(
     progress = progress or Silent()
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
     maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
-    with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
-        write_facts(out, segmenter.scheme, maker)
+    key = {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint, "precision": segmenter.precision}
+    with Step(out, key, kept=segmenter.kept) as step:
+        if segmenter.note:
+            progress.say(segmenter.note)
+        write_facts(out, segmenter.scheme, "; ".join(filter(None, (maker, segmenter.note))))
         paths = []
         for ref in progress.track(cohort, "segmenting", len(cohort)):
             path = out / f"{ref.case_id}.nii.gz"

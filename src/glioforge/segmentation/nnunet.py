@@ -156,8 +156,12 @@ def is_nnunet(folder: Path) -> bool:
     return isinstance(card, dict) and card.get("type") == "nnunet"
 
 
-def load_nnunet(folder: Path) -> NnunetSegmenter:
+def load_nnunet(folder: Path, device: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> NnunetSegmenter:
     """The trained nnU-Net of a folder.
+
+    Args:
+        folder: Made by `segmentation.nnunet_training`.
+        device: Where it computes; `auto` keeps what the folder's settings say.
 
     Raises:
         InputFileError: The folder holds none, or its weights were changed.
@@ -168,6 +172,7 @@ def load_nnunet(folder: Path) -> NnunetSegmenter:
             f"a card of type {card.get('type')!r}", "the card of an nnU-Net", "name its folder", folder / CARD
         )
     spec = NnunetRunSpec.model_validate(card["spec"])
+    spec = spec if device == "auto" else spec.model_copy(update={"device": device})
     folds = tuple(int(fold) for fold in card["folds"])
     found = weights_hash(spec, folds, folder)
     if found != card["weights"]:

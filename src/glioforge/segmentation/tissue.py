@@ -74,7 +74,10 @@ def complete_cohort(
     progress = progress or Silent()
     _tissue_channels(segmenter)
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
-    with Step(out, {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint}) as step:
+    key = {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint, "precision": segmenter.precision}
+    with Step(out, key, kept=segmenter.kept) as step:
+        if segmenter.note:
+            progress.say(segmenter.note)
         refs = []
         for ref in progress.track(cohort, "labelling tissue", len(cohort)):
             known = find_case(out / CASES, ref.case_id)
@@ -127,7 +130,10 @@ def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress
         for r in checked[ref.case_id]
     ]
     write_results(out, table)
-    write_json(out / SUMMARY, {"segmenter": arm, "weights": segmenter.weights_hash, **summary_of(checked)})
+    write_json(
+        out / SUMMARY,
+        {"segmenter": arm, "weights": segmenter.weights_hash, "note": segmenter.note, **summary_of(checked)},
+    )
     for case_id, rows in checked.items():
         for line in warnings_of(rows):
             progress.say(f"{case_id}: {line}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, start
+from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note, set_threads
 from glioforge.core.case import Case
 from glioforge.core.errors import CaseError, InputFileError, SpecError
 from glioforge.core.labels import LabelMap, LabelScheme
@@ -59,7 +59,8 @@ class TrainedSegmenter:
         lineage_subjects: Every subject behind its training and validation cases.
         weights_hash: Hash of its weights.
         outcome: What its training came to.
-        precision: Precision that it was trained in and predicts in.
+        precision: Precision that it predicts in.
+        trained_in: Precision that it was trained in.
         preparations: Preparations of its training cases, where known.
         folder: Where it was loaded from.
     """
@@ -71,6 +72,7 @@ class TrainedSegmenter:
     weights_hash: str
     outcome: Outcome
     precision: str
+    trained_in: str
     preparations: tuple[str, ...] = ()
     folder: Path = Path()
 
@@ -88,6 +90,18 @@ class TrainedSegmenter:
     def parameter_count(self) -> int:
         """Trained numbers of all its networks."""
         return sum(parameter.numel() for network in self.networks for parameter in network.parameters())
+
+    @property
+    def note(self) -> str:
+        """What must be told of the precision that it runs in; empty where that is the one of its training."""
+        return precision_note(self.trained_in, self.precision)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Precision and threads that it runs with, for folders that remember them."""
+        import torch
+
+        return {"precision": self.precision, "threads": torch.get_num_threads()}
 
     def segment(self, case: Case) -> LabelMap:
         """Label a prepared case on its own grid.
@@ -142,12 +156,21 @@ def inference_of(spec: SegmenterSpec, dims: int, autocast: Any) -> Inference:  #
 
 
 def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> TrainedSegmenter:
-    """Load a trained segmenter, on the accelerator's device; the CPU unless given.
+    """Load a trained segmenter.
+
+    Args:
+        folder: Made by `train_segmenter`.
+        accelerator: Where it runs, one device whatever it says of devices, and with how many threads.  Without a
+            precision of its own it takes the one of the training (see `compute.accelerator.precision_for`).
 
     Raises:
         InputFileError: The folder holds no finished segmenter, or its weights were changed.
+        DependencyError: The device asked for is not there.
     """
-    return load_onto(folder, "cpu" if accelerator is None else start(accelerator).device)
+    asked = accelerator or AcceleratorSpec()
+    if asked.threads is not None:
+        set_threads(asked.threads)
+    return load_onto(folder, device_of(asked), asked)
 
 
 def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
@@ -155,8 +178,8 @@ def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
     return [folder] if len(views) == 1 else [folder / view for view in views]
 
 
-def load_onto(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
-    """Read card and weights onto a device; errors as `load_segmenter`."""
+def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec) -> TrainedSegmenter:
+    """Read card and weights onto a device, to run in the accelerator's precision; errors as `load_segmenter`."""
     from glioforge.training.weights import built_to_fit, read_weights
 
     card = _read_card(folder / CARD)
@@ -182,7 +205,8 @@ def load_onto(folder: Path, device: "torch.device | str") -> TrainedSegmenter:
         tuple(card["lineage_subjects"]),
         card["weights"],
         outcome,
-        card["precision"],
+        precision_for(str(card["precision"]), accelerator),
+        str(card["precision"]),
         known,
         folder,
     )

@@ -8,7 +8,6 @@ its own arm; test subjects are scored whole, on their own grid.
 """
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def run_study(spec: AugmentationSpec, out: Path, *, data: Path | None = None, pr
         LeakageError: A test subject stands behind a training input.
         GlioforgeError: Whatever is wrong with the scans or the settings.
     """
-    return conduct(spec, out, partial(_staged, spec, out), write_page, data=data, progress=progress)
+    return conduct(spec, out, _staged, write_page, data=data, progress=progress)
 
 
 def write_report(out: Path, *, progress: Progress | None = None) -> Path:

@@ -83,10 +83,10 @@ class StudySpec(Spec):
     regions: tuple[str, ...] = ("WT", "TC", "ET")
     """Regions scored."""
     accelerator: AcceleratorSpec = AcceleratorSpec(threads=1)
-    """Device, precision and threads of each training."""
+    """Device, precision and threads of each training; a begun study keeps the precision and threads it began with."""
     fanout: FanOutSpec = FanOutSpec()
     """Trainings and cases side by side."""
 
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers: everything but how the work is spread."""
-        return self.model_dump(mode="json", exclude={"fanout": True, "title": True})
+        """What decides the numbers: everything but how the work is spread, over processes and over threads."""
+        return self.model_dump(mode="json", exclude={"fanout": True, "title": True, "accelerator": {"threads"}})

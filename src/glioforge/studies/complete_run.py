@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress
 from glioforge.io.atomic_write import write_atomically
+from glioforge.io.run_accelerator import remembered
 from glioforge.segmentation.base import load_segmenter
 from glioforge.segmentation.nnunet import is_nnunet
 from glioforge.segmentation.tissue import complete_cohort
@@ -16,8 +18,15 @@ RECORD = "prepare.json"
 """File of a prepared cohort that a model trained on it remembers."""
 
 
-def complete_folder(
-    run: Path, cohort: Cohort, folder: Path, out: Path, *, fanout: FanOutSpec, progress: Progress
+def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
+    run: Path,
+    cohort: Cohort,
+    folder: Path,
+    out: Path,
+    *,
+    fanout: FanOutSpec,
+    progress: Progress,
+    accelerator: AcceleratorSpec | None = None,
 ) -> Cohort:
     """Label the tissue of all cases, lay their tumour labels over it, and write a cohort to train synthesizers on.
 
@@ -29,6 +38,8 @@ def complete_folder(
         out: Folder of the new cohort.
         fanout: How many processes prepare.
         progress: Where progress is shown.
+        accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
+            precision on this machine, where none are given.
 
     Raises:
         SpecError: The model doesn't know tissue.
@@ -41,7 +52,8 @@ def complete_folder(
             "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
         )
     prepared = prepared_for(run, cohort, out, fanout=fanout, progress=progress, all_contrasts=True)
-    made = complete_cohort(load_segmenter(run), prepared, out, progress=progress)
+    segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
+    made = complete_cohort(segmenter, prepared, out, progress=progress)
     record = (folder if prepared is cohort else out / "prepared") / RECORD
     if record.is_file():
         write_atomically(out / RECORD, record.read_bytes())

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from glioforge.compute.accelerator import described
 from glioforge.core.protocols import Progress, Silent
+from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step, read_json, run_facts, write_json
 from glioforge.io.tables import ResultRow, read_results, write_results
 from glioforge.studies.base import StudySpec
@@ -20,7 +22,7 @@ Page = Callable[[AnyStudy, StudyFolder, Sequence[ResultRow], Sequence[Mapping[st
 def conduct(
     spec: AnyStudy,
     out: Path,
-    stages: Callable[[int, Progress], Facts],
+    stages: Callable[[AnyStudy, Path, int, Progress], Facts],
     page: Page[AnyStudy],
     *,
     data: Path | None = None,
@@ -31,7 +33,8 @@ def conduct(
     Args:
         spec: Complete settings.
         out: Folder of the study; the same settings must be given to go on in it.
-        stages: Does all stages of so many folds; facts with `rows` hold results.
+        stages: Does all stages of a study in a folder, for so many folds; facts with `rows` hold results.  Its
+            settings hold the precision and the threads that the folder began with.
         page: Writes the report.
         data: Folder of scans or of an ingested cohort, where the study reads one.
         progress: Where to show progress.
@@ -48,13 +51,15 @@ def conduct(
     folder = StudyFolder(out)
     given = read_given(spec, data, progress)
     scans = "phantoms" if given is None else given.fingerprint
-    with Step(out, {"study": spec.identity(), "scans": scans}) as step:
+    spec = spec.model_copy(update={"accelerator": settled(spec.accelerator, out)})
+    with Step(out, {"study": spec.identity(), "scans": scans}, kept=kept_of(spec.accelerator)) as step:
+        progress.say(described(spec.accelerator))
         # Methods are shown in the order in which the study lists them, also when its report is written again.
-        described = {"spec": spec.model_dump(mode="json"), "made_with": run_facts()}
-        write_json(out / "study.json", described, in_order=True)
+        study = {"spec": spec.model_dump(mode="json"), "made_with": run_facts()}
+        write_json(out / "study.json", study, in_order=True)
         cohort = gather(spec, folder, given, progress)
         prepared = prepared_cohort(spec, folder, cohort, progress)
-        facts = stages(len(divide(spec, folder, prepared)), progress)
+        facts = stages(spec, out, len(divide(spec, folder, prepared)), progress)
         write_results(out, [ResultRow(**row) for fact in facts for row in fact.pop("rows", ())])
         write_json(out / "stages.json", facts)
         written = page(spec, folder, read_results(out), facts)

@@ -8,7 +8,6 @@ three dimensions, whole subjects at a time.
 
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ Fold = StudyFold[SegmentersSpec]
 
 def run_study(spec: SegmentersSpec, out: Path, *, data: Path | None = None, progress: Progress | None = None) -> Path:
     """Run a comparison of segmenters, or go on with it; arguments and errors as `studies.kinds.run_study`."""
-    return conduct(spec, out, partial(_staged, spec, out), write_page, data=data, progress=progress)
+    return conduct(spec, out, _staged, write_page, data=data, progress=progress)
 
 
 def write_report(out: Path, *, progress: Progress | None = None) -> Path:
@@ -70,7 +69,7 @@ def run_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts
                 accelerator=fold.spec.accelerator,
                 progress=progress,
             )
-            segmenter = load_segmenter(folder / "model")
+            segmenter = load_segmenter(folder / "model", fold.spec.accelerator)
             require_no_leak({name: Lineage("real", name, tuple(segmenter.lineage_subjects))}, split.test)
             started = time.monotonic()
             masks = segment_cohort(segmenter, split.test, folder / "masks", progress=progress)

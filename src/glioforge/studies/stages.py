@@ -49,7 +49,7 @@ def make_source(fold: Fold, source: str, *, progress: Progress) -> Facts:
     folder = fold.folder.source(source)
     split = fold.split()
     synthesizer = (
-        load_synthesizer(fold.folder.synthesizer)
+        load_synthesizer(fold.folder.synthesizer, fold.spec.accelerator)
         if source == "generator"
         else _trained(fold, fold.spec.control, folder / "model", progress)
     )
@@ -76,7 +76,7 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
         return [{"stage": "fidelity", "fold": fold.index, **step.facts}]
     with step:
         cost = Cost()
-        synthesizer = load_synthesizer(fold.folder.synthesizer)
+        synthesizer = load_synthesizer(fold.folder.synthesizer, fold.spec.accelerator)
         made = make_synthetic(
             synthesizer,
             split.test,
@@ -136,7 +136,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
             accelerator=fold.spec.accelerator,
             progress=progress,
         )
-        segmenter = load_segmenter(fold.folder.segmenter(arm.name, seed))
+        segmenter = load_segmenter(fold.folder.segmenter(arm.name, seed), fold.spec.accelerator)
         require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
         source = read_cohort(StudyFolder(fold.root).source)
         rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)

@@ -114,7 +114,7 @@ def train_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
 def score_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts:
     """Make images of the test subjects' label maps and of the series, and compare the former with the truth."""
     folder = fold.folder.method(name, seed)
-    synthesizer = load_synthesizer(folder / "model")
+    synthesizer = load_synthesizer(folder / "model", fold.spec.accelerator)
     step = Step(folder / "scores", _key(fold, name, {"weights": synthesizer.weights_hash}, seed), wait_s=ORPHAN_S)
     if not step.done:
         with step:
@@ -129,7 +129,7 @@ def score_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
                 _synthesized(fold, synthesizer, _shown_maps(fold), folder / "series", progress)
             rows = method_rows(fold.spec, (fold.index, name, seed), synthesizer, split.test, made)
             if fold.spec.judge is not None:
-                judge = load_segmenter(fold.folder.judge / "model")
+                judge = load_segmenter(fold.folder.judge / "model", fold.spec.accelerator)
                 rows += judged_rows(fold.spec, (fold.index, name, seed), judge, made, split.test)
             step.finish({"rows": rows, "seconds_per_volume": round(per_volume, 3), **cost.to_json()})
     return [{"stage": "scores", "fold": fold.index, "method": name, "seed": seed, **step.facts}]

@@ -8,7 +8,6 @@ trained on scans is asked whether it finds the labels again, and one label map
 with its edits is shown as every method paints it.
 """
 
-from functools import partial
 from pathlib import Path
 
 from glioforge.core.protocols import Progress
@@ -24,7 +23,7 @@ SPEC = SynthesizersSpec
 
 def run_study(spec: SynthesizersSpec, out: Path, *, data: Path | None = None, progress: Progress | None = None) -> Path:
     """Run a comparison of synthesizers, or go on with it; arguments and errors as `studies.kinds.run_study`."""
-    return conduct(spec, out, partial(_staged, spec, out), write_page, data=data, progress=progress)
+    return conduct(spec, out, _staged, write_page, data=data, progress=progress)
 
 
 def write_report(out: Path, *, progress: Progress | None = None) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.accelerator import AcceleratorSpec, resolved
 from glioforge.compute.fanout import FanOutSpec
 from glioforge.config.load import parse_spec, resolved_yaml
 from glioforge.config.spec import Spec
@@ -18,6 +18,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import Split, split_by_subject
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import read_json, write_atomically, write_json
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
@@ -101,7 +102,7 @@ def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None
     from glioforge.training.estimate import estimate
 
     split = _divided(spec, cohort)
-    one = spec.accelerator.model_copy(update={"devices": 1, "nodes": 1})
+    one = resolved(spec.accelerator).model_copy(update={"devices": 1, "nodes": 1})
     alone = spec.model_copy(update={"accelerator": one})
     return estimate(lambda folder: _fit(alone, split, folder, Silent()))
 
@@ -147,8 +148,15 @@ def _require_labels(cohort: Cohort) -> None:
         )
 
 
-def segment_folder(
-    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress, probabilities: bool = False
+def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
+    run: Path,
+    cohort: Cohort,
+    out: Path,
+    *,
+    fanout: FanOutSpec,
+    progress: Progress,
+    probabilities: bool = False,
+    accelerator: AcceleratorSpec | None = None,
 ) -> list[Path]:
     """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
 
@@ -159,20 +167,28 @@ def segment_folder(
         fanout: How many processes prepare.
         progress: Where progress is shown.
         probabilities: Also write the probability of each class.
+        accelerator: Device, precision and threads; those that `out` began with, else the model's own precision on
+            this machine, where none are given.  An nnU-Net takes the device alone.
 
     Raises:
         InputFileError: The model's folder does not say how its cases were prepared; an nnU-Net needs not say so.
         CohortError: The cohort was prepared otherwise than the model's training cases.
-        SpecError: An nnU-Net is asked for probabilities.
+        SpecError: An nnU-Net is asked for probabilities, or for a precision or threads.
     """
     by_nnunet = is_nnunet(run)
     if by_nnunet and probabilities:
         raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
+    asked = accelerator or AcceleratorSpec()
+    if by_nnunet and (asked.precision != "auto" or asked.threads is not None):
+        raise SpecError(
+            "precision or threads for an nnU-Net", "its own choice", "leave --precision and --threads out", run
+        )
     as_it_is = by_nnunet and not (run / PREPARATION).is_file()
     prepared = cohort if as_it_is else prepared_for(run, cohort, out, fanout=fanout, progress=progress)
     if by_nnunet:
-        return segment_with_nnunet(load_nnunet(run), prepared, out, progress=progress)
-    return segment_cohort(load_segmenter(run), prepared, out, probabilities=probabilities, progress=progress)
+        return segment_with_nnunet(load_nnunet(run, asked.device), prepared, out, progress=progress)
+    segmenter = load_segmenter(run, remembered(asked, out))
+    return segment_cohort(segmenter, prepared, out, probabilities=probabilities, progress=progress)
 
 
 def prepared_for(

@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.accelerator import AcceleratorSpec, described, device_of, precision_for, precision_note
 from glioforge.config.spec import Spec
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
@@ -25,6 +25,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.volume import Volume
+from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.card import read_model, write_model
@@ -61,15 +62,17 @@ class TrainedSynthesizer:
         card: What the model's folder says of it.
         folder: That folder.
         accelerator: Where it runs; the CPU takes one thread unless told otherwise, so that bytes don't
-            depend on the machine's cores.
+            depend on the machine's cores.  Without a precision of its own it takes the one of the training (see
+            `compute.accelerator.precision_for`).
     """
 
     def __init__(self, method: Method, card: Mapping[str, Any], folder: Path, accelerator: AcceleratorSpec) -> None:
         self.card = dict(card)
         self.folder = folder
         self._method = method
-        self._accelerator = accelerator
         self._unseen = unseen_classes(method.knowledge.appearance, method.knowledge.scheme)
+        precision = precision_for(self.trained_in, accelerator)
+        self._accelerator = accelerator.model_copy(update={"precision": precision})
 
     @property
     def spec(self) -> Any:  # noqa: ANN401 - each method has its own spec
@@ -95,6 +98,26 @@ class TrainedSynthesizer:
     def scheme(self) -> LabelScheme:
         """Scheme of the label maps taken."""
         return self._method.knowledge.scheme
+
+    @property
+    def trained_in(self) -> str:
+        """Precision of its training; float32 where the card does not say."""
+        return str(self.card.get("precision", "32-true"))
+
+    @property
+    def runs_in(self) -> str:
+        """Precision that it runs in here."""
+        return self._accelerator.precision
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Precision and threads that it runs with, for folders that remember them."""
+        return {"precision": self.runs_in, "threads": self._accelerator.threads or 1}
+
+    @property
+    def note(self) -> str:
+        """What must be told of the precision that it runs in; empty where that is the one of its training."""
+        return "" if self._method.network is None else precision_note(self.trained_in, self.runs_in)
 
     @property
     def varied(self) -> bool:
@@ -180,7 +203,8 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
         validation: Cases of other subjects for model selection, if any.
         folder: The model's own folder.
         seed: Root of all draws.
-        accelerator: Devices, precision, threads.
+        accelerator: Devices, precision, threads; `auto` and none take those that the folder began with, else this
+            machine's.
         progress: Where progress is shown.
 
     Raises:
@@ -197,14 +221,17 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     if validation is not None and len(validation):
         require_no_leak({"training cases": train}, validation)
         validation = _judging(spec, validation, modalities, progress)
-    with Step(folder, _key(spec, train, validation, seed, accelerator)) as step:
+    settings = settled(accelerator, folder)
+    with Step(folder, _key(spec, train, validation, seed, settings), kept=kept_of(settings)) as step:
         if not step.done:
+            progress.say(described(settings))
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
             _announce_unseen(spec, knowledge, progress)
             method = kind(spec, knowledge)
-            outcome = method.fit(Fitting(train, validation, folder / "training", seed, accelerator, progress))
+            outcome = method.fit(Fitting(train, validation, folder / "training", seed, settings, progress))
             behind = train.subjects_behind | _selected_on(spec, validation)
-            card = write_model(folder, method, _card(train, behind, seed, outcome))
+            facts = {**kept_of(settings), "device": device_of(settings).type}
+            card = write_model(folder, method, {**_card(train, behind, seed, outcome), **facts})
             step.finish({"weights": card["weights"]})
     return load_synthesizer(folder, accelerator)
 
@@ -214,7 +241,8 @@ def load_synthesizer(folder: Path, accelerator: AcceleratorSpec | None = None) -
 
     Args:
         folder: Made by `train_synthesizer`.
-        accelerator: Where it shall run; one device whatever it says of devices.
+        accelerator: Where it shall run; one device whatever it says of devices, in the precision of its training
+            unless it names another (see `compute.accelerator.precision_for`).
 
     Raises:
         InputFileError: The folder is unfinished, or a file is damaged, changed or hostile.

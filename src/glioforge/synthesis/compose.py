@@ -79,8 +79,10 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
         OutputError: The folder was made with other settings or from other maps, or cannot be written.
     """
     progress = progress or Silent()
-    key = {"synthesizer": synthesizer.weights_hash, "seed": seed, "name": name}
-    with Step(out, key, wait_s=ORPHAN_S) as step:
+    key = {"synthesizer": synthesizer.weights_hash, "seed": seed, "name": name, "precision": synthesizer.runs_in}
+    with Step(out, key, wait_s=ORPHAN_S, kept=synthesizer.kept) as step:
+        if synthesizer.note:
+            progress.say(synthesizer.note)
         make = partial(_made, _Plan(synthesizer, out / CASES, seed))
         refs: list[CaseRef] = []
         for ref, line in fan_out(make, label_cases, fanout, title="synthesizing", total=total, progress=progress):
@@ -89,7 +91,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
                 progress.say(line)
         cohort = Cohort(name, tuple(refs), synthesizer.scheme)
         write_cohort(out, cohort)
-        step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint})
+        step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint, "note": synthesizer.note})
     return cohort
 
 

@@ -314,7 +314,7 @@ class ConditionalMethod(Method, ABC):
             return None
         cases = (ref.load() for ref in fitting.validation)
         means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
-        return unseen_score(self._framed(fitting.validation, fitting.seed).batch, means)
+        return unseen_score(self._framed(fitting.validation, fitting.seed).batch, means, fitting.accelerator)
 
     def _member(self, rng: np.random.Generator) -> LabelGenerator:
         """The network, or any of the ensemble with the same chance."""

@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
+from glioforge.synthesis.inference import inferred
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
 BATCHES = 4
 """Batches of held-out subjects in a score."""
 
 
-def unseen_score(batches: Batches, means: torch.Tensor) -> Callable[[nn.Module], float]:
+def unseen_score(batches: Batches, means: torch.Tensor, accelerator: AcceleratorSpec) -> Callable[[nn.Module], float]:
     """Return a score of `LabelGenerator`s: minus the mean absolute difference inside the brain, in z-scores.
 
     Both images are set to 0 outside the brain and blurred slightly (`low_pass`, once) before they are compared.
@@ -22,18 +24,17 @@ def unseen_score(batches: Batches, means: torch.Tensor) -> Callable[[nn.Module],
     Args:
         batches: Slices or patches of the held-out subjects by number; the first ones are taken.
         means: Class means of each of their cases, `(case, class, contrast)`.
+        accelerator: Device, precision and threads that images are made with.
     """
     drawn = [batches(number) for number in range(BATCHES)]
 
     def score(network: nn.Module) -> float:
-        device = next(network.parameters()).device
         total = 0.0
         for batch in drawn:
             labels = batch["labels"]
             noise = torch.zeros((len(labels), 1, *labels.shape[2:]))
             inputs = (labels, batch["frame"], means[batch["case"]], noise)
-            with torch.no_grad():
-                made = network(*(value.to(device) for value in inputs)).cpu()
+            made = inferred(network, inputs, accelerator)
             blurred = low_pass(made * batch["brain"][:, None], 1)
             real, known = low_pass(batch["images"], 1), batch.get("available")
             total += float(regional_l1(blurred, real, batch["brain"], available=known))

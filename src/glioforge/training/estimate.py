@@ -20,7 +20,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from glioforge.compute.accelerator import seed_torch
+from glioforge.compute.accelerator import AcceleratorSpec, described, precision_of, seed_torch
+from glioforge.compute.precision import Precision
 from glioforge.training.budget import Budget
 from glioforge.training.observe import duration
 from glioforge.training.recipe import Batches, Recipe, Validate
@@ -47,6 +48,9 @@ class Estimate:
         step_s: Seconds a step.
         validation_s: Seconds a validation.
         budget: Steps and validations.
+        device: Type of the device.
+        precision: Precision that the steps were taken in.
+        threads: Threads of torch on the CPU.
     """
 
     parameters: Mapping[str, int]
@@ -59,6 +63,9 @@ class Estimate:
     step_s: float
     validation_s: float
     budget: Budget
+    device: str
+    precision: Precision
+    threads: int
 
     @property
     def total_s(self) -> float:
@@ -78,6 +85,7 @@ class Estimate:
             *(f"{name}: {count:,} parameters" for name, count in self.parameters.items()),
             "batch: " + ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in self.shapes.items()),
             "memory: " + ", ".join(f"{name} {size / _MIB:.1f} MiB" for name, size in parts.items()),
+            described(AcceleratorSpec(device=self.device, precision=self.precision, threads=self.threads)),
             f"peak: {self.peak / _MIB:.0f} MiB",
             f"time: {self.step_s:.3g} s a step, {self.validation_s:.3g} s a validation",
             f"in all: {duration(self.total_s)} for {self.budget.steps} steps",
@@ -185,6 +193,9 @@ def _measured(
         step_s=step_s,
         validation_s=validation_s,
         budget=budget,
+        device=device.type,
+        precision=precision_of(fabric),
+        threads=torch.get_num_threads(),
     )
 
 

@@ -55,6 +55,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
     validate: Validate | None = None,
     progress: Progress | None = None,
     settings: Mapping[str, Any] | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Train, or go on, or load what is done; the inference network holds the kept weights afterwards.
 
@@ -68,6 +69,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
         validate: Scores a network in evaluation mode; without it the last weights are kept.
         progress: Where progress is shown.
         settings: What else the outcome depends on; a folder made with other settings is refused.
+        kept: What the folder remembers beside them (see `io.run_folder`).
 
     Raises:
         OutputError: The folder was made with other settings, is in use, or cannot be written.
@@ -95,7 +97,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
     run = _Run(recipe, batches, budget, folder, fabric, seed, validate, progress or Silent())
     if not fabric.is_global_zero:
         return run.to_the_end(None)
-    with Step(folder, key, wait_s=ORPHAN_S) as step:
+    with Step(folder, key, wait_s=ORPHAN_S, kept=kept) as step:
         return run.to_the_end(step)
 
 

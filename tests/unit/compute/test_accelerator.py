@@ -4,7 +4,7 @@ import lightning_fabric
 import pytest
 import torch
 
-from glioforge.compute.accelerator import AcceleratorSpec, deterministic, seed_torch, start
+from glioforge.compute.accelerator import AcceleratorSpec, deterministic, device_of, seed_torch, start
 from glioforge.core.errors import DependencyError
 
 
@@ -32,16 +32,12 @@ def threads():
     torch.set_num_threads(before)
 
 
-@pytest.mark.filterwarnings("ignore:The 'bf16':UserWarning")
-def test_the_default_is_one_process_with_bf16():
-    """On a machine without GPU that is the CPU, autocast to bfloat16."""
+def test_the_default_is_one_process():
+    """On a machine without GPU that is the CPU."""
     fabric = start(AcceleratorSpec(device="cpu"))
 
     assert fabric.device.type == "cpu"
     assert fabric.world_size == 1
-    with fabric.autocast():
-        product = torch.ones(2, 2) @ torch.ones(2, 2)
-    assert product.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(
@@ -63,12 +59,29 @@ def test_several_processes_are_a_setting(started, spec, strategy, launches):
     assert ("launch" in started) == launches
 
 
-def test_a_gpu_that_is_not_there_is_told(monkeypatch):
-    """Asking for CUDA without a GPU stops with a remedy."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+@pytest.mark.parametrize("call", [start, device_of])
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch, device, call):
+    """Asking for a GPU without one stops with a remedy."""
+    monkeypatch.setattr(
+        getattr(torch, device) if device == "cuda" else torch.backends.mps, "is_available", lambda: False
+    )
 
-    with pytest.raises(DependencyError, match="device 'cuda' without a GPU that torch can see; set device to auto or"):
-        start(AcceleratorSpec(device="cuda"))
+    with pytest.raises(
+        DependencyError, match=f"device '{device}' without a GPU that torch can see; set device to auto"
+    ):
+        call(AcceleratorSpec(device=device))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_takes_a_gpu_when_there_is_one(monkeypatch, cuda, mps, expected):
+    """For inference as for training."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    assert device_of(AcceleratorSpec()).type == expected
 
 
 def test_threads_are_a_setting(started, threads):

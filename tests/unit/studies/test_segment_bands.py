@@ -20,7 +20,7 @@ def test_bands_are_not_prepared_again(tmp_path, monkeypatch, told):
     bands = tuple(dataclasses.replace(ref, scheme=CARVER_BRAINMAP.name, facts={**facts}) for ref in refs)
     cohort = Cohort("bands", bands, CARVER_BRAINMAP)
     seen = []
-    monkeypatch.setattr(training_run, "load_segmenter", lambda run: run)
+    monkeypatch.setattr(training_run, "load_segmenter", lambda run, *_: run)
     monkeypatch.setattr(training_run, "segment_cohort", lambda _, prepared, *rest, **kw: seen.append(prepared) or [])
     if told:
         assert training_run.segment_folder(tmp_path, cohort, tmp_path, fanout=FanOutSpec(), progress=Silent()) == []

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.synthesis.unseen_score import unseen_score
+
+PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 
 
 class Painter(nn.Module):
@@ -30,7 +33,7 @@ def batch(**more):
 
 def scored(images, held):
     """Score of a painter."""
-    return unseen_score(lambda number: held, torch.zeros(1, 2, 2))(Painter(images))
+    return unseen_score(lambda number: held, torch.zeros(1, 2, 2), PLAIN)(Painter(images))
 
 
 def test_paint_outside_the_brain_does_not_count():

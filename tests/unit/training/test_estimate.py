@@ -54,12 +54,13 @@ def test_computing_again_keeps_less():
 def test_time_is_of_steps_and_validations():
     """Five validations and a hundred steps."""
     budget = Budget(steps=100, validate_every=20)
-    seen = Estimate({"a": 1234}, {"x": (2, 3)}, 2**20, 0, 0, 2**21, 2**30, 0.5, 2.0, budget)
+    seen = Estimate({"a": 1234}, {"x": (2, 3)}, 2**20, 0, 0, 2**21, 2**30, 0.5, 2.0, budget, "cpu", "32-true", 2)
     assert seen.total_s == 60
     assert seen.lines() == [
         "a: 1,234 parameters",
         "batch: x 2x3",
         "memory: weights 1.0 MiB, gradients 0.0 MiB, optimiser states 0.0 MiB, activations of a step 2.0 MiB",
+        "computing in float32 on cpu, 2 threads",
         "peak: 1024 MiB",
         "time: 0.5 s a step, 2 s a validation",
         "in all: 1 min 0 s for 100 steps",

@@ -1,0 +1,81 @@
+"""Which precision a device computes by itself: bfloat16 where it has instructions for it, float32 elsewhere.
+
+Decided from capability flags of torch and oneDNN, never from a timing, so that
+what is computed does not depend on how busy a machine is.  Never float16.
+
+Conventions
+-----------
+bf16-mixed   autocast to bfloat16; weights, losses and optimiser states stay float32
+32-true      float32 throughout
+emulated     bfloat16 on a device without instructions for it: correct, and many times slower than float32
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final, Literal, final
+
+Precision = Literal["bf16-mixed", "32-true"]
+"""A precision to compute in."""
+WORDS: Final[Mapping[str, str]] = {"bf16-mixed": "bfloat16", "32-true": "float32"}
+"""How a precision is called on screen and in reports."""
+
+_X86_FLAGS: Final = ("avx512_bf16", "amx_bf16")
+_ONEDNN_CAPS: Final = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_CAPS_WITHOUT_BF16: Final = frozenset(
+    {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+)
+_ATEN_WITHOUT_BF16: Final = frozenset({"DEFAULT", "NO AVX", "AVX", "AVX2"})
+
+
+@final
+class EmulatedPrecisionWarning(UserWarning):
+    """Bfloat16 was asked for on a device that emulates it."""
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether a type of device (`cpu`, `cuda`, `mps`) multiplies in bfloat16 by itself; false where that is not known.
+
+    On x86 that takes AVX-512 BF16 or AMX-BF16: plain AVX-512, to which oneDNN's own check says yes, emulates it.  A
+    limit on the instructions that torch or oneDNN may use (`ATEN_CPU_CAPABILITY`, `ONEDNN_MAX_CPU_ISA`) counts.
+    """
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and _cpu_computes_bfloat16()
+
+
+def native_precision(device: str) -> Precision:
+    """`bf16-mixed` where the device computes bfloat16 by itself, else `32-true`."""
+    return "bf16-mixed" if computes_bfloat16(device) else "32-true"
+
+
+def warn_if_emulated(precision: Precision, device: str) -> None:
+    """Warn where bfloat16 is asked for on a device that emulates it; Python shows the warning once a process."""
+    if precision == "bf16-mixed" and not computes_bfloat16(device):
+        warnings.warn(
+            f"bf16-mixed on {device}: this device emulates bfloat16, many times slower than float32; "
+            "leave precision at auto, or ask for 32-true",
+            EmulatedPrecisionWarning,
+            stacklevel=1,
+        )
+
+
+def _cpu_computes_bfloat16() -> bool:
+    """Flags of the processor, as far as oneDNN and torch may use them."""
+    import torch
+
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not available or not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - oneDNN's answer has no public name
+        return False
+    flags: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if flags.get("architecture") != "x86_64":
+        return bool(flags.get("bf16"))
+    limited = torch.backends.cpu.get_cpu_capability() in _ATEN_WITHOUT_BF16 or _onednn_is_limited()
+    return not limited and any(flags.get(name) for name in _X86_FLAGS)
+
+
+def _onednn_is_limited() -> bool:
+    """Whether oneDNN was told to leave the instructions for bfloat16 alone."""
+    return any(os.environ.get(name, "").upper() in _CAPS_WITHOUT_BF16 for name in _ONEDNN_CAPS)
