@@ -25,10 +25,8 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter
 
-from glioforge.core.volume import Mask, Voxels
 from glioforge.metrics.base import DEFINED, Direction, Metric, MetricRow
 from glioforge.metrics.pair import AnyImage, AnyMask, ImagePair
-from glioforge.metrics.texture import mean_step
 
 PREPARED_RANGE: Final = 10.0
 """Data range of prepared images, which are clipped to [-5, 5]."""
@@ -88,25 +86,6 @@ def ssim_in_mask(image: AnyImage, reference: AnyImage, mask: AnyMask, data_range
         CaseError: The mask is empty or the range is not positive.
     """
     return ssim(ImagePair(image, reference, mask, data_range).cut(_RADIUS))
-
-
-def through_plane_roughness(image: Voxels, mask: Mask) -> float:
-    """How much rougher an image is from slice to slice than within its axial slices.
-
-    Mean absolute difference between neighbours along k over that along i and j,
-    both neighbours inside the mask.  A method that makes each slice by itself
-    gives more than the real images of the same grid do.
-
-    Args:
-        image: Intensities, `(i, j, k)`.
-        mask: Where to look, usually the brain.
-
-    Returns:
-        The ratio; 1 where there are no neighbours or no differences to compare.
-    """
-    steps = [mean_step(image, mask, axis) for axis in range(3)]
-    within = (steps[0] + steps[1]) / 2
-    return steps[2] / within if within > 0 and steps[2] > 0 else 1.0
 
 
 def compare_images(

@@ -60,6 +60,53 @@ def mean_step(image: Voxels, mask: Mask, axis: int) -> float:
     return float(np.abs(np.diff(values, axis=0))[both].mean(dtype=np.float64)) if both.any() else 0.0
 
 
+def gradient_ratio(image: Voxels, mask: Mask, axis: int = 2) -> float:
+    """Mean absolute difference of neighbours across slices over that within them; both neighbours inside the mask.
+
+    Streaks of a method that synthesizes slice by slice raise it.  In the FLAIR lesion of scans on isotropic grids it
+    is about 1; elsewhere compare with the scan of the same grid.
+
+    Args:
+        image: Intensities, `(i, j, k)`.
+        mask: Where to look; the lesion for streaks in lesions.
+        axis: Axis across the slices.
+
+    Returns:
+        The ratio; 1 where there are no neighbours or no differences to compare.
+
+    Example:
+        >>> slices = np.zeros((2, 2, 2), dtype=np.float32)
+        >>> slices[..., 1], slices[0] = 3, slices[0] + 1
+        >>> gradient_ratio(slices, np.ones((2, 2, 2), dtype=bool))
+        6.0
+    """
+    across = mean_step(image, mask, axis)
+    within = float(np.mean([mean_step(image, mask, other) for other in range(3) if other != axis]))
+    return across / within if within > 0 and across > 0 else 1.0
+
+
+def streaks(axis: int) -> tuple[Metric[ImagePair], ...]:
+    """Return the gradient ratio of the synthetic image, and of the scan beneath it, for slices across an axis."""
+    return (
+        Metric(
+            "gradient_ratio",
+            "1",
+            Direction.ONE,
+            lambda pair: gradient_ratio(pair.image, pair.mask, axis),
+            DEFINED,
+            "Gradient across slices over within",
+        ),
+        Metric(
+            "gradient_ratio_scan",
+            "1",
+            Direction.ONE,
+            lambda pair: gradient_ratio(pair.reference, pair.mask, axis),
+            DEFINED,
+            "Gradient across slices over within, scan",
+        ),
+    )
+
+
 def grain_ratio(pair: ImagePair) -> float:
     """Standard deviation of the finest band inside the mask, made over real; 1 where neither has any."""
     made, real = (next(_bands(image, pair.mask)) for image in (pair.image, pair.reference))
@@ -110,4 +157,6 @@ TEXTURE: Final[tuple[Metric[ImagePair], ...]] = (
     Metric("grain_ratio", "1", Direction.ONE, grain_ratio, DEFINED, "Grain, made over real"),
     Metric("spectrum_distance", "octaves", Direction.LOWER, spectrum_distance, DEFINED, "Distance of spectra"),
 )
-"""All metrics of this module, for axial slices."""
+"""Metrics of the brain that compare one draw with the scan, for axial slices."""
+STREAKS: Final = streaks(2)
+"""Metrics of streaks in the lesion, for axial slices."""

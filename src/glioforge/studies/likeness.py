@@ -24,7 +24,7 @@ from glioforge.metrics.similarity import PREPARED_RANGE
 from glioforge.metrics.texture import TEXTURE, through_plane
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.scoring import Row, likeness_rows, row_of, tumour_of
+from glioforge.studies.scoring import Row, cut_axis, likeness_rows, row_of, streak_rows, tumour_of
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
 
@@ -64,6 +64,7 @@ def method_rows(
         rows += likeness_rows(row, case, mean, truth, f"{MEAN_OF_DRAWS} against the {against}", REGIONS)
         rows += likeness_rows(row, case, one, truth, f"{ONE_DRAW} against the {against}", REGIONS)
         rows += _texture_rows(row, case, one, cut_axis(synthesizer))
+        rows += streak_rows(row, case, one, cut_axis(synthesizer), f"{ONE_DRAW} beside the scan")
         rows += _diversity_rows(row, case, drawn)
     return rows
 
@@ -99,11 +100,6 @@ def true_images(spec: StudySpec, ref: CaseRef, case: Case) -> Mapping[Modality, 
 def truth_name(spec: StudySpec) -> str:
     """What images are compared with, as notes call it."""
     return "noise-free image" if isinstance(spec.data, PhantomData) else "scan"
-
-
-def cut_axis(synthesizer: TrainedSynthesizer) -> int:
-    """Axis across which a method cuts volumes into slices; axial for one that does not say."""
-    return int(getattr(synthesizer.spec, "axis", 2))
 
 
 def _drawn(

@@ -33,7 +33,23 @@ def fidelity_section(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Secti
         )
     ]
     blocks += [_likeness_table(spec, [row for row in chosen if row.note == note], note) for note in references]
+    blocks += _streaks(spec, rows)
     return Section("How alike are the images?", tuple(blocks))
+
+
+def _streaks(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> list[Block]:
+    """Gradient across slices over within them in the FLAIR lesion, of one draw and of the scans; none without FLAIR."""
+    region, arm = f"lesion/{Modality.FLAIR}", "generator, one draw"
+    found = [scores_of(rows, arm, region, metric) for metric in ("gradient_ratio", "gradient_ratio_scan")]
+    if not all(len(scores.subjects) for scores in found):
+        return []
+    made, scans = (with_interval(bootstrap_mean(scores.values, seed=spec.seed), "1") for scores in found)
+    return [
+        Paragraph(
+            "Streaks: in the FLAIR lesion, the mean absolute difference of neighbours across slices over that within "
+            f"slices is {made} in one draw and {scans} in the scans of the same subjects."
+        )
+    ]
 
 
 def _likeness_table(spec: AugmentationSpec, rows: Sequence[ResultRow], note: str) -> Table:

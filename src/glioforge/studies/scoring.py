@@ -19,7 +19,9 @@ from glioforge.core.volume import Voxels
 from glioforge.data.prepare.restore import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.metrics.evaluate import evaluate_case
-from glioforge.metrics.similarity import compare_images
+from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.similarity import PREPARED_RANGE, compare_images
+from glioforge.metrics.texture import streaks
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
@@ -92,7 +94,37 @@ def fidelity_rows(spec: StudySpec, fold: int, split: Split, made: Cohort, synthe
             for against, truth in references.items():
                 note = f"against {against}"
                 rows += likeness_rows(row_of(spec, fold, arm, 0, ref), real, made_images, truth, note)
+        arm = "generator, one draw"
+        rows += streak_rows(
+            row_of(spec, fold, arm, 0, ref), real, images[arm], cut_axis(synthesizer), "beside the scan"
+        )
     return rows
+
+
+def streak_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: int, note: str) -> list[Row]:
+    """Measure streaks in the lesion of each contrast of one draw, and of the scan; none for a case without lesion.
+
+    Args:
+        row: The columns that say what was scored.
+        case: The case, whose labels say where the lesion is.
+        images: One draw.
+        axis: Axis across which the method cuts slices.
+        note: What is compared.
+    """
+    lesion = case.require_labels().lesion
+    if not lesion.any():
+        return []
+    rows: list[Row] = []
+    for modality in (m for m in images if m in case.images):
+        pair = ImagePair(images[modality], case.images[modality].voxels, lesion, PREPARED_RANGE)
+        known = row | {"region": f"lesion/{modality}", "note": note}
+        rows += [known | {"metric": m.name, "value": m.function(pair), "unit": m.unit} for m in streaks(axis)]
+    return rows
+
+
+def cut_axis(synthesizer: TrainedSynthesizer) -> int:
+    """Axis across which a method cuts volumes into slices; axial for one that does not say."""
+    return int(getattr(synthesizer.spec, "axis", 2))
 
 
 def mean_images(synthesizer: TrainedSynthesizer, case: Case, seed: int, draws: int = DRAWS) -> dict[Modality, Voxels]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from glioforge.core.modality import Modality
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import write_json
@@ -177,6 +178,14 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbe
         Endpoint("diversity", "brain", numbers.draws, "Draws differ"),
         Endpoint("diversity_coarse", "brain", numbers.draws, "Draws differ, blurred"),
     ]
+    streaks = ""
+    if Modality.FLAIR in numbers.contrasts:
+        names = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_scan": "The same in scans"}
+        ratios += [Endpoint(metric, f"lesion/{Modality.FLAIR}", numbers.one, title) for metric, title in names.items()]
+        streaks = (
+            " Streaks: mean absolute difference of neighbours across slices over that within slices, in the FLAIR "
+            "lesion; ideal is what scans of the same grid have."
+        )
     caption = (
         "In the brain, mean over contrasts and unseen subjects with 95 % interval. Distance of patches: sliced "
         "Wasserstein distance between the patches of 7 x 7 voxels of one draw and those of the scan, in the two finest "
@@ -185,7 +194,7 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbe
         "standard deviation of the finest band, one draw over the scan; both are ideal at 1, less is smoother. "
         "Spectrum: mean size in octaves of the ratio of strengths in bands of all scales, ideal at 0. Draws differ: "
         f"mean absolute difference between {COMPARED_DRAWS} or fewer draws of a map, with grain, and blurred so that "
-        "grain is gone; 0 is a method that always makes the same image."
+        "grain is gone; 0 is a method that always makes the same image." + streaks
     )
     blocks: list[Block] = [method_table(ratios, methods, caption, seed=spec.seed)]
     references = reference_blocks(spec, methods, numbers.looks)

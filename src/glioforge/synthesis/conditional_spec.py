@@ -1,4 +1,4 @@
-"""Settings that every synthesizer with a network conditioned on labels has; free of torch."""
+"""Settings shared by all synthesizers with a network conditioned on labels; free of torch."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,7 +10,7 @@ from glioforge.training.budget import Budget
 
 
 class ConditionalSpec(SynthesizerSpec):
-    """What the network sees, how it is trained on slices or patches, and how volumes are made with it."""
+    """What the network is shown, how it is trained on slices or patches, and how volumes are synthesized with it."""
 
     dims: Literal[2, 3] = 2
     """Slices, or volumes."""
@@ -19,13 +19,14 @@ class ConditionalSpec(SynthesizerSpec):
     context: int = Field(1, ge=0)
     """Neighbouring slices on each side whose labels are seen; volumes have their own neighbours."""
     style: bool = True
-    """Paint the map with a subject's class means, as condition and as a base of the output."""
+    """Condition on an image of per-class mean intensities and predict the residual to it."""
     position: bool = False
     """Give the place in the head as three channels."""
     output: Literal["linear", "tanh"] = "linear"
     """Last function; tanh is stretched to z-scores of -5 to 5."""
     grain: float = Field(1.0, ge=0)
-    """Strength of the white noise that makes images as grainy as the training scans; 0 gives clean images."""
+    """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
+    scans; 0 adds none."""
     jitter: float = Field(0.3, ge=0)
     """Shift of a drawn style's class means, as a share of the spread between subjects."""
     batch_size: int = Field(4, ge=1)
@@ -51,15 +52,15 @@ class ConditionalSpec(SynthesizerSpec):
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
     moved: bool = False
-    """Shift each label map by some voxels before images are made of it, and swap left and right in every second draw
-    where `mirror` allows it, then move them back: what depends on the place in the grid differs from draw to draw."""
+    """Synthesize each draw from a randomly shifted (and, with `mirror`, flipped) copy of the label map and undo the
+    shift, so that position-dependent artefacts average out over draws."""
     select: bool = False
     """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
     and a pixel score favours smooth images."""
 
     ensemble: int = Field(1, ge=1)
-    """Networks that draws are spread over: the last one and those of the validations before it, which differ more
-    than draws of one network do. 1 uses the last network alone."""
+    """Number of networks that draws are distributed over: the last one and those of the validations before it, which
+    differ more than draws of one network do. 1 uses the last network alone."""
 
     @property
     def trained_budget(self) -> Budget:

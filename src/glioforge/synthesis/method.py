@@ -31,8 +31,8 @@ class SynthesizerSpec(Spec):
     modalities: tuple[Modality, ...] | None = None
     """Contrasts made, jointly; none takes those that every training case has."""
     gaps: bool = False
-    """Also learn from cases that lack some of the contrasts: losses and statistics leave those out.  Where no contrasts
-    are chosen, all that any case has are made."""
+    """Allow training cases with missing contrasts; losses and statistics ignore the missing ones. Where no contrasts
+    are chosen, all that any case has are synthesized."""
     stand_ins: Mapping[str, str] = {}
     """Class to paint in place of each class that no training case had, such as `{enhancing: necrotic_core}`; label maps
     with any other such class are refused."""

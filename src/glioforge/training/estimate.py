@@ -43,7 +43,7 @@ class Estimate:
         weights: Bytes of weights and buffers of all networks.
         gradients: Bytes of the gradients.
         optimizers: Bytes of the optimisers' states.
-        activations: Most bytes of activations that were kept at once for the way back.
+        activations: Peak memory of activations stored for the backward pass, in bytes.
         peak: Peak bytes of the device, or of this process on a CPU.
         step_s: Seconds a step.
         validation_s: Seconds a validation.

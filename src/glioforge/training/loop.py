@@ -57,7 +57,7 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
     settings: Mapping[str, Any] | None = None,
     kept: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Train, or go on, or load what is done; the inference network holds the kept weights afterwards.
+    """Train, resume, or load a finished training; the inference network holds the kept weights afterwards.
 
     Args:
         recipe: Networks, optimisers and what a step does.

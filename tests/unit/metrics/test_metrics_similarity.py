@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.metrics import similarity
 from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.similarity import SIMILARITY, compare_images, psnr_of, ssim_in_mask, through_plane_roughness
+from glioforge.metrics.similarity import SIMILARITY, compare_images, psnr_of, ssim_in_mask
 
 
 def random_pair(seed, noise=0.3, data_range=10.0):
@@ -112,24 +112,3 @@ def test_comparing_refuses_what_cannot_be_compared():
         compare_images(image, image, np.zeros((3, 3, 3), dtype=bool), data_range=1.0)
     with pytest.raises(GeometryError, match="one shape"):
         compare_images(image, image[:2], np.ones((3, 3, 3), dtype=bool), data_range=1.0)
-
-
-def test_roughness_tells_slices_made_one_by_one():
-    """About 1 for isotropic noise, far more where each slice has its own brightness."""
-    rng = np.random.default_rng(0)
-    noise = rng.normal(size=(20, 20, 20)).astype(np.float32)
-    brain = np.ones(noise.shape, dtype=bool)
-    assert through_plane_roughness(noise, brain) == pytest.approx(1, abs=0.05)
-    assert through_plane_roughness(noise * 0.1 + rng.normal(size=20).astype(np.float32), brain) > 5
-
-
-def test_roughness_looks_inside_the_mask_only():
-    """Steps at the edge of the brain are no roughness; nothing to compare gives 1."""
-    image = np.zeros((6, 6, 6), dtype=np.float32)
-    image[..., 3:] = 50
-    brain = np.zeros(image.shape, dtype=bool)
-    brain[..., :3] = True
-    image[0, 0, 0] = 1
-    assert through_plane_roughness(image, brain) == pytest.approx(2 * (1 / 72) / (1 / 90 + 1 / 90), rel=0.3)
-    assert through_plane_roughness(np.zeros_like(image), brain) == 1
-    assert through_plane_roughness(image, np.zeros_like(brain)) == 1

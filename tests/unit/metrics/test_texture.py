@@ -8,7 +8,16 @@ from glioforge.core.errors import CaseError, GeometryError
 from glioforge.metrics.base import Direction
 from glioforge.metrics.diversity import DIVERSITY, Draws, diversity
 from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.texture import TEXTURE, grain_ratio, spectrum_distance, through_plane, through_plane_ratio
+from glioforge.metrics.texture import (
+    STREAKS,
+    TEXTURE,
+    gradient_ratio,
+    grain_ratio,
+    spectrum_distance,
+    streaks,
+    through_plane,
+    through_plane_ratio,
+)
 
 SHAPE = (20, 18, 16)
 
@@ -102,3 +111,38 @@ def test_draws_outside_a_grid_or_without_a_mask_are_refused():
         Draws(noise()[None], np.ones((2, 2, 2), dtype=bool))
     with pytest.raises(CaseError, match="an empty mask to compare draws in"):
         Draws(noise()[None], np.zeros(SHAPE, dtype=bool))
+
+
+def test_gradient_ratio_finds_slices_that_were_synthesized_one_by_one():
+    """About 1 for isotropic noise, far more where each slice has its own brightness."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(20, 20, 20)).astype(np.float32)
+    brain = np.ones(noise.shape, dtype=bool)
+    assert gradient_ratio(noise, brain) == pytest.approx(1, abs=0.05)
+    assert gradient_ratio(noise * 0.1 + rng.normal(size=20).astype(np.float32), brain) > 5
+
+
+def test_gradient_ratio_looks_inside_the_mask_only():
+    """Steps at the edge of the brain do not count; nothing to compare gives 1."""
+    image = np.zeros((6, 6, 6), dtype=np.float32)
+    image[..., 3:] = 50
+    brain = np.zeros(image.shape, dtype=bool)
+    brain[..., :3] = True
+    image[0, 0, 0] = 1
+    assert gradient_ratio(image, brain) == pytest.approx(2 * (1 / 72) / (1 / 90 + 1 / 90), rel=0.3)
+    assert gradient_ratio(np.zeros_like(image), brain) == 1
+    assert gradient_ratio(image, np.zeros_like(brain)) == 1
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_streaks_are_those_across_the_axis_that_was_cut(axis):
+    """The synthetic image and the scan have ratios of their own; an even scan has 1."""
+    streaked = noise() + 4 * np.random.default_rng(1).normal(size=SHAPE[2]).astype(np.float32)
+    image = np.ascontiguousarray(np.moveaxis(streaked, 2, axis))
+    pair = ImagePair(image, np.ones_like(image), np.ones(image.shape, dtype=bool), 10.0)
+    made, scan = (metric.function(pair) for metric in streaks(axis))
+    other, _ = (metric.function(pair) for metric in streaks((axis + 1) % 3))
+    assert made > 2.5
+    assert scan == 1
+    assert other < 1
+    assert [metric.name for metric in STREAKS] == ["gradient_ratio", "gradient_ratio_scan"]

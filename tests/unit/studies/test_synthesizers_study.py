@@ -63,6 +63,7 @@ def test_every_method_is_scored_in_brain_and_lesion_against_the_noise_free_image
         for region in ("brain/t1ce", "brain/flair", "lesion/t1ce", "lesion/flair"):
             assert {("ssim", region), ("psnr", region), ("mae", region), ("diversity", region)} <= measured
         assert {("through_plane_ratio", "brain/t1ce"), ("swd", "brain/flair"), ("dice", "WT")} <= measured
+        assert {("gradient_ratio", "lesion/flair"), ("gradient_ratio_scan", "lesion/t1ce")} <= measured
         notes = {row.note for row in mine if row.metric == "ssim"}
         assert notes == {"mean of draws against the noise-free image", "one draw against the noise-free image"}
     assert {row.metric for row in rows if row.arm == REAL} == {"dice", "sensitivity", "precision"}
@@ -89,7 +90,14 @@ def test_report_shows_every_method_and_says_which_edit_was_left_out(study):
 
     assert [(study / name).read_bytes() for name in ("report.html", "comparison.json")] == before
 
-    for text in ("Painted", "spade", "An edit was left out: off the grid", "too few subjects", "T1ce"):
+    for text in (
+        "Painted",
+        "spade",
+        "An edit was left out: off the grid",
+        "too few subjects",
+        "T1ce",
+        "Streaks, FLAIR lesion",
+    ):
         assert text in page
     assert page.count("<img") >= 8
     series = read_cohort(study / "fold-0" / "methods" / "spade" / "seed-0" / "series")

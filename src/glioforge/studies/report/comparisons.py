@@ -26,7 +26,7 @@ from glioforge.metrics.inference import Comparison, compare, holm
 from glioforge.metrics.intervals import subject_means
 from glioforge.metrics.patch_distance import PATCHES
 from glioforge.metrics.similarity import SIMILARITY
-from glioforge.metrics.texture import TEXTURE
+from glioforge.metrics.texture import STREAKS, TEXTURE
 
 
 @final
@@ -57,7 +57,7 @@ class ShownMetric:
 
 _OF_IMAGES: Final[Mapping[str, ShownMetric]] = MappingProxyType(
     {
-        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in (*SIMILARITY, *TEXTURE, *PATCHES)},
+        **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in (*SIMILARITY, *TEXTURE, *STREAKS, *PATCHES)},
         **{m.name: ShownMetric(m.title, m.unit, m.direction) for m in DIVERSITY},
     }
 )

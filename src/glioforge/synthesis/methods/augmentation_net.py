@@ -88,7 +88,7 @@ class AugmentationNetSpec(CriticSpec):
     independent: bool = False
     """One model a contrast with its own critic and optimisers, instead of one for all."""
     noise: bool = False
-    """Give noise to every component; it slows learning by heart, and styles vary images already."""
+    """Give noise to every component; it delays overfitting, and styles already vary the images."""
     perceptual: float = Field(1.0, ge=0)
     """Weight of each layer of the perceptual loss until the first adaptation; 0 leaves the loss out."""
     vgg19: Path | None = None

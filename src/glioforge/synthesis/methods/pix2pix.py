@@ -110,7 +110,8 @@ class Pix2PixSpec(CriticSpec):
     ngf: int = Field(16, ge=1)
     """Channels of the first level; doubled level by level up to eightfold."""
     levels: int = Field(5, ge=1)
-    """Levels of the encoder, at most; an axis of `size` is halved as often as pads it by no more than an eighth."""
+    """Maximum number of encoder levels. An axis is downsampled only while the padding this needs is at most 1/8 of its
+    length."""
     norm: Norm = "group"
     """Normalisation in the generator."""
     dropout: float = Field(0.5, ge=0, lt=1)

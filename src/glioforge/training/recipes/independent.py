@@ -24,7 +24,7 @@ Assemble = Callable[[Sequence[nn.Module]], nn.Module]
 
 @final
 class Independent:
-    """Recipe of games that share nothing but the steps; losses are told as `<game> <loss>`.
+    """Trains independent GANs in lockstep; losses are logged as `<game> <loss>`.
 
     Args:
         games: One recipe each, by name; no module belongs to two of them.
