@@ -14,6 +14,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.names import composed
 from glioforge.core.rng import stream
 
 
@@ -36,7 +37,7 @@ class Cohort:
     scheme: LabelScheme
 
     def __post_init__(self) -> None:
-        ids = [ref.case_id for ref in self.cases]
+        ids = [composed(ref.case_id) for ref in self.cases]
         doubled = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
         if doubled:
             raise CohortError(f"case ids used twice: {doubled}", "unique ids", "rename or drop one", self.name)
@@ -53,13 +54,13 @@ class Cohort:
         return iter(self.cases)
 
     def __getitem__(self, case_id: str) -> CaseRef:
-        """Return the case of this id.
+        """Return the case of this id, in whatever Unicode form it is written.
 
         Raises:
             CohortError: There is none.
         """
         for ref in self.cases:
-            if ref.case_id == case_id:
+            if composed(ref.case_id) == composed(case_id):
                 return ref
         raise CohortError(f"case {case_id!r}", f"one of {[ref.case_id for ref in self.cases][:20]}", where=self.name)
 
@@ -107,8 +108,8 @@ class Cohort:
         wanted = list(case_ids)
         for case_id in wanted:
             self[case_id]
-        keep = set(wanted)
-        return replace(self, name=name or self.name, cases=tuple(r for r in self.cases if r.case_id in keep))
+        keep = set(map(composed, wanted))
+        return replace(self, name=name or self.name, cases=tuple(r for r in self.cases if composed(r.case_id) in keep))
 
     def of_subjects(self, subject_ids: Iterable[str], name: str | None = None) -> "Cohort":
         """All cases of these subjects; subjects that are not here are passed over."""

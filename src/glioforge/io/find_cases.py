@@ -8,8 +8,9 @@ from typing import final
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError
+from glioforge.core.names import name_key
 from glioforge.io.found_case import FoundCase
-from glioforge.io.image_names import name_key, stem
+from glioforge.io.image_names import stem
 from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
 from glioforge.io.walk import PassedOver, Walk, refuse_leading_out, summary, walk
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
-from glioforge.io.image_names import composed
+from glioforge.core.names import composed
 from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR
 from glioforge.io.walk import scan_files
 

@@ -4,10 +4,8 @@ Conventions
 -----------
 ending    `.nii.gz`, `.nii`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, and `.hdr` with an `.img` of the same name
 stem      a file name without its ending
-key       a stem as file systems compare names that ignore case: composed Unicode (NFC), case-folded
 """
 
-import unicodedata
 from pathlib import Path
 
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".hdr")
@@ -36,23 +34,3 @@ def stem(path: Path) -> str:
         if lower.endswith(suffix) and len(lower) == len(path.name):
             return path.name[: -len(suffix)]
     return path.name
-
-
-def name_key(name: str) -> str:
-    r"""A name for comparisons: composed Unicode and no difference between small letters and capitals.
-
-    Example:
-        >>> name_key("Mu\u0308ller") == name_key("M\u00fcLLER")
-        True
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def composed(name: str) -> str:
-    r"""A name in composed Unicode (NFC), as most keyboards write it; macOS stores names decomposed (NFD).
-
-    Example:
-        >>> composed("Mu\u0308ller") == "M\u00fcller"
-        True
-    """
-    return unicodedata.normalize("NFC", name)

@@ -16,8 +16,10 @@ import numpy as np
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, LabelError
 from glioforge.core.labels import LabelScheme
+from glioforge.core.names import composed
 from glioforge.core.schemes import BRATS2023, scheme_named
-from glioforge.io.nifti import read_integers, stem
+from glioforge.io.image_names import is_image, stem
+from glioforge.io.nifti import read_integers
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.scheme_detection import detect_scheme
 
@@ -37,21 +39,26 @@ def find_masks(folder: Path, cohort: Cohort) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputFileError("no such folder", "a folder of NIfTI masks", "check the path", folder)
-    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")))
     found: dict[str, Path] = {}
-    for path in files:
-        if stem(path) in found:
+    for path in _files(folder):
+        name = composed(stem(path))
+        if name in found:
             raise InputFileError(
-                f"two masks of case {stem(path)!r}: {found[stem(path)].name} and {path.name}",
-                "one mask a case",
+                f"two masks of case {name!r}: {found[name].name} and {path.name}",
+                "one mask a case, whatever its ending and the Unicode form of its name",
                 "remove one of them",
                 folder,
             )
-        found[stem(path)] = path
-    missing = [ref.case_id for ref in cohort if ref.case_id not in found]
+        found[name] = path
+    missing = [ref.case_id for ref in cohort if composed(ref.case_id) not in found]
     if missing:
         raise _missing(missing, found, cohort, folder)
-    return {ref.case_id: found[ref.case_id] for ref in cohort}
+    return {ref.case_id: found[composed(ref.case_id)] for ref in cohort}
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files of a folder that are named as images, sorted; hidden ones are passed over."""
+    return sorted(path for path in folder.iterdir() if is_image(path) and not path.name.startswith("."))
 
 
 def written_scheme(folder: Path) -> LabelScheme:
@@ -66,9 +73,9 @@ def written_scheme(folder: Path) -> LabelScheme:
 
 def stray_masks(folder: Path, cohort: Cohort) -> list[str]:
     """Names of masks that belong to no case of the cohort, sorted; a folder that is not there has none."""
-    known = {ref.case_id for ref in cohort}
-    files = folder.iterdir() if folder.is_dir() else ()
-    return sorted(path.name for path in files if path.name.endswith((".nii", ".nii.gz")) and stem(path) not in known)
+    known = {composed(ref.case_id) for ref in cohort}
+    files = _files(folder) if folder.is_dir() else ()
+    return sorted(path.name for path in files if composed(stem(path)) not in known)
 
 
 def scheme_of(folder: Path, masks: Mapping[str, Path], truth: LabelScheme, named: str | None = None) -> LabelScheme:
@@ -104,7 +111,7 @@ def _counts(path: Path) -> dict[int, int]:
 
 def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: Path) -> InputFileError:
     """The error that lists cases without a mask, with the nearest name that belongs to no case."""
-    strangers = sorted(set(found) - {ref.case_id for ref in cohort})
+    strangers = sorted(set(found) - {composed(ref.case_id) for ref in cohort})
     pairs = [(case_id, get_close_matches(case_id, strangers, 1)) for case_id in missing]
     near = [f"{match[0]} to {case_id}" for case_id, match in pairs if match]
     more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""

@@ -1,6 +1,7 @@
 """Tests of `segmentation.evaluate` and `segmentation.masks`: any folder of masks, and our own."""
 
 import gzip
+import unicodedata
 from dataclasses import replace
 
 import nibabel as nib
@@ -17,7 +18,7 @@ from glioforge.io.nifti import read_image, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
-from glioforge.segmentation.masks import find_masks, scheme_of
+from glioforge.segmentation.masks import find_masks, scheme_of, stray_masks
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.training.budget import Outcome
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
@@ -306,3 +307,31 @@ def test_scores_depend_neither_on_the_order_of_cases_nor_on_how_masks_are_stored
     assert [r for one in single for r in evaluate_predictions(tmp_path / "f8", one, scheme="brats2023", arm="m")] == (
         expected
     )
+
+
+def test_masks_are_found_in_either_form_of_unicode_and_in_capitals(tmp_path):
+    """A folder zipped on a Mac is decomposed; both forms of one name are two masks of a case."""
+    case = toy_case(1)
+    name = "Müller"
+    decomposed = unicodedata.normalize("NFD", name)
+    for known, spelt in ((name, decomposed), (decomposed, name)):
+        cohort = cohort_of_cases([replace(case, case_id=known)])
+        folder = tmp_path / known
+        mask = write_masks(folder, (1,)) / "s01-1.nii.gz"
+        mask.rename(folder / f"{spelt}.NII.GZ")
+        (folder / f"._{spelt}.nii.gz").touch()
+        assert find_masks(folder, cohort)[known].name == f"{spelt}.NII.GZ"
+        assert stray_masks(folder, cohort) == []
+        assert cohort[spelt] is cohort[known]
+        write_masks(folder, (1,))
+        (folder / "s01-1.nii.gz").rename(folder / f"{known}.nii")
+        with pytest.raises(InputFileError, match="two masks of case 'Müller'.*Unicode form"):
+            find_masks(folder, cohort)
+
+
+def test_ids_that_differ_in_their_unicode_form_alone_are_one_id():
+    """Two such cases would be written to files that look alike."""
+    case = toy_case(1)
+    pair = [replace(case, case_id=unicodedata.normalize(form, "Müller")) for form in ("NFC", "NFD")]
+    with pytest.raises(CohortError, match="used twice"):
+        cohort_of_cases(pair)

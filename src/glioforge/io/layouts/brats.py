@@ -25,10 +25,10 @@ from typing import Any, ClassVar, Literal, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
+from glioforge.core.names import composed
 from glioforge.core.schemes import BRATS2013, BRATS2023, BRATS2024_PED
 from glioforge.io.csv_table import read_csv
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
-from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 from glioforge.io.scan_names import PATTERN, UNCLEAR, role_of

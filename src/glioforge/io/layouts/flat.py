@@ -17,8 +17,8 @@ from typing import ClassVar, Literal, final
 from pydantic import field_validator
 
 from glioforge.core.modality import Modality
+from glioforge.core.names import composed
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
-from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 from glioforge.io.scan_names import UNCLEAR, pattern_of, role_of

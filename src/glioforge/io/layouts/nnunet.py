@@ -12,9 +12,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Literal, final
 
+from glioforge.core.names import composed
 from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.image_names import composed
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 
