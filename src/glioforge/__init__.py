@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from glioforge.data.prepare.pipeline import PrepareSpec, prepare
     from glioforge.io.cohort_file import read_cohort, write_cohort
     from glioforge.io.ingest import ingest
+    from glioforge.io.ingest_folder import ingest_folder
     from glioforge.lesions.edit_cohort import edit_cohort
     from glioforge.lesions.preview import preview_cohort
     from glioforge.lesions.recipe import RecipeSpec, edit_labels
@@ -80,6 +81,7 @@ _HOMES = {
     "export_nnunet": "studies.nnunet_run",
     "folds_by_subject": "core.split",
     "ingest": "io.ingest",
+    "ingest_folder": "io.ingest_folder",
     "load_demo": "studies.kinds",
     "load_segmenter": "segmentation.base",
     "load_spec": "config.load",

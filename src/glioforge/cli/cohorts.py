@@ -35,13 +35,29 @@ def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None
 
 
 def open_cohort(folder: Path, layout: str | None = None, register_to: "Modality | None" = None) -> "Cohort":
-    """Cohort of a folder: by its cohort.json, else by ingesting it."""
+    """Open the cohort of a folder: by its cohort.json, else by ingesting it.
+
+    Raises:
+        SpecError: A layout or a contrast to register to is given for a folder that is a cohort already.
+    """
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.core.errors import SpecError
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.ingest import ingest
 
-    if (folder / "cohort.json").is_file():
-        return read_cohort(folder)
-    return ingest(folder, layout_from(layout), register_to=register_to)
+    spec = layout_from(layout)
+    if not (folder / "cohort.json").is_file():
+        return ingest(folder, spec, register_to=register_to, progress=TerminalProgress())
+    given = {"--layout": layout, "--register-to": register_to}
+    useless = [name for name, value in given.items() if value is not None]
+    if useless:
+        raise SpecError(
+            f"{' and '.join(useless)} for a folder that holds a cohort.json, which says how its scans are read",
+            "a folder of scans, or the cohort without the option",
+            "leave the option out, or ingest the scans again with it into another folder",
+            folder,
+        )
+    return read_cohort(folder)
 
 
 def describe(cohort: "Cohort") -> str:

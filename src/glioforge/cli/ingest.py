@@ -22,16 +22,14 @@ def ingest(
     from glioforge.cli.cohorts import describe, layout_from
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
-    from glioforge.io.cohort_file import write_cohort
-    from glioforge.io.ingest import ingest as read
+    from glioforge.io.ingest_folder import ingest_folder
 
-    fanout = FanOutSpec(workers=workers)
-    cohort = read(
+    cohort = ingest_folder(
         folder,
+        out,
         layout_from(layout, follow_links=follow_links),
         register_to=register_to,
-        fanout=fanout,
+        fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    write_cohort(out, cohort)
     typer.echo(describe(cohort))

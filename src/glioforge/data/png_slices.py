@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.packed import scale_for
-from glioforge.io.atomic_write import write_json
 from glioforge.io.png import MIDDLE, write_png_image, write_png_labels
+from glioforge.io.run_folder import Step, write_json
 
 FACTS = "slices.json"
 
@@ -35,26 +36,31 @@ def write_png_slices(cohort: Cohort, out: Path, progress: Progress | None = None
 
     Raises:
         InputFileError: A case cannot be read.
-        OutputError: The place cannot be written.
+        OutputError: The folder holds pictures of another cohort, or cannot be written.
     """
-    count = 0
-    for ref in (progress or Silent()).track(list(cohort), "writing pictures"):
-        case = ref.load()
-        place = out / case.case_id
-        scales = {str(m): scale_for(volume.voxels) for m, volume in case.images.items()}
-        for k in range(case.geometry.shape[2]):
-            for modality, volume in case.images.items():
-                plane = np.ascontiguousarray(volume.voxels[..., k])
-                write_png_image(place / f"{modality}-{k:03d}.png", plane, scales[str(modality)])
-            if case.labels is not None:
-                write_png_labels(place / f"labels-{k:03d}.png", np.ascontiguousarray(case.labels.voxels[..., k]))
-            count += len(case.images) + (case.labels is not None)
-        facts = {
-            "scales": scales,
-            "zero": MIDDLE,
-            "geometry": case.geometry.to_json(),
-            "labels": None if case.labels is None else case.labels.scheme.to_json(),
-            "lineage": case.lineage.to_json(),
-        }
-        write_json(place / FACTS, facts)
+    with Step(out, {"verb": "prepare --png", "cohort": cohort.fingerprint}) as step:
+        tracked = (progress or Silent()).track(list(cohort), "writing pictures")
+        count = sum(_write_case(ref.load(), out / ref.case_id) for ref in tracked)
+        if not step.done:
+            step.finish({"pictures": count})
     return count
+
+
+def _write_case(case: Case, place: Path) -> int:
+    """Write the slices of one case and their facts; the number of pictures."""
+    scales = {str(m): scale_for(volume.voxels) for m, volume in case.images.items()}
+    for k in range(case.geometry.shape[2]):
+        for modality, volume in case.images.items():
+            plane = np.ascontiguousarray(volume.voxels[..., k])
+            write_png_image(place / f"{modality}-{k:03d}.png", plane, scales[str(modality)])
+        if case.labels is not None:
+            write_png_labels(place / f"labels-{k:03d}.png", np.ascontiguousarray(case.labels.voxels[..., k]))
+    facts = {
+        "scales": scales,
+        "zero": MIDDLE,
+        "geometry": case.geometry.to_json(),
+        "labels": None if case.labels is None else case.labels.scheme.to_json(),
+        "lineage": case.lineage.to_json(),
+    }
+    write_json(place / FACTS, facts)
+    return case.geometry.shape[2] * (len(case.images) + (case.labels is not None))

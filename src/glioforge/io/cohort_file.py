@@ -11,7 +11,7 @@ dataclass with a class variable `format`; its fields are kept with the case.
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,10 @@ def write_cohort(folder: Path, cohort: Cohort) -> Path:
     """Write a cohort as `cohort.json` in a folder and return the file.
 
     Raises:
-        OutputError: A case's reader has no format, a fact is no JSON value, or the place cannot be written.
+        OutputError: A case's reader has no format, a fact is no JSON value, the folder holds a cohort with other
+            cases, or the place cannot be written.
     """
+    require_no_loss(folder, (ref.case_id for ref in cohort))
     root = folder.resolve()
     values = {
         "version": _VERSION,
@@ -75,6 +77,32 @@ def read_cohort(folder: Path) -> Cohort:
             "make it again with the command that wrote the folder",
             path,
         ) from error
+
+
+def require_no_loss(folder: Path, case_ids: Iterable[str]) -> None:
+    """Refuse to write a cohort over one that holds further cases.
+
+    Args:
+        folder: Folder of the cohort to be written; one without a cohort is fine.
+        case_ids: Ids of the cases to be written.
+
+    Raises:
+        OutputError: The folder's cohort has cases that are not among them.
+    """
+    if not (folder / NAME).is_file():
+        return
+    try:
+        held = {ref.case_id for ref in read_cohort(folder)}
+    except InputFileError:
+        return  # a damaged table is written again
+    lost = sorted(held - set(case_ids))
+    if lost:
+        raise OutputError(
+            f"a cohort with other cases in the folder: {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}",
+            "a folder of the same cohort, or of a part of it",
+            "choose another --out, or delete the folder",
+            folder,
+        )
 
 
 def _to_json(ref: CaseRef, root: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
@@ -34,6 +34,9 @@ LOCK = ".lock"
 ORPHAN_S = 10.0
 """Time to wait for a folder within a run: workers of a killed run end by themselves in less, and leave their locks."""
 
+VERB = "verb"
+"""Key of a step that says which command it belongs to."""
+
 _MAX_DIFFERENCES = 5
 
 
@@ -49,9 +52,11 @@ class Step:
         key: Everything the outcome depends on, as plain JSON values.
         wait_s: How long a `with` waits for another process to leave the folder.
         kept: Settings outside the key that the folder remembers, as plain JSON values (see `kept_in`).
+        writes: Files of the step that must not be there before it, because something else made them.
 
     Raises:
-        OutputError: The folder was made with other settings; on entering also that it cannot be written.
+        OutputError: The folder was made with other settings or by something else; on entering also that it cannot
+            be written.
 
     Example:
         >>> import tempfile
@@ -64,9 +69,16 @@ class Step:
     """
 
     def __init__(
-        self, folder: Path, key: Mapping[str, Any], *, wait_s: float = 0.0, kept: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        key: Mapping[str, Any],
+        *,
+        wait_s: float = 0.0,
+        kept: Mapping[str, Any] | None = None,
+        writes: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self._writes = tuple(writes)
         self.key: Mapping[str, Any] = _plain(key, folder)
         self.kept: Mapping[str, Any] = _plain(kept or {}, folder)
         self._wait_s = wait_s
@@ -163,7 +175,15 @@ class Step:
             write_json(self.folder / STARTED, {"key": self.key, **({"kept": self.kept} if self.kept else {})})
 
     def _require_same_key(self) -> None:
-        """Refuse a folder that was made with other settings."""
+        """Refuse a folder that was made with other settings, or files that no step made."""
+        there = [name for name in self._writes if (self.folder / name).exists()]
+        if there and not (self.folder / STARTED).exists() and not self.done:
+            raise OutputError(
+                f"{', '.join(there)} in the folder, which this command did not make",
+                "an empty folder, or one that the same command made",
+                "choose another --out, or move what is there away",
+                self.folder,
+            )
         for name in (DONE, STARTED):
             if not (self.folder / name).exists():
                 continue
@@ -200,10 +220,11 @@ def _marker(path: Path) -> dict[str, Any]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The first keys that differ, by path, with both values."""
+    """The first keys that differ, by path, with both values; of two verbs only these."""
     before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
     lines = []
-    for path in sorted(before.keys() | after.keys()):
+    keys = before.keys() | after.keys()
+    for path in sorted(keys) if before.get(VERB) == after.get(VERB) else [VERB]:
         was, now = before.get(path, "absent"), after.get(path, "absent")
         if was != now:
             lines.append(f"{path} was {was[:80]}, is now {now[:80]}")

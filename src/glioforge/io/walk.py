@@ -166,6 +166,8 @@ class _Walker:
         for path in (path for path in entries if folders[path]):
             if path.name.startswith(".") or path.name == "__MACOSX":
                 self._pass([path], "hidden folders")
+            elif (path / "step.json").is_file():
+                self._pass([path], "folders that Glioforge wrote", "name one as the folder to read it")
             elif path.is_symlink():
                 self._link(path)
             else:

@@ -10,10 +10,12 @@ from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
 from glioforge.data.doctor.thumbnail import montage
-from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io.run_folder import Step, write_atomically, write_json
 from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.studies.report.html import render
 
+PAGE = "doctor.html"
+JSON = "doctor.json"
 _MOST_ROWS = 500
 _MOST_PICTURES = 60
 
@@ -29,12 +31,16 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> Path:
         The page.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: The folder holds the diagnosis of another folder, or cannot be written.
     """
-    page = out / "doctor.html"
-    write_json(out / "doctor.json", diagnosis.to_json())
-    write_atomically(page, render(doctor_page(diagnosis)).encode())
-    return page
+    key = {"verb": "doctor", "folder": str(diagnosis.folder.resolve())}
+    with Step(out, key, writes=(JSON, PAGE)) as step:
+        # Written again where it is done: scans are corrected between two looks.
+        write_json(out / JSON, diagnosis.to_json())
+        write_atomically(out / PAGE, render(doctor_page(diagnosis)).encode())
+        if not step.done:
+            step.finish()
+    return out / PAGE
 
 
 def doctor_page(diagnosis: Diagnosis) -> Report:

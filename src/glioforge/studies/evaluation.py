@@ -6,8 +6,10 @@ from pathlib import Path
 from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io.digest import hash_of_file
 from glioforge.io.nifti import read_labels
-from glioforge.io.tables import ResultRow, write_results
+from glioforge.io.run_folder import Step
+from glioforge.io.tables import CSV, ResultRow, write_results
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.metrics.intervals import too_few
 from glioforge.segmentation.evaluate import evaluate_predictions
@@ -22,6 +24,7 @@ from glioforge.studies.report.overlays import Overlay, extreme_cases, outline_le
 from glioforge.studies.report.tables import subject_table
 
 MEAN = "mean"
+PAGE = "report.html"
 MAIN = ("dice", "hd95", "sensitivity", "precision")
 """Metrics of the first table."""
 
@@ -45,8 +48,20 @@ def evaluate_folder(
         InputFileError: A mask is missing, doubled, damaged or lies on another grid.
         LabelError: A value has no name in the scheme.
         CaseError: A case has no true labels.
+        OutputError: The folder holds results of other masks, cases or another scheme, or cannot be written.
     """
     progress = progress or Silent()
+    masks = {case_id: hash_of_file(path) for case_id, path in find_masks(predictions, cohort).items()}
+    key = {
+        "verb": "evaluate",
+        "folder": predictions.resolve().name,
+        "masks": masks,
+        "cohort": cohort.fingerprint,
+        "scheme": scheme,
+    }
+    step = Step(out, key, writes=(CSV,))
+    if step.done and (out / PAGE).exists():
+        return out / PAGE
     strays = stray_masks(predictions, cohort)
     if strays:
         progress.say(_stray_text(strays))
@@ -56,7 +71,6 @@ def evaluate_folder(
     found = spreads(with_mean_region(rows, regions, MEAN), name, (*regions, MEAN))
     cases = extreme_cases(rows, name, regions)
     overlays = _overlays(rows, cohort, cases, predictions, scheme)
-    write_results(out, rows)
     summary = {
         "masks": name,
         "cohort": cohort.name,
@@ -67,10 +81,14 @@ def evaluate_folder(
         "shown": dict(cases),
         "scores": [spread.to_json() for spread in found],
     }
-    write_json(out / "summary.json", summary)
-    page = out / "report.html"
-    write_atomically(page, render(_report(cohort, rows, found, overlays, strays)).encode())
-    return page
+    page = render(_report(cohort, rows, found, overlays, strays)).encode()
+    with step:
+        write_results(out, rows)
+        write_json(out / "summary.json", summary)
+        write_atomically(out / PAGE, page)
+        if not step.done:
+            step.finish({"cases": len(cohort)})
+    return out / PAGE
 
 
 def _report(

@@ -8,7 +8,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.split import split_by_subject
 from glioforge.io.nnunet_raw import write_nnunet_raw
-from glioforge.io.run_folder import write_json
+from glioforge.io.run_folder import Step, write_json
 from glioforge.segmentation.nnunet import DATASET, NnunetRunSpec
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import nnunet_folds
@@ -58,12 +58,16 @@ def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
     Raises:
         LeakageError: A kept subject stands behind a training case.
         CohortError: There are too few subjects.
-        OutputError: The folder cannot be written.
+        OutputError: The folder holds the export of other cases or settings, or cannot be written.
     """
     kept, sides = _divided(cohort, test, seed)
-    place = write_nnunet_raw(kept, out / "nnUNet_raw" / DATASET, regions=spec.regions, progress=progress).parent
-    write_json(out / FOLDS_FILE, nnunet_folds(kept, spec.folds, seed))
-    write_json(out / "split.json", sides)
+    key = {"verb": "nnunet --export", "spec": spec.model_dump(mode="json"), "cohort": kept.fingerprint, "seed": seed}
+    with Step(out, key) as step:
+        place = write_nnunet_raw(kept, out / "nnUNet_raw" / DATASET, regions=spec.regions, progress=progress).parent
+        write_json(out / FOLDS_FILE, nnunet_folds(kept, spec.folds, seed))
+        write_json(out / "split.json", sides)
+        if not step.done:
+            step.finish({"cases": len(kept)})
     return (
         f"{len(kept)} cases of {folder} in {place}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
         "data set once it is planned, so that no subject is divided"

@@ -26,7 +26,7 @@ from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.prepare.survey import Survey, file_hashes, known_of, measured
 from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import write_cohort
+from glioforge.io.cohort_file import require_no_loss, write_cohort
 from glioforge.io.run_folder import Step, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
@@ -59,10 +59,11 @@ def prepare(
 
     Raises:
         CohortError: The cohort is empty or has no contrast in common.
-        OutputError: The folder was made with other settings or cannot be written.
+        OutputError: The folder was made with other settings, holds cases that this cohort lacks, or cannot be written.
         CaseError, InputFileError: A case cannot be read or holds no brain.
     """
     progress = progress or Silent()
+    require_no_loss(out, (ref.case_id for ref in cohort))
     modalities = _modalities(cohort, spec)
     size = spec.grid.size or _fitted_size(cohort, spec, out, fanout, progress)
     described = spec.model_dump(mode="json")
@@ -111,6 +112,8 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
         found = None
     if found is not None and found.facts.get("prepared", {}).get("key") == job.key:
         return found, lines
+    if found is not None:
+        lines.append(f"{job.ref.case_id}: its scans have changed since it was prepared; prepared again")
     known = known_of(Survey(job.ref, job.spec, job.store.parent / SURVEY))
     scheme = job.spec.scheme_of(scheme_named(job.ref.scheme))
     case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size, known, scheme=scheme)

@@ -1,0 +1,151 @@
+"""No verb writes over what another input or another command made, and none drops an option."""
+
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fixtures_layouts import LAYOUTS
+from glioforge.cli.main import app
+from glioforge.core.errors import GlioforgeError, OutputError, SpecError
+
+NAMES = ("BraTS20_Training_001", "BraTS20_Training_002")
+
+
+def call(*words: object) -> str:
+    """Run a verb; a typed error is raised for the test to see."""
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, but the lock."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two cases, their cohort, and two folders of masks, the second of which differs in one voxel."""
+    folder = tmp_path_factory.mktemp("outs")
+    writer, heads, _, _ = LAYOUTS["brats"]
+    writer(folder / "scans", heads)
+    call("ingest", folder / "scans", "--out", folder / "cohort")
+    for masks in ("a", "b"):
+        (folder / masks).mkdir()
+        for name in NAMES:
+            shutil.copy(folder / "scans" / name / f"{name}_seg.nii.gz", folder / masks / f"{name}.nii.gz")
+    mask = nib.load(folder / "b" / f"{NAMES[1]}.nii.gz")
+    voxels = np.asarray(mask.dataobj).copy()
+    voxels[0, 0, 0] = 1
+    nib.Nifti1Image(voxels, mask.affine, mask.header).to_filename(folder / "b" / f"{NAMES[1]}.nii.gz")
+    call("evaluate", folder / "a", folder / "cohort", "--out", folder / "scores", "--scheme", "brats2017")
+    return folder
+
+
+def test_the_same_ingest_and_evaluate_again_change_nothing(made: Path) -> None:
+    """A trailing slash and a relative path are the same folder."""
+    before = contents(made / "cohort"), contents(made / "scores")
+    call("ingest", f"{made}/a/../scans/", "--out", f"{made}/cohort/")
+    call("evaluate", f"{made / 'a'}/", made / "cohort", "--out", made / "scores", "--scheme", "brats2017")
+
+    assert (contents(made / "cohort"), contents(made / "scores")) == before
+    assert "passed_over.csv" in before[0]
+
+
+def test_other_masks_into_the_same_folder_are_refused_by_name(made: Path) -> None:
+    """The first results stay."""
+    before = contents(made / "scores")
+    with pytest.raises(OutputError, match=rf"masks\.{NAMES[1]} was .*, is now .*choose another --out"):
+        call("evaluate", made / "b", made / "cohort", "--out", made / "scores", "--scheme", "brats2017")
+
+    assert contents(made / "scores") == before
+
+
+def test_other_scans_into_the_same_folder_are_refused_by_name(made: Path, tmp_path: Path) -> None:
+    """Another folder, a changed file and another command alike; the first cohort stays."""
+    before = contents(made / "cohort")
+    shutil.copytree(made / "scans" / NAMES[0], tmp_path / "fewer" / NAMES[0])
+    with pytest.raises(OutputError, match=rf"cases\.{NAMES[1]} was .*, is now absent.*folder was "):
+        call("ingest", tmp_path / "fewer", "--out", made / "cohort")
+    with pytest.raises(OutputError, match='settings: verb was "ingest", is now "doctor"; exp'):
+        CliRunner().invoke(app, ["doctor", str(made / "scans"), "--out", str(made / "cohort")], catch_exceptions=False)
+
+    assert contents(made / "cohort") == before
+
+
+@pytest.mark.parametrize("verb", ["ingest", "evaluate", "doctor"])
+def test_files_that_no_command_made_are_not_written_over(made: Path, tmp_path: Path, verb: str) -> None:
+    """A table or a cohort of somebody else in the folder."""
+    name = {"ingest": "cohort.json", "evaluate": "results.csv", "doctor": "doctor.json"}[verb]
+    (tmp_path / name).write_text("mine")
+    given = {"evaluate": (made / "a", made / "cohort", "--scheme", "brats2017")}.get(verb, (made / "scans",))
+    with pytest.raises(OutputError, match=f"{name} in the folder, which this command did not make"):
+        CliRunner().invoke(app, [verb, *map(str, given), "--out", str(tmp_path)], catch_exceptions=False)
+
+    assert (tmp_path / name).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_doctor_writes_again_after_scans_were_corrected(made: Path, tmp_path: Path) -> None:
+    """The same folder is looked at until it is right; another folder is not written into its page."""
+    shutil.copytree(made / "scans", tmp_path / "scans")
+    broken = tmp_path / "scans" / NAMES[0] / f"{NAMES[0]}_t1.nii.gz"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:-9])
+    runner, words = CliRunner(), ["doctor", str(tmp_path / "scans"), "--out", str(tmp_path / "page")]
+
+    assert runner.invoke(app, words).exit_code == 1
+    broken.write_bytes(whole)
+    assert runner.invoke(app, words).exit_code == 0
+    assert '"error": 0' in (tmp_path / "page" / "doctor.json").read_text()
+
+
+@pytest.mark.parametrize("verb", ["prepare", "evaluate", "segment", "nnunet"])
+def test_a_layout_beside_a_cohort_is_refused_and_one_that_is_not_there_too(
+    made: Path, tmp_path: Path, verb: str
+) -> None:
+    """An option that would have no effect is not dropped."""
+    given = {"evaluate": [made / "a"], "segment": [made / "a"]}.get(verb, [])
+    words = [verb, *given, made / "cohort", "--out", tmp_path / "out", "--layout"]
+    with pytest.raises(SpecError, match="--layout for a folder that holds a cohort.json"):
+        call(*words, "brats")
+    with pytest.raises(GlioforgeError, match=r"nowhere\.yaml"):
+        call(*words, tmp_path / "nowhere.yaml")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_registering_a_cohort_again_is_refused(made: Path, tmp_path: Path) -> None:
+    """The option belongs to reading scans."""
+    with pytest.raises(SpecError, match="--register-to for a folder that holds a cohort.json"):
+        call("prepare", made / "cohort", "--out", tmp_path / "out", "--register-to", "t1")
+
+
+def test_a_cohort_of_other_cases_is_not_prepared_over_another(made: Path, tmp_path: Path) -> None:
+    """The cases of the first would vanish from its table."""
+    writer, _, _, _ = LAYOUTS["brats"]
+    writer(tmp_path / "scans", {"BraTS20_Training_009": 3})
+    shutil.copytree(made / "cohort", tmp_path / "prepared")
+    (tmp_path / "prepared" / "step.json").unlink()
+    (tmp_path / "prepared" / "done.json").unlink()
+    with pytest.raises(OutputError, match=f"a cohort with other cases in the folder: {NAMES[0]}, {NAMES[1]}"):
+        call("prepare", tmp_path / "scans", "--out", tmp_path / "prepared")
+
+
+def test_results_within_the_folder_of_scans_are_not_taken_for_scans(made: Path, tmp_path: Path) -> None:
+    """A cohort that lies in its own folder of scans: the same command again finds the same cases."""
+    shutil.copytree(made / "scans", tmp_path / "scans")
+    out = tmp_path / "scans" / "results"
+    call("ingest", tmp_path / "scans", "--out", out)
+    shutil.copytree(tmp_path / "scans" / NAMES[0], out / "nifti" / "BraTS20_Training_777")
+    for path in (out / "nifti" / "BraTS20_Training_777").iterdir():
+        path.rename(path.with_name(path.name.replace("001", "777")))
+    text = call("ingest", tmp_path / "scans", "--out", out)
+
+    assert "2 cases" in text
+    assert f"{out},folders that Glioforge wrote" in (out / "passed_over.csv").read_text()
