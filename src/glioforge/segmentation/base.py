@@ -87,6 +87,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         SpecError: The synthetic share does not fit the synthetic cohort, or the size not the method.
         OutputError: The folder was made with other settings or is in use.
     """
+    from glioforge.segmentation.objective import reported_weights
     from glioforge.training.loop import train as run
 
     spec = spec if budget is None else spec.model_copy(update={"budget": budget})
@@ -105,16 +106,18 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     outcomes = []
     for view, place in zip(spec.views, view_folders(folder, spec.views), strict=True):
         length = _length(spec, method.dims, mix, view)
+        task = Task(modalities, target, train, length.steps, view, mix.used)
+        how = inference_of(spec, method.dims, fabric.autocast)
         seed_torch(seed, "network")
         network = method.build(modalities, target)
         outcome = run(
-            method.recipe(network, Task(modalities, target, train, length.steps, view, mix.used)),
+            method.recipe(network, task),
             SegmenterBatches(mix, modalities, spec, dims=method.dims, view=view, seed=seed, device=fabric.device),
             length,
             place,
             seed=seed,
             fabric=fabric,
-            validate=Validation(validation, modalities, inference_of(spec, method.dims, fabric.autocast), view, unseen),
+            validate=Validation(validation, modalities, how, view, unseen, reported_weights(spec, task)),
             progress=progress,
             settings=settings if len(spec.views) == 1 else {**settings, "view": view},
             kept=kept_of(accelerator),

@@ -12,7 +12,8 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.metrics.evaluate import evaluate_case
-from glioforge.segmentation.predict import Inference, predict
+from glioforge.segmentation.predict import Inference, Probabilities, predict
+from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import View
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Validation:
         view: How it sees the heads.
         unseen: Classes that no training case has. A region of these alone does not count, for a network that never
             finds it would score 1 for that.
+        weights: Weight of each class; with it `scalars` holds the weighted Dice of the last call, mean over cases,
+            which Foroozandeh & Eklund report, beside the unweighted score.
     """
 
     def __init__(
@@ -42,7 +45,10 @@ class Validation:
         how: Inference,
         view: View = "axial",
         unseen: Collection[str] = (),
+        weights: Sequence[float] | None = None,
     ) -> None:
+        self.scalars: dict[str, float] = {}
+        self._weights = weights
         self._cohort = cohort
         self._regions = how.target.scored_without(unseen)
         self._modalities = tuple(modalities)
@@ -52,11 +58,15 @@ class Validation:
     def __call__(self, network: "nn.Module") -> float:
         """Score the network; higher is better, and 0 where no region counts."""
         target = self._how.target
-        scores = []
+        scores, weighted = [], []
         for images, brain, truth in self._cases:
-            voxels = target.decode(predict([(self._view, network)], images, brain, self._how), brain)
+            probabilities = predict([(self._view, network)], images, brain, self._how)
+            if self._weights is not None:
+                weighted.append(weighted_dice(probabilities, truth, target, self._weights))
+            voxels = target.decode(probabilities, brain)
             prediction = LabelMap(voxels, truth.geometry, target.scheme)
             scores += [row.value for row in evaluate_case(prediction, truth, self._regions, ("dice",))]
+        self.scalars = {"weighted_dice": float(np.mean(weighted))} if weighted else {}
         return float(np.mean(scores)) if scores else 0.0
 
     @cached_property
@@ -65,6 +75,21 @@ class Validation:
         cases = [ref.load() for ref in self._cohort]
         truth = self._how.target.truth
         return [(case.stack(self._modalities), brain_of(case), truth(case.require_labels())) for case in cases]
+
+
+def weighted_dice(probabilities: Probabilities, truth: LabelMap, target: Target, weights: Sequence[float]) -> float:
+    """Return one overlap over all classes of a case, background included, each weighed: 1 where all is right.
+
+    Args:
+        probabilities: Of each class of the target.
+        truth: In the target's scheme.
+        target: Classes, no nested regions.
+        weights: Weight of each class, not all 0.
+    """
+    masks = np.stack([truth.voxels == target.scheme.value(name) for name in target.classes])
+    overlap = (probabilities * masks).sum(axis=(1, 2, 3), dtype=np.float64)
+    sizes = probabilities.sum(axis=(1, 2, 3), dtype=np.float64) + masks.sum(axis=(1, 2, 3))
+    return float(2 * np.dot(weights, overlap) / np.dot(weights, sizes))
 
 
 def brain_of(case: Case) -> Bool[np.ndarray, "i j k"]:

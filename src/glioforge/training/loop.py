@@ -66,7 +66,8 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
         folder: The training's own folder; nobody else writes there.
         seed: Root of all random draws.
         fabric: Devices and precision.
-        validate: Scores a network in evaluation mode; without it the last weights are kept.
+        validate: Scores a network in evaluation mode; without it the last weights are kept. Where it has `scalars`,
+            a mapping of names to numbers, they join the history.
         progress: Where progress is shown.
         settings: What else the outcome depends on; a folder made with other settings is refused.
         kept: What the folder remembers beside them (see `io.run_folder`).
@@ -192,7 +193,8 @@ class _Run:
             if self.validate is not None:
                 score = self.validate(network)
             seen = self._observation()
-        best = standing.judge(score, network, self.budget.min_delta, None if seen is None else seen.scalars)
+        further = {**({} if seen is None else seen.scalars), **getattr(self.validate, "scalars", {})}
+        best = standing.judge(score, network, self.budget.min_delta, further)
         row = standing.history[-1]
         standing.sound_alarms(row, self.budget.watch, self.progress)
         if self.fabric.is_global_zero:

@@ -11,10 +11,14 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CaseError, CohortError, InputFileError, LeakageError, OutputError, SpecError
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import BRATS2023, TUMOUR
 from glioforge.core.volume import Volume
 from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.segmentation.method import Task
 from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.segmentation.objective import reported_weights
+from glioforge.segmentation.target import target_named
+from glioforge.segmentation.validate import weighted_dice
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 from toy_training import Lines
@@ -254,3 +258,22 @@ def test_a_class_that_no_training_case_has_is_named_and_not_scored(tmp_path):
     assert segmenter.target.scored_without(card["unseen_classes"]) == ("WT", "TC")
     assert np.isfinite(segmenter.outcome.best_score)
     assert segmenter.outcome.best_score < 0.3
+    assert all(0 < row["weighted_dice"] < 1 for row in segmenter.outcome.history)
+
+
+def test_a_weighted_dice_is_reported_beside_the_score_by_hand():
+    """One overlap over all classes, each weighed; right answers give 1, and other losses report none."""
+    labels = toy_case(1).require_labels().to(TUMOUR)
+    masks = np.stack([labels.voxels == 0, labels.voxels == 1]).astype(np.float32)
+    half = np.full_like(masks, 0.5)
+    counts = masks.sum(axis=(1, 2, 3))
+    target = target_named("tumour")
+    expected = (
+        2
+        * (1 * counts[0] / 2 + 3 * counts[1] / 2)
+        / (1 * (labels.voxels.size / 2 + counts[0]) + 3 * (labels.voxels.size / 2 + counts[1]))
+    )
+
+    assert weighted_dice(masks, labels, target, (1.0, 3.0)) == pytest.approx(1)
+    assert weighted_dice(half, labels, target, (1.0, 3.0)) == pytest.approx(expected)
+    assert reported_weights(TINY, Task((Modality.T1,), target, toy_cohort([1]), 1)) is None

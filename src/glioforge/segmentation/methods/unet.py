@@ -31,7 +31,8 @@ Deviations of the presets from the papers, each for a reason:
   those of a mixture make arms incomparable;
 - slices are drawn with replacement, not shuffled through epochs, so that a training can go on at any step;
 - slices without brain, 15.66 % of the paper's, are never drawn;
-- validation is the unweighted volumetric Dice of whole subjects, never of single slices;
+- weights are selected by the unweighted volumetric Dice of whole subjects, never of single slices; the weighted
+  Dice, which the paper reports, joins the history as `weighted_dice`, mean over subjects;
 - Guo et al. keep no validation cases; here the weights of the best validation are kept.
 """
 
