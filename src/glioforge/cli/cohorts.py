@@ -34,21 +34,27 @@ def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None
     return chosen.model_copy(update={"follow_links": True}) if follow_links else chosen
 
 
-def open_cohort(folder: Path, layout: str | None = None, register_to: "Modality | None" = None) -> "Cohort":
+def open_cohort(
+    folder: Path, layout: str | None = None, register_to: "Modality | None" = None, scheme: str | None = None
+) -> "Cohort":
     """Open the cohort of a folder: by its cohort.json, else by ingesting it.
 
     Raises:
-        SpecError: A layout or a contrast to register to is given for a folder that is a cohort already.
+        SpecError: A layout, a contrast to register to, or another label scheme is given for a folder that is a
+            cohort already.
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.core.errors import SpecError
+    from glioforge.core.schemes import scheme_named
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.ingest import ingest
 
     spec = layout_from(layout)
     if not (folder / "cohort.json").is_file():
-        return ingest(folder, spec, register_to=register_to, progress=TerminalProgress())
-    given = {"--layout": layout, "--register-to": register_to}
+        return ingest(folder, spec, register_to=register_to, scheme=scheme, progress=TerminalProgress())
+    cohort = read_cohort(folder)
+    other = scheme if scheme and scheme_named(scheme) != cohort.file_scheme else None
+    given = {"--layout": layout, "--register-to": register_to, "--scheme": other}
     useless = [name for name, value in given.items() if value is not None]
     if useless:
         raise SpecError(
@@ -57,15 +63,16 @@ def open_cohort(folder: Path, layout: str | None = None, register_to: "Modality 
             "leave the option out, or ingest the scans again with it into another folder",
             folder,
         )
-    return read_cohort(folder)
+    return cohort
 
 
 def describe(cohort: "Cohort") -> str:
-    """Two lines: what the cohort holds and its fingerprint."""
+    """A few lines: what the cohort holds, the scheme of its label files and why, and its fingerprint."""
     kinds = Counter(ref.lineage.kind for ref in cohort)
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     contrasts = ", ".join(m.title for m in cohort.modalities)
+    files = f"label files: {cohort.source}\n" if cohort.source else ""
     return (
         f"{cohort.name}: {len(cohort)} cases ({held}) of {len(cohort.subject_ids)} subjects; {contrasts}; "
-        f"labels {cohort.scheme.name}\nfingerprint {cohort.fingerprint}"
+        f"labels {cohort.scheme.name}\n{files}fingerprint {cohort.fingerprint}"
     )

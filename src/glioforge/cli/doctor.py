@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import FollowLinks, Workers
+from glioforge.cli.options import FollowLinks, Scheme, Workers
 
 if TYPE_CHECKING:
     from glioforge.data.doctor.examine import Diagnosis
@@ -19,6 +19,7 @@ def doctor(
     layout: Annotated[
         str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
     ] = None,
+    scheme: Scheme = None,
     spacing: Annotated[
         float | None,
         typer.Option("--spacing", help="Planned voxel size in mm: tells lesions that it would lose.", min=0),
@@ -36,6 +37,7 @@ def doctor(
     diagnosis = examine(
         folder,
         layout_from(layout, follow_links=follow_links),
+        scheme=scheme,
         spacing_mm=spacing or None,
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),

@@ -13,12 +13,19 @@ def evaluate(
     cohort: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="COHORT")],
     out: Out,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
-    scheme: Annotated[str | None, typer.Option("--scheme", help="Label scheme of the masks.")] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option("--scheme", help="Label scheme of the masks; decided by masks.json, dataset.json or the truth."),
+    ] = None,
+    truth_scheme: Annotated[
+        str | None, typer.Option("--truth-scheme", help="Label scheme of COHORT's label files, for a raw folder.")
+    ] = None,
 ) -> None:
     """Dice, HD95, sensitivity, precision a case and region, with a written policy for empty masks."""
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.studies.evaluation import evaluate_folder
 
-    page = evaluate_folder(predictions, open_cohort(cohort, layout), out, scheme=scheme, progress=TerminalProgress())
+    truth = open_cohort(cohort, layout, scheme=truth_scheme)
+    page = evaluate_folder(predictions, truth, out, scheme=scheme, progress=TerminalProgress())
     typer.echo(f"results and report: {page.resolve()}")

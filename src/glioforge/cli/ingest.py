@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import FollowLinks, Out, RegisterTo, Workers
+from glioforge.cli.options import FollowLinks, Out, RegisterTo, Scheme, Workers
 
 
 def ingest(
@@ -14,6 +14,7 @@ def ingest(
     layout: Annotated[
         str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
     ] = None,
+    scheme: Scheme = None,
     register_to: RegisterTo = None,
     follow_links: FollowLinks = False,
     workers: Workers = 1,
@@ -29,6 +30,7 @@ def ingest(
         out,
         layout_from(layout, follow_links=follow_links),
         register_to=register_to,
+        scheme=scheme,
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
     )

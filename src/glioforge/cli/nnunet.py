@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, Out, Seed, Set
+from glioforge.cli.options import Device, DryRun, Out, Scheme, Seed, Set
 
 
 def nnunet(
@@ -14,6 +14,7 @@ def nnunet(
     test: Annotated[float, typer.Option("--test", help="Share of subjects kept away, for later testing.")] = 0.2,
     export: Annotated[bool, typer.Option("--export", help="Only write the raw data set and the folds.")] = False,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    scheme: Scheme = None,
     seed: Seed = 1,
     device: Device = None,
     overrides: Set = None,
@@ -35,5 +36,5 @@ def nnunet(
         typer.echo(resolved_yaml(spec))
         return
     run = export_nnunet if export else run_nnunet
-    cohort = open_cohort(folder, layout)
+    cohort = open_cohort(folder, layout, scheme=scheme)
     typer.echo(run(spec, cohort, folder, out, test=test, seed=seed, progress=TerminalProgress()))

@@ -22,6 +22,13 @@ RegisterTo = Annotated[
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Also read linked folders that lead out of the folder of scans.")
 ]
+Scheme = Annotated[
+    str | None,
+    typer.Option(
+        "--scheme",
+        help="Label scheme of the label files: a name, or labels with integers such as oedema=1,enhancing=2.",
+    ),
+]
 CohortFolder = Annotated[
     Path, typer.Argument(help="Folder with a cohort.json (from ingest, prepare or synthesize).", metavar="COHORT")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, RegisterTo, Set, Workers
+from glioforge.cli.options import DryRun, Out, RegisterTo, Scheme, Set, Workers
 
 
 def prepare(
@@ -13,6 +13,7 @@ def prepare(
     out: Out,
     spec: Annotated[Path | None, typer.Option("--spec", help="YAML of preparation settings.")] = None,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    scheme: Scheme = None,
     register_to: RegisterTo = None,
     workers: Workers = 1,
     png: Annotated[
@@ -35,7 +36,7 @@ def prepare(
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return
-    cohort = open_cohort(folder, layout, register_to)
+    cohort = open_cohort(folder, layout, register_to, scheme)
     prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, TerminalProgress())

@@ -6,16 +6,18 @@ Real, phantom and synthetic cohorts are the same type; what reads one reads all.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
 from glioforge.core.case import CaseRef
 from glioforge.core.errors import CohortError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import composed
 from glioforge.core.rng import stream
+from glioforge.core.schemes import scheme_named
 
 
 @final
@@ -27,6 +29,7 @@ class Cohort:
         name: Short name for tables and file names.
         cases: References in the order of the cohort; may be empty.
         scheme: Meaning of the label maps of all cases.
+        source: Scheme of the label files that the cohort comes from and how it is known; not part of its identity.
 
     Raises:
         CohortError: Two cases share an id, or a case is in another scheme.
@@ -35,6 +38,7 @@ class Cohort:
     name: str
     cases: tuple[CaseRef, ...]
     scheme: LabelScheme
+    source: LabelSource | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         ids = [composed(ref.case_id) for ref in self.cases]
@@ -86,6 +90,11 @@ class Cohort:
         return frozenset(behind | set(self.subject_ids))
 
     @property
+    def file_scheme(self) -> LabelScheme:
+        """Scheme of the label files that the cohort comes from; its own where that is not known."""
+        return self.scheme if self.source is None else scheme_named(self.source.scheme)
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """Contrasts that every case has, in standard order; none for an empty cohort."""
         if not self.cases:
@@ -134,5 +143,10 @@ class Cohort:
         return tuple(subsets)
 
     def __add__(self, other: "Cohort") -> "Cohort":
-        """Mix two cohorts of one scheme; ids must not clash."""
-        return Cohort(f"{self.name}+{other.name}", self.cases + other.cases, self.scheme)
+        """Mix two cohorts of one scheme; ids must not clash.
+
+        The scheme of the label files is kept where both come from files of one scheme.
+        """
+        same = self.source is not None and other.source is not None and self.source.scheme == other.source.scheme
+        source = self.source if same else None
+        return Cohort(f"{self.name}+{other.name}", self.cases + other.cases, self.scheme, source)

@@ -18,6 +18,7 @@ common image-derived labels).
 
 from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelScheme
+from glioforge.core.scheme_text import is_scheme_text, scheme_from_text
 
 _COLOURS = {
     "necrosis": (122, 60, 150),
@@ -241,12 +242,17 @@ def tumour_scheme(source: LabelScheme) -> LabelScheme:
 
 
 def scheme_named(name: str) -> LabelScheme:
-    """Return the scheme of this name, be it of cases or of predictions alone.
+    """Return the scheme of this name, or the one that a text such as `oedema=1,enhancing=2` lists.
 
     Raises:
-        LabelError: There is none.
+        LabelError: There is no such scheme.
     """
+    if is_scheme_text(name):
+        return scheme_from_text(name, _COLOURS)
     known = {**SCHEMES, TUMOUR.name: TUMOUR}
     if name not in known:
-        raise LabelError(f"label scheme {name!r}", f"one of {sorted(known)}")
+        raise LabelError(
+            f"label scheme {name!r}",
+            f"one of {', '.join(sorted(known))}, or labels with their integers, such as oedema=1,enhancing=2",
+        )
     return known[name]

@@ -38,6 +38,7 @@ class CheckedCase:
         voxel_volume: Volume of a voxel in mm³; 0 where no file could be read.
         sidecar: What is known of a computed case; none for a scan.
         elsewhere: Contrasts on other grids than the reference's, where they may be.
+        notes: What is good to know about files that are sound.
     """
 
     found: FoundCase
@@ -48,6 +49,7 @@ class CheckedCase:
     voxel_volume: float
     sidecar: Sidecar | None
     elsewhere: tuple[Modality, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def check_case(
@@ -66,6 +68,7 @@ def check_case(
             wants all on one grid.
     """
     problems: list[GlioforgeError] = list(found.problems)
+    notes: list[str] = []
     digests: dict[str, str] = {}
     images: dict[Modality, str] = {}
     counts: Mapping[int, int] | None = None
@@ -82,6 +85,7 @@ def check_case(
             grids.require(scan, role)
             if role == LABELS:
                 counts = _label_counts(scan)
+                notes += scan.rounding_notes()
             elif role == BRAIN:
                 _require_brain(scan)
             else:
@@ -96,7 +100,9 @@ def check_case(
         problems.append(error)
     volume = 0.0 if grids.grid is None else grids.grid.voxel_volume
     digest = case_digest(digests)
-    return CheckedCase(found, tuple(problems), digest, images, counts, volume, sidecar, tuple(grids.elsewhere))
+    return CheckedCase(
+        found, tuple(problems), digest, images, counts, volume, sidecar, tuple(grids.elsewhere), tuple(notes)
+    )
 
 
 @final

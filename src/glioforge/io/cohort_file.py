@@ -18,6 +18,7 @@ from typing import Any
 from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GlioforgeError, InputFileError, OutputError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
@@ -48,6 +49,7 @@ def write_cohort(folder: Path, cohort: Cohort) -> Path:
         "version": _VERSION,
         "name": cohort.name,
         "scheme": cohort.scheme.to_json(),
+        "source": None if cohort.source is None else cohort.source.to_json(),
         "cases": [_to_json(ref, root) for ref in cohort],
     }
     write_json(folder / NAME, values)
@@ -68,7 +70,8 @@ def read_cohort(folder: Path) -> Cohort:
     try:
         _require_version(values["version"])
         cases = tuple(_from_json(case, folder.resolve()) for case in values["cases"])
-        return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]))
+        source = None if values.get("source") is None else LabelSource(**values["source"])
+        return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]), source)
     except (KeyError, TypeError, ValueError, AttributeError, GlioforgeError) as error:
         reason = str(error) if isinstance(error, GlioforgeError) else repr(error)
         raise InputFileError(

@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, LabelError
+from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.core.scheme_text import scheme_of_labels
 from glioforge.core.schemes import SCHEMES
 from glioforge.io.atomic_write import read_json
+from glioforge.io.scheme_hint import Hint
 
 NAME = "dataset.json"
 
@@ -28,15 +31,28 @@ _CONTRASTS: Mapping[str, Modality] = {
 }
 _LABELS: Mapping[str, str] = {
     "background": "background",
-    **dict.fromkeys(("edema", "oedema", "ed", "snfh", "peritumoraledema"), "oedema"),
+    **dict.fromkeys(("edema", "oedema", "ed", "snfh", "peritumoraledema", "peritumoraloedema"), "oedema"),
+    **dict.fromkeys(("necrosis", "necrotic"), "necrosis"),
     **dict.fromkeys(
-        ("nonenhancingtumor", "nonenhancing", "necrosis", "necroticcore", "ncr", "netc", "ncrnet", "necrotic"),
-        "necrotic_core",
+        ("nonenhancingtumor", "nonenhancingtumour", "nonenhancing", "net", "nonenhancingcore"), "non_enhancing"
     ),
-    **dict.fromkeys(("enhancingtumor", "enhancingtumour", "enhancing", "et", "gdenhancingtumor"), "enhancing"),
+    **dict.fromkeys(("necroticcore", "ncr", "netc", "ncrnet", "necroticandnonenhancingcore"), "necrotic_core"),
+    **dict.fromkeys(("cystic", "cyst", "cc", "cysticcomponent"), "cystic"),
+    **dict.fromkeys(
+        ("enhancingtumor", "enhancingtumour", "enhancing", "et", "gdenhancingtumor", "gdenhancing"), "enhancing"
+    ),
     **dict.fromkeys(("resectioncavity", "rc", "cavity"), "resection_cavity"),
+    **dict.fromkeys(("tumor", "tumour", "lesion", "glioma", "gtv"), "tumour"),
+    **dict.fromkeys(("whitematter", "wm"), "white_matter"),
+    **dict.fromkeys(("greymatter", "graymatter", "gm"), "grey_matter"),
+    "csf": "csf",
 }
-_NESTED = {"wholetumor": "WT", "wt": "WT", "tumorcore": "TC", "tc": "TC", "enhancingtumor": "ET", "et": "ET"}
+_CORE = ("necrosis", "non_enhancing", "cystic")
+_NESTED: Mapping[str, str] = {
+    **dict.fromkeys(("wholetumor", "wholetumour", "wt"), "WT"),
+    **dict.fromkeys(("tumorcore", "tumourcore", "tc"), "TC"),
+    **dict.fromkeys(("enhancingtumor", "enhancingtumour", "et"), "ET"),
+}
 _REMEDY = "repair dataset.json"
 
 
@@ -77,32 +93,76 @@ def channels(values: Mapping[str, Any], path: Path) -> dict[Modality, int]:
     return found
 
 
-def scheme_of(values: Mapping[str, Any]) -> str | None:
-    """Name of the only scheme that has these labels; none where no scheme or several do.
+def hint_of(values: Mapping[str, Any]) -> Hint:
+    """Return the schemes whose labels or regions are those of `dataset.json`; none where names are unknown.
+
+    Labels that no data set numbers like that are a scheme of their own, named as in `core.scheme_text`.
 
     Example:
-        >>> scheme_of({"labels": {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "ET"}})
-        'decathlon'
-        >>> scheme_of({"labels": {"background": 0, "whole tumor": [1, 2, 3], "TC": [2, 3], "ET": [3]}})
-        'decathlon'
+        >>> hint_of({"labels": {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "ET"}}).schemes
+        ('decathlon',)
+        >>> hint_of({"labels": {"background": 0, "whole tumor": [1, 2, 3, 4], "TC": [1, 2, 3], "ET": 1}}).schemes
+        ('brats2024_ped',)
+        >>> hint_of({"labels": {"background": 0, "ED": 3, "ET": 1, "NCR": 2}}).schemes
+        ('enhancing=1,necrotic_core=2,oedema=3',)
     """
-    named = _nested(values["labels"]) or _single(values["labels"])
-    fitting = [scheme.name for scheme in SCHEMES.values() if dict(scheme.labels) == named]
-    return fitting[0] if len(fitting) == 1 else None
+    labels = values["labels"]
+    if any(isinstance(value, list) for value in labels.values()):
+        return Hint(_of_regions(labels), "dataset.json names the regions")
+    return Hint(_of_labels(_single(labels)), "dataset.json names the labels")
+
+
+def _of_labels(named: Mapping[str, int] | None) -> tuple[str, ...]:
+    """Scheme of these labels, a public one where there is one; none where they are no scheme."""
+    fitting = tuple(scheme.name for scheme in SCHEMES.values() if dict(scheme.labels) == named)
+    if fitting or named is None:
+        return fitting
+    try:
+        return (scheme_of_labels(named).name,)
+    except LabelError:
+        return ()
 
 
 def _single(labels: Mapping[str, Any]) -> dict[str, int] | None:
-    """Integer of each label, from `integer: name` or `name: integer`."""
+    """Integer of each label, from `integer: name` or `name: integer`; none where a name is unknown or there twice."""
     pairs = [(name, key) if str(key).isdecimal() else (key, name) for key, name in labels.items()]
     try:
-        return {_LABELS[_plain(name)]: int(value) for name, value in pairs}
+        found = [(_LABELS[_plain(name)], int(value)) for name, value in pairs if _plain(name) != "ignore"]
     except (KeyError, TypeError, ValueError):
         return None
+    core = [name for name, _ in found if name in _CORE]
+    # Where one label is all of the core that does not enhance, its name may be any part of it.
+    coarse = {core[0]: "necrotic_core"} if core and len(core) == 1 and core != ["cystic"] else {}
+    named = {coarse.get(name, name): value for name, value in found}
+    return named if len(named) == len(found) else None
 
 
-def _nested(labels: Mapping[str, Any]) -> dict[str, int] | None:
-    """Integer of each label, from regions that contain each other."""
-    sets = {_NESTED.get(_plain(name)): set(value) for name, value in labels.items() if isinstance(value, list)}
+def _of_regions(labels: Mapping[str, Any]) -> tuple[str, ...]:
+    """Schemes whose regions and labels are these sets of integers; else the scheme of their differences."""
+    try:
+        sets = {
+            _plain(n): {int(v) for v in (value if isinstance(value, list) else [value])} for n, value in labels.items()
+        }
+    except (TypeError, ValueError):
+        return ()
+    sets.pop("background", None)
+    sets.pop("ignore", None)
+    if not {"WT", "TC"} <= {_NESTED.get(name) for name in sets}:
+        return ()
+    fitting = tuple(s.name for s in SCHEMES.values() if all(_holds(s, name, own) for name, own in sets.items()))
+    return fitting or _of_labels(_differences({_NESTED.get(name, name): own for name, own in sets.items()}))
+
+
+def _holds(scheme: LabelScheme, name: str, values: set[int]) -> bool:
+    """Whether a region or label of a scheme is this set of integers."""
+    own = _NESTED.get(name, "")
+    if own in scheme.regions:
+        return set(scheme.region_values(own)) == values
+    return {scheme.labels.get(_LABELS.get(name, ""), -1)} == values
+
+
+def _differences(sets: Mapping[str, set[int]]) -> dict[str, int] | None:
+    """Integer of each label, from three regions that contain each other and differ by one label each."""
     if set(sets) != {"WT", "TC", "ET"}:
         return None
     parts = {
@@ -112,7 +172,7 @@ def _nested(labels: Mapping[str, Any]) -> dict[str, int] | None:
     }
     if not all(len(part) == 1 for part in parts.values()):
         return None
-    return {"background": 0, **{name: int(part.pop()) for name, part in parts.items()}}
+    return {"background": 0, **{name: part.pop() for name, part in parts.items()}}
 
 
 def _plain(name: object) -> str:

@@ -10,6 +10,7 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
 from glioforge.core.names import composed
 from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR
+from glioforge.io.scheme_hint import Hint
 from glioforge.io.walk import scan_files
 
 __all__ = ["BRAIN", "LABELS", "FoundCase", "assemble", "scan_files", "subject_of"]
@@ -36,7 +37,7 @@ class FoundCase:
         labels: Label file, if any.
         brain: Brain-mask file, if any.
         session: Visit, if the name tells.
-        scheme: Label scheme that the names speak for, if they do.
+        hint: What the layout knows of the label scheme; none leaves it to the names (see `io.scheme_hint`).
         facts: What names and tables tell: grade, site.
         sidecar: JSON file beside the images that tells of a computed case, if any.
         problems: What is wrong with the names, for example a contrast that is there twice.
@@ -49,7 +50,7 @@ class FoundCase:
     labels: Path | None = None
     brain: Path | None = None
     session: str | None = None
-    scheme: str | None = None
+    hint: Hint | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     sidecar: Path | None = None
     problems: tuple[InputFileError, ...] = ()
@@ -71,7 +72,7 @@ def assemble(
     roles: Iterable[tuple[str, Path]],
     *,
     subject: str | None = None,
-    scheme: str | None = None,
+    hint: Hint | None = None,
     facts: Mapping[str, Any] | None = None,
     channels: Mapping[Modality, int] | None = None,
 ) -> FoundCase:
@@ -82,7 +83,7 @@ def assemble(
         roles: Files with what they hold: a contrast's name, `labels`, `brain` or `unclear mask`, which is asked for
             where there are no labels and passed over otherwise.
         subject: Regular expression for the subject within the case id (see `subject_of`).
-        scheme: Label scheme that the names speak for.
+        hint: What the layout knows of the label scheme.
         facts: What names and tables tell.
         channels: Which image of its file each contrast is, where a file holds several.
     """
@@ -113,7 +114,7 @@ def assemble(
         files.get(LABELS),
         files.get(BRAIN),
         session,
-        scheme,
+        hint,
         dict(facts or {}),
         sidecar if sidecar.is_file() else None,
         tuple(problems),

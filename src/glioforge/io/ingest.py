@@ -4,7 +4,7 @@ Every file is read once and every problem is reported at once, so that a data
 set is mended in one round.  Nothing is copied, changed or written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
@@ -27,16 +28,18 @@ from glioforge.io.folder_check import id_problems, missing_files, same_images
 from glioforge.io.layout import LayoutSpec
 from glioforge.io.nifti_reader import NiftiReader
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
+from glioforge.io.scheme_evidence import Evidence, evidence_of, stated_scheme
 
 _SHOWN = 20
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     folder: Path,
     layout: Spec | None = None,
     *,
     require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
+    scheme: str | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -48,6 +51,8 @@ def ingest(
         require: Contrasts that every case must have; all that any case has unless given.
         register_to: Contrast onto whose grid the others of a case are registered when it is loaded, where they
             lie on another; what the layout says unless given, and no such case is taken where that says none.
+        scheme: Name of the label scheme, or a text as in `core.scheme_text`; decided by names and values unless
+            given here or by the layout (see `io.scheme_detection`).
         fanout: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
@@ -55,7 +60,8 @@ def ingest(
         InputFileError: The folder is missing, no case is found, or files are
             damaged, incomplete, contradictory or there twice; every problem is
             listed with its case, file and remedy.
-        LabelError: Names and values do not tell the label scheme.
+        LabelError: Names and values do not tell the label scheme, or there is none of this name.
+        SpecError: The layout states another scheme.
     """
     place = find_cases(folder, layout)
     root, found = place.root, place.cases
@@ -69,20 +75,22 @@ def ingest(
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]
     problems += same_images(checked)
-    counts = {c.found.case_id: c.label_counts for c in checked if c.label_counts is not None}
-    stated = layout.scheme if isinstance(layout, LayoutSpec) else None
+    evidence = evidence_of(checked, root)
+    stated = stated_scheme(layout, scheme)
     _raise(problems, folder, len(found))
-    scheme = scheme_named(stated) if stated else _detected(counts, checked, folder)
-    _raise([(str(error.where), error) for error in require_known_values(counts, scheme)], folder, len(found))
-    cases = tuple(_reference(case, scheme, root, register_to) for case in checked)
-    return Cohort(root.name, cases, scheme)
+    source = _decided(evidence, stated, folder)
+    _raise(require_known_values(evidence, source), folder, len(found))
+    for note in [f"{case.found.case_id}: {note}" for case in checked for note in case.notes]:
+        (progress or Silent()).say(note)
+    own = scheme_named(source.scheme)
+    cases = tuple(_reference(case, own, root, register_to) for case in checked)
+    return Cohort(root.name, cases, own, source)
 
 
-def _detected(counts: Mapping[str, Mapping[int, int]], checked: Sequence[CheckedCase], folder: Path) -> LabelScheme:
-    """Scheme told by sidecars, names and values."""
-    stated = [case.sidecar.scheme if case.sidecar else None for case in checked]
+def _decided(evidence: Sequence[Evidence], stated: str | None, folder: Path) -> LabelSource:
+    """The scheme, with the folder in the message where it is asked."""
     try:
-        return detect_scheme(counts, [case.found.scheme for case in checked], stated)
+        return detect_scheme(evidence, stated)
     except LabelError as error:
         raise LabelError(error.found, error.expected, error.remedy, folder) from error
 

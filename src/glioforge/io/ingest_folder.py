@@ -17,12 +17,13 @@ PASSED = "passed_over.csv"
 """File that lists everything that was passed over, with the reason."""
 
 
-def ingest_folder(
+def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
     folder: Path,
     out: Path,
     layout: Spec | None = None,
     *,
     register_to: Modality | None = None,
+    scheme: str | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -33,6 +34,7 @@ def ingest_folder(
         out: Folder of the cohort; also gets `passed_over.csv`.
         layout: How the folder is laid out; detected unless given.
         register_to: Contrast onto whose grid the others of a case are registered.
+        scheme: Label scheme, as for `ingest`.
         fanout: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
@@ -40,7 +42,7 @@ def ingest_folder(
         InputFileError, LabelError: As `ingest`.
         OutputError: The folder holds a cohort of other scans or settings, or cannot be written.
     """
-    cohort = ingest(folder, layout, register_to=register_to, fanout=fanout, progress=progress)
+    cohort = ingest(folder, layout, register_to=register_to, scheme=scheme, fanout=fanout, progress=progress)
     key = {
         "verb": "ingest",
         "folder": str(folder.resolve()),

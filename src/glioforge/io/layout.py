@@ -16,7 +16,8 @@ from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import SCHEMES
+from glioforge.core.scheme_text import is_scheme_text
+from glioforge.core.schemes import SCHEMES, scheme_named
 from glioforge.io.found_case import FoundCase
 
 
@@ -38,9 +39,13 @@ class LayoutSpec(Spec):
     @classmethod
     def _known_scheme(cls, scheme: str | None) -> str | None:
         """Refuse a scheme that nobody knows."""
-        if scheme is not None and scheme not in SCHEMES:
-            raise ValueError(f"label scheme {scheme!r} is not one of {sorted(SCHEMES)}")
-        return scheme
+        if scheme is None or scheme in SCHEMES:
+            return scheme
+        if is_scheme_text(scheme):
+            return scheme_named(scheme).name
+        raise ValueError(
+            f"label scheme {scheme!r} is not one of {sorted(SCHEMES)}, nor labels as in oedema=1,enhancing=2"
+        )
 
     @field_validator("subject")
     @classmethod

@@ -10,7 +10,8 @@ Conventions
 voxels    `(i, j, k)` as stored; nothing is reoriented
 images    float32, finite
 labels    integers; those stored as real numbers are read if they are exact
-          to 1e-5
+          to 1e-5, and those stored with a scale factor if they are off by
+          no more than the rounding of that factor
 channel   one image of a four-dimensional file, counted from 0
 
 Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004); MetaImage as in `io.metaimage`.
@@ -34,6 +35,7 @@ from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header, requir
 from glioforge.io.regular_file import read_regular_file
 
 _LABEL_TOLERANCE = 1e-5
+_COARSEST = 0.1
 
 
 @final
@@ -85,17 +87,50 @@ class Scan:
             return native
         with np.errstate(invalid="ignore"):
             rounded = np.rint(values).astype(np.int32)
-            exact = np.abs(values - rounded) <= _LABEL_TOLERANCE
-        if not exact.all():
-            strange = values[~exact]
-            raise InputFileError(
-                f"{strange.size} label voxels that are no integers, such as {float(strange[0]):.6g}",
-                "whole numbers",
-                "the map was interpolated: resample it again by nearest neighbour",
-                self.path,
-            )
+            off = np.abs(values - rounded)
+        if not (off <= max(_LABEL_TOLERANCE, self._rounding)).all():
+            raise self._no_integers(values[~(off <= _LABEL_TOLERANCE)])
         whole: Integer[np.ndarray, "i j k"] = rounded
         return whole
+
+    def rounding_notes(self) -> list[str]:
+        """Return a note where labels are whole numbers only after the rounding of the header's scale factor."""
+        if not self._rounding:
+            return []
+        with np.errstate(all="ignore"):
+            values = _scaled(self)
+            off = float(np.abs(values - np.rint(values)).max())
+        slope = abs(self.header.slope)
+        told = f"labels stored with scale factor {slope:.3g} are off by up to {off:.2g}; read as the nearest integers"
+        return [told] if _LABEL_TOLERANCE < off <= self._rounding else []
+
+    @property
+    def _rounding(self) -> float:
+        """How far the scale factor of integer voxels moves a whole number; 0 where it is too coarse to tell."""
+        whole = self.header.scaled and self.voxels.dtype.kind in "iu"
+        step = abs(self.header.slope) / 2 * (1 + 1e-6) + _LABEL_TOLERANCE if whole else 0.0
+        return step if step <= _COARSEST else 0.0
+
+    def _no_integers(self, strange: Shaped[np.ndarray, " n"]) -> InputFileError:
+        """The error for labels that are no whole numbers, with its likely cause."""
+        coarse = self.header.scaled and self.voxels.dtype.kind in "iu" and not self._rounding
+        remedy = "the map was interpolated: resample it again by nearest neighbour"
+        if coarse:
+            remedy = (
+                f"the header's scale factor {self.header.slope:.3g} is too coarse for labels: save the map again as "
+                "integers, without a scale factor"
+            )
+        elif strange.min() > 0 and strange.max() < 1:
+            remedy = (
+                "these look like probabilities of one class: write one map with the likeliest label of each voxel; "
+                "or the mask was interpolated: resample it again by nearest neighbour"
+            )
+        return InputFileError(
+            f"{strange.size} label voxels that are no integers, such as {float(strange[0]):.6g}",
+            "whole numbers",
+            remedy,
+            self.path,
+        )
 
     def labels(self, scheme: LabelScheme) -> LabelMap:
         """The voxels as a label map.
@@ -167,7 +202,8 @@ class Series:
             raise InputFileError(
                 f"an image of shape {(*self.header.geometry.shape, count)}",
                 "a three-dimensional image",
-                "split a series into one file a contrast, or use a layout that names its channels",
+                "split a series into one file a contrast, or use a layout that names its channels; of a label map with "
+                "a channel for each class, write one map with the likeliest label of each voxel",
                 self.path,
             )
         if not 0 <= (number or 0) < count:

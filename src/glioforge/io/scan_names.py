@@ -7,7 +7,7 @@ stand between their parts.
     t1c, t1ce, t1gd, t1gad, t1km, ct1, t1_post, t1w_ce, ce-gd_t1w    T1ce
     t2, t2w                                                          T2
     flair, fla, t2f, t2_flair                                        FLAIR
-    seg, segm, segmentation, label, labels, tumor_mask               labels
+    seg, segm, segmentation, label, labels, tumor_mask, gtv          labels
     brain, brainmask, brain_mask, bet_mask, t1_brain_mask            brain mask
 
 What a tool adds to a contrast does not change what it shows: `_brain` and
@@ -48,7 +48,7 @@ _ROLES: Mapping[str, str] = {
     BRAIN: rf"(?:(?:{'|'.join(_CONTRASTS.values())}){_TOOLS}[-_. ])?(?:{_TOOL}[-_. ])*?"
     rf"(?:brain{_S}mask|bet{_S}mask|hd-?bet{_S}mask|synthstrip{_S}mask|mask{_S}brain)|brain",
     LABELS: rf"seg(?:m|mentation)?(?:{_S}(?:simple|mask|label))?|labels?|(?:tumou?r|lesion|glioma)"
-    rf"(?:{_S}(?:mask|seg(?:m|mentation)?|label))?|ground{_S}truth",
+    rf"(?:{_S}(?:mask|seg(?:m|mentation)?|label))?|ground{_S}truth|gtv",
     UNCLEAR: rf"(?:(?:{'|'.join(_CONTRASTS.values())})[-_. ])?mask",
 }
 _EXPRESSIONS = {role: re.compile(text, re.IGNORECASE) for role, text in _ROLES.items()}

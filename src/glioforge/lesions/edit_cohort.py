@@ -112,4 +112,4 @@ def _edited(cohort: Cohort, job: _Job, fanout: FanOutSpec | None, progress: Prog
         progress.say(reason)
     if reasons and not made:
         raise EditError(f"no case could be edited: {reasons[0]}", "at least one edited case", "widen the recipe")
-    return Cohort(f"{cohort.name}-{job.recipe.name}", tuple(made), cohort.scheme)
+    return Cohort(f"{cohort.name}-{job.recipe.name}", tuple(made), cohort.scheme, cohort.source)

@@ -11,13 +11,15 @@ from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.labels import LabelMap
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import scheme_named
 from glioforge.data.prepare.restore import restore, restore_values
 from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
-from glioforge.segmentation.masks import find_masks, scheme_of, write_facts
+from glioforge.segmentation.mask_scheme import source_of_masks
+from glioforge.segmentation.masks import find_masks, write_facts
 from glioforge.segmentation.trained import TrainedSegmenter
 
 STUDY = "evaluate"
@@ -114,7 +116,7 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
         truth: Labelled cases; each must have a mask on its own grid.
         regions: Regions or single labels; WT, TC and ET unless given, and RC where both sides name a cavity.
         metrics: Names of metrics.
-        scheme: Label scheme of a folder's masks; told from `masks.json` or the values unless given.
+        scheme: Label scheme of a folder's masks; as `segmentation.mask_scheme` decides unless given.
         arm: Name in the rows; the folder's or the cohort's unless given.
         progress: Where to show progress.
 
@@ -153,7 +155,7 @@ def _reader(predictions: Cohort | Path, truth: Cohort, scheme: str | None) -> Ca
     if isinstance(predictions, Cohort):
         return lambda case_id, _: predictions[case_id].load().require_labels()
     masks = find_masks(predictions, truth)
-    meaning = scheme_of(predictions, masks, truth.scheme, scheme)
+    meaning = scheme_named(source_of_masks(predictions, masks, truth, scheme).scheme)
 
     def read(case_id: str, true: LabelMap) -> LabelMap:
         labels = read_labels(masks[case_id], meaning)

@@ -3,25 +3,20 @@
     <folder>/<case id>.nii.gz       label map on the scan's own grid
     <folder>/masks.json             the label scheme; written by Glioforge, optional
 
-Where neither `masks.json` nor the caller names the scheme, it is told from the
-values by the rules of `io.scheme_detection`, and asked for where they do not tell.
+Which scheme a folder is read with is decided in `segmentation.mask_scheme`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-import numpy as np
-
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError, LabelError
+from glioforge.core.errors import InputFileError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.names import composed
-from glioforge.core.schemes import BRATS2023, scheme_named
+from glioforge.core.schemes import scheme_named
 from glioforge.io.image_names import is_image, stem
-from glioforge.io.nifti import read_integers
 from glioforge.io.run_folder import read_json, write_json
-from glioforge.io.scheme_detection import detect_scheme
 
 FACTS = "masks.json"
 
@@ -76,37 +71,6 @@ def stray_masks(folder: Path, cohort: Cohort) -> list[str]:
     known = {composed(ref.case_id) for ref in cohort}
     files = _files(folder) if folder.is_dir() else ()
     return sorted(path.name for path in files if composed(stem(path)) not in known)
-
-
-def scheme_of(folder: Path, masks: Mapping[str, Path], truth: LabelScheme, named: str | None = None) -> LabelScheme:
-    """Scheme of a folder's masks: as named, as its `masks.json` says, or as the values tell.
-
-    Args:
-        folder: The folder.
-        masks: Its files by case.
-        truth: Scheme of the truth; where it is that of 2023, masks without a 4 are taken to share it.
-        named: Name of the scheme, if the caller knows it.
-
-    Raises:
-        LabelError: There is no such scheme, or the values do not tell.
-        InputFileError: A mask cannot be read.
-    """
-    if named is None and (folder / FACTS).is_file():
-        return written_scheme(folder)
-    if named is not None:
-        return scheme_named(named)
-    counts = {case_id: _counts(path) for case_id, path in masks.items()}
-    hint = BRATS2023.name if truth.is_complete or truth == BRATS2023 else None
-    try:
-        return detect_scheme(counts, [hint])
-    except LabelError as error:
-        raise LabelError(error.found, error.expected, "name the scheme of the masks", folder) from error
-
-
-def _counts(path: Path) -> dict[int, int]:
-    """How many voxels of a mask hold each value."""
-    values, counts = np.unique(read_integers(path)[0], return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: Path) -> InputFileError:

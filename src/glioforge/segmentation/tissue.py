@@ -82,7 +82,7 @@ def complete_cohort(
         for ref in progress.track(cohort, "labelling tissue", len(cohort)):
             known = find_case(out / CASES, ref.case_id)
             refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load())))
-        made = Cohort(cohort.name, tuple(refs), complete_scheme(cohort.scheme))
+        made = Cohort(cohort.name, tuple(refs), complete_scheme(cohort.scheme), cohort.source)
         write_cohort(out, made)
         _write_checks(made, segmenter, out, progress)
         if not step.done:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glioforge.core.label_source import LabelSource
 from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
@@ -66,7 +67,7 @@ def headline(diagnosis: Diagnosis) -> str:
     """
     held = f"{len(diagnosis.cases)} cases" if len(diagnosis.cases) != 1 else "1 case"
     kind = f" in layout {diagnosis.layout}" if diagnosis.layout else ""
-    labels = f", labels {diagnosis.scheme}" if diagnosis.scheme else ""
+    labels = f", labels {LabelSource(diagnosis.scheme, diagnosis.reason)}" if diagnosis.scheme else ""
     numbers = ", ".join(f"{diagnosis.count(s)} {s}{'' if diagnosis.count(s) == 1 else 's'}" for s in SEVERITIES)
     verdict = "Fix the errors before running ingest." if diagnosis.count("error") else "Ready to ingest."
     return f"{held}{kind}{labels}: {numbers}. {verdict}"

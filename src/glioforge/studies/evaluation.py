@@ -1,10 +1,13 @@
 """Judge any folder of masks against a cohort, as a table, a summary for programs and a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.label_source import LabelSource
+from glioforge.core.labels import LabelScheme
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import scheme_named
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.digest import hash_of_file
 from glioforge.io.nifti import read_labels
@@ -13,7 +16,8 @@ from glioforge.io.tables import CSV, ResultRow, write_results
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.metrics.intervals import too_few
 from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.masks import find_masks, scheme_of, stray_masks
+from glioforge.segmentation.mask_scheme import source_of_masks
+from glioforge.segmentation.masks import find_masks, stray_masks
 from glioforge.studies.report.comparisons import with_mean_region
 from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section
 from glioforge.studies.report.distribution_table import Spread, spread_table, spreads
@@ -38,7 +42,7 @@ def evaluate_folder(
         predictions: Folder of NIfTI masks named by case.
         cohort: Labelled cases.
         out: Folder of the results.
-        scheme: Label scheme of the masks; told from the folder unless given.
+        scheme: Label scheme of the masks; as `segmentation.mask_scheme` decides unless given.
         progress: Where to show progress.
 
     Returns:
@@ -51,13 +55,16 @@ def evaluate_folder(
         OutputError: The folder holds results of other masks, cases or another scheme, or cannot be written.
     """
     progress = progress or Silent()
-    masks = {case_id: hash_of_file(path) for case_id, path in find_masks(predictions, cohort).items()}
+    masks = find_masks(predictions, cohort)
+    source = source_of_masks(predictions, masks, cohort, scheme)
+    read = f"masks are read as {source}; the truth is {cohort.source or cohort.scheme.name}"
+    progress.say(read)
     key = {
         "verb": "evaluate",
         "folder": predictions.resolve().name,
-        "masks": masks,
+        "masks": {case_id: hash_of_file(path) for case_id, path in masks.items()},
         "cohort": cohort.fingerprint,
-        "scheme": scheme,
+        "scheme": source.scheme,
     }
     step = Step(out, key, writes=(CSV,))
     if step.done and (out / PAGE).exists():
@@ -65,23 +72,25 @@ def evaluate_folder(
     strays = stray_masks(predictions, cohort)
     if strays:
         progress.say(_stray_text(strays))
-    rows = evaluate_predictions(predictions, cohort, scheme=scheme, progress=progress)
+    rows = evaluate_predictions(predictions, cohort, scheme=source.scheme, progress=progress)
     name = predictions.resolve().name
     regions = _regions(rows)
     found = spreads(with_mean_region(rows, regions, MEAN), name, (*regions, MEAN))
     cases = extreme_cases(rows, name, regions)
-    overlays = _overlays(rows, cohort, cases, predictions, scheme)
+    overlays = _overlays(rows, cohort, cases, masks, scheme_named(source.scheme))
     summary = {
         "masks": name,
         "cohort": cohort.name,
         "fingerprint": cohort.fingerprint,
         "cases": len(cohort),
+        "scheme": source.to_json(),
+        "truth": (cohort.source or LabelSource(cohort.scheme.name, "")).to_json(),
         "subjects": len(cohort.subject_ids),
         "masks_of_no_case": strays,
         "shown": dict(cases),
         "scores": [spread.to_json() for spread in found],
     }
-    page = render(_report(cohort, rows, found, overlays, strays)).encode()
+    page = render(_report(cohort, rows, found, overlays, strays, read)).encode()
     with step:
         write_results(out, rows)
         write_json(out / "summary.json", summary)
@@ -97,6 +106,7 @@ def _report(
     found: Sequence[Spread],
     overlays: Sequence[Overlay],
     strays: Sequence[str],
+    read: str,
 ) -> Report:
     """Scores over all cases, the spread, best to worst cases, and every subject."""
     name, regions = rows[0].arm if rows else "masks", _regions(rows)
@@ -120,7 +130,16 @@ def _report(
         f"Masks of {name} against {cohort.name}",
         _lead(cohort, found),
         (
-            Section("Scores", (*warnings, spread_table([s for s in found if s.metric in MAIN]), *plots, more)),
+            Section(
+                "Scores",
+                (
+                    *warnings,
+                    Paragraph(f"{read[0].upper()}{read[1:]}."),
+                    spread_table([s for s in found if s.metric in MAIN]),
+                    *plots,
+                    more,
+                ),
+            ),
             Section("Best, median and worst cases", _case_blocks(overlays, regions)),
             Section("Every subject", (Paragraph("Mean over a subject's cases."), *tables)),
         ),
@@ -165,11 +184,13 @@ def _case_blocks(overlays: Sequence[Overlay], regions: Sequence[str]) -> tuple[B
 
 
 def _overlays(
-    rows: Sequence[ResultRow], cohort: Cohort, cases: Sequence[tuple[str, str]], folder: Path, named: str | None
+    rows: Sequence[ResultRow],
+    cohort: Cohort,
+    cases: Sequence[tuple[str, str]],
+    masks: Mapping[str, Path],
+    scheme: LabelScheme,
 ) -> list[Overlay]:
     """Best, median and worst case with their masks."""
-    masks = find_masks(folder, cohort)
-    scheme = scheme_of(folder, masks, cohort.scheme, named)
     overlays = []
     for place, case_id in cases:
         case = cohort[case_id].load()

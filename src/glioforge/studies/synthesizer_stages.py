@@ -84,7 +84,7 @@ def make_series(fold: Fold, *, progress: Progress) -> Facts:
                 except EditError as error:
                     left_out.append(f"{recipe.name}: {error}")
                     progress.say(f"edit left out: {left_out[-1]}")
-            write_cohort(fold.folder.series, Cohort("series", tuple(made), split.test.scheme))
+            write_cohort(fold.folder.series, Cohort("series", tuple(made), split.test.scheme, split.test.source))
             step.finish({"source": source.case_id, "left_out": left_out})
     return [{"stage": "series", "fold": fold.index, **step.facts}]
 

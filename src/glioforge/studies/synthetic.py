@@ -57,7 +57,15 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         edited = edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, fanout=fanout, progress=progress)
         cases, total = _edited(edited), len(edited)
     return synthesize_cohort(
-        synthesizer, cases, out, name=name, seed=seed, total=total, fanout=fanout, progress=progress
+        synthesizer,
+        cases,
+        out,
+        name=name,
+        seed=seed,
+        source=cohort.source,
+        total=total,
+        fanout=fanout,
+        progress=progress,
     )
 
 

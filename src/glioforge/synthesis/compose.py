@@ -16,6 +16,7 @@ from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, LabelError, OutputError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import PREPARATION
@@ -57,6 +58,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
     *,
     name: str,
     seed: int,
+    source: LabelSource | None = None,
     total: int | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
@@ -69,6 +71,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
         out: Folder of the new cohort: `cases/`, `cohort.json`.
         name: Name of the new cohort.
         seed: Root of all draws.
+        source: Scheme of the label files that the maps come from, if known.
         total: Number of label maps, where `label_cases` has no length; for progress only.
         fanout: How cases are distributed over processes; one unless given. Each worker
             loads the synthesizer once, from its folder.
@@ -89,7 +92,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
             refs.append(ref)
             if line:
                 progress.say(line)
-        cohort = Cohort(name, tuple(refs), synthesizer.scheme)
+        cohort = Cohort(name, tuple(refs), synthesizer.scheme, source)
         write_cohort(out, cohort)
         step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint, "note": synthesizer.note})
     return cohort

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
@@ -30,6 +31,17 @@ def test_refuses_cases_in_another_scheme():
     """Two readings of the integers never meet in one cohort."""
     with pytest.raises(CohortError, match=r"mixed: cases in schemes \['complete'\]; expected scheme 'brats2017'"):
         Cohort("mixed", (case_ref("a-1", "a"),), BRATS2017)
+
+
+def test_the_scheme_of_the_label_files_is_kept_by_all_that_selects_and_mixes():
+    """It is no part of the identity; cohorts from files of different schemes have none in common."""
+    first = replace(cohort_of(2), source=LabelSource("brats2017", "stated"))
+    other = replace(first, name="other", cases=(case_ref("z-1", "z"),))
+    assert first == cohort_of(2)
+    assert first.fingerprint == cohort_of(2).fingerprint
+    assert (first.file_scheme, cohort_of(2).file_scheme) == (BRATS2017, COMPLETE)
+    assert first.of_subjects(first.subject_ids[:1]).source == (first + other).source == first.source
+    assert (first + replace(other, source=LabelSource("brats2023", "stated"))).source is None
 
 
 def test_an_empty_cohort_is_a_cohort():

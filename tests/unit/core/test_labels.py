@@ -271,5 +271,5 @@ def test_schemes_are_found_by_name():
     assert scheme_named("brats2017") is BRATS2017
     assert all(scheme_named(name).name == name for name in SCHEMES)
     assert scheme_named("tumour") is TUMOUR
-    with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of \['bids_tissue', 'brats2013'"):
+    with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of bids_tissue, brats2013"):
         scheme_named("brats")

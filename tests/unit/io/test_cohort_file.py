@@ -9,7 +9,7 @@ from hypothesis import given
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, OutputError
-from glioforge.core.schemes import COMPLETE
+from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.io.cohort_file import READERS, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.nifti_reader import NiftiReader
@@ -24,6 +24,7 @@ def test_cohort_comes_back(tmp_path, brats_case):
         assert write_cohort(folder, cohort) == folder / "cohort.json"
         again = read_cohort(folder)
         assert again == cohort
+        assert (again.source, again.file_scheme) == (cohort.source, BRATS2017)
         assert again.fingerprint == cohort.fingerprint
         assert again.cases[0].load().case_id == "BraTS20_Training_000"
 

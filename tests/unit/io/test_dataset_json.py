@@ -6,7 +6,7 @@ import pytest
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
-from glioforge.io.dataset_json import channels, read_dataset_json, scheme_of
+from glioforge.io.dataset_json import channels, hint_of, read_dataset_json
 
 
 def test_contrasts_in_their_many_spellings():
@@ -26,21 +26,46 @@ def test_unknown_or_doubled_contrasts_are_refused(named):
 
 
 @pytest.mark.parametrize(
-    ("labels", "scheme"),
+    ("labels", "schemes"),
     [
-        ({"background": 0, "NCR": 1, "ED": 2, "ET": 3}, "brats2023"),
-        ({"background": 0, "NCR": 1, "ED": 2, "ET": 4}, "brats2017"),
-        ({"background": 0, "NETC": 1, "SNFH": 2, "ET": 3, "RC": 4}, "brats2024"),
-        ({"background": 0, "edema": 1, "necrosis": 2, "enhancing": 3}, "decathlon"),
-        ({"background": 0, "liver": 1}, None),
-        ({"background": 0, "ED": None}, None),
-        ({"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3]}, None),
-        ({"background": 0, "whole tumor": [1, 2, 3, 4], "tumor core": [2, 3], "ET": [3]}, None),
+        ({"background": 0, "NCR": 1, "ED": 2, "ET": 3}, ("brats2023",)),
+        ({"background": 0, "NCR": 1, "ED": 2, "ET": 4}, ("brats2017",)),
+        ({"background": 0, "NETC": 1, "SNFH": 2, "ET": 3, "RC": 4}, ("brats2024",)),
+        ({"background": 0, "edema": 1, "necrosis": 2, "enhancing": 3, "ignore": 4}, ("decathlon",)),
+        ({"background": 0, "necrosis": 1, "edema": 2, "non-enhancing": 3, "enhancing tumor": 4}, ("brats2013",)),
+        ({"background": 0, "ET": 1, "NET": 2, "CC": 3, "ED": 4}, ("brats2024_ped",)),
+        ({"background": 0, "GM": 1, "WM": 2, "CSF": 3}, ("bids_tissue",)),
+        ({"background": 0, "tumor": 1}, ("lesion",)),
+        ({"background": 0, "ET": 2, "ED": 1}, ("oedema=1,enhancing=2",)),
+        ({"background": 0, "NCR": 1, "netc": 2, "ET": 3}, ()),
+        ({"background": 0, "ED": 1, "ET": 1}, ()),
+        ({"background": 0, "liver": 1}, ()),
+        ({"background": 0, "ED": None}, ()),
     ],
 )
-def test_labels_speak_for_the_only_scheme_that_has_them(labels, scheme):
-    """Names and integers must both fit; else nobody guesses."""
-    assert scheme_of({"labels": labels}) == scheme
+def test_labels_speak_for_the_scheme_that_has_them(labels, schemes):
+    """Names and integers must both fit; known names with a numbering of their own are a scheme of their own."""
+    assert hint_of({"labels": labels}).schemes == schemes
+
+
+@pytest.mark.parametrize(
+    ("regions", "first"),
+    [
+        ({"whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]}, "decathlon"),
+        ({"whole_tumor": [1, 2, 3, 4], "tumor_core": [1, 2, 3], "enhancing_tumor": 1}, "brats2024_ped"),
+        ({"whole tumour": [1, 2, 3], "tumour core": [1, 3], "ET": [3]}, "brats2023"),
+        ({"WT": [1, 2, 4], "TC": [1, 4], "ET": [4]}, "brats2017"),
+        ({"WT": [1, 2, 3, 4], "TC": [1, 3, 4], "ET": [4]}, "brats2013"),
+        ({"WT": [1, 2, 3], "TC": [1, 2], "ET": [2]}, "necrotic_core=1,enhancing=2,oedema=3"),
+        ({"WT": [1, 2, 3], "TC": [1, 3], "ET": 3, "resection cavity": 4}, "brats2024"),
+        ({"WT": [1, 2, 3, 4], "TC": [2, 3], "ET": [3]}, None),
+        ({"TC": [2, 3], "ET": [3]}, None),
+        ({"WT": [1, "x"], "TC": [2, 3]}, None),
+    ],
+)
+def test_regions_decide_the_meaning_of_integers(regions, first):
+    """The scheme whose regions are these sets comes first; sets that tell no labels apart leave it open."""
+    assert next(iter(hint_of({"labels": {"background": 0, **regions}}).schemes), None) == first
 
 
 def test_other_files_of_that_name_are_passed_over(tmp_path):

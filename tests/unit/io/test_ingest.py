@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from glioforge.compute.fanout import FanOutSpec
-from glioforge.core.errors import InputFileError, LabelError
+from glioforge.core.errors import InputFileError, LabelError, SpecError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.ingest import ingest
@@ -17,6 +18,21 @@ from glioforge.io.layouts.flat import FlatSpec
 from glioforge.io.sidecar import Sidecar, write_sidecar
 
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
+
+
+class Heard:
+    """Progress that remembers its lines."""
+
+    def __init__(self):
+        self.lines = []
+
+    def track(self, items, title, total=None):
+        """Pass on."""
+        yield from items
+
+    def say(self, text):
+        """Remember."""
+        self.lines.append(text)
 
 
 def problems(folder, **settings) -> str:
@@ -175,12 +191,54 @@ def test_ids_must_differ_by_more_than_case(tmp_path, brats_case):
 
 def test_scheme_is_asked_where_open_and_taken_where_stated(tmp_path, brats_case):
     """Labels 0-3 without telling names are asked for; a stated scheme counts, and must fit."""
-    brats_case("BraTS20_Training_000", (1, 2, 3))
-    with pytest.raises(LabelError, match=r"label values \[0, 1, 2, 3\].*state it in the layout"):
+    brats_case("P1", (1, 2, 3))
+    with pytest.raises(
+        LabelError, match=r"label values 1 \(1 voxels\), 2 .*say which: --scheme brats2013, or scheme: "
+    ):
         ingest(tmp_path)
-    assert ingest(tmp_path, BratsSpec(scheme="brats2023")).scheme.name == "brats2023"
+    cohort = ingest(tmp_path, BratsSpec(scheme="brats2023"))
+    assert (cohort.scheme.name, cohort.source) == ("brats2023", LabelSource("brats2023", "stated"))
+    assert ingest(tmp_path, scheme="oedema=1,necrosis=2,enhancing=3")["P1"].load().labels.region("TC").sum() == 2
     text = problems(tmp_path, layout=BratsSpec(scheme="brats2017"))
-    assert "BraTS20_Training_000: label values 3 (1 voxels)" in text
+    assert "P1_seg.nii.gz: label values 3 (1 voxels)" in text
+    with pytest.raises(SpecError, match=r"label scheme 'brats2023', and 'brats2017' in the layout"):
+        ingest(tmp_path, BratsSpec(scheme="brats2017"), scheme="brats2023")
+
+
+def test_a_value_that_contradicts_the_names_is_refused_with_its_file(tmp_path, brats_case):
+    """A 3 in one file of BraTS 2020 does not turn the cohort into BRATS 2013."""
+    brats_case("BraTS20_Training_000")
+    brats_case("BraTS20_Training_001", (1, 2, 3, 4))
+    assert "BraTS20_Training_001_seg.nii.gz: label values 3 (1 voxels); expected values of" in problems(tmp_path)
+
+
+def test_cases_of_different_years_are_refused_together(tmp_path, brats_case):
+    """Both cases are named."""
+    brats_case("BraTS20_Training_000")
+    brats_case("BraTS-GLI-00005-000", (1, 2, 3))
+    with pytest.raises(LabelError, match=r"BraTS-GLI-00005-000 \(.* and BraTS20_Training_000 \("):
+        ingest(tmp_path)
+
+
+def test_synthetic_cases_join_the_scans_that_they_come_from(tmp_path, brats_case):
+    """A sidecar's scheme and the names of the year agree."""
+    brats_case("BraTS20_Training_000")
+    made = brats_case("BraTS20_Training_000-syn000")
+    lineage = Lineage.synthetic("spade", {"a": Lineage.real("x", "a")}, seed=1, generator_subjects=[])
+    write_sidecar(made / f"{made.name}.json", Sidecar(lineage, "made", None, "brats2017"))
+    assert ingest(tmp_path).source.scheme == "brats2017"
+
+
+def test_labels_rounded_by_a_scale_factor_are_noted(tmp_path, brats_case, save):
+    """They are read as the integers that were meant, and said."""
+    case = brats_case("BraTS20_Training_000", ())
+    voxels = np.zeros((7, 6, 5), np.uint8)
+    voxels[2, 2, :3] = 64, 127, 255
+    save(f"{case.name}/{case.name}_seg.nii.gz", voxels, scl_slope=4 / 255)
+    heard = Heard()
+    cohort = ingest(tmp_path, progress=heard)
+    assert set(np.unique(cohort.cases[0].load().labels.voxels)) == {0, 1, 2, 4}
+    assert any("BraTS20_Training_000: labels stored with scale factor 0.0157" in line for line in heard.lines)
 
 
 def test_unlabelled_cohort_is_a_cohort(tmp_path, brats_case):

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
+from glioforge.core.errors import CohortError, InputFileError, OutputError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023
+from glioforge.core.schemes import BRATS2017, BRATS2023
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.io.nifti import read_image, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
-from glioforge.segmentation.masks import find_masks, scheme_of, stray_masks
+from glioforge.segmentation.mask_scheme import source_of_masks
+from glioforge.segmentation.masks import find_masks, stray_masks
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.training.budget import Outcome
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
@@ -129,32 +130,6 @@ def test_a_mask_on_another_grid_names_its_file(tmp_path):
         evaluate_predictions(tmp_path, toy_cohort([1]))
 
 
-@pytest.mark.parametrize(("scheme", "truth"), [(BRATS2017, BRATS2017), (BRATS2023, BRATS2023), (BRATS2013, BRATS2017)])
-def test_the_scheme_is_told_from_the_values(tmp_path, scheme, truth):
-    """A 4 without a 3 is 2017's; a 3 without a 4 is 2023's where the truth is; both are 2013's."""
-    labels = np.zeros((4, 4, 4), dtype=np.uint8)
-    labels[0, 0, :3] = [1, 2, scheme.value("enhancing")]
-    if scheme == BRATS2013:
-        labels[1, 1, 1] = scheme.value("non_enhancing")
-    write_labels(tmp_path / "a.nii.gz", LabelMap(labels, Geometry.isotropic((4, 4, 4)), scheme))
-    assert scheme_of(tmp_path, {"a": tmp_path / "a.nii.gz"}, truth) == scheme
-
-
-def test_a_scheme_that_values_do_not_tell_is_asked_for(tmp_path):
-    """A 3 beside a truth of 2017 may be enhancing tumour or non-enhancing core."""
-    write_masks(tmp_path)
-    with pytest.raises(LabelError, match="name the scheme of the masks"):
-        scheme_of(tmp_path, find_masks(tmp_path, toy_cohort([1])), BRATS2017)
-
-
-def test_a_named_scheme_must_exist(tmp_path):
-    """And is believed otherwise."""
-    write_masks(tmp_path)
-    assert scheme_of(tmp_path, {}, BRATS2017, "brats2013") == BRATS2013
-    with pytest.raises(LabelError, match="label scheme 'brats'"):
-        scheme_of(tmp_path, {}, BRATS2017, "brats")
-
-
 def test_our_masks_say_their_scheme_and_come_back(tmp_path, segmenter):
     """Written as scheme BRATS2023 and judged against truth of another scheme without asking."""
     truth = toy_cohort([1, 2])
@@ -163,7 +138,7 @@ def test_our_masks_say_their_scheme_and_come_back(tmp_path, segmenter):
     assert [path.name for path in paths] == ["s01-1.nii.gz", "s02-1.nii.gz"]
     for path, ref in zip(paths, truth, strict=True):
         assert np.array_equal(read_labels(path, BRATS2023).voxels, silly.segment(ref.load()).voxels)
-    assert scheme_of(tmp_path, {}, BRATS2017) == BRATS2023
+    assert source_of_masks(tmp_path, {}, truth).scheme == "brats2023"
     rows = evaluate_predictions(tmp_path, truth, regions=("WT",), metrics=("dice",))
     assert all(0 < row.value < 1 for row in rows)
 

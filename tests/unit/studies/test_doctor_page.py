@@ -24,7 +24,10 @@ def scans(tmp_path):
 def test_sound_folder_has_a_page_without_findings(scans):
     """The page says so, and shows every case with its picture."""
     page = doctor_page.doctor_page(examine(scans))
-    assert page.lead == ("2 cases in layout brats, labels brats2017: 0 errors, 0 warnings, 0 remarks. Ready to ingest.")
+    assert page.lead == (
+        "2 cases in layout brats, labels brats2017 (named as in BraTS 2016-2021; values 1, 2, 4): "
+        "0 errors, 0 warnings, 0 remarks. Ready to ingest."
+    )
     assert [section.heading for section in page.sections] == ["What to fix", "Cases", "Pictures"]
     assert sum(isinstance(block, Figure) for block in page.sections[-1].blocks) == 2
     assert "Nothing was found." in render(page)

@@ -14,17 +14,17 @@ from typing import Any, final
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.config.spec import Spec
 from glioforge.core.errors import GlioforgeError, InputFileError
+from glioforge.core.label_source import LabelSource
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.protocols import Progress
-from glioforge.core.schemes import scheme_named
 from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins
 from glioforge.io.find_cases import FoundFolder, find_cases
 from glioforge.io.folder_check import Problem, id_problems, missing_files, same_images
 from glioforge.io.found_case import FoundCase
-from glioforge.io.layout import LayoutSpec
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
+from glioforge.io.scheme_evidence import evidence_of, stated_scheme
 from glioforge.io.walk import PassedOver
 
 
@@ -37,6 +37,7 @@ class Diagnosis:
         folder: The folder.
         layout: Kind of the layout; empty where none fits.
         scheme: Label scheme; empty where there are no labels or nobody can tell.
+        reason: Why this scheme was taken; empty where there is none.
         cases: What was seen of each case.
         findings: Everything found, the worst first.
         passed: Every file and folder that is passed over, with the reason.
@@ -48,6 +49,7 @@ class Diagnosis:
     cases: tuple[CaseLook, ...]
     findings: tuple[Finding, ...]
     passed: tuple[PassedOver, ...] = ()
+    reason: str = ""
 
     def count(self, severity: str) -> int:
         """How many findings are of a severity."""
@@ -64,6 +66,7 @@ class Diagnosis:
             "folder": str(self.folder),
             "layout": self.layout,
             "scheme": self.scheme,
+            "scheme_reason": self.reason,
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "cases": [_case_json(look) for look in self.cases],
             "findings": [finding.to_json() for finding in self.findings],
@@ -75,6 +78,7 @@ def examine(
     folder: Path,
     layout: Spec | None = None,
     *,
+    scheme: str | None = None,
     spacing_mm: float | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
@@ -84,12 +88,15 @@ def examine(
     Args:
         folder: Folder of scans; it is only read.
         layout: How the folder is laid out; detected unless given.
+        scheme: Name of the label scheme; decided by names and values unless given here or by the layout.
         spacing_mm: Voxel size planned for preparation, for the account of small lesions.
         fanout: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
     Raises:
         InputFileError: There is no such folder.
+        LabelError: There is no scheme of this name.
+        SpecError: The layout states another scheme.
     """
     if not folder.resolve().is_dir():
         raise InputFileError("no folder", "a folder of scans", "check the path", folder)
@@ -98,13 +105,13 @@ def examine(
     except GlioforgeError as error:
         return Diagnosis(folder, "", "", (), (finding_of(error, "", "layout"),))
     root, found = place.bounds, place.cases
-    stated = layout.scheme if isinstance(layout, LayoutSpec) else None
+    stated = stated_scheme(layout, scheme)
     look = partial(look_at, root=root, scheme=stated, spacing_mm=spacing_mm)
     cases = tuple(fan_out(look, found, fanout, title="looking at scans", progress=progress))
-    scheme, about_labels = _labels(cases, stated, str(folder))
+    source, about_labels = _labels(cases, place.root, stated)
     findings = [finding for case in cases for finding in case.findings]
     findings += [*about_labels, *_beside_each_other(found, cases), *_passed_over(place)]
-    return Diagnosis(folder, place.layout, scheme, cases, in_order(findings), place.passed)
+    return Diagnosis(folder, place.layout, source.scheme, cases, in_order(findings), place.passed, source.reason)
 
 
 def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook]) -> list[Finding]:
@@ -124,21 +131,19 @@ def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook]) ->
     return [*findings, *_visits(found), *_odd_ones(cases)]
 
 
-def _labels(cases: Sequence[CaseLook], stated: str | None, where: str) -> tuple[str, list[Finding]]:
-    """The label scheme and what contradicts it."""
-    labelled = [case.checked for case in cases if case.checked.label_counts is not None]
-    counts = {c.found.case_id: c.label_counts for c in labelled if c.label_counts is not None}
-    if not counts:
-        return "", []
+def _labels(cases: Sequence[CaseLook], root: Path, stated: str | None) -> tuple[LabelSource, list[Finding]]:
+    """The label scheme with its reason, and what contradicts it."""
+    evidence = evidence_of((case.checked for case in cases), root)
+    if not evidence:
+        return LabelSource("", ""), []
     try:
-        told = [case.sidecar.scheme if case.sidecar else None for case in labelled]
-        named = [case.found.scheme for case in labelled]
-        scheme = scheme_named(stated) if stated else detect_scheme(counts, named, told)
+        source = detect_scheme(evidence, stated)
     except GlioforgeError as error:
-        error.where = where
-        return "", [finding_of(error, "", "label scheme")]
-    errors = require_known_values(counts, scheme)
-    return scheme.name, [finding_of(error, str(error.where), "unknown label") for error in errors]
+        error.where = str(root)
+        return LabelSource("", ""), [finding_of(error, "", "label scheme")]
+    return source, [
+        finding_of(error, case_id, "unknown label") for case_id, error in require_known_values(evidence, source)
+    ]
 
 
 def _visits(found: Sequence[FoundCase]) -> list[Finding]:

@@ -22,6 +22,7 @@ from glioforge.io.case_check import CheckedCase, check_case
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
 from glioforge.io.scan import Scan
 from glioforge.io.scheme_detection import detect_scheme
+from glioforge.io.scheme_evidence import evidence_of
 
 DAMAGED = "file cannot be used"
 
@@ -69,10 +70,12 @@ def look_at(found: FoundCase, root: Path, scheme: str | None = None, spacing_mm:
     scans: dict[str, Scan] = {}
     checked = check_case(found, root, scans.__setitem__)
     findings = [finding_of(error, found.case_id, DAMAGED) for error in checked.problems]
+    remedy = "nothing; saving the labels as integers without a scale factor keeps them exact"
+    findings += [Finding("remark", "scaled labels", found.case_id, "", note, remedy) for note in checked.notes]
     if not scans:
         return CaseLook(checked, tuple(findings))
     images = {m: scans[str(m)] for m in found.images if str(m) in scans}
-    case = Opened(images, scans.get(LABELS), scans.get(BRAIN), _scheme(checked, scheme))
+    case = Opened(images, scans.get(LABELS), scans.get(BRAIN), _scheme(checked, root, scheme))
     with np.errstate(all="ignore"):
         findings += brain_findings(case, found.case_id)
         findings += label_findings(case, found.case_id, spacing_mm)
@@ -91,15 +94,13 @@ def look_at(found: FoundCase, root: Path, scheme: str | None = None, spacing_mm:
         )
 
 
-def _scheme(checked: CheckedCase, stated: str | None) -> LabelScheme | None:
+def _scheme(checked: CheckedCase, root: Path, stated: str | None) -> LabelScheme | None:
     """The scheme that is stated, or that the case alone speaks for, if it does."""
-    if stated is not None:
-        return scheme_named(stated)
-    if checked.label_counts is None:
+    evidence = evidence_of([checked], root)
+    if not evidence and stated is None:
         return None
     try:
-        told = checked.sidecar.scheme if checked.sidecar else None
-        return detect_scheme({checked.found.case_id: checked.label_counts}, [checked.found.scheme], [told])
+        return scheme_named(detect_scheme(evidence, stated).scheme)
     except GlioforgeError:
         return None
 

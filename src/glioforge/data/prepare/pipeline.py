@@ -75,7 +75,7 @@ def prepare(
             refs.append(ref)
             for line in lines:
                 progress.say(line)
-        prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme))
+        prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme), cohort.source)
         write_cohort(out, prepared)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})

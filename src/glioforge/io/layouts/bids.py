@@ -10,8 +10,8 @@
 
 A session is a case.  Tumour labels are `dseg` files of a derivative, or else a
 lesion's `mask`; a `dseg` file without a tumour in its name is tissue (1 grey
-matter, 2 white matter, 3 CSF) and is used where there is no tumour, and
-probabilities of tissue where there is neither.  A contrast that is there twice,
+matter, 2 white matter, 3 CSF) where it is as large as a brain, used where there
+is no tumour, and probabilities of tissue where there is neither.  A contrast that is there twice,
 such as `run-1` and `run-2`, is told; `entities` picks one.
 
 Source: BIDS 1.8 (Gorgolewski et al. 2016).
@@ -28,6 +28,7 @@ from glioforge.core.schemes import BIDS_TISSUE, LESION
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scheme_hint import Hint
 from glioforge.io.tissue_shares import is_share
 
 _SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
@@ -35,13 +36,13 @@ _LESION = re.compile("tumou?r|lesion|glioma", re.IGNORECASE)
 _MASK = "lesion mask"
 _TISSUE = "tissue"
 _SHARE = "tissue probability"
-_TOLD: Mapping[str, str | None] = {
-    LABELS: None,
-    _MASK: LESION.name,
-    _TISSUE: BIDS_TISSUE.name,
-    _SHARE: BIDS_TISSUE.name,
+_HINTS: Mapping[str, Hint] = {
+    LABELS: Hint((), "a tumour's labels in a BIDS derivative"),
+    _MASK: Hint((LESION.name,), "a lesion's mask in a BIDS derivative"),
+    _TISSUE: Hint((BIDS_TISSUE.name,), "a dseg file of a BIDS derivative", firm=False),
+    _SHARE: Hint((BIDS_TISSUE.name,), "probabilities of tissue in a BIDS derivative"),
 }
-"""What can stand for the labels of a case, best first, and the scheme that its name speaks for."""
+"""What can stand for the labels of a case, best first, and what its name says about the scheme."""
 Found = tuple[str, Path]
 
 
@@ -83,7 +84,7 @@ class BidsLayout(Layout):
         return [
             self._assembled(name, found)
             for name, found in sorted(cases.items())
-            if {role for role, _ in found} - {BRAIN, *_TOLD}
+            if {role for role, _ in found} - {BRAIN, *_HINTS}
         ]
 
     def _role(self, path: Path, parts: tuple[str, ...]) -> str | None:
@@ -100,11 +101,11 @@ class BidsLayout(Layout):
     def _assembled(self, name: str, found: list[Found]) -> FoundCase:
         """The case, with the best of what can stand for its labels."""
         here = {role for role, _ in found}
-        best = next((role for role in _TOLD if role in here), LABELS)
+        best = next((role for role in _HINTS if role in here), LABELS)
         labels = sorted(path for role, path in found if role == best)
-        roles = [(role, path) for role, path in found if role not in _TOLD]
+        roles = [(role, path) for role, path in found if role not in _HINTS]
         roles += [(LABELS, path) for path in (labels[:1] if best == _SHARE else labels)]
-        return assemble(name, roles, subject=self._spec.subject, scheme=_TOLD[best])
+        return assemble(name, roles, subject=self._spec.subject, hint=_HINTS[best])
 
 
 def _entities(path: Path) -> dict[str, str]:

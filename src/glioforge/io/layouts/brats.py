@@ -26,14 +26,15 @@ from typing import Any, ClassVar, Literal, final
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
 from glioforge.core.names import composed
-from glioforge.core.schemes import BRATS2013, BRATS2023, BRATS2024_PED
+from glioforge.core.schemes import BRATS2013
 from glioforge.io.csv_table import read_csv
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 from glioforge.io.scan_names import PATTERN, UNCLEAR, role_of
+from glioforge.io.scheme_hint import Hint
 
-_TOKENS_2023 = frozenset({"t1n", "t1c", "t2w", "t2f"})
+_HINT_2013 = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
 _NAMES_2013: Mapping[str, str] = {
     "t1_subtrmeandivstd": Modality.T1,
     "t1c_subtrmeandivstd": Modality.T1CE,
@@ -83,9 +84,9 @@ class BratsLayout(Layout):
             if all(role in {BRAIN, UNCLEAR} for role, _ in roles):
                 continue
             name = composed(place.name or place.resolve().name)
-            paths = [path for _, path in roles]
+            hint = _HINT_2013 if any(_named_2013(path) for _, path in roles) else None
             facts = _facts(place.relative_to(folder), name, tables)
-            found.append(assemble(name, roles, subject=self._spec.subject, scheme=_scheme(paths), facts=facts))
+            found.append(assemble(name, roles, subject=self._spec.subject, hint=hint, facts=facts))
         return sorted(found, key=lambda case: case.case_id)
 
 
@@ -115,16 +116,6 @@ def _behind(name: str, folder: str) -> str:
     begin = composed(folder)
     rest = composed(name).removeprefix(begin) if composed(name).startswith(begin) else ""
     return rest[1:] if rest[:1] in {"_", "-", ".", " "} else ""
-
-
-def _scheme(paths: list[Path]) -> str | None:
-    """Label scheme that the names of a case speak for."""
-    if any(_named_2013(path) for path in paths):
-        return BRATS2013.name
-    names = [stem(path) for path in paths]
-    if not {name.rpartition("-")[2].lower() for name in names} & _TOKENS_2023:
-        return None
-    return BRATS2024_PED.name if names[0].startswith("BraTS-PED-") else BRATS2023.name
 
 
 def _facts(place: Path, case_id: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

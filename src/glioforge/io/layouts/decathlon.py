@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core.names import composed
-from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
+from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.layouts.nnunet import numbered
@@ -52,11 +52,11 @@ class DecathlonLayout(Layout):
         labels = defaultdict(list)
         for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
             labels[composed(stem(path))].append((LABELS, path))
-        found = []
+        hint, found = hint_of(values), []
         for path in scan_files(folder / f"images{self._spec.part}", follow_links=self._spec.follow_links):
             case = stem(path)
             roles = [*((str(modality), path) for modality in numbers)]
             roles += labels[composed(case)]
             several = numbers if len(numbers) > 1 else {}
-            found.append(assemble(case, roles, subject=self._spec.subject, scheme=scheme_of(values), channels=several))
+            found.append(assemble(case, roles, subject=self._spec.subject, hint=hint, channels=several))
         return found

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core.names import composed
-from glioforge.io.dataset_json import NAME, channels, read_dataset_json, scheme_of
+from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
@@ -58,10 +58,8 @@ class NnunetLayout(Layout):
         for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
             if composed(stem(path)) in cases:
                 cases[composed(stem(path))].append((LABELS, path))
-        scheme = scheme_of(values)
-        return [
-            assemble(case, roles, subject=self._spec.subject, scheme=scheme) for case, roles in sorted(cases.items())
-        ]
+        hint = hint_of(values)
+        return [assemble(case, roles, subject=self._spec.subject, hint=hint) for case, roles in sorted(cases.items())]
 
 
 def numbered(path: Path) -> re.Match[str] | None:

@@ -21,8 +21,10 @@ from glioforge.io.csv_table import read_csv
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scheme_hint import Hint
 
 _NAME = re.compile(r"(?P<case>UCSF-PDGM-(?P<number>\d+)(_FU\w+?)?)_(?P<what>T1c?|T2|FLAIR|(brain|tumor)_segmentation)")
+_HINT = Hint((BRATS2017.name,), "named as in UCSF-PDGM")
 _HOLDS: Mapping[str, str] = {
     "T1": Modality.T1,
     "T1c": Modality.T1CE,
@@ -65,7 +67,7 @@ class UcsfPdgmLayout(Layout):
         found = []
         for case, roles in sorted(cases.items()):
             facts: dict[str, Any] = {"site": "UCSF", **grades.get(numbers[case], {})}
-            found.append(assemble(case, roles, subject=self._spec.subject, scheme=BRATS2017.name, facts=facts))
+            found.append(assemble(case, roles, subject=self._spec.subject, hint=_HINT, facts=facts))
         return found
 
 

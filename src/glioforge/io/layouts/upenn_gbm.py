@@ -21,9 +21,11 @@ from glioforge.core.schemes import BRATS2017
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scheme_hint import Hint
 
 _AUTOMATIC = "automated_approx_segm"
 _NAME = re.compile(rf"(?P<case>UPENN-GBM-\d+_\d+)_(?P<what>T1|T1GD|T2|FLAIR|segm|{_AUTOMATIC})")
+_HINT = Hint((BRATS2017.name,), "named as in UPENN-GBM")
 _HOLDS: Mapping[str, str] = {
     "T1": Modality.T1,
     "T1GD": Modality.T1CE,
@@ -75,4 +77,4 @@ class UpennGbmLayout(Layout):
             files["segm"] = automatic
             facts["labels"] = "automatic"
         roles = [(_HOLDS[what], path) for what, paths in files.items() for path in paths]
-        return assemble(case, roles, subject=self._spec.subject, scheme=BRATS2017.name, facts=facts)
+        return assemble(case, roles, subject=self._spec.subject, hint=_HINT, facts=facts)

@@ -21,8 +21,10 @@ from glioforge.core.schemes import BRATS2013
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
+from glioforge.io.scheme_hint import Hint
 
 _NAME = re.compile(r"VSD\.Brain(_\dmore)?\.\w+\.\w+\.(?P<what>MR_T1c?|MR_T2|MR_Flair|OT)(\.\d+)?", re.IGNORECASE)
+_HINT = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
 _HOLDS: Mapping[str, str] = {
     "mr_t1": Modality.T1,
     "mr_t1c": Modality.T1CE,
@@ -64,7 +66,7 @@ class VirtualSkeletonLayout(Layout):
         for place, roles in cases.items():
             facts = _facts(place.relative_to(folder))
             name = _case_id(place.name or place.resolve().name, place, folder)
-            found.append(assemble(name, roles, subject=self._spec.subject, scheme=BRATS2013.name, facts=facts))
+            found.append(assemble(name, roles, subject=self._spec.subject, hint=_HINT, facts=facts))
         return sorted(found, key=lambda case: case.case_id)
 
 

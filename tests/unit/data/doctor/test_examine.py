@@ -232,13 +232,13 @@ def test_a_head_of_two_visits_may_look_the_same(tmp_path):
 
 
 def test_labels_without_images_are_looked_at(scans):
-    """A label map whose images are all damaged still tells its own flaws, in an unknown scheme too."""
+    """A label map whose images are all damaged still tells its own flaws, with unknown values too."""
     for token in ("t1", "t1ce", "t2", "flair"):
         for number in (1, 2, 3):
             file(scans, number, token).write_bytes(b"x")
     change(file(scans, 1, "seg"), lambda v: np.where(v == 4, 9, v))
     diagnosis = examine(scans, spacing_mm=100.0)
-    assert ("label scheme", "") in topics(diagnosis)
+    assert ("unknown label", "001") in topics(diagnosis)
     assert ("small lesions", "001") in topics(diagnosis, "remark")
     assert diagnosis.cases[0].shape is not None
 
@@ -250,6 +250,6 @@ def test_tissue_maps_have_no_borders_and_no_tumour(tmp_path):
     for path in (tmp_path / "derivatives").rglob("*_dseg.nii.gz"):
         change(path, lambda v: np.where(v > 0, 1, 0), dtype=np.uint8)
         path.rename(path.with_name(path.name.replace("_label-tumor", "")))
-    diagnosis = examine(tmp_path)
-    assert diagnosis.scheme == "bids_tissue"
+    diagnosis = examine(tmp_path, scheme="bids_tissue")
+    assert (diagnosis.scheme, diagnosis.reason) == ("bids_tissue", "stated")
     assert {topic for topic, _ in topics(diagnosis, "remark")} == {"no tumour", "several visits"}

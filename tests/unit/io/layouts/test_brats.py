@@ -23,15 +23,15 @@ def touch(folder, *names):
 
 
 @pytest.mark.parametrize(
-    ("case", "separator", "tokens", "scheme"),
+    ("case", "separator", "tokens"),
     [
-        ("BraTS20_Training_001", "_", ("t1", "t1ce", "t2", "flair", "seg"), None),
-        ("Brats18_CBICA_AAB_1", "_", ("t1", "t1ce", "t2", "flair", "seg"), None),
-        ("BraTS-GLI-00005-100", "-", ("t1n", "t1c", "t2w", "t2f", "seg"), "brats2023"),
+        ("BraTS20_Training_001", "_", ("t1", "t1ce", "t2", "flair", "seg")),
+        ("Brats18_CBICA_AAB_1", "_", ("t1", "t1ce", "t2", "flair", "seg")),
+        ("BraTS-GLI-00005-100", "-", ("t1n", "t1c", "t2w", "t2f", "seg")),
     ],
 )
-def test_namings_since_2017(tmp_path, case, separator, tokens, scheme):
-    """Contrasts and labels are found, and the newer names speak for the newer scheme."""
+def test_namings_since_2017(tmp_path, case, separator, tokens):
+    """Contrasts and labels are found."""
     touch(tmp_path, *(f"{case}/{case}{separator}{token}.nii.gz" for token in tokens))
     (found,) = find(tmp_path)
     assert BratsLayout(BratsSpec()).matches(tmp_path)
@@ -39,7 +39,6 @@ def test_namings_since_2017(tmp_path, case, separator, tokens, scheme):
     assert tuple(found.images) == FOUR
     assert found.images[Modality.T1CE].name.endswith(f"{tokens[1]}.nii.gz")
     assert found.labels is not None
-    assert found.scheme == scheme
 
 
 def test_naming_of_2013(tmp_path):
@@ -50,7 +49,8 @@ def test_naming_of_2013(tmp_path):
     assert BratsLayout(BratsSpec()).matches(tmp_path)
     assert set(found.images) == {Modality.T1CE, Modality.FLAIR}
     assert (found.labels is not None, found.brain is not None) == (True, True)
-    assert (found.subject_id, found.session, found.scheme) == ("brats_2013_pat0001", "1", "brats2013")
+    assert (found.subject_id, found.session) == ("brats_2013_pat0001", "1")
+    assert found.hint.schemes == ("brats2013",)
 
 
 def test_a_case_folder_itself_can_be_given(tmp_path):

@@ -227,8 +227,12 @@ def test_sessions_of_bids_can_be_narrowed(tmp_path):
     (tmp_path / "derivatives" / "group_T1w.nii.gz").touch()
     first, second, healthy = layout_for(BidsSpec(entities={"run": "2"})).find(tmp_path)
     assert first.images[Modality.T1].name == "sub-01_ses-M00_run-2_T1w.nii.gz"
-    assert (first.problems, first.scheme, second.session) == ((), None, "M12")
-    assert (healthy.scheme, healthy.brain is not None, healthy.labels is not None) == ("bids_tissue", True, True)
+    assert (first.problems, first.hint.schemes, second.session) == ((), (), "M12")
+    assert (healthy.hint.schemes, healthy.brain is not None, healthy.labels is not None) == (
+        ("bids_tissue",),
+        True,
+        True,
+    )
     assert layout_for(BidsSpec()).find(tmp_path)[0].problems
     assert layout_for(BidsSpec(derivative="experts")).find(tmp_path)[2].labels is None
 
