@@ -5,10 +5,10 @@ needs them, further channels of the condition (`extras`).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -17,19 +17,18 @@ from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelMap
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.augmented import augmented
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.inference import inferred
 from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot
 from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
 from glioforge.synthesis.moved import Move
-from glioforge.synthesis.patches import FramedPatches, make_from_windows
-from glioforge.synthesis.slices import FramedSlices, make_volume
+from glioforge.synthesis.patches import make_from_windows
+from glioforge.synthesis.slices import make_volume
+from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.synthesis.unseen_score import unseen_score
 from glioforge.training.budget import Budget
 from glioforge.training.loop import Outcome, train
@@ -38,7 +37,8 @@ from glioforge.training.snapshots import load_snapshots
 if TYPE_CHECKING:
     from glioforge.training.recipe import Recipe
 
-Batch = Mapping[str, torch.Tensor]
+__all__ = ["SPAN", "Batch", "ConditionalMethod"]
+
 SPAN = 5.0
 """Largest absolute z-score that tanh reaches."""
 GRAIN_BATCHES = 200
@@ -58,6 +58,7 @@ class ConditionalMethod(Method, ABC):
         self.steps = spec.budget.steps
         self._stages = ""
         self._means = _means_of(knowledge.appearance)
+        self._sampler = StyledBatches(spec, knowledge.modalities, self._means)
         self._network = self._built()
         self._earlier = nn.ModuleList(self._built() for _ in range(spec.ensemble - 1))
 
@@ -209,56 +210,13 @@ class ConditionalMethod(Method, ABC):
         return one_hot(self.grouped(labels[:, labels.shape[1] // 2][:, None]), self.hot)
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
-        """Return framed slices or patches of training cases by step, with each case's own style.
-
-        Where the spec asks for it, those of cases that lack contrasts come first.
+        """Return slices or patches of training cases by step; cases that lack contrasts first, if the spec says so.
 
         Raises:
             CohortError: The second stage takes complete cases, and there are none.
         """
-        spec: ConditionalSpec = self.spec
-        if not spec.gaps_first:
-            return self._styled(cohort, seed)
-        wanted = set(self.knowledge.modalities)
-        lacking = [place for place, ref in enumerate(cohort) if not wanted <= set(ref.images)]
-        complete = sorted(set(range(len(cohort))) - set(lacking))
-        chosen = complete if spec.gaps_then == "complete" else list(range(len(cohort)))
-        if not chosen:
-            raise CohortError(
-                "no case with all contrasts",
-                "some, for the second stage (gaps_then: complete)",
-                "add complete cases, or set gaps_then to all",
-                cohort.name,
-            )
-        share = len(lacking) / (len(lacking) + len(chosen)) if spec.gaps_first == "epochs" else spec.gaps_first
-        steps = int(share * self.steps) if lacking else 0
-        left = self.steps - steps
-        self._stages = f"{steps} steps on {len(lacking)} cases that lack contrasts, then {left} on {len(chosen)} cases"
-        then = self._styled(cohort, seed, chosen)
-        if not steps:
-            return then
-        first = self._styled(cohort, seed, lacking)
-        return lambda step: (first if step < steps else then)(step)
-
-    def _styled(
-        self, cohort: Cohort, seed: int, places: Sequence[int] | None = None, *, plain: bool = False
-    ) -> Callable[[int], Batch]:
-        """Batches of the training cases, or of those at some places, with class means; plain ones are not augmented."""
-        spec: ConditionalSpec = self.spec
-        chosen = range(len(cohort)) if places is None else places
-        cases = replace(cohort, cases=tuple(cohort.cases[place] for place in chosen))
-        axes = [(spec.axis + turn) % 3 for turn in range(3 if spec.mix_axes and not plain else 1)]
-        framed = [self._framed(cases, seed, axis) for axis in axes]
-        table = torch.tensor(list(chosen))
-
-        def batch(step: int) -> Batch:
-            drawn = framed[step % len(framed)].batch(step)
-            if spec.augment is not None and not plain:
-                drawn = augmented(drawn, spec.augment, seed=seed, step=step)
-            case = table[drawn["case"]]
-            return {**drawn, "case": case, "means": self._means[case]}
-
-        return batch
+        batches, self._stages = self._sampler.staged(cohort, seed, self.steps)
+        return batches
 
     def _built(self) -> LabelGenerator:
         """A network with fresh weights."""
@@ -291,30 +249,13 @@ class ConditionalMethod(Method, ABC):
         scaled: np.ndarray = (field / max(float(field.std()), 1e-6)).astype(np.float32)
         return scaled
 
-    def _framed(self, cohort: Cohort, seed: int, axis: int | None = None) -> FramedSlices | FramedPatches:
-        """Batches of a cohort, as the spec asks for them, or along another axis."""
-        spec: ConditionalSpec = self.spec
-        common: dict[str, Any] = {
-            "batch_size": spec.batch_size,
-            "size": spec.size,
-            "seed": seed,
-            "lesion_share": spec.lesion_share,
-            "mirror": spec.mirror,
-            "gaps": spec.gaps,
-        }
-        if spec.dims == 3:
-            return FramedPatches(cohort, self.knowledge.modalities, **common)
-        return FramedSlices(
-            cohort, self.knowledge.modalities, context=spec.context, axis=spec.axis if axis is None else axis, **common
-        )
-
     def _score(self, fitting: Fitting) -> Callable[[nn.Module], float] | None:
         """Score on slices of the validation cohort, if there is one, each with its own case's style."""
         if fitting.validation is None or not len(fitting.validation):
             return None
         cases = (ref.load() for ref in fitting.validation)
         means = _means_of(Appearance.of(cases, self.knowledge.modalities, self.knowledge.scheme))
-        return unseen_score(self._framed(fitting.validation, fitting.seed).batch, means, fitting.accelerator)
+        return unseen_score(self._sampler.framed(fitting.validation, fitting.seed).batch, means, fitting.accelerator)
 
     def _member(self, rng: np.random.Generator) -> LabelGenerator:
         """The network, or any of the ensemble with the same chance."""
@@ -323,7 +264,7 @@ class ConditionalMethod(Method, ABC):
 
     def _measured_grain(self, network: nn.Module, fitting: Fitting) -> torch.Tensor:
         """Grain that the trained generator leaves out, from about eight slices a case."""
-        cases, batches = len(self._means), self._styled(fitting.train, fitting.seed, plain=True)
+        cases, batches = len(self._means), self._sampler.styled(fitting.train, fitting.seed, plain=True)
 
         def make(batch: Batch) -> torch.Tensor:
             noise = torch.zeros((len(batch["labels"]), 1, *batch["labels"].shape[2:]))

@@ -77,7 +77,7 @@ def test_spade_trains_on_augmented_slices_and_volumes(changes):
     turned = method_of(augment={"rotate": {"chance": 1, "low": 10, "high": 20}}, **changes)
     plain = method_of(**changes).batches(cohort, 1)(0)
     assert not torch.equal(turned.batches(cohort, 1)(0)["labels"], plain["labels"])
-    assert torch.equal(turned._styled(cohort, 1, plain=True)(0)["images"], plain["images"])
+    assert torch.equal(turned._sampler.styled(cohort, 1, plain=True)(0)["images"], plain["images"])
 
 
 def test_slices_along_all_axes_are_taken_in_turn():

@@ -12,6 +12,7 @@ from glioforge.io.png import read_png_labels
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.training.snapshots import load_snapshots
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from toy_training import Lines
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 TINY = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
@@ -47,6 +48,13 @@ def test_validation_cases_that_lack_a_contrast_select_nothing_in_silence(tmp_pat
     spec = SYNTHESIZERS.parse({**TINY, "select": True})
     with pytest.raises(CohortError, match=r"validation cases without \['flair'\]; expected all contrasts"):
         train_synthesizer(spec, toy_cohort([1, 2]), bare, tmp_path / "m", seed=1, accelerator=PLAIN)
+
+
+def test_selection_without_anyone_to_select_is_said(tmp_path):
+    """The last weights are kept then, and a line says so."""
+    lines, spec = Lines(), SYNTHESIZERS.parse({**TINY, "select": True, "budget": {"steps": 1}})
+    train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN, progress=lines)
+    assert "warning: select is true, but no validation subjects select: the last weights are kept" in lines.lines
 
 
 def test_patience_without_held_out_subjects_is_refused(tmp_path):

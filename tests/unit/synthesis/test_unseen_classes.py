@@ -58,7 +58,7 @@ def test_a_stand_in_is_painted_in_its_place(tmp_path):
     """With the brightness of the class that is named, never 0."""
     lines, labels = Lines(), toy_labels(5)
     model = trained(tmp_path, {**CONTROL, "stand_ins": {"enhancing": "oedema"}}, progress=lines)
-    assert lines.lines[0] == "warning: no training case has enhancing (painted as oedema)"
+    assert "warning: no training case has enhancing (painted as oedema)" in lines.lines
     made = model.synthesize(labels, stream(1))[Modality.FLAIR].voxels
     assert made[labels.voxels == 3].mean() == pytest.approx(made[labels.voxels == 2].mean())
     assert made[labels.voxels == 3].mean() > 1

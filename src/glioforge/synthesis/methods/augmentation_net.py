@@ -11,8 +11,9 @@ slices with tumour, left and right swapped, 100 epochs (of 164 subjects with 64
 slices in the paper), weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
 batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
 (0.5, 0.999) at 2e-4 and log loss as Isola et al. (arXiv:1611.07004), since the
-paper's formula of the adversarial loss lacks its logarithms.  Critic and features
-see the whole image as it is painted, background included.
+paper's formula of the adversarial loss lacks its logarithms; slices with tumour, since
+the paper takes patches of 64 slices that cover it.  Critic and features see the
+whole image as it is painted, background included.
 Deviations from the paper:
 1. Without a file of weights for VGG-19 (`vgg19`), features are learned in the project; card and reports say which.
 2. The rule of adaptation is ours, none is given: weight = target / mean of the loss since the last time.
@@ -20,15 +21,17 @@ Deviations from the paper:
 4. Independent models step side by side; each goes as if it were alone, but that a step which is not finite in one
    is left out in all.
 5. Whole volumes are made slice by slice and masked to the brain.
+6. The critic sees the label map with a real or a synthetic image, as in pix2pix; the paper's formula shows it both
+   images at once.
 
 Preset `sound` deviates further, each for a reason:
-6. All contrasts jointly, so that they show the same anatomy.
-7. Widths of 32 and 16 and four doublings, batch 4: trains in a few minutes at 96 x 96.
-8. The label map painted with class means joins condition and output, and styles are mixed when sampling, so that
+7. All contrasts jointly, so that they show the same anatomy.
+8. Widths of 32 and 16 and four doublings, batch 4: trains in a few minutes at 96 x 96.
+9. The label map painted with class means joins condition and output, and styles are mixed when sampling, so that
    one map gives differing images; labels of the neighbouring slices are seen; measured grain is added.
-9. Voxels weigh more than features, and features more than the critic, whose loss is of least squares (it has no sign
-   to turn a weight): anatomy is learned in minutes.  Weights are adapted every 200 steps.
-10. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critic of
+10. Voxels weigh more than features, and features more than the critic, whose loss is of least squares (it has no sign
+    to turn a weight): anatomy is learned in minutes.  Weights are adapted every 200 steps.
+11. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critic of
     two scales, width 16 and spectral norm.
 """
 

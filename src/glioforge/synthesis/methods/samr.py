@@ -22,7 +22,8 @@ Deviations from the paper:
 3. A sample without a region counts nothing for that region's critics, instead of showing them empty images.
 4. The image is scaled so that tanh spans z-scores of -5 to 5; finished volumes are masked to the brain.
 5. Players step after one forward pass of the generator, with its non-saturating log loss.
-6. Any contrasts are made; the paper's are T1, T1ce, T2, FLAIR and APTw.  Prepared maps have no cavity unless the cohort
+6. The critics' half-size images are local means, as in pix2pixHD; the paper's caption says global average pooling.
+7. Any contrasts are made; the paper's are T1, T1ce, T2, FLAIR and APTw.  Prepared maps have no cavity unless the cohort
    is in a scheme that names it; its channel is empty then.
 
 Preset `authors`: what the file that the authors published (`pytorch_networks.py` of CG-SAMR) does otherwise: three
@@ -32,19 +33,19 @@ norm whose Dice is averaged over all classes, absent ones and the background inc
 front of norms, which have no effect, and the critics' masks, which the file changes in place.
 
 Preset `sound` deviates further from the paper, each for a reason:
-7. Narrow: width 8 and two halvings, two residual blocks, instance norm, batch 4: trains in a few minutes at 96 x 96.
-8. Nearest neighbour and convolution on the way up: transposed convolutions leave a checkerboard.
-9. The label map painted with class means (a style) joins condition and output, styles are mixed between subjects
+8. Narrow: width 8 and two halvings, two residual blocks, instance norm, batch 4: trains in a few minutes at 96 x 96.
+9. Nearest neighbour and convolution on the way up: transposed convolutions leave a checkerboard.
+10. The label map painted with class means (a style) joins condition and output, styles are mixed between subjects
    when sampling, and measured grain is added, so that one map gives differing images.
-10. All classes of the label map, and labels of the neighbouring slices, belong to the condition; slices are mirrored;
+11. All classes of the label map, and labels of the neighbouring slices, belong to the condition; slices are mirrored;
     half of them show tumour.
-11. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
+12. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
     matching (absolute) and shape consistency.
-12. No critics of the background: made and real images are both 0 there, so that nothing can be told.
-13. The U-Net learns from real images only: one that learns from made images may come to read whatever the generator
+13. No critics of the background: images are masked there, so that both are 0.
+14. The U-Net learns from real images only: one that learns from made images may come to read whatever the generator
     writes.  Its Dice is averaged over classes: of all voxels together it hardly sees the lesion.
-14. The average is made by fitting the boxes of brains, over normal tissue only: in seconds, without registration.
-15. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critics of
+15. The average is made by fitting the boxes of brains, over normal tissue only: in seconds, without registration.
+16. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critics of
     width 8 and three layers with spectral norm.
 """
 
