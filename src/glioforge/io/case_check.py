@@ -4,6 +4,7 @@ The outcome is small and plain, so that cases can be checked by several
 processes: problems, grid, content hashes and how often each label occurs.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ class _LastSeries:
 
 def _require_inside(path: Path, root: Path) -> None:
     """Refuse a link that leads out of the folder."""
-    if not path.resolve().is_relative_to(root):
+    if not Path(os.path.realpath(path)).is_relative_to(root):
         raise InputFileError(
             f"a link that leads out of {root}",
             "files inside the folder",

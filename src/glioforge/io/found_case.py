@@ -21,6 +21,7 @@ _SESSIONS = (
     re.compile(r"(?P<subject>(?i:brats)1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
     re.compile(r"(?P<subject>UCSF-PDGM-\d+)_(?P<session>FU\w+)"),
     re.compile(r"(?P<subject>UPENN-GBM-\d+)_(?P<session>\d+)"),
+    re.compile(r"(?P<subject>Patient-\d+)_(?P<session>week-[\w-]+)"),
     re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)_ses-(?P<session>[A-Za-z0-9]+)"),
 )
 

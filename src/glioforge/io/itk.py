@@ -17,8 +17,14 @@ from glioforge.core.geometry import Affine, Geometry
 from glioforge.core.volume import Voxels
 
 
-def simple_itk() -> ModuleType:
-    """SimpleITK, imported when it is first needed.
+def simple_itk(
+    need: str = "registration and bias correction need", otherwise: str = "switch these steps off"
+) -> ModuleType:
+    """Import SimpleITK when it is first needed.
+
+    Args:
+        need: Subject and verb of the message.
+        otherwise: What to do without it.
 
     Raises:
         DependencyError: It is not installed.
@@ -27,8 +33,8 @@ def simple_itk() -> ModuleType:
         import SimpleITK
     except ImportError as error:
         raise DependencyError(
-            "registration and bias correction need SimpleITK, which is not installed",
-            remedy="pip install 'glioforge[registration]', or switch these steps off",
+            f"{need} SimpleITK, which is not installed",
+            remedy=f"pip install 'glioforge[registration]', or {otherwise}",
         ) from error
     module: ModuleType = SimpleITK
     return module

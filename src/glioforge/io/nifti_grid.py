@@ -51,8 +51,8 @@ def read_grid(block: bytes, shape: tuple[int, int, int], path: Path) -> Geometry
                 forms["qform"] = header.get_qform()
     except (ValueError, nib.spatialimages.HeaderDataError) as error:
         raise InputFileError(
-            f"a qform that is no rotation ({error})",
-            "a valid quaternion",
+            f"a qform that cannot be used ({error})",
+            "a valid quaternion and positive voxel sizes",
             "repair the header with the tool that wrote it",
             path,
         ) from error

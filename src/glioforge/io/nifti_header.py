@@ -90,25 +90,26 @@ class Header:
         return (self.slope, self.intercept) != (1.0, 0.0)
 
 
-def parse_header(data: bytes, path: Path) -> Header:
+def parse_header(data: bytes, path: Path, *, pair: bool = False) -> Header:
     """Read and judge a header.
 
     Args:
         data: The first 352 bytes of the (unpacked) file.
         path: Named in errors.
+        pair: Whether the voxels are in a file of their own.
 
     Raises:
         InputFileError: It is no NIfTI-1 header, contradicts itself, or
             describes what is neither a three-dimensional scalar image nor a
             series of such images.
     """
-    order = _byte_order(data, path)
+    order = _byte_order(data, path, pair=pair)
     shape, channels = _shape(struct.unpack_from(f"{order}8h", data, 40), path)
     code, bits = struct.unpack_from(f"{order}2h", data, 70)
     dtype = _dtype(code, bits, order, path)
     offset, slope, intercept = struct.unpack_from(f"{order}3f", data, 108)
     _require_millimetres(data[123], path)
-    start = _offset(offset, extended=data[348] != 0, path=path)
+    start = _offset(offset, first=0 if pair else HEADER_BYTES, extended=data[348] != 0, path=path)
     scale = _scaling(slope, intercept, path)
     require_size((*shape, channels), dtype, path)
     description = data[148:228].split(b"\x00")[0].decode("latin-1")
@@ -140,7 +141,7 @@ def require_extensions(data: bytes, order: str, path: Path) -> None:
         place += size
 
 
-def _byte_order(data: bytes, path: Path) -> str:
+def _byte_order(data: bytes, path: Path, *, pair: bool) -> str:
     """`<` or `>`, from the header's own length field."""
     if len(data) < HEADER_BYTES:
         raise InputFileError(
@@ -155,8 +156,8 @@ def _byte_order(data: bytes, path: Path) -> str:
         raise InputFileError("a NIfTI-2 file", "NIfTI-1", "convert it (nibabel: Nifti1Image.from_image)", path)
     if order is None or magic not in (b"n+1\x00", b"ni1\x00"):
         raise InputFileError("no NIfTI-1 header", "a .nii or .nii.gz file", "convert the image to NIfTI first", path)
-    if magic == b"ni1\x00":
-        raise InputFileError("one half of an .hdr/.img pair", "a single .nii file", "convert it to .nii first", path)
+    if magic == b"ni1\x00" and not pair:
+        raise InputFileError("one half of an .hdr/.img pair", "a single .nii file", "give its ending .hdr back", path)
     return order
 
 
@@ -206,9 +207,9 @@ def _require_millimetres(units: int, path: Path) -> None:
         raise InputFileError(f"a grid in {name}", "millimetres", "write the file again in millimetres", path)
 
 
-def _offset(offset: float, *, extended: bool, path: Path) -> int:
+def _offset(offset: float, *, first: int, extended: bool, path: Path) -> int:
     """Where the voxels begin."""
-    smallest = HEADER_BYTES + (8 if extended else 0)
+    smallest = first + (8 if extended else 0)
     if not (math.isfinite(offset) and smallest <= offset <= HEADER_BYTES + _MAX_EXTENSION_BYTES and offset % 1 == 0):
         raise InputFileError(
             f"voxels that begin at byte {offset:g}{' after an extension' if extended else ''}",

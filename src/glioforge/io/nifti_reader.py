@@ -61,6 +61,14 @@ def read_scans(ref: CaseRef, channels: Mapping[str, int]) -> dict[str, Scan]:
         InputFileError: A file is missing or damaged.
     """
     paths = {**{str(m): p for m, p in ref.images.items()}, LABELS: ref.labels, BRAIN: ref.brain}
+    gone = next((path for path in paths.values() if path is not None and not path.exists()), None)
+    if gone is not None:
+        raise InputFileError(
+            "a file that is not there",
+            "the scans where they were when they were ingested",
+            "move scans and cohort back to where they were, or ingest the folder again where it is now",
+            gone,
+        )
     opened = {path: read_file(path) for path in dict.fromkeys(paths.values()) if path is not None}
     return {role: opened[path].channel(channels.get(role)) for role, path in paths.items() if path}
 

@@ -264,6 +264,10 @@ def _lock(path: Path, wait_s: float) -> int:
                 "wait until it is done and run the command again, or choose another --out",
                 path.parent,
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}"[:64].encode("ascii", "replace"), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}"[:64].encode("ascii", "replace"), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise output_error(error, path) from error
         return descriptor

@@ -1,4 +1,4 @@
-"""A NIfTI-1 or MetaImage file, read whole and checked to its last byte.
+"""A NIfTI-1, MetaImage or NRRD file, read whole and checked to its last byte.
 
 Common readers pass over a missing checksum, bytes after the end, a header that
 contradicts itself, NaN voxels and orientations that disagree; each of these
@@ -14,7 +14,7 @@ labels    integers; those stored as real numbers are read if they are exact
           no more than the rounding of that factor
 channel   one image of a four-dimensional file, counted from 0
 
-Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004); MetaImage as in `io.metaimage`.
+Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004); others as in `io.metaimage`, `io.nrrd` and `io.pair`.
 """
 
 import hashlib
@@ -32,6 +32,8 @@ from glioforge.core.volume import Volume
 from glioforge.io.gzip_stream import MAGIC, MAX_RATIO, GzipStream
 from glioforge.io.metaimage import is_metaimage, unpack_metaimage
 from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header, require_extensions
+from glioforge.io.nrrd import is_nrrd, unpack_nrrd
+from glioforge.io.pair import is_pair, unpack_pair
 from glioforge.io.regular_file import read_regular_file
 
 _LABEL_TOLERANCE = 1e-5
@@ -69,7 +71,7 @@ class Scan:
             raise InputFileError(
                 f"{bad} voxels that are NaN or infinite",
                 "finite intensities",
-                "find out why and write the file again, or leave the case out",
+                "if they are background, write the file again with 0 there (numpy.nan_to_num); else leave the case out",
                 self.path,
             )
         return Volume(voxels, self.header.geometry, modality)
@@ -164,7 +166,7 @@ def read_scan(path: Path, channel: int | None = None) -> Scan:
     """Read a file and check it to its last byte.
 
     Args:
-        path: A `.nii`, `.nii.gz`, `.mha` or `.mhd` file; the contents decide, not the name.
+        path: A `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd`, `.nhdr` or `.hdr` file; the contents decide, not the name.
         channel: Which image of a four-dimensional file; none for a file of one image.
 
     Raises:
@@ -220,10 +222,14 @@ def read_series(path: Path) -> Series:
     """Read all images of a file; arguments and errors as `read_scan`."""
     data = read_regular_file(path)
     if not data:
-        raise InputFileError("an empty file", "a NIfTI or MetaImage file", "copy or download it again", path)
+        raise InputFileError("an empty file", "an image file", "copy or download it again", path)
     beside = b""
     if data[:2] == MAGIC:
         header, raw = _unpack(data, path)
+    elif is_nrrd(data):
+        header, raw, beside = unpack_nrrd(data, path)
+    elif is_pair(path):
+        header, raw, beside = unpack_pair(data, path)
     elif is_metaimage(data[:64]):
         header, raw, beside = unpack_metaimage(data, path)
     else:
@@ -239,6 +245,8 @@ def _unpack(data: bytes, path: Path) -> tuple[Header, bytes]:
     """Header and voxel bytes of a gzipped file."""
     stream = GzipStream(data, path)
     head = stream.read(HEADER_BYTES)
+    if head[:2] == MAGIC:
+        raise InputFileError("a gzip file within a gzip file", "one compression", "unpack it once (gunzip)", path)
     header = parse_header(head, path)
     if header.offset + header.voxel_bytes > len(data) * MAX_RATIO:
         raise InputFileError(

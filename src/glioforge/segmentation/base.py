@@ -28,6 +28,7 @@ from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_classes
 from glioforge.segmentation.trained import (
     CARD,
+    VERSION,
     TrainedSegmenter,
     inference_of,
     load_onto,
@@ -174,7 +175,7 @@ def _write_card(folder: Path, spec: SegmenterSpec, settings: dict[str, Any], out
         folder / CARD,
         {
             "type": "segmenter",
-            "version": 2,
+            "version": VERSION,
             **settings,
             "weights": hashes[0] if len(hashes) == 1 else hash_of(" ".join(hashes).encode()),
             "view_weights": hashes,

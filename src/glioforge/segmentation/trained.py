@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 CARD: Final = "card.json"
+VERSION: Final = 2
+"""Version of the card; rises when older ones cannot be read."""
 WEIGHTS: Final = "weights.safetensors"
 MAX_CARD: Final = 2**25
 """Largest card in bytes."""
@@ -219,6 +221,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     kind = card.get("type") if isinstance(card, dict) else type(card).__name__
     if kind != "segmenter":
         raise InputFileError(f"a card of type {kind!r}", "a segmenter's card", "name the folder of a segmenter", path)
+    if card.get("version", VERSION) != VERSION:
+        remedy = "use the release of Glioforge that wrote it, or train again"
+        raise InputFileError(f"a card of version {card['version']}", f"version {VERSION}", remedy, path)
     missing = sorted(_NEEDED - card.keys())
     if missing:
         raise InputFileError(f"a card without {missing}", "the card as train wrote it", "train it again", path)

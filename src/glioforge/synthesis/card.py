@@ -26,6 +26,7 @@ from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method
 
 FORMAT = 1
+OTHER_FORMAT = "use the release of Glioforge that wrote it, or train again"
 MAX_CARD, MAX_SPEC, MAX_APPEARANCE = 2**25, 2**20, 2**28
 """Largest sizes in bytes of a card, a spec, and the class statistics: more is refused before it is read."""
 SPEC, WEIGHTS, CARD, DONE = "spec.json", "weights.safetensors", "card.json", "done.json"
@@ -123,7 +124,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     """The card, with the entries that reading needs."""
     card = _small_json(path, MAX_CARD)
     needed = {"format", "kind", "spec", "weights", "scheme", "modalities", "subjects"}
-    if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != FORMAT:
+    if isinstance(card, dict) and card.get("format", FORMAT) != FORMAT:
+        raise InputFileError(f"a card of format {card['format']}", f"format {FORMAT}", OTHER_FORMAT, path)
+    if not isinstance(card, dict) or not needed <= card.keys():
         raise InputFileError("not a synthesizer's card", f"format {FORMAT} with {sorted(needed)}", _REMEDY, path)
     return card
 

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.protocols import Progress
 from glioforge.io.regular_file import read_regular_file
 from glioforge.io.run_folder import write_atomically, write_json
@@ -26,6 +26,8 @@ from glioforge.training.weights import MAX_BYTES, decode, digest, encode
 
 Tensors = dict[str, torch.Tensor]
 
+FORMAT = 1
+"""Format of checkpoints; rises when older ones cannot be read."""
 KEPT = 2
 _MAX_JSON_BYTES = 2**28
 
@@ -101,15 +103,18 @@ class Checkpoints:
         data = encode(snapshot.tensors)
         name = f"step-{step:08d}"
         write_atomically(self.folder / f"{name}.safetensors", data)
-        values = {"step": step, "tensors": digest(data), "values": dict(snapshot.values)}
+        values = {"format": FORMAT, "step": step, "tensors": digest(data), "values": dict(snapshot.values)}
         write_json(self.folder / f"{name}.json", {**values, "self": _digest_of(values)})
         self._drop(self._steps()[:-KEPT])
 
     def latest(self, progress: Progress) -> Snapshot | None:
-        """Newest whole checkpoint, or none; each damaged one is named in a line.
+        """Return the newest whole checkpoint, or none; each damaged one is named in a line.
 
         Args:
             progress: Where the line is printed.
+
+        Raises:
+            OutputError: The newest whole checkpoint has the format of another release.
         """
         for step in reversed(self._steps()):
             try:
@@ -144,6 +149,13 @@ class Checkpoints:
             raise InputFileError("its JSON cannot be read", where=path) from error
         if stated != _digest_of(values):
             raise InputFileError("its JSON was changed", where=path)
+        if values.get("format", FORMAT) != FORMAT:
+            raise OutputError(
+                f"a checkpoint of format {values['format']}",
+                f"format {FORMAT}",
+                "continue with the release of Glioforge that wrote it, or delete the folder and train again",
+                path,
+            )
         tensors_path = path.with_suffix(".safetensors")
         data = read_regular_file(tensors_path, MAX_BYTES)
         if digest(data) != values["tensors"]:

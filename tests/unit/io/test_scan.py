@@ -273,3 +273,14 @@ def test_one_channel_of_a_series_is_read(save, image):
         read_scan(path, 2)
     with pytest.raises(InputFileError, match="expected at least"):
         read_scan(path, -1)
+
+
+def test_the_contents_decide_on_the_compression_not_the_name(tmp_path, image, nifti_bytes, refused):
+    """A plain file named `.nii.gz` and a packed one named `.nii` are read; one packed twice is refused by name."""
+    data = nifti_bytes(image)
+    (tmp_path / "plain.nii.gz").write_bytes(data)
+    (tmp_path / "packed.nii").write_bytes(gzip.compress(data))
+    (tmp_path / "twice.nii.gz").write_bytes(gzip.compress(gzip.compress(data)))
+    for name in ("plain.nii.gz", "packed.nii"):
+        assert np.array_equal(read_scan(tmp_path / name).voxels, image)
+    refused(tmp_path / "twice.nii.gz", "a gzip file within a gzip file.*unpack it once")

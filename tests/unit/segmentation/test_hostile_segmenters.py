@@ -59,6 +59,13 @@ def test_weights_that_are_none_are_refused(folder, name):
         load_segmenter(folder)
 
 
+def test_cards_of_another_version_are_named(folder):
+    """An old folder is not read as if it were new."""
+    change(folder, version=1)
+    with pytest.raises(InputFileError, match=r"card\.json: a card of version 1; expected version 2; use the release"):
+        load_segmenter(folder)
+
+
 def test_cards_of_endless_length_are_not_read(folder):
     """A sparse file of a terabyte."""
     with (folder / "card.json").open("ab") as file:

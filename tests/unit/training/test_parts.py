@@ -1,14 +1,16 @@
 """Promises of the parts of a training: averages, optimisers, weights, history, recipes."""
 
+import json
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.protocols import Silent
 from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.training import state
 from glioforge.training.budget import Budget
 from glioforge.training.ema import Ema
 from glioforge.training.estimate import estimate
@@ -116,6 +118,19 @@ def test_checkpoints_keep_two_and_clear_all(tmp_path):
     assert store.latest(Silent()).values == {"n": 2}
     store.clear()
     assert not store.folder.exists()
+
+
+def test_checkpoints_of_another_format_are_refused(tmp_path):
+    """They are whole, so that going back to the one before would lose what they hold without a word."""
+    store = Checkpoints(tmp_path)
+    store.save(1, Snapshot({"x": torch.ones(1)}, {"n": 1}))
+    path = tmp_path / "step-00000001.json"
+    values = json.loads(path.read_text())
+    del values["self"]
+    values["format"] = 7
+    path.write_text(json.dumps({**values, "self": state._digest_of(values)}))
+    with pytest.raises(OutputError, match=r"a checkpoint of format 7; expected format 1; continue with the release"):
+        store.latest(Silent())
 
 
 def test_averages_and_history_table(tmp_path):

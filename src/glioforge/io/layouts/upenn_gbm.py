@@ -5,7 +5,9 @@
     automated_segm/UPENN-GBM-00001_11_automated_approx_segm.nii.gz
 
 Labels that were corrected by hand come before automatic ones.  The number
-behind the subject is the visit: 11 before surgery, 21 later.
+behind the subject is the visit: 11 before surgery, 21 later.  Images with
+skull, in `images_structural_unstripped` as `..._T1_unstripped`, are taken where
+a case has no stripped ones.
 
 Source: UPENN-GBM (Bakas et al. 2022).
 """
@@ -24,7 +26,8 @@ from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
 
 _AUTOMATIC = "automated_approx_segm"
-_NAME = re.compile(rf"(?P<case>UPENN-GBM-\d+_\d+)_(?P<what>T1|T1GD|T2|FLAIR|segm|{_AUTOMATIC})")
+_UNSTRIPPED = "_unstripped"
+_NAME = re.compile(rf"(?P<case>UPENN-GBM-\d+_\d+)_(?P<what>(?:T1|T1GD|T2|FLAIR)(?:{_UNSTRIPPED})?|segm|{_AUTOMATIC})")
 _HINT = Hint((BRATS2017.name,), "named as in UPENN-GBM")
 _HOLDS: Mapping[str, str] = {
     "T1": Modality.T1,
@@ -71,6 +74,11 @@ class UpennGbmLayout(Layout):
         if self._spec.labels == "automatic":
             files.pop("segm", None)
         facts = {"site": "UPENN"}
+        with_skull = {what: paths for what, paths in files.items() if what.endswith(_UNSTRIPPED)}
+        files = {what: paths for what, paths in files.items() if what not in with_skull}
+        if with_skull and not set(files) - {"segm"}:
+            files |= {what.removesuffix(_UNSTRIPPED): paths for what, paths in with_skull.items()}
+            facts["skull"] = "present"
         if "segm" in files:
             facts["labels"] = "corrected"
         elif automatic and self._spec.labels != "corrected":

@@ -5,6 +5,7 @@ tell apart; marks and dashes differ too.
 """
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -35,9 +36,18 @@ def sheet(width_inch: float, height_inch: float, *, gap_inch: float = 0.05) -> "
 
 
 def png(figure: "Figure") -> bytes:
-    """The figure as a PNG file without time and version, so that bytes depend on the drawing alone."""
+    """Draw the figure as a PNG file without time and version, so that bytes depend on the drawing alone.
+
+    Text is drawn as it is: a `$` in the name of a case begins no formula, and letters that the font lacks are boxes.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -137,3 +137,14 @@ def test_figures_open_no_window():
     DRAWN["funnel"]()
 
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_names_are_drawn_as_they_are():
+    """A `$` begins no formula, whose errors would stop a report, and letters without a glyph warn of nothing."""
+    from glioforge.studies.report.drawing import png, sheet
+
+    figure = sheet(1, 1)
+    figure.text(0.1, 0.5, "P$_{1 日")
+    figure.text(0.1, 0.2, "cost: 5$ and 7$ x_")
+
+    assert png(figure).startswith(b"\x89PNG")
