@@ -21,6 +21,8 @@ def phantom(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import parse_spec, with_overrides
+    from glioforge.core.schemes import BRATS2017
+    from glioforge.core.written_scheme import described
     from glioforge.data.phantom.cohort import write_phantom_cohort
     from glioforge.data.phantom.spec import PhantomSpec
 
@@ -34,4 +36,4 @@ def phantom(
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    typer.echo(f"{len(folders)} phantom cases in {out}")
+    typer.echo(f"{len(folders)} phantom cases in {out}, labels {described(BRATS2017)}")

@@ -18,6 +18,10 @@ def segment(
     folder: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="FOLDER")],
     out: Out,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option("--scheme", help="Label scheme of the masks; that of the cohort's label files unless given."),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of each class, as float NIfTI.")
     ] = False,
@@ -38,6 +42,9 @@ def segment(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.core.errors import SpecError
+    from glioforge.core.schemes import scheme_named
+    from glioforge.core.written_scheme import described
+    from glioforge.segmentation.masks import written_scheme
     from glioforge.studies.training_run import segment_folder
 
     if complete and probabilities:
@@ -54,9 +61,10 @@ def segment(
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
         probabilities=probabilities,
+        scheme=scheme_named(scheme) if scheme else None,
         accelerator=accelerator,
     )
-    typer.echo(f"{len(masks)} masks in {out}")
+    typer.echo(f"{len(masks)} masks in {out}, labels {described(written_scheme(out))}")
 
 
 def _completed(

@@ -16,6 +16,10 @@ def synthesize(
     count: Annotated[int, typer.Option("--count", help="Synthetic cases for each case of the cohort.", min=1)] = 1,
     seed: Seed = 1,
     workers: Workers = 1,
+    scheme: Annotated[
+        str | None,
+        typer.Option("--scheme", help="Label scheme of the exported NIfTI; that of the cohort's files unless given."),
+    ] = None,
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,
@@ -26,6 +30,7 @@ def synthesize(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import load_spec
+    from glioforge.core.schemes import scheme_named
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
     from glioforge.lesions.recipe import RecipeSpec
@@ -44,5 +49,5 @@ def synthesize(
         progress=TerminalProgress(),
     )
     if nifti:
-        export_cohort(made, out / "nifti")
+        export_cohort(made, out / "nifti", TerminalProgress(), scheme_named(scheme) if scheme else None)
     typer.echo(describe(made))

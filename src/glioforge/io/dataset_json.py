@@ -147,9 +147,10 @@ def _of_regions(labels: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     sets.pop("background", None)
     sets.pop("ignore", None)
-    if not {"WT", "TC"} <= {_NESTED.get(name) for name in sets}:
+    if not {"WT", "TC", "ET"} & {_NESTED.get(name) for name in sets}:
         return ()
-    fitting = tuple(s.name for s in SCHEMES.values() if all(_holds(s, name, own) for name, own in sets.items()))
+    tumours = [scheme for scheme in SCHEMES.values() if not scheme.is_complete]
+    fitting = tuple(s.name for s in tumours if all(_holds(s, name, own) for name, own in sets.items()))
     return fitting or _of_labels(_differences({_NESTED.get(name, name): own for name, own in sets.items()}))
 
 

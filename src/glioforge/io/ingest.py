@@ -78,13 +78,15 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     evidence = evidence_of(checked, root)
     stated = stated_scheme(layout, scheme)
     _raise(problems, folder, len(found))
-    source = _decided(evidence, stated, folder)
+    names = [] if evidence else evidence_of(checked, root, unlabelled=True)
+    source = _decided(evidence or names, stated, folder)
     _raise(require_known_values(evidence, source), folder, len(found))
     for note in [f"{case.found.case_id}: {note}" for case in checked for note in case.notes]:
         (progress or Silent()).say(note)
     own = scheme_named(source.scheme)
     cases = tuple(_reference(case, own, root, register_to) for case in checked)
-    return Cohort(root.name, cases, own, source)
+    known = bool(evidence or stated) or any(case.hint for case in names)
+    return Cohort(root.name, cases, own, source if known else None)
 
 
 def _decided(evidence: Sequence[Evidence], stated: str | None, folder: Path) -> LabelSource:

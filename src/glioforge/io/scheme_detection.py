@@ -48,8 +48,13 @@ def detect_scheme(cases: Sequence[Evidence], stated: str | None = None) -> Label
     if stated is not None:
         return LabelSource(scheme_named(stated).name, "stated")
     if not any(case.values for case in cases):
-        first = next((c.hint.schemes[0] for c in cases if c.is_firm and c.hint), BRATS2017.name)
-        return LabelSource(first, "no labelled voxel" if cases else "no labels")
+        hints = sorted((c.hint for c in cases if c.hint and c.hint.schemes), key=lambda hint: not hint.firm)
+        nothing = "no labelled voxel"
+        return (
+            LabelSource(hints[0].schemes[0], f"{hints[0].reason}; {nothing}")
+            if hints
+            else LabelSource("brats2017", nothing)
+        )
     firm = [case for case in cases if case.is_firm]
     return _by_names(firm, cases) if firm else _by_values(cases)
 
@@ -159,9 +164,10 @@ def _named_values(name: str) -> set[int]:
 
 
 def _plausible(cases: Sequence[Evidence]) -> list[str]:
-    """Schemes that maps of this size can have: tissue is as large as a brain, tumours alone are not."""
+    """Schemes that maps of this size can have, and those of names: tissue is as large as a brain, tumours are not."""
     brains = all(case.labelled_ml >= BRAIN_ML for case in cases if case.values)
-    return [scheme.name for scheme in SCHEMES.values() if scheme.is_complete == brains]
+    named = {name for case in cases for name in _schemes(case)}
+    return [scheme.name for scheme in SCHEMES.values() if scheme.is_complete == brains or scheme.name in named]
 
 
 def _meaning(scheme: LabelScheme, values: frozenset[int]) -> tuple[tuple[str, ...], ...]:

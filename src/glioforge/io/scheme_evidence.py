@@ -60,18 +60,25 @@ def stated_scheme(layout: Spec | None, scheme: str | None) -> str | None:
     return scheme or own
 
 
-def evidence_of(checked: Iterable[CheckedCase], root: Path) -> list[Evidence]:
-    """Return what speaks for the label scheme of each labelled case."""
+def evidence_of(checked: Iterable[CheckedCase], root: Path, *, unlabelled: bool = False) -> list[Evidence]:
+    """Return what speaks for the label scheme of each labelled case.
+
+    Args:
+        checked: Cases whose files were opened.
+        root: Folder that is read; names of folders above it do not count.
+        unlabelled: Give evidence of the others instead: their names alone.
+    """
     evidence = []
     for case in checked:
         found = case.found
-        if case.label_counts is None or found.labels is None:
+        if (case.label_counts is None) != unlabelled:
             continue
         if case.sidecar is not None and case.sidecar.scheme is not None:
             hint: Hint | None = Hint((case.sidecar.scheme,), f"{case.sidecar.lineage.kind}, as the sidecar says")
         else:
-            files = (found.labels, *found.images.values())
+            files = tuple(found.files.values())
             hint = found.hint if found.hint is not None else hint_of_names(found.case_id, files, root)
         volume = case.voxel_volume / 1000
-        evidence.append(Evidence(found.case_id, found.labels, case.label_counts, volume, hint))
+        file = found.labels or next(iter(found.images.values()))
+        evidence.append(Evidence(found.case_id, file, case.label_counts or {}, volume, hint))
     return evidence

@@ -4,7 +4,8 @@ A phantom or a synthetic case that leaves Glioforge as NIfTI takes its lineage
 along as `<case id>.json`, so that the leakage firewall still sees the subjects
 behind it when it comes back.  Its images say `PHANTOM ...` or `SYNTHETIC ...`
 in their headers; a synthetic image without its sidecar is refused.  The file
-of a built-in phantom, which begins with `phantom`, holds its drawn parameters.
+of a built-in phantom, which begins with `phantom`, holds its drawn parameters;
+its labels are written in the scheme `brats2017`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.lineage import Lineage
+from glioforge.core.schemes import BRATS2017
 from glioforge.io.atomic_write import read_json, write_json
 
 MARKS = {"phantom": "PHANTOM", "synthetic": "SYNTHETIC"}
@@ -93,7 +95,7 @@ def _phantom_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The drawn parameters of a built-in phantom, read as a sidecar."""
     scanner = values.get("scanner")
     site = scanner.get("site") if isinstance(scanner, dict) else None
-    return {"facts": {} if site is None else {"site": site}, **values, "kind": "phantom"}
+    return {"facts": {} if site is None else {"site": site}, "scheme": BRATS2017.name, **values, "kind": "phantom"}
 
 
 def _lineage(values: Mapping[str, Any], subject_id: str) -> Lineage:

@@ -8,7 +8,7 @@ import numpy as np
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
@@ -18,7 +18,7 @@ from glioforge.io.run_folder import Step
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
-from glioforge.segmentation.mask_scheme import source_of_masks
+from glioforge.segmentation.mask_scheme import mask_scheme, scheme_key, source_of_masks
 from glioforge.segmentation.masks import find_masks, write_facts
 from glioforge.segmentation.trained import TrainedSegmenter
 
@@ -33,6 +33,7 @@ def segment_cohort(
     out: Path,
     *,
     probabilities: bool = False,
+    scheme: LabelScheme | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write one mask a case, going on where an earlier run stopped.
@@ -40,14 +41,17 @@ def segment_cohort(
     Args:
         segmenter: Labels the cases.
         cohort: Prepared cases; a mask lies on the grid that its scan came on, where that is known.
-        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`, in the segmenter's scheme.
+        out: Folder of the masks; gets `<case id>.nii.gz` and `masks.json`.
         probabilities: Also write `probabilities/<case id>_<class or region>.nii.gz`, float32, on the same grid.
+        scheme: Scheme of the masks; that of the cohort's label files unless given, or the segmenter's own where
+            that one cannot hold all of its labels.
         progress: Where to show progress.
 
     Returns:
         The masks, in the order of the cohort.
 
     Raises:
+        LabelError: The scheme asked for does not name a label of the segmenter.
         CaseError: A case lacks a contrast, or was not prepared.
         CohortError: The cohort was prepared otherwise than the segmenter's training cases.
         OutputError: The folder holds masks of another segmenter or cohort, or cannot be written.
@@ -55,18 +59,20 @@ def segment_cohort(
     progress = progress or Silent()
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
     maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
+    scheme = scheme or mask_scheme(segmenter.scheme, cohort)
+    segmenter.scheme.table_to(scheme)
     key = {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint, "precision": segmenter.precision}
-    with Step(out, key, kept=segmenter.kept) as step:
+    with Step(out, {**key, **scheme_key(scheme, segmenter.scheme)}, kept=segmenter.kept) as step:
         if segmenter.note:
             progress.say(segmenter.note)
-        write_facts(out, segmenter.scheme, "; ".join(filter(None, (maker, segmenter.note))))
+        write_facts(out, scheme, "; ".join(filter(None, (maker, segmenter.note))))
         paths = []
         for ref in progress.track(cohort, "segmenting", len(cohort)):
             path = out / f"{ref.case_id}.nii.gz"
             if probabilities:
-                _write_both(segmenter, ref, path, maker)
+                _write_both(segmenter, ref, path, maker, scheme)
             elif not path.exists():
-                write_labels(path, own_grid(segmenter.segment(ref.load()), ref), maker)
+                write_labels(path, own_grid(segmenter.segment(ref.load()).to(scheme), ref), maker)
             paths.append(path)
         if not step.done:
             step.finish({"cases": len(paths)})
@@ -82,7 +88,7 @@ def own_grid(labels: LabelMap, ref: CaseRef) -> LabelMap:
     return restore(labels, ref) if "prepared" in ref.facts else labels
 
 
-def _write_both(segmenter: TrainedSegmenter, ref: CaseRef, path: Path, maker: str) -> None:
+def _write_both(segmenter: TrainedSegmenter, ref: CaseRef, path: Path, maker: str, scheme: LabelScheme) -> None:
     """Write a mask and the probabilities that it comes from, unless they are all there."""
     names = segmenter.target.channels
     places = [path.parent / PROBABILITIES / f"{ref.case_id}_{name}.nii.gz" for name in names]
@@ -96,7 +102,7 @@ def _write_both(segmenter: TrainedSegmenter, ref: CaseRef, path: Path, maker: st
         own[0] = (np.clip(own[0][0] + beyond, 0, 1), own[0][1])
     for name, place, (values, geometry) in zip(names, places, own, strict=True):
         write_map(place, values, geometry, f"probability of {name}, {maker.removeprefix('segmentation by ')}")
-    write_labels(path, own_grid(segmenter.decode(found, case), ref), maker)
+    write_labels(path, own_grid(segmenter.decode(found, case).to(scheme), ref), maker)
 
 
 def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how

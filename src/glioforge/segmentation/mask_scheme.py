@@ -19,6 +19,7 @@ from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.schemes import BRATS2023, SCHEMES, scheme_named
+from glioforge.core.written_scheme import scheme_to_write
 from glioforge.io.dataset_json import hint_of, read_dataset_json
 from glioforge.io.nifti import read_integers
 from glioforge.io.scheme_detection import detect_scheme
@@ -52,6 +53,21 @@ def source_of_masks(folder: Path, masks: Mapping[str, Path], truth: Cohort, name
         return _told(folder, masks, truth)
     except LabelError as error:
         raise LabelError(error.found, error.expected, error.remedy, folder) from error
+
+
+def mask_scheme(own: LabelScheme, cohort: Cohort) -> LabelScheme:
+    """Return the scheme that a segmenter's masks of a cohort are written in.
+
+    Args:
+        own: Scheme of the segmenter's answers; kept where it labels normal tissue too.
+        cohort: Cohort to be labelled.
+    """
+    return own if own.is_complete else scheme_to_write(own, cohort)
+
+
+def scheme_key(scheme: LabelScheme, own: LabelScheme) -> dict[str, str]:
+    """Return what a folder of masks depends on besides model and cohort: a scheme that is not the segmenter's own."""
+    return {} if scheme == own else {"scheme": scheme.name}
 
 
 def _told(folder: Path, masks: Mapping[str, Path], truth: Cohort) -> LabelSource:

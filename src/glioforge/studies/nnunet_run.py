@@ -6,7 +6,9 @@ from pathlib import Path
 from glioforge.core.cohort import Cohort
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
+from glioforge.core.schemes import BRATS2023
 from glioforge.core.split import split_by_subject
+from glioforge.core.written_scheme import described
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.io.run_folder import Step, write_json
 from glioforge.segmentation.nnunet import DATASET, NnunetRunSpec
@@ -69,7 +71,8 @@ def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
         if not step.done:
             step.finish({"cases": len(kept)})
     return (
-        f"{len(kept)} cases of {folder} in {place}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
+        f"{len(kept)} cases of {folder} in {place}, labels numbered as nnU-Net wants them and named in dataset.json: "
+        f"{described(BRATS2023)}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
         "data set once it is planned, so that no subject is divided"
     )
 

@@ -13,6 +13,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError, SpecError
 from glioforge.core.firewall import require_apart
+from glioforge.core.labels import LabelScheme
 from glioforge.core.preparation import SETTINGS
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
@@ -156,6 +157,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
     fanout: FanOutSpec,
     progress: Progress,
     probabilities: bool = False,
+    scheme: LabelScheme | None = None,
     accelerator: AcceleratorSpec | None = None,
 ) -> list[Path]:
     """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
@@ -167,10 +169,12 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
         fanout: How many processes prepare.
         progress: Where progress is shown.
         probabilities: Also write the probability of each class.
+        scheme: Label scheme of the masks; that of the cohort's label files unless given.
         accelerator: Device, precision and threads; those that `out` began with, else the model's own precision on
             this machine, where none are given.  An nnU-Net takes the device alone.
 
     Raises:
+        LabelError: The scheme asked for does not name a label of the model.
         InputFileError: The model's folder does not say how its cases were prepared; an nnU-Net needs not say so.
         CohortError: The cohort was prepared otherwise than the model's training cases.
         SpecError: An nnU-Net is asked for probabilities, or for a precision or threads.
@@ -186,9 +190,10 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
     as_it_is = by_nnunet and not (run / PREPARATION).is_file()
     prepared = cohort if as_it_is else prepared_for(run, cohort, out, fanout=fanout, progress=progress)
     if by_nnunet:
-        return segment_with_nnunet(load_nnunet(run, asked.device), prepared, out, progress=progress)
-    segmenter = load_segmenter(run, remembered(asked, out))
-    return segment_cohort(segmenter, prepared, out, probabilities=probabilities, progress=progress)
+        segmenter = load_nnunet(run, asked.device)
+        return segment_with_nnunet(segmenter, prepared, out, scheme=scheme, progress=progress)
+    trained = load_segmenter(run, remembered(asked, out))
+    return segment_cohort(trained, prepared, out, probabilities=probabilities, scheme=scheme, progress=progress)
 
 
 def prepared_for(

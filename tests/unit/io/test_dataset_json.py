@@ -59,7 +59,8 @@ def test_labels_speak_for_the_scheme_that_has_them(labels, schemes):
         ({"WT": [1, 2, 3], "TC": [1, 2], "ET": [2]}, "necrotic_core=1,enhancing=2,oedema=3"),
         ({"WT": [1, 2, 3], "TC": [1, 3], "ET": 3, "resection cavity": 4}, "brats2024"),
         ({"WT": [1, 2, 3, 4], "TC": [2, 3], "ET": [3]}, None),
-        ({"TC": [2, 3], "ET": [3]}, None),
+        ({"TC": [2, 3], "ET": [3]}, "decathlon"),
+        ({"WT": [1, 2, 3], "ET": [3]}, "brats2023"),
         ({"WT": [1, "x"], "TC": [2, 3]}, None),
     ],
 )

@@ -248,6 +248,10 @@ def test_unlabelled_cohort_is_a_cohort(tmp_path, brats_case):
     assert ref.labels is None
     assert "tumour_ml" not in ref.facts
     assert ref.load().labels is None
+    assert ingest(tmp_path).source.scheme == "brats2017"
+    for path in sorted((tmp_path / "BraTS20_Training_000").rename(tmp_path / "P1").iterdir()):
+        path.rename(path.with_name(path.name.removeprefix("BraTS20_Training_000_")))
+    assert ingest(tmp_path).source is None
 
 
 def test_phantoms_and_synthetic_cases_keep_their_lineage(tmp_path, brats_case):

@@ -26,7 +26,7 @@ def test_phantom_is_its_own_subject(tmp_path):
     path.write_text('{"kind": "phantom", "seed": 5}', encoding="utf-8")
     assert read_sidecar(path, "c") == Sidecar(Lineage.phantom("c", 5))
     path.write_text('{"phantom": "c", "seed": 5, "scanner": {"site": "north"}}', encoding="utf-8")
-    assert read_sidecar(path, "c") == Sidecar(Lineage.phantom("c", 5), facts={"site": "north"})
+    assert read_sidecar(path, "c") == Sidecar(Lineage.phantom("c", 5), scheme="brats2017", facts={"site": "north"})
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"kind": "participant"}', '{"kind": "real"}'])

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError, OutputError
+from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.geometry import Geometry
+from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2017, BRATS2023
+from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
-from glioforge.io.nifti import read_image, read_labels, write_labels
+from glioforge.io.nifti import read_image, read_integers, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
 from glioforge.segmentation.mask_scheme import source_of_masks
-from glioforge.segmentation.masks import find_masks, stray_masks
+from glioforge.segmentation.masks import find_masks, stray_masks, written_scheme
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.training.budget import Outcome
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
@@ -52,7 +53,7 @@ def segmenter(monkeypatch):
     silly = Silly()
     monkeypatch.setattr(TrainedSegmenter, "segment", lambda _, case: silly.segment(case))
     outcome = Outcome(1, 1, None, False, 0.0, 0, ())
-    made = TrainedSegmenter(UNetSpec(), (), (), (), "f" * 32, outcome, "32-true")
+    made = TrainedSegmenter(UNetSpec(), (), (), (), "f" * 32, outcome, "32-true", "32-true")
     return made, silly
 
 
@@ -141,6 +142,21 @@ def test_our_masks_say_their_scheme_and_come_back(tmp_path, segmenter):
     assert source_of_masks(tmp_path, {}, truth).scheme == "brats2023"
     rows = evaluate_predictions(tmp_path, truth, regions=("WT",), metrics=("dice",))
     assert all(0 < row.value < 1 for row in rows)
+
+
+def test_our_masks_have_the_values_of_the_files_that_the_cases_come_from(tmp_path, segmenter):
+    """Another scheme can be asked for, in a folder of its own."""
+    made, silly = segmenter
+    cohort = replace(toy_cohort([1]), source=LabelSource("decathlon", "stated"))
+    (path,) = segment_cohort(made, cohort, tmp_path / "a")
+    assert written_scheme(tmp_path / "a") == DECATHLON
+    np.testing.assert_array_equal(read_integers(path)[0], silly.segment(cohort.cases[0].load()).to(DECATHLON).voxels)
+    with pytest.raises(OutputError, match='scheme was "decathlon"'):
+        segment_cohort(made, cohort, tmp_path / "a", scheme=BRATS2017)
+    segment_cohort(made, cohort, tmp_path / "b", scheme=BRATS2017)
+    assert written_scheme(tmp_path / "b") == BRATS2017
+    with pytest.raises(LabelError, match="label 'necrotic_core' of scheme 'brats2023'"):
+        segment_cohort(made, cohort, tmp_path / "c", scheme=BRATS2024_PED)
 
 
 def test_segmenting_goes_on_where_it_stopped(tmp_path, segmenter):

@@ -10,15 +10,32 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
 from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.firewall import require_no_leak
+from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
-from glioforge.core.schemes import BRATS2023
+from glioforge.core.schemes import BRATS2023, DECATHLON, LESION
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
+from glioforge.io.nifti import read_integers
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.compose import LabelCase, _Plan, export_cohort, synthesize_cohort
 from toy_cohort import toy_cohort, toy_labels
 
 PARENT = {"s08-1": Lineage.real("toy", "s08")}
+
+
+class Lines:
+    """Progress that remembers its lines."""
+
+    def __init__(self):
+        self.lines = []
+
+    def track(self, items, title, total=None):
+        """Pass on."""
+        yield from items
+
+    def say(self, text):
+        """Remember."""
+        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +137,10 @@ def test_damaged_case_is_made_again(synthesizer, tmp_path):
     whole = compose(synthesizer, cases, tmp_path)
     path = tmp_path / "cases/new-1/images.b2nd"
     path.write_bytes(path.read_bytes()[:-5])
-    lines = []
-
-    class Lines:
-        def track(self, items, title, total=None):
-            yield from items
-
-        def say(self, text):
-            lines.append(text)
-
+    heard = Lines()
     (tmp_path / "done.json").unlink()
-    assert compose(synthesizer, cases, tmp_path, progress=Lines()).fingerprint == whole.fingerprint
-    assert any("new-1: damaged, made again" in line for line in lines)
+    assert compose(synthesizer, cases, tmp_path, progress=heard).fingerprint == whole.fingerprint
+    assert any("new-1: damaged, made again" in line for line in heard.lines)
 
 
 def test_other_settings_maps_or_schemes_are_refused(synthesizer, tmp_path):
@@ -152,7 +161,7 @@ def test_no_label_maps_give_an_empty_cohort(synthesizer, tmp_path):
 
 def test_export_is_marked_synthetic_and_comes_back(synthesizer, tmp_path):
     """BraTS files that ingest reads, with lineage; a second export writes nothing."""
-    made = compose(synthesizer, label_cases(2), tmp_path / "made")
+    made = compose(synthesizer, label_cases(2), tmp_path / "made", source=LabelSource("brats2017", "stated"))
     folders = export_cohort(made, tmp_path / "nifti")
     assert [folder.name for folder in folders] == ["new-0", "new-1"]
     names = {path.name for path in folders[0].iterdir()}
@@ -167,5 +176,22 @@ def test_export_is_marked_synthetic_and_comes_back(synthesizer, tmp_path):
     stamp = (folders[0] / "new-0_t1.nii.gz").stat().st_mtime_ns
     export_cohort(made, tmp_path / "nifti")
     assert (folders[0] / "new-0_t1.nii.gz").stat().st_mtime_ns == stamp
+    with pytest.raises(OutputError, match="exported in scheme brats2017; expected scheme brats2023; remove"):
+        export_cohort(made, tmp_path / "nifti", scheme=BRATS2023)
     with pytest.raises(CohortError, match="not synthetic"):
         export_cohort(toy_cohort([1]), tmp_path / "x")
+
+
+def test_export_has_values_and_names_of_the_source(synthesizer, tmp_path):
+    """Enhancing tumour is 4 under the names of 2017 to 2021 and 3 under those since 2023, and it is said."""
+    heard = Lines()
+    made = compose(synthesizer, label_cases(1), tmp_path / "made", source=LabelSource("decathlon", "stated"))
+    assert made.source == read_cohort(tmp_path / "made").source == LabelSource("decathlon", "stated")
+    (folder,) = export_cohort(made, tmp_path / "nifti", heard)
+    assert heard.lines == ["NIfTI labels are written as decathlon (1 oedema, 2 necrotic_core, 3 enhancing)"]
+    assert {path.name for path in folder.iterdir()} >= {"new-0_t1n.nii.gz", "new-0_t2f.nii.gz", "new-0_seg.nii.gz"}
+    voxels = read_integers(folder / "new-0_seg.nii.gz")[0]
+    np.testing.assert_array_equal(voxels, toy_labels(0).to(DECATHLON).voxels)
+    assert ingest(tmp_path / "nifti").source.scheme == "decathlon"
+    with pytest.raises(LabelError, match="a scheme with a label for each of necrotic_core, oedema, enhancing"):
+        export_cohort(made, tmp_path / "x", scheme=LESION)
