@@ -16,7 +16,7 @@ import numpy as np
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE, complete_scheme
@@ -48,7 +48,8 @@ def complete_map(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
         SpecError: The segmenter doesn't know all three tissues.
         CaseError: A contrast is missing, or the images were not prepared.
     """
-    return _laid_over(_tissue_of(segmenter, case), case.labels)
+    scheme = COMPLETE if case.labels is None else complete_scheme(case.labels.scheme)
+    return _laid_over(_tissue_of(segmenter, case), case.labels, scheme)
 
 
 def complete_cohort(
@@ -75,14 +76,15 @@ def complete_cohort(
     _tissue_channels(segmenter)
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
     key = {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint, "precision": segmenter.precision}
+    scheme = complete_scheme(cohort.scheme)
     with Step(out, key, kept=segmenter.kept) as step:
         if segmenter.note:
             progress.say(segmenter.note)
         refs = []
         for ref in progress.track(cohort, "labelling tissue", len(cohort)):
             known = find_case(out / CASES, ref.case_id)
-            refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load())))
-        made = Cohort(cohort.name, tuple(refs), complete_scheme(cohort.scheme), cohort.source)
+            refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load(), scheme)))
+        made = Cohort(cohort.name, tuple(refs), scheme, cohort.source)
         write_cohort(out, made)
         _write_checks(made, segmenter, out, progress)
         if not step.done:
@@ -90,12 +92,12 @@ def complete_cohort(
     return made
 
 
-def _completed(segmenter: TrainedSegmenter, case: Case) -> Case:
+def _completed(segmenter: TrainedSegmenter, case: Case, scheme: LabelScheme) -> Case:
     """The case with complete labels, the segmenter's subjects behind it and the check among its facts."""
     subjects = sorted({*case.lineage.subjects, *segmenter.lineage_subjects})
     lineage = replace(case.lineage, subjects=tuple(subjects))
     found = _tissue_of(segmenter, case)
-    labels = _laid_over(found, case.labels)
+    labels = _laid_over(found, case.labels, scheme)
     rows = [asdict(row) for row in check_rows(labels, found, case.labels)]
     facts = {**case.facts, COMPLETED: {"weights": segmenter.weights_hash, "rows": rows}}
     return replace(case, labels=labels, lineage=lineage, facts=facts)
@@ -110,11 +112,10 @@ def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
     return LabelMap(voxels, case.geometry, COMPLETE)
 
 
-def _laid_over(found: LabelMap, labels: LabelMap | None) -> LabelMap:
-    """Tissue with a case's tumour labels over it; a resection cavity is kept where the labels name one."""
+def _laid_over(found: LabelMap, labels: LabelMap | None, scheme: LabelScheme) -> LabelMap:
+    """Tissue with a case's tumour labels over it, in a complete scheme that names a cavity if the labels do."""
     if labels is None:
-        return found
-    scheme = complete_scheme(labels.scheme)
+        return found.to(scheme)
     voxels, tumour = found.voxels.copy(), labels.lesion
     voxels[tumour] = labels.to(scheme).voxels[tumour]
     return LabelMap(voxels, found.geometry, scheme)

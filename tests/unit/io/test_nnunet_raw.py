@@ -1,17 +1,20 @@
 """Tests of `io.nnunet_raw`: what is written is what nnU-Net documents, and our own layout reads it back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CaseError, CohortError, LabelError
+from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, COMPLETE
+from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY
 from glioforge.io.ingest import ingest
+from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import dataset_values, write_channels, write_nnunet_raw
-from toy_cohort import toy_case, toy_cohort
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 
 @pytest.mark.parametrize("regions", [True, False])
@@ -45,6 +48,20 @@ def test_regions_stand_in_the_file_in_the_order_of_their_labels(tmp_path):
     values = json.loads(write_nnunet_raw(toy_cohort([1]), tmp_path).read_text())
     assert list(values["labels"]) == ["background", "WT", "TC", "ET"]
     assert values["regions_class_order"] == [2, 1, 3]
+
+
+def test_a_resection_cavity_is_a_region_of_its_own(tmp_path):
+    """Cases with a cavity are written with the values of the challenge of 2024."""
+    case = toy_case(1)
+    voxels = np.where(case.labels.voxels == 1, np.uint8(7), case.labels.voxels)
+    operated = replace(case, labels=LabelMap(voxels, case.geometry, COMPLETE_CAVITY))
+    ref = replace(cohort_of_cases([operated]).cases[0], scheme=COMPLETE_CAVITY.name)
+    values = json.loads(write_nnunet_raw(Cohort("operated", (ref,), COMPLETE_CAVITY), tmp_path).read_text())
+    written = read_labels(tmp_path / "labelsTr" / f"{case.case_id}.nii.gz", BRATS2024)
+
+    assert values["labels"]["RC"] == [4]
+    assert values["regions_class_order"] == [2, 1, 3, 4]
+    assert np.array_equal(written.region("RC"), operated.labels.region("RC"))
 
 
 def test_regions_write_the_label_that_no_smaller_region_has():

@@ -9,8 +9,9 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError, OutputError, SpecError
 from glioforge.core.firewall import require_apart, require_no_leak
+from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import split_by_subject
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import read_json
@@ -89,6 +90,21 @@ def test_a_case_without_labels_has_tissue_alone(segmenter):
     """Nothing lies over what the network says."""
     completed = complete_map(segmenter, replace(bare(7), labels=None))
     assert not completed.lesion.any()
+
+
+def test_a_resection_cavity_is_laid_over_the_tissue(segmenter, tmp_path):
+    """And a case without labels is in the scheme of its cohort."""
+    old = bare(7)
+    voxels = np.where(old.labels.voxels == 1, np.uint8(4), old.labels.voxels)
+    operated = replace(old, labels=LabelMap(voxels, old.geometry, BRATS2024))
+    cases = [operated, replace(bare(8), labels=None)]
+    refs = tuple(replace(ref, scheme=BRATS2024.name) for ref in cohort_of_cases(cases))
+    cohort = complete_cohort(segmenter, Cohort("operated", refs, BRATS2024), tmp_path / "out")
+    first, second = (ref.load().require_labels() for ref in cohort)
+
+    assert cohort.scheme == first.scheme == second.scheme == COMPLETE_CAVITY
+    assert np.array_equal(first.region("RC"), operated.labels.region("RC"))
+    assert not second.lesion.any()
 
 
 def test_a_completed_cohort_can_be_read(segmenter, made):
