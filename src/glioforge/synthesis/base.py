@@ -85,17 +85,28 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     elif getattr(spec, "select", False):
         progress.say("warning: select is true, but no validation subjects select: the last weights are kept")
     settings = settled(accelerator, folder)
-    with Step(folder, _key(spec, train, validation, seed, settings), kept=kept_of(settings)) as step:
-        if not step.done:
+    step = Step(folder, _key(spec, train, validation, seed, settings), kept=kept_of(settings))
+    if not step.done:
+        from glioforge.training.parallel import leads, meet
+
+        def fitted() -> tuple[Method, Any]:
             progress.say(described(settings))
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
             _announce_unseen(spec, knowledge, progress)
             method = kind(spec, knowledge)
-            outcome = method.fit(Fitting(train, validation, folder / "training", seed, settings, progress))
-            behind = train.subjects_behind | _selected_on(spec, validation)
-            facts = {**kept_of(settings), "device": device_of(settings).type}
-            card = write_model(folder, method, {**_card(train, behind, seed, outcome), **facts})
-            step.finish({"weights": card["weights"]})
+            return method, method.fit(Fitting(train, validation, folder / "training", seed, settings, progress))
+
+        if leads(settings):
+            with step:
+                if not step.done:
+                    method, outcome = fitted()
+                    behind = train.subjects_behind | _selected_on(spec, validation)
+                    facts = {**kept_of(settings), "device": device_of(settings).type}
+                    card = write_model(folder, method, {**_card(train, behind, seed, outcome), **facts})
+                    step.finish({"weights": card["weights"]})
+        else:
+            fitted()
+        meet()
     return load_synthesizer(folder, accelerator)
 
 

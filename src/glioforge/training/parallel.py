@@ -1,12 +1,29 @@
 """Several processes train one model: each sees its share of the same batch."""
 
+import os
 from collections.abc import Mapping
+from typing import Final
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import distributed, nn
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.training.batch_norm import synchronise_batch_norms
+
+_RANKS: Final = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+"""Variables by which launchers number the processes of a training; the first process has 0 in all of them."""
+
+
+def leads(accelerator: AcceleratorSpec) -> bool:
+    """Return whether this process writes the results: the only one, or the first of several, joined yet or not."""
+    return accelerator.devices * accelerator.nodes == 1 or all(os.environ.get(name, "0") == "0" for name in _RANKS)
+
+
+def meet() -> None:
+    """Wait until all processes of a training have come here; nothing to wait for in a single one."""
+    if distributed.is_initialized():
+        distributed.barrier()
 
 
 def share(batch: Mapping[str, torch.Tensor], fabric: Fabric) -> dict[str, torch.Tensor]:
