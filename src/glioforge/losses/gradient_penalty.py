@@ -17,7 +17,7 @@ def slope_penalty(
 
     Args:
         critic: Takes condition and image; gives scores by scale, and features.
-        condition: What the critic sees beside the image; no slope is taken by it.
+        condition: What the critic sees with the image; no gradient is taken by it.
         real: Real images.
 
     Example:

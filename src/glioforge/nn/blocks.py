@@ -46,7 +46,7 @@ def convolution(  # noqa: PLR0913 - one argument a property of the layer
         dims: 2 or 3.
         stride: Step between outputs in voxels.
         bias: Whether to add a learned constant.
-        padding: What lies beyond the edges; `reflect` needs grids larger than half the kernel.
+        padding: Values beyond the edges; `reflect` needs grids larger than half the kernel.
     """
     layer = nn.Conv2d if dims == 2 else nn.Conv3d
     return layer(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias, padding_mode=padding)
@@ -135,7 +135,7 @@ def nothing(idle: Sequence[nn.Parameter]) -> torch.Tensor | float:
 def pad_to_multiple(x: Features, multiple: int | Sequence[int]) -> Features:
     """Repeat the last row, column (and plane) until every axis divides by `multiple`, or by its own one.
 
-    The input lies at the start, so that `fit_grid` of the result gives it back.
+    The input is at the start, so that `fit_grid` of the result gives it back.
 
     Example:
         >>> tuple(pad_to_multiple(torch.zeros(1, 1, 5, 8), 4).shape)

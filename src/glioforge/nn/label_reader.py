@@ -1,7 +1,7 @@
-"""A small encoder that learns to tell labels from one contrast: features for a perceptual loss, made in the project.
+"""A small encoder that learns to predict labels from one contrast: features for a perceptual loss without VGG-19.
 
 It has the outline of VGG-19's first layers: five levels of two 3 x 3 convolutions, features taken after each
-level's second.  There is no norm, so that features tell brightness.  While it learns, each level's features
+level's second.  There is no norm, so that features depend on brightness.  While it learns, each level's features
 give logits by a convolution of kernel 1, summed from coarse to fine (Long et al. 2015, arXiv:1411.4038).
 """
 

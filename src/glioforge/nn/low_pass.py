@@ -10,7 +10,7 @@ Grids = Float[torch.Tensor, "batch channel *grid"]
 def low_pass(images: Grids, repeats: int) -> Grids:
     """Blur slices or volumes by a binomial kernel (1 2 1 along each axis, variance half a voxel) as often as asked.
 
-    0 times changes nothing; what lies beyond the grid counts as 0.
+    0 times changes nothing; beyond the grid is 0.
     """
     channels, axes = images.shape[1], images.ndim - 2
     convolve = functional.conv2d if axes == 2 else functional.conv3d

@@ -16,7 +16,7 @@ class ResidualBlock(nn.Module):
         dims: 2 or 3.
         norm: Normalisation after each convolution.
         affine: Whether the norms have a learned scale and shift.
-        padding: What lies beyond the edges.
+        padding: Values beyond the edges.
 
     Source: Johnson et al. 2016, arXiv:1603.08155, as pix2pixHD takes it (Wang et al. 2018, arXiv:1711.11585).
     """

@@ -4,7 +4,7 @@ A U-Net (Ronneberger et al. 2015, arXiv:1505.04597) of residual blocks (He et
 al. 2015, arXiv:1512.03385) that upsamples by nearest neighbour and convolution,
 which leaves no checkerboard (Odena et al. 2016), and adds learned shares of one
 noise image at every scale of the way up (Karras et al. 2019, arXiv:1812.04948,
-section 2): what labels can't tell is drawn, not averaged.
+section 2): what labels do not determine is drawn, not averaged.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _SLOPE = 0.2
 
 @final
 class NoisyBlock(nn.Module):
-    """Two convolutions beside a shortcut; noise joins before each activation.
+    """Two convolutions with a shortcut; noise joins before each activation.
 
     Args:
         inputs: Channels in.

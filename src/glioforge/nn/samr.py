@@ -70,7 +70,7 @@ class SamrGenerator(nn.Module):
         upsampling: Transposed convolutions, or nearest neighbour and convolution (no checkerboard).
         stretch_out: Give each contrast a way up of its own; else all share one.
         wide_up: Make the ways up as wide as all latents together, instead of as wide as one encoder.
-        padding: What lies beyond the edges for kernels of 7 and in residual blocks.
+        padding: Values beyond the edges for kernels of 7 and in residual blocks.
         affine: Whether norms have a learned scale and shift.
 
     Example:

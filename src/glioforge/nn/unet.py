@@ -5,7 +5,7 @@ up are arguments, which covers the U-Nets of Foroozandeh & Eklund (64-512 and a
 bridge of one convolution of 1024, transposed convolutions with norm before the
 skip is joined) and of Carver et al.
 
-Deviation: convolutions keep the grid, so the output lies on the input's grid;
+Deviation: convolutions keep the grid, so the output is on the input's grid;
 any size is taken (it is padded by repetition inside and cropped again).
 """
 

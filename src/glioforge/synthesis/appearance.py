@@ -1,8 +1,8 @@
 """How bright each class is in each training subject: what gives one label map many images.
 
 A subject's style is its class means and within-class deviations in every
-contrast.  A drawn style lies between two subjects, with a little of the spread
-between subjects on top, so that it is nobody's own.
+contrast.  A drawn style is a mixture of two subjects, with a little of the spread
+between subjects added, so that it is nobody's own.
 
 Conventions
 -----------
@@ -90,7 +90,7 @@ class Appearance:
         return Style(mixed, weight * deviations[first] + (1 - weight) * deviations[second])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Arrays by name, to be kept beside weights; what is absent is marked by `present` instead of nan."""
+        """Arrays by name, to be kept with the weights; what is absent is marked by `present` instead of nan."""
         return {
             "means": np.nan_to_num(self.means),
             "deviations": np.nan_to_num(self.deviations),

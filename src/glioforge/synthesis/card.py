@@ -4,7 +4,7 @@ Conventions
 -----------
 spec.json             the method's spec, with `kind`
 weights.safetensors   `network/...` of the network, `appearance/...` of the class statistics
-card.json             subjects, scheme, contrasts, metrics, hash of the weights, what the method tells of its training
+card.json             subjects, scheme, contrasts, metrics, hash of the weights, facts of the training
 done.json             written last; a folder without it is not read
 """
 
@@ -115,7 +115,7 @@ def _method(spec: Spec, knowledge: Knowledge, path: Path) -> Method:
 
 
 def _small_json(path: Path, limit: int) -> Any:  # noqa: ANN401 - any plain JSON values
-    """Read a JSON file of at most so many bytes."""
+    """Read a JSON file of at most `limit` bytes."""
     regular_size(path, limit)
     return read_json(path)
 

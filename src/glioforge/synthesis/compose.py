@@ -132,7 +132,7 @@ def _opened(folder: Path, accelerator: AcceleratorSpec, weights: str) -> Trained
 
 
 def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
-    """The case of one label map, found in the store or made; and a line to tell the user."""
+    """Return the case of one label map, found in the store or synthesized, and a line for the user."""
     case_seed = stream_seed(plan.seed, "synthesize", label_case.case_id)
     lineage = Lineage.synthetic(
         plan.synthesizer.kind,
@@ -185,6 +185,6 @@ def _require_same(found: CaseRef, lineage: Lineage, digest: str) -> None:
         raise OutputError(
             "a finished case made from another label map",
             "the map of this call",
-            "choose another --out, or delete the folder to make it anew",
+            "choose another --out, or delete the folder to synthesize it again",
             found.case_id,
         )

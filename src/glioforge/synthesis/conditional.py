@@ -157,7 +157,7 @@ class ConditionalMethod(Method, ABC):
     def _take_snapshots(self, fitting: Fitting) -> None:
         """Fill the ensemble with the networks of the last validations before the end, the newest first.
 
-        Where there are fewer than members, the oldest stands for the missing ones.
+        Where there are fewer than members, the missing ones are the oldest.
         """
         if not len(self._earlier):
             return

@@ -9,7 +9,7 @@ from glioforge.compute.accelerator import AcceleratorSpec, device_of
 def inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:
     """Output of a network on the CPU, made on the device, in the precision and with the threads asked for.
 
-    The CPU takes one thread unless told otherwise.
+    The CPU takes one thread unless a number is given.
     """
     device = device_of(accelerator)
     before = torch.get_num_threads()

@@ -106,7 +106,7 @@ class Method(ABC):
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What the card and every report must tell of a training beside its spec; complete after `fit`."""
+        """What card and reports say of a training besides its spec; complete after `fit`."""
         return {}
 
     def fit(self, fitting: Fitting) -> Outcome | None:  # noqa: ARG002 - for methods with a network

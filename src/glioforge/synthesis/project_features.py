@@ -1,6 +1,6 @@
 """Features for a perceptual loss that are learned in the project, where no weights of VGG-19 are at hand.
 
-A small encoder learns on the training subjects to tell every label of the complete map from one contrast at a
+A small encoder learns on the training subjects to predict every label of the complete map from one contrast at a
 time.  Its features are of brain tissue and lesions instead of photographs, and of the training subjects alone, so
 no test subject can leak through them; but they are not VGG-19, and what is trained with them says so: it is named
 `project features` on the card and in reports.
@@ -26,7 +26,7 @@ from glioforge.training.recipes.supervised import Supervised
 NAME = "project features"
 """What such features are called wherever a model trained with them is described."""
 FOLDER = "features"
-"""Folder beside the training's own; it stays in the model's folder with weights and history."""
+"""Folder next to the training's own; it stays in the model's folder with weights and history."""
 
 Batch = Mapping[str, torch.Tensor]
 
@@ -52,7 +52,7 @@ def train_features(
         batches: Batches of the method, with `images` `(b, contrast, *grid)` and `labels` `(b, planes, *grid)`.
         classes: Number of labels.
         dims: 2 or 3.
-        fitting: The method's own training, whose folder lies beside the encoder's.
+        fitting: The method's own training, whose folder is next to the encoder's.
     """
     seed_torch(fitting.seed, "project features")
     reader = LabelReader(classes, spec.widths, dims=dims)

@@ -1,6 +1,6 @@
-"""A U-Net that must find the labels again in the image, trained beside a generator (Guo et al. 2020, equation 4).
+"""A U-Net that must recover the labels from the image, trained with the generator (Guo et al. 2020, equation 4).
 
-In the paper the U-Net learns from made images as well.  Then generator and
+In the paper the U-Net learns from synthetic images as well.  Then generator and
 U-Net may agree on signs that no scan has; a U-Net that learns from real images
 alone keeps asking for what makes a lesion visible in scans.
 """

@@ -35,7 +35,7 @@ class TrainedSynthesizer:
         method: Method with its weights.
         card: What the model's folder says of it.
         folder: That folder.
-        accelerator: Where it runs; the CPU takes one thread unless told otherwise, so that bytes don't
+        accelerator: Where it runs; the CPU takes one thread unless a number is given, so that bytes don't
             depend on the machine's cores.  Without a precision of its own it takes the one of the training (see
             `compute.accelerator.precision_for`).
     """

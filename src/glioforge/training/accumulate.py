@@ -52,7 +52,7 @@ def accumulated(
         optimizers: Those whose gradients `differentiate` computes.
 
     Raises:
-        SpecError: The batch cannot be cut into so many equal parts.
+        SpecError: The batch cannot be cut into that many equal parts.
     """
     rows = [dict(differentiate(part)) for part in parts_of(batch, count)]
     if count == 1:

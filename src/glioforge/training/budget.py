@@ -38,13 +38,13 @@ class Budget(Spec):
     watch: WatchSpec = WatchSpec()
     """When the training goes back or warns though all numbers are finite."""
     snapshots: int = Field(0, ge=0)
-    """Networks of the last so many validations that are kept beside the weights, for ensembles."""
+    """Number of networks of the last validations that are kept with the weights, for ensembles."""
     accumulate: int = Field(1, ge=1)
     """Parts that a batch is cut into, one after the other in memory; the step is that of the whole batch."""
     checkpoint_activations: bool = False
     """Compute the networks' stages again on the way back instead of keeping them: less memory, about a third slower."""
     samples: bool = True
-    """Write a picture of made images beside scans at each validation."""
+    """Write a picture of synthetic images with their scans at each validation."""
     tensorboard: bool = False
     """Write events for TensorBoard at each validation; needs the extra `tensorboard`."""
 

@@ -74,7 +74,7 @@ class Estimate:
         return self.budget.steps * self.step_s + validations * self.validation_s
 
     def lines(self) -> list[str]:
-        """What to tell the user, a line a fact."""
+        """Return the estimate for the user, one line per fact."""
         parts = {
             "weights": self.weights,
             "gradients": self.gradients,

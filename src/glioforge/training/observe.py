@@ -36,7 +36,7 @@ class Averages:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:
-        """Means so far, by name; then start anew. Empty when nothing was added."""
+        """Return the means so far, by name, and reset them. Empty when nothing was added."""
         means = {name: total / self.counts[name] for name, total in self.sums.items()}
         self.sums.clear()
         self.counts.clear()

@@ -1,4 +1,4 @@
-"""What a training leaves at each validation beside its checkpoints: snapshots, pictures, events.
+"""What a training leaves at each validation besides its checkpoints: snapshots, pictures, events.
 
 None of it is read again by the training, so the weights do not depend on it.
 """

@@ -1,4 +1,4 @@
-"""One picture of how a training stands: label maps, scans and made images of one batch, side by side.
+"""One picture of a training's progress: label maps, scans and synthetic images of one batch, side by side.
 
 Conventions
 -----------
@@ -66,7 +66,7 @@ def _row(images: Planes, brain: Bool[np.ndarray, "b x y"], low: float, high: flo
 
 
 def _joined(planes: Planes) -> Row:
-    """Samples beside each other."""
+    """Samples side by side."""
     return np.concatenate(list(np.rint(planes).astype(np.uint8)), axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Networks of the last validations, kept beside the final weights for ensembles.
+"""Networks of the last validations, kept with the final weights for ensembles.
 
 Conventions
 -----------

@@ -1,4 +1,4 @@
-"""How far a training has come: what a checkpoint holds beside networks and optimisers."""
+"""Progress of a training: what a checkpoint holds besides networks and optimisers."""
 
 import math
 from collections.abc import Mapping
@@ -143,7 +143,7 @@ class Standing:
         self.checkpoints.save(self.step, Snapshot({**state.tensors, **best}, {**state.values, **self._values()}))
 
     def resume(self, progress: Progress) -> bool:
-        """Take up the newest whole checkpoint; tell whether there was one."""
+        """Resume from the newest whole checkpoint; return whether there was one."""
         snapshot = self.checkpoints.latest(progress)
         if snapshot is None:
             return False

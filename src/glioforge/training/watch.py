@@ -22,7 +22,7 @@ from glioforge.config.spec import Spec
 RIGHT = ("right_on_real", "right_on_made")
 """Names of the critic's shares among a step's scalars; they are no losses."""
 WEIGHT = " weight"
-"""End of the names of weights that are set anew while training; they are no losses either, and may jump."""
+"""End of the names of weights that are adapted while training; they are no losses either, and may jump."""
 _SMALLEST_SCALE = 0.01
 _LOST_RESPONSE = 0.1
 
@@ -33,7 +33,7 @@ class WatchSpec(Spec):
     """When a training goes back, and when it warns."""
 
     explosion: float | None = Field(50.0, gt=1)
-    """A loss so many times its running median counts as exploded; none never does."""
+    """Factor over its running median at which a loss counts as exploded; none never does."""
     window: int = Field(100, ge=5)
     """Steps whose losses make the running median; nothing is judged before a fifth of them."""
     exploded_steps: int = Field(5, ge=1)
@@ -133,7 +133,7 @@ def after_row(state: WatchState, row: Row, spec: WatchSpec) -> tuple[WatchState,
         )
     if saturated and state.saturated % spec.rows == 0:
         alarms["saturated"] = (
-            f"the critic tells {min(right):.1%} or more of scans and made images apart: "
+            f"the critic classifies {min(right):.1%} or more of scans and synthetic images correctly: "
             "the generator learns little from it"
         )
     return state, alarms

@@ -113,7 +113,7 @@ def test_saturated_critic_is_an_alarm_and_is_eased_if_asked(tmp_path):
     outcome = run(tmp_path / "eased", recipe, budget={"watch": watch})
     assert [row["saturated"] for row in outcome.history] == [0, 0, 1, 0, 0, 1, 0, 0]
     assert recipe.rate == 0.25
-    assert "the critic tells 99.0% or more of scans and made images apart" in outcome.alarms[0]
+    assert "the critic classifies 99.0% or more of scans and synthetic images correctly" in outcome.alarms[0]
     warned = Scripted(lambda step: {"loss": 1.0, "right_on_real": 1.0, "right_on_made": 0.99})
     run(tmp_path / "warned", warned)
     assert warned.rate == 1.0

@@ -1,7 +1,7 @@
 """A plain U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that regresses images from labels: a control.
 
 It learns the mean image of a label map, which is the best that absolute or
-squared differences reward, and so tells what adversarial training adds.  No
+squared differences reward, and so shows what adversarial training adds.  No
 paper uses it; there is one preset.
 
 Deviations of the network from the U-Net paper: convolutions keep the grid,

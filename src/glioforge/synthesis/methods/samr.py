@@ -42,8 +42,8 @@ Preset `sound` deviates further from the paper, each for a reason:
 12. Linear output; absolute difference (weight 10) inside the brain; small weights of adversarial loss, feature
     matching (absolute) and shape consistency.
 13. No critics of the background: images are masked there, so that both are 0.
-14. The U-Net learns from real images only: one that learns from made images may come to read whatever the generator
-    writes.  Its Dice is averaged over classes: of all voxels together it hardly sees the lesion.
+14. The U-Net learns from real images only: one that learns from synthetic images may come to read whatever the
+    generator writes.  Its Dice is averaged over classes: of all voxels together it hardly sees the lesion.
 15. The average is made by fitting the boxes of brains, over normal tissue only: in seconds, without registration.
 16. Adam (0.5, 0.9) at 2e-3 and 1e-3 falling as a cosine, average of the weights (EMA), gradient clipping, critics of
     width 8 and three layers with spectral norm.
@@ -165,7 +165,7 @@ class SamrSpec(CriticSpec):
     affine: bool = True
     """Learn a scale and a shift after the generator's norms."""
     padding: Padding = "zeros"
-    """What lies beyond the edges for the generator's kernels of 7 and in its residual blocks."""
+    """Values beyond the edges for the generator's kernels of 7 and in its residual blocks."""
     wide_up: bool = False
     """Make the ways up as wide as the latents of labels and atlas together, instead of as wide as one encoder."""
     label_classes: Literal["cohort", "guo2020"] = "cohort"
@@ -226,7 +226,7 @@ class SamrSpec(CriticSpec):
 @final
 @SYNTHESIZERS.register(SamrSpec)
 class SamrMethod(ConditionalMethod):
-    """Trains the generator against critics of regions, beside a U-Net."""
+    """Trains the generator against critics of regions, together with a U-Net."""
 
     def groups(self) -> tuple[int, ...] | None:
         """Group the classes as the paper does, where the spec asks for it."""
@@ -271,7 +271,7 @@ class SamrMethod(ConditionalMethod):
             _atlas_of(network).images.copy_(torch.from_numpy(average))
 
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Generator against fresh critics, beside a fresh U-Net."""
+        """Set the generator against fresh critics, with a fresh U-Net."""
         spec: SamrSpec = self.spec
         shape = (
             ShapeConsistency(spec.consistency, self.contrasts, self.hot, dims=spec.dims, grouped=self.grouped)
@@ -328,7 +328,7 @@ class SamrMethod(ConditionalMethod):
         return losses.model_copy(update=weights)
 
     def _condition(self, network: LabelGenerator, batch: Batch) -> torch.Tensor:
-        """What the critics see beside the images: labels, and the average brain if asked for."""
+        """What the critics see with the images: labels, and the average brain if asked for."""
         labels = self.label_channels(batch)
         if not (self.spec.atlas and self.spec.atlas_in_critic):
             return labels

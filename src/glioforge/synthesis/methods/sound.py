@@ -1,7 +1,7 @@
 """Glioforge's own synthesizer: a residual U-Net with styles and noise, whose critic joins late.
 
 It paints labels in the style of a subject; noise enters at every scale; first it
-learns what labels tell, then a critic asks for what they don't.  Its parts and
+learns what labels determine, then a critic asks for the rest.  Its parts and
 where they come from:
 
 1. All contrasts at once, with the labels of the neighbouring slices as condition.
@@ -20,7 +20,7 @@ where they come from:
    generator leaves out is measured after training and added (`synthesis.grain`).
 
 Deviations from a paper: there is no paper of it, hence no preset `paper`.
-`experiments/compare_synthesizers.yaml` sets it beside the papers' methods at equal training time.
+`experiments/compare_synthesizers.yaml` compares it with the papers' methods at equal training time.
 """
 
 from collections.abc import Mapping
@@ -115,7 +115,7 @@ class SoundSpec(CriticSpec):
 @final
 @SYNTHESIZERS.register(SoundSpec)
 class Sound(ConditionalMethod):
-    """Learns what labels tell first, then plays against a critic."""
+    """Learns what labels determine first, then plays against a critic."""
 
     @property
     def varied(self) -> bool:

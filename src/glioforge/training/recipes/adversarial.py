@@ -81,7 +81,7 @@ class AdversarialSpec(Spec):
 @final
 @dataclass(frozen=True, eq=False)
 class Companion:
-    """A further network that is trained beside the two players.
+    """A further network that is trained with the two players.
 
     Args:
         network: Whatever the generator's further losses look at.
@@ -106,11 +106,11 @@ class Adversarial:
         spec: Weights and optimisers.
         steps: Length of the schedules in steps.
         generate: Images that the generator makes for a batch.
-        condition: What the critic sees beside the image.
+        condition: What the critic sees with the image.
         terms: Further losses of the generator for its images and the batch, by name, weighted.
         view: What the critic sees of condition and image, real or made alike (random, differentiable).
-        companion: A network trained beside.
-        balance: Sets the weights of the generator's losses anew now and then; they are logged.
+        companion: A network trained with them.
+        balance: Adapts the weights of the generator's losses at intervals; they are logged.
         kept: Further modules whose state belongs into checkpoints; not optimised.
         during: Context in which the gradients of a batch are computed, for networks that learn in stages.
         restarts: Step at which parts of the generator join: the average of its weights starts again there, so that
