@@ -5,11 +5,17 @@ from collections.abc import Iterable
 import numpy as np
 
 from glioforge.core.cohort import Cohort
+from glioforge.data.sampling import slab_around
 from glioforge.data.store import read_packed
 
 
 def steps_of_an_epoch(
-    cohorts: Cohort | Iterable[Cohort], batch_size: int, *, axis: int | None, lesions_only: bool = False
+    cohorts: Cohort | Iterable[Cohort],
+    batch_size: int,
+    *,
+    axis: int | None,
+    lesions_only: bool = False,
+    slab: int | None = None,
 ) -> int:
     """Count the steps that draw as many slices as the training cases have with brain; at least 1.
 
@@ -18,6 +24,7 @@ def steps_of_an_epoch(
         batch_size: Slices in a step.
         axis: Axis that slices are cut along; none counts every case once, for patches and volumes.
         lesions_only: Count only slices with tumour, unless there are none.
+        slab: Count only this many slices around each case's tumour.
     """
     brain = lesion = 0
     for cohort in (cohorts,) if isinstance(cohorts, Cohort) else cohorts:
@@ -25,15 +32,18 @@ def steps_of_an_epoch(
         for ref in cohort:
             packed = read_packed(ref)
             if packed.labels is not None:
-                lesion += _slices(np.isin(packed.labels, values), axis)
-                brain += _slices(packed.labels > 0 if packed.brain is None else packed.brain, axis)
+                tumour = _voxels(np.isin(packed.labels, values), axis)
+                inside = _voxels(packed.labels > 0 if packed.brain is None else packed.brain, axis)
+                within = slab_around(tumour, inside, slab)
+                lesion += int(np.count_nonzero(tumour if slab is None else tumour[within]))
+                brain += len(within)
     counted = lesion if lesions_only and lesion else brain
     return max(1, -(-counted // batch_size))
 
 
-def _slices(stored: np.ndarray, axis: int | None) -> int:
-    """Slices along an axis `(i, j, k)` that a stored mask `(k, i, j)` touches, or whether it touches any."""
+def _voxels(stored: np.ndarray, axis: int | None) -> np.ndarray:
+    """Voxels of a stored mask `(k, i, j)` in each slice along an axis `(i, j, k)`, or in the whole grid as one."""
     if axis is None:
-        return int(stored.any())
+        return np.array([np.count_nonzero(stored)])
     cut = {0: 1, 1: 2, 2: 0}[axis]
-    return int(stored.any(axis=tuple(other for other in range(3) if other != cut)).sum())
+    return np.asarray(stored.sum(axis=tuple(other for other in range(3) if other != cut)))

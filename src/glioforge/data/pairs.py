@@ -27,7 +27,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.packed import Packed
-from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, scales_of, whole
+from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, scales_of, slab_around, whole
 from glioforge.data.store import read_packed
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class SlicePairs:
         context: Neighbouring slices on each side that are added as channels.
         lesion_share: Share of each batch drawn from slices with tumour; the rest is drawn from all slices with brain.
         gaps: Whether cases may lack some of the contrasts.
+        slab: Draw only from this many slices around each case's tumour, as Carver et al. train; none draws from all.
 
     Raises:
         CohortError: The cohort is empty, a case lacks a contrast or labels, sizes differ, or a number is out of range.
@@ -70,6 +71,7 @@ class SlicePairs:
         context: int = 0,
         lesion_share: float = LESION_SHARE,
         gaps: bool = False,
+        slab: int | None = None,
     ) -> None:
         if not len(cohort):
             raise CohortError("no cases to take slices from", "at least one", "prepare a cohort first", cohort.name)
@@ -89,12 +91,12 @@ class SlicePairs:
         self._stacks = [
             _stack_of(read_packed(ref), self.modalities, axis, size, ref.case_id, gaps=gaps) for ref in cohort
         ]
-        self._slices = _slices_of(self._stacks, cohort.scheme)
+        self._slices = _slices_of(self._stacks, cohort.scheme, slab)
         self._require_one_size(cohort)
 
     @property
     def length(self) -> int:
-        """Number of slices with brain, over all cases."""
+        """Number of slices with brain that are drawn from, over all cases."""
         return len(self._slices.brain)
 
     @property
@@ -245,14 +247,16 @@ def _fitted(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return fitted
 
 
-def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme) -> _Slices:
-    """Numbers of the slices with brain and of those with tumour."""
+def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme, slab: int | None) -> _Slices:
+    """Numbers of the slices with brain and of those with tumour, within the slab."""
     table = lesion_table(scheme)
     brain: list[np.ndarray] = []
     lesion: list[np.ndarray] = []
     for case, stack in enumerate(stacks):
-        for numbers, masks in ((brain, stack.brain), (lesion, table[stack.labels])):
-            found = np.flatnonzero(masks.any(axis=(1, 2)))
+        tumour = table[stack.labels].sum(axis=(1, 2))
+        within = slab_around(tumour, stack.brain.sum(axis=(1, 2)), slab)
+        shown = np.flatnonzero(tumour) if slab is None else within[tumour[within] > 0]
+        for numbers, found in ((brain, within), (lesion, shown)):
             numbers.append(np.stack([np.full(len(found), case), found], axis=1))
     return _Slices(np.concatenate(brain), np.concatenate(lesion))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int
 
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme, LabelVoxels
@@ -91,6 +91,27 @@ def lesion_table(scheme: LabelScheme) -> Bool[np.ndarray, "256"]:
     table = np.zeros(256, dtype=bool)
     table[list(scheme.lesion_values)] = True
     return table
+
+
+def slab_around(tumour: Int[np.ndarray, "n"], brain: Int[np.ndarray, "n"], length: int | None) -> Int[np.ndarray, "m"]:
+    """Numbers of the slices with brain that lie in a slab around the tumour's centroid.
+
+    Args:
+        tumour: Tumour voxels of each slice; without any the slab lies around the brain.
+        brain: Brain voxels of each slice.
+        length: Slices of the slab, which is moved into the grid where it would leave it; all slices for none.
+
+    Example:
+        >>> slab_around(np.array([0, 0, 0, 5, 0, 0]), np.array([0, 1, 1, 1, 1, 1]), 2).tolist()
+        [2, 3]
+    """
+    found = np.flatnonzero(brain)
+    if length is None or not len(found):
+        return found
+    weights = tumour if tumour.any() else (brain > 0).astype(np.int64)
+    centre = float((weights * (np.arange(len(weights)) + 0.5)).sum() / weights.sum())
+    first = min(max(round(centre - length / 2), 0), max(len(brain) - length, 0))
+    return found[(found >= first) & (found < first + length)]
 
 
 def whole(expected: float, rng: np.random.Generator) -> int:

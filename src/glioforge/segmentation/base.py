@@ -8,6 +8,7 @@ lineage    every subject behind training and validation cases: the weights depen
 views      a training each, with the same budget; their outcomes are given as one
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,8 @@ def _unseen(mix: Mix, target: Target, progress: Progress | None) -> tuple[str, .
 def _length(spec: SegmenterSpec, dims: int, mix: Mix, view: View) -> Budget:
     """The spec's budget in steps; where it is in epochs, the slices or cases of all training cohorts are counted."""
     axis = ORDER[view][2] if dims == 2 else None
-    lesions = spec.lesion_share == 1
-    return spec.budget.in_steps(lambda: steps_of_an_epoch(mix.used, spec.batch_size, axis=axis, lesions_only=lesions))
+    counted = partial(steps_of_an_epoch, axis=axis, lesions_only=spec.lesion_share == 1, slab=spec.slab)
+    return spec.budget.in_steps(lambda: counted(mix.used, spec.batch_size))
 
 
 def _settings(

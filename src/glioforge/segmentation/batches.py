@@ -34,7 +34,7 @@ class SegmenterBatches:
         device: Where batches are augmented.
 
     Raises:
-        SpecError: The size does not fit the dimensions.
+        SpecError: The size does not fit the dimensions, or a slab of slices is asked for in 3 dimensions.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a training's input
@@ -80,6 +80,10 @@ def _source(
     """Slices or patches of one cohort."""
     settings: dict[str, Any] = {"batch_size": spec.batch_size, "seed": seed, "lesion_share": spec.lesion_share}
     if dims == 2:
-        return SlicePairs(cohort, modalities, axis=ORDER[view][2], size=cast("Any", spec.size), **settings)
+        return SlicePairs(
+            cohort, modalities, axis=ORDER[view][2], size=cast("Any", spec.size), slab=spec.slab, **settings
+        )
+    if spec.slab is not None:
+        raise SpecError(f"slab {spec.slab} for patches", "a method for slices", "leave slab out, and set lesion_share")
     size = None if spec.size is None else own_size(cast("tuple[int, int, int]", spec.size), view)
     return PatchPairs(cohort, modalities, size=size, **settings)

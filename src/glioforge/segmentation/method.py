@@ -42,6 +42,8 @@ class SegmenterSpec(Spec):
     lesion_share: float = Field(0.33, ge=0, le=1)
     """Share of a batch drawn from slices with tumour, or from patches near tumour (nnU-Net's third).
     At 1 the segmenter never sees anything without tumour."""
+    slab: int | None = Field(None, ge=1)
+    """Train only on this many slices around each training case's tumour; none uses all. Whole scans are segmented."""
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to use; those that every training case has unless given."""
     target: str = "regions4"

@@ -152,7 +152,8 @@ class ConditionalMethod(Method, ABC):
         spec: ConditionalSpec = self.spec
         axes: tuple[int | None, ...] = (0, 1, 2) if spec.mix_axes else (spec.axis if spec.dims == 2 else None,)
         only = spec.lesion_share == 1
-        return sum(steps_of_an_epoch(train, spec.batch_size, axis=axis, lesions_only=only) for axis in axes)
+        counted = partial(steps_of_an_epoch, lesions_only=only, slab=spec.slab)
+        return sum(counted(train, spec.batch_size, axis=axis) for axis in axes)
 
     def _take_snapshots(self, fitting: Fitting) -> None:
         """Fill the ensemble with the networks of the last validations before the end, the newest first.

@@ -36,6 +36,8 @@ class ConditionalSpec(SynthesizerSpec):
     the patches seen in training and of the windows that volumes are made of; none takes whole volumes."""
     lesion_share: float = Field(0.5, ge=0, le=1)
     """Share of the slices or patches drawn from those with tumour."""
+    slab: int | None = Field(None, ge=1)
+    """Train only on this many slices around each training case's tumour; none uses all. Whole volumes are made."""
     gaps_first: Annotated[float, Field(ge=0, lt=1)] | Literal["epochs"] = 0.0
     """With `gaps`: share of the steps, at the start, that sees only the cases which lack contrasts, as Shin et al.
     train on the T1 of healthy brains first. `epochs` gives both stages the same number of passes over their cases.
@@ -88,5 +90,8 @@ class ConditionalSpec(SynthesizerSpec):
     def _size_fits_the_dimensions(self) -> Self:
         if self.size is not None and len(self.size) != self.dims:
             msg = f"size {self.size} has {len(self.size)} numbers, expected {self.dims}, one a dimension"
+            raise ValueError(msg)
+        if self.slab is not None and self.dims == 3:
+            msg = f"slab {self.slab} with 3 dimensions: patches follow `lesion_share`, slabs are of slices"
             raise ValueError(msg)
         return self

@@ -79,6 +79,7 @@ class FramedSlices:
         lesion_share: Share of the slices drawn from those with tumour.
         mirror: Whether every second slice, at random, has left and right swapped; never of sagittal slices (axis 0).
         gaps: Whether cases may lack some of the contrasts; batches then have `available`.
+        slab: Draw only from this many slices around each case's tumour; none draws from all.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a sampler
@@ -94,6 +95,7 @@ class FramedSlices:
         lesion_share: float = 0.5,
         mirror: bool = False,
         gaps: bool = False,
+        slab: int | None = None,
     ) -> None:
         self._pairs = SlicePairs(
             cohort,
@@ -104,6 +106,7 @@ class FramedSlices:
             seed=seed,
             lesion_share=lesion_share,
             gaps=gaps,
+            slab=slab,
         )
         self._scheme, self._context, self._seed, self._mirror = cohort.scheme, context, seed, mirror and axis != 0
         self._boxes: list[BrainBox] = []

@@ -111,4 +111,4 @@ class StyledBatches:
         if spec.dims == 3:
             return FramedPatches(cohort, self._modalities, **common)
         cut = spec.axis if axis is None else axis
-        return FramedSlices(cohort, self._modalities, context=spec.context, axis=cut, **common)
+        return FramedSlices(cohort, self._modalities, context=spec.context, axis=cut, slab=spec.slab, **common)

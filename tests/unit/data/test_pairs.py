@@ -84,6 +84,20 @@ def test_slices_with_tumour_come_as_often_as_asked(two, share, low, high):
     assert low <= found.float().mean() <= high
 
 
+def test_a_slab_follows_the_tumour_of_each_training_case(cohort_in):
+    """Only slices of the slab are drawn; it stays in the grid, and lies around a healthy brain's middle."""
+    cohort = cohort_in(case_of("a", tumour=(3,)), case_of("b", tumour=(8, 9)), case_of("c", tumour=()))
+    pairs = SlicePairs(cohort, (T1,), batch_size=4, seed=0, lesion_share=0.0, slab=4)
+    drawn = {row for step in range(60) for row in pairs.draw(step)}
+    assert [sorted(number for case, number in drawn if case == n) for n in range(3)] == [
+        [2, 3, 4, 5],
+        [7, 8, 9],
+        [4, 5, 6, 7],
+    ]
+    tumour = SlicePairs(cohort, (T1,), batch_size=4, seed=0, lesion_share=1.0, slab=1)
+    assert {row for step in range(30) for row in tumour.draw(step)} == {(0, 3), (1, 8)}
+
+
 def test_a_cohort_without_tumour_gives_slices_all_the_same(cohort_in):
     """Healthy cohorts can be sampled, and only slices with brain are."""
     pairs = SlicePairs(cohort_in(case_of("a", tumour=())), (T1,), batch_size=4, seed=0)

@@ -34,6 +34,20 @@ def batches(mix, **changes):
     return SegmenterBatches(mix, BOTH, spec, dims=2, seed=1)
 
 
+def test_a_slab_is_cut_in_training_and_only_from_slices():
+    """Batches show the slices about the tumour alone; patches have none."""
+    case = toy_case(1)
+    voxels = np.zeros(case.labels.voxels.shape, np.uint8)
+    voxels[:, :, 1:8] = 4
+    voxels[3:5, 3:5, 3] = 1
+    cohort = cohort_of_cases([replace(case, labels=case.labels.with_voxels(voxels), brain=voxels > 0)])
+    drawn = batches(Mix(cohort), lesion_share=0.0, slab=1)(0)["labels"]
+    assert (drawn == drawn[0]).all()
+    assert drawn[0].unique().tolist() != batches(Mix(cohort), lesion_share=0.0)(0)["labels"].unique().tolist()[:1]
+    with pytest.raises(SpecError, match="slab 4 for patches"):
+        SegmenterBatches(Mix(cohort), BOTH, SegmenterSpec(slab=4), dims=3, seed=1)
+
+
 def test_real_cases_alone():
     """Share 0 uses the real cohort and nothing else."""
     real = toy_cohort([1, 2])

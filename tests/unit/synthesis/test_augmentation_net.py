@@ -79,7 +79,8 @@ def test_paper_preset_is_the_paper():
         1,
         1,
     )
-    assert (spec.independent, spec.mirror, spec.lesion_share, spec.size) == (True, True, 1, (256, 256))
+    assert (spec.independent, spec.mirror, spec.lesion_share, spec.size) == (True, True, 0, (256, 256))
+    assert spec.slab == 64
     assert not any((spec.style, spec.noise, spec.grain, spec.context, spec.losses.feature_matching, spec.losses.ema))
 
 
@@ -208,6 +209,7 @@ def test_epochs_are_counted_in_slices_with_brain_or_with_tumour():
     assert [steps_of_an_epoch(cohort, 1, axis=axis) for axis in (0, 1, 2)] == [10, 4, 7]
     assert [steps_of_an_epoch(cohort, 1, axis=axis, lesions_only=True) for axis in (0, 1, 2)] == [1, 2, 3]
     assert (steps_of_an_epoch(cohort, 4, axis=2), steps_of_an_epoch(cohort, 1, axis=None)) == (2, 1)
+    assert [steps_of_an_epoch(cohort, 1, axis=2, slab=slab) for slab in (1, 4, 64)] == [1, 4, 7]
     tissue = case.labels.with_voxels(voxels // 4 * 4)
     healthy = cohort_of_cases([replace(case, labels=tissue, brain=voxels > 0)])
     assert steps_of_an_epoch(healthy, 1, axis=2, lesions_only=True) == 7

@@ -1,4 +1,4 @@
-"""Which voxels are brain: the mask that came with a case, or whatever is not background.
+"""Finds the brain: the mask that came with a case, or whatever is not background in its images; never by labels.
 
 Public tumour data is skull-stripped, but its background is 0 in one set and
 the minimum of a z-scored image in another.  The background value is therefore
@@ -39,23 +39,21 @@ class BrainSpec(Spec):
 
 
 def find_brain(case: Case, spec: BrainSpec | None = None) -> Mask:
-    """Brain mask of a case on its own grid; tumour voxels always belong to it.
+    """Find the brain mask of a case on its own grid, from its mask or images alone.
+
+    True labels must not shape what a test case looks like, so they are not looked at; a case without mask and
+    images has the foreground of its label map.
 
     Raises:
-        CaseError: Neither mask nor image tells where the brain is.
+        CaseError: Neither mask nor image shows a brain.
     """
     spec = spec or BrainSpec()
-    lesion = None if case.labels is None else case.labels.lesion
     if case.brain is not None and spec.use_given:
         brain = case.brain.copy()
     elif case.images:
         brain = _cleaned(not_background(case.images), spec)
-    elif case.labels is not None and case.labels.scheme.is_complete:
-        brain = case.labels.voxels > 0
     else:
-        brain = np.zeros(case.geometry.shape, dtype=bool)
-    if lesion is not None:
-        brain |= lesion
+        brain = case.require_labels().voxels > 0
     if not brain.any():
         raise CaseError(
             "no voxel that differs from the background",

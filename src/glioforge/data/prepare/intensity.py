@@ -1,7 +1,7 @@
 """Intensities in units of the brain's own spread: masked z-score, clipped, invertible.
 
-Each contrast of each case is normalised by itself, over its brain (or over
-its normal tissue, where a large tumour should not shift the rest).
+Each contrast of each case is normalised by itself, over its brain; labels play
+no part, so that a scan looks alike with and without them.
 """
 
 import math
@@ -26,8 +26,6 @@ class IntensitySpec(Spec):
     """How intensities are normalised."""
 
     kind: Literal["zscore"] = Field("zscore", exclude_if=unless("zscore"))
-    within: Literal["brain", "normal_tissue"] = "brain"
-    """Voxels that mean and standard deviation are taken over; `normal_tissue` leaves the labelled tumour out."""
     clip: float = Field(5.0, gt=0)
     """Values beyond this many standard deviations are cut off."""
 
@@ -65,7 +63,7 @@ class Normalisation:
 
 
 def normalise(
-    voxels: Voxels, brain: Mask, spec: IntensitySpec | None = None, *, reference: Mask | None = None, where: str = ""
+    voxels: Voxels, brain: Mask, spec: IntensitySpec | None = None, *, where: str = ""
 ) -> tuple[Voxels, Normalisation]:
     """Masked z-score: mean 0 and standard deviation 1 within the brain before clipping; exactly 0 outside.
 
@@ -73,23 +71,21 @@ def normalise(
         voxels: One contrast.
         brain: Brain mask.
         spec: Defaults unless given.
-        reference: Voxels that mean and standard deviation are taken over; the brain unless given.
         where: Case and contrast, for the message.
 
     Raises:
         CaseError: The brain is empty or all its voxels are alike.
     """
     spec = spec or IntensitySpec()
-    values = within(voxels, brain if reference is None else reference)
-    mean, std = moments(values)
-    if not std > 1e-6 * (abs(mean) if values.size else 1.0):
+    scores = within(voxels, brain)
+    mean, std = moments(scores)
+    if not std > 1e-6 * (abs(mean) if scores.size else 1.0):
         raise CaseError(
-            f"{values.size} voxels without spread",
+            f"{scores.size} voxels without spread",
             "a brain whose voxels differ",
             "look at the image: it may be empty or hold a mask",
             where or None,
         )
-    scores = values if reference is None or reference is brain else within(voxels, brain)
     scores -= np.float32(mean)
     scores /= np.float32(std)
     clipped = int(np.count_nonzero(np.abs(scores) > spec.clip))

@@ -33,8 +33,6 @@ class HistogramSpec(Spec):
     """Quantiles of each brain are brought to those of training subjects."""
 
     kind: Literal["histogram"] = "histogram"
-    within: Literal["brain", "normal_tissue"] = "brain"
-    """Voxels that the quantiles are taken over; `normal_tissue` leaves the labelled tumour out."""
     landmarks: Path
     """File of landmarks that were fitted on training subjects (`fit_landmarks`)."""
 
@@ -179,22 +177,19 @@ def landmarks_for(
     return known
 
 
-def match(
-    voxels: Voxels, brain: Mask, landmarks: tuple[float, ...], *, reference: Mask | None = None, where: str = ""
-) -> tuple[Voxels, Matching]:
+def match(voxels: Voxels, brain: Mask, landmarks: tuple[float, ...], *, where: str = "") -> tuple[Voxels, Matching]:
     """Bring a contrast's quantiles to landmarks; cut off at ±5, exactly 0 outside the brain.
 
     Args:
         voxels: One contrast.
         brain: Brain mask.
         landmarks: Standard values at `PERCENTILES`, rising.
-        reference: Voxels that the quantiles are taken over; the brain unless given.
         where: Case and contrast, for the message.
 
     Raises:
         CaseError: The brain is empty or all its voxels are alike.
     """
-    values = voxels[brain if reference is None else reference].astype(np.float64)
+    values = voxels[brain].astype(np.float64)
     _scores(values, where)
     matching = Matching(_rising(np.percentile(values, PERCENTILES)), landmarks)
     scores = matching.apply(voxels.astype(np.float64))

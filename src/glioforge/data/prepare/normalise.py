@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Voxels
 from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, normalise
@@ -16,14 +15,13 @@ AnyIntensity = IntensitySpec | PercentileSpec | HistogramSpec
 
 
 def normalised(
-    images: Mapping[Modality, Voxels], brain: Mask, labels: LabelMap | None, spec: AnyIntensity | None, case_id: str
+    images: Mapping[Modality, Voxels], brain: Mask, spec: AnyIntensity | None, case_id: str
 ) -> tuple[dict[Modality, Voxels], dict[str, Any]]:
     """Normalised contrasts, exactly 0 outside the brain, and what was taken out of each.
 
     Args:
         images: Contrasts on one grid; none give none.
         brain: Brain mask on it.
-        labels: Label map on it, if any.
         spec: How; none only clears what lies outside the brain.
         case_id: For messages.
 
@@ -33,20 +31,17 @@ def normalised(
     """
     if spec is None:
         return {m: np.where(brain, v, np.float32(0)) for m, v in images.items()}, {}
-    reference = brain
-    if spec.within == "normal_tissue" and labels is not None:
-        reference = brain & ~labels.lesion
     landmarks = landmarks_for(spec, images, case_id) if isinstance(spec, HistogramSpec) else {}
     result, scales = {}, {}
     for modality, voxels in images.items():
         where = f"{case_id} {modality}"
         record: Normalisation | Stretch | Matching
         if isinstance(spec, IntensitySpec):
-            result[modality], record = normalise(voxels, brain, spec, reference=reference, where=where)
+            result[modality], record = normalise(voxels, brain, spec, where=where)
         elif isinstance(spec, PercentileSpec):
-            result[modality], record = stretch(voxels, brain, spec, reference=reference, where=where)
+            result[modality], record = stretch(voxels, brain, spec, where=where)
         else:
-            result[modality], record = match(voxels, brain, landmarks[modality], reference=reference, where=where)
+            result[modality], record = match(voxels, brain, landmarks[modality], where=where)
         scales[str(modality)] = record.to_json()
     return result, scales
 

@@ -1,4 +1,9 @@
-"""Prepare one case in memory: brain mask, grid, intensities, normal tissue, and an account of it all."""
+"""Prepares one case in memory: brain mask, grid, intensities, normal tissue, and an account of it all.
+
+Brain mask, grid and intensities come from the images alone.  A true label map
+only gives the prepared label map, so that a test case looks to a model as it
+would without one.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -31,7 +36,7 @@ def prepare_case(
     *,
     scheme: LabelScheme | None = None,
 ) -> Case:
-    """Prepare one case in memory; pure.
+    """Prepare one case in memory; pure, and its images and brain mask are the same with and without labels.
 
     Args:
         case: The case as it came.
@@ -49,13 +54,12 @@ def prepare_case(
     case = evened_out(case, brain, spec)
     scheme = scheme or spec.scheme_of(COMPLETE if case.labels is None else case.labels.scheme)
     labels = None if case.labels is None else case.labels.to(scheme if scheme.tissue == COMPLETE.tissue else COMPLETE)
-    plan = _plan(case, brain, labels, spec, size)
-    prepared_labels = None if labels is None else resample_labels(labels, plan, spec.grid.keep_lesions_mm3)
+    plan = _plan(case, brain, spec, size)
     prepared_brain = resample_mask(brain, plan)
-    if prepared_labels is not None:
-        prepared_brain |= prepared_labels.lesion
+    kept = spec.grid.keep_lesions_mm3
+    prepared_labels = None if labels is None else resample_labels(labels, plan, kept, within=prepared_brain)
     scans = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
-    images, scales = normalised(scans, prepared_brain, prepared_labels, spec.intensity, case.case_id)
+    images, scales = normalised(scans, prepared_brain, spec.intensity, case.case_id)
     voxels = np.zeros(size, dtype=np.uint8) if prepared_labels is None else prepared_labels.voxels * prepared_brain
     if isinstance(spec.tissue, BandsSpec):
         reference = scans.get(spec.tissue.reference, scans[modalities[0]])
@@ -76,12 +80,11 @@ def prepare_case(
     )
 
 
-def _plan(case: Case, brain: Mask, labels: LabelMap | None, spec: PrepareSpec, size: Index) -> GridPlan:
-    """Grid around the brain, or the window that the spec asks for."""
+def _plan(case: Case, brain: Mask, spec: PrepareSpec, size: Index) -> GridPlan:
+    """Plan the grid around the brain, or the window that the spec asks for."""
     if spec.grid.window is None:
         return plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
-    lesion = np.zeros_like(brain) if labels is None else labels.lesion
-    return plan_window(case.geometry, (brain, lesion), spec.grid.spacing, size, spec.grid.window)
+    return plan_window(case.geometry, brain, spec.grid.spacing, size, spec.grid.window)
 
 
 def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:
@@ -94,12 +97,20 @@ def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, com
         warnings.append(f"brain of {brain_ml:.0f} ml; is the scan skull-stripped and whole?")
     if lost:
         warnings.append(f"{lost} brain voxels lie outside the grid of shape {plan.size}; give a larger grid.size")
+    tumour = np.zeros_like(brain) if labels is None else labels.lesion
+    outside = int(np.count_nonzero(tumour & ~brain))
+    if outside:
+        warnings.append(
+            f"{outside} of {np.count_nonzero(tumour)} tumour voxels lie outside the brain mask, where images are cut "
+            "to 0, and lose their label; give a mask that holds the tumour, or set brain.use_given to false"
+        )
     return {
         "grid": plan.to_json(),
         "labelled": labels is not None,
         "loss": {} if labels is None else loss_report(labels, complete, plan),
         "brain_ml": round(brain_ml, 3),
         "brain_voxels_cut_off": lost,
+        "tumour_voxels_outside_brain": outside,
         "volumes_ml": {name: round(complete.volume_ml(name), 4) for name in names},
         "warnings": warnings,
     }

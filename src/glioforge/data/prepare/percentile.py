@@ -22,8 +22,6 @@ class PercentileSpec(Spec):
     """Stretch between two percentiles of the brain."""
 
     kind: Literal["percentile"] = "percentile"
-    within: Literal["brain", "normal_tissue"] = "brain"
-    """Voxels that the percentiles are taken over; `normal_tissue` leaves the labelled tumour out."""
     low: float = Field(0.5, ge=0, lt=100)
     """Percentile that becomes the lower end."""
     high: float = Field(99.5, gt=0, le=100)
@@ -80,7 +78,7 @@ class Stretch:
 
 
 def stretch(
-    voxels: Voxels, brain: Mask, spec: PercentileSpec | None = None, *, reference: Mask | None = None, where: str = ""
+    voxels: Voxels, brain: Mask, spec: PercentileSpec | None = None, *, where: str = ""
 ) -> tuple[Voxels, Stretch]:
     """Stretch a contrast between two percentiles of its brain; exactly 0 outside.
 
@@ -88,14 +86,13 @@ def stretch(
         voxels: One contrast.
         brain: Brain mask.
         spec: Defaults unless given.
-        reference: Voxels that the percentiles are taken over; the brain unless given.
         where: Case and contrast, for the message.
 
     Raises:
         CaseError: The brain is empty or both percentiles are alike.
     """
     spec = spec or PercentileSpec()
-    values = voxels[brain if reference is None else reference].astype(np.float64)
+    values = voxels[brain].astype(np.float64)
     low, high = np.percentile(values, [spec.low, spec.high]).tolist() if values.size else (0.0, 0.0)
     if not high - low > 1e-6 * max(abs(low), abs(high)):
         raise CaseError(

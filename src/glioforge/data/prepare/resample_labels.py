@@ -22,14 +22,17 @@ _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 _EPSILON = 1e-4
 
 
-def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | None = 0.0) -> LabelMap:
-    """Label map on the prepared grid.
+def resample_labels(
+    labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | None = 0.0, *, within: Mask | None = None
+) -> LabelMap:
+    """Bring a label map onto the prepared grid.
 
     Args:
         labels: Map on the case's own grid, in any scheme.
         plan: How the grid changes.
         keep_lesions_mm3: A connected lesion of at least this volume, and the last voxel of a lesion label,
             never vanish; none lets them.
+        within: Voxels of the prepared grid that a vanishing lesion may be given; all unless given.
     """
     if not plan.resamples:
         return LabelMap(plan.moved(labels.voxels), plan.target, labels.scheme)
@@ -38,8 +41,9 @@ def resample_labels(labels: LabelMap, plan: GridPlan, keep_lesions_mm3: float | 
     tissue = _fullest(labels, plan, tissue_values) * resample_mask(labels.voxels > 0, plan)
     voxels = np.where(lesion > 0, lesion, tissue).astype(np.uint8)
     if keep_lesions_mm3 is not None:
-        _keep_lesions(voxels, labels, plan, keep_lesions_mm3)
-        _keep_labels(voxels, labels, plan)
+        inside = np.ones(plan.size, dtype=bool) if within is None else within
+        _keep_lesions(voxels, labels, plan, keep_lesions_mm3, inside)
+        _keep_labels(voxels, labels, plan, inside)
     return LabelMap(voxels, plan.target, labels.scheme)
 
 
@@ -122,7 +126,9 @@ def _fullest(labels: LabelMap, plan: GridPlan, values: tuple[int, ...]) -> UInt8
     return result
 
 
-def _keep_lesions(voxels: UInt8[np.ndarray, "x y z"], labels: LabelMap, plan: GridPlan, least_mm3: float) -> None:
+def _keep_lesions(
+    voxels: UInt8[np.ndarray, "x y z"], labels: LabelMap, plan: GridPlan, least_mm3: float, within: Mask
+) -> None:
     """Give each lesion that vanished the voxel that it fills most (changes `voxels`)."""
     parts, count = ndimage.label(labels.lesion, _TOUCHING)
     if not count:
@@ -135,18 +141,18 @@ def _keep_lesions(voxels: UInt8[np.ndarray, "x y z"], labels: LabelMap, plan: Gr
             continue
         alone = np.zeros(labels.voxels.shape, dtype=bool)
         alone[box] = parts[box] == number
-        share = plan.fractions(alone)
+        share = plan.fractions(alone) * within
         if not (kept & (share > 0)).any() and share.max() > 0:
             dominant = int(np.bincount(labels.voxels[alone]).argmax())
             voxels.reshape(-1)[int(share.argmax())] = dominant
 
 
-def _keep_labels(voxels: UInt8[np.ndarray, "x y z"], labels: LabelMap, plan: GridPlan) -> None:
+def _keep_labels(voxels: UInt8[np.ndarray, "x y z"], labels: LabelMap, plan: GridPlan, within: Mask) -> None:
     """Give each lesion label that vanished the voxel that it fills most (changes `voxels`)."""
     for value in labels.scheme.lesion_values:
         mask = labels.voxels == value
         if mask.any() and not (voxels == value).any():
-            share = plan.fractions(mask)
+            share = plan.fractions(mask) * within
             if share.max() > 0:
                 voxels.reshape(-1)[int(share.argmax())] = value
 

@@ -56,7 +56,7 @@ class GridSpec(Spec):
     keep_lesions_mm3: float | None = Field(0.0, ge=0)
     """Connected lesions of at least this volume never vanish; none lets them."""
     centre: Centre | tuple[Centre, Centre, Centre] = Field("brain", exclude_if=unless("brain"))
-    """What lies in the middle: `brain`, the whole `grid`, or the `lesion` (its centroid, the grid's end permitting)."""
+    """Centre of the prepared grid: the `brain` or the whole `grid`, for all axes or for each."""
     span: tuple[Span, Span, Span] | None = Field(None, exclude_if=unless(None))
     """For each RAS axis the source voxels that it shows, `[first, end)` from 0, or `all`; resampled to `size`.
 

@@ -1,9 +1,9 @@
-"""Which part of a case the prepared grid shows: around the brain, the whole grid, around the lesion, or given slices.
+"""Chooses the part of a case that the prepared grid shows: around the brain, the whole grid, or given slices.
 
-Shin et al. 2018 take the central slices of the whole grid, Carver et al. a
-slab around the lesion, Han et al. 2018 numbered sagittal slices that they
-squeeze into squares.  All are a `GridPlan`, so that `restore` brings label
-maps back from each.
+Shin et al. 2018 take the central slices of the whole grid, Han et al. 2018
+numbered sagittal slices that they squeeze into squares.  All are a `GridPlan`,
+so that `restore` brings label maps back from each.  No window follows a lesion:
+a test case would give its place away.
 """
 
 from typing import Literal
@@ -14,13 +14,13 @@ from glioforge.core.geometry import Geometry, Index
 from glioforge.core.volume import Mask
 from glioforge.data.prepare.grid import Extent, GridPlan, Triple, extent_of, spacing_ratio
 
-Centre = Literal["brain", "grid", "lesion"]
+Centre = Literal["brain", "grid"]
 Span = tuple[int, int] | Literal["all"] | None
 
 
 def plan_window(
     source: Geometry,
-    masks: tuple[Mask, Mask],
+    mask: Mask,
     spacing_mm: Triple | None,
     size: Index,
     window: tuple[tuple[Centre, Span], tuple[Centre, Span], tuple[Centre, Span]],
@@ -29,23 +29,20 @@ def plan_window(
 
     Args:
         source: The case's own grid.
-        masks: Brain and lesion on it; without a lesion the brain takes its place.
+        mask: Brain on it.
         spacing_mm: Prepared spacing; the case's own where none is given. It plays no part along axes with a span.
         size: Shape of the prepared grid.
         window: For each RAS axis its centre, and the span of source voxels if it is given.
     """
-    brain = extent_of(source, masks[0])
+    brain = extent_of(source, mask)
     grid = extent_of(source, np.zeros(source.shape, dtype=bool))
-    middles = {"brain": _middle(brain), "grid": _middle(grid), "lesion": _centroid(source, masks[1], _middle(brain))}
+    middles = {"brain": _middle(brain), "grid": _middle(grid)}
     ratio = spacing_ratio(brain.spacing, spacing_mm)
     starts, factors = [], []
     for axis, (centre, span) in enumerate(window):
         have, want, factor = grid.stop[axis], size[axis], ratio[axis]
         if span is None:
             start = round(middles[centre][axis] - want * factor / 2)
-            spare = have - int(np.ceil(want * factor))
-            if centre == "lesion" and spare >= 0:
-                start = min(max(start, 0), spare)
         else:
             start, stop = (0, have) if span == "all" else span
             factor = (stop - start) / want
@@ -57,14 +54,4 @@ def plan_window(
 def _middle(extent: Extent) -> Triple:
     """Middle of a box, in voxels from the edge of the grid."""
     x, y, z = ((first + last) / 2 for first, last in zip(extent.start, extent.stop, strict=True))
-    return (x, y, z)
-
-
-def _centroid(source: Geometry, mask: Mask, otherwise: Triple) -> Triple:
-    """Mean position of a mask's voxels along the RAS axes, or another point for an empty mask."""
-    if not mask.any():
-        return otherwise
-    axes, flips = source.canonical_axes()
-    canonical = mask.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
-    x, y, z = (np.argwhere(canonical).mean(axis=0) + 0.5).tolist()
     return (x, y, z)

@@ -3,9 +3,10 @@
 Preset `paper` follows Carver et al. (section 2.4): 2-D U-Nets (Ronneberger et
 al. 2015) with four scaling levels, features doubling from 64 to 1024, batch
 norm, T1, T2 and FLAIR as input, soft Dice with squared denominators and
-c = 0.01, flips left and right, 100 epochs of the slices with tumour.  The
-difference of T1CE and T1 helps core and enhancing tumour, whose predictions
-count inside the whole tumour only.
+c = 0.01, flips left and right, 100 epochs of the 64 slices about the tumour of
+each training case; all slices of other cases are segmented.  The difference of
+T1CE and T1 helps core and enhancing tumour, whose predictions count inside the
+whole tumour only.
 
 Preset `sound` is three small U-Nets of the same form on all contrasts, with
 strong classical augmentation, Dice plus cross entropy and averaged weights.
@@ -15,8 +16,8 @@ Left open by the paper, or deviating from it, each for a reason:
   core and enhancing tumour, from z-scores;
 - equation 4 is printed as a loss but rises with the overlap; here it is taken from 1;
 - optimiser, rate and batch are not stated: Adam at 1e-4, batches of 8;
-- the 64 slices about the tumour are drawn, with replacement, from slices with tumour instead of cut out once; a
-  slice without a region teaches its network by the constant c alone, as equation 4 says;
+- the 64 slices about the tumour are drawn with replacement; a slice without a region teaches its network by the
+  constant c alone, as equation 4 says;
 - the three networks are trained side by side and kept at one step, that of the best mean Dice of the regions on
   validation subjects, where the paper keeps each at its own lowest loss;
 - core and enhancing tumour overlap where the networks say so: enhancing tumour wins.
@@ -64,7 +65,8 @@ _PAPER: Mapping[str, Any] = {
     "optimizer": {"method": "adam", "learning_rate": 1e-4, "weight_decay": 0.0},
     "batch_size": 8,
     "budget": {"steps": 0, "epochs": 100, "validate_every": 100_000, "checkpoint_every": 2_000},
-    "lesion_share": 1.0,
+    "lesion_share": 0.0,
+    "slab": 64,
     "augment": {"flip_x": 0.5, **dict.fromkeys(_CHANGES, _OFF)},
     "ema": None,
     "clip_norm": None,

@@ -7,9 +7,9 @@ is taken, the paper's bands of intensity (`carver_brainmap`) as they are.
 
 Preset `paper`: seven components from 4 x 4 to 256 x 256, widths 1024 and 512,
 one independent model a contrast with its own critic, optimisers and weights,
-slices with tumour, left and right swapped, 100 epochs (of 164 subjects with 64
-slices in the paper), weights adapted every 10 epochs.  Where the paper is silent: Adam 1e-4,
-batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
+64 slices about the tumour of each training case, left and right swapped, 100
+epochs (of 164 subjects in the paper), weights adapted every 10 epochs.  Where
+the paper is silent: Adam 1e-4, batch 1 and linear output as Chen & Koltun, critic of 70 x 70 patches, Adam
 (0.5, 0.999) at 2e-4 and log loss as Isola et al. (arXiv:1611.07004), since the
 paper's formula of the adversarial loss lacks its logarithms; slices with tumour, since
 the paper takes patches of 64 slices that cover it.  Critic and features see the
@@ -119,7 +119,8 @@ class AugmentationNetSpec(CriticSpec):
             "grain": 0.0,
             "context": 0,
             "batch_size": 1,
-            "lesion_share": 1.0,
+            "lesion_share": 0.0,
+            "slab": 64,
             "balance": {},
             "critic_width": 64,
             "critic_layers": 4,

@@ -39,7 +39,6 @@ CHANGES = [
     {"grid": {"keep_lesions_mm3": None}},
     {"intensity": None},
     {"intensity": {"clip": 4}},
-    {"intensity": {"within": "normal_tissue"}},
     {"intensity": {"kind": "percentile"}},
     {"intensity": {"kind": "percentile", "high": 99}},
     {"tissue": None},

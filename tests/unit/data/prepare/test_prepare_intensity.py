@@ -68,7 +68,7 @@ def spec(request, landmarks):
 def test_every_kind_is_undone_and_keeps_within_five(spec):
     """The scan comes back where nothing was cut off; outside the brain is exactly 0."""
     scan = image(7)
-    result, records = normalised({Modality.T1: scan}, BRAIN, None, spec, "case")
+    result, records = normalised({Modality.T1: scan}, BRAIN, spec, "case")
     scores = result[Modality.T1]
     assert np.abs(scores).max() <= 5
     assert not scores[~BRAIN].any()
@@ -84,7 +84,7 @@ def test_every_kind_is_undone_and_keeps_within_five(spec):
 def test_a_constant_brain_has_no_scale(spec):
     """Every kind refuses it and names case and contrast."""
     with pytest.raises(CaseError, match=r"case t1: .* voxels (without spread|whose percentiles)"):
-        normalised({Modality.T1: BRAIN.astype(np.float32)}, BRAIN, None, spec, "case")
+        normalised({Modality.T1: BRAIN.astype(np.float32)}, BRAIN, spec, "case")
 
 
 @given(gain=st.floats(0.1, 1000), shift=st.floats(-500, 500))
@@ -92,8 +92,8 @@ def test_percentiles_do_not_depend_on_gain_and_shift(gain, shift):
     """The same scan in other units gives the same values."""
     scan = image()
     spec = PercentileSpec()
-    one, _ = normalised({Modality.T1: scan}, BRAIN, None, spec, "case")
-    other, _ = normalised({Modality.T1: (scan * np.float32(gain) + np.float32(shift))}, BRAIN, None, spec, "case")
+    one, _ = normalised({Modality.T1: scan}, BRAIN, spec, "case")
+    other, _ = normalised({Modality.T1: (scan * np.float32(gain) + np.float32(shift))}, BRAIN, spec, "case")
     assert one[Modality.T1] == pytest.approx(other[Modality.T1], abs=2e-2)
     assert (one[Modality.T1].min(), one[Modality.T1].max()) == pytest.approx((-1, 1))
 
@@ -102,8 +102,8 @@ def test_histograms_of_other_scanners_become_alike(landmarks):
     """After matching, quantiles of a scan with another curve lie at the landmarks, as z-scores do not."""
     known = Landmarks.load(landmarks).values[Modality.T1]
     curved = image(9, power=0.5)
-    matched, _ = normalised({Modality.T1: curved}, BRAIN, None, HistogramSpec(landmarks=landmarks), "case")
-    scored, _ = normalised({Modality.T1: curved}, BRAIN, None, IntensitySpec(), "case")
+    matched, _ = normalised({Modality.T1: curved}, BRAIN, HistogramSpec(landmarks=landmarks), "case")
+    scored, _ = normalised({Modality.T1: curved}, BRAIN, IntensitySpec(), "case")
     assert np.percentile(matched[Modality.T1][BRAIN], PERCENTILES) == pytest.approx(known, abs=0.05)
     assert np.percentile(scored[Modality.T1][BRAIN], PERCENTILES) != pytest.approx(known, abs=0.2)
 
@@ -130,7 +130,7 @@ def test_landmarks_are_fitted_on_real_training_cases_only(tmp_path):
 def test_landmarks_that_lack_a_contrast_are_refused(landmarks):
     """The message says which one."""
     with pytest.raises(CaseError, match=r"landmarks of \['t1'\]; expected landmarks of \['t2'\] as well"):
-        normalised({Modality.T2: image()}, BRAIN, None, HistogramSpec(landmarks=landmarks), "case")
+        normalised({Modality.T2: image()}, BRAIN, HistogramSpec(landmarks=landmarks), "case")
 
 
 @pytest.mark.parametrize("change", [{"landmarks": 3}, {"percentiles": [1]}, {"landmarks": {"t1": [0.0] * 11}}])

@@ -24,6 +24,7 @@ from glioforge.core.volume import Volume
 from glioforge.data.prepare import pipeline
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare, prepare_case
 from glioforge.data.prepare.restore import restore
+from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort
 from strategies import cohort_of
 
@@ -236,9 +237,6 @@ def test_steps_can_be_switched_off_and_contrasts_chosen():
     assert prepared.modalities == (FLAIR,)
     assert prepared.images[FLAIR].voxels.max() == case.images[FLAIR].voxels.max()
     assert set(np.unique(prepared.labels.voxels)) == {0, 2, 3}
-    within = prepare_case(case, PrepareSpec(intensity={"within": "normal_tissue"}), (FLAIR,), (16, 16, 20))
-    normal = within.brain & ~within.labels.lesion
-    assert within.images[FLAIR].voxels[normal].mean() == pytest.approx(0, abs=1e-3)
 
 
 def test_a_case_without_labels_gets_tissue_and_says_so():
@@ -247,6 +245,49 @@ def test_a_case_without_labels_gets_tissue_and_says_so():
     assert prepared.facts["prepared"]["labelled"] is False
     assert prepared.facts["prepared"]["loss"] == {}
     assert not prepared.labels.lesion.any()
+    assert np.array_equal(prepared.labels.voxels > 0, prepared.brain)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"grid": {"spacing_mm": 10.0}},
+        {"grid": {"size": [16, 16, 20], "centre": "grid"}},
+        {"intensity": {"kind": "percentile"}},
+        {"tissue": {"kind": "bands", "reference": "flair"}},
+    ],
+)
+def test_no_label_shapes_an_image(change, tmp_path):
+    """Images, brain and grid of a case are the same bytes with its labels, without them, and with labels elsewhere."""
+    labelled = head("h")
+    elsewhere = np.zeros(labelled.geometry.shape, dtype=np.uint8)
+    elsewhere[0, :3, 2:5] = 4
+    spec = PrepareSpec.model_validate(change)
+    made = []
+    for number, labels in enumerate([labelled.labels, None, LabelMap(elsewhere, labelled.geometry, BRATS2017)]):
+        case = dataclasses.replace(labelled, labels=labels)
+        prepared = prepare_case(case, spec, (T1, FLAIR), spec.grid.size or (16, 16, 20))
+        write_case(tmp_path / str(number), prepared)
+        made.append((prepared, (tmp_path / str(number) / "h" / "images.b2nd").read_bytes()))
+    (first, images), *others = made
+    for prepared, data in others:
+        assert data == images
+        assert np.array_equal(prepared.brain, first.brain)
+        assert prepared.geometry == first.geometry
+        assert prepared.facts["prepared"]["intensity"] == first.facts["prepared"]["intensity"]
+
+
+def test_tumour_outside_the_brain_is_told():
+    """Its voxels lose their label, are counted, and a warning names the remedy."""
+    case = head("h")
+    labels = case.labels.voxels.copy()
+    labels[0, 0, :2] = 4
+    outside = dataclasses.replace(case, labels=LabelMap(labels, case.geometry, BRATS2017))
+    prepared = prepare_case(outside, SPEC, (T1, FLAIR), (16, 16, 20))
+    facts = prepared.facts["prepared"]
+    assert facts["tumour_voxels_outside_brain"] == 2
+    assert any(line.startswith("2 of 50 tumour voxels lie outside the brain mask") for line in facts["warnings"])
     assert np.array_equal(prepared.labels.voxels > 0, prepared.brain)
 
 

@@ -25,7 +25,7 @@ BRATS = Geometry((240, 240, 155), np.array([[-1.0, 0, 0, 120], [0, -1, 0, 120], 
 SHAPE = (12, 14, 10)
 
 
-def scan(labelled=True):
+def scan():
     """A small scan in LPS with a lesion low in the brain."""
     grid = Geometry(SHAPE, np.diag([-2.0, -2.0, 2.0, 1.0]))
     rng = np.random.default_rng(0)
@@ -35,18 +35,15 @@ def scan(labelled=True):
     labels = np.zeros(SHAPE, dtype=np.uint8)
     labels[3:6, 4:7, 2:5] = 2
     images = {Modality.T1: Volume(voxels, grid, Modality.T1)}
-    label_map = LabelMap(labels, grid, BRATS2023) if labelled else None
-    return Case("a", "a", images, Lineage.real("scan", "a"), label_map, brain)
+    return Case("a", "a", images, Lineage.real("scan", "a"), LabelMap(labels, grid, BRATS2023), brain)
 
 
-def planned(preset, lesion_k=slice(20, 30)):
+def planned(preset):
     """Plan of a preset for a scan of the size of BraTS."""
     brain = np.zeros(BRATS.shape, dtype=bool)
     brain[60:180, 50:190, 10:140] = True
-    lesion = np.zeros(BRATS.shape, dtype=bool)
-    lesion[80:90, 90:99, lesion_k] = True
     grid = parse_spec({"preset": preset}, PrepareSpec).grid
-    return plan_window(BRATS, (brain, lesion), grid.spacing, grid.size, grid.window)
+    return plan_window(BRATS, brain, grid.spacing, grid.size, grid.window)
 
 
 def test_shin_2018_takes_the_central_108_slices_at_2_mm():
@@ -57,11 +54,13 @@ def test_shin_2018_takes_the_central_108_slices_at_2_mm():
     assert plan.size == (128, 128, 54)
 
 
-def test_carver_takes_64_slices_around_the_lesion_and_stays_in_the_grid():
-    """The slab's middle is the lesion's centroid, unless the slab would leave the scan."""
-    assert planned("carver", slice(70, 80)).start == (-8, -8, 43)
-    assert planned("carver", slice(4, 10)).start == (-8, -8, 0)
-    assert planned("carver", slice(150, 155)).start == (-8, -8, 155 - 64)
+def test_carver_keeps_all_155_slices():
+    """The paper segments all slices of a test case; no grid follows a lesion."""
+    for preset in ("carver", "carver_tissue"):
+        plan = planned(preset)
+        assert (plan.start, plan.size, plan.resamples) == ((-8, -8, 0), (256, 256, 155), False)
+    with pytest.raises(SpecError, match="centre"):
+        parse_spec({"grid": {"centre": "lesion"}}, PrepareSpec)
     assert parse_spec({"preset": "carver"}, PrepareSpec).scheme == CARVER_BRAINMAP
     assert parse_spec({"preset": "carver_tissue"}, PrepareSpec).scheme == COMPLETE
 
@@ -78,6 +77,16 @@ def test_han_2018_takes_sagittal_slices_80_to_149_as_stored_and_squeezes_them():
         assert plan.to_canonical(stored)[90:160].all()
         assert plan.to_canonical(stored).sum() == stored.sum()
     assert planned("han2018_middle").start == (85, 0, -42)
+
+
+def test_guo_2020_takes_every_tenth_of_150_slices_and_every_second_voxel():
+    """The paper's scans of 512 x 512 x 150 become 256 x 256 x 15; those of BraTS get the same grid."""
+    plan = planned("guo2020")
+    assert plan.size == (256, 256, 15)
+    assert plan.factor == (240 / 256, 240 / 256, 155 / 15)
+    grid = parse_spec({"preset": "guo2020"}, PrepareSpec).grid
+    own = Geometry((512, 512, 150), np.diag([0.5, 0.5, 1.0, 1.0]))
+    assert plan_window(own, np.ones(own.shape, dtype=bool), None, grid.size, grid.window).factor == (2.0, 2.0, 10.0)
 
 
 def test_foroozandeh_and_eklund_pad_every_slice():
@@ -108,7 +117,7 @@ def test_defaults_are_dumped_as_they_were():
     dumped = PrepareSpec().model_dump(mode="json")
     assert sorted(dumped) == ["brain", "grid", "intensity", "modalities", "tissue"]
     assert sorted(dumped["grid"]) == ["keep_lesions_mm3", "margin", "multiple", "size", "spacing_mm"]
-    assert sorted(dumped["intensity"]) == ["clip", "within"]
+    assert sorted(dumped["intensity"]) == ["clip"]
     assert "kind" not in dumped["tissue"]
 
 
@@ -125,7 +134,7 @@ def test_spans_that_mean_nothing_are_refused(values, message):
         parse_spec({"grid": values}, PrepareSpec)
 
 
-@given(first=st.integers(-3, 8), length=st.integers(1, 12), centre=st.sampled_from(["brain", "grid", "lesion"]))
+@given(first=st.integers(-3, 8), length=st.integers(1, 12), centre=st.sampled_from(["brain", "grid"]))
 def test_labels_come_back_exactly_from_a_window_that_only_moves(first, length, centre):
     """What the window shows is restored voxel for voxel; what it cuts off is background."""
     case = scan()
@@ -134,9 +143,6 @@ def test_labels_come_back_exactly_from_a_window_that_only_moves(first, length, c
     back = restore(prepared.labels, prepared)
     seen = back.voxels > 0
     assert np.array_equal(back.voxels[seen], case.labels.voxels[seen])
-    inside = slice(max(12 - first - length, 0), max(12 - first, 0))
-    if centre == "lesion":
-        assert np.array_equal(back.voxels[inside], case.labels.voxels[inside])
     assert prepared.facts["prepared"]["warnings"] == [w for w in prepared.facts["prepared"]["warnings"] if "ml;" in w]
 
 
@@ -147,13 +153,6 @@ def test_a_squeezed_window_brings_labels_back_nearly():
     prepared = prepare_case(case, PrepareSpec(grid=grid, tissue=None), (Modality.T1,), grid.size)
     back, truth = restore(prepared.labels, prepared).lesion, case.labels.lesion
     assert 2 * (back & truth).sum() / (back.sum() + truth.sum()) > 0.9
-
-
-def test_an_unlabelled_scan_takes_the_brain_for_the_lesion():
-    """Without labels a slab lies around the brain."""
-    grid = GridSpec(size=(12, 14, 4), centre=("grid", "grid", "lesion"))
-    spec = PrepareSpec(grid=grid, tissue=None)
-    assert prepare_case(scan(labelled=False), spec, (Modality.T1,), grid.size).brain.any()
 
 
 def test_bands_follow_the_scan_before_it_is_normalised():
