@@ -25,7 +25,7 @@ from scipy.special import stdtrit
 
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
-from glioforge.metrics.intervals import Interval, PerSubject, bootstrap_mean, subject_means, too_few
+from glioforge.metrics.intervals import Interval, PerSubject, bootstrap_mean, subject_means
 
 EXACT_UP_TO = 15
 """Subjects up to which all sign patterns are enumerated (2**15 = 32768)."""
@@ -210,21 +210,6 @@ def detectable_difference(
     freedom = len(values) - 1
     steps = float(stdtrit(freedom, 1 - alpha / 2) + stdtrit(freedom, power))
     return steps * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
-
-
-def not_worse(difference: Interval, margin: float) -> bool:
-    """Whether the interval shows that the arm is worse by less than the margin.
-
-    The margin has to be stated before the results are seen.
-
-    Args:
-        difference: Arm minus baseline, more is better.
-        margin: Largest loss that does not matter, positive, in the metric's unit.
-
-    Returns:
-        False where there is no interval or too few subjects.
-    """
-    return difference.known and not too_few(difference.count) and difference.low > -margin
 
 
 def _means_without_each(values: PerSubject) -> PerSubject:

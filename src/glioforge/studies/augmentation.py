@@ -2,9 +2,10 @@
 
 The protocol (docs, explanation, statistics) as far as the budget lets it: subjects are
 split before anything is fitted; all arms share segmenter, classical
-augmentation and optimiser steps; the steps are those at which the baseline
-reached its plateau on validation subjects; a control without a network has
-its own arm; test subjects are scored whole, on their own grid.
+augmentation, optimiser steps and schedule; the steps are those at which a pilot
+run of the baseline reached its plateau on validation subjects; a control
+without a network has its own arm; test subjects are scored whole, on their own
+grid.
 """
 
 from collections.abc import Iterable
@@ -15,16 +16,9 @@ from glioforge.core.protocols import Progress
 from glioforge.studies.augmentation_report import write_page
 from glioforge.studies.conduct import conduct, report_again
 from glioforge.studies.jobs import Facts, Job, perform
+from glioforge.studies.pilot import PILOT, Fold, matched_budget
 from glioforge.studies.spec import AugmentationSpec
-from glioforge.studies.stages import (
-    Fold,
-    make_source,
-    matched_budget,
-    measure_fidelity,
-    train_arm,
-    train_baseline,
-    train_generator,
-)
+from glioforge.studies.stages import make_source, measure_fidelity, train_arm, train_baseline, train_generator
 
 SPEC = AugmentationSpec
 """Settings of this kind of study."""
@@ -64,7 +58,7 @@ def run_stages(spec: AugmentationSpec, folds: list[Fold], progress: Progress) ->
     """Do all stages of all folds; those that do not wait for each other run side by side.
 
     First come the generators and, beside them, the baselines and controls; then the generators' cases and their
-    likeness to scans; then every other arm, at the steps of its fold's baseline.
+    likeness to scans; then every other arm, at the steps that its fold's pilot found.
     """
     first = [job for fold in folds for job in (Job(train_generator, fold), Job(train_baseline, fold))]
     facts = perform(spec, first, "generators, baselines, controls", progress)
@@ -77,8 +71,7 @@ def run_stages(spec: AugmentationSpec, folds: list[Fold], progress: Progress) ->
 def _other_arms(fold: Fold, facts: Iterable[dict[str, Any]]) -> list[Job]:
     """All arms of a fold but the baseline; those without a case that passed the quality check are left out."""
     mine = [fact for fact in facts if fact["fold"] == fold.index]
-    outcome = next(fact["outcome"] for fact in mine if fact.get("sets_steps"))
     kept = {fact["stage"]: len(fact["kept"]) for fact in mine if "kept" in fact}
-    budget = matched_budget(fold.spec, outcome["steps"])
+    budget = matched_budget(fold.spec, [fact for fact in mine if fact["stage"] == PILOT])
     arms = [arm for arm in fold.spec.arms[1:] if arm.source is None or kept[arm.source]]
     return [Job(train_arm, fold, (arm, seed, budget)) for arm in arms for seed in range(fold.spec.spending.seeds)]

@@ -87,10 +87,9 @@ def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
     comparisons = compare_arms(overlap, arms, (*spec.regions, MEAN), seed=spec.seed)
     blocks: list[Block] = [
         Paragraph(
-            "All arms share segmenter, classical augmentation and the number of optimiser steps, which is that at "
-            "which the baseline reached its plateau on validation subjects or ran out of budget. Test subjects are "
-            "whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions "
-            "on their scan's own grid."
+            f"All arms share segmenter, classical augmentation, learning-rate schedule and number of optimiser steps, "
+            f"which is {_steps_text(spec)}. Test subjects are whole subjects that no training, generator, statistic "
+            "or filter saw; they are scored in three dimensions on their scan's own grid."
         ),
         arm_table(overlap, arms, spec.regions, seed=spec.seed),
         Figure(
@@ -111,6 +110,13 @@ def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
     tables: tuple[Table, ...] = tuple(subject_table(overlap, arms, region) for region in (MEAN, *spec.regions))
     blocks.append(Folded("Every test subject", (*tables, empty_table(overlap, arms, spec.regions))))
     return Section("Does it help a segmenter?", tuple(blocks))
+
+
+def _steps_text(spec: AugmentationSpec) -> str:
+    """Where the number of steps comes from."""
+    if spec.spending.segmenter.patience is None:
+        return "that of the budget"
+    return "that at which a pilot run of the baseline reached its plateau on validation subjects or ran out of budget"
 
 
 def _against_control(spec: AugmentationSpec, rows: Sequence[ResultRow], arms: Mapping[str, str]) -> Block | None:

@@ -48,7 +48,7 @@ class SegmenterEntry(MethodEntry):
 class ComparisonSpec(StudySpec):
     """A list of methods, each trained on the same subjects and judged on the same unseen ones."""
 
-    seeds: int = Field(1, ge=1)
+    seeds: int = Field(3, ge=1)
     """Trainings of each method and fold."""
     references: tuple[str, ...] = ()
     """Methods that every other one is compared with, subject by subject."""

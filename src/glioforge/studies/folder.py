@@ -31,6 +31,11 @@ class FoldFolder:
         """Images made from the test subjects' own labels, for measuring fidelity alone."""
         return self.root / "reconstruction"
 
+    @property
+    def pilot(self) -> Path:
+        """Run of the baseline that finds the steps of all segmenters."""
+        return self.root / "pilot"
+
     def segmenter(self, arm: str, seed: int) -> Path:
         """Trained segmenter of an arm."""
         return self.root / "segmenters" / arm / f"seed-{seed}"

@@ -42,10 +42,12 @@ def _comparison_text(entry: ArmComparison, arms: Mapping[str, str]) -> str:
 
 
 def _plateau_text(stages: Sequence[Mapping[str, Any]]) -> str:
-    """Whether the baseline had its fill before arms were compared."""
-    outcomes = [stage["outcome"] for stage in stages if stage["stage"] == "arm" and stage.get("sets_steps")]
+    """Whether the baseline reached its plateau before the arms were compared."""
+    outcomes = [stage["outcome"] for stage in stages if stage["stage"] == "pilot"]
     short = sum(not outcome["plateaued"] for outcome in outcomes)
-    if not outcomes or not short:
+    if not outcomes:
+        return "The steps were set beforehand; whether the baseline levels off at them was not asked."
+    if not short:
         return "Every baseline reached its plateau."
     return (
         f"The budget stopped {short} of {len(outcomes)} baselines short of the plateau: "

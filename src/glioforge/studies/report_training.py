@@ -10,6 +10,7 @@ from glioforge.studies.spec import AugmentationSpec
 _STAGE_TITLES = {
     "generator": "training the generator, and making its cases",
     "control": "making the control's cases",
+    "pilot": "finding the steps at which the baseline levels off",
     "fidelity": "measuring the images",
     "arm": "training and scoring segmenters",
 }
@@ -19,15 +20,18 @@ def training_section(spec: AugmentationSpec, stages: Sequence[Mapping[str, Any]]
     """Validation curves, plateaus, and a warning where the budget was too short."""
     titles = {arm.name: arm.title for arm in spec.arms}
     trained = [stage for stage in stages if stage["stage"] == "arm"]
+    pilots = [stage for stage in stages if stage["stage"] == "pilot"]
     blocks: list[Block] = [
         Figure(
-            curves([_curve(stage, titles) for stage in trained], "mean Dice of validation subjects"),
-            "Validation Dice while training; a ring marks a declared plateau.",
+            curves([_curve(stage, titles) for stage in (*pilots, *trained)], "mean Dice of validation subjects"),
+            "Validation Dice while training; a ring marks the plateau that a pilot run of the baseline reached.",
             "Validation curves of all segmenters",
         ),
         _steps_table(trained, titles),
     ]
-    short = [stage for stage in trained if stage.get("sets_steps") and not stage["outcome"]["plateaued"]]
+    if pilots:
+        blocks.append(_pilots_table(pilots))
+    short = [stage for stage in pilots if not stage["outcome"]["plateaued"]]
     if short:
         folds = ", ".join(str(stage["fold"]) for stage in short)
         blocks.append(
@@ -61,7 +65,8 @@ def _curve(stage: Mapping[str, Any], titles: Mapping[str, str]) -> Curve:
     """Validation curve of a segmenter."""
     scored = [row for row in stage["outcome"]["history"] if row.get("score") is not None]
     plateau = stage["outcome"]["steps"] if stage["outcome"]["plateaued"] else None
-    return Curve(titles[stage["arm"]], [row["step"] for row in scored], [row["score"] for row in scored], plateau)
+    title = "Pilot of the baseline" if stage["stage"] == "pilot" else titles[stage["arm"]]
+    return Curve(title, [row["step"] for row in scored], [row["score"] for row in scored], plateau)
 
 
 def _steps_table(trained: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> Table:
@@ -74,16 +79,25 @@ def _steps_table(trained: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
             str(stage["outcome"]["steps"]),
             str(stage["outcome"]["best_step"]),
             f"{stage['outcome']['best_score']:.3f}",
-            _plateau_text(stage),
         )
         for stage in sorted(trained, key=lambda stage: (stage["fold"], list(titles).index(stage["arm"]), stage["seed"]))
     )
-    columns = ("Fold", "Arm", "Seed", "Steps", "Kept", "Validation Dice", "Plateau")
+    columns = ("Fold", "Arm", "Seed", "Steps", "Kept", "Validation Dice")
     return Table(columns, cells, "Optimiser steps of each segmenter, and the step whose weights were kept.")
 
 
-def _plateau_text(stage: Mapping[str, Any]) -> str:
-    """Whether a training levelled off, where that was asked."""
-    if not stage.get("sets_steps"):
-        return "steps of the baseline"
-    return "reached" if stage["outcome"]["plateaued"] else "not reached"
+def _pilots_table(pilots: Sequence[Mapping[str, Any]]) -> Table:
+    """Steps that each fold's pilot found."""
+    cells = tuple(
+        (
+            str(stage["fold"]),
+            str(stage["outcome"]["steps"]),
+            "reached" if stage["outcome"]["plateaued"] else "not reached",
+        )
+        for stage in pilots
+    )
+    caption = (
+        "Pilot run of the baseline in each fold: every segmenter of the fold is trained for as many steps, with the "
+        "schedule of its learning rate spread over them."
+    )
+    return Table(("Fold", "Steps", "Plateau"), cells, caption)

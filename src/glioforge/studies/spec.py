@@ -47,9 +47,10 @@ class StudyBudget(Spec):
     generator: Budget
     """Steps of each generator."""
     segmenter: Budget
-    """Steps of the baseline segmenter; other arms get as many as it used."""
-    seeds: int = Field(2, ge=1)
-    """Segmenters an arm and fold."""
+    """Steps of each segmenter at most; with `patience`, a pilot run of the baseline finds at how many it levels off,
+    and every segmenter is trained for as many."""
+    seeds: int = Field(3, ge=1)
+    """Segmenters of each arm and fold, with other seeds."""
     synthetic_per_case: int = Field(3, ge=1)
     """Edited label maps made from each training case."""
 

@@ -24,15 +24,13 @@ from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.studies.base import AnySynthesizer
 from glioforge.studies.cost import Cost
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.jobs import Facts, StudyFold
+from glioforge.studies.jobs import Facts
+from glioforge.studies.pilot import Fold, matched_budget, run_pilot, training_place
 from glioforge.studies.scoring import fidelity_rows, overlap_rows
-from glioforge.studies.spec import ArmSpec, AugmentationSpec
+from glioforge.studies.spec import ArmSpec
 from glioforge.studies.synthetic import make_synthetic
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training.budget import Budget
-
-Fold = StudyFold[AugmentationSpec]
-"""One fold of an augmentation study."""
 
 
 def train_generator(fold: Fold, *, progress: Progress) -> Facts:
@@ -91,20 +89,15 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
 
 
 def train_baseline(fold: Fold, *, progress: Progress) -> Facts:
-    """Train the baseline to its plateau, then its other seeds at as many steps; make the control's cases."""
+    """Find the steps of all segmenters by a pilot run, train the baseline's seeds, and make the control's cases."""
     spec = fold.spec
-    facts = train_arm(fold, spec.baseline, 0, spec.spending.segmenter, progress=progress)
-    budget = matched_budget(spec, facts[0]["outcome"]["steps"])
-    for seed in range(1, spec.spending.seeds):
+    facts = run_pilot(fold, progress=progress)
+    budget = matched_budget(spec, facts)
+    for seed in range(spec.spending.seeds):
         facts += train_arm(fold, spec.baseline, seed, budget, progress=progress)
     if any(arm.source == "control" for arm in spec.arms):
         facts += make_source(fold, "control", progress=progress)
     return facts
-
-
-def matched_budget(spec: AugmentationSpec, steps: int) -> Budget:
-    """Budget of every other segmenter: the steps that the baseline took, to the last one."""
-    return spec.spending.segmenter.model_copy(update={"steps": steps, "patience": None})
 
 
 def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: Progress) -> Facts:
@@ -114,13 +107,13 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         {"study": fold.spec.identity(), "fold": fold.index, "arm": arm.name, "steps": budget.steps},
         wait_s=ORPHAN_S,
     )
-    sets_steps = arm == fold.spec.baseline and seed == 0
-    known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed, "sets_steps": sets_steps}
+    known = {"stage": "arm", "fold": fold.index, "arm": arm.name, "seed": seed}
     if step.done:
         return [{**known, **step.facts}]
     with step:
         cost = Cost()
         split = fold.split()
+        folder, own = training_place(fold, arm, seed, budget)
         real, synthetic = _training_cohorts(fold, arm, split)
         inputs = {"real cases": real, "synthetic cases": synthetic}
         require_no_leak({name: cohort for name, cohort in inputs.items() if cohort is not None}, split.test)
@@ -128,15 +121,15 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
             fold.spec.segmenter,
             real,
             split.validation,
-            fold.folder.segmenter(arm.name, seed),
+            folder,
             synthetic=synthetic,
             synthetic_share=arm.synthetic_share,
             seed=fold.seed("segmenter", seed),
-            budget=budget,
+            budget=own,
             accelerator=fold.spec.accelerator,
             progress=progress,
         )
-        segmenter = load_segmenter(fold.folder.segmenter(arm.name, seed), fold.spec.accelerator)
+        segmenter = load_segmenter(folder, fold.spec.accelerator)
         require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
         source = read_cohort(StudyFolder(fold.root).source)
         rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)

@@ -16,10 +16,8 @@ from glioforge.metrics.inference import (
     effect_size,
     holm,
     leave_one_out,
-    not_worse,
     sign_flip_p,
 )
-from glioforge.metrics.intervals import Interval
 
 p_values = hnp.arrays(np.float64, st.integers(0, 8), elements=st.floats(0, 1))
 
@@ -122,14 +120,6 @@ def test_more_subjects_detect_smaller_differences():
     few, many = (detectable_difference(np.tile([-0.1, 0.1], n)) for n in (5, 20))
 
     assert 0.4 * few < many < 0.5 * few
-
-
-def test_not_worse_needs_interval_and_subjects():
-    """An arm is shown to be not worse only by an interval of enough subjects above the margin."""
-    assert not_worse(Interval(0.0, -0.01, 0.02, 0.95, 12), margin=0.02)
-    assert not not_worse(Interval(0.0, -0.03, 0.02, 0.95, 12), margin=0.02)
-    assert not not_worse(Interval(0.0, -0.01, 0.02, 0.95, 4), margin=0.02)
-    assert not not_worse(Interval(0.0, np.nan, np.nan, 0.95, 12), margin=0.02)
 
 
 def test_comparison_holds_every_number():

@@ -14,6 +14,7 @@ from glioforge.studies.kinds import load_study, run_study
 BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
 TINY = {
     "kind": "segmenters",
+    "seeds": 1,
     "name": "tiny",
     "title": "Which is better?",
     "seed": 3,

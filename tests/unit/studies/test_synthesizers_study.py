@@ -17,6 +17,7 @@ from glioforge.studies.synthesizer_stages import REAL, slug
 BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
 TINY = {
     "kind": "synthesizers",
+    "seeds": 1,
     "name": "tiny",
     "title": "Which is better?",
     "seed": 3,

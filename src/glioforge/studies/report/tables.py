@@ -89,6 +89,7 @@ def difference_table(
             _p_text(entry.p_holm),
             _better_text(entry),
             _without_text(entry, unit),
+            _effect_text(entry.comparison.effect_size),
             number(entry.comparison.detectable, unit),
         )
         for entry in comparisons
@@ -102,7 +103,8 @@ def difference_table(
         "positive is better. "
         f"p: two-sided sign-flip test over subjects; Holm: corrected over {tested} tests. "
         "Without each subject: smallest and largest mean when one subject is left out. "
-        "Detectable: true difference that so many subjects would show with 80 % power; where none is shown, "
+        "Effect size: mean over standard deviation of the differences over subjects (Cohen's d). "
+        "Detectable: smallest true difference detectable with 80 % power at this sample size; where none is shown, "
         f"a smaller one may still exist.{lost}"
     )
     columns = (
@@ -114,6 +116,7 @@ def difference_table(
         "p, Holm",
         "Subjects better",
         "Without each subject",
+        "Effect size",
         "Detectable",
     )
     return Table(columns, cells, caption)
@@ -219,6 +222,11 @@ def _without_text(entry: ArmComparison, unit: str) -> str:
     without = entry.comparison.without
     low, high = (number(end, unit, signed=True) for end in (without.low, without.high))
     return f"{low} to {high}" if np.isfinite(without.low) else "–"
+
+
+def _effect_text(value: float) -> str:
+    """Effect size with its sign and two decimals; a dash for none."""
+    return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _sentence(text: str) -> str:

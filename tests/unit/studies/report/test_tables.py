@@ -73,6 +73,7 @@ def test_difference_table_has_interval_tests_and_range():
     assert cells["p, Holm"] == "0.008"
     assert cells["Subjects better"] == "8 of 8"
     assert cells["Without each subject"] == "+0.117 to +0.123"
+    assert cells["Effect size"] == "+5.61"
     assert cells["Reading"] == "better"
     assert "corrected over 1 tests" in table.caption
     assert "from “Real”" in table.caption
@@ -84,7 +85,7 @@ def test_difference_table_names_who_is_left_out():
     table = difference_table(compare_arms(rows, ARMS, ["WT"]), ARMS)
 
     assert "Left out for want of a result in both arms: s1." in table.caption
-    assert table.rows[0][-2:] == ("–", "–")
+    assert table.rows[0][-3:] == ("–", "–", "–")
 
 
 def test_arm_table_has_a_row_an_arm_and_region():
