@@ -35,7 +35,12 @@ def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None
 
 
 def open_cohort(
-    folder: Path, layout: str | None = None, register_to: "Modality | None" = None, scheme: str | None = None
+    folder: Path,
+    layout: str | None = None,
+    register_to: "Modality | None" = None,
+    scheme: str | None = None,
+    *,
+    allow_missing: bool = False,
 ) -> "Cohort":
     """Open the cohort of a folder: by its cohort.json, else by ingesting it.
 
@@ -51,7 +56,14 @@ def open_cohort(
 
     spec = layout_from(layout)
     if not (folder / "cohort.json").is_file():
-        return ingest(folder, spec, register_to=register_to, scheme=scheme, progress=TerminalProgress())
+        return ingest(
+            folder,
+            spec,
+            require=() if allow_missing else None,
+            register_to=register_to,
+            scheme=scheme,
+            progress=TerminalProgress(),
+        )
     cohort = read_cohort(folder)
     other = scheme if scheme and scheme_named(scheme) != cohort.file_scheme else None
     given = {"--layout": layout, "--register-to": register_to, "--scheme": other}
@@ -68,9 +80,13 @@ def open_cohort(
 
 def describe(cohort: "Cohort") -> str:
     """A few lines: what the cohort holds, the scheme of its label files and why, and its fingerprint."""
+    from glioforge.core.modality import in_standard_order
+
     kinds = Counter(ref.lineage.kind for ref in cohort)
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    contrasts = ", ".join(m.title for m in cohort.modalities)
+    common = cohort.modalities
+    some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
+    contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)])
     files = f"label files: {cohort.source}\n" if cohort.source else ""
     return (
         f"{cohort.name}: {len(cohort)} cases ({held}) of {len(cohort.subject_ids)} subjects; {contrasts}; "

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import FollowLinks, Out, RegisterTo, Scheme, Workers
+from glioforge.cli.options import AllowMissing, FollowLinks, Out, RegisterTo, Scheme, Workers
 
 
 def ingest(
@@ -16,6 +16,7 @@ def ingest(
     ] = None,
     scheme: Scheme = None,
     register_to: RegisterTo = None,
+    allow_missing: AllowMissing = False,
     follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
@@ -29,6 +30,7 @@ def ingest(
         folder,
         out,
         layout_from(layout, follow_links=follow_links),
+        require=() if allow_missing else None,
         register_to=register_to,
         scheme=scheme,
         fanout=FanOutSpec(workers=workers),

@@ -29,6 +29,9 @@ Scheme = Annotated[
         help="Label scheme of the label files: a name, or labels with integers such as oedema=1,enhancing=2.",
     ),
 ]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Take cases that lack some of the contrasts, as long as they have one.")
+]
 CohortFolder = Annotated[
     Path, typer.Argument(help="Folder with a cohort.json (from ingest, prepare or synthesize).", metavar="COHORT")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, Out, RegisterTo, Scheme, Set, Workers
+from glioforge.cli.options import AllowMissing, DryRun, Out, RegisterTo, Scheme, Set, Workers
 
 
 def prepare(
@@ -15,6 +15,7 @@ def prepare(
     layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
     scheme: Scheme = None,
     register_to: RegisterTo = None,
+    allow_missing: AllowMissing = False,
     workers: Workers = 1,
     png: Annotated[
         Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG below this folder.")
@@ -33,10 +34,12 @@ def prepare(
 
     sets = overrides or ()
     settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)
+    if allow_missing:
+        settings = settings.model_copy(update={"allow_missing": True})
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return
-    cohort = open_cohort(folder, layout, register_to, scheme)
+    cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing)
     prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, TerminalProgress())

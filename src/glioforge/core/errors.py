@@ -97,6 +97,11 @@ class TrainingError(GlioforgeError):
 
 
 @final
+class MetricError(GlioforgeError):
+    """Numbers of one case contradict each other: a fault of the program or of a label scheme, never of a model."""
+
+
+@final
 class DependencyError(GlioforgeError):
     """An optional package is needed and not installed."""
 

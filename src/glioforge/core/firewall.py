@@ -1,4 +1,4 @@
-"""The leakage firewall: no evaluation subject may stand behind a training input.
+"""The leakage firewall: no evaluation subject may have contributed to a training input.
 
 It is called before every training and every evaluation and cannot be switched
 off.  Because a lineage carries the subjects of parents, generators, atlases,

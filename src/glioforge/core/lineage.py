@@ -1,12 +1,13 @@
-"""Where a case comes from: whose bodies stand behind it, directly or not.
+"""Provenance of a case: every subject whose data contributed to it, directly or indirectly.
 
 A synthetic case inherits the subjects of its parents, of the generator's
 training cases, and of every atlas, filter and statistics object that had a
-part in it.  The leakage firewall reads nothing but `Lineage.subjects`.
+part in it; a scan that was prepared with something fitted on other subjects
+lists them as well.  The leakage firewall reads nothing but `Lineage.subjects`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, final
 
 Kind = Literal["real", "phantom", "synthetic"]
@@ -68,6 +69,17 @@ class Lineage:
         """
         subjects = set(generator_subjects).union(*(parent.subjects for parent in parents.values()))
         return cls("synthetic", method, tuple(sorted(subjects)), tuple(sorted(parents)), seed, weights, tuple(edits))
+
+    def shaped_by(self, fitted: Iterable["Lineage"]) -> "Lineage":
+        """Add the subjects behind what was fitted before and shaped the case, such as intensity landmarks.
+
+        Example:
+            >>> landmarks = Lineage("real", "intensity landmarks", ("b", "c"))
+            >>> Lineage.real("scan", "a").shaped_by([landmarks]).subjects
+            ('a', 'b', 'c')
+        """
+        behind = set(self.subjects).union(*(lineage.subjects for lineage in fitted))
+        return replace(self, subjects=tuple(sorted(behind)))
 
     @property
     def is_synthetic(self) -> bool:

@@ -54,7 +54,7 @@ def missing_files(found: Sequence[FoundCase], require: Iterable[Modality] | None
     problems: list[Problem] = []
     for case in found:
         missing = [str(m) for m in wanted if m not in case.images]
-        remedy = "add the files, leave the case out, or require only contrasts that every case has"
+        remedy = "add the files, leave the case out, or take incomplete cases with --allow-missing"
         if labelled and case.labels is None:
             missing.append("labels")
             remedy = "add the file, or leave unlabelled cases out (layout: {kind: ..., only_labelled: true})"

@@ -1,5 +1,6 @@
 """Ingest a folder of scans into a folder of its own, once for the same scans and settings."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from glioforge.compute.fanout import FanOutSpec
@@ -22,6 +23,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
     out: Path,
     layout: Spec | None = None,
     *,
+    require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
     scheme: str | None = None,
     fanout: FanOutSpec | None = None,
@@ -33,6 +35,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         folder: Folder of scans; it is only read.
         out: Folder of the cohort; also gets `passed_over.csv`.
         layout: How the folder is laid out; detected unless given.
+        require: Contrasts that every case must have, as for `ingest`; none at all takes cases that lack some.
         register_to: Contrast onto whose grid the others of a case are registered.
         scheme: Label scheme, as for `ingest`.
         fanout: How the work over cases is spread; one process unless given.
@@ -42,7 +45,9 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         InputFileError, LabelError: As `ingest`.
         OutputError: The folder holds a cohort of other scans or settings, or cannot be written.
     """
-    cohort = ingest(folder, layout, register_to=register_to, scheme=scheme, fanout=fanout, progress=progress)
+    cohort = ingest(
+        folder, layout, require=require, register_to=register_to, scheme=scheme, fanout=fanout, progress=progress
+    )
     key = {
         "verb": "ingest",
         "folder": str(folder.resolve()),

@@ -21,13 +21,13 @@ class NiftiReader:
     """Reads a case from image files; grids, types and label values are checked every time.
 
     Args:
-        verify: Also refuse files whose contents have changed since they were ingested.
+        verify: Refuse files whose contents have changed since they were ingested; costs no reading.
         channels: Which image of its file each contrast is, where a file holds several.
     """
 
     format: ClassVar[str] = "nifti"
 
-    verify: bool = False
+    verify: bool = True
     channels: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, ref: CaseRef, /) -> Case:
@@ -38,20 +38,40 @@ class NiftiReader:
                 holds labels outside the scheme, or has changed.
         """
         scans = read_scans(ref, self.channels)
-        self._require_unchanged(ref, scans)
+        if self.verify:
+            require_digest(ref, digest_of(scans))
         images = {modality: scans[str(modality)].image(modality) for modality in ref.modalities}
         return assembled(ref, scans, images, ref.facts)
 
-    def _require_unchanged(self, ref: CaseRef, scans: dict[str, Scan]) -> None:
-        """Compare content hashes where that is asked for."""
-        digest = case_digest({role: scan.digest for role, scan in scans.items()})
-        if self.verify and digest != ref.digest:
-            raise InputFileError(
-                "files that have changed since they were ingested",
-                f"contents with hash {ref.digest}",
-                "ingest the folder again, or restore the files",
-                ref.case_id,
-            )
+    def require_unchanged(self, ref: CaseRef) -> None:
+        """Read the files and compare their contents with those that were ingested.
+
+        Raises:
+            InputFileError: A file is missing or damaged, or has changed.
+        """
+        require_digest(ref, digest_of(read_scans(ref, self.channels)))
+
+
+def digest_of(scans: Mapping[str, Scan]) -> str:
+    """Hash the contents of a case's files."""
+    return case_digest({role: scan.digest for role, scan in scans.items()})
+
+
+def require_digest(ref: CaseRef, digest: str) -> None:
+    """Refuse contents that are not those of the reference.
+
+    Raises:
+        InputFileError: They have changed since they were ingested.
+    """
+    if digest != ref.digest:
+        files = {str(m): p for m, p in ref.images.items()} | {LABELS: ref.labels, BRAIN: ref.brain}
+        named = ", ".join(sorted({path.name for path in files.values() if path is not None}))
+        raise InputFileError(
+            f"files that have changed since they were ingested (among {named})",
+            f"contents with hash {ref.digest}",
+            "ingest the folder again, into another folder, or restore the files",
+            ref.case_id,
+        )
 
 
 def read_scans(ref: CaseRef, channels: Mapping[str, int]) -> dict[str, Scan]:

@@ -44,6 +44,15 @@ def read_file(path: Path) -> Series:
     return read_shares(path) if is_share(path) else read_series(path)
 
 
+def files_behind(path: Path) -> tuple[Path, ...]:
+    """All files that are read with one: the shares of a tissue map, the voxels beside a MetaImage header, or itself."""
+    if is_share(path):
+        return tuple(_beside(path).values())
+    if path.suffix.lower() == ".mhd":
+        return tuple(sorted({path, *path.parent.glob(f"{path.stem}.*raw")}))
+    return (path,)
+
+
 def read_shares(path: Path) -> Series:
     """The three probability maps of which one is named, as one label map.
 

@@ -15,6 +15,7 @@ from glioforge.core.errors import SpecError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.volume import Mask
 from glioforge.metrics.base import Metric, MetricRow
+from glioforge.metrics.identities import require_identities
 from glioforge.metrics.lesions import DILATION_STEPS
 from glioforge.metrics.lesionwise import LESIONWISE
 from glioforge.metrics.overlap import OVERLAP
@@ -76,8 +77,9 @@ def evaluate_case(
     metrics: Iterable[str] = DEFAULT_METRICS,
     *,
     brain: Mask | None = None,
+    where: str = "",
 ) -> list[MetricRow]:
-    """Judge one case.
+    """Judge one case, and check that its numbers agree with each other and with the label maps.
 
     Args:
         prediction: Predicted labels, in any scheme that names the regions.
@@ -85,6 +87,7 @@ def evaluate_case(
         regions: Regions or single labels.
         metrics: Names of metrics.
         brain: Brain mask; where the truth labels normal tissue, its foreground unless given.
+        where: The case, for messages.
 
     Returns:
         One row a region and metric, regions outermost; none for no regions.
@@ -93,13 +96,16 @@ def evaluate_case(
         GeometryError: The grids differ.
         LabelError: A scheme does not name a region.
         SpecError: There is no such metric.
+        MetricError: Numbers contradict each other, or regions do not lie within each other.
     """
     truth.geometry.require_same(prediction.geometry, "prediction")
     chosen = metrics_named(metrics)
     if brain is None and truth.scheme.is_complete:
         brain = truth.voxels > 0
-    pairs = _pairs(prediction, truth, regions, brain)
-    return [_row(region, metric, pair) for region, pair in pairs for metric in chosen]
+    pairs = dict(_pairs(prediction, truth, regions, brain))
+    rows = [_row(region, metric, pair) for region, pair in pairs.items() for metric in chosen]
+    require_identities(prediction, truth, pairs, rows, where)
+    return rows
 
 
 def judge(metric: Metric[MaskPair], pair: MaskPair) -> float:

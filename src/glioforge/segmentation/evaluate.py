@@ -144,7 +144,7 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
         true = case.require_labels()
         found = read(ref.case_id, true)
         judged = regions_of(found.scheme, true.scheme) if regions is None else regions
-        scores = evaluate_case(found, true, judged, chosen, brain=case.brain)
+        scores = evaluate_case(found, true, judged, chosen, brain=case.brain, where=ref.case_id)
         rows += [result_row(score, ref, arm=name) for score in scores]
     return rows
 

@@ -9,6 +9,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.split import Split, folds_by_subject, split_by_names, split_by_subject
 from glioforge.data.phantom.cohort import write_phantom_cohort
+from glioforge.data.prepare.fitting import require_one_grid
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.ingest import ingest
@@ -26,7 +27,7 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
     Raises:
         SpecError: The study reads a folder and none is given, or one is given to a study of phantoms.
         CohortError: Cases without labels, too few subjects, or a contrast asked for that is missing.
-        LeakageError: A case to train on was made from a subject to be tested.
+        LeakageError: A case to train on, or what the preparation was fitted on, comes from a subject to be tested.
     """
     if isinstance(spec.data, PhantomData):
         if data is not None:
@@ -38,7 +39,7 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
         raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
     made = (data / "cohort.json").is_file()
     cohort = read_cohort(data) if made else ingest(data, spec.data.layout, fanout=spec.fanout, progress=progress)
-    _require_usable(spec, cohort)
+    require_usable(spec, cohort)
     return cohort
 
 
@@ -56,15 +57,21 @@ def gather(spec: StudySpec, folder: StudyFolder, given: Cohort | None, progress:
             progress=progress,
         )
         cohort = ingest(folder.phantoms, fanout=spec.fanout, progress=progress)
-        _require_usable(spec, cohort)
+        require_usable(spec, cohort)
     write_cohort(folder.source, cohort)
     return cohort
 
 
 def prepared_cohort(spec: StudySpec, folder: StudyFolder, cohort: Cohort, progress: Progress) -> Cohort:
-    """Prepare every case of the study, with the contrasts that it asks for."""
+    """Prepare every case of the study, with the contrasts that it asks for.
+
+    Raises:
+        CohortError: Voxel sizes differ.
+    """
     settings = spec.prepare if spec.modalities is None else _with_contrasts(spec)
-    return prepare(cohort, settings, folder.prepared, fanout=spec.fanout, progress=progress)
+    prepared = prepare(cohort, settings, folder.prepared, fanout=spec.fanout, progress=progress)
+    require_one_grid(prepared)
+    return prepared
 
 
 def divide(spec: StudySpec, folder: StudyFolder, cohort: Cohort) -> Sequence[Split]:
@@ -89,8 +96,8 @@ def _with_contrasts(spec: StudySpec) -> PrepareSpec:
     return PrepareSpec.model_validate({**spec.prepare.model_dump(), "modalities": spec.modalities})
 
 
-def _require_usable(spec: StudySpec, cohort: Cohort) -> None:
-    """Refuse a cohort that the study could not finish with, before anything is written."""
+def require_usable(spec: StudySpec, cohort: Cohort) -> None:
+    """Refuse a cohort that the study could not finish with, before anything is written; errors as `read_given`."""
     unlabelled = [ref.case_id for ref in cohort if ref.labels is None]
     if unlabelled:
         more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
@@ -100,8 +107,10 @@ def _require_usable(spec: StudySpec, cohort: Cohort) -> None:
             "label these cases or leave them out",
             cohort.name,
         )
+    fitted = spec.prepare.fitted()
     for split in _splits(spec, cohort):
-        require_no_leak({"training cases": split.train, "validation cases": split.validation}, split.test)
+        require_no_leak({"training cases": split.train, "validation cases": split.validation, **fitted}, split.test)
+        require_no_leak(fitted, split.validation)
     wanted = spec.modalities or spec.prepare.modalities or ()
     missing = [str(m) for m in wanted if m not in cohort.modalities]
     if missing or not cohort.modalities:

@@ -85,7 +85,7 @@ def judged_rows(
     for ref, named in zip(cases, known or cases, strict=True):
         case = ref.load()
         truth = tumour_of(case.require_labels())
-        scores = evaluate_case(tumour_of(judge.segment(case)), truth, spec.regions, JUDGED)
+        scores = evaluate_case(tumour_of(judge.segment(case)), truth, spec.regions, JUDGED, where=case.case_id)
         rows += [row_of(spec, *run, named) | asdict(score) for score in scores]
     return rows
 

@@ -51,7 +51,7 @@ def overlap_rows(
         predicted = restore(tumour_of(segmenter.segment(ref.load())), ref)
         truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref)
-        rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions)]
+        rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]
     return rows
 
 

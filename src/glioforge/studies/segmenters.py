@@ -95,7 +95,7 @@ def _mask_rows(fold: Fold, run: tuple[str, int], masks: list[Path], test: Cohort
     rows: list[Row] = []
     for path, ref in zip(masks, test, strict=True):
         truth = tumour_of(source[ref.case_id].load().require_labels())
-        scores = evaluate_case(read_labels(path, scheme), truth, regions)
+        scores = evaluate_case(read_labels(path, scheme), truth, regions, where=ref.case_id)
         rows += [row_of(fold.spec, fold.index, *run, ref) | asdict(score) for score in scores]
     return rows
 

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,10 @@ from glioforge.core.preparation import SETTINGS
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import Split, split_by_subject
+from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts, same_size, size_text
+from glioforge.data.prepare.grid import GridPlan
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.prepare.restore import plan_of
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import read_json, write_atomically, write_json
 from glioforge.segmentation.base import load_segmenter, train_segmenter
@@ -129,8 +132,9 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
 
 
 def _divided(spec: TrainingRunSpec, cohort: Cohort) -> Split:
-    """Split by subject, once all cases are seen to have labels and no side stands behind another."""
+    """Split by subject, once all cases are seen to have labels and to fit, and no side stands behind another."""
     _require_labels(cohort)
+    _require_fitting(spec, cohort)
     split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
     require_apart({"training": split.train, "validation": split.validation, "test": split.test})
     return split
@@ -147,6 +151,15 @@ def _require_labels(cohort: Cohort) -> None:
             "label these cases or leave them out",
             cohort.name,
         )
+
+
+def _require_fitting(spec: TrainingRunSpec, cohort: Cohort) -> None:
+    """Refuse cases whose grids differ, or whose contrasts do where the model does not say which it takes."""
+    require_one_grid(cohort)
+    model: Any = spec.synthesizer or spec.segmenter
+    if model.modalities is None and not getattr(model, "gaps", False):
+        gaps = "set synthesizer.gaps=true, or name `modalities`" if spec.synthesizer else "name segmenter.modalities"
+        require_same_contrasts(cohort, f"{gaps} that every case has")
 
 
 def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
@@ -211,6 +224,7 @@ def prepared_for(
 
     Raises:
         InputFileError: The model's folder does not say how its cases were prepared.
+        CohortError: The cases' voxel size is another than that of the model's training cases.
         CaseError, OutputError: As `prepare`.
     """
     if all(ref.scheme in {COMPLETE.name, COMPLETE_CAVITY.name} or "prepared" in ref.facts for ref in cohort):
@@ -220,4 +234,22 @@ def prepared_for(
     spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
     if all_contrasts:
         spec = spec.model_copy(update={"modalities": None})
-    return prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    _require_known_voxels(run, prepared)
+    return prepared
+
+
+def _require_known_voxels(run: Path, prepared: Cohort) -> None:
+    """Refuse cases that kept a voxel size of their own from which the model has not learned."""
+    records = read_json(run / PREPARATION).get("cases", {}).values()
+    known = {GridPlan.from_json(record["grid"]).target.spacing for record in records}
+    sizes = {ref.case_id: plan_of(ref).target.spacing for ref in prepared}
+    strange = [name for name, size in sizes.items() if known and not any(same_size(size, k) for k in known)]
+    if strange:
+        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
+        raise CohortError(
+            f"cases of {size_text(sizes[strange[0]])}: {', '.join(strange[:5])}{more}",
+            f"the voxel size of the model's training cases, {' or '.join(sorted(map(size_text, known)))}",
+            "train the model on cases prepared with grid.spacing_mm, which resamples whatever comes later",
+            prepared.name,
+        )

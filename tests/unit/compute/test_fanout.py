@@ -150,7 +150,6 @@ def die(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.slow
 def test_a_killed_worker_is_told_with_a_remedy():
     """No traceback of joblib: what happened and what to do."""
     with pytest.raises(WorkerError, match="a worker process was ended from outside.*memory may have run out"):

@@ -24,18 +24,19 @@ def test_case_is_read_with_labels_and_brain(tmp_path, brats_case, save, mask):
 
 
 def test_changed_files_are_refused(tmp_path, brats_case, save, image):
-    """Damage, another grid and new labels are always found; other intensities where that is asked for."""
+    """Any change is found; damage, another grid and unknown labels also where contents are not compared."""
     name = "BraTS20_Training_000/BraTS20_Training_000"
     brats_case("BraTS20_Training_000")
     (ref,) = ingest(tmp_path)
-    NiftiReader(verify=True)(ref)
+    ref.load()
     save(f"{name}_t1.nii.gz", image)
-    NiftiReader()(ref)
-    with pytest.raises(InputFileError, match="files that have changed since they were ingested"):
-        NiftiReader(verify=True)(ref)
+    loose = NiftiReader(verify=False)
+    loose(ref)
+    with pytest.raises(InputFileError, match=r"files that have changed since they were ingested .*_t1\.nii\.gz"):
+        ref.load()
     save(f"{name}_t1.nii.gz", image[:5])
     with pytest.raises(InputFileError, match="t1ce lies on grid"):
-        ref.load()
+        loose(ref)
     save(f"{name}_seg.nii.gz", np.full((7, 6, 5), 3, np.uint8))
     with pytest.raises(InputFileError, match=r"3 \(210 voxels\)"):
-        ref.load()
+        loose(ref)

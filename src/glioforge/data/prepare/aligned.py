@@ -12,7 +12,9 @@ from typing import ClassVar, final
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.modality import Modality
 from glioforge.data.prepare.register import register_volumes
-from glioforge.io.nifti_reader import assembled, read_scans
+from glioforge.io.digest import case_digest
+from glioforge.io.nifti_reader import assembled, digest_of, read_scans, require_digest
+from glioforge.io.scan import Scan
 
 
 @final
@@ -34,11 +36,12 @@ class AlignedReader:
         """Read the voxels of a case; its facts tell the transforms, from the reference's world to each contrast's.
 
         Raises:
-            InputFileError: As `NiftiReader`.
+            InputFileError: As `NiftiReader`; also where files have changed since they were ingested.
             CaseError: The reference is missing.
             DependencyError: SimpleITK is not installed.
         """
         scans = read_scans(ref, self.channels)
+        self._require(ref, scans)
         volumes = {modality: scans[str(modality)].image(modality) for modality in ref.modalities}
         reference = Modality(self.reference)
         fixed = volumes.get(reference)
@@ -49,3 +52,10 @@ class AlignedReader:
         found = {str(m): t.tolist() for m, t in transforms.items()}
         facts = {**ref.facts, "registered": {"reference": self.reference, "transforms": found}}
         return assembled(ref, scans, {m: moved.get(m, v) for m, v in volumes.items()}, facts)
+
+    def require_unchanged(self, ref: CaseRef) -> None:
+        """Compare the files with what was ingested, without registering anything; errors as `NiftiReader`."""
+        self._require(ref, read_scans(ref, self.channels))
+
+    def _require(self, ref: CaseRef, scans: Mapping[str, Scan]) -> None:
+        require_digest(ref, case_digest({"files": digest_of(scans), "register_to": self.reference}))

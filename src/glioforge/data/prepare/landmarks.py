@@ -3,8 +3,9 @@
 Landmarks at the deciles and at two outer percentiles, learnt on training
 scans and applied to every scan (Nyúl, Udupa and Zhang 2000, IEEE Trans. Med.
 Imaging 19(2), 143-150).  The standard scale is that of z-scores.  Landmarks
-are fitted on training subjects only and carry whose they are, so that the
-leakage firewall can be asked: `require_no_leak({"landmarks": l.lineage}, test)`.
+are fitted on training subjects only and name them.  A case prepared with them
+lists these subjects in its lineage, so that the leakage firewall stops whoever
+trains on it and tests on one of them.
 """
 
 from collections.abc import Collection, Mapping

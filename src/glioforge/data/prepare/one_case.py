@@ -76,6 +76,7 @@ def prepare_case(
         images={m: Volume(v, plan.target, m) for m, v in images.items()},
         labels=complete,
         brain=prepared_brain,
+        lineage=case.lineage.shaped_by(spec.fitted().values()),
         facts={**case.facts, "tumour_ml": complete.volume_ml("WT"), "prepared": facts},
     )
 

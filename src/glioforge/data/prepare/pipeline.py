@@ -17,12 +17,14 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.geometry import Index
-from glioforge.core.modality import Modality
+from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
+from glioforge.data.prepare.fitting import misfits, require_same_contrasts
 from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
+from glioforge.data.prepare.sources import note_sources, require_unchanged, stamps_of
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.prepare.survey import Survey, file_hashes, known_of, measured
 from glioforge.data.store import find_case, write_case
@@ -31,7 +33,7 @@ from glioforge.io.run_folder import Step, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
 
-FORMAT = 3
+FORMAT = 4
 """Rises when preparation changes, so that old folders are not mixed with new ones."""
 CASES = "cases"
 SURVEY = "survey"
@@ -60,7 +62,8 @@ def prepare(
     Raises:
         CohortError: The cohort is empty or has no contrast in common.
         OutputError: The folder was made with other settings, holds cases that this cohort lacks, or cannot be written.
-        CaseError, InputFileError: A case cannot be read or holds no brain.
+        CaseError, InputFileError: A case cannot be read or holds no brain, or its files have changed since they were
+            ingested.
     """
     progress = progress or Silent()
     require_no_loss(out, (ref.case_id for ref in cohort))
@@ -69,13 +72,15 @@ def prepare(
     described = spec.model_dump(mode="json")
     key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **file_hashes(spec)}
     with Step(out, key, wait_s=600) as step:
-        jobs = [_Job(ref, spec, modalities, size, out / CASES) for ref in cohort]
+        jobs = [_Job(ref, spec, _present(ref, modalities), size, out / CASES) for ref in cohort]
         refs = []
         for ref, lines in fan_out(_prepare_one, jobs, fanout, title="preparing", progress=progress):
             refs.append(ref)
             for line in lines:
                 progress.say(line)
         prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme), cohort.source)
+        for line in misfits(prepared):
+            progress.say(line)
         write_cohort(out, prepared)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
@@ -110,17 +115,22 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
     except InputFileError as error:
         lines.append(f"{job.ref.case_id}: damaged, made again ({error.found})")
         found = None
+    notes = job.store.parent / SURVEY
     if found is not None and found.facts.get("prepared", {}).get("key") == job.key:
+        require_unchanged(notes, job.ref)
         return found, lines
     if found is not None:
         lines.append(f"{job.ref.case_id}: its scans have changed since it was prepared; prepared again")
+    stamps = stamps_of(job.ref)
     known = known_of(Survey(job.ref, job.spec, job.store.parent / SURVEY))
     scheme = job.spec.scheme_of(scheme_named(job.ref.scheme))
     case = prepare_case(job.ref.load(), job.spec, job.modalities, job.size, known, scheme=scheme)
     prepared = {**case.facts["prepared"], "key": job.key}
     facts = {**case.facts, "prepared": prepared, PREPARATION: preparation_hash(job.spec)}
     lines += [f"{case.case_id}: {warning}" for warning in facts["prepared"]["warnings"]]
-    return write_case(job.store, replace(case, facts=facts)), lines
+    written = write_case(job.store, replace(case, facts=facts))
+    note_sources(notes, job.ref, stamps)
+    return written, lines
 
 
 def preparation_hash(spec: PrepareSpec) -> str:
@@ -143,16 +153,41 @@ def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
     """Contrasts to keep, in standard order."""
     if not len(cohort):
         raise CohortError("no cases to prepare", "at least one", "check the folder and its layout", cohort.name)
+    if spec.allow_missing:
+        return _any_contrasts(cohort, spec)
+    if spec.modalities is None:
+        require_same_contrasts(cohort, "keep all with allow_missing: true (--allow-missing), or name `modalities`")
     wanted = cohort.modalities if spec.modalities is None else tuple(m for m in Modality if m in spec.modalities)
     missing = sorted(set(wanted) - set(cohort.modalities))
     if missing or not wanted:
         raise CohortError(
             f"contrasts that every case has: {[str(m) for m in cohort.modalities]}",
             f"{[str(m) for m in wanted] or 'at least one'}",
-            "name only contrasts that every case has, or leave the others' cases out",
+            "name only contrasts that every case has, leave the others' cases out, or set allow_missing: true",
             cohort.name,
         )
     return wanted
+
+
+def _any_contrasts(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
+    """Contrasts to keep where cases may lack some of them, but not all."""
+    known = {m for ref in cohort for m in ref.images}
+    wanted = in_standard_order(known if spec.modalities is None else set(spec.modalities))
+    bare = [ref.case_id for ref in cohort if not _present(ref, wanted)]
+    if bare:
+        more = f" and {len(bare) - 5} more" if len(bare) > 5 else ""
+        raise CohortError(
+            f"cases without any of {[str(m) for m in wanted]}: {', '.join(bare[:5])}{more}",
+            "at least one contrast in every case",
+            "leave these cases out",
+            cohort.name,
+        )
+    return wanted
+
+
+def _present(ref: CaseRef, modalities: tuple[Modality, ...]) -> tuple[Modality, ...]:
+    """Those of some contrasts that a case has."""
+    return tuple(m for m in modalities if m in ref.images)
 
 
 def _fitted_size(cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpec | None, progress: Progress) -> Index:

@@ -9,6 +9,7 @@ from pydantic import Field, Tag, model_validator
 from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
 from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import CARVER_BRAINMAP, complete_scheme
 from glioforge.data.prepare.bands import BandsSpec
@@ -17,7 +18,7 @@ from glioforge.data.prepare.brain import BrainSpec
 from glioforge.data.prepare.choice import kind_or, unless
 from glioforge.data.prepare.hmrf import HmrfSpec
 from glioforge.data.prepare.intensity import IntensitySpec
-from glioforge.data.prepare.landmarks import HistogramSpec
+from glioforge.data.prepare.landmarks import HistogramSpec, Landmarks
 from glioforge.data.prepare.percentile import PercentileSpec
 from glioforge.data.prepare.presets import PRESETS
 from glioforge.data.prepare.prior import PriorSpec
@@ -97,7 +98,9 @@ class PrepareSpec(Spec):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
 
     modalities: tuple[Modality, ...] | None = None
-    """Contrasts to keep; none keeps those that every case has."""
+    """Contrasts to keep; none keeps all, and refuses cases whose contrasts differ."""
+    allow_missing: bool = Field(False, exclude_if=unless(False))
+    """Keep of each case the contrasts that it has, at least one; for synthesizers that learn from gaps."""
     registration: RegisterSpec | None = Field(None, exclude_if=unless(None))
     """What is registered before all else; none for scans that lie on each other already."""
     strip: StripSpec | None = Field(None, exclude_if=unless(None))
@@ -125,6 +128,16 @@ class PrepareSpec(Spec):
         template = self.registration.template if self.registration else None
         named = [template, self.intensity.landmarks if isinstance(self.intensity, HistogramSpec) else None]
         return tuple(path for path in named if isinstance(path, Path))
+
+    def fitted(self) -> dict[str, Lineage]:
+        """Provenance of what was fitted on subjects beforehand and shapes every prepared case, by name.
+
+        Raises:
+            InputFileError: A file cannot be read.
+        """
+        if not isinstance(self.intensity, HistogramSpec):
+            return {}
+        return {"intensity landmarks": Landmarks.load(self.intensity.landmarks).lineage}
 
     def scheme_of(self, source: LabelScheme) -> LabelScheme:
         """Return the scheme of prepared label maps; a resection cavity is kept, but among bands of intensity.

@@ -1,5 +1,7 @@
 """Contrasts of one head on different grids become one case where a reference is named, else they are refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -14,9 +16,11 @@ from glioforge.core.volume import Volume
 from glioforge.data.prepare.aligned import AlignedReader
 from glioforge.data.prepare.resample import resampled
 from glioforge.io.cohort_file import read_cohort, write_cohort
+from glioforge.io.digest import case_digest
 from glioforge.io.ingest import ingest
 from glioforge.io.layout import LAYOUTS
 from glioforge.io.nifti import read_image, write_image, write_labels
+from glioforge.io.nifti_reader import digest_of, read_scans
 
 T1CE, FLAIR = Modality.T1CE, Modality.FLAIR
 SHIFT = np.array([[1.0, 0, 0, 5], [0, 1, 0, -4], [0, 0, 1, 3], [0, 0, 0, 1]])
@@ -60,6 +64,12 @@ def flair_left(ref):
     return resampled(scan.voxels, scan.geometry, read_image(ref.images[T1CE], T1CE).geometry, np.eye(4))
 
 
+def _as_if_ingested_for_t2(ref):
+    """The case with the hash that its files would have with T2 as reference."""
+    files = digest_of(read_scans(ref, {}))
+    return replace(ref, digest=case_digest({"files": files, "register_to": "t2"}))
+
+
 def test_a_named_reference_brings_all_contrasts_onto_its_grid(scans, tmp_path):
     """The moved contrast lies where it belongs, labels stay voxel for voxel, and the cohort file keeps the reader."""
     folder, images = scans
@@ -78,7 +88,7 @@ def test_a_named_reference_brings_all_contrasts_onto_its_grid(scans, tmp_path):
     )
     assert mine > other
     with pytest.raises(CaseError, match=r"expected t2, the reference"):
-        AlignedReader("t2")(ref)
+        AlignedReader("t2")(_as_if_ingested_for_t2(ref))
 
 
 def test_verbs_take_the_option(scans, tmp_path):

@@ -17,6 +17,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.split import split_by_subject
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.intensity import IntensitySpec
 from glioforge.data.prepare.landmarks import PERCENTILES, HistogramSpec, Landmarks, fit_landmarks
@@ -24,6 +25,9 @@ from glioforge.data.prepare.normalise import intensity_record, normalised
 from glioforge.data.prepare.percentile import PercentileSpec
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case
+from glioforge.studies.base import StudySpec
+from glioforge.studies.gather import require_usable
+from toy_cohort import toy_cohort
 
 SHAPE = (8, 8, 8)
 BRAIN = np.zeros(SHAPE, dtype=bool)
@@ -114,6 +118,34 @@ def test_landmarks_carry_their_subjects_and_the_firewall_reads_them(landmarks, t
     assert fitted.lineage.subjects == ("s0", "s1", "s2")
     with pytest.raises(LeakageError, match=r"landmarks was made from subjects \['s0', 's1', 's2'\]"):
         require_no_leak({"landmarks": fitted.lineage}, cohort(tmp_path / "scans"))
+
+
+def test_whoever_trains_on_matched_cases_cannot_test_on_the_landmarks_subjects(landmarks, tmp_path):
+    """Prepared cases list the subjects behind the landmarks; a test case guards its own subject alone."""
+    scans = cohort(tmp_path / "others", 5)
+    spec = PrepareSpec(grid={"multiple": 1}, tissue=None, intensity=HistogramSpec(landmarks=landmarks))
+    prepared = prepare(scans, spec, tmp_path / "out")
+    assert prepared["c4"].lineage.subjects == ("s0", "s1", "s2", "s4")
+    require_no_leak({"training cases": prepared.of_subjects(["s0", "s1", "s2"])}, prepared.of_subjects(["s3", "s4"]))
+    with pytest.raises(LeakageError, match=r"training cases: case 'c4' comes from \['s2'\]"):
+        require_no_leak({"training cases": prepared.of_subjects(["s4"])}, prepared.of_subjects(["s2"]))
+
+
+def test_a_study_refuses_landmarks_of_a_test_subject_before_it_begins(tmp_path):
+    """Nothing is prepared; landmarks of training subjects pass."""
+    toys = toy_cohort(range(6))
+    given = dataclasses.replace(toys, cases=tuple(dataclasses.replace(r, labels=tmp_path) for r in toys))
+    spec = StudySpec(name="s", title="S", split={"kind": "holdout", "test": 0.4, "validation": 0.2})
+    split = split_by_subject(given, test=0.4, validation=0.2, seed=spec.seed)
+    for name in ("train", "validation", "test"):
+        fit_landmarks(getattr(split, name)).save(tmp_path / f"{name}.json")
+        matched = spec.prepare.model_copy(update={"intensity": HistogramSpec(landmarks=tmp_path / f"{name}.json")})
+        settings = spec.model_copy(update={"prepare": matched})
+        if name == "train":
+            require_usable(settings, given)
+            continue
+        with pytest.raises(LeakageError, match="intensity landmarks was made from subjects"):
+            require_usable(settings, given)
 
 
 def test_landmarks_are_fitted_on_real_training_cases_only(tmp_path):

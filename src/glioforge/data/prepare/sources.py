@@ -1,0 +1,69 @@
+"""Notices scans that have changed since a cohort was ingested, without reading them where nothing points to a change.
+
+A note in `survey/` keeps size and time of modification of each file of a case
+that was prepared.  Where they are as noted, the contents are taken to be, too;
+where they are not, the contents are hashed and compared with those ingested.
+"""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from glioforge.core.case import CaseRef
+from glioforge.core.errors import GlioforgeError
+from glioforge.io.run_folder import read_json, write_json
+from glioforge.io.tissue_shares import files_behind
+
+Stamps = dict[str, list[int]]
+"""Size in bytes and time of modification in nanoseconds, by path."""
+
+
+@runtime_checkable
+class ComparesContents(Protocol):
+    """A reader whose files can be compared with what was ingested."""
+
+    def require_unchanged(self, ref: CaseRef) -> None:
+        """Raise `InputFileError` where contents differ from the reference's digest."""
+        ...
+
+
+def stamps_of(ref: CaseRef) -> Stamps | None:
+    """Sizes and times of a case's files; none where one is missing, which cannot be compared any more."""
+    named = {*ref.images.values(), *(path for path in (ref.labels, ref.brain) if path is not None)}
+    try:
+        status = {str(file): file.stat() for path in named for file in files_behind(path)}
+    except OSError:
+        return None
+    return {path: [found.st_size, found.st_mtime_ns] for path, found in sorted(status.items())}
+
+
+def note_sources(folder: Path, ref: CaseRef, stamps: Stamps | None) -> None:
+    """Write down how a case's files looked before they were read and found to be those ingested."""
+    if stamps is not None and isinstance(ref.reader, ComparesContents):
+        write_json(_note(folder, ref), {"digest": ref.digest, "files": stamps})
+
+
+def require_unchanged(folder: Path, ref: CaseRef) -> None:
+    """Refuse a case whose files have changed since they were ingested.
+
+    Args:
+        folder: Where notes are kept.
+        ref: The case; one whose files are gone, or whose reader cannot compare, passes.
+
+    Raises:
+        InputFileError: Contents differ from those ingested, or cannot be read.
+    """
+    stamps = stamps_of(ref)
+    if stamps is None or not isinstance(ref.reader, ComparesContents):
+        return
+    try:
+        if read_json(_note(folder, ref)) == {"digest": ref.digest, "files": stamps}:
+            return
+    except GlioforgeError:
+        pass
+    ref.reader.require_unchanged(ref)
+    note_sources(folder, ref, stamps)
+
+
+def _note(folder: Path, ref: CaseRef) -> Path:
+    """File of the note."""
+    return folder / f"{ref.case_id}.files.json"
