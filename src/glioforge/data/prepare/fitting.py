@@ -24,9 +24,9 @@ def misfits(cohort: Cohort) -> list[str]:
     lines = []
     sizes, contrasts = voxel_sizes(cohort), contrasts_of(cohort)
     if len(sizes) > 1:
-        lines.append(f"voxel sizes differ: {told(sizes)}; training refuses them, set grid.spacing_mm to resample")
+        lines.append(f"voxel sizes differ: {in_words(sizes)}; training refuses them, set grid.spacing_mm to resample")
     if len(contrasts) > 1:
-        lines.append(f"contrasts differ: {told(contrasts)}; only a synthesizer with `gaps: true` learns from all")
+        lines.append(f"contrasts differ: {in_words(contrasts)}; only a synthesizer with `gaps: true` learns from all")
     return lines
 
 
@@ -39,7 +39,7 @@ def require_one_grid(cohort: Cohort) -> None:
     sizes = voxel_sizes(cohort)
     if len(sizes) > 1:
         raise CohortError(
-            f"cases whose voxel sizes differ: {told(sizes)}",
+            f"cases whose voxel sizes differ: {in_words(sizes)}",
             "one voxel size",
             "prepare them with one, for example --set grid.spacing_mm=1.0, into another folder",
             cohort.name,
@@ -47,7 +47,7 @@ def require_one_grid(cohort: Cohort) -> None:
     shapes = _grouped(cohort, lambda ref: " x ".join(map(str, _plan(ref).size)))
     if len(shapes) > 1:
         raise CohortError(
-            f"cases on grids of different shapes: {told(shapes)}",
+            f"cases on grids of different shapes: {in_words(shapes)}",
             "one shape",
             "prepare them together, or with the same grid.size",
             cohort.name,
@@ -67,7 +67,7 @@ def require_same_contrasts(cohort: Cohort, remedy: str) -> None:
     groups = contrasts_of(cohort)
     if len(groups) > 1:
         raise CohortError(
-            f"cases whose contrasts differ: {told(groups)}", "the same contrasts in every case", remedy, cohort.name
+            f"cases whose contrasts differ: {in_words(groups)}", "the same contrasts in every case", remedy, cohort.name
         )
 
 
@@ -108,11 +108,11 @@ def size_text(spacing: Triple) -> str:
     return " x ".join(f"{side:.3g}" for side in spacing) + " mm"
 
 
-def told(groups: Groups) -> str:
+def in_words(groups: Groups) -> str:
     """Groups with the names of some of their cases.
 
     Example:
-        >>> told({"t1": ["a"], "t1 + t2": ["b", "c", "d", "e"]})
+        >>> in_words({"t1": ["a"], "t1 + t2": ["b", "c", "d", "e"]})
         't1 (a) and t1 + t2 (b, c, d and 1 more)'
     """
     parts = []

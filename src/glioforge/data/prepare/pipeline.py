@@ -134,15 +134,17 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
 
 
 def preparation_hash(spec: PrepareSpec) -> str:
-    """Hash of the settings that decide what a voxel means: all but the contrasts kept and the size around the brain.
+    """Hash the settings that decide what a voxel means: all but the contrasts kept and the size around the brain.
 
     Example:
         >>> preparation_hash(PrepareSpec()) == preparation_hash(PrepareSpec(grid=GridSpec(margin=5)))
         True
+        >>> preparation_hash(PrepareSpec()) == preparation_hash(PrepareSpec(allow_missing=True))
+        True
         >>> preparation_hash(PrepareSpec()) == preparation_hash(PrepareSpec(grid=GridSpec(spacing_mm=2.0)))
         False
     """
-    described = spec.model_dump(mode="json", exclude={"modalities"})
+    described = spec.model_dump(mode="json", exclude={"modalities", "allow_missing"})
     if spec.grid.window is None:
         described["grid"] = {k: v for k, v in described["grid"].items() if k not in ("size", "margin", "multiple")}
     values = [FORMAT, described, sorted(file_hashes(spec).get("files", {}).values())]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glioforge.core.case import CaseRef
-from glioforge.core.errors import GlioforgeError
+from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.tissue_shares import files_behind
 
@@ -55,13 +55,26 @@ def require_unchanged(folder: Path, ref: CaseRef) -> None:
     stamps = stamps_of(ref)
     if stamps is None or not isinstance(ref.reader, ComparesContents):
         return
+    noted = _noted(folder, ref)
+    touched = [path for path, stamp in stamps.items() if noted.get(path) != stamp]
+    if not touched:
+        return
     try:
-        if read_json(_note(folder, ref)) == {"digest": ref.digest, "files": stamps}:
-            return
-    except GlioforgeError:
-        pass
-    ref.reader.require_unchanged(ref)
+        ref.reader.require_unchanged(ref)
+    except InputFileError as error:
+        names = ", ".join(Path(path).name for path in touched)
+        found = f"{error.found.split(' (')[0]} ({names})"
+        raise InputFileError(found, error.expected, error.remedy, error.where) from error
     note_sources(folder, ref, stamps)
+
+
+def _noted(folder: Path, ref: CaseRef) -> Stamps:
+    """Read how a case's files looked; nothing where there is no note of these contents, or it is damaged."""
+    try:
+        values = read_json(_note(folder, ref))
+        return dict(values["files"]) if values["digest"] == ref.digest else {}
+    except (GlioforgeError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _note(folder: Path, ref: CaseRef) -> Path:

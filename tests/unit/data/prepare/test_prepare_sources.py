@@ -62,9 +62,9 @@ def test_a_label_file_that_changed_after_ingest_is_refused(scans, tmp_path):
     cohort = ingest(scans)
     before = prepare(cohort, SPEC, tmp_path / "one").cases[0].load()
     save(scans / f"{NAME}_seg.nii.gz", labels(2))
-    for folder in ("one", "two"):
+    for folder, names in (("one", r"\(BraTS20_Training_000_seg\.nii\.gz\)"), ("two", r"\(among .*_seg\.nii\.gz.*\)")):
         with pytest.raises(
-            InputFileError, match=r"changed since they were ingested .*_seg\.nii\.gz.* ingest the folder"
+            InputFileError, match=rf"changed since they were ingested {names}.* ingest the folder again"
         ):
             prepare(cohort, SPEC, tmp_path / folder)
     lines = Lines()
