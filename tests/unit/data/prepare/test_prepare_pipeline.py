@@ -175,7 +175,9 @@ def test_nothing_is_made_twice_and_damage_is_mended(tmp_path, monkeypatch):
     original = bytes_of(tmp_path)
     made = []
     real = pipeline.prepare_case
-    monkeypatch.setattr(pipeline, "prepare_case", lambda case, *rest: made.append(case.case_id) or real(case, *rest))
+    monkeypatch.setattr(
+        pipeline, "prepare_case", lambda case, *rest, **named: made.append(case.case_id) or real(case, *rest, **named)
+    )
     assert prepare(cohort, SPEC, tmp_path) == first
     assert made == []
     path = tmp_path / "cases" / "h1" / "images.b2nd"

@@ -61,8 +61,8 @@ def test_carver_keeps_all_155_slices():
         assert (plan.start, plan.size, plan.resamples) == ((-8, -8, 0), (256, 256, 155), False)
     with pytest.raises(SpecError, match="centre"):
         parse_spec({"grid": {"centre": "lesion"}}, PrepareSpec)
-    assert parse_spec({"preset": "carver"}, PrepareSpec).scheme == CARVER_BRAINMAP
-    assert parse_spec({"preset": "carver_tissue"}, PrepareSpec).scheme == COMPLETE
+    assert parse_spec({"preset": "carver"}, PrepareSpec).scheme_of(BRATS2023) == CARVER_BRAINMAP
+    assert parse_spec({"preset": "carver_tissue"}, PrepareSpec).scheme_of(BRATS2023) == COMPLETE
 
 
 def test_han_2018_takes_sagittal_slices_80_to_149_as_stored_and_squeezes_them():
