@@ -25,7 +25,7 @@ from glioforge.io.run_folder import read_json, write_json
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method
 
-FORMAT = 1
+FORMAT = 2
 OTHER_FORMAT = "use the release of Glioforge that wrote it, or train again"
 MAX_CARD, MAX_SPEC, MAX_APPEARANCE = 2**25, 2**20, 2**28
 """Largest sizes in bytes of a card, a spec, and the class statistics: more is refused before it is read."""

@@ -5,7 +5,7 @@ needs them, further channels of the condition (`extras`).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -18,6 +18,7 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
+from glioforge.core.rng import stream
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.conditional_spec import ConditionalSpec
@@ -27,6 +28,7 @@ from glioforge.synthesis.label_generator import LabelGenerator, Position, one_ho
 from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
 from glioforge.synthesis.moved import Move
 from glioforge.synthesis.patches import make_from_windows
+from glioforge.synthesis.slice_smoothing import CASES, Example, measure_widths, smooth_across
 from glioforge.synthesis.slices import make_volume
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.synthesis.unseen_score import unseen_score
@@ -137,6 +139,8 @@ class ConditionalMethod(Method, ABC):
         self._take_snapshots(fitting)
         for member in (self._network, *self._earlier) if spec.grain else ():
             cast("LabelGenerator", member).grain.copy_(self._measured_grain(member, fitting))
+        for member in (self._network, *self._earlier) if spec.smoothing and spec.dims == 2 else ():
+            cast("LabelGenerator", member).smoothing.copy_(self._measured_smoothing(member, fitting))
         if score is not None:
             outcome = replace(outcome, best_score=score(self._network.eval()))
         self.network.cpu().eval()
@@ -174,27 +178,38 @@ class ConditionalMethod(Method, ABC):
         member = self._member(rng)
         make = partial(inferred, member, accelerator=accelerator)
         move = Move.drawn(rng, self._plane, swap=spec.mirror and 0 in self._plane) if spec.moved else Move()
-        labels = move.there(labels)
-        means, noise = torch.from_numpy(style.means).float(), self._noise(labels, rng)
+        moved = move.there(labels)
+        means, noise = torch.from_numpy(style.means).float(), self._noise(moved, rng)
         with torch.random.fork_rng():
             torch.manual_seed(int(rng.integers(2**63 - 1)))
-            if spec.dims == 3:
-                size = spec.size if spec.size is None or len(spec.size) == 3 else None
-                made = make_from_windows(make, labels, means, noise, contrasts=self.contrasts, size=size)
-            else:
-                made = make_volume(
-                    make,
-                    labels,
-                    means,
-                    noise,
-                    contrasts=self.contrasts,
-                    context=spec.context,
-                    batch_size=spec.batch_size,
-                    axis=spec.axis,
-                )
-        made = move.back(made)
+            made = self._volume(make, moved, means, noise)
+        widths = (spec.smoothing * member.smoothing).tolist()
+        made = smooth_across(move.back(made), labels.voxels, widths, spec.axis)
         grain = member.grain[int(rng.integers(len(member.grain)))].cpu().numpy()
         return made + spec.grain * grain[:, None, None, None] * rng.standard_normal(made.shape, dtype=np.float32)
+
+    def _volume(
+        self,
+        make: Callable[[tuple[torch.Tensor, ...]], torch.Tensor],
+        labels: LabelMap,
+        means: torch.Tensor,
+        noise: np.ndarray,
+    ) -> Images:
+        """Images of a label map as the network gives them, slice by slice or in windows."""
+        spec: ConditionalSpec = self.spec
+        if spec.dims == 3:
+            size = spec.size if spec.size is None or len(spec.size) == 3 else None
+            return make_from_windows(make, labels, means, noise, contrasts=self.contrasts, size=size)
+        return make_volume(
+            make,
+            labels,
+            means,
+            noise,
+            contrasts=self.contrasts,
+            context=spec.context,
+            batch_size=spec.batch_size,
+            axis=spec.axis,
+        )
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Make images for a batch, 0 where contrasts are missing and, if the spec says so, outside the brain."""
@@ -273,6 +288,33 @@ class ConditionalMethod(Method, ABC):
             return inferred(network, inputs, fitting.accelerator) * batch["brain"][:, None]
 
         return measure_grain(batches, make, cases, min(GRAIN_BATCHES, -(-8 * cases // self.spec.batch_size)))
+
+    def _measured_smoothing(self, network: nn.Module, fitting: Fitting) -> torch.Tensor:
+        """Smoothing across slices that the trained generator needs, from volumes of some training cases."""
+        with torch.random.fork_rng():
+            seed_torch(fitting.seed, "smoothing")
+            return torch.tensor(measure_widths(self._examples(network, fitting), self.spec.axis, self.contrasts))
+
+    def _examples(self, network: nn.Module, fitting: Fitting) -> Iterator[Example]:
+        """Evenly chosen training cases with a volume in their own style, as noisy as the scans."""
+        spec: ConditionalSpec = self.spec
+        make, rng = partial(inferred, network, accelerator=fitting.accelerator), stream(fitting.seed, "smoothing")
+        grain = cast("LabelGenerator", network).grain.cpu().numpy()
+        for place in np.unique(np.linspace(0, len(fitting.train) - 1, CASES).round().astype(int)):
+            case = fitting.train.cases[place].load()
+            labels = case.require_labels()
+            images = self._volume(make, labels, self._means[place], self._noise(labels, rng))
+            noise = rng.standard_normal(images.shape, dtype=np.float32)
+            scans = [
+                case.images[m].voxels if m in case.images else np.full(labels.voxels.shape, np.nan, np.float32)
+                for m in self.knowledge.modalities
+            ]
+            yield Example(
+                images + spec.grain * grain[place][:, None, None, None] * noise,
+                np.stack(scans),
+                labels.voxels,
+                labels.lesion,
+            )
 
 
 def _channels(extra: nn.Module) -> int:

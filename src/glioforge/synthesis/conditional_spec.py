@@ -27,6 +27,9 @@ class ConditionalSpec(SynthesizerSpec):
     grain: float = Field(1.0, ge=0)
     """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
     scans; 0 adds none."""
+    smoothing: float = Field(1.0, ge=0)
+    """Strength of the smoothing across slices that was measured on training subjects (`synthesis.slice_smoothing`);
+    0 leaves slices as they were synthesized. Volumes (`dims` 3) need none."""
     jitter: float = Field(0.3, ge=0)
     """Shift of a drawn style's class means, as a share of the spread between subjects."""
     batch_size: int = Field(4, ge=1)

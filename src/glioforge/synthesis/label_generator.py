@@ -31,7 +31,8 @@ class LabelGenerator(nn.Module):
     Args:
         generator: Takes the condition and one channel of noise.
         classes: Number of label classes, background included.
-        grain: Training cases and contrasts: shape of the table of grain, which is kept with the weights.
+        grain: Training cases and contrasts: shape of the table of grain, which is kept with the weights, as the
+            widths of the smoothing across slices are.
         style: Whether the map painted with class means joins condition and output.
         span: Largest absolute output, by tanh; none leaves it linear.
         extras: Modules that add channels at the end of the condition, from frame and grid.
@@ -58,6 +59,8 @@ class LabelGenerator(nn.Module):
         self.extras = nn.ModuleList(extras)
         self.grain: torch.Tensor
         self.register_buffer("grain", torch.zeros(grain))
+        self.smoothing: torch.Tensor
+        self.register_buffer("smoothing", torch.zeros(grain[1]))
 
     def forward(
         self,

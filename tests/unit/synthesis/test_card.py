@@ -42,7 +42,7 @@ def test_unfinished_folder_is_not_read(folder):
 def test_card_of_another_format_is_refused(folder):
     """Also one that lacks an entry."""
     change(folder / "card.json", format=99)
-    refused(folder, "a card of format 99; expected format 1; use the release of Glioforge that wrote it")
+    refused(folder, "a card of format 99; expected format 2; use the release of Glioforge that wrote it")
 
 
 def test_changed_spec_is_refused(folder):

@@ -117,6 +117,7 @@ class AugmentationNetSpec(CriticSpec):
             "independent": True,
             "style": False,
             "grain": 0.0,
+            "smoothing": 0.0,
             "context": 0,
             "batch_size": 1,
             "lesion_share": 0.0,

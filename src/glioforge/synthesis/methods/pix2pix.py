@@ -69,6 +69,7 @@ _PAPER = {
     "output": "tanh",
     "style": False,
     "grain": 0.0,
+    "smoothing": 0.0,
     "context": 0,
     "mirror": False,
     "critic_width": 64,

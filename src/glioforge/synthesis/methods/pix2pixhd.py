@@ -116,6 +116,7 @@ class Pix2PixHDSpec(CriticSpec):
             "output": "tanh",
             "style": False,
             "grain": 0.0,
+            "smoothing": 0.0,
             "context": 0,
             "mirror": False,
             "masked": False,

@@ -41,6 +41,8 @@ class RegressionSpec(ConditionalSpec):
     """Paint the map with a subject's class means; off, since the plain control sees labels alone."""
     grain: float = Field(0.0, ge=0)
     """Strength of added white noise; off, since the plain control gives the mean image."""
+    smoothing: float = Field(0.0, ge=0)
+    """Strength of the smoothing across slices; off, since the plain control gives slices as they are."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
     """Optimiser and schedule."""
     clip_norm: float | None = 10.0

@@ -107,6 +107,7 @@ _PAPER: dict[str, Any] = {
     "output": "tanh",
     "style": False,
     "grain": 0.0,
+    "smoothing": 0.0,
     "context": 0,
     "mirror": False,
     "lesion_share": 0.0,

@@ -18,6 +18,8 @@ where they come from:
    clipping, mirrored slices.
 7. Draws are made in places of the grid that differ (`synthesis.moved`), and grain that the
    generator leaves out is measured after training and added (`synthesis.grain`).
+8. Slowly varying differences between slices are smoothed as far as training scans ask for it
+   (`synthesis.slice_smoothing`).
 
 Deviations from a paper: there is no paper of it, hence no preset `paper`.
 `experiments/compare_synthesizers.yaml` compares it with the papers' methods at equal training time.

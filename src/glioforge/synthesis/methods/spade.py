@@ -108,6 +108,7 @@ class SpadeSpec(CriticSpec):
             "position": False,
             "noise": False,
             "grain": 0.0,
+            "smoothing": 0.0,
             "context": 0,
             "mirror": False,
             "masked": False,
