@@ -176,6 +176,16 @@ def _differences(sets: Mapping[str, set[int]]) -> dict[str, int] | None:
     return {"background": 0, **{name: part.pop() for name, part in parts.items()}}
 
 
+def is_label_name(name: str) -> bool:
+    """Return whether a name is that of a label or region, as in files that hold one of them each.
+
+    Example:
+        >>> is_label_name("enhancing"), is_label_name("WT"), is_label_name("t1ce")
+        (True, True, False)
+    """
+    return _plain(name) in {*_LABELS, *_NESTED}
+
+
 def _plain(name: object) -> str:
     """A name without case, spaces and signs."""
     return re.sub(r"[^a-z0-9]", "", str(name).lower())

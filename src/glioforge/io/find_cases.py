@@ -1,5 +1,6 @@
 """Find the cases of a folder by its layout, with everything that is passed over."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import final
 from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError
 from glioforge.core.names import name_key
+from glioforge.io.dataset_json import is_label_name
 from glioforge.io.found_case import FoundCase
 from glioforge.io.image_names import stem
 from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
@@ -41,6 +43,7 @@ class FoundFolder:
         lines = summary(self.passed, self.root)
         if self.cases and not any(case.labels for case in self.cases):
             lines.append(f"no label file in any of {len(self.cases)} cases")
+            lines += _single_labels(self.passed, self.root)
         return lines
 
 
@@ -70,6 +73,16 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
     passed = [*seen.passed, *_unused(seen, found), *_unlabelled(left_out)]
     kind = type(chosen).__module__.rpartition(".")[2]
     return FoundFolder(root, kind, tuple(kept), tuple(passed), Path(root.anchor) if follow else root)
+
+
+def _single_labels(passed: Iterable[PassedOver], root: Path) -> list[str]:
+    """A line on files that seem to hold one label or region each, which nothing reads."""
+    paths = [entry.path for entry in passed if is_label_name(re.split("[-_.]", stem(entry.path))[-1])]
+    if not paths:
+        return []
+    example = paths[0].relative_to(root)
+    remedy = "write one label file a case, with an integer for each label"
+    return [f"{len(paths)} files are named as masks of single labels or regions, such as {example}: {remedy}"]
 
 
 def _is_any(layout: Spec) -> bool:

@@ -9,7 +9,8 @@ Rules
 stated by the user                 that scheme
 names of a data set, `dataset.json`, sidecars: all cases must agree; of several
     schemes, such as BraTS 2023 and 2024, the one that fits the values, provided
-    that the others that fit mean the same by them
+    that the others that fit mean the same by them; a lone 1 under names of a year may be a
+    mask of the whole tumour and is asked about
 contrasts named as in 2017-2021    brats2017 where 3 is absent, and 4, or 1 and 2, are there
 contrasts named as since 2023      brats2023 where 3 is there and 4 is not
 a `dseg` of a BIDS derivative      bids_tissue where each map is as large as a brain
@@ -23,9 +24,9 @@ from collections.abc import Sequence
 from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import BIDS_TISSUE, BRATS2017, BRATS2023, BRATS2024, SCHEMES, scheme_named
+from glioforge.core.schemes import BIDS_TISSUE, BRATS2017, BRATS2023, BRATS2024, LESION, SCHEMES, scheme_named
 from glioforge.io.scheme_evidence import Evidence
-from glioforge.io.scheme_hint import NEW_NAMES
+from glioforge.io.scheme_hint import NAME_HINTS, NEW_NAMES
 from glioforge.io.scheme_question import contradiction, question, shown_counts
 
 BRAIN_ML = 400.0
@@ -49,7 +50,7 @@ def detect_scheme(cases: Sequence[Evidence], stated: str | None = None) -> Label
         return LabelSource(scheme_named(stated).name, "stated")
     if not any(case.values for case in cases):
         hints = sorted((c.hint for c in cases if c.hint and c.hint.schemes), key=lambda hint: not hint.firm)
-        nothing = "no labelled voxel"
+        nothing = "no labelled voxel" if any(case.counts for case in cases) else "no label file"
         return (
             LabelSource(hints[0].schemes[0], f"{hints[0].reason}; {nothing}")
             if hints
@@ -69,6 +70,8 @@ def _by_names(firm: Sequence[Evidence], cases: Sequence[Evidence]) -> LabelSourc
     other = next((c for c in cases if c.values and not c.is_firm and not _leans_to(c, scheme)), None)
     if other is not None:
         raise contradiction(_described(firm[0]), _described(other))
+    if values == {1} and scheme.lesion_values != (1,) and all(case.hint in NAME_HINTS for case in firm):
+        raise question(_totals(cases), allowed=(LESION.name, scheme.name))
     reasons = dict.fromkeys(case.hint.reason for case in firm if case.hint)
     return LabelSource(scheme.name, f"{' and '.join(reasons)}; {_text(values)}")
 

@@ -59,6 +59,8 @@ _YEARS: Mapping[range, Hint] = {
     range(23, 24): Hint((BRATS2023.name,), "named as in BraTS 2023"),
     range(24, 30): Hint((*_ADULT, BRATS2024_PED.name), "named as in BraTS since 2024"),
 }
+NAME_HINTS = frozenset({*_NAMED.values(), *_YEARS.values()})
+"""What names of cases and folders say; they say nothing on masks that somebody has made of such labels."""
 _YEAR = re.compile(r"brats[-_ ]?(?:20)?(?P<year>\d\d)(?!\d)", re.IGNORECASE)
 _TOKEN = re.compile(r".+(?P<sign>[_-])(?P<token>[A-Za-z0-9]+)")
 OLD_NAMES = Hint((BRATS2017.name,), "contrasts named as in BraTS 2017-2021", firm=False)

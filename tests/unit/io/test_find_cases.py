@@ -81,6 +81,15 @@ def test_ingest_says_what_it_passes_over_and_that_there_are_no_labels(tmp_path, 
     assert "no label file in any of 1 cases" in text
 
 
+def test_masks_of_single_labels_are_named(tmp_path, brats_case):
+    """Nothing reads a file for each region, and the message says what to write instead."""
+    brats_case("P1", labels=())
+    touch(tmp_path, "P1/P1_enhancing.nii.gz", "P1/P1_WT.nii.gz", "P1/P1_adc.nii.gz")
+    heard = Heard()
+    ingest(tmp_path, progress=heard)
+    assert any(line.startswith("2 files are named as masks of single labels or regions") for line in heard.lines)
+
+
 def test_a_folder_without_cases_says_what_is_there(tmp_path):
     """DICOM files are the usual reason."""
     touch(tmp_path, "dicom/1.dcm")

@@ -72,6 +72,7 @@ def test_names_and_values_that_leave_one_scheme_decide(cases, scheme):
         [((1, 2), "new")],
         [((1,), None)],
         [((1,), "old")],
+        [((1,), "BraTS20_Training_001"), ((1,), "BraTS20_Training_002")],
         [((3, 4), None)],
         [((3,), "old"), ((4,), "old")],
         [((1, 2, 4), "BraTS-GLI-00005-000")],
