@@ -16,6 +16,7 @@ from FAST); five classes (Guo et al. 2020, section on data); intensity bands
 common image-derived labels).
 """
 
+from glioforge.core.anatomy_schemes import ANATOMIES
 from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.scheme_text import is_scheme_text, scheme_from_text
@@ -249,7 +250,7 @@ def scheme_named(name: str) -> LabelScheme:
     """
     if is_scheme_text(name):
         return scheme_from_text(name, _COLOURS)
-    known = {**SCHEMES, TUMOUR.name: TUMOUR}
+    known = {**SCHEMES, **ANATOMIES, TUMOUR.name: TUMOUR}
     if name not in known:
         raise LabelError(
             f"label scheme {name!r}",

@@ -14,10 +14,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, LabelError
 from glioforge.core.modality import Modality
-from glioforge.core.scheme_text import is_scheme_text
-from glioforge.core.schemes import SCHEMES, scheme_named
+from glioforge.core.schemes import scheme_named
 from glioforge.io.found_case import FoundCase
 
 
@@ -39,13 +38,12 @@ class LayoutSpec(Spec):
     @classmethod
     def _known_scheme(cls, scheme: str | None) -> str | None:
         """Refuse a scheme that nobody knows."""
-        if scheme is None or scheme in SCHEMES:
-            return scheme
-        if is_scheme_text(scheme):
+        if scheme is None:
+            return None
+        try:
             return scheme_named(scheme).name
-        raise ValueError(
-            f"label scheme {scheme!r} is not one of {sorted(SCHEMES)}, nor labels as in oedema=1,enhancing=2"
-        )
+        except LabelError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("subject")
     @classmethod

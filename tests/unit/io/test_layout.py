@@ -32,7 +32,7 @@ def test_every_layout_has_defaults_and_finds_nothing_in_nothing(tmp_path, kind):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"scheme": "brats2016"}, "label scheme 'brats2016' is not one of"),
+        ({"scheme": "brats2016"}, "label scheme 'brats2016'; expected one of"),
         ({"subject": "("}, "is not a regular expression"),
         ({"subject": "(.*)_x"}, "has no group"),
         ({"kind": "flat", "pattern": "{case}"}, "needs {contrast} once"),
