@@ -28,7 +28,7 @@ from glioforge.io.scheme_question import question
 from glioforge.segmentation.masks import FACTS, written_scheme
 
 _REGIONS = ("WT", "TC", "ET")
-_BETTER, _GOOD = 0.25, 0.5
+_BETTER, _GOOD = 0.15, 0.5
 """By how much a mean Dice must be better with another scheme, and how good it must be, to be asked about."""
 
 

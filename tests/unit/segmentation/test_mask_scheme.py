@@ -80,6 +80,13 @@ def test_masks_that_agree_far_better_in_another_scheme_are_asked_about(tmp_path)
         source(tmp_path, truth_of(blocks(DECATHLON, *parts)), blocks(BRATS2013, "oedema", "necrosis"))
 
 
+def test_masks_of_the_decathlon_beside_a_truth_of_2023_are_asked_about(tmp_path):
+    """Only core and oedema are exchanged, and enhancing tumour has one value in both."""
+    parts = ("oedema", "necrotic_core", "enhancing")
+    with pytest.raises(LabelError, match=r"read as decathlon \(mean Dice 1.00 against 0.83\)"):
+        source(tmp_path, truth_of(blocks(BRATS2023, *parts)), blocks(DECATHLON, *parts))
+
+
 def test_tables_of_the_folder_decide(tmp_path):
     """`masks.json`, then `dataset.json` in the folder or above it."""
     truth = truth_of(blocks(BRATS2017, "oedema", "enhancing"))
