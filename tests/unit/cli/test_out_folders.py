@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from fixtures_layouts import LAYOUTS
 from glioforge.cli.main import app
-from glioforge.core.errors import GlioforgeError, OutputError, SpecError
+from glioforge.core.errors import GlioforgeError, LabelError, OutputError, SpecError
+from glioforge.core.label_source import LabelSource
+from glioforge.io.cohort_file import read_cohort
 
 NAMES = ("BraTS20_Training_001", "BraTS20_Training_002")
 
@@ -124,6 +126,24 @@ def test_registering_a_cohort_again_is_refused(made: Path, tmp_path: Path) -> No
     """The option belongs to reading scans."""
     with pytest.raises(SpecError, match="--register-to for a folder that holds a cohort.json"):
         call("prepare", made / "cohort", "--out", tmp_path / "out", "--register-to", "t1")
+
+
+def test_another_scheme_for_a_cohort_is_refused(made: Path, tmp_path: Path) -> None:
+    """Its label files were read with one already; the same one may be named again."""
+    words = ["prepare", made / "cohort", "--out", tmp_path / "out", "--scheme"]
+    with pytest.raises(SpecError, match="--scheme for a folder that holds a cohort.json"):
+        call(*words, "brats2024_ped")
+    with pytest.raises(LabelError, match="label scheme 'brats'"):
+        call(*words, "brats")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheme_is_read_by_the_verbs_that_read_scans(made: Path, tmp_path: Path) -> None:
+    """It decides where names would say something else, and is noted in the cohort."""
+    call("ingest", made / "scans", "--out", tmp_path, "--scheme", "necrosis=1,oedema=2,enhancing=4")
+
+    assert read_cohort(tmp_path).source == LabelSource("necrosis=1,oedema=2,enhancing=4", "stated")
 
 
 def test_a_cohort_of_other_cases_is_not_prepared_over_another(made: Path, tmp_path: Path) -> None:
