@@ -73,6 +73,14 @@ class SegmenterSpec(Spec):
             raise ValueError(str(error)) from error
         return name
 
+    @field_validator("modalities")
+    @classmethod
+    def _different_modalities(cls, modalities: tuple[Modality, ...] | None) -> tuple[Modality, ...] | None:
+        if modalities is not None and len(set(modalities)) < len(modalities):
+            msg = f"modalities {[str(modality) for modality in modalities]} name one twice"
+            raise ValueError(msg)
+        return modalities
+
     @field_validator("views")
     @classmethod
     def _different_views(cls, views: tuple[View, ...]) -> tuple[View, ...]:

@@ -223,6 +223,7 @@ def test_a_size_must_have_the_methods_dimensions(tmp_path):
     [
         ({"target": "regions"}, "target 'regions'; expected one of"),
         ({"views": ("axial", "axial")}, "name one twice"),
+        ({"modalities": ("t1", "t1")}, "modalities .*name one twice"),
         ({"views": ()}, "at least 1 item"),
         ({"flips": (3,)}, "flips"),
     ],
