@@ -286,3 +286,15 @@ def test_bands_of_intensity_are_taken_as_they_are(tmp_path):
     assert made.scheme == CARVER_BRAINMAP
     images = made.synthesize(banded(toy_case(3)).labels, stream(1))
     assert all(volume.voxels.any() for volume in images.values())
+
+
+def test_a_slab_reaches_the_batches_and_is_of_slices_alone():
+    """One slice about the tumour is all that a case is trained on; volumes have no slab."""
+    cohort = toy_cohort([1])
+    spec = SYNTHESIZERS.parse({**TINY, "slab": 1, "lesion_share": 0.0, "context": 0, "mirror": False})
+    appearance = Appearance.of((ref.load() for ref in cohort), BOTH, cohort.scheme)
+    batches = AugmentationNet(spec, Knowledge(BOTH, cohort.scheme, appearance)).batches(cohort, 3)
+    drawn = torch.cat([batches(step)["labels"] for step in range(4)])
+    assert (drawn == drawn[0]).all()
+    with pytest.raises(ValueError, match="slab 1 with 3 dimensions"):
+        SYNTHESIZERS.parse({**TINY, "slab": 1, "dims": 3})
