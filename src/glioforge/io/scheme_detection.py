@@ -47,7 +47,14 @@ def detect_scheme(cases: Sequence[Evidence], stated: str | None = None) -> Label
         LabelError: Cases contradict each other, or several schemes fit; the message lists them with voxel counts.
     """
     if stated is not None:
-        return LabelSource(scheme_named(stated).name, "stated")
+        own = scheme_named(stated).name
+        other = next((case for case in cases if case.is_firm and own not in _schemes(case)), None)
+        told = (
+            f"; {other.case_id} says {' or '.join(_schemes(other))}: {other.hint.reason}"
+            if other and other.hint
+            else ""
+        )
+        return LabelSource(own, f"stated{told}")
     if not any(case.values for case in cases):
         hints = sorted((c.hint for c in cases if c.hint and c.hint.schemes), key=lambda hint: not hint.firm)
         nothing = "no labelled voxel" if any(case.counts for case in cases) else "no label file"

@@ -132,7 +132,9 @@ def test_a_dseg_file_is_tissue_only_where_it_is_as_large_as_a_brain():
 def test_a_stated_scheme_counts_before_all_names():
     """It may be a public one or a text of one's own."""
     cases = evidence(((1, 2, 4), "BraTS2021_00000"))
-    assert detect_scheme(cases, "brats2024_ped") == LabelSource("brats2024_ped", "stated")
+    assert detect_scheme(cases, "brats2017") == LabelSource("brats2017", "stated")
+    told = "stated; c0 says brats2017: named as in BraTS 2016-2021"
+    assert detect_scheme(cases, "brats2024_ped") == LabelSource("brats2024_ped", told)
     assert detect_scheme(cases, "enhancing=4, oedema=2,necrosis=1").scheme == "necrosis=1,oedema=2,enhancing=4"
     with pytest.raises(LabelError, match=r"'nobody'; expected one of .*oedema=1"):
         detect_scheme(cases, "nobody")
