@@ -1,5 +1,6 @@
 """Find the cases of a folder by its layout, with everything that is passed over."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -55,7 +56,8 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
         layout: How the folder is laid out; detected unless given.
 
     Raises:
-        InputFileError: The folder is missing or cannot be listed, linked folders lead out of it, or no case is found.
+        InputFileError: The folder is missing or cannot be listed, linked folders lead out of it, a name is not UTF-8,
+            or no case is found.
     """
     root = folder.resolve()
     if not root.is_dir():
@@ -63,6 +65,7 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
     follow = isinstance(layout, LayoutSpec) and layout.follow_links
     seen = walk(root, follow_links=follow)
     refuse_leading_out(seen)
+    _require_utf8(seen)
     chosen = layout_for(layout) if layout and not _is_any(layout) else _detected(seen, follow=follow)
     found = chosen.find(root)
     left_out = [case for case in found if case.labels is None] if _only_labelled(layout) else []
@@ -83,6 +86,27 @@ def _single_labels(passed: Iterable[PassedOver], root: Path) -> list[str]:
     example = paths[0].relative_to(root)
     remedy = "write one label file a case, with an integer for each label"
     return [f"{len(paths)} files are named as masks of single labels or regions, such as {example}: {remedy}"]
+
+
+def _require_utf8(seen: Walk) -> None:
+    """Refuse names of other encodings, which no table and no page can hold."""
+    strange = [str(path.relative_to(seen.root)) for path in seen.images if not _is_utf8(path)]
+    if strange:
+        raise InputFileError(
+            f"{len(strange)} file names that are not UTF-8, such as {strange[0]!a}",
+            "names in UTF-8",
+            "rename the files and folders (convmv -f latin1 -t utf8)",
+            seen.root,
+        )
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether the bytes of a path are UTF-8."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_any(layout: Spec) -> bool:

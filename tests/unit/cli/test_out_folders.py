@@ -76,6 +76,9 @@ def test_other_scans_into_the_same_folder_are_refused_by_name(made: Path, tmp_pa
     with pytest.raises(OutputError, match='settings: verb was "ingest", is now "doctor"; exp'):
         CliRunner().invoke(app, ["doctor", str(made / "scans"), "--out", str(made / "cohort")], catch_exceptions=False)
 
+    with pytest.raises(OutputError, match='verb was "ingest", is now "phantom"'):
+        call("phantom", "--cases", 1, "--out", made / "cohort")
+
     assert contents(made / "cohort") == before
 
 

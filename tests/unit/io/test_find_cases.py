@@ -1,5 +1,6 @@
 """Cases of a folder, with what is passed over, namesakes and links."""
 
+import os
 import unicodedata
 
 import pytest
@@ -117,3 +118,11 @@ def test_names_are_compared_in_one_form_of_unicode(tmp_path):
     touch(tmp_path, f"{name}/t1.nii", f"{name}/t2.nii")
     ((_, error),) = id_problems(find_cases(tmp_path).cases)
     assert "case id like that of 'Müller'" in error.found
+
+
+def test_names_of_other_encodings_are_refused(tmp_path):
+    """Bytes that are not UTF-8 can stand in no table; the name is shown with its bytes."""
+    touch(tmp_path, "A/t1.nii")
+    touch(tmp_path, os.fsdecode(b"M\xfcller/t1.nii"))
+    with pytest.raises(InputFileError, match=r"1 file names that are not UTF-8, such as 'M\\udcfcller/t1.nii'"):
+        find_cases(tmp_path)

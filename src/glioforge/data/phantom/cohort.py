@@ -19,6 +19,7 @@ from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 from glioforge.io.nifti import write_image, write_labels
+from glioforge.io.run_folder import VERB, Step
 
 __all__ = ["Phantom", "PhantomSpec", "make_phantom", "phantom_id", "write_phantom_cohort"]
 
@@ -86,6 +87,7 @@ def _claim(folder: Path, seed: int, spec: PhantomSpec) -> None:
     key = {"phantom": True, "maker": "glioforge phantom", "version": _VERSION, "seed": seed}
     settings: dict[str, Any] = {**key, "spec": spec.model_dump(mode="json")}
     if not path.exists():
+        Step(folder, {VERB: "phantom"})  # a folder that another command made is refused
         write_atomically(folder / "README.txt", _README.encode())
         write_json(path, settings)
         return
