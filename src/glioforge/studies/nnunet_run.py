@@ -64,9 +64,10 @@ def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
     """
     kept, sides = _divided(cohort, test, seed)
     key = {"verb": "nnunet --export", "spec": spec.model_dump(mode="json"), "cohort": kept.fingerprint, "seed": seed}
+    folds = nnunet_folds(kept, spec.folds, seed)
     with Step(out, key) as step:
         place = write_nnunet_raw(kept, out / "nnUNet_raw" / DATASET, regions=spec.regions, progress=progress).parent
-        write_json(out / FOLDS_FILE, nnunet_folds(kept, spec.folds, seed))
+        write_json(out / FOLDS_FILE, folds)
         write_json(out / "split.json", sides)
         if not step.done:
             step.finish({"cases": len(kept)})

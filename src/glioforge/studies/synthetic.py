@@ -8,6 +8,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
+from glioforge.io.cohort_file import require_no_loss
 from glioforge.lesions.edit_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.synthesis.base import TrainedSynthesizer
@@ -48,10 +49,12 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         EditError: The recipe suits none of the maps.
         LabelError: The maps are in another scheme than the generator's.
         CohortError: The cohort was prepared otherwise than the generator's training cases.
+        OutputError: The folder holds synthetic cases of other maps or settings, or cannot be written.
     """
     progress = progress or Silent()
     require_prepared_alike(cohort, synthesizer.preparations, synthesizer.folder)
     if recipe is None:
+        require_no_loss(out, (_name_of(ref, number) for ref in cohort for number in range(count)))
         cases, total = _as_they_are(cohort, count), len(cohort) * count
     else:
         edited = edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, fanout=fanout, progress=progress)
@@ -74,7 +77,12 @@ def _as_they_are(cohort: Iterable[CaseRef], count: int) -> Iterator[LabelCase]:
     for ref in cohort:
         labels = ref.load().require_labels()
         for number in range(count):
-            yield LabelCase(f"{ref.case_id}-syn{number:03d}", labels, {ref.case_id: ref.lineage})
+            yield LabelCase(_name_of(ref, number), labels, {ref.case_id: ref.lineage})
+
+
+def _name_of(ref: CaseRef, number: int) -> str:
+    """Id of a synthetic case of a label map that is kept as it is."""
+    return f"{ref.case_id}-syn{number:03d}"
 
 
 def _edited(cohort: Iterable[CaseRef]) -> Iterator[LabelCase]:

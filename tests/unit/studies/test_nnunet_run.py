@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from glioforge.cli.main import app
 from glioforge.compute.fanout import FanOutSpec
-from glioforge.core.errors import SpecError
+from glioforge.core.errors import CohortError, OutputError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.io.ingest import ingest
 from glioforge.segmentation.evaluate import evaluate_predictions
@@ -58,6 +58,17 @@ def test_an_export_holds_data_folds_and_split(tmp_path):
     written = sorted(path.name[:-7] for path in tmp_path.rglob("labelsTr/*.nii.gz"))
     assert "4 cases of" in line
     assert sorted(case for fold in folds for case in fold["val"]) == written
+
+
+def test_an_export_is_not_written_over_and_a_refused_one_leaves_nothing(tmp_path):
+    """Other cases into the same folder would mix two data sets; settings can be corrected after an error."""
+    how = {"test": 0.3, "seed": 1, "progress": Silent()}
+    with pytest.raises(CohortError, match="50 folds"):
+        export_nnunet(NnunetRunSpec(device="cpu", folds=50), toy_cohort(range(6)), tmp_path, tmp_path / "raw", **how)
+    for _ in range(2):
+        export_nnunet(SPEC, toy_cohort(range(6)), tmp_path, tmp_path / "raw", **how)
+    with pytest.raises(OutputError, match="cohort was .*, is now "):
+        export_nnunet(SPEC, toy_cohort(range(8)), tmp_path, tmp_path / "raw", **how)
 
 
 def test_the_verb_exports_a_folder_of_scans(tmp_path):
