@@ -22,19 +22,19 @@ HEAD = """# Comparisons
 Tables written by `benchmarks/comparisons.py` from the comparisons in `benchmarks/results/`.
 Each comes from one command, `glioforge study experiments/<study>.yaml --out RUN`, on two cores without a GPU.
 Synthesizers trained for the same time on one core, about a minute; segmenters for some hundred steps.
-Longer trainings may rank them otherwise.
+Longer training may change the ranking.
 Means over test subjects with bootstrap intervals of 95 %; differences are paired by subject.
 Their p values are corrected by Holm's method within a study.
-A study with few subjects ranks nothing, whatever its table looks like.
+A study with few subjects does not support a ranking, whatever its table looks like.
 Steps of synthesizers were chosen for equal training time on an idle machine.
-The seconds in the tables were measured beside other work.
-For synthesizers, likeness is that of the mean of sixteen draws, or of the one image of a method that draws nothing.
-Their Dice tells whether a segmenter trained on scans finds the labels again.
-Likeness voxel by voxel rewards the mean image, which the plain U-Net makes.
-Distance of patches (sliced Wasserstein, `metrics.patch_distance`; the less the better) tells how one draw looks.
-More on texture and variety is in each run's own report.
-Settings of Glioforge's own synthesizer were tuned on phantoms of another seed and with a look at these real scans.
-Its lead on the latter is therefore no independent finding.
+The seconds in the tables were measured while other work was running.
+For synthesizers, likeness is that of the mean of sixteen draws, or of the only image of a deterministic method.
+Their Dice measures whether a segmenter trained on scans recovers the labels.
+Voxel-wise likeness rewards the mean image, which the plain U-Net predicts.
+Distance of patches (sliced Wasserstein, `metrics.patch_distance`; lower is better) compares one draw with the scan.
+Each run's own report has more on texture and diversity.
+Settings of Glioforge's own synthesizer were tuned on phantoms of another seed, with a look at these real scans.
+Its lead on the real scans is therefore no independent finding.
 """
 
 

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.accelerator import AcceleratorSpec
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import load_spec
@@ -67,6 +68,7 @@ _HOMES = {
     "RecipeSpec": "lesions.recipe",
     "SCHEMES": "core.schemes",
     "Split": "core.split",
+    "TerminalProgress": "cli.progress",
     "TrainingRunSpec": "studies.training_run",
     "Volume": "core.volume",
     "catalogue": "studies.catalogue",

@@ -1,6 +1,7 @@
 """The page of the Python API is true: every verb has its functions, and calls them."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -44,6 +45,19 @@ def test_a_verb_calls_the_functions_of_its_row(verb):
     assert all(callable(getattr(glioforge, name)) for name in functions)
     assert {*functions, *specs} <= set(glioforge.__all__)
     assert set(functions) <= imported_by(verb)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_progress_and_workers_may_be_left_out(verb):
+    """A call shows nothing and takes one process unless asked otherwise."""
+    parameters = [
+        parameter
+        for name in table()[verb][0]
+        for parameter in inspect.signature(getattr(glioforge, name)).parameters.values()
+        if parameter.name in {"fanout", "progress"}
+    ]
+
+    assert {parameter.default for parameter in parameters} <= {None}
 
 
 def test_names_exist_and_are_listed():

@@ -86,7 +86,7 @@ def describe(cohort: "Cohort") -> str:
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     common = cohort.modalities
     some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
-    contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)])
+    contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)]) or "no images"
     files = f"label files: {cohort.source}\n" if cohort.source else ""
     return (
         f"{cohort.name}: {len(cohort)} cases ({held}) of {len(cohort.subject_ids)} subjects; {contrasts}; "

@@ -1,33 +1,34 @@
-"""`glioforge doctor`: everything that is wrong or remarkable with a folder of scans, at once."""
+"""`glioforge doctor`: all problems of a folder of scans at once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import FollowLinks, Scheme, Workers
+from glioforge.cli.options import FollowLinks, Layout, MaybeOut, Scheme, Workers
 
 if TYPE_CHECKING:
     from glioforge.data.doctor.examine import Diagnosis
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="Folder of scans; it is only read.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for doctor.html and doctor.json; none only prints.")
-    ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
-    ] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder of scans; only read, never changed.")],
+    out: MaybeOut = None,
+    layout: Layout = None,
     scheme: Scheme = None,
     spacing: Annotated[
         float | None,
-        typer.Option("--spacing", help="Planned voxel size in mm: tells lesions that it would lose.", min=0),
+        typer.Option(
+            "--spacing", help="Planned voxel size in mm; reports lesions that would be lost at this size.", min=0
+        ),
     ] = None,
     follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
-    """Look at every scan and say all that is wrong or remarkable, with remedies; nothing is changed."""
+    """Check every scan and list all problems with remedies; with --out also as doctor.html and doctor.json.
+
+    Exits with 1 if there are errors.
+    """
     from glioforge.cli.cohorts import layout_from
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
@@ -51,7 +52,7 @@ def doctor(
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    """One row for each kind of finding."""
+    """Print one row for each kind of finding."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

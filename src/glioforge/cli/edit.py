@@ -1,27 +1,28 @@
-"""`glioforge edit`: new lesions by a recipe, as a cohort of label maps."""
+"""`glioforge edit`: edited lesions, as a cohort of label maps."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, DryRun, Out, Seed, Set, Workers
+from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Recipe, Seed, Set, Workers
 
 
 def edit(
     cohort: CohortFolder,
     out: Out,
-    recipe: Annotated[Path, typer.Option("--recipe", help="YAML of a recipe, for example recipes/default.yaml.")],
-    count: Annotated[int, typer.Option("--count", help="Edited maps for each case.", min=1)] = 1,
+    recipe: Recipe,
+    count: Count = 1,
     seed: Seed = 1,
     workers: Workers = 1,
     overrides: Set = None,
     preview: Annotated[
-        Path | None, typer.Option("--preview", help="PNG to draw: the first cases before and after.", dir_okay=False)
+        Path | None,
+        typer.Option("--preview", help="PNG file to draw: the first cases before and after.", dir_okay=False),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Move, resize, reshape or exchange the lesions of complete label maps; every edit is recorded."""
+    """Edit the lesions of complete label maps by a recipe; records every edit."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec

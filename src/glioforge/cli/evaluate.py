@@ -5,23 +5,26 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Out
+from glioforge.cli.options import Layout, Out, ScanFolder
 
 
 def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks named by case.")],
-    cohort: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="COHORT")],
+    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks, named by case.")],
+    cohort: ScanFolder,
     out: Out,
-    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    layout: Layout = None,
     scheme: Annotated[
         str | None,
         typer.Option("--scheme", help="Label scheme of the masks; decided by masks.json, dataset.json or the truth."),
     ] = None,
     truth_scheme: Annotated[
-        str | None, typer.Option("--truth-scheme", help="Label scheme of COHORT's label files, for a raw folder.")
+        str | None, typer.Option("--truth-scheme", help="Label scheme of the label files in FOLDER, if it holds scans.")
     ] = None,
 ) -> None:
-    """Dice, HD95, sensitivity, precision a case and region, with a written policy for empty masks."""
+    """Compute Dice, HD95, sensitivity, precision and other metrics per case and region, and write a report.
+
+    Empty masks follow a stated policy, and no metric is undefined.
+    """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.studies.evaluation import evaluate_folder

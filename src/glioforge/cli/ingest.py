@@ -1,26 +1,24 @@
-"""`glioforge ingest`: read and check a folder of scans, and write the cohort it makes."""
+"""`glioforge ingest`: read and check a folder of scans, and write it as a cohort."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import AllowMissing, FollowLinks, Out, RegisterTo, Scheme, Workers
+from glioforge.cli.options import AllowMissing, FollowLinks, Layout, Out, RegisterTo, Scheme, Workers
 
 
 def ingest(
-    folder: Annotated[Path, typer.Argument(help="Folder of scans: BraTS style, or named by a layout YAML.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of scans, in a known layout or described by --layout.")],
     out: Out,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="A layout's name, or a YAML file that describes one.")
-    ] = None,
+    layout: Layout = None,
     scheme: Scheme = None,
     register_to: RegisterTo = None,
     allow_missing: AllowMissing = False,
     follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
-    """Find, check and name every scan of a folder; nothing is copied or changed."""
+    """Find and check every scan of a folder and write the cohort; images are neither copied nor changed."""
     from glioforge.cli.cohorts import describe, layout_from
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec

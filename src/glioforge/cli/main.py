@@ -1,4 +1,4 @@
-"""Entry point: collects the verbs and turns typed errors into one line and an exit code.
+"""Entry point: collect the verbs and turn typed errors into one line and an exit code.
 
 Nothing heavy is imported here or at the top of a verb's file, so that
 `glioforge --help` and shell completion answer at once.
@@ -30,7 +30,7 @@ from glioforge.cli.train import train
 
 app = typer.Typer(
     name="glioforge",
-    help="Synthetic brain-tumour MRI with labels, and honest numbers on whether it helps.",
+    help="Synthetic multi-contrast brain-tumour MRI with labels, and honest numbers on whether it helps.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -73,7 +73,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Synthetic brain-tumour MRI with labels, and honest numbers on whether it helps."""
+    """Synthetic multi-contrast brain-tumour MRI with labels, and honest numbers on whether it helps."""
 
 
 def run() -> None:
@@ -92,7 +92,7 @@ def run() -> None:
     except (KeyboardInterrupt, SystemExit) as ending:
         code = 130 if isinstance(ending, KeyboardInterrupt) else ending.code
         if code in STOPPED:
-            sys.stderr.write("stopped; the same command goes on from here\n")
+            sys.stderr.write("stopped; repeat the command to resume\n")
         sys.exit(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

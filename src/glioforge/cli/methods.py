@@ -8,7 +8,7 @@ import typer
 def methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List synthesizers, segmenters, edits, filters and layouts with presets and sources."""
+    """List all synthesizers, segmenters, edits, filters and layouts with their presets and sources."""
     import json
 
     from glioforge.studies.catalogue import catalogue
@@ -20,7 +20,7 @@ def methods(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("family", "kind", "presets", "what it is", title="Methods of Glioforge")
+    table = Table("family", "kind", "presets", "what it is", title="Methods")
     for entry in entries:
         table.add_row(entry.family, entry.kind, ", ".join(entry.presets), entry.summary)
     Console().print(table)

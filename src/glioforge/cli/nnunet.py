@@ -1,26 +1,28 @@
-"""`glioforge nnunet`: train nnU-Net on a cohort by its own commands, or only write its raw data set."""
+"""`glioforge nnunet`: train nnU-Net through its own commands, or only write its raw data set."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, Out, Scheme, Seed, Set
+from glioforge.cli.options import Device, DryRun, Layout, Out, ScanFolder, Scheme, Seed, Set
 
 
 def nnunet(
-    folder: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="FOLDER")],
+    folder: ScanFolder,
     out: Out,
-    test: Annotated[float, typer.Option("--test", help="Share of subjects kept away, for later testing.")] = 0.2,
+    test: Annotated[float, typer.Option("--test", help="Share of subjects held out for testing.")] = 0.2,
     export: Annotated[bool, typer.Option("--export", help="Only write the raw data set and the folds.")] = False,
-    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    layout: Layout = None,
     scheme: Scheme = None,
     seed: Seed = 1,
     device: Device = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Train nnU-Net 2, which must be installed; `glioforge segment` then asks it for masks."""
+    """Train nnU-Net 2 on a cohort; `glioforge segment` then predicts with it.
+
+    Needs nnU-Net's own commands, which the extra `nnunet` of Glioforge installs.
+    """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides

@@ -1,4 +1,4 @@
-"""Options that several verbs share, written once."""
+"""Options that several verbs share, each written once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,14 +10,35 @@ from glioforge.core.modality import Modality
 if TYPE_CHECKING:
     from glioforge.compute.accelerator import AcceleratorSpec
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write; made when absent.", file_okay=False)]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
-Workers = Annotated[int, typer.Option("--workers", help="Processes; -1 is one a core.", min=-1)]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override one key: a.b=c. May be given several times.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and stop.")]
+
+def _some_workers(value: int | None) -> int | None:
+    """Refuse 0 workers, which would do nothing."""
+    if value == 0:
+        raise typer.BadParameter("0 workers do nothing: give a number of processes, or -1 for all cores")
+    return value
+
+
+_OUT = typer.Option("--out", help="Output folder; created if missing.", file_okay=False)
+Out = Annotated[Path, _OUT]
+MaybeOut = Annotated[Path | None, _OUT]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all random draws.")]
+_WORKERS = typer.Option(
+    "--workers",
+    help="Number of worker processes; -1 uses all cores, 1 runs in the main process.",
+    min=-1,
+    callback=_some_workers,
+)
+Workers = Annotated[int, _WORKERS]
+MaybeWorkers = Annotated[int | None, _WORKERS]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Override one setting, as key.subkey=value; may be repeated.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and exit.")]
 RegisterTo = Annotated[
     Modality | None,
-    typer.Option("--register-to", help="Contrast that the others of a case are registered to, where grids differ."),
+    typer.Option(
+        "--register-to", help="Contrast to which the others of a case are registered where their grids differ."
+    ),
 ]
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Also read linked folders that lead out of the folder of scans.")
@@ -33,23 +54,33 @@ AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Take cases that lack some of the contrasts, as long as they have one.")
 ]
 CohortFolder = Annotated[
-    Path, typer.Argument(help="Folder with a cohort.json (from ingest, prepare or synthesize).", metavar="COHORT")
+    Path,
+    typer.Argument(help="Folder with a cohort.json, written by ingest, prepare, edit or synthesize.", metavar="COHORT"),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"] | None,
-    typer.Option("--device", help="Where networks are computed; auto takes a GPU when there is one."),
+    typer.Option("--device", help="Device for networks; auto uses a GPU if there is one."),
 ]
 Precision = Annotated[
     Literal["auto", "bf16-mixed", "32-true"] | None,
     typer.Option(
         "--precision",
-        help="Precision of networks; auto is bfloat16 where the device computes it by itself, else float32. "
-        "A begun folder keeps its own.",
+        help="Precision of networks; auto is bfloat16 where the device supports it natively, else float32. "
+        "A resumed folder keeps its own.",
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads of torch on the CPU. A begun folder keeps its own.", min=1)
+    int | None, typer.Option("--threads", help="CPU threads of torch. A resumed folder keeps its own.", min=1)
 ]
+ScanFolder = Annotated[Path, typer.Argument(help="Cohort folder, or folder of scans.", metavar="FOLDER")]
+Layout = Annotated[
+    str | None,
+    typer.Option("--layout", help="Name of a layout, or YAML file that describes one; detected if not given."),
+]
+Count = Annotated[int, typer.Option("--count", help="New cases per case of the cohort.", min=1)]
+_RECIPE = typer.Option("--recipe", help="YAML file of a recipe of lesion edits, for example recipes/default.yaml.")
+Recipe = Annotated[Path, _RECIPE]
+MaybeRecipe = Annotated[Path | None, _RECIPE]
 
 
 def accelerator_sets(device: str | None, precision: str | None, threads: int | None) -> list[str]:

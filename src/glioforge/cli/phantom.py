@@ -1,4 +1,4 @@
-"""`glioforge phantom`: write a computed cohort in BraTS layout."""
+"""`glioforge phantom`: computed scans in BraTS layout."""
 
 from typing import Annotated
 
@@ -13,11 +13,12 @@ def phantom(
     seed: Seed = 7,
     workers: Workers = 1,
     truth: Annotated[
-        bool, typer.Option("--truth", help="Also write tissue maps and noise-free images beside it.")
+        bool,
+        typer.Option("--truth", help="Also write tissue maps and noise-free images to a folder next to the cohort."),
     ] = False,
     overrides: Set = None,
 ) -> None:
-    """Make tumour-brain scans from nothing: no patient lay in a scanner for them."""
+    """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.config.load import parse_spec, with_overrides

@@ -5,25 +5,25 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import AllowMissing, DryRun, Out, RegisterTo, Scheme, Set, Workers
+from glioforge.cli.options import AllowMissing, DryRun, Layout, Out, RegisterTo, ScanFolder, Scheme, Set, Workers
 
 
 def prepare(
-    folder: Annotated[Path, typer.Argument(help="A cohort folder, or a folder of scans.", metavar="COHORT")],
+    folder: ScanFolder,
     out: Out,
-    spec: Annotated[Path | None, typer.Option("--spec", help="YAML of preparation settings.")] = None,
-    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    spec: Annotated[Path | None, typer.Option("--spec", help="YAML file of preparation settings.")] = None,
+    layout: Layout = None,
     scheme: Scheme = None,
     register_to: RegisterTo = None,
     allow_missing: AllowMissing = False,
     workers: Workers = 1,
     png: Annotated[
-        Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG below this folder.")
+        Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG into this folder.")
     ] = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Bring every case to canonical orientation, common box, z-scores and complete labels."""
+    """Bring every case to one orientation, grid and intensity scale, and complete its label map."""
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec

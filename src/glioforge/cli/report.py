@@ -1,4 +1,4 @@
-"""`glioforge report`: write a study's report again from its results."""
+"""`glioforge report`: the report of a finished study, written again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:
-    """Write the report of a finished study again; nothing is trained."""
+    """Write the report of a finished study again, without training."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.studies.kinds import write_report
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import Device, Out, Precision, Threads, Workers, accelerator_of
+from glioforge.cli.options import Device, Layout, Out, Precision, ScanFolder, Threads, Workers, accelerator_of
 
 if TYPE_CHECKING:
     from glioforge.compute.accelerator import AcceleratorSpec
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 def segment(
     run: Annotated[Path, typer.Argument(help="Folder of a trained segmenter.", metavar="RUN")],
-    folder: Annotated[Path, typer.Argument(help="A cohort folder or a folder of scans.", metavar="FOLDER")],
+    folder: ScanFolder,
     out: Out,
-    layout: Annotated[str | None, typer.Option("--layout", help="Layout name or YAML for a raw folder.")] = None,
+    layout: Layout = None,
     scheme: Annotated[
         str | None,
         typer.Option("--scheme", help="Label scheme of the masks; that of the cohort's label files unless given."),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Also write the probability of each class, as float NIfTI.")
+        bool, typer.Option("--probabilities", help="Also write the probability of each class as float NIfTI.")
     ] = False,
     complete: Annotated[
         bool,
         typer.Option(
             "--complete",
-            help="Write a cohort with complete label maps: tissue by the segmenter, the cases' own tumours over it.",
+            help="Write a cohort with complete label maps: tissue from the segmenter, tumour from the cases' labels.",
         ),
     ] = False,
     workers: Workers = 1,
@@ -37,7 +37,10 @@ def segment(
     precision: Precision = None,
     threads: Threads = None,
 ) -> None:
-    """Write one mask a case, on the case's own grid; or a cohort with complete label maps."""
+    """Write one mask per case on the grid of its scans, or with --complete a cohort with complete label maps.
+
+    Workers share the preparation of scans; networks run in the main process.
+    """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec

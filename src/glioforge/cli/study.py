@@ -5,22 +5,24 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, Out, Precision, Set, Threads, accelerator_sets
+from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, accelerator_sets
 
 
 def study(
-    spec: Annotated[Path, typer.Argument(help="YAML of the study.", metavar="YAML")],
+    spec: Annotated[Path, typer.Argument(help="YAML file of the study.", metavar="YAML")],
     out: Out,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of scans, where the study reads one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.")
+    ] = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Processes; -1 is one a core.", min=-1)] = None,
+    workers: MaybeWorkers = None,
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Run a study, or go on with it where it stood; ends with the path of its report."""
+    """Run or resume a study and print the path of its report."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import resolved_yaml
     from glioforge.studies.kinds import load_study, run_study

@@ -1,19 +1,30 @@
-"""`glioforge synthesize`: whole synthetic volumes from a trained generator and a cohort's label maps."""
+"""`glioforge synthesize`: synthetic volumes from a trained synthesizer and the label maps of a cohort."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Device, Out, Precision, Seed, Threads, Workers, accelerator_of
+from glioforge.cli.options import (
+    CohortFolder,
+    Count,
+    Device,
+    MaybeRecipe,
+    Out,
+    Precision,
+    Seed,
+    Threads,
+    Workers,
+    accelerator_of,
+)
 
 
 def synthesize(
     run: Annotated[Path, typer.Argument(help="Folder of a trained synthesizer.", metavar="RUN")],
     cohort: CohortFolder,
     out: Out,
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="YAML of lesion edits; none keeps the maps.")] = None,
-    count: Annotated[int, typer.Option("--count", help="Synthetic cases for each case of the cohort.", min=1)] = 1,
+    recipe: MaybeRecipe = None,
+    count: Count = 1,
     seed: Seed = 1,
     workers: Workers = 1,
     scheme: Annotated[
@@ -23,9 +34,14 @@ def synthesize(
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,
-    nifti: Annotated[bool, typer.Option("--nifti/--no-nifti", help="Also export BraTS-layout NIfTI.")] = True,
+    nifti: Annotated[
+        bool, typer.Option("--nifti/--no-nifti", help="Also export the cases as NIfTI in BraTS layout.")
+    ] = True,
 ) -> None:
-    """Make synthetic cases; every file says that it is synthetic and who stands behind it."""
+    """Generate synthetic cases from the label maps of a cohort, edited by a recipe or as they are.
+
+    Every NIfTI file is marked as synthetic, and every case lists its source subjects.
+    """
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec

@@ -9,7 +9,7 @@ from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, 
 
 
 def train(
-    spec: Annotated[Path, typer.Argument(help="YAML with `synthesizer:` or `segmenter:`.", metavar="YAML")],
+    spec: Annotated[Path, typer.Argument(help="YAML file with `synthesizer:` or `segmenter:`.", metavar="YAML")],
     cohort: CohortFolder,
     out: Out,
     device: Device = None,
@@ -18,10 +18,10 @@ def train(
     overrides: Set = None,
     dry_run: DryRun = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure parameters, memory and time by a few steps; write nothing.")
+        bool, typer.Option("--estimate", help="Measure parameters, memory and time with a few steps; writes nothing.")
     ] = False,
 ) -> None:
-    """Train a model; the same command goes on where it stood."""
+    """Train a synthesizer or a segmenter; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.io.cohort_file import read_cohort

@@ -75,10 +75,9 @@ def gradient_ratio(image: Voxels, mask: Mask, axis: int = 2) -> float:
         The ratio; 1 where there are no neighbours or no differences to compare.
 
     Example:
-        >>> image = np.zeros((2, 2, 2), dtype=np.float32)
-        >>> image[0] += 1
-        >>> image[..., 1] += 3
-        >>> gradient_ratio(image, np.ones((2, 2, 2), dtype=bool))
+        >>> slices = np.zeros((2, 2, 2), dtype=np.float32)
+        >>> slices[..., 1], slices[0] = 3, slices[0] + 1
+        >>> gradient_ratio(slices, np.ones((2, 2, 2), dtype=bool))
         6.0
     """
     across = mean_step(image, mask, axis)

@@ -24,8 +24,8 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
     folder: Path,
     out: Path,
     *,
-    fanout: FanOutSpec,
-    progress: Progress,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
     accelerator: AcceleratorSpec | None = None,
 ) -> Cohort:
     """Label the tissue of all cases, lay their tumour labels over it, and write a cohort to train synthesizers on.
@@ -36,8 +36,8 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
             were, with all their contrasts, into `prepared/` within `out`.
         folder: Folder of the cohort, whose record of the preparation goes along.
         out: Folder of the new cohort.
-        fanout: How many processes prepare.
-        progress: Where progress is shown.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
         accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
             precision on this machine, where none are given.
 

@@ -19,7 +19,14 @@ from glioforge.studies.training_run import PREPARATION
 
 
 def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
-    spec: NnunetRunSpec, cohort: Cohort, folder: Path, out: Path, *, test: float, seed: int, progress: Progress
+    spec: NnunetRunSpec,
+    cohort: Cohort,
+    folder: Path,
+    out: Path,
+    *,
+    test: float = 0.2,
+    seed: int = 1,
+    progress: Progress | None = None,
 ) -> str:
     """Train nnU-Net; the same call goes on where it stood.
 
@@ -30,7 +37,7 @@ def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
         out: Folder of the model; also gets `split.json` with the subjects of each side.
         test: Share of subjects kept away from the model.
         seed: Seed of split and folds.
-        progress: Where progress is shown.
+        progress: Where to show progress; nowhere unless given.
 
     Returns:
         One line for the user.
@@ -53,7 +60,14 @@ def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
 
 
 def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
-    spec: NnunetRunSpec, cohort: Cohort, folder: Path, out: Path, *, test: float, seed: int, progress: Progress
+    spec: NnunetRunSpec,
+    cohort: Cohort,
+    folder: Path,
+    out: Path,
+    *,
+    test: float = 0.2,
+    seed: int = 1,
+    progress: Progress | None = None,
 ) -> str:
     """Write the raw data set, the folds and the split, and leave the training to others; arguments as `run_nnunet`.
 

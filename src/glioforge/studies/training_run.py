@@ -65,7 +65,9 @@ class TrainingRunSpec(Spec):
         return self
 
 
-def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path, *, progress: Progress) -> str:
+def run_training(
+    spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path, *, progress: Progress | None = None
+) -> str:
     """Train the model of a spec on a prepared cohort; the same call goes on where it stood.
 
     Args:
@@ -73,7 +75,7 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
         cohort: Prepared cases.
         folder: The cohort's folder, whose preparation the model remembers.
         out: Folder of the model; also gets `split.json` with the subjects of each side.
-        progress: Where to show progress.
+        progress: Where to show progress; nowhere unless given.
 
     Returns:
         One line for the user.
@@ -84,7 +86,7 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path,
     """
     split = _divided(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
-    _fit(spec, split, out, progress)
+    _fit(spec, split, out, progress or Silent())
     write_json(out / "split.json", sides)
     preparation = folder / "prepare.json"
     if preparation.is_file():
@@ -167,8 +169,8 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
     cohort: Cohort,
     out: Path,
     *,
-    fanout: FanOutSpec,
-    progress: Progress,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
     probabilities: bool = False,
     scheme: LabelScheme | None = None,
     accelerator: AcceleratorSpec | None = None,
@@ -179,8 +181,8 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
         run: Folder of the model.
         cohort: Scans, or prepared cases.
         out: Folder of the masks.
-        fanout: How many processes prepare.
-        progress: Where progress is shown.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
         probabilities: Also write the probability of each class.
         scheme: Label scheme of the masks; that of the cohort's label files unless given.
         accelerator: Device, precision and threads; those that `out` began with, else the model's own precision on
@@ -210,7 +212,13 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
 
 
 def prepared_for(
-    run: Path, cohort: Cohort, out: Path, *, fanout: FanOutSpec, progress: Progress, all_contrasts: bool = False
+    run: Path,
+    cohort: Cohort,
+    out: Path,
+    *,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+    all_contrasts: bool = False,
 ) -> Cohort:
     """Cases prepared as a model's training cases were, in `prepared/` within `out`; prepared ones as they are.
 
@@ -218,8 +226,8 @@ def prepared_for(
         run: Folder of the model.
         cohort: Scans, or prepared cases.
         out: Folder of the results.
-        fanout: How many processes prepare.
-        progress: Where progress is shown.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
         all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
 
     Raises:

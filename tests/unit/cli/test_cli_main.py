@@ -3,14 +3,18 @@
 import resource
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from glioforge.cli.main import app
 
 RUN = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
+DIFFERING = {"--scheme"}
+"""Options whose meaning depends on the verb: `evaluate` reads masks and a cohort, the others one of them."""
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
@@ -21,6 +25,28 @@ def test_every_verb_explains_itself(verb: str) -> None:
 
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+def test_an_option_means_the_same_in_every_verb() -> None:
+    """Verbs that share an option share its help, which is written once."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    meanings: dict[str, set[str]] = defaultdict(set)
+    for command in group.commands.values():
+        for option in (found for found in command.params if found.param_type_name == "option"):
+            meanings[option.opts[0]].add(str(getattr(option, "help", "")))
+
+    assert {name: found for name, found in meanings.items() if len(found) > 1 and name not in DIFFERING} == {}
+    assert {"--out", "--workers", "--layout", "--recipe", "--count"} <= set(meanings)
+
+
+def test_no_workers_are_refused(tmp_path: Path) -> None:
+    """0 is neither a number of processes nor all cores."""
+    result = CliRunner().invoke(app, ["phantom", "--out", str(tmp_path / "x"), "--workers", "0"])
+
+    assert result.exit_code == 2
+    assert "0 workers do nothing" in result.output
+    assert not (tmp_path / "x").exists()
 
 
 def test_help_imports_nothing_heavy() -> None:
