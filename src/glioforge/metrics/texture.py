@@ -72,17 +72,18 @@ def gradient_ratio(image: Voxels, mask: Mask, axis: int = 2) -> float:
         axis: Axis across the slices.
 
     Returns:
-        The ratio; 1 where there are no neighbours or no differences to compare.
+        The ratio; 1 where there are no neighbours or no differences to compare, NaN for an image of NaN.
 
     Example:
-        >>> slices = np.zeros((2, 2, 2), dtype=np.float32)
-        >>> slices[..., 1], slices[0] = 3, slices[0] + 1
-        >>> gradient_ratio(slices, np.ones((2, 2, 2), dtype=bool))
+        >>> image = np.zeros((2, 2, 2), dtype=np.float32)
+        >>> image[0] += 1
+        >>> image[..., 1] += 3
+        >>> gradient_ratio(image, np.ones((2, 2, 2), dtype=bool))
         6.0
     """
     across = mean_step(image, mask, axis)
     within = float(np.mean([mean_step(image, mask, other) for other in range(3) if other != axis]))
-    return across / within if within > 0 and across > 0 else 1.0
+    return 1.0 if across == 0 or within == 0 else across / within
 
 
 def streaks(axis: int) -> tuple[Metric[ImagePair], ...]:

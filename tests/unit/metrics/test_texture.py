@@ -132,6 +132,7 @@ def test_gradient_ratio_looks_inside_the_mask_only():
     assert gradient_ratio(image, brain) == pytest.approx(2 * (1 / 72) / (1 / 90 + 1 / 90), rel=0.3)
     assert gradient_ratio(np.zeros_like(image), brain) == 1
     assert gradient_ratio(image, np.zeros_like(brain)) == 1
+    assert np.isnan(gradient_ratio(np.full_like(image, np.nan), brain)), "a contrast that is not there"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
