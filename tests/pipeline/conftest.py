@@ -14,10 +14,10 @@ TINY = {
     "split": {"kind": "holdout", "test": 0.3, "validation": 0.2},
     "prepare": {},
     "recipe": {"name": "shift", "steps": [{"edit": {"kind": "translate", "distance_mm": [5, 20]}}]},
-    "synthesizer": {"kind": "spade", "preset": "sound"},
+    "synthesizer": {"kind": "spade", "preset": "sound", "ngf": 2, "hidden": 8, "critic_width": 4},
     "control": {"kind": "class_intensity"},
     "filters": [{"kind": "plausible_labels"}],
-    "segmenter": {"kind": "unet", "preset": "sound"},
+    "segmenter": {"kind": "unet", "preset": "sound", "widths": [4, 8, 16]},
     "budgets": {
         "small": {
             "generator": {"steps": 6, "validate_every": 6, "checkpoint_every": 3},

@@ -13,12 +13,12 @@ from glioforge.core.errors import GlioforgeError
 from glioforge.io.cohort_file import read_cohort
 
 GENERATOR = {
-    "synthesizer": {"kind": "spade", "preset": "sound"},
+    "synthesizer": {"kind": "spade", "preset": "sound", "ngf": 2, "hidden": 8, "critic_width": 4},
     "budget": {"steps": 3, "validate_every": 3, "checkpoint_every": 3},
     "accelerator": {"threads": 1},
 }
 SEGMENTER = {
-    "segmenter": {"kind": "unet", "preset": "sound"},
+    "segmenter": {"kind": "unet", "preset": "sound", "widths": [4, 8, 16]},
     "budget": {"steps": 3, "validate_every": 3, "checkpoint_every": 3},
     "accelerator": {"threads": 1},
 }
@@ -95,7 +95,10 @@ def test_estimate_prints_cost_and_writes_nothing(place: Path, model: str) -> Non
     out = place / "estimated"
     said = call("train", place / f"{model}.yaml", place / "prepared", "--out", out, "--estimate").output
 
-    assert [line.split(":")[0] for line in said.splitlines()][-5:] == ["batch", "memory", "peak", "time", "in all"]
+    names = [line.split(":")[0] for line in said.splitlines()][-6:]
+    assert names[:2] + names[3:] == ["batch", "memory", "peak", "time", "in all"]
+    assert names[2].startswith("computing in ")
+    assert names[2].endswith("on cpu, 1 thread")
     assert "parameters" in said
     assert not out.exists()
 

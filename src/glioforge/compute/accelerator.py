@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 
+from glioforge.compute.memory import keep_freed_memory
 from glioforge.compute.precision import WORDS, Precision, computes_bfloat16, native_precision, warn_if_emulated
 from glioforge.config.spec import Spec
 from glioforge.core.errors import DependencyError
@@ -99,6 +100,7 @@ def start(spec: AcceleratorSpec) -> "Fabric":
     from lightning_fabric import Fabric
 
     device = device_of(spec).type
+    keep_freed_memory()
     if spec.threads is not None:
         set_threads(spec.threads)
     # Fabric tells at every start which precision it was asked for, in the midst of the progress lines.

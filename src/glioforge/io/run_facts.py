@@ -20,9 +20,17 @@ def run_facts() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
+        "processor": _processor(),
         "python": platform.python_version(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _processor(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Name of the processor; its architecture where the system does not tell the name."""
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:

@@ -1,5 +1,6 @@
 """The command line's own promises: quick help, one-line errors, exit codes."""
 
+import inspect
 import resource
 import subprocess
 import sys
@@ -10,7 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from glioforge.cli.main import app
+from glioforge.cli.main import _warn, app
+from glioforge.cli.options import accelerator_of, accelerator_sets
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.precision import EmulatedPrecisionWarning
 
 RUN = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
 DIFFERING = {"--scheme"}
@@ -92,3 +96,30 @@ def test_version_is_printed() -> None:
     result = CliRunner().invoke(app, ["--version"])
 
     assert result.output.startswith("glioforge ")
+
+
+@pytest.mark.parametrize("verb", ["train", "synthesize", "segment", "study", "demo"])
+def test_verbs_with_networks_take_device_precision_and_threads(verb: str) -> None:
+    """The options are on the command itself, so a typo is refused and `--help` shows them."""
+    command = next(c for c in app.registered_commands if c.callback and c.callback.__name__ == verb)
+    assert command.callback is not None
+
+    assert {"device", "precision", "threads"} <= set(inspect.signature(command.callback).parameters)
+
+
+def test_options_become_settings() -> None:
+    """Those that were given, and no others."""
+    assert accelerator_sets("cpu", None, 2) == ["accelerator.device=cpu", "accelerator.threads=2"]
+    assert accelerator_sets(None, "32-true", None) == ["accelerator.precision=32-true"]
+    assert accelerator_of(None, None, None) == AcceleratorSpec()
+    assert accelerator_of("cpu", "32-true", 3) == AcceleratorSpec(device="cpu", precision="32-true", threads=3)
+
+
+def test_own_warnings_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of others the place in the code is shown, as Python does."""
+    _warn("bf16 is emulated", EmulatedPrecisionWarning, "file.py", 3)
+    _warn("old", DeprecationWarning, "file.py", 3)
+    first, second = capsys.readouterr().err.splitlines()
+
+    assert first == "warning: bf16 is emulated"
+    assert second.startswith("file.py:3: DeprecationWarning: old")

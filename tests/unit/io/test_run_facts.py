@@ -36,3 +36,12 @@ def test_commit_is_told_and_marked_when_files_differ(tmp_path):
 def test_missing_package_has_no_version(name):
     """A package that is not installed has no version."""
     assert module._version(name) is None
+
+
+def test_the_processor_is_named(tmp_path):
+    """By the system, or by its architecture where the system does not say."""
+    info = tmp_path / "cpuinfo"
+    info.write_text("flags : avx2\nmodel name\t: Some CPU @ 3 GHz\nmodel name\t: Some CPU @ 3 GHz\n", encoding="utf-8")
+    assert module._processor(info) == "Some CPU @ 3 GHz"
+    assert module._processor(tmp_path / "none")
+    assert run_facts()["processor"]
