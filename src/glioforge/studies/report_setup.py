@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from glioforge.compute.precision import WORDS
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import read_json
 from glioforge.studies.base import StudySpec
@@ -81,12 +82,15 @@ def settings_section(spec: StudySpec, folder: StudyFolder) -> Section:
     from glioforge.config.load import resolved_yaml
 
     facts = read_json(folder.root / "study.json")["made_with"]
+    how = spec.accelerator
     flat = {str(key): str(value) for key, value in facts.items() if not isinstance(value, dict)}
     versions = {str(k): str(v) for value in facts.values() if isinstance(value, dict) for k, v in value.items()}
     return Section(
         "Settings and versions",
         (
-            Facts({**flat, **versions}),
+            Facts(
+                {**flat, **versions, "precision": WORDS.get(how.precision, how.precision), "threads": str(how.threads)}
+            ),
             Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),)),
         ),
     )

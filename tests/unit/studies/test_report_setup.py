@@ -2,7 +2,8 @@
 
 from glioforge.io.run_folder import write_json
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.report_setup import generator_facts
+from glioforge.studies.kinds import load_demo
+from glioforge.studies.report_setup import generator_facts, settings_section
 
 
 def card(folder, place, facts):
@@ -22,3 +23,11 @@ def test_reports_name_the_features_that_judged_a_generator(tmp_path):
     card(folder, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
     told = "project features (fold-0/a, fold-1/a); vgg19:12 (fold-1/b)"
     assert generator_facts(folder) == {"augmentation_net, perceptual": told}
+
+
+def test_reports_name_precision_and_threads(tmp_path):
+    """In words, among versions and machine."""
+    write_json(tmp_path / "study.json", {"made_with": {"processor": "Some CPU", "packages": {"torch": "2"}}})
+    spec = load_demo(["accelerator={precision: 32-true, threads: 3}"])
+    facts = settings_section(spec, StudyFolder(tmp_path)).blocks[0].values
+    assert (facts["precision"], facts["threads"], facts["processor"]) == ("float32", "3", "Some CPU")
