@@ -20,6 +20,10 @@ def prepare(
     png: Annotated[
         Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG into this folder.")
     ] = None,
+    qc: Annotated[
+        Path | None,
+        typer.Option("--qc", help="Also draw a sheet for each case and a page of all tissue maps into this folder."),
+    ] = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -44,4 +48,8 @@ def prepare(
     if png is not None:
         count = write_png_slices(prepared, png, TerminalProgress())
         typer.echo(f"{count} pictures in {png}")
+    if qc is not None:
+        from glioforge.studies.tissue_sheets import write_sheets
+
+        typer.echo(f"tissue maps drawn in {write_sheets(prepared, qc, progress=TerminalProgress())}")
     typer.echo(describe(prepared))

@@ -34,6 +34,9 @@ def synthesize(
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Also use maps of scans without labels, as if they were healthy.")
+    ] = False,
     nifti: Annotated[
         bool, typer.Option("--nifti/--no-nifti", help="Also export the cases as NIfTI in BraTS layout.")
     ] = True,
@@ -61,6 +64,7 @@ def synthesize(
         out,
         count=count,
         seed=seed,
+        unlabelled=unlabelled,
         fanout=FanOutSpec(workers=workers),
         progress=TerminalProgress(),
     )

@@ -46,3 +46,24 @@ def require_prepared_alike(cases: Iterable[CaseRef | Case], known: Collection[st
         else "prepare the scans with the settings of the cohort that the model was trained on",
         folder,
     )
+
+
+def require_labelled(cases: Iterable[CaseRef | Case], remedy: str, where: str) -> None:
+    """Refuse cases that were prepared without a label map of their own.
+
+    Their maps show normal tissue everywhere, which isn't to say that their brains are healthy.
+
+    Args:
+        cases: Prepared cases; others, and none, pass.
+        remedy: What to do.
+        where: Name of the cohort.
+
+    Raises:
+        CohortError: Names the cases.
+    """
+    missing = [case.case_id for case in cases if not case.facts.get("prepared", {}).get("labelled", True)]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise CohortError(
+            f"cases without a label map: {', '.join(missing[:5])}{more}", "a label map for every case", remedy, where
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 from glioforge.compute.fanout import FanOutSpec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.preparation import require_prepared_alike
+from glioforge.core.preparation import require_labelled, require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.cohort_file import require_no_loss
 from glioforge.lesions.edit_cohort import edit_cohort
@@ -27,6 +27,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
     count: int = 1,
     seed: int = 1,
     name: str = "synthetic",
+    unlabelled: bool = False,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -40,6 +41,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         count: Synthetic cases for each case.
         seed: Seed of edits and images.
         name: Name of the new cohort.
+        unlabelled: Also take maps of scans that came without labels; nobody knows whether these brains are healthy.
         fanout: How edits and synthesis are distributed over processes; one unless given.
             The bytes do not depend on it.
         progress: Where to show progress.
@@ -48,10 +50,17 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         CaseError: A case has no label map.
         EditError: The recipe suits none of the maps.
         LabelError: The maps are in another scheme than the generator's.
-        CohortError: The cohort was prepared otherwise than the generator's training cases.
+        CohortError: The cohort was prepared otherwise than the generator's training cases, or scans without labels
+            are among it.
         OutputError: The folder holds synthetic cases of other maps or settings, or cannot be written.
     """
     progress = progress or Silent()
+    if not unlabelled:
+        require_labelled(
+            cohort,
+            "label these cases or leave them out; `unlabelled` (--unlabelled) takes their maps as healthy brains",
+            cohort.name,
+        )
     require_prepared_alike(cohort, synthesizer.preparations, synthesizer.folder)
     if recipe is None:
         require_no_loss(out, (_name_of(ref, number) for ref in cohort for number in range(count)))

@@ -14,7 +14,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError, SpecError
 from glioforge.core.firewall import require_apart
 from glioforge.core.labels import LabelScheme
-from glioforge.core.preparation import SETTINGS
+from glioforge.core.preparation import SETTINGS, require_labelled
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import Split, split_by_subject
@@ -135,24 +135,11 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
 
 def _divided(spec: TrainingRunSpec, cohort: Cohort) -> Split:
     """Split by subject, once all cases are seen to have labels and to fit, and no side stands behind another."""
-    _require_labels(cohort)
+    require_labelled(cohort, "label these cases or leave them out", cohort.name)
     _require_fitting(spec, cohort)
     split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
     require_apart({"training": split.train, "validation": split.validation, "test": split.test})
     return split
-
-
-def _require_labels(cohort: Cohort) -> None:
-    """Refuse cases that were prepared without a label map: they would teach that there is no tumour."""
-    unlabelled = [ref.case_id for ref in cohort if not ref.facts.get("prepared", {}).get("labelled", True)]
-    if unlabelled:
-        more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
-        raise CohortError(
-            f"cases without a label map: {', '.join(unlabelled[:5])}{more}",
-            "a label map for every case",
-            "label these cases or leave them out",
-            cohort.name,
-        )
 
 
 def _require_fitting(spec: TrainingRunSpec, cohort: Cohort) -> None:

@@ -71,6 +71,79 @@ def clear_specks(
     return result
 
 
+def clear_islands(
+    labels: UInt8[np.ndarray, "i j k"], region: Mask, least: int, values: tuple[int, ...], rounds: int = 4
+) -> UInt8[np.ndarray, "i j k"]:
+    """Give each connected part of fewer than `least` voxels, whole, to the class that most of its neighbours have.
+
+    Unlike `clear_specks`, no part is divided, so that no new islands arise from one that is filled; a few rounds
+    take those that were neighbours of each other.  Parts without a neighbour of another class stay.
+
+    Args:
+        labels: Label map.
+        region: Voxels that may change.
+        least: Smallest part that stays; 1 or less changes nothing.
+        values: Classes concerned; others are no neighbours.
+        rounds: Most rounds.
+    """
+    result = labels
+    for _ in range(rounds if least > 1 else 0):
+        before = result
+        for value in values:
+            result = _absorbed(result, (result == value) & region, least, [v for v in values if v != value])
+        if np.array_equal(before, result):
+            break
+    return result
+
+
+def bridged(mask: Mask, chance: Float32[np.ndarray, "i j k"], least: int, threshold: float = 0.1) -> Mask:
+    """Join small parts of a mask to others over single voxels that may belong to it.
+
+    Sulci are thinner than a voxel in places; their parts touch by edges and corners only.
+
+    Args:
+        mask: Voxels of a class.
+        chance: Probability of that class.
+        least: Parts of fewer voxels, connected by faces, are joined.
+        threshold: Least probability of a voxel that joins.
+    """
+    parts, count = ndimage.label(mask, _CROSS)
+    padded = np.pad(parts, 1)
+    beside = []
+    for axis in range(3):
+        for shift in (0, 2):
+            cut = [slice(1, -1)] * 3
+            cut[axis] = slice(shift, shift + parts.shape[axis])
+            beside.append(padded[tuple(cut)])
+    around = np.stack(beside)
+    lowest = np.where(around > 0, around, count + 1).min(axis=0)
+    highest = around.max(axis=0)
+    small = np.append(np.bincount(parts.ravel(), minlength=count + 1) < least, False)
+    joins = (lowest < highest) & (small[lowest] | small[highest])
+    return mask | (joins & ~mask & (chance >= threshold))
+
+
+def _absorbed(
+    labels: UInt8[np.ndarray, "i j k"], mask: Mask, least: int, others: list[int]
+) -> UInt8[np.ndarray, "i j k"]:
+    """Give small parts of a mask to the class, of some others, that most of their neighbours have."""
+    parts, count = ndimage.label(mask, _CROSS)
+    small = np.flatnonzero(np.bincount(parts.ravel(), minlength=count + 1) < least)
+    small = small[small > 0]
+    votes = np.zeros((count + 1, len(others)), dtype=np.int64)
+    for axis in range(3) if len(small) else ():
+        ends = [[slice(None)] * 3 for _ in range(2)]
+        ends[0][axis], ends[1][axis] = slice(1, None), slice(None, -1)
+        for here, there in (ends, ends[::-1]):
+            mine, beside = parts[tuple(here)], labels[tuple(there)]
+            for n, other in enumerate(others):
+                votes[:, n] += np.bincount(mine[beside == other], minlength=count + 1)
+    small = small[votes[small].max(axis=1, initial=0) > 0]
+    target = np.zeros(count + 1, dtype=np.uint8)
+    target[small] = np.array(others, dtype=np.uint8)[votes[small].argmax(axis=1)]
+    return np.where(target[parts] > 0, target[parts], labels)
+
+
 def _around(mask: Mask) -> UInt8[np.ndarray, "i j k"]:
     """Number of the 26 neighbours that lie in a mask, plus the voxel itself."""
     counts = mask.astype(np.uint8)

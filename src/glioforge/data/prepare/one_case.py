@@ -5,6 +5,7 @@ only gives the prepared label map, so that a test case looks to a model as it
 would without one.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +20,16 @@ from glioforge.core.volume import Mask, Volume
 from glioforge.data.prepare.bands import BandsSpec, band_labels
 from glioforge.data.prepare.brain import PLAUSIBLE_ML
 from glioforge.data.prepare.clean import Known, evened_out, with_brain
+from glioforge.data.prepare.grades import grade
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
 from glioforge.data.prepare.normalise import normalised
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
 from glioforge.data.prepare.spec import PrepareSpec
-from glioforge.data.prepare.tissue import complete_labels
+from glioforge.data.prepare.tissue import TissueMap, tissue_map
+from glioforge.data.prepare.unified import too_small
 from glioforge.data.prepare.window import plan_window
+
+NO_LABELS = "no tumour labels came with it: its map shows normal tissue where a tumour may be"
 
 
 def prepare_case(
@@ -61,15 +66,19 @@ def prepare_case(
     scans = {m: plan.image(case.images[m].voxels, brain) for m in modalities}
     images, scales = normalised(scans, prepared_brain, spec.intensity, case.case_id)
     voxels = np.zeros(size, dtype=np.uint8) if prepared_labels is None else prepared_labels.voxels * prepared_brain
+    tissue = None
     if isinstance(spec.tissue, BandsSpec):
         reference = scans.get(spec.tissue.reference, scans[modalities[0]])
         voxels = band_labels(reference, voxels, prepared_brain, spec.tissue)
     elif spec.tissue is not None:
-        voxels = complete_labels(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
+        found = tissue_map(images, voxels, prepared_brain, plan.target.spacing, spec.tissue)
+        voxels, tissue = found.labels, found
     complete = LabelMap(voxels, plan.target, scheme)
     facts = _facts(case, brain, plan, labels, complete) | before
     if spec.grid.window is not None:
         facts["warnings"] = [w for w in facts["warnings"] if "outside the grid" not in w]
+    if tissue is not None:
+        facts |= _tissue_facts(tissue, prepared_brain, plan, facts)
     facts["intensity"] = scales
     return replace(
         case,
@@ -86,6 +95,24 @@ def _plan(case: Case, brain: Mask, spec: PrepareSpec, size: Index) -> GridPlan:
     if spec.grid.window is None:
         return plan_grid(case.geometry, extent_of(case.geometry, brain), spec.grid.spacing, size)
     return plan_window(case.geometry, brain, spec.grid.spacing, size, spec.grid.window)
+
+
+def _tissue_facts(found: TissueMap, brain: Mask, plan: GridPlan, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """How the tissue was found, its grades, and warnings where they are implausible or labels are missing.
+
+    Grids too coarse for an average brain are graded without warnings.
+    """
+    grades = grade(found, brain, plan.target.spacing)
+    warnings = list(facts["warnings"])
+    if not facts["labelled"]:
+        warnings.append(NO_LABELS)
+    if too_small(brain, plan.target.spacing) is None:
+        warnings += [f"tissue map: {found.note}"] if found.note else []
+        warnings += grades.warnings
+    return {
+        "warnings": warnings,
+        "tissue": {"kind": found.kind, "note": found.note, "grades": grades.to_json()},
+    }
 
 
 def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, complete: LabelMap) -> dict[str, Any]:

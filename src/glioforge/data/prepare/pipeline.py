@@ -8,9 +8,10 @@ grid, the key of a case its digest, so that cases can be added later.
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from glioforge.compute.fanout import FanOutSpec, fan_out
 from glioforge.core.case import CaseRef
@@ -22,6 +23,7 @@ from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.data.prepare.fitting import misfits, require_same_contrasts
+from glioforge.data.prepare.grades import PLAUSIBLE, summary
 from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.sources import note_sources, require_unchanged, stamps_of
@@ -83,6 +85,8 @@ def prepare(
             progress.say(line)
         write_cohort(out, prepared)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
+        for line in _graded(report.values()):
+            progress.say(line)
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
         step.finish({"cases": len(refs), "fingerprint": prepared.fingerprint})
     return prepared
@@ -131,6 +135,16 @@ def _prepare_one(job: _Job) -> tuple[CaseRef, list[str]]:
     written = write_case(job.store, replace(case, facts=facts))
     note_sources(notes, job.ref, stamps)
     return written, lines
+
+
+def _graded(prepared: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Lines with the grades of a cohort's tissue maps; none where no case has any."""
+    found = [facts["tissue"]["grades"] for facts in prepared if "tissue" in facts]
+    return [
+        f"tissue {name}: median {s['median']:g}, {s['min']:g} to {s['max']:g}; "
+        f"{s['plausible']} of {s['cases']} within {PLAUSIBLE[name][0]:g} to {PLAUSIBLE[name][1]:g}"
+        for name, s in summary(found).items()
+    ]
 
 
 def preparation_hash(spec: PrepareSpec) -> str:

@@ -25,6 +25,7 @@ from glioforge.data.prepare.prior import PriorSpec
 from glioforge.data.prepare.register import RegisterSpec
 from glioforge.data.prepare.strip import StripSpec
 from glioforge.data.prepare.tissue import TissueSpec
+from glioforge.data.prepare.unified import UnifiedSpec
 from glioforge.data.prepare.window import Centre, Span
 
 AnyIntensitySpec = Annotated[
@@ -34,11 +35,12 @@ AnyIntensitySpec = Annotated[
     kind_or("zscore"),
 ]
 AnyTissueSpec = Annotated[
-    Annotated[TissueSpec, Tag("mixture")]
+    Annotated[UnifiedSpec, Tag("unified")]
+    | Annotated[TissueSpec, Tag("mixture")]
     | Annotated[PriorSpec, Tag("atlas")]
     | Annotated[HmrfSpec, Tag("hmrf")]
     | Annotated[BandsSpec, Tag("bands")],
-    kind_or("mixture"),
+    kind_or("unified"),
 ]
 
 
@@ -113,8 +115,8 @@ class PrepareSpec(Spec):
     """Spacing and shape."""
     intensity: AnyIntensitySpec | None = IntensitySpec()
     """How intensities are normalised (`zscore`, `percentile`, `histogram`); none leaves them as they are."""
-    tissue: AnyTissueSpec | None = TissueSpec()
-    """How normal brain is told apart (`mixture`, `atlas`, `hmrf`, `bands`); none leaves label maps without it."""
+    tissue: AnyTissueSpec | None = UnifiedSpec()
+    """How normal brain is classified (`unified`, `mixture`, `atlas`, `hmrf`, `bands`); none leaves maps without it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,10 +1,12 @@
 """Normal tissue for label maps that know only the tumour: white matter, grey matter, CSF.
 
-The tumour is left out, classes are told apart by a Gaussian mixture over all
-contrasts with a bias field (`mixture.py`), neighbours are made to agree
-(`neighbours.py`), and the tumour is put back on top (as Shin et al. 2018 and
-Foroozandeh & Eklund merge expert labels with tissue).  Which class is which
-follows from physics, so that no atlas and no other patient has a part in it:
+The tumour is left out, the rest is classified over all contrasts, neighbours
+are made to agree (`neighbours.py`), and the tumour is put back on top (as Shin
+et al. 2018 and Foroozandeh & Eklund merge expert labels with tissue).  By
+default a mixture with a bias field is fitted under the maps of an average
+brain that is aligned with the case (`unified.py`).  Where the two brains do
+not match, and in the kind `mixture`, the mixture goes without (`mixture.py`);
+then physics says which class is which:
 
 contrast        darkest to brightest
 T1, T1ce        CSF, grey matter, white matter
@@ -13,10 +15,11 @@ FLAIR           CSF, white matter, grey matter
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Shaped, UInt8
 from pydantic import Field
 from scipy import ndimage
 
@@ -25,12 +28,13 @@ from glioforge.core.errors import CaseError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
-from glioforge.data.prepare.box import box_of
-from glioforge.data.prepare.choice import unless
+from glioforge.data.prepare.box import Box, box_of
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
-from glioforge.data.prepare.neighbours import clear_specks, mean_field
+from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, mean_field
 from glioforge.data.prepare.prior import PriorSpec, prior_maps
+from glioforge.data.prepare.ring import without_ring
+from glioforge.data.prepare.unified import UnifiedSpec, too_small, unified_classes
 
 CLASSES = ("csf", "grey_matter", "white_matter")
 _VALUES = tuple(COMPLETE.value(name) for name in CLASSES)
@@ -45,10 +49,30 @@ _EXPECTED: Mapping[Modality, tuple[float, float, float]] = {
 
 
 @final
-class TissueSpec(Spec):
-    """How normal tissue is told apart."""
+@dataclass(frozen=True, eq=False)
+class TissueMap:
+    """A complete label map and how its tissue was found.
 
-    kind: Literal["mixture"] = Field("mixture", exclude_if=unless("mixture"))
+    Args:
+        labels: In the scheme `COMPLETE`.
+        kind: What found it; `given` where the case had a complete map.
+        note: Why it isn't the kind asked for, if so.
+        prior: Probability of fluid, cortex, white matter and deep grey matter in the aligned average brain.
+        cerebellum: Voxels of its cerebellum.
+    """
+
+    labels: UInt8[np.ndarray, "i j k"]
+    kind: str
+    note: str | None = None
+    prior: Float32[np.ndarray, "4 i j k"] | None = None
+    cerebellum: Mask | None = None
+
+
+@final
+class TissueSpec(Spec):
+    """A mixture with a bias field, without an average brain."""
+
+    kind: Literal["mixture"] = "mixture"
     field_order: int = Field(3, ge=0, le=4)
     """Order of the bias polynomial; 0 for none."""
     rounds: int = Field(25, ge=1)
@@ -63,40 +87,88 @@ class TissueSpec(Spec):
     """Voxels that the fit looks at, evenly spread."""
 
 
+Maps = Shaped[np.ndarray, "m _ _ _"]
+AnySpec = UnifiedSpec | TissueSpec | HmrfSpec | PriorSpec
+
+
 def complete_labels(
     images: Mapping[Modality, Voxels],
     labels: UInt8[np.ndarray, "i j k"],
     brain: Mask,
     spacing: tuple[float, float, float],
-    spec: TissueSpec | HmrfSpec | PriorSpec | None = None,
+    spec: AnySpec | None = None,
 ) -> UInt8[np.ndarray, "i j k"]:
-    """Fill unlabelled brain voxels with white matter, grey matter or CSF.
+    """Fill unlabelled brain voxels with white matter, grey matter or CSF; arguments and errors as `tissue_map`."""
+    return tissue_map(images, labels, brain, spacing, spec).labels
+
+
+def tissue_map(
+    images: Mapping[Modality, Voxels],
+    labels: UInt8[np.ndarray, "i j k"],
+    brain: Mask,
+    spacing: tuple[float, float, float],
+    spec: AnySpec | None = None,
+) -> TissueMap:
+    """Fill unlabelled brain voxels with white matter, grey matter or CSF, and say how.
 
     Args:
-        images: Contrasts on one grid; T1, T1ce, T2 and FLAIR are used.
+        images: Contrasts on one RAS grid; T1, T1ce, T2 and FLAIR are used.
         labels: Map in the complete scheme; what is labelled inside the brain stays.
         brain: Brain mask; the result is 0 exactly outside it.
         spacing: Voxel size in mm.
-        spec: The mixture with its defaults unless given.
+        spec: The kind `unified` with its defaults unless given.
 
     Raises:
-        CaseError: There are unlabelled brain voxels and no contrast to tell them apart by.
+        CaseError: There are unlabelled brain voxels and no contrast to classify them by.
         DependencyError: The kind needs a package that is not installed.
     """
-    spec = spec or TissueSpec()
+    spec = spec or UnifiedSpec()
     kept = np.where(brain, labels, 0).astype(np.uint8)
     empty = brain & (kept == 0)
     if not empty.any():
-        return kept
+        return TissueMap(kept, "given")
     box = box_of(brain) or (slice(0, 0),) * 3
     values = _standardised({m: v[box] for m, v in images.items() if m in _EXPECTED}, empty[box])
     if isinstance(spec, HmrfSpec):
-        tissue = np.array(_VALUES, dtype=np.uint8)[hmrf_classes(values, empty[box], spec)]
+        found = TissueMap(np.array(_VALUES, dtype=np.uint8)[hmrf_classes(values, empty[box], spec)], spec.kind)
+    elif isinstance(spec, UnifiedSpec):
+        found = _unified(values, kept[box], brain[box], spacing, spec)
     else:
-        tissue = _classify(values, kept[box], brain[box], spacing, spec)
+        found = TissueMap(_classify(values, kept[box], brain[box], spacing, spec), spec.kind)
     result = kept.copy()
-    result[box][empty[box]] = tissue[empty[box]]
-    return result
+    result[box][empty[box]] = found.labels[empty[box]]
+    prior = None if found.prior is None else _padded(found.prior, box, brain.shape)
+    cerebellum = None if found.cerebellum is None else _padded(found.cerebellum[None], box, brain.shape)[0]
+    return replace(found, labels=result, prior=prior, cerebellum=cerebellum)
+
+
+def _unified(
+    values: Mapping[Modality, Float64[np.ndarray, "i j k"]],
+    labels: UInt8[np.ndarray, "i j k"],
+    brain: Mask,
+    spacing: tuple[float, float, float],
+    spec: UnifiedSpec,
+) -> TissueMap:
+    """Tissue under the aligned average brain, or without it where it does not fit."""
+    note = too_small(brain, spacing)
+    if note is None:
+        stacked = np.stack([v[brain] for v in values.values()], axis=1)
+        agent = list(values).index(Modality.T1CE) if Modality.T1CE in values else None
+        found = unified_classes(stacked, labels, brain, spacing, spec, agent)
+        if found.usable:
+            shares = mean_field(found.logs, brain, spacing, spec.smoothness, spec.smoothing_rounds)
+            normal = brain & (labels == 0)
+            tissue = without_ring(shares, found.prior, normal, spacing)
+            tissue[bridged((tissue == 0) & normal, shares[0] * normal, spec.least_voxels)] = 0
+            merged = np.where(labels > 0, labels, np.array(_VALUES, dtype=np.uint8)[tissue] * brain).astype(np.uint8)
+            cleared = clear_islands(merged, normal, spec.least_voxels, _VALUES)
+            return TissueMap(cleared, spec.kind, prior=found.prior, cerebellum=found.cerebellum)
+        note = (
+            f"the average brain could not be aligned (agreement {found.agreement:.2f}, volume {found.scale:.2f} to 1)"
+        )
+    plain = TissueSpec(field_order=spec.field_order, smoothness=spec.smoothness, smoothing_rounds=spec.smoothing_rounds)
+    tissue = _classify(values, labels, brain, spacing, plain)
+    return TissueMap(tissue, plain.kind, f"{note}; tissue by the mixture alone")
 
 
 def _classify(
@@ -154,4 +226,11 @@ def _standardised(images: Mapping[Modality, Voxels], region: Mask) -> dict[Modal
             "T1, T1ce, T2 or FLAIR with structure",
             "name such a contrast, or set tissue to null",
         )
+    return result
+
+
+def _padded(values: Maps, box: Box, shape: tuple[int, ...]) -> Maps:
+    """Values of a box on the whole grid; 0 elsewhere."""
+    result = np.zeros((len(values), *shape), dtype=values.dtype)
+    result[(slice(None), *box)] = values
     return result

@@ -24,7 +24,7 @@ def agreement(phantom, modalities):
     case = phantom.case
     images = {m: case.images[m].voxels for m in modalities}
     labels = case.labels.to(COMPLETE).voxels
-    found = complete_labels(images, labels, case.brain, case.geometry.spacing)
+    found = complete_labels(images, labels, case.brain, case.geometry.spacing, TissueSpec())
     assert np.array_equal(found > 0, case.brain)
     assert np.array_equal(np.where(labels > 0, found, 0), labels)
     truth = phantom.truth.voxels

@@ -14,6 +14,7 @@ from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.prior import PriorSpec, prior_maps
 from glioforge.data.prepare.spec import PrepareSpec
 from glioforge.data.prepare.tissue import TissueSpec, complete_labels
+from glioforge.data.prepare.unified import UnifiedSpec
 
 SHAPE = (28, 32, 26)
 PLACES = np.moveaxis(np.indices(SHAPE), 0, -1) - (np.array(SHAPE) - 1) / 2
@@ -96,10 +97,16 @@ def test_the_average_brain_lies_on_the_mask():
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [({}, TissueSpec), ({"rounds": 3}, TissueSpec), ({"kind": "atlas"}, PriorSpec), ({"kind": "hmrf"}, HmrfSpec)],
+    [
+        ({}, UnifiedSpec),
+        ({"rounds": 3}, UnifiedSpec),
+        ({"kind": "mixture"}, TissueSpec),
+        ({"kind": "atlas"}, PriorSpec),
+        ({"kind": "hmrf"}, HmrfSpec),
+    ],
 )
-def test_kinds_are_chosen_in_a_yaml_and_the_old_one_needs_no_name(values, kind):
-    """What a YAML said before there were kinds still means the same."""
+def test_kinds_are_chosen_in_a_yaml_and_the_default_needs_no_name(values, kind):
+    """A YAML that names no kind means the default, whatever else it sets; dumps name the kind."""
     spec = parse_spec({"tissue": values}, PrepareSpec)
     assert type(spec.tissue) is kind
     assert PrepareSpec.model_validate(spec.model_dump(mode="json")) == spec

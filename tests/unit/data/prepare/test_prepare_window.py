@@ -118,7 +118,7 @@ def test_defaults_are_dumped_as_they_were():
     assert sorted(dumped) == ["brain", "grid", "intensity", "modalities", "tissue"]
     assert sorted(dumped["grid"]) == ["keep_lesions_mm3", "margin", "multiple", "size", "spacing_mm"]
     assert sorted(dumped["intensity"]) == ["clip"]
-    assert "kind" not in dumped["tissue"]
+    assert dumped["tissue"]["kind"] == "unified"
 
 
 @pytest.mark.parametrize(
