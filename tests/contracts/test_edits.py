@@ -15,7 +15,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.core.schemes import BRATS2023
 from glioforge.lesions.base import EDITS, Sources
-from glioforge.lesions.cutout import cut
+from glioforge.lesions.cutout import cut, is_lesion
 from glioforge.lesions.lineage import edited_lineage
 from glioforge.lesions.recipe import replay
 from toy_brain import toy_bank, toy_brain
@@ -136,6 +136,23 @@ def test_voxels_off_the_lesions_stay(kind, spacing, seed):
     changed = labels.voxels != after.voxels
 
     assert not (changed & ~labels.lesion & ~after.lesion).any()
+
+
+@every_edit
+@every_spacing
+@given(seed=seeds)
+@few
+def test_the_filling_holds_no_island(kind, spacing, seed):
+    """No component of a class lies wholly where the lesion was; one that lesion alone surrounds has no other class."""
+    labels, _, after = edited(kind, seed, spacing, **MASS)
+    filled = labels.lesion & ~after.lesion
+    touching = np.ones((3, 3, 3))
+    for value in (4, 5, 6):
+        parts, count = ndimage.label(after.voxels == value, structure=touching)
+        inside = set(range(1, count + 1)) - set(np.unique(parts[~filled]))
+        for part in inside:
+            around = after.voxels[ndimage.binary_dilation(parts == part, touching) & (parts != part)]
+            assert (is_lesion(around) | (around == 0)).all()
 
 
 @every_edit

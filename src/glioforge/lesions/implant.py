@@ -1,10 +1,11 @@
-"""Put a lesion into a healed brain: settle it, push the tissue away, write its labels."""
+"""Put a lesion into a healed brain: settle it, push the tissue away, write its labels, join islands of the filling."""
 
 import numpy as np
 
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.lesions.cutout import Cutout, is_lesion
 from glioforge.lesions.graft import Graft, clip_box
+from glioforge.lesions.islands import without_islands
 from glioforge.lesions.mass_effect import MassEffectSpec, displace, push_mm
 
 
@@ -26,7 +27,7 @@ def implant(
     if mass_effect is not None:
         displace(base, settled, push_mm(settled, labels.voxels[settled.box], mass_effect), mass_effect)
     base[settled.box][settled.mask] = settled.voxels[settled.mask]
-    return labels.with_voxels(base)
+    return without_islands(labels, base)
 
 
 def settle(base: LabelVoxels, lesion: Cutout | Graft) -> Cutout:

@@ -8,6 +8,7 @@ import numpy as np
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import EditRecord
 from glioforge.lesions.base import EDITS, NOTHING, EditSpec, Sources, open_for, recorded_base, recorded_lesion
+from glioforge.lesions.islands import without_islands
 
 
 @final
@@ -36,4 +37,4 @@ class Remove:
     def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
         """Fill the lesion."""
         lesion = recorded_lesion(labels, record)
-        return labels.with_voxels(recorded_base(labels, lesion, record, self.sources))
+        return without_islands(labels, recorded_base(labels, lesion, record, self.sources))
