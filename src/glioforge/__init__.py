@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from glioforge.io.cohort_file import read_cohort, write_cohort
     from glioforge.io.ingest import ingest
     from glioforge.io.ingest_folder import ingest_folder
+    from glioforge.io.join import join_cohorts
     from glioforge.lesions.edit_cohort import edit_cohort
     from glioforge.lesions.preview import preview_cohort
     from glioforge.lesions.recipe import RecipeSpec, edit_labels
@@ -84,6 +85,7 @@ _HOMES = {
     "folds_by_subject": "core.split",
     "ingest": "io.ingest",
     "ingest_folder": "io.ingest_folder",
+    "join_cohorts": "io.join",
     "load_demo": "studies.kinds",
     "load_segmenter": "segmentation.base",
     "load_spec": "config.load",

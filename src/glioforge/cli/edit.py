@@ -14,6 +14,10 @@ def edit(
     recipe: Recipe,
     count: Count = 1,
     seed: Seed = 1,
+    donors: Annotated[
+        Path | None,
+        typer.Option("--donors", help="Prepared cohort whose lesions are inserted; COHORT itself unless given."),
+    ] = None,
     workers: Workers = 1,
     overrides: Set = None,
     preview: Annotated[
@@ -37,7 +41,14 @@ def edit(
         return
     parents = read_cohort(cohort)
     edited = edit_cohort(
-        parents, settings, out, count=count, seed=seed, fanout=FanOutSpec(workers=workers), progress=TerminalProgress()
+        parents,
+        settings,
+        out,
+        count=count,
+        seed=seed,
+        donors=None if donors is None else read_cohort(donors),
+        fanout=FanOutSpec(workers=workers),
+        progress=TerminalProgress(),
     )
     if preview is not None:
         from glioforge.lesions.preview import preview_cohort

@@ -18,6 +18,7 @@ from glioforge.cli.doctor import doctor
 from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
 from glioforge.cli.ingest import ingest
+from glioforge.cli.join import join
 from glioforge.cli.methods import methods
 from glioforge.cli.nnunet import nnunet
 from glioforge.cli.phantom import phantom
@@ -40,6 +41,7 @@ for verb in (
     doctor,
     ingest,
     prepare,
+    join,
     train,
     nnunet,
     edit,

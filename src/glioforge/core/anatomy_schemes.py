@@ -97,15 +97,54 @@ FREESURFER = LabelScheme(
 )
 """FreeSurfer's `aseg`, SynthSeg and FastSurfer without cortical parcels; no tumour."""
 
-ANATOMIES = {scheme.name: scheme for scheme in (FREESURFER, STRUCTURES)}
+COMPLETE_STRUCTURES = LabelScheme(
+    "complete_structures",
+    {
+        "background": 0,
+        **{name: value for value, name in enumerate(("necrotic_core", "oedema", "enhancing", *_TISSUES[:3]), start=1)},
+        **{name: value for value, name in enumerate(_TISSUES[3:], start=8)},
+    },
+    {
+        "WT": ("necrotic_core", "oedema", "enhancing"),
+        "TC": ("necrotic_core", "enhancing"),
+        "ET": ("enhancing",),
+    },
+    tissue=_TISSUES,
+    broader=_BROADER,
+    colours={"necrotic_core": (196, 48, 43), "oedema": (78, 167, 92), "enhancing": (245, 208, 66), **_COLOURS},
+)
+"""Tumour, tissue and structures: the scheme of prepared healthy anatomies; values up to CSF are those of `complete`."""
+
+ANATOMIES = {scheme.name: scheme for scheme in (FREESURFER, STRUCTURES, COMPLETE_STRUCTURES)}
 """Schemes of healthy anatomies, by name; they are never taken without being named."""
+
+
+ALIASES: Mapping[str, str] = {"synthseg": FREESURFER.name, "fastsurfer": FREESURFER.name}
+"""Tools that write FreeSurfer's values."""
+
+
+def brain_values(voxels: Integer[np.ndarray, "i j k"]) -> Integer[np.ndarray, "i j k"]:
+    """Return FreeSurfer's values of the brain alone; cortical parcels become the cortex of their side.
+
+    Lesions of white matter (25 and 57) become white matter.  All else without a name in `FREESURFER`, such as
+    SynthSeg's skull, eyes and skin, becomes background.
+
+    Example:
+        >>> brain_values(np.array([[[2, 57, 507, 1002, 12133]]])).ravel().tolist()
+        [2, 41, 0, 3, 42]
+    """
+    found = whole_cortex(voxels)
+    for lesion, white in ((25, 2), (57, 41)):
+        found[voxels == lesion] = white
+    return np.where(np.isin(found, list(FREESURFER.labels.values())), found, 0)
 
 
 def whole_cortex(voxels: Integer[np.ndarray, "i j k"]) -> Integer[np.ndarray, "i j k"]:
     """Return a map in which cortical parcels are the cortex of their side, and their white matter likewise.
 
     Args:
-        voxels: Values of `aparc+aseg`, `wmparc` or FastSurfer's `aparc.DKTatlas+aseg`; others stay as they are.
+        voxels: Values of `aparc+aseg`, `aparc.a2009s+aseg`, `wmparc` or FastSurfer's `aparc.DKTatlas+aseg`; others
+            stay as they are.
 
     Example:
         >>> whole_cortex(np.array([[[2, 1002, 2035, 3001, 4035]]])).ravel().tolist()
@@ -113,5 +152,7 @@ def whole_cortex(voxels: Integer[np.ndarray, "i j k"]) -> Integer[np.ndarray, "i
     """
     found = voxels.copy()
     for thousand, value in ((1000, 3), (2000, 42), (3000, 2), (4000, 41)):
+        fine = 10_000 + thousand
         found[(voxels >= thousand) & (voxels < thousand + 1000)] = value
+        found[(voxels >= fine) & (voxels < fine + 1000)] = value
     return found

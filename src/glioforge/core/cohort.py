@@ -143,9 +143,12 @@ class Cohort:
         return tuple(subsets)
 
     def __add__(self, other: "Cohort") -> "Cohort":
-        """Mix two cohorts of one scheme; ids must not clash.
+        """Join two cohorts of one scheme; a subject id that both hold means one person.
 
         The scheme of the label files is kept where both come from files of one scheme.
+
+        Raises:
+            CohortError: The schemes differ, or a case id is in both.
         """
         same = self.source is not None and other.source is not None and self.source.scheme == other.source.scheme
         source = self.source if same else None

@@ -16,7 +16,7 @@ from FAST); five classes (Guo et al. 2020, section on data); intensity bands
 common image-derived labels).
 """
 
-from glioforge.core.anatomy_schemes import ANATOMIES
+from glioforge.core.anatomy_schemes import ALIASES, ANATOMIES, COMPLETE_STRUCTURES
 from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.scheme_text import is_scheme_text, scheme_from_text
@@ -223,12 +223,14 @@ SCHEMES = {
 
 
 def complete_scheme(source: LabelScheme) -> LabelScheme:
-    """Return the complete scheme that keeps all that a source tells apart: with a cavity if the source names one.
+    """Return the complete scheme that keeps all that a source names: a cavity, or the structures of a healthy anatomy.
 
     Example:
-        >>> complete_scheme(BRATS2024).name, complete_scheme(BRATS2017).name
-        ('complete_cavity', 'complete')
+        >>> [complete_scheme(scheme_named(name)).name for name in ("brats2024", "brats2017", "freesurfer")]
+        ['complete_cavity', 'complete', 'complete_structures']
     """
+    if source.name in ANATOMIES:
+        return COMPLETE_STRUCTURES
     return COMPLETE_CAVITY if "resection_cavity" in source.labels else COMPLETE
 
 
@@ -251,9 +253,11 @@ def scheme_named(name: str) -> LabelScheme:
     if is_scheme_text(name):
         return scheme_from_text(name, _COLOURS)
     known = {**SCHEMES, **ANATOMIES, TUMOUR.name: TUMOUR}
+    name = ALIASES.get(name, name)
     if name not in known:
         raise LabelError(
             f"label scheme {name!r}",
-            f"one of {', '.join(sorted(known))}, or labels with their integers, such as oedema=1,enhancing=2",
+            f"one of {', '.join(sorted({*known, *ALIASES}))}, or labels with their integers, such as "
+            "oedema=1,enhancing=2",
         )
     return known[name]

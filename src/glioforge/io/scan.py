@@ -25,6 +25,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
+from glioforge.core.anatomy_schemes import FREESURFER, brain_values
 from glioforge.core.errors import InputFileError, LabelError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
@@ -141,6 +142,8 @@ class Scan:
             InputFileError: A voxel is no integer, or a value has no name in the scheme.
         """
         values = self.integers()
+        if scheme == FREESURFER:
+            values = brain_values(values)
         try:
             if values.min() < 0 or values.max() > 255:
                 scheme.require(values)

@@ -21,6 +21,9 @@ else                               asked
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from glioforge.core.anatomy_schemes import FREESURFER, brain_values
 from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
@@ -131,6 +134,8 @@ def _by_values(cases: Sequence[Evidence]) -> LabelSource:
 def require_known_values(cases: Sequence[Evidence], source: LabelSource) -> list[tuple[str, LabelError]]:
     """Return one error for each case with values that the scheme does not name; none for a sound cohort."""
     scheme = scheme_named(source.scheme)
+    if scheme == FREESURFER:
+        return _without_brain(cases)
     known = set(scheme.labels.values())
     return [
         (
@@ -145,6 +150,24 @@ def require_known_values(cases: Sequence[Evidence], source: LabelSource) -> list
         for case in cases
         if not set(case.counts) <= known
     ]
+
+
+def _without_brain(cases: Sequence[Evidence]) -> list[tuple[str, LabelError]]:
+    """One error for each map in which values of the brain are missing; what surrounds the brain has no name."""
+    wanted = {"cerebral white matter": (2, 41), "cerebral cortex": (3, 42)}
+    errors = []
+    for case in cases:
+        held = set(np.unique(brain_values(np.array([[list(case.counts)]]))).tolist())
+        missing = [name for name, values in wanted.items() if not held & set(values)]
+        if missing:
+            error = LabelError(
+                f"label values {shown_counts(case.counts)}, without {' and '.join(missing)}",
+                "an anatomical map with FreeSurfer's values",
+                "name another scheme with --scheme",
+                case.file,
+            )
+            errors.append((case.case_id, error))
+    return errors
 
 
 def _values(cases: Sequence[Evidence], allowed: Sequence[str]) -> frozenset[int]:

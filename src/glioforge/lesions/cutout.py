@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
+from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.errors import EditError, LabelError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
@@ -31,7 +32,7 @@ NECROTIC, OEDEMA, ENHANCING, WHITE, GREY, CSF = (
 )
 CAVITY = COMPLETE_CAVITY.labels["resection_cavity"]
 _IS_LESION = np.isin(np.arange(256), COMPLETE_CAVITY.lesion_values)
-_LABELS = (dict(COMPLETE.labels), dict(COMPLETE_CAVITY.labels))
+_LABELS = tuple(dict(scheme.labels) for scheme in (COMPLETE, COMPLETE_CAVITY, COMPLETE_STRUCTURES))
 
 
 @final
@@ -95,7 +96,7 @@ def require_complete(labels: LabelMap) -> None:
         LabelError: The scheme is another one, or the map holds no brain.
     """
     scheme = labels.scheme
-    if dict(scheme.labels) not in _LABELS or set(scheme.tissue) != set(COMPLETE.tissue):
+    if dict(scheme.labels) not in _LABELS or not set(scheme.tissue) >= set(COMPLETE.tissue):
         raise LabelError(
             f"a label map in scheme {labels.scheme.name!r}",
             f"scheme {COMPLETE.name!r} or {COMPLETE_CAVITY.name!r}, where normal tissue is labelled too",

@@ -65,12 +65,13 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     *,
     count: int = 1,
     seed: int = 1,
+    donors: Cohort | None = None,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Edit every case of a prepared cohort and write the edited maps.
 
-    Donors, if the recipe needs some, are the other subjects of the same cohort.
+    Lesions that the recipe inserts come from the other subjects of the same cohort, or from those of `donors`.
 
     Args:
         cohort: Prepared cases (training subjects only); empty gives an empty cohort.
@@ -78,6 +79,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         out: Folder of the new cohort; cases that it already holds are kept.
         count: Edited maps for each case.
         seed: Seed of all draws.
+        donors: Prepared cases whose lesions are inserted; those of `cohort` unless given.
         fanout: How the work is spread.
         progress: Where to show progress, and what is left out.
 
@@ -88,8 +90,11 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     """
     progress = progress or Silent()
     key = {"cohort": cohort.fingerprint, "recipe": recipe.model_dump(mode="json"), "seed": seed, "count": count}
+    if donors is not None:
+        key["donors"] = donors.fingerprint
     with Step(out, key) as step:
-        edited = _edited(cohort, _Job(recipe, out, count, seed, _bank(cohort, recipe)), fanout, progress)
+        bank = _bank(cohort if donors is None else donors, recipe)
+        edited = _edited(cohort, _Job(recipe, out, count, seed, bank), fanout, progress)
         write_cohort(out, edited)
         if not step.done:
             step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, LabelError, OutputError
 from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
@@ -142,7 +143,8 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
         weights=plan.synthesizer.weights_hash,
         edits=label_case.edits,
     )
-    digest = _digest(label_case.labels)
+    labels = for_generator(label_case.labels, plan.synthesizer.scheme)
+    digest = _digest(labels)
     line = ""
     try:
         found = find_case(plan.store, label_case.case_id)
@@ -152,7 +154,7 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
         _require_same(found, lineage, digest)
         return found, line
     try:
-        images = plan.synthesizer.synthesize(label_case.labels, stream(case_seed, "images"))
+        images = plan.synthesizer.synthesize(labels, stream(case_seed, "images"))
     except LabelError as error:
         raise LabelError(error.found, error.expected, error.remedy, label_case.case_id) from error
     case = Case(
@@ -160,11 +162,16 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
         subject_id=f"synthetic-{label_case.case_id}",
         images=images,
         lineage=lineage,
-        labels=label_case.labels,
-        brain=label_case.labels.voxels > 0,
-        facts={"label_digest": digest, "tumour_ml": label_case.labels.volume_ml("WT"), **_preparation(plan)},
+        labels=labels,
+        brain=labels.voxels > 0,
+        facts={"label_digest": digest, "tumour_ml": labels.volume_ml("WT"), **_preparation(plan)},
     )
     return write_case(plan.store, case), line
+
+
+def for_generator(labels: LabelMap, scheme: LabelScheme) -> LabelMap:
+    """Return the map of an anatomy with its structures as the tissue that a generator knows; others as they are."""
+    return labels.to(scheme) if labels.scheme == COMPLETE_STRUCTURES and scheme.is_complete else labels
 
 
 def _preparation(plan: _Plan) -> dict[str, str]:

@@ -17,7 +17,9 @@ def test_layouts_are_detected_special_ones_first(tmp_path, brats_case, save, ima
 
 def test_unknown_folder_is_refused_with_a_way_out(tmp_path):
     """A folder that looks like no layout is refused, and the error shows how to describe it."""
-    with pytest.raises(InputFileError, match=r"no case found; expected .* one of bids, .*, brats, flat; .*--layout"):
+    with pytest.raises(
+        InputFileError, match=r"no case found; expected .* one of bids, .*, brats, flat, label_maps; .*--layout"
+    ):
         detect(tmp_path)
 
 

@@ -51,7 +51,7 @@ def find_brain(case: Case, spec: BrainSpec | None = None) -> Mask:
     if case.brain is not None and spec.use_given:
         brain = case.brain.copy()
     elif case.images:
-        brain = _cleaned(not_background(case.images), spec)
+        brain = cleaned(not_background(case.images), spec)
     else:
         brain = case.require_labels().voxels > 0
     if not brain.any():
@@ -95,7 +95,7 @@ def background_value(voxels: Voxels) -> float:
     return min(value for value, count in faces.items() if count == most)
 
 
-def _cleaned(mask: Mask, spec: BrainSpec) -> Mask:
+def cleaned(mask: Mask, spec: BrainSpec) -> Mask:
     """Fill holes and drop specks, as the spec says."""
     if spec.largest_part:
         mask = largest_part(mask)

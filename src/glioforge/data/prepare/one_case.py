@@ -22,6 +22,7 @@ from glioforge.data.prepare.brain import PLAUSIBLE_ML
 from glioforge.data.prepare.clean import Known, evened_out, with_brain
 from glioforge.data.prepare.grades import grade
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
+from glioforge.data.prepare.label_case import prepare_labels
 from glioforge.data.prepare.normalise import normalised
 from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask
 from glioforge.data.prepare.spec import PrepareSpec
@@ -54,11 +55,13 @@ def prepare_case(
     Raises:
         CaseError: The case holds no brain or lacks a contrast.
     """
+    if not case.images:
+        return prepare_labels(case, spec, size, scheme or spec.scheme_of(case.require_labels().scheme))
     case.require_images(modalities)
     case, brain, before = with_brain(case, spec, known)
     case = evened_out(case, brain, spec)
     scheme = scheme or spec.scheme_of(COMPLETE if case.labels is None else case.labels.scheme)
-    labels = None if case.labels is None else case.labels.to(scheme if scheme.tissue == COMPLETE.tissue else COMPLETE)
+    labels = None if case.labels is None else case.labels.to(COMPLETE if isinstance(spec.tissue, BandsSpec) else scheme)
     plan = _plan(case, brain, spec, size)
     prepared_brain = resample_mask(brain, plan)
     kept = spec.grid.keep_lesions_mm3

@@ -169,6 +169,8 @@ def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
     """Contrasts to keep, in standard order."""
     if not len(cohort):
         raise CohortError("no cases to prepare", "at least one", "check the folder and its layout", cohort.name)
+    if not any(ref.images for ref in cohort) and cohort.scheme.is_complete:
+        return ()
     if spec.allow_missing:
         return _any_contrasts(cohort, spec)
     if spec.modalities is None:

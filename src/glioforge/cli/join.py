@@ -1,0 +1,19 @@
+"""`glioforge join`: several cohorts of one scheme as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import Out
+
+
+def join(
+    cohorts: Annotated[list[Path], typer.Argument(help="Folders of cohorts, at least two.", metavar="COHORT...")],
+    out: Out,
+) -> None:
+    """Join cohorts that were prepared alike; their files stay where they are."""
+    from glioforge.cli.cohorts import describe
+    from glioforge.io.join import join_cohorts
+
+    typer.echo(describe(join_cohorts(cohorts, out)))

@@ -1,0 +1,51 @@
+"""A folder of label maps without scans: one file per subject, as FreeSurfer, SynthSeg and FastSurfer leave them.
+
+The layout is never detected, since any folder of images would look like it: name it with `--layout label_maps`,
+and the scheme of the values with `--scheme freesurfer`.  The case id is the name of the file, or, where files of
+several folders have one name (`sub-01/aseg.nii.gz`), the folder below the one that is read.  The layout is
+Glioforge's own; FreeSurfer: Fischl 2012, doi:10.1016/j.neuroimage.2012.01.021.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar, Literal, final
+
+from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
+from glioforge.io.image_names import stem
+from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+
+
+@final
+class LabelMapsSpec(LayoutSpec):
+    """Label maps alone."""
+
+    kind: Literal["label_maps"] = "label_maps"
+    name: str | None = None
+    """Name of the file without its ending, where each subject's folder holds several; none takes every file."""
+
+
+@LAYOUTS.register(LabelMapsSpec)
+@final
+class LabelMapsLayout(Layout):
+    """Takes every image file as the label map of one subject."""
+
+    general: ClassVar[bool] = True
+
+    def __init__(self, spec: LabelMapsSpec) -> None:
+        self._spec = spec
+
+    def matches(self, folder: Path) -> bool:  # noqa: ARG002 - see the module's docstring
+        """Return false: this layout has to be named."""
+        return False
+
+    def find(self, folder: Path) -> list[FoundCase]:
+        """Return one case per file; none for a folder without image files."""
+        wanted = self._spec.name
+        paths = [p for p in scan_files(folder, follow_links=self._spec.follow_links) if wanted in (None, stem(p))]
+        often = Counter(stem(path) for path in paths)
+        names = [stem(path) if often[stem(path)] == 1 else path.relative_to(folder).parts[0] for path in paths]
+        cases = [
+            assemble(name, [(LABELS, path)], subject=self._spec.subject)
+            for name, path in zip(names, paths, strict=True)
+        ]
+        return sorted(cases, key=lambda case: case.case_id)
