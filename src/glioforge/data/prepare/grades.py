@@ -4,7 +4,8 @@ grey_to_white    volume of grey over that of white matter; 0.9 to 1.8 is plausib
 csf_share        fluid over the brain without tumour; 0.04 to 0.4 is plausible
 ring             thin grey matter, where the average brain expects white matter or fluid, over the ventricles' surface;
                  up to 0.25 is plausible
-islands          connected parts of a tissue with fewer than 20 voxels; fewer than 15 are plausible
+islands          connected parts of a tissue with fewer than 20 voxels that border on another tissue; fewer than 15
+                 are plausible; unlabelled pockets within a tumour are none
 symmetry         smallest ratio of a tissue's volume in one half of the brain to that in the other, voxels left out
                  whose mirror image or self is tumour; from 0.75 on it is plausible
 deep_grey        share of grey matter where the average brain has deep grey matter; from 0.5 on it is plausible
@@ -95,7 +96,7 @@ def grade(found: TissueMap, brain: Mask, spacing: tuple[float, float, float]) ->
 
 
 def islands(labels: UInt8[np.ndarray, "i j k"], least: int = LEAST_VOXELS) -> int:
-    """Number of connected parts (by faces) of each tissue with fewer than `least` voxels.
+    """Count the connected parts (by faces) of each tissue with fewer than `least` voxels that border on another tissue.
 
     Example:
         >>> labels = np.full((9, 9, 9), COMPLETE.value("white_matter"), dtype=np.uint8)
@@ -106,8 +107,10 @@ def islands(labels: UInt8[np.ndarray, "i j k"], least: int = LEAST_VOXELS) -> in
     total = 0
     for value in (_CSF, _GREY, _WHITE):
         parts, count = ndimage.label(labels == value, _CROSS)
-        if count:
-            total += int(np.count_nonzero(np.bincount(parts.ravel())[1:] < least))
+        others = [v for v in (_CSF, _GREY, _WHITE) if v != value]
+        beside = ndimage.binary_dilation(np.isin(labels, others), _CROSS)
+        bordering = np.bincount(parts[beside], minlength=count + 1)[1:] > 0
+        total += int(np.count_nonzero(bordering & (np.bincount(parts.ravel(), minlength=count + 1)[1:] < least)))
     return total
 
 

@@ -172,6 +172,15 @@ def test_islands_go_whole_to_the_class_around_them():
     assert np.array_equal(clear_islands(labels, region, 1, (CSF, GREY, WHITE)), labels)
 
 
+def test_pockets_within_a_tumour_are_no_islands():
+    """An unlabelled voxel that the tumour surrounds cannot go to another tissue; one within white matter could."""
+    labels = np.full((9, 9, 9), WHITE, dtype=np.uint8)
+    labels[1:4, 1:4, 1:4] = 1
+    labels[2, 2, 2] = labels[6, 6, 6] = GREY
+
+    assert islands(labels) == 1
+
+
 def shell():
     """Shares of a brain of white matter with a ventricle, a grey ring about it, and a prior without grey there."""
     places = np.moveaxis(np.indices((40, 40, 40)), 0, -1) - 19.5
