@@ -4,7 +4,8 @@ grey_to_white    volume of grey over that of white matter; 0.9 to 1.8 is plausib
 csf_share        fluid over the brain without tumour; 0.04 to 0.4 is plausible
 ring             thin grey matter, where the average brain expects white matter or fluid, over the ventricles' surface;
                  up to 0.25 is plausible
-islands          connected parts of a tissue with fewer than 20 voxels that border on another tissue; fewer than 15
+islands          connected parts of a tissue with fewer than 20 voxels (on grids coarser than 2 mm,
+                 of less than their volume there) that border on another tissue; fewer than 15
                  are plausible; unlabelled pockets within a tumour are none
 symmetry         smallest ratio of a tissue's volume in one half of the brain to that in the other, voxels left out
                  whose mirror image or self is tumour; from 0.75 on it is plausible
@@ -25,6 +26,7 @@ from scipy import ndimage
 
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask
+from glioforge.data.prepare.neighbours import least_part
 from glioforge.data.prepare.ring import thin_grey, ventricles_of
 from glioforge.data.prepare.tissue import CLASSES, TissueMap
 
@@ -88,7 +90,7 @@ def grade(found: TissueMap, brain: Mask, spacing: tuple[float, float, float]) ->
         grey_to_white=_ratio(counts[_GREY], counts[_WHITE]),
         csf_share=_ratio(counts[_CSF], tissue),
         ring=_ring(found, brain, spacing),
-        islands=islands(labels),
+        islands=islands(labels, least_part(LEAST_VOXELS, spacing)),
         symmetry=_symmetry(labels, brain),
         deep_grey=_deep_grey(found),
         cerebellum=_cerebellum(found),

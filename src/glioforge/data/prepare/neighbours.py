@@ -71,6 +71,16 @@ def clear_specks(
     return result
 
 
+def least_part(voxels: int, spacing: tuple[float, float, float]) -> int:
+    """Return a least number of voxels that is meant for 2 mm and finer: on coarser grids, those of the same volume.
+
+    Example:
+        >>> least_part(20, (1.0, 1.0, 1.0)), least_part(20, (2.0, 2.0, 2.0)), least_part(20, (4.0, 4.0, 4.0))
+        (20, 20, 2)
+    """
+    return min(voxels, round(voxels * 8 / float(np.prod(spacing))))
+
+
 def clear_islands(
     labels: UInt8[np.ndarray, "i j k"], region: Mask, least: int, values: tuple[int, ...], rounds: int = 4
 ) -> UInt8[np.ndarray, "i j k"]:

@@ -31,7 +31,7 @@ from glioforge.core.volume import Mask, Voxels
 from glioforge.data.prepare.box import Box, box_of
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
-from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, mean_field
+from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, least_part, mean_field
 from glioforge.data.prepare.prior import PriorSpec, prior_maps
 from glioforge.data.prepare.ring import without_ring
 from glioforge.data.prepare.unified import UnifiedSpec, too_small, unified_classes
@@ -157,11 +157,11 @@ def _unified(
         found = unified_classes(stacked, labels, brain, spacing, spec, agent)
         if found.usable:
             shares = mean_field(found.logs, brain, spacing, spec.smoothness, spec.smoothing_rounds)
-            normal = brain & (labels == 0)
+            normal, least = brain & (labels == 0), least_part(spec.least_voxels, spacing)
             tissue = without_ring(shares, found.prior, normal, spacing)
-            tissue[bridged((tissue == 0) & normal, shares[0] * normal, spec.least_voxels)] = 0
+            tissue[bridged((tissue == 0) & normal, shares[0] * normal, least)] = 0
             merged = np.where(labels > 0, labels, np.array(_VALUES, dtype=np.uint8)[tissue] * brain).astype(np.uint8)
-            cleared = clear_islands(merged, normal, spec.least_voxels, _VALUES)
+            cleared = clear_islands(merged, normal, least, _VALUES)
             return TissueMap(cleared, spec.kind, prior=found.prior, cerebellum=found.cerebellum)
         note = (
             f"the average brain could not be aligned (agreement {found.agreement:.2f}, volume {found.scale:.2f} to 1)"

@@ -62,7 +62,7 @@ class UnifiedSpec(Spec):
     smoothing_rounds: int = Field(4, ge=0)
     """Rounds in which neighbours are made to agree."""
     least_voxels: int = Field(20, ge=0)
-    """Connected parts of fewer voxels go to the class around them."""
+    """Connected parts of fewer voxels go to the class around them; on grids coarser than 2 mm, of less volume."""
     samples: int = Field(30_000, ge=1000)
     """Voxels that the fit looks at, evenly spread."""
 
