@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
@@ -47,6 +48,22 @@ def toy_brain(spacing=(4.0, 4.0, 4.0), centre=(0.34, 0.6, 0.62), radii=(22.0, 14
     flips = tuple(slice(None, None, sign) for sign in orientation)
     affine = np.diag([*(np.array(spacing) * np.array(orientation)), 1.0])
     return LabelMap(np.ascontiguousarray(voxels[flips]), Geometry(shape, affine), COMPLETE)
+
+
+def structured_brain(rng=None):
+    """Healthy toy brain whose map names brainstem, cerebellum and ventricles, drawn at random with a generator."""
+    labels = toy_brain(centre=None)
+    wobble = np.zeros(5) if rng is None else rng.uniform(-1, 1, 5)
+    x, y, z = np.meshgrid(*((np.arange(n) + 0.5) * 4 - n * 2 for n in labels.voxels.shape), indexing="ij")
+    voxels = labels.voxels.copy()
+    voxels[(voxels == 6) & (np.sqrt((x / 66) ** 2 + (y / 77) ** 2 + (z / 61) ** 2) < 0.7)] = 12
+    cerebellum = (x / (38 + 4 * wobble[0])) ** 2 + ((y + 42) / (22 + 3 * wobble[1])) ** 2
+    cerebellum += ((z + 34 + 4 * wobble[2]) / 18) ** 2
+    voxels[(cerebellum < 1) & np.isin(voxels, (4, 5))] = 10
+    voxels[(cerebellum < 0.5) & (voxels == 10)] = 9
+    stem = (np.abs(x) < 11) & (np.abs(y + 10 + 4 * wobble[3]) < 11) & (z < -14 + 4 * wobble[4])
+    voxels[stem & (voxels > 0) & (voxels != 6)] = 8
+    return LabelMap(voxels, labels.geometry, COMPLETE_STRUCTURES)
 
 
 def toy_bank(*brains, spacing=(4.0, 4.0, 4.0)):

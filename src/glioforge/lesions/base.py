@@ -8,6 +8,7 @@ Common entries of a record
 part          rank of the lesion part that is edited, null for all of it
 fill, plane   source of the tissue under the lesion, and the mid-sagittal plane
 mass_effect   its parameters, or null
+limits        largest share of the lesion that may break each rule of `ground.RULES`
 subjects      people behind donor, atlas and prior, sorted
 atlas, donor, prior   names of what was handed in, where it was used
 """
@@ -141,6 +142,7 @@ def open_for(labels: LabelMap, spec: EditSpec, sources: Sources, rng: np.random.
         "fill": spec.fill,
         "plane": plane.to_json(),
         "mass_effect": None if spec.mass_effect is None else spec.mass_effect.model_dump(),
+        "limits": spec.placement.limits(),
         "subjects": list(_subjects(spec, sources)),
     }
     if spec.fill == "atlas" and sources.atlas is not None:

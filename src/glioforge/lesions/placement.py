@@ -19,7 +19,7 @@ from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index, within
 from glioforge.lesions.coarse import Coarse
 from glioforge.lesions.cutout import WHITE, Cutout
-from glioforge.lesions.ground import RULES, Ground
+from glioforge.lesions.ground import RULES, Ground, rule_shares
 from glioforge.lesions.prior import Prior
 
 _LATTICE_TOLERANCE = 0.02
@@ -31,11 +31,13 @@ class PlacementSpec(Spec):
     outside_share: float = Field(0.02, ge=0, le=1)
     """Share that may reach out of the brain; the lesion then gives way there and keeps its volume."""
     midline_share: float = Field(0.05, ge=0, le=0.5)
-    """Share that may lie in the other hemisphere (the falx)."""
+    """Share that may lie in the other hemisphere, as far as it gets there through anything but midline white matter."""
     ventricle_share: float = Field(0.05, ge=0, le=1)
-    """Share that may lie in deep fluid."""
+    """Share that may lie in ventricles, or in deep fluid where the map has no label of them."""
     brainstem_share: float = Field(0.05, ge=0, le=1)
-    """Share that may lie in the box that holds the brainstem."""
+    """Share that may lie in the brainstem, or in the box that holds it where the map has no label of it."""
+    tentorium_share: float = Field(0.02, ge=0, le=0.5)
+    """Share that may lie in the smaller of its parts in cerebrum and cerebellum."""
     gap_mm: float = Field(2.0, ge=0)
     """Distance kept from other lesions."""
     prior: Literal["white_matter", "brain", "given"] = "white_matter"
@@ -45,7 +47,14 @@ class PlacementSpec(Spec):
 
     def limits(self, floor: dict[str, float] | None = None) -> dict[str, float]:
         """Largest share for each rule; `floor` holds shares that a lesion has already and may keep."""
-        shares = (self.outside_share, 0.0, self.ventricle_share, self.brainstem_share, self.midline_share)
+        shares = (
+            self.outside_share,
+            0.0,
+            self.ventricle_share,
+            self.brainstem_share,
+            self.tentorium_share,
+            self.midline_share,
+        )
         kept = floor or {}
         return {rule: max(share, kept.get(rule, 0.0)) for rule, share in zip(RULES, shares, strict=True)}
 
@@ -207,25 +216,27 @@ def _shares_everywhere(
     if np.any(first > last):
         return first, np.ones((len(RULES), 0, 0, 0), dtype=np.float32)
     low, high = at + first, at + last + size
-    masks = _padded_masks(ground, low, high)
-    flipped = kernel[None, ::-1, ::-1, ::-1].astype(np.float32)
-    shares = fftconvolve(masks, flipped, mode="valid", axes=(1, 2, 3))
-    shares[-1] = np.minimum(shares[-1], 1 - shares[-1])
-    return first, shares
+    flipped = kernel[::-1, ::-1, ::-1].astype(np.float32)
+    empty = np.zeros(tuple(last - first + 1), dtype=np.float32)
+    measured = [
+        fftconvolve(mask, flipped, mode="valid") if mask.any() else empty for mask in _padded_masks(ground, low, high)
+    ]
+    return first, rule_shares(np.stack(measured))
 
 
-def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "rule x y z"]:
-    """Masks of the rules on a box of the lattice that may reach outside the grid (where no brain is)."""
+def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "9 x y z"]:
+    """Masks of what `rule_shares` needs on a box of the lattice that may reach outside the grid (no brain there)."""
     coarse = ground.coarse
     indices = np.array(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"))
     right = ground.plane.side_of(coarse.millimetres(indices.reshape(3, -1).astype(np.float64))) > 0
-    masks = np.zeros((len(RULES), *indices.shape[1:]), dtype=np.float32)
+    masks = np.zeros((2 + len(ground.masks), *indices.shape[1:]), dtype=np.float32)
     masks[0] = 1.0
     inner = tuple(slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, coarse.voxels.shape, strict=True))
     there = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True))
-    for row, mask in enumerate((~coarse.brain, ground.near_others, ground.ventricle, ground.brainstem)):
-        masks[row][there] = mask[inner]
-    masks[-1] = right.reshape(indices.shape[1:])
+    masks[0][there] = ~coarse.brain[inner]
+    masks[1] = right.reshape(indices.shape[1:])
+    for row, mask in zip(masks[2:], ground.masks, strict=True):
+        row[there] = mask[inner]
     return masks
 
 

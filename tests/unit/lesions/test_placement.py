@@ -13,7 +13,7 @@ from glioforge.lesions.ground import Ground
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.placement import PlacementSpec, Window, broken_rule, draw_near, draw_offset
 from glioforge.lesions.prior import Prior, learn_prior
-from toy_brain import toy_brain
+from toy_brain import structured_brain, toy_brain
 
 MIDDLE = Plane((1.0, 0.0, 0.0), 70.0)
 SMALL = toy_brain(radii=(12.0, 8.0, 5.0))
@@ -34,6 +34,71 @@ def test_a_drawn_place_breaks_no_rule(seed):
 
     assert broken_rule(field, lesion.moved(offset), PlacementSpec().limits()) is None
     assert 8 <= np.linalg.norm(np.array(offset) * 4.0) <= 30
+
+
+@given(seed=st.integers(0, 2**31 - 1))
+@settings(max_examples=12)
+def test_a_place_keeps_out_of_the_structures_that_a_map_names(seed):
+    """In random anatomies, counted voxel by voxel in the labels under the lesion and on both sides of the falx."""
+    rng = np.random.default_rng(seed)
+    labels, lesion = structured_brain(rng), cut(toy_brain(radii=tuple(rng.uniform(0.6, 1.2) * r for r in (16, 10, 6))))
+    spec = PlacementSpec(prior="brain")
+    offset = draw_offset(Ground.of(labels, MIDDLE, phase=lesion.start), lesion, spec, Window(), rng)
+    placed = lesion.moved(offset)
+    i, j, k = np.array(np.nonzero(placed.mask)) + np.array(placed.start)[:, None]
+    inside = (i >= 0) & (j >= 0) & (k >= 0) & (i < 36) & (j < 42) & (k < 33)
+    under = labels.voxels[i[inside], j[inside], k[inside]]
+    right = i[inside] > 17
+    share = min(right.mean(), 1 - right.mean())
+    near = np.isin(i[inside], (17, 18)) & (under > 0)
+    falx = (under[near] != 4).mean() if near.any() else 0
+
+    assert np.isin(under, 8).sum() <= spec.brainstem_share * len(i)
+    assert np.isin(under, 12).sum() <= spec.ventricle_share * len(i)
+    assert min(np.isin(under, (9, 10)).sum(), np.isin(under, (4, 5)).sum()) <= spec.tentorium_share * len(i)
+    assert share * falx <= spec.midline_share + 0.01
+
+
+def test_a_lesion_crosses_the_falx_through_midline_white_matter_alone():
+    """A butterfly through white matter is no fault, the same lesion higher up in the fissure is one."""
+    field, lesion = ground()
+    here = np.rint(lesion.centre)
+    low, high = (
+        field.shares(lesion.moved(tuple(int(n) for n in np.array(to) - here)))["across the falx"]
+        for to in ((18, 20, 11), (18, 20, 24))
+    )
+
+    assert low < 0.05
+    assert high > 0.4
+
+
+def test_the_tentorium_is_named_or_estimated():
+    """Half in the cerebellum, half in the cerebrum is a fault; all in the cerebellum is none."""
+    named, tissue = structured_brain(), toy_brain(centre=None)
+    lesion = cut(toy_brain(radii=(10.0, 6.0, 3.0)))
+    for labels, points in ((named, ((11, 10, 12), (11, 10, 7))), (tissue, ((12, 14, 13), (13, 13, 9)))):
+        field = Ground.of(labels, MIDDLE)
+        across, inside = (
+            field.shares(lesion.moved(tuple(int(n) for n in np.array(p) - np.rint(lesion.centre))))[
+                "across the tentorium"
+            ]
+            for p in points
+        )
+
+        assert across > 0.1
+        assert inside < 0.01
+
+
+def test_a_lesion_in_the_cerebellum_may_stay_there():
+    """What lies under a lesion is the structure around it, not the cerebrum."""
+    labels = structured_brain()
+    voxels = labels.voxels.copy()
+    voxels[10:13, 9:12, 6:9] = 2
+    labels = labels.with_voxels(voxels)
+    lesion = cut(labels)
+
+    shares = Ground.of(labels, MIDDLE, moving=lesion).shares(lesion)
+    assert shares["across the tentorium"] == 0
 
 
 def test_the_lattice_sees_what_the_voxels_see():
@@ -61,7 +126,7 @@ def test_rules_are_named():
     assert at((2, 20, 16))["outside the brain"] > 0.3
     assert at((-50, 0, 0))["outside the brain"] == 1
     assert at((14, 20, 17))["in a ventricle"] > 0.2
-    assert at((17.5, 20, 24))["across the midline"] > 0.4
+    assert at((17.5, 20, 24))["across the falx"] > 0.4
     assert at((17.5, 20, 6))["in the brainstem"] > 0.5
     blocked = Ground.of(SMALL, MIDDLE, gap_mm=4.0)
     assert blocked.shares(lesion)["on another lesion"] == 1
@@ -71,7 +136,7 @@ def test_the_brainstem_is_found_on_a_grid_stored_the_other_way_round():
     """Orientation comes from the affine."""
     labels = toy_brain(centre=None)
     turned = toy_brain(centre=None, orientation=(-1, -1, 1))
-    here, there = (Ground.of(m, MIDDLE).brainstem for m in (labels, turned))
+    here, there = (Ground.of(m, MIDDLE).parts.brainstem for m in (labels, turned))
 
     assert np.array_equal(here, there[::-1, ::-1])
 
