@@ -31,6 +31,9 @@ NECROTIC, OEDEMA, ENHANCING, WHITE, GREY, CSF = (
     COMPLETE.labels[name] for name in ("necrotic_core", "oedema", "enhancing", "white_matter", "grey_matter", "csf")
 )
 CAVITY = COMPLETE_CAVITY.labels["resection_cavity"]
+FLUID = (CSF, COMPLETE_STRUCTURES.labels["ventricles"])
+"""Integers of fluid: CSF, and ventricles where they are a class of their own."""
+_IS_FLUID = np.isin(np.arange(256), FLUID)
 _IS_LESION = np.isin(np.arange(256), COMPLETE_CAVITY.lesion_values)
 _LABELS = tuple(dict(scheme.labels) for scheme in (COMPLETE, COMPLETE_CAVITY, COMPLETE_STRUCTURES))
 
@@ -109,6 +112,11 @@ def require_complete(labels: LabelMap) -> None:
 def is_lesion(voxels: UInt8[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
     """Mask of the lesion labels; all false where there are none."""
     return np.asarray(_IS_LESION[voxels])
+
+
+def is_fluid(voxels: UInt8[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
+    """Mask of CSF and ventricles; all false where there are none."""
+    return np.asarray(_IS_FLUID[voxels])
 
 
 def box_of(mask: Bool[np.ndarray, "i j k"], margin: Index = (0, 0, 0)) -> Box | None:

@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.lesions.cutout import CSF, Box, Cutout, is_lesion, within
+from glioforge.lesions.cutout import Box, Cutout, is_fluid, is_lesion, within
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
 from glioforge.lesions.level_set import counts_of, signed_distance
@@ -74,7 +74,7 @@ def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, sp
     moves[within(lesion.box, box)] &= ~lesion.mask[inner]
     places, ways = np.array(np.nonzero(moves)), vectors[:, moves]
     here, found = block[moves], _labels_at(block, places, ways)
-    filled = (found == CSF) & (here != CSF)
+    filled = is_fluid(found) & ~is_fluid(here)
     found[filled] = _labels_at(block, places[:, filled], ways[:, filled] * (1 - spec.fluid_yield))
     usable = (found > 0) & ~is_lesion(found)
     voxels[box][tuple(places[:, usable])] = found[usable]

@@ -23,7 +23,7 @@ from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
 from glioforge.lesions.coarse import Coarse, coarse_of
-from glioforge.lesions.cutout import CSF
+from glioforge.lesions.cutout import is_fluid
 
 _WIDEST_SHIFT_MM = 20.0
 _WIDEST_TILT = 0.35
@@ -120,7 +120,7 @@ def _samples(coarse: Coarse) -> _Samples:
     if not coarse.brain.any():
         raise EditError("a label map without brain", "brain voxels")
     sigma = [_STEP_MM / s for s in coarse.spacing]
-    fluid = (coarse.voxels == CSF) & ~coarse.lesion
+    fluid = is_fluid(coarse.voxels) & ~coarse.lesion
     field = coarse.brain.astype(np.float32) - np.float32(_FLUID_WEIGHT) * fluid
     field = ndimage.gaussian_filter(field, sigma, mode="constant")
     lesion = ndimage.gaussian_filter(coarse.lesion.astype(np.float32), sigma, mode="constant")

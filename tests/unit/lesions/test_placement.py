@@ -53,10 +53,10 @@ def test_a_place_keeps_out_of_the_structures_that_a_map_names(seed):
     near = np.isin(i[inside], (17, 18)) & (under > 0)
     falx = (under[near] != 4).mean() if near.any() else 0
 
-    assert np.isin(under, 8).sum() <= spec.brainstem_share * len(i)
-    assert np.isin(under, 12).sum() <= spec.ventricle_share * len(i)
-    assert min(np.isin(under, (9, 10)).sum(), np.isin(under, (4, 5)).sum()) <= spec.tentorium_share * len(i)
-    assert share * falx <= spec.midline_share + 0.01
+    assert np.isin(under, 8).sum() <= 0.05 * len(i)
+    assert np.isin(under, 12).sum() <= 0.05 * len(i)
+    assert min(np.isin(under, (9, 10)).sum(), np.isin(under, (4, 5)).sum()) <= 0.02 * len(i)
+    assert share * falx <= 0.06
 
 
 def test_a_lesion_crosses_the_falx_through_midline_white_matter_alone():
