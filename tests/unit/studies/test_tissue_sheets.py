@@ -14,7 +14,8 @@ def test_a_sheet_for_each_case_and_a_page_for_the_cohort(tmp_path):
     """The page holds the grades, the warning and the picture; a cohort without maps gives a page that says so."""
     facts = {"warnings": ["tissue map: grey_to_white 0.4"], "tissue": {"kind": "unified", "grades": GRADES}}
     case = dataclasses.replace(toy_case(1), facts={"prepared": facts})
-    page = write_sheets(cohort_of_cases([case]), tmp_path)
+    ref = dataclasses.replace(cohort_of_cases([case]).cases[0], facts=case.facts)
+    page = write_sheets(Cohort("one", (ref,), COMPLETE), tmp_path)
     text = page.read_text()
 
     assert (tmp_path / f"{case.case_id}.png").read_bytes() == case_sheet(case)
