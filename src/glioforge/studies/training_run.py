@@ -238,8 +238,10 @@ def _require_known_voxels(run: Path, prepared: Cohort) -> None:
     """Refuse cases that kept a voxel size of their own from which the model has not learned."""
     records = read_json(run / PREPARATION).get("cases", {}).values()
     known = {GridPlan.from_json(record["grid"]).target.spacing for record in records}
+    if not known:
+        return
     sizes = {ref.case_id: plan_of(ref).target.spacing for ref in prepared}
-    strange = [name for name, size in sizes.items() if known and not any(same_size(size, k) for k in known)]
+    strange = [name for name, size in sizes.items() if not any(same_size(size, k) for k in known)]
     if strange:
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         raise CohortError(

@@ -22,7 +22,7 @@ def test_one_axis_form_is_enough(save, image):
         ({"srow_x": [-1.01, 0, 0, 90]}, "sform and qform differ by 0.01"),
         ({"srow_x": [-1, 0, 0, 90.01]}, "sform and qform differ by 0.01"),
         ({"qoffset_x": np.nan}, "differ by nan"),
-        ({"quatern_b": 3.0}, "qform that is no rotation"),
+        ({"quatern_b": 3.0}, "a qform that cannot be used"),
         ({"sform_code": 0, "qform_code": 0}, "neither sform nor qform"),
         ({"xyzt_units": 1}, "a grid in metres"),
         ({"xyzt_units": 3}, "a grid in micrometres"),
