@@ -32,6 +32,9 @@ SETTINGS = {
     "transplant": {"most_shift_mm": 60.0},
     "insert": {"mass_effect": None},
     "remove": {},
+    "warp_brain": {"amplitude_mm": (3, 8)},
+    "mirror_brain": {},
+    "widen_ventricles": {"by_mm": (3, 8)},
 }
 """Settings under which an edit does something; a new edit joins here and so comes under every law."""
 ZERO = {
@@ -40,6 +43,8 @@ ZERO = {
     "scale": {"volume_factor": (1, 1)},
     "deform": {"amplitude_mm": (0, 0)},
     "resize_subregion": {"factor": (1, 1)},
+    "warp_brain": {"amplitude_mm": (0, 0)},
+    "widen_ventricles": {"by_mm": (0, 0)},
 }
 """Settings of no strength, for the edits that have a strength."""
 MASS = {"mass_effect": {"strength": 1.0, "reach_mm": 24.0}}
@@ -47,7 +52,13 @@ SPACINGS = [(4.0, 4.0, 4.0), (3.0, 3.0, 9.0)]
 BRAINS = {spacing: toy_brain(spacing) for spacing in SPACINGS}
 BANK = toy_bank()
 
+BRAIN = {"warp_brain", "mirror_brain", "widen_ventricles"}
+"""Edits of the whole map; a lesion moves with it."""
+LESION = [kind for kind in KINDS if kind not in BRAIN]
+
 every_edit = pytest.mark.parametrize("kind", KINDS)
+every_lesion_edit = pytest.mark.parametrize("kind", LESION)
+every_brain_edit = pytest.mark.parametrize("kind", sorted(BRAIN))
 every_spacing = pytest.mark.parametrize("spacing", SPACINGS)
 seeds = st.integers(0, 5)
 few = settings(max_examples=4)
@@ -120,13 +131,13 @@ def test_same_generator_same_record(kind, seed):
 @every_spacing
 def test_no_strength_is_the_identity(kind, spacing):
     """An edit of no strength gives the map back, with or without mass effect."""
-    for mass in ({"mass_effect": None}, MASS):
+    for mass in ({},) if kind in BRAIN else ({"mass_effect": None}, MASS):
         labels, _, after = edited(kind, 1, spacing, **ZERO[kind], **mass)
 
         assert after.voxels.tobytes() == labels.voxels.tobytes()
 
 
-@every_edit
+@every_lesion_edit
 @every_spacing
 @given(seed=seeds)
 @few
@@ -138,7 +149,7 @@ def test_voxels_off_the_lesions_stay(kind, spacing, seed):
     assert not (changed & ~labels.lesion & ~after.lesion).any()
 
 
-@every_edit
+@every_lesion_edit
 @every_spacing
 @given(seed=seeds)
 @few
@@ -155,7 +166,7 @@ def test_the_filling_holds_no_island(kind, spacing, seed):
             assert (is_lesion(around) | (around == 0)).all()
 
 
-@every_edit
+@every_lesion_edit
 @given(seed=seeds)
 @few
 def test_mass_effect_ends_within_its_reach(kind, seed):
@@ -169,7 +180,7 @@ def test_mass_effect_ends_within_its_reach(kind, seed):
     assert not changed.any()
 
 
-@every_edit
+@every_lesion_edit
 @every_spacing
 @given(seed=seeds)
 @few
@@ -182,7 +193,7 @@ def test_labels_stay_within_scheme_and_brain(kind, spacing, seed):
     assert np.array_equal(after.voxels == 0, labels.voxels == 0)
 
 
-@every_edit
+@every_lesion_edit
 @every_spacing
 @given(seed=seeds)
 @few
@@ -202,6 +213,22 @@ def test_volume_is_the_one_asked_for(kind, spacing, seed):
     }.get(kind, lambda: before)()
 
     assert abs(count(after) - expected) <= max(0.02 * expected, 1)
+
+
+@every_brain_edit
+@every_spacing
+@given(seed=seeds)
+@few
+def test_a_brain_edit_keeps_scheme_grid_and_classes(kind, spacing, seed):
+    """No class vanishes or appears, and nothing leaves the grid: the brain keeps its volume, roughly in a warp."""
+    labels, _, after = edited(kind, seed, spacing)
+    before, now = np.count_nonzero(labels.voxels), np.count_nonzero(after.voxels)
+
+    assert after.scheme == labels.scheme
+    assert after.geometry == labels.geometry
+    assert set(np.unique(after.voxels)) == set(np.unique(labels.voxels))
+    assert now == pytest.approx(before, rel=0.15 if kind == "warp_brain" else 0)
+    assert (after.voxels != labels.voxels).any()
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "remove"])
@@ -296,7 +323,7 @@ def test_lineage_carries_every_donor(kind, seed):
     assert lineage.parents == tuple(sorted(("case", donor.case_id)))
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "insert"])
+@pytest.mark.parametrize("kind", [k for k in LESION if k != "insert"])
 def test_a_healthy_brain_has_nothing_to_edit(kind):
     """Without lesion the edit says so."""
     with pytest.raises(EditError, match="no lesion in the label map"):

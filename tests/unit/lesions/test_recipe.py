@@ -39,12 +39,13 @@ def test_every_preset_edits_a_brain_and_replays(path):
 
         assert records
         assert np.array_equal(replay(BRAIN, records, bank).voxels, labels.voxels)
-        assert np.array_equal(labels.voxels == 0, BRAIN.voxels == 0)
+        assert np.count_nonzero(labels.voxels) == pytest.approx(np.count_nonzero(BRAIN.voxels), rel=0.1)
+        assert np.array_equal(labels.voxels == 0, BRAIN.voxels == 0) or "warp_brain" in kinds_of(spec)
 
 
 def test_there_are_presets():
     """The folder is where the test looks."""
-    assert {"default", "shin2018", "carver", "guo2020"} <= {p.stem for p in PRESETS}
+    assert {"default", "shin2018", "carver", "guo2020", "healthy"} <= {p.stem for p in PRESETS}
 
 
 def test_a_recipe_survives_yaml(tmp_path):
