@@ -63,7 +63,7 @@ class Compartments:
         brain = coarse.brain
         named = _named(labels)
         tissue = _without_lesion(labels, coarse)
-        aside = _aside_mm(coarse, plane)
+        aside = aside_mm(coarse, plane)
         midline = brain & (aside < _MIDLINE_HALF_WIDTH_MM)
         ventricle = tissue == named["ventricles"] if "ventricles" in named else _deep_fluid(coarse)
         stem = tissue == named["brainstem"] if "brainstem" in named else _stem_box(brain, aside, labels.geometry)
@@ -99,7 +99,7 @@ def _deep_fluid(coarse: Coarse) -> Sampled:
     return np.asarray((coarse.voxels == CSF) & ~within(depth, VENTRICLE_DEPTH_MM))
 
 
-def _aside_mm(coarse: Coarse, plane: Plane) -> Float64[np.ndarray, "a b c"]:
+def aside_mm(coarse: Coarse, plane: Plane) -> Float64[np.ndarray, "a b c"]:
     """Distance of the samples from the mid-sagittal plane."""
     indices = np.array(np.indices(coarse.voxels.shape), dtype=np.float64).reshape(3, -1)
     return np.abs(plane.side_of(coarse.millimetres(indices))).reshape(coarse.voxels.shape)
@@ -107,7 +107,7 @@ def _aside_mm(coarse: Coarse, plane: Plane) -> Float64[np.ndarray, "a b c"]:
 
 def _stem_box(brain: Sampled, aside: Float64[np.ndarray, "a b c"], geometry: Geometry) -> Sampled:
     """Box of the brain's extent in which the brainstem lies."""
-    back_to_front, height = _fraction(brain, geometry, 1), _fraction(brain, geometry, 2)
+    back_to_front, height = fraction_along(brain, geometry, 1), fraction_along(brain, geometry, 2)
     box = (height < _STEM_TOP) & (back_to_front > _STEM_BACK) & (back_to_front < _STEM_FRONT)
     return np.asarray(brain & box & (aside < _STEM_HALF_WIDTH_MM))
 
@@ -116,14 +116,14 @@ def _fossa(brain: Sampled, aside: Float64[np.ndarray, "a b c"], geometry: Geomet
     """Part of the brain's extent below the tentorium: low, behind, and not far to the sides."""
     if not brain.any():
         return brain
-    back_to_front, height = _fraction(brain, geometry, 1), _fraction(brain, geometry, 2)
+    back_to_front, height = fraction_along(brain, geometry, 1), fraction_along(brain, geometry, 2)
     sideways = aside / max(float(aside[brain].max()), 1e-6)
     behind = np.clip(_TENTORIUM_RISES_TO - back_to_front, 0, None)
     top = _TENTORIUM_TOP - _TENTORIUM_SIDE_SLOPE * sideways - _TENTORIUM_BACK_SLOPE * behind
     return np.asarray(brain & (height < top) & (back_to_front < _FOSSA_FRONT) & (sideways < _FOSSA_HALF_WIDTH))
 
 
-def _fraction(brain: Sampled, geometry: Geometry, world: int) -> Float64[np.ndarray, "_ _ _"]:
+def fraction_along(brain: Sampled, geometry: Geometry, world: int) -> Float64[np.ndarray, "_ _ _"]:
     """Position along a world axis as a fraction of the brain's extent, shaped to broadcast."""
     axis = geometry.world_axes.index(world)
     line = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))

@@ -3,8 +3,8 @@
 The border of the ventricles moves by a distance, and the tissue between it and
 a reach is squeezed or stretched along the smoothed distance from them, evenly
 along each line; a lesion there moves with it.  Towards the outline of the brain
-both die away, so that the outline stays as it is.  Where the map does not name
-ventricles, they are the large components of fluid deep inside the brain.
+both die away, so that the outline stays as it is; towards brainstem and
+cerebellum, where the map names them, so that the fourth ventricle does too.
 """
 
 from dataclasses import dataclass, field
@@ -16,19 +16,18 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import EditRecord
 from glioforge.lesions.base import EDITS, NOTHING, Range, Sources, uniform
 from glioforge.lesions.brain_edit import sampled_at, weakened
-from glioforge.lesions.compartments import VENTRICLE_DEPTH_MM
-from glioforge.lesions.cutout import CSF, box_of, require_complete
+from glioforge.lesions.cutout import CSF, Box, box_of, require_complete
 from glioforge.lesions.level_set import signed_distance
+from glioforge.lesions.midline import Plane, midsagittal_plane
+from glioforge.lesions.ventricles import are_named, still_around, ventricles_of
 
 _SMOOTHING_MM = 2.0
 _RIM_MM = 12.0
-_LEAST_PART = 0.1
-_MOST_NARROWED = 0.7
+_MOST_NARROWED = 0.5
 _MOST_OF_REACH = 0.8
 
 Volume = Float64[np.ndarray, "a b c"]
@@ -50,25 +49,27 @@ class WidenVentriclesSpec(Spec):
 @final
 @dataclass(frozen=True)
 class WidenVentricles:
-    """Move the border of the ventricles; record: `by_mm` and `reach_mm`."""
+    """Move the border of the ventricles; record: `by_mm`, `reach_mm`, `plane`."""
 
     spec: WidenVentriclesSpec = field(default_factory=WidenVentriclesSpec)
     sources: Sources = NOTHING
 
     def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
-        """Draw the way; it is shortened where the ventricles or a class would vanish.
+        """Draw the way; it is shortened to half the depth of the ventricles, and where a class would vanish.
 
         Raises:
             EditError: The map holds no ventricles.
         """
         require_complete(labels)
-        reach = self.spec.reach_mm
+        reach, plane = self.spec.reach_mm, midsagittal_plane(labels)
         by_mm = min(uniform(rng, self.spec.by_mm), _MOST_OF_REACH * reach)
-        deepest = float(_outwards(ventricles_of(labels), labels.geometry.spacing).min())
+        deepest = float(_outwards(ventricles_of(labels, plane), labels.geometry.spacing).min())
         by_mm = max(by_mm, _MOST_NARROWED * deepest)
 
         def record_of(share: float) -> EditRecord:
-            return EditRecord("widen_ventricles", {"by_mm": round(by_mm * share, 6), "reach_mm": reach})
+            return EditRecord(
+                "widen_ventricles", {"by_mm": round(by_mm * share, 6), "reach_mm": reach, "plane": plane.to_json()}
+            )
 
         return weakened(labels, self.apply, record_of)
 
@@ -80,36 +81,13 @@ class WidenVentricles:
         """
         require_complete(labels)
         by_mm, reach = float(record.values["by_mm"]), float(record.values["reach_mm"])
-        ventricles = ventricles_of(labels)
+        ventricles = ventricles_of(labels, Plane.from_json(record.values["plane"]))
         box = box_of(labels.voxels > 0)
         if by_mm == 0 or box is None:
             return labels
         voxels = labels.voxels.copy()
-        fluid = np.uint8(labels.scheme.labels.get("ventricles", CSF) if _are_named(labels) else CSF)
-        voxels[box] = _moved(voxels[box], ventricles[box], fluid, by_mm, reach, labels.geometry.spacing)
+        voxels[box] = _moved(labels, box, ventricles[box], by_mm, reach)
         return labels.with_voxels(voxels)
-
-
-def ventricles_of(labels: LabelMap) -> Bool[np.ndarray, "i j k"]:
-    """Ventricles of a map: its label of them, else the large components of fluid deep inside the brain.
-
-    Raises:
-        EditError: There are none.
-    """
-    if _are_named(labels):
-        return labels.region("ventricles")
-    depth = ndimage.distance_transform_edt(np.pad(labels.voxels > 0, 1), labels.geometry.spacing)[1:-1, 1:-1, 1:-1]
-    parts, count = ndimage.label((labels.voxels == CSF) & (depth > VENTRICLE_DEPTH_MM))
-    if not count:
-        raise EditError("a label map without ventricles", "fluid deep inside the brain", "leave the case out")
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    return np.asarray((sizes >= _LEAST_PART * sizes.max())[parts] & (parts > 0))
-
-
-def _are_named(labels: LabelMap) -> bool:
-    """Whether the map has a label of ventricles, and voxels of it."""
-    return "ventricles" in labels.scheme.labels and bool(labels.region("ventricles").any())
 
 
 def _outwards(ventricles: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Volume:
@@ -118,25 +96,27 @@ def _outwards(ventricles: Bool[np.ndarray, "a b c"], spacing: tuple[float, float
 
 
 def _moved(
-    voxels: UInt8[np.ndarray, "a b c"],
-    ventricles: Bool[np.ndarray, "a b c"],
-    fluid: np.uint8,
-    by_mm: float,
-    reach: float,
-    spacing: tuple[float, float, float],
+    labels: LabelMap, box: Box, ventricles: Bool[np.ndarray, "a b c"], by_mm: float, reach: float
 ) -> UInt8[np.ndarray, "a b c"]:
     """Labels of the brain's box after the border of the ventricles has moved."""
-    distance = _outwards(ventricles, spacing)
-    depth = ndimage.distance_transform_edt(np.pad(voxels > 0, 1), spacing)[1:-1, 1:-1, 1:-1] - min(spacing)
-    rim = np.clip(depth / _RIM_MM, 0, 1)
-    way = by_mm * rim**2 * (3 - 2 * rim)
-    stretched = np.where(distance < reach, (distance - way) * reach / (reach - way), distance)
-    vectors = _direction(distance, spacing) * (stretched - distance)
+    voxels, spacing = labels.voxels[box], labels.geometry.spacing
+    fluid = np.uint8(labels.scheme.labels["ventricles"] if are_named(labels) else CSF)
     tissue = np.where(ventricles, np.uint8(0), voxels)
-    found = sampled_at(tissue, vectors / np.array(spacing)[:, None, None, None])
     nearest = ndimage.distance_transform_edt(tissue == 0, spacing, return_distances=False, return_indices=True)
-    found = np.where(found == 0, tissue[tuple(nearest)], found)
+    known = np.where(ventricles, tissue[tuple(nearest)], voxels)
+    distance, way = _outwards(ventricles, spacing), by_mm * _freedom(still_around(labels, known), spacing)
+    stretched = np.where(distance < reach, (distance - way) * reach / (reach - way), distance)
+    vectors = _direction(distance, spacing) * (stretched - distance) / np.array(spacing)[:, None, None, None]
+    found = sampled_at(tissue, vectors)
+    found = np.where(found == 0, known, found)
     return np.where(voxels == 0, voxels, np.where(distance <= way, fluid, found))
+
+
+def _freedom(still: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Volume:
+    """Weight that rises smoothly from 0 next to what is still to 1 a rim further away."""
+    away = ndimage.distance_transform_edt(np.pad(~still, 1), spacing)[1:-1, 1:-1, 1:-1] - min(spacing)
+    rim = np.clip(away / _RIM_MM, 0, 1)
+    return np.asarray(rim**2 * (3 - 2 * rim))
 
 
 def _direction(distance: Volume, spacing: tuple[float, float, float]) -> Float64[np.ndarray, "3 a b c"]:
