@@ -35,6 +35,8 @@ Distance of patches (sliced Wasserstein, `metrics.patch_distance`; lower is bett
 Each run's own report has more on texture and diversity.
 Settings of Glioforge's own synthesizer were tuned on phantoms of another seed, with a look at these real scans.
 Its lead on the real scans is therefore no independent finding.
+The figures were recorded before tissue maps, the papers' presets and the cascade changed (see the changelog).
+The commands above give those of today's code.
 """
 
 
