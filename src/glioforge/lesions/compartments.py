@@ -48,6 +48,7 @@ class Compartments:
         above: Cerebrum, above it; fluid is neither.
         midline: Brain near the mid-sagittal plane.
         falx: That part of it which is no white matter.
+        named: Integers of the structures that the map names and holds.
     """
 
     ventricle: Sampled
@@ -56,6 +57,7 @@ class Compartments:
     above: Sampled
     midline: Sampled
     falx: Sampled
+    named: Mapping[str, int]
 
     @classmethod
     def of(cls, labels: LabelMap, coarse: Coarse, plane: Plane) -> "Compartments":
@@ -71,7 +73,8 @@ class Compartments:
         below = np.isin(tissue, cerebellum) if cerebellum else _fossa(brain, aside, labels.geometry)
         below = below & brain & ~stem
         above = brain & ~below & ~stem & ~ventricle & (tissue != CSF)
-        return cls(ventricle & brain, stem & brain, below, above, midline, midline & (coarse.voxels != WHITE))
+        falx = midline & (coarse.voxels != WHITE)
+        return cls(ventricle & brain, stem & brain, below, above, midline, falx, named)
 
 
 def _named(labels: LabelMap) -> Mapping[str, int]:

@@ -35,6 +35,8 @@ RULES = (
 )
 """What a place is judged by, in this order."""
 
+_EXACT = {1: ("ventricles",), 2: ("brainstem",), 3: ("cerebellum_white", "cerebellum_grey")}
+"""Structures of some `Ground.masks`, whose labels are also counted voxel by voxel where the map names them."""
 _LEAST_SECTION = 1e-3
 """Share of a lesion near the midline below which it counts as not crossing."""
 
@@ -95,12 +97,17 @@ class Ground:
         shape = np.array(self.voxels.shape)[:, None]
         on_grid = places[:, np.all((places >= 0) & (places < shape), axis=0)]
         count = places.shape[1]
-        outside = 1 - np.count_nonzero(self.voxels[tuple(on_grid)]) / count
+        values = self.voxels[tuple(on_grid)]
+        outside = 1 - np.count_nonzero(values) / count
         steps, phase = np.array(self.coarse.steps)[:, None], np.array(self.coarse.phase)[:, None]
         limit = np.array(self.coarse.voxels.shape)[:, None] - 1
         cells = tuple(np.clip(np.rint((on_grid - phase) / steps).astype(np.int64), 0, limit))
         right = float(np.mean(self.plane.side_of(places * np.array(lesion.spacing)[:, None]) > 0))
         inside = [np.count_nonzero(mask[cells]) / count for mask in self.masks]
+        for row, structures in _EXACT.items():
+            named = [self.parts.named[name] for name in structures if name in self.parts.named]
+            exact = np.count_nonzero(np.isin(values, named))
+            inside[row] = max(inside[row], exact / count)
         return {rule: float(s) for rule, s in zip(RULES, rule_shares(np.array([outside, right, *inside])), strict=True)}
 
 
