@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from glioforge.core.case import Case
 from glioforge.core.errors import EditError, GeometryError
+from glioforge.core.geometry import Geometry
+from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.lesions.cutout import cut
+from glioforge.lesions.cutout import Cutout, cut
 from glioforge.lesions.ground import Ground
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.placement import PlacementSpec, Window, broken_rule, draw_near, draw_offset
@@ -87,6 +89,19 @@ def test_the_tentorium_is_named_or_estimated():
 
         assert across > 0.1
         assert inside < 0.01
+
+
+def test_a_thin_ventricle_between_the_samples_counts():
+    """Labels of structures are counted at every voxel under a lesion."""
+    labels = structured_brain()
+    voxels = labels.voxels.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    voxels[15:20, 40:45, 41] = 12
+    fine = LabelMap(voxels, Geometry(voxels.shape, np.diag([2.0, 2.0, 2.0, 1.0])), labels.scheme)
+    lesion = Cutout(np.full((5, 5, 5), 2, dtype=np.uint8), (15, 40, 39), (2.0, 2.0, 2.0))
+    field = Ground.of(fine, MIDDLE)
+
+    assert field.coarse.steps == (2, 2, 2)
+    assert field.shares(lesion)["in a ventricle"] == pytest.approx(0.2)
 
 
 def test_a_lesion_in_the_cerebellum_may_stay_there():
