@@ -1,16 +1,11 @@
 """`glioforge segment`: label the tumours of a cohort with a trained segmenter, or complete its label maps."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glioforge.cli.options import Device, Layout, Out, Precision, ScanFolder, Threads, Workers, accelerator_of
-
-if TYPE_CHECKING:
-    from glioforge.compute.accelerator import AcceleratorSpec
-    from glioforge.compute.fanout import FanOutSpec
-    from glioforge.core.cohort import Cohort
 
 
 def segment(
@@ -32,6 +27,9 @@ def segment(
             help="Write a cohort with complete label maps: tissue from the segmenter, tumour from the cases' labels.",
         ),
     ] = False,
+    mask_tumour: Annotated[
+        bool, typer.Option("--mask-tumour", help="With --complete: hide the tumour from the segmenter.")
+    ] = False,
     workers: Workers = 1,
     device: Device = None,
     precision: Precision = None,
@@ -41,21 +39,34 @@ def segment(
 
     Workers share the preparation of scans; networks run in the main process.
     """
-    from glioforge.cli.cohorts import open_cohort
+    from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
     from glioforge.core.written_scheme import described
     from glioforge.segmentation.masks import written_scheme
+    from glioforge.studies.complete_run import complete_folder
     from glioforge.studies.training_run import segment_folder
 
     if complete and probabilities:
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
+    if mask_tumour and not complete:
+        raise SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
     cohort = open_cohort(folder, layout)
     accelerator = accelerator_of(device, precision, threads)
     if complete:
-        typer.echo(_completed(run, cohort, folder, out, FanOutSpec(workers=workers), accelerator))
+        made = complete_folder(
+            run,
+            cohort,
+            folder,
+            out,
+            mask_tumour=mask_tumour,
+            fanout=FanOutSpec(workers=workers),
+            accelerator=accelerator,
+            progress=TerminalProgress(),
+        )
+        typer.echo(f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}")
         return
     masks = segment_folder(
         run,
@@ -68,17 +79,3 @@ def segment(
         accelerator=accelerator,
     )
     typer.echo(f"{len(masks)} masks in {out}, labels {described(written_scheme(out))}")
-
-
-def _completed(
-    run: Path, cohort: "Cohort", folder: Path, out: Path, fanout: "FanOutSpec", accelerator: "AcceleratorSpec"
-) -> str:
-    """Write a completed cohort and describe it."""
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.complete_run import complete_folder
-
-    made = complete_folder(
-        run, cohort, folder, out, fanout=fanout, accelerator=accelerator, progress=TerminalProgress()
-    )
-    return f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}"

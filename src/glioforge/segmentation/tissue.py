@@ -9,7 +9,7 @@ never seen a tumour, so what it says beneath and close around one is a guess;
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,23 +37,30 @@ COMPLETED: Final = "completed"
 """Fact of a case: weights that labelled its tissue, and the rows of `tissue_check`."""
 
 
-def complete_map(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
+def complete_map(segmenter: TrainedSegmenter, case: Case, *, mask_tumour: bool = False) -> LabelMap:
     """Complete labels of a prepared case: the likeliest tissue in every voxel of the brain, tumour labels over it.
 
     Args:
         segmenter: Its target tells white matter, grey matter and fluid apart, be it with tumour classes or without.
         case: Its tumour labels, if it has any, are kept; other labels are not looked at.
+        mask_tumour: Show the segmenter images whose tumour voxels have the brain's mean intensity, so that a tumour
+            does not change what it finds around it (Shin et al. 2018 train on healthy brains and infer on patients).
 
     Raises:
         SpecError: The segmenter doesn't know all three tissues.
         CaseError: A contrast is missing, or the images were not prepared.
     """
     scheme = COMPLETE if case.labels is None else complete_scheme(case.labels.scheme)
-    return _laid_over(_tissue_of(segmenter, case), case.labels, scheme)
+    return _laid_over(_tissue_of(segmenter, _shown(case, mask_tumour=mask_tumour)), case.labels, scheme)
 
 
 def complete_cohort(
-    segmenter: TrainedSegmenter, cohort: Cohort, out: Path, *, progress: Progress | None = None
+    segmenter: TrainedSegmenter,
+    cohort: Cohort,
+    out: Path,
+    *,
+    mask_tumour: bool = False,
+    progress: Progress | None = None,
 ) -> Cohort:
     """Write a cohort with complete labels, going on where an earlier run stopped.
 
@@ -64,6 +71,7 @@ def complete_cohort(
         cohort: Prepared cases; their files are not changed.
         out: Folder of the new cohort: `cases/`, `cohort.json`, and how plausible the maps are as `results.csv`,
             `results.parquet` and `tissue.json`.
+        mask_tumour: As in `complete_map`.
         progress: Where to show progress, and what to look at.
 
     Raises:
@@ -75,7 +83,13 @@ def complete_cohort(
     progress = progress or Silent()
     _tissue_channels(segmenter)
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
-    key = {"weights": segmenter.weights_hash, "cohort": cohort.fingerprint, "precision": segmenter.precision}
+    key: dict[str, Any] = {
+        "weights": segmenter.weights_hash,
+        "cohort": cohort.fingerprint,
+        "precision": segmenter.precision,
+    }
+    if mask_tumour:
+        key["mask_tumour"] = True
     scheme = complete_scheme(cohort.scheme)
     with Step(out, key, kept=segmenter.kept) as step:
         if segmenter.note:
@@ -83,7 +97,10 @@ def complete_cohort(
         refs = []
         for ref in progress.track(cohort, "labelling tissue", len(cohort)):
             known = find_case(out / CASES, ref.case_id)
-            refs.append(known or write_case(out / CASES, _completed(segmenter, ref.load(), scheme)))
+            if known is None:
+                case = _completed(segmenter, ref.load(), scheme, mask_tumour=mask_tumour)
+                known = write_case(out / CASES, case)
+            refs.append(known)
         made = Cohort(cohort.name, tuple(refs), scheme, cohort.source)
         write_cohort(out, made)
         _write_checks(made, segmenter, out, progress)
@@ -92,15 +109,29 @@ def complete_cohort(
     return made
 
 
-def _completed(segmenter: TrainedSegmenter, case: Case, scheme: LabelScheme) -> Case:
+def _completed(segmenter: TrainedSegmenter, case: Case, scheme: LabelScheme, *, mask_tumour: bool) -> Case:
     """The case with complete labels, the segmenter's subjects behind it and the check among its facts."""
     subjects = sorted({*case.lineage.subjects, *segmenter.lineage_subjects})
     lineage = replace(case.lineage, subjects=tuple(subjects))
-    found = _tissue_of(segmenter, case)
+    found = _tissue_of(segmenter, _shown(case, mask_tumour=mask_tumour))
     labels = _laid_over(found, case.labels, scheme)
     rows = [asdict(row) for row in check_rows(labels, found, case.labels)]
     facts = {**case.facts, COMPLETED: {"weights": segmenter.weights_hash, "rows": rows}}
     return replace(case, labels=labels, lineage=lineage, facts=facts)
+
+
+def _shown(case: Case, *, mask_tumour: bool) -> Case:
+    """The case that the segmenter sees: with the brain's mean in place of the tumour, if asked for."""
+    if not mask_tumour or case.labels is None or not case.labels.lesion.any():
+        return case
+    tumour = case.labels.lesion
+    normal = brain_of(case) & ~tumour
+    images = {}
+    for modality, volume in case.images.items():
+        voxels = volume.voxels.copy()
+        voxels[tumour] = voxels[normal].mean() if normal.any() else 0
+        images[modality] = replace(volume, voxels=voxels)
+    return replace(case, images=images)
 
 
 def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:

@@ -24,6 +24,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
     folder: Path,
     out: Path,
     *,
+    mask_tumour: bool = False,
     fanout: FanOutSpec | None = None,
     progress: Progress | None = None,
     accelerator: AcceleratorSpec | None = None,
@@ -36,6 +37,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
             were, with all their contrasts, into `prepared/` within `out`.
         folder: Folder of the cohort, whose record of the preparation goes along.
         out: Folder of the new cohort.
+        mask_tumour: Hide the tumour from the segmenter, as in `complete_map`.
         fanout: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
         accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
@@ -53,7 +55,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         )
     prepared = prepared_for(run, cohort, out, fanout=fanout, progress=progress, all_contrasts=True)
     segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
-    made = complete_cohort(segmenter, prepared, out, progress=progress)
+    made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
     record = (folder if prepared is cohort else out / "prepared") / RECORD
     if record.is_file():
         write_atomically(out / RECORD, record.read_bytes())

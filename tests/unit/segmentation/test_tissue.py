@@ -165,3 +165,21 @@ def test_a_segmenter_of_tumours_cannot_complete(segmenter, tmp_path):
     with pytest.raises(SpecError, match="doesn't know white_matter, grey_matter, csf; expected target `tissue`"):
         complete_cohort(other, tumours(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_hidden_tumour_does_not_change_the_tissue_found(segmenter, tmp_path):
+    """Whatever intensities it has; without the option they do, and the option is part of the folder's settings."""
+    case = bare(7)
+    tumour = case.require_labels().lesion
+    images = {
+        m: replace(v, voxels=np.where(tumour, np.float32(-5), v.voxels).astype(np.float32))
+        for m, v in case.images.items()
+    }
+    loud = replace(case, images=images)
+    quiet, hidden = (complete_map(segmenter, one, mask_tumour=True).voxels for one in (case, loud))
+    np.testing.assert_array_equal(quiet, hidden)
+    assert (complete_map(segmenter, loud).voxels != complete_map(segmenter, case).voxels).any()
+    cohort = tumours((7,))
+    complete_cohort(segmenter, cohort, tmp_path / "out", mask_tumour=True)
+    with pytest.raises(OutputError, match="mask_tumour"):
+        complete_cohort(segmenter, cohort, tmp_path / "out")
