@@ -153,8 +153,7 @@ def _unified(
     note = too_small(brain, spacing)
     if note is None:
         stacked = np.stack([v[brain] for v in values.values()], axis=1)
-        agent = list(values).index(Modality.T1CE) if Modality.T1CE in values else None
-        found = unified_classes(stacked, labels, brain, spacing, spec, agent)
+        found = unified_classes(stacked, labels, brain, spacing, spec, tuple(values))
         if found.usable:
             shares = mean_field(found.logs, brain, spacing, spec.smoothness, spec.smoothing_rounds)
             normal, least = brain & (labels == 0), least_part(spec.least_voxels, spacing)

@@ -7,15 +7,17 @@ found (`align.py`); the tumour is left out of both.  The alignment is refused
 where the two brains do not match, and the caller takes another route.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
+from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask
 from glioforge.data.prepare.align import (
     Alignment,
@@ -39,6 +41,7 @@ _LEAST_AGREEMENT = 0.4
 _SCALES = (0.6, 2.5)
 _WHITE_ODDS = 1.4
 _NEAR_TUMOUR_MM = 6.0
+_NO_SIGNAL: Mapping[Modality, float] = {Modality.T1: -2.0, Modality.T2: -1.5}
 _NEAR_TUMOUR_TEMPER = 0.5
 
 
@@ -107,9 +110,11 @@ def unified_classes(
     brain: Mask,
     spacing: Spacing,
     spec: UnifiedSpec,
-    agent: int | None = None,
+    contrasts: tuple[Modality, ...] = (),
 ) -> Aligned:
     """Log posteriors of the three tissues, and the aligned prior.
+
+    Voxels without signal, such as air and bone that a brain mask left in, are fluid and are not fitted.
 
     Args:
         values: Contrasts in robust units at the voxels of the brain.
@@ -117,10 +122,12 @@ def unified_classes(
         brain: Brain mask on a RAS grid, not empty.
         spacing: Voxel size in mm.
         spec: How.
-        agent: Column of the contrast that shows a contrast agent, if any.
+        contrasts: What the columns of `values` show; unknown unless given.
     """
     scaled = 2 * np.argwhere(brain) / np.maximum(np.array(brain.shape) - 1, 1) - 1
-    normal = ~ndimage.binary_dilation(labels > 0, iterations=2)[brain]
+    agent = contrasts.index(Modality.T1CE) if Modality.T1CE in contrasts else None
+    empty = without_signal(values, contrasts)
+    normal = ~ndimage.binary_dilation(labels > 0, iterations=2)[brain] & ~empty
     chosen = np.flatnonzero(normal) if normal.any() else np.arange(len(values))
     chosen = chosen[:: max(1, len(chosen) // spec.samples)]
     average, step = template(), max(4.0, *spacing)
@@ -134,7 +141,9 @@ def unified_classes(
         mixture: UnifiedMixture = fit_unified(
             values[chosen], scaled[chosen], prior[chosen], order=spec.field_order, rounds=spec.rounds, agent=agent
         )
-        return prior, mixture.log_posteriors(values, scaled, prior, temper)
+        logs = mixture.log_posteriors(values, scaled, prior, temper)
+        logs[empty] = np.log([1 - 2 * spec.floor, spec.floor, spec.floor])
+        return prior, logs
 
     for sigma in (4.0, 3.0):
         _, logs = classified(alignment)
@@ -146,6 +155,19 @@ def unified_classes(
         alignment = fit_displacement(alignment, maps, keep, average, bend)
     prior, logs = classified(alignment)
     return _aligned(alignment, prior, logs, brain, labels, spacing)
+
+
+def without_signal(values: Values, contrasts: tuple[Modality, ...]) -> Bool[np.ndarray, "n"]:
+    """Return which voxels are dark in T1 and in T2, as no tissue and no fluid is; none without both contrasts.
+
+    Example:
+        >>> without_signal(np.array([[-3.0, 2.0], [-3.0, -2.0]]), (Modality.T1, Modality.T2)).tolist()
+        [False, True]
+    """
+    if not {Modality.T1, Modality.T2} <= set(contrasts):
+        return np.zeros(len(values), dtype=bool)
+    dark = [values[:, contrasts.index(m)] < limit for m, limit in _NO_SIGNAL.items()]
+    return np.asarray(np.logical_and(*dark))
 
 
 def _prior(alignment: Alignment, average: Template, brain: Mask, spacing: Spacing, floor: float) -> Prior:

@@ -53,6 +53,25 @@ def test_tissue_agrees_with_the_truth_and_grades_are_kept_with_the_case(phantom,
     assert 0.8 < grades["cerebellum"] < 8
 
 
+def test_air_in_the_brain_mask_does_not_take_the_place_of_fluid(phantom):
+    """A mask that keeps air below the brain leaves fluid, grey and white matter as they are."""
+    case, truth = phantom.case, phantom.truth
+    around = ndimage.binary_dilation(case.brain, iterations=3) & ~case.brain
+    around &= np.indices(around.shape)[2] < 20
+    rng = np.random.default_rng(0)
+    images = {
+        m: dataclasses.replace(v, voxels=np.where(around, rng.random(v.voxels.shape), v.voxels).astype(np.float32))
+        for m, v in case.images.items()
+    }
+    masked = dataclasses.replace(case, images=images, brain=case.brain | around)
+    labels = prepare_case(masked, PrepareSpec(tissue=QUICK), case.modalities, case.geometry.shape).labels
+
+    for name in ("white_matter", "grey_matter"):
+        assert labels.volume_ml(name) == pytest.approx(truth.volume_ml(name), rel=0.15)
+    air = float(np.count_nonzero(around) * case.geometry.voxel_volume / 1000)
+    assert labels.volume_ml("csf") == pytest.approx(truth.volume_ml("csf") + air, rel=0.15)
+
+
 def test_a_scan_without_labels_is_not_called_healthy(phantom):
     """Preparing it warns, and maps of such scans are refused; other cases pass."""
     scan = dataclasses.replace(phantom.case, labels=None)
