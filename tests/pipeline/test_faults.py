@@ -285,7 +285,7 @@ def test_damage_that_can_be_mended_is_mended(
     "damaged",
     [
         "fold-0/synthesizer/weights.safetensors",
-        "fold-0/segmenters/real/seed-0/weights.safetensors",
+        "fold-0/pilot/model/weights.safetensors",
         "fold-0/synthetic/generator/quality/done.json",
         "phantoms/*/*_t1.nii.gz",
         "step.json",
