@@ -77,5 +77,5 @@ def _cpu_computes_bfloat16() -> bool:
 
 
 def _onednn_is_limited() -> bool:
-    """Whether oneDNN was told to leave the instructions for bfloat16 alone."""
+    """Return whether oneDNN is set to not use the instructions for bfloat16."""
     return any(os.environ.get(name, "").upper() in _CAPS_WITHOUT_BF16 for name in _ONEDNN_CAPS)

@@ -11,7 +11,7 @@ from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024, tumour_schem
 
 
 def holds_lesion(scheme: LabelScheme, own: LabelScheme) -> bool:
-    """Return whether a scheme tells all lesion labels of another apart, so that none is lost or merged.
+    """Return whether a scheme has a label of its own for each lesion label of another, so that none is lost or merged.
 
     Example:
         >>> holds_lesion(BRATS2017, BRATS2023)
@@ -26,7 +26,7 @@ def holds_lesion(scheme: LabelScheme, own: LabelScheme) -> bool:
 
 
 def scheme_to_write(own: LabelScheme, cohort: Cohort) -> LabelScheme:
-    """Return the scheme of what is made from a cohort: its files' own, if that tells all lesion labels apart.
+    """Return the scheme for what is written from a cohort: its files' own, if that has all lesion labels.
 
     Args:
         own: Scheme of the maps to be written.
