@@ -34,6 +34,7 @@ class Scripted:
     ) -> None:
         self.network = nn.Linear(1, 1)
         nn.init.zeros_(self.network.weight)
+        nn.init.zeros_(self.network.bias)  # drawn from torch's global generator, it would differ between two runs
         self._optimizer = torch.optim.SGD(self.network.parameters(), lr=1.0)
         self._scalars, self._made = scalars, made
 
