@@ -47,7 +47,7 @@ def python_page(package: str) -> str:
 
 def methods_table() -> str:
     """Everything that a YAML can choose by `kind`: family, kind, presets, the first line of its file."""
-    from glioforge.studies.catalogue import catalogue
+    from glioforge.runs.catalogue import catalogue
 
     rows = ["| family | kind | presets | what it is |", "| --- | --- | --- | --- |"]
     for entry in catalogue():

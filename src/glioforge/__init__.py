@@ -36,17 +36,17 @@ if TYPE_CHECKING:
     from glioforge.lesions.preview import preview_cohort
     from glioforge.lesions.recipe import RecipeSpec, edit_labels
     from glioforge.metrics.evaluate import evaluate_case
+    from glioforge.runs.catalogue import catalogue
+    from glioforge.runs.doctor import write_diagnosis
+    from glioforge.runs.evaluate import evaluate_folder
+    from glioforge.runs.nnunet import export_nnunet, run_nnunet
+    from glioforge.runs.segment import complete_folder, segment_folder
+    from glioforge.runs.synthesize import make_synthetic
+    from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
     from glioforge.segmentation.base import load_segmenter, train_segmenter
     from glioforge.segmentation.nnunet import NnunetRunSpec
-    from glioforge.studies.catalogue import catalogue
-    from glioforge.studies.complete_run import complete_folder
-    from glioforge.studies.doctor_page import write_diagnosis
-    from glioforge.studies.evaluation import evaluate_folder
     from glioforge.studies.kinds import load_demo, load_study, run_study, write_report
-    from glioforge.studies.nnunet_run import export_nnunet, run_nnunet
     from glioforge.studies.spec import AugmentationSpec
-    from glioforge.studies.synthetic import make_synthetic
-    from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training, segment_folder
     from glioforge.synthesis.base import load_synthesizer, train_synthesizer
     from glioforge.synthesis.compose import export_cohort
 
@@ -70,18 +70,18 @@ _HOMES = {
     "SCHEMES": "core.schemes",
     "Split": "core.split",
     "TerminalProgress": "cli.progress",
-    "TrainingRunSpec": "studies.training_run",
+    "TrainingRunSpec": "runs.train",
     "Volume": "core.volume",
-    "catalogue": "studies.catalogue",
-    "complete_folder": "studies.complete_run",
+    "catalogue": "runs.catalogue",
+    "complete_folder": "runs.segment",
     "edit_cohort": "lesions.edit_cohort",
     "edit_labels": "lesions.recipe",
-    "estimate_training": "studies.training_run",
+    "estimate_training": "runs.train",
     "evaluate_case": "metrics.evaluate",
-    "evaluate_folder": "studies.evaluation",
+    "evaluate_folder": "runs.evaluate",
     "examine": "data.doctor.examine",
     "export_cohort": "synthesis.compose",
-    "export_nnunet": "studies.nnunet_run",
+    "export_nnunet": "runs.nnunet",
     "folds_by_subject": "core.split",
     "ingest": "io.ingest",
     "ingest_folder": "io.ingest_folder",
@@ -92,19 +92,19 @@ _HOMES = {
     "load_study": "studies.kinds",
     "load_synthesizer": "synthesis.base",
     "make_phantom": "data.phantom.make",
-    "make_synthetic": "studies.synthetic",
+    "make_synthetic": "runs.synthesize",
     "prepare": "data.prepare.pipeline",
     "preview_cohort": "lesions.preview",
     "read_cohort": "io.cohort_file",
-    "run_nnunet": "studies.nnunet_run",
+    "run_nnunet": "runs.nnunet",
     "run_study": "studies.kinds",
-    "run_training": "studies.training_run",
-    "segment_folder": "studies.training_run",
+    "run_training": "runs.train",
+    "segment_folder": "runs.segment",
     "split_by_subject": "core.split",
     "train_segmenter": "segmentation.base",
     "train_synthesizer": "synthesis.base",
     "write_cohort": "io.cohort_file",
-    "write_diagnosis": "studies.doctor_page",
+    "write_diagnosis": "runs.doctor",
     "write_phantom_cohort": "data.phantom.cohort",
     "write_png_slices": "data.png_slices",
     "write_report": "studies.kinds",

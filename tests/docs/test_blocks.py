@@ -102,8 +102,8 @@ def require_spec(values):
     from glioforge.data.prepare.spec import PrepareSpec
     from glioforge.io.layout import LayoutChoice
     from glioforge.lesions.recipe import RecipeSpec
+    from glioforge.runs.train import TrainingRunSpec
     from glioforge.studies.kinds import KINDS
-    from glioforge.studies.training_run import TrainingRunSpec
 
     if "layout" in values:
         spec = LayoutChoice

@@ -51,7 +51,7 @@ def test_every_written_page_is_in_the_navigation(pages):
 
 def test_methods_table_is_the_registries(hooks):
     """Every kind of every family has its row."""
-    from glioforge.studies.catalogue import FAMILIES
+    from glioforge.runs.catalogue import FAMILIES
 
     table = hooks.methods_table()
 

@@ -33,7 +33,7 @@ def doctor(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.fanout import FanOutSpec
     from glioforge.data.doctor.examine import examine
-    from glioforge.studies.doctor_page import headline, write_diagnosis
+    from glioforge.runs.doctor import headline, write_diagnosis
 
     diagnosis = examine(
         folder,
@@ -57,7 +57,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from glioforge.studies.doctor_page import topics
+    from glioforge.runs.doctor import topics
 
     table = Table("Severity", "What", "Times", "Example", "What to do", show_lines=True)
     colours = {"error": "bold red", "warning": "yellow", "remark": "dim"}

@@ -27,7 +27,7 @@ def evaluate(
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.evaluation import evaluate_folder
+    from glioforge.runs.evaluate import evaluate_folder
 
     truth = open_cohort(cohort, layout, scheme=truth_scheme)
     page = evaluate_folder(predictions, truth, out, scheme=scheme, progress=TerminalProgress())

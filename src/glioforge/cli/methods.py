@@ -11,7 +11,7 @@ def methods(
     """List all synthesizers, segmenters, edits, filters and layouts with their presets and sources."""
     import json
 
-    from glioforge.studies.catalogue import catalogue
+    from glioforge.runs.catalogue import catalogue
 
     entries = catalogue()
     if as_json:

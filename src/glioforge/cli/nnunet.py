@@ -26,8 +26,8 @@ def nnunet(
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
+    from glioforge.runs.nnunet import export_nnunet, run_nnunet
     from glioforge.segmentation.nnunet import NnunetRunSpec
-    from glioforge.studies.nnunet_run import export_nnunet, run_nnunet
 
     spec = parse_spec(
         with_overrides({}, [*(overrides or ()), *([] if device is None else [f"device={device}"])]),

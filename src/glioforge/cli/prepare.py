@@ -49,7 +49,7 @@ def prepare(
         count = write_png_slices(prepared, png, TerminalProgress())
         typer.echo(f"{count} pictures in {png}")
     if qc is not None:
-        from glioforge.studies.tissue_sheets import write_sheets
+        from glioforge.runs.tissue_sheets import write_sheets
 
         typer.echo(f"tissue maps drawn in {write_sheets(prepared, qc, progress=TerminalProgress())}")
     typer.echo(describe(prepared))

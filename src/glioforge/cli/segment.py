@@ -45,9 +45,8 @@ def segment(
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
     from glioforge.core.written_scheme import described
+    from glioforge.runs.segment import complete_folder, segment_folder
     from glioforge.segmentation.masks import written_scheme
-    from glioforge.studies.complete_run import complete_folder
-    from glioforge.studies.training_run import segment_folder
 
     if complete and probabilities:
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")

@@ -53,7 +53,7 @@ def synthesize(
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
     from glioforge.lesions.recipe import RecipeSpec
-    from glioforge.studies.synthetic import make_synthetic
+    from glioforge.runs.synthesize import make_synthetic
     from glioforge.synthesis.base import load_synthesizer
     from glioforge.synthesis.compose import export_cohort
 

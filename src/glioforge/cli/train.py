@@ -25,7 +25,7 @@ def train(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.io.cohort_file import read_cohort
-    from glioforge.studies.training_run import TrainingRunSpec, estimate_training, run_training
+    from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 
     settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
     if dry_run:

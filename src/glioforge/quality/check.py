@@ -1,67 +1,14 @@
 """Put a cohort through quality filters: who is kept, and why the others are not."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, final
-
-import numpy as np
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from glioforge.config.spec import Spec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.verdict import VerdictRow
 from glioforge.quality.base import FittedFilter, fit_filter
-
-
-@final
-@dataclass(frozen=True)
-class VerdictRow:
-    """What one filter said of one case.
-
-    Args:
-        case_id: The case.
-        filter: Kind of the filter.
-        keep: Whether the case passed.
-        score: The number behind it; higher is worse.
-        reason: One sentence.
-    """
-
-    case_id: str
-    filter: str
-    keep: bool
-    score: float
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; a score that is not finite becomes null."""
-        return {
-            "case_id": self.case_id,
-            "filter": self.filter,
-            "keep": self.keep,
-            "score": self.score if np.isfinite(self.score) else None,
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "VerdictRow":
-        """Inverse of `to_json`; null becomes infinity."""
-        score = values["score"]
-        return cls(
-            values["case_id"],
-            values["filter"],
-            values["keep"],
-            float("inf") if score is None else float(score),
-            values["reason"],
-        )
-
-
-@final
-@dataclass(frozen=True)
-class Stage:
-    """How many cases are left after a step of the check."""
-
-    name: str
-    count: int
 
 
 def check_cohort(
@@ -105,23 +52,6 @@ def apply_filters(
         if all(row.keep for row in verdicts):
             kept.append(_with_subjects(ref, behind))
     return replace(made, cases=tuple(kept)), tuple(rows)
-
-
-def funnel(rows: Iterable[VerdictRow]) -> tuple[Stage, ...]:
-    """Cases left after each filter in turn, from `made` to the last filter; empty for no verdicts.
-
-    Example:
-        >>> rows = [VerdictRow("a", "x", True, 0.0, "fine"), VerdictRow("b", "x", False, 9.0, "odd")]
-        >>> [(stage.name, stage.count) for stage in funnel(rows)]
-        [('made', 2), ('x', 1)]
-    """
-    verdicts = list(rows)
-    left = {row.case_id for row in verdicts}
-    stages = [Stage("made", len(left))] if left else []
-    for name in dict.fromkeys(row.filter for row in verdicts):
-        left -= {row.case_id for row in verdicts if row.filter == name and not row.keep}
-        stages.append(Stage(name, len(left)))
-    return tuple(stages)
 
 
 def _kind(spec: Spec) -> str:

@@ -6,9 +6,9 @@ selection and prediction are shared, so that arms and methods differ in nothing 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, final
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, final
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
@@ -152,3 +152,6 @@ class SegmenterMethod(Protocol):
 
 
 SEGMENTERS: Registry[SegmenterMethod] = Registry("segmenter", "glioforge.segmentation.methods")
+
+AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
+"""Field of a spec that holds the settings of any registered segmenter."""

@@ -6,10 +6,9 @@ from typing import Any
 
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.tables import ResultRow
-from glioforge.studies.folder import StudyFolder
-from glioforge.studies.gather import load_fold
-from glioforge.studies.report.comparisons import compare_arms, with_mean_region
-from glioforge.studies.report.content import (
+from glioforge.report.compare import compare_arms, with_mean_region
+from glioforge.report.html import render
+from glioforge.report.page import (
     Block,
     Facts,
     Figure,
@@ -19,9 +18,10 @@ from glioforge.studies.report.content import (
     Section,
     Table,
 )
-from glioforge.studies.report.figures import arm_plot, difference_plot
-from glioforge.studies.report.html import render
-from glioforge.studies.report.tables import arm_table, difference_table, empty_table, subject_table
+from glioforge.report.plots import arm_plot, difference_plot
+from glioforge.report.tables import arm_table, difference_table, empty_table, subject_table
+from glioforge.studies.folder import StudyFolder
+from glioforge.studies.gather import load_fold
 from glioforge.studies.report_lead import lead
 from glioforge.studies.report_quality import fidelity_section, quality_section
 from glioforge.studies.report_setup import FIREWALL, cohort_facts, made_with, settings_section, split_table

@@ -6,7 +6,7 @@ that a typo is told by the path of the key and the nearest known name.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.fanout import FanOutSpec
@@ -14,13 +14,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.modality import Modality
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.pipeline import PrepareSpec
-from glioforge.io.layout import LAYOUTS
-from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec
-from glioforge.synthesis.base import SYNTHESIZERS
-
-AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
-AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
-AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
+from glioforge.io.layout import AnyLayout
 
 
 class PhantomData(Spec):

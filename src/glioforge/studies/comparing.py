@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
 from glioforge.lesions.recipe import RecipeSpec
-from glioforge.studies.base import AnySegmenter, AnySynthesizer, StudySpec
+from glioforge.segmentation.method import AnySegmenter
+from glioforge.studies.base import StudySpec
+from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9_+-]+$")]

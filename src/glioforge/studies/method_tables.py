@@ -9,13 +9,13 @@ import numpy as np
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import bootstrap_mean, too_few
+from glioforge.report.compare import ArmComparison, compare_arms, metric_shown, scores_of, with_mean_region
+from glioforge.report.distribution_table import finite_or_none
+from glioforge.report.method_figures import training_panels
+from glioforge.report.page import Block, Figure, Folded, Table
+from glioforge.report.plots import difference_plot
+from glioforge.report.tables import difference_table, number, reading, with_interval
 from glioforge.studies.comparing import ComparisonSpec
-from glioforge.studies.report.comparisons import ArmComparison, compare_arms, metric_shown, scores_of, with_mean_region
-from glioforge.studies.report.content import Block, Figure, Folded, Table
-from glioforge.studies.report.distribution_table import finite_or_none
-from glioforge.studies.report.figures import difference_plot
-from glioforge.studies.report.method_figures import training_panels
-from glioforge.studies.report.tables import difference_table, number, reading, with_interval
 
 Stages = Sequence[Mapping[str, Any]]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import too_few
-from glioforge.studies.report.comparisons import ArmComparison, compare_arms, with_mean_region
-from glioforge.studies.report.tables import reading, with_interval
+from glioforge.report.compare import ArmComparison, compare_arms, with_mean_region
+from glioforge.report.tables import reading, with_interval
 from glioforge.studies.spec import AugmentationSpec
 
 MEAN = "mean"

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.verdict import VerdictRow, funnel
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import bootstrap_mean
-from glioforge.quality.check import VerdictRow, funnel
-from glioforge.studies.report import figures
-from glioforge.studies.report.comparisons import scores_of
-from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Section, Table
-from glioforge.studies.report.tables import verdict_table, with_interval
+from glioforge.report import plots
+from glioforge.report.compare import scores_of
+from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Section, Table
+from glioforge.report.tables import verdict_table, with_interval
 from glioforge.studies.scoring import DRAWS
 from glioforge.studies.spec import AugmentationSpec
 
@@ -82,7 +82,7 @@ def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
         judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
         blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
-            png = figures.funnel(funnel(verdicts))
+            png = plots.funnel(funnel(verdicts))
             blocks.append(
                 Figure(png, f"Cases of the {source} left after each filter.", f"Funnel of the {source}'s cases")
             )

@@ -6,10 +6,10 @@ from typing import Any, Final
 from glioforge.compute.precision import WORDS
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import read_json
+from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
 from glioforge.studies.base import StudySpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
-from glioforge.studies.report.content import Facts, Folded, Listing, Note, Section, Table
 
 FIREWALL: Final = Note(
     "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "

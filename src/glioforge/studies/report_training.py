@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glioforge.studies.report.content import Block, Figure, Note, Paragraph, Section, Table
-from glioforge.studies.report.figures import Curve, curves
+from glioforge.report.page import Block, Figure, Note, Paragraph, Section, Table
+from glioforge.report.plots import Curve, curves
 from glioforge.studies.spec import AugmentationSpec
 
 _STAGE_TITLES = {

@@ -12,10 +12,10 @@ from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume, Voxels
 from glioforge.data.statistics import fit_statistics
 from glioforge.io.cohort_file import read_cohort
+from glioforge.report.page import Figure
+from glioforge.report.plots import label_legend, picture_grid
+from glioforge.report.slices import Picture, Window, best_slice, case_pictures, window_of
 from glioforge.studies.folder import FoldFolder
-from glioforge.studies.report.content import Figure
-from glioforge.studies.report.figures import label_legend, picture_grid
-from glioforge.studies.report.pictures import Picture, Window, best_slice, case_pictures, window_of
 from glioforge.studies.scoring import class_mean_images
 
 MOST_TEST_CASES = 2

@@ -9,6 +9,13 @@ from glioforge.io.nifti import read_labels
 from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import too_few
+from glioforge.report.compare import scores_of, with_mean_region
+from glioforge.report.html import render
+from glioforge.report.method_figures import method_plot
+from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
+from glioforge.report.page import Block, Figure, Folded, Paragraph, Report, Section, Table
+from glioforge.report.plots import SLICE_CONVENTION
+from glioforge.report.tables import arm_table, empty_table, subject_table
 from glioforge.segmentation.masks import written_scheme
 from glioforge.studies.comparing import SegmentersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
@@ -22,13 +29,6 @@ from glioforge.studies.method_tables import (
     summary,
     verdict_text,
 )
-from glioforge.studies.report.comparisons import scores_of, with_mean_region
-from glioforge.studies.report.content import Block, Figure, Folded, Paragraph, Report, Section, Table
-from glioforge.studies.report.figures import SLICE_CONVENTION
-from glioforge.studies.report.html import render
-from glioforge.studies.report.method_figures import method_plot
-from glioforge.studies.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
-from glioforge.studies.report.tables import arm_table, empty_table, subject_table
 from glioforge.studies.report_setup import made_with, settings_section, subjects_section
 from glioforge.studies.scoring import tumour_of
 

@@ -8,7 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from glioforge.config.spec import Spec
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.quality.base import AnyFilter
-from glioforge.studies.base import AnySegmenter, AnySynthesizer, StudySpec
+from glioforge.segmentation.method import AnySegmenter
+from glioforge.studies.base import StudySpec
+from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
 

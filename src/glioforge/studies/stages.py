@@ -20,16 +20,16 @@ from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import DONE, ORPHAN_S, Step, read_json
 from glioforge.quality.base import FittedFilter, fit_filter
 from glioforge.quality.check import apply_filters
+from glioforge.runs.synthesize import make_synthetic
 from glioforge.segmentation.base import load_segmenter, train_segmenter
-from glioforge.studies.base import AnySynthesizer
 from glioforge.studies.cost import Cost
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.jobs import Facts
 from glioforge.studies.pilot import Fold, matched_budget, run_pilot, training_place
 from glioforge.studies.scoring import fidelity_rows, overlap_rows
 from glioforge.studies.spec import ArmSpec
-from glioforge.studies.synthetic import make_synthetic
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
+from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
 

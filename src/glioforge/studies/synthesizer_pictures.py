@@ -10,14 +10,14 @@ from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import Step
+from glioforge.report.page import Figure
+from glioforge.report.plots import SLICE_CONVENTION, picture_grid
+from glioforge.report.slices import Picture, Window, best_slice, grey
 from glioforge.studies.base import PhantomData
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
 from glioforge.studies.likeness import true_images, truth_name
-from glioforge.studies.report.content import Figure
-from glioforge.studies.report.figures import SLICE_CONVENTION, picture_grid
-from glioforge.studies.report.pictures import Picture, Window, best_slice, grey
 from glioforge.studies.sample_pictures import as_volumes, shared_windows, slice_row
 from glioforge.studies.synthesizer_stages import ORIGINAL, draws_of, slug
 

@@ -10,6 +10,10 @@ from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import too_few
+from glioforge.report.compare import scores_of, with_mean_region
+from glioforge.report.html import render
+from glioforge.report.method_figures import method_plot
+from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
 from glioforge.studies.comparing import SynthesizersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, MEAN_OF_DRAWS, ONE_DRAW, truth_name
@@ -26,10 +30,6 @@ from glioforge.studies.method_tables import (
     summary,
     verdict_text,
 )
-from glioforge.studies.report.comparisons import scores_of, with_mean_region
-from glioforge.studies.report.content import Block, Figure, Folded, Note, Paragraph, Report, Section
-from glioforge.studies.report.html import render
-from glioforge.studies.report.method_figures import method_plot
 from glioforge.studies.report_setup import made_with, settings_section, subjects_section
 from glioforge.studies.sample_pictures import legend
 from glioforge.studies.synthesizer_pictures import draws_figure, method_grids, series_figure

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import numpy as np
 from jaxtyping import Float32
+from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.registry import Registry
@@ -120,6 +121,9 @@ class Method(ABC):
 
 SYNTHESIZERS: Registry[Method] = Registry("synthesizer", "glioforge.synthesis.methods")
 """All synthesizers by kind."""
+
+AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]
+"""Field of a spec that holds the settings of any registered synthesizer."""
 
 
 def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort, *, gaps: bool = False) -> tuple[Modality, ...]:

@@ -16,7 +16,8 @@ from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.fitting import require_one_grid, voxel_sizes
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare
-from glioforge.studies.training_run import TrainingRunSpec, prepared_for, run_training
+from glioforge.runs.segment import prepared_for
+from glioforge.runs.train import TrainingRunSpec, run_training
 from toy_cohort import cohort_of_cases, toy_case
 
 SPEC = PrepareSpec(grid=GridSpec(size=(16, 16, 16)), tissue=None)

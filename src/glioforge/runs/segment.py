@@ -1,0 +1,173 @@
+"""Masks, or complete label maps, from a segmenter's folder and a cohort or scans."""
+
+from pathlib import Path
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.config.load import parse_spec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, InputFileError, SpecError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.protocols import Progress
+from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
+from glioforge.data.prepare.fitting import same_size, size_text
+from glioforge.data.prepare.grid import GridPlan
+from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.prepare.restore import plan_of
+from glioforge.io.atomic_write import write_atomically
+from glioforge.io.run_accelerator import remembered
+from glioforge.io.run_folder import read_json
+from glioforge.runs.train import PREPARATION
+from glioforge.segmentation.base import load_segmenter
+from glioforge.segmentation.evaluate import segment_cohort
+from glioforge.segmentation.nnunet import is_nnunet, load_nnunet
+from glioforge.segmentation.nnunet_masks import segment_with_nnunet
+from glioforge.segmentation.tissue import complete_cohort
+
+RECORD = "prepare.json"
+"""File of a prepared cohort that a model trained on it remembers."""
+
+
+def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
+    run: Path,
+    cohort: Cohort,
+    out: Path,
+    *,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+    probabilities: bool = False,
+    scheme: LabelScheme | None = None,
+    accelerator: AcceleratorSpec | None = None,
+) -> list[Path]:
+    """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
+
+    Args:
+        run: Folder of the model.
+        cohort: Scans, or prepared cases.
+        out: Folder of the masks.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
+        probabilities: Also write the probability of each class.
+        scheme: Label scheme of the masks; that of the cohort's label files unless given.
+        accelerator: Device, precision and threads; those that `out` began with, else the model's own precision on
+            this machine, where none are given.  An nnU-Net takes the device alone.
+
+    Raises:
+        LabelError: The scheme asked for does not name a label of the model.
+        InputFileError: The model's folder does not say how its cases were prepared; an nnU-Net needs not say so.
+        CohortError: The cohort was prepared otherwise than the model's training cases.
+        SpecError: An nnU-Net is asked for probabilities, or for a precision or threads.
+    """
+    by_nnunet = is_nnunet(run)
+    if by_nnunet and probabilities:
+        raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
+    asked = accelerator or AcceleratorSpec()
+    if by_nnunet and (asked.precision != "auto" or asked.threads is not None):
+        raise SpecError(
+            "precision or threads for an nnU-Net", "its own choice", "leave --precision and --threads out", run
+        )
+    as_it_is = by_nnunet and not (run / PREPARATION).is_file()
+    prepared = cohort if as_it_is else prepared_for(run, cohort, out, fanout=fanout, progress=progress)
+    if by_nnunet:
+        segmenter = load_nnunet(run, asked.device)
+        return segment_with_nnunet(segmenter, prepared, out, scheme=scheme, progress=progress)
+    trained = load_segmenter(run, remembered(asked, out))
+    return segment_cohort(trained, prepared, out, probabilities=probabilities, scheme=scheme, progress=progress)
+
+
+def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
+    run: Path,
+    cohort: Cohort,
+    folder: Path,
+    out: Path,
+    *,
+    mask_tumour: bool = False,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+    accelerator: AcceleratorSpec | None = None,
+) -> Cohort:
+    """Label the tissue of all cases, lay their tumour labels over it, and write a cohort to train synthesizers on.
+
+    Args:
+        run: Folder of a segmenter that knows tissue.
+        cohort: Scans with tumour labels, or prepared cases; scans are prepared as the segmenter's training cases
+            were, with all their contrasts, into `prepared/` within `out`.
+        folder: Folder of the cohort, whose record of the preparation goes along.
+        out: Folder of the new cohort.
+        mask_tumour: Hide the tumour from the segmenter, as in `complete_map`.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
+        accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
+            precision on this machine, where none are given.
+
+    Raises:
+        SpecError: The model doesn't know tissue.
+        InputFileError: The model's folder does not say how its cases were prepared.
+        CohortError: The cohort was prepared otherwise than the model's training cases.
+        OutputError: The folder was made from other cases or by another model.
+    """
+    if is_nnunet(run):
+        raise SpecError(
+            "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
+        )
+    prepared = prepared_for(run, cohort, out, fanout=fanout, progress=progress, all_contrasts=True)
+    segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
+    made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
+    record = (folder if prepared is cohort else out / "prepared") / RECORD
+    if record.is_file():
+        write_atomically(out / RECORD, record.read_bytes())
+    return made
+
+
+def prepared_for(
+    run: Path,
+    cohort: Cohort,
+    out: Path,
+    *,
+    fanout: FanOutSpec | None = None,
+    progress: Progress | None = None,
+    all_contrasts: bool = False,
+) -> Cohort:
+    """Cases prepared as a model's training cases were, in `prepared/` within `out`; prepared ones as they are.
+
+    Args:
+        run: Folder of the model.
+        cohort: Scans, or prepared cases.
+        out: Folder of the results.
+        fanout: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
+        all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
+
+    Raises:
+        InputFileError: The model's folder does not say how its cases were prepared.
+        CohortError: The cases' voxel size is another than that of the model's training cases.
+        CaseError, OutputError: As `prepare`.
+    """
+    if all(ref.scheme in {COMPLETE.name, COMPLETE_CAVITY.name} or "prepared" in ref.facts for ref in cohort):
+        return cohort
+    if not (run / PREPARATION).is_file():
+        raise InputFileError("no record of the preparation", PREPARATION, "prepare the scans first", run)
+    spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
+    if all_contrasts:
+        spec = spec.model_copy(update={"modalities": None})
+    prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    _require_known_voxels(run, prepared)
+    return prepared
+
+
+def _require_known_voxels(run: Path, prepared: Cohort) -> None:
+    """Refuse cases that kept a voxel size of their own from which the model has not learned."""
+    records = read_json(run / PREPARATION).get("cases", {}).values()
+    known = {GridPlan.from_json(record["grid"]).target.spacing for record in records}
+    if not known:
+        return
+    sizes = {ref.case_id: plan_of(ref).target.spacing for ref in prepared}
+    strange = [name for name, size in sizes.items() if not any(same_size(size, k) for k in known)]
+    if strange:
+        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
+        raise CohortError(
+            f"cases of {size_text(sizes[strange[0]])}: {', '.join(strange[:5])}{more}",
+            f"the voxel size of the model's training cases, {' or '.join(sorted(map(size_text, known)))}",
+            "train the model on cases prepared with grid.spacing_mm, which resamples whatever comes later",
+            prepared.name,
+        )

@@ -1,1 +1,0 @@
-"""Reports: what a study says, as one file that can be read, printed and sent."""

@@ -1,0 +1,190 @@
+"""Reports as one HTML file."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from glioforge.report.html import anchors, numeric_columns, render
+from glioforge.report.page import Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
+from glioforge.report.style import png, sheet
+
+FIGURE = Figure(png(sheet(3.0, 1.0)), "An empty sheet.", "Nothing is drawn")
+TABLE = Table(("Arm", "Dice"), (("real", "0.712 (0.600 to 0.800)"), ("both", "–")), "Scores.", frozenset({1}))
+REPORT = Report(
+    "Does it <help>?",
+    "It may & may not.",
+    (
+        Section("What & why", (Paragraph("A <b>bold</b> claim."), Note("Few."), Note("Too few.", "warning"))),
+        Section("Numbers", (TABLE, FIGURE, Facts({"seed": "7"}), Table(("Arm",), (), "Nothing measured."))),
+        Section("Numbers", (Folded("More", (Paragraph("Inside."), FIGURE, Folded("Deeper", (TABLE,)))),)),
+        Section("Settings", (Listing("a: 1\n  b: <2>"),)),
+    ),
+    footer="Made by Glioforge.",
+)
+PAGE = render(REPORT)
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Elements(HTMLParser):
+    """Collects elements with attributes and checks that they are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.stack = []
+
+    def handle_starttag(self, tag, attrs):
+        """Note an element."""
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        """Close the innermost element, which must be this one."""
+        assert self.stack.pop() == tag
+
+
+def elements(page=PAGE):
+    """Elements of a page."""
+    parser = Elements()
+    parser.feed(page)
+    assert parser.stack == []
+    return parser.found
+
+
+def of(tag):
+    """Attributes of all elements of a kind."""
+    return [attributes for name, attributes in elements() if name == tag]
+
+
+def test_every_element_is_closed():
+    """The page is well formed and says its language and character set."""
+    assert PAGE.startswith("<!doctype html>")
+    assert of("html") == [{"lang": "en-GB"}]
+    assert {"charset": "utf-8"} in of("meta")
+
+
+def test_text_is_never_markup():
+    """Angle brackets and ampersands of the content are escaped everywhere."""
+    assert "A &lt;b&gt;bold&lt;/b&gt; claim." in PAGE
+    assert "<title>Does it &lt;help&gt;?</title>" in PAGE
+    assert "It may &amp; may not." in PAGE
+    assert "<b>" not in PAGE
+
+
+def test_nothing_is_asked_of_anyone():
+    """The page has no script, link, font or address outside itself, and forbids asking for one."""
+    assert not of("script")
+    assert not of("link")
+    assert "url(" not in PAGE
+    assert not re.search(r"https?:|//\w+\.", PAGE)
+    policy = next(a["content"] for a in of("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+
+
+def test_figures_stand_inside_with_their_text():
+    """Each picture holds its own bytes, its size at half its pixels, and its alternative text."""
+    images = of("img")
+
+    assert len(images) == 2
+    for image in images:
+        assert base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) == FIGURE.png
+        assert (image["width"], image["height"], image["alt"]) == ("300", "100", "Nothing is drawn")
+
+
+def test_contents_lead_to_every_section():
+    """Every link of the contents meets exactly one heading, also where headings repeat."""
+    targets = [a["href"].removeprefix("#") for a in of("a") if a["href"] != "#content"]
+    ids = [a["id"] for _, a in elements() if "id" in a]
+
+    assert targets == ["what-why", "numbers", "numbers-2", "settings"]
+    assert all(ids.count(target) == 1 for target in targets)
+
+
+def test_table_headings_say_what_they_head():
+    """Headings have a scope, the first cell of a row heads it, and numbers are set flush right."""
+    scopes = [a["scope"] for a in of("th")]
+
+    assert scopes.count("row") == 4
+    assert scopes.count("col") == 5
+    assert '<td class="number">0.712 (0.600 to 0.800)</td>' in PAGE
+    assert PAGE.count('class="highlight"') == 2
+
+
+def test_an_empty_table_says_so():
+    """A table without rows is shown with a sentence in place of rows."""
+    assert "There are no rows." in PAGE
+
+
+def test_warnings_are_told_by_words_too():
+    """A warning differs from a note in its word, not in colour alone."""
+    assert "<strong>Note</strong>Few." in PAGE
+    assert "<strong>Caution</strong>Too few." in PAGE
+
+
+def test_listings_keep_their_lines():
+    """Lines and spaces of a listing stay as they are, escaped."""
+    assert "<code>a: 1\n  b: &lt;2&gt;</code>" in PAGE
+
+
+def test_dark_light_and_paper():
+    """The page has a dark look and a printed one."""
+    assert "prefers-color-scheme: dark" in PAGE
+    assert "@media print" in PAGE
+
+
+def test_the_same_report_gives_the_same_bytes():
+    """Nothing of time or chance is in a page."""
+    assert render(REPORT) == PAGE
+
+
+def test_a_bare_report_is_a_page():
+    """Title and lead alone make a page without contents and footer."""
+    page = render(Report("Title", "Lead.", ()))
+
+    elements(page)
+    assert "<nav" not in page
+    assert "<footer" not in page
+
+
+def test_headings_without_letters_get_an_anchor():
+    """A heading of signs alone can be linked to."""
+    assert anchors([Section("?!", ()), Section("…", ())]) == ["section", "section-2"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "flush"),
+    [
+        (("1", "2.5"), True),
+        (("−0.1 to +0.2", "< 0.001"), True),
+        (("14 of 14", "1"), False),
+        (("12.5 mm", "–"), True),
+        ((), False),
+    ],
+)
+def test_columns_of_numbers_are_found(cells, flush):
+    """Intervals, bounds, units and dashes are numbers; sentences and empty columns are not."""
+    assert numeric_columns(Table(("x",), tuple((cell,) for cell in cells), "scores")) == (flush,)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_text_stands_out_from_its_ground(look):
+    """Every colour of text has a contrast of at least 4.5 to every ground it stands on (WCAG 2.2, AA)."""
+    blocks = re.findall(r":root \{(.*?)\}", PAGE, flags=re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[0 if look == "light" else 1]))
+    pairs = [("ink", "paper"), ("ink", "tint"), ("ink", "mark"), ("soft", "paper"), ("soft", "tint")]
+    pairs += [("accent", "paper")]
+    pairs += [("ink", "accent-tint"), ("accent", "accent-tint"), ("ink", "warn-tint"), ("warn", "warn-tint")]
+
+    for text, ground in pairs:
+        light, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def luminance(colour):
+    """Relative luminance of an sRGB colour."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,97 @@
+"""Promises of completing a cohort from the command line: it can be trained on, and what cannot complete says so."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from glioforge.cli.main import app
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError, SpecError
+from glioforge.core.protocols import Silent
+from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.data.store import write_case
+from glioforge.io.cohort_file import read_cohort, write_cohort
+from glioforge.runs import segment
+from glioforge.runs.segment import complete_folder
+from glioforge.runs.train import PREPARATION, TrainingRunSpec, run_training
+from toy_cohort import toy_case, toy_cohort
+
+COMMON = {
+    "budget": {"steps": 1, "validate_every": 1, "checkpoint_every": 1},
+    "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
+}
+HOW = {"fanout": FanOutSpec(), "progress": Silent()}
+RECORD = {"key": {"spec": {"modalities": ["t1"]}}}
+
+
+def spec(**changes):
+    """A run of one model."""
+    return TrainingRunSpec.model_validate({**COMMON, **changes})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A cohort in the store with a record of its preparation, and a segmenter that knows tissue."""
+    folder = tmp_path_factory.mktemp("complete")
+    cases = tuple(write_case(folder / "scans" / "cases", toy_case(seed)) for seed in range(4))
+    write_cohort(folder / "scans", Cohort("scans", cases, COMPLETE))
+    (folder / "scans" / "prepare.json").write_text(json.dumps(RECORD))
+    unet = {"kind": "unet", "widths": [4, 8], "batch_size": 2, "target": "complete", "modalities": ["t1"]}
+    run_training(spec(segmenter=unet), toy_cohort(range(10, 14)), folder / "scans", folder / "model", progress=Silent())
+    return folder
+
+
+def test_the_verb_writes_a_cohort_that_a_synthesizer_is_trained_on(place):
+    """The record of the preparation goes along, and the segmenter's subjects stand behind the model."""
+    words = ["segment", place / "model", place / "scans", "--complete", "--out", place / "made"]
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "4 real" in result.output
+    made = read_cohort(place / "made")
+    assert all((place / "made" / name).is_file() for name in ("results.csv", "tissue.json"))
+    run_training(
+        spec(synthesizer={"kind": "class_intensity"}), made, place / "made", place / "second", progress=Silent()
+    )
+    assert (place / "second" / PREPARATION).is_file()
+    card = json.loads((place / "second" / "card.json").read_text())
+    assert len(set(card["subjects"]) & {"s10", "s11", "s12", "s13"}) == 3
+
+
+def test_scans_are_prepared_with_all_their_contrasts(place, tmp_path, monkeypatch):
+    """Also where the segmenter's training cases had T1 alone."""
+    asked = []
+
+    def prepare(cohort, settings, out, **_):
+        asked.append((settings.modalities, out))
+        return read_cohort(place / "scans")
+
+    monkeypatch.setattr(segment, "prepare", prepare)
+    raw = Cohort("raw", tuple(replace(ref, scheme=BRATS2023.name) for ref in toy_cohort([1])), BRATS2023)
+    made = complete_folder(place / "model", raw, tmp_path, tmp_path / "out", **HOW)
+    assert asked == [(None, tmp_path / "out" / "prepared")]
+    assert len(made) == 4
+
+
+def test_scans_need_a_record_of_the_preparation(tmp_path):
+    """Of the model's training cases."""
+    raw = Cohort("raw", tuple(replace(ref, scheme=BRATS2023.name) for ref in toy_cohort([1])), BRATS2023)
+    with pytest.raises(InputFileError, match="no record of the preparation"):
+        complete_folder(tmp_path, raw, tmp_path, tmp_path / "out", **HOW)
+
+
+def test_an_nnunet_cannot_complete(tmp_path):
+    """It labels tumours alone."""
+    (tmp_path / "card.json").write_text('{"type": "nnunet"}')
+    with pytest.raises(SpecError, match="an nnU-Net, which labels tumours alone; expected a segmenter of target"):
+        complete_folder(tmp_path, toy_cohort([1]), tmp_path, tmp_path / "out", **HOW)
+
+
+def test_complete_maps_and_probabilities_are_two_commands(place, tmp_path):
+    """Asked for both, the verb writes neither."""
+    words = ["segment", place / "model", place / "scans", "--complete", "--probabilities", "--out", tmp_path / "out"]
+    with pytest.raises(SpecError, match="--complete with --probabilities; expected one of them"):
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,30 @@
+"""Cases prepared with bands of intensity count as prepared: they are segmented as they are."""
+
+import dataclasses
+
+import pytest
+
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.core.cohort import Cohort
+from glioforge.core.protocols import Silent
+from glioforge.core.schemes import CARVER_BRAINMAP
+from glioforge.runs import segment
+from toy_cohort import toy_cohort
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_bands_are_not_prepared_again(tmp_path, monkeypatch, told):
+    """Without a word of preparation in their facts they would be; a model's record of it is then asked for."""
+    refs = toy_cohort(range(2)).cases
+    facts = {"prepared": {}} if told else {}
+    bands = tuple(dataclasses.replace(ref, scheme=CARVER_BRAINMAP.name, facts={**facts}) for ref in refs)
+    cohort = Cohort("bands", bands, CARVER_BRAINMAP)
+    seen = []
+    monkeypatch.setattr(segment, "load_segmenter", lambda run, *_: run)
+    monkeypatch.setattr(segment, "segment_cohort", lambda _, prepared, *rest, **kw: seen.append(prepared) or [])
+    if told:
+        assert segment.segment_folder(tmp_path, cohort, tmp_path, fanout=FanOutSpec(), progress=Silent()) == []
+        assert seen == [cohort]
+    else:
+        with pytest.raises(Exception, match="no record of the preparation"):
+            segment.segment_folder(tmp_path, cohort, tmp_path, fanout=FanOutSpec(), progress=Silent())

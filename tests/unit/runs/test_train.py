@@ -1,0 +1,106 @@
+"""Promises of a training run: sides are apart, and it can be estimated before it is begun."""
+
+from dataclasses import replace
+
+import pytest
+
+from glioforge.compute.fanout import FanOutSpec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, LeakageError
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import Silent
+from glioforge.runs.synthesize import make_synthetic
+from glioforge.runs.segment import segment_folder
+from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
+from glioforge.synthesis.base import load_synthesizer
+from toy_cohort import toy_cohort
+
+COMMON = {
+    "budget": {"steps": 6, "validate_every": 3, "checkpoint_every": 3},
+    "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
+}
+SPADE = {"kind": "spade", "ngf": 2, "hidden": 4, "critic_width": 2, "critic_layers": 2, "batch_size": 2}
+SHORT = {"synthesizer": 800, "segmenter": 1000}
+UNET = {"kind": "unet", "widths": [4, 8], "batch_size": 2}
+
+
+def spec(**changes):
+    """A run of one model."""
+    return TrainingRunSpec.model_validate({**COMMON, **changes})
+
+
+def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monkeypatch):
+    """Both networks of the one, the network and its average of the other."""
+    monkeypatch.chdir(tmp_path)
+    cohort = toy_cohort(range(6))
+    made = estimate_training(spec(synthesizer=SPADE), cohort)
+    assert {"generator", "critic"} <= set(made.parameters)
+    assert made.shapes["images"][:2] == (2, 2)
+    segmenter = estimate_training(spec(segmenter=UNET), cohort)
+    assert set(segmenter.parameters) == {"network", "average"}
+    assert segmenter.validation_s > 0
+    assert segmenter.activations > segmenter.weights
+    assert estimate_training(spec(synthesizer={"kind": "class_intensity"}), cohort) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("family", "model"), [("synthesizer", SPADE), ("segmenter", UNET)])
+def test_a_model_trains_as_long_as_its_preset_says_unless_the_run_says_otherwise(family, model):
+    """The budget of the run goes first; without one the preset's schedule is kept, in steps or in epochs."""
+    cohort = toy_cohort(range(6))
+    own = {**model, "budget": {"steps": 40, "validate_every": 20}}
+    epochs = {**model, "lesion_share": 0.0, "budget": {"steps": None, "epochs": 3, "validate_every": 1000}}
+    passes = estimate_training(spec(**{family: epochs}, budget=None), cohort).budget
+
+    assert estimate_training(spec(**{family: own}), cohort).budget.steps == 6
+    assert estimate_training(spec(**{family: own}, budget=None), cohort).budget.steps == 40
+    assert estimate_training(spec(**{family: model}, budget=None), cohort).budget.steps == SHORT[family]
+    assert passes.steps == 3 * passes.validate_every
+    assert passes.validate_every == 20
+
+
+def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):
+    """Synthetic cases are no subjects of their own: their parents count."""
+    cohort = toy_cohort(range(6))
+    parents = {ref.case_id: ref.lineage for ref in cohort}
+    first = next(iter(cohort))
+    made = replace(first, case_id="made-1", subject_id="made-1", lineage=Lineage.synthetic("spade", parents, seed=1))
+    mixed = Cohort("mixed", (*cohort, made), cohort.scheme)
+    with pytest.raises(LeakageError, match="made-1"):
+        run_training(spec(segmenter=UNET), mixed, tmp_path, tmp_path / "out", progress=Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def prepared(cohort, preparation):
+    """The cohort as if it had been prepared with these settings."""
+    refs = tuple(replace(ref, facts={"preparation": preparation}) for ref in cohort)
+    return Cohort(cohort.name, refs, cohort.scheme)
+
+
+def test_a_synthesizer_refuses_maps_prepared_otherwise_and_hands_its_own_preparation_on(tmp_path):
+    """Before anything is written; maps prepared alike, or that don't tell, are taken."""
+    cohort = toy_cohort(range(6))
+    folder = tmp_path / "model"
+    model = spec(synthesizer={"kind": "class_intensity"})
+    run_training(model, prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    synthesizer = load_synthesizer(folder)
+    assert synthesizer.preparations == ("a",)
+    with pytest.raises(CohortError, match="prepared with other settings than the model's training cases: s00-1, s01-1"):
+        make_synthetic(synthesizer, prepared(cohort, "b"), None, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    for name, maps in (("alike", prepared(cohort, "a")), ("untold", cohort)):
+        made = make_synthetic(synthesizer, maps, None, tmp_path / name)
+        assert {ref.facts["preparation"] for ref in made} == {"a"}
+
+
+def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
+    """The same law; toy cases that don't tell how they were prepared are labelled."""
+    cohort = toy_cohort(range(6))
+    folder = tmp_path / "model"
+    budget = {"steps": 1, "validate_every": 1}
+    run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    how = {"fanout": FanOutSpec(), "progress": Silent()}
+    with pytest.raises(CohortError, match="prepared with other settings.*; expected preparation a; prepare the scans"):
+        segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
+    assert not (tmp_path / "refused").exists()
+    assert len(segment_folder(folder, cohort, tmp_path / "masks", **how)) == 6
