@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError, SpecError
@@ -33,7 +33,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
     cohort: Cohort,
     out: Path,
     *,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
     probabilities: bool = False,
     scheme: LabelScheme | None = None,
@@ -45,7 +45,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
         run: Folder of the model.
         cohort: Scans, or prepared cases.
         out: Folder of the masks.
-        fanout: How preparation is distributed over processes; one unless given.
+        parallel: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
         probabilities: Also write the probability of each class.
         scheme: Label scheme of the masks; that of the cohort's label files unless given.
@@ -67,7 +67,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
             "precision or threads for an nnU-Net", "its own choice", "leave --precision and --threads out", run
         )
     as_it_is = by_nnunet and not (run / PREPARATION).is_file()
-    prepared = cohort if as_it_is else prepared_for(run, cohort, out, fanout=fanout, progress=progress)
+    prepared = cohort if as_it_is else prepared_for(run, cohort, out, parallel=parallel, progress=progress)
     if by_nnunet:
         segmenter = load_nnunet(run, asked.device)
         return segment_with_nnunet(segmenter, prepared, out, scheme=scheme, progress=progress)
@@ -82,7 +82,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
     out: Path,
     *,
     mask_tumour: bool = False,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
     accelerator: AcceleratorSpec | None = None,
 ) -> Cohort:
@@ -95,7 +95,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         folder: Folder of the cohort, whose record of the preparation goes along.
         out: Folder of the new cohort.
         mask_tumour: Hide the tumour from the segmenter, as in `complete_map`.
-        fanout: How preparation is distributed over processes; one unless given.
+        parallel: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
         accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
             precision on this machine, where none are given.
@@ -110,7 +110,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         raise SpecError(
             "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
         )
-    prepared = prepared_for(run, cohort, out, fanout=fanout, progress=progress, all_contrasts=True)
+    prepared = prepared_for(run, cohort, out, parallel=parallel, progress=progress, all_contrasts=True)
     segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
     made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
     record = (folder if prepared is cohort else out / "prepared") / RECORD
@@ -124,7 +124,7 @@ def prepared_for(
     cohort: Cohort,
     out: Path,
     *,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
     all_contrasts: bool = False,
 ) -> Cohort:
@@ -134,7 +134,7 @@ def prepared_for(
         run: Folder of the model.
         cohort: Scans, or prepared cases.
         out: Folder of the results.
-        fanout: How preparation is distributed over processes; one unless given.
+        parallel: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
         all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
 
@@ -150,7 +150,7 @@ def prepared_for(
     spec = parse_spec(read_json(run / PREPARATION)["key"]["spec"], PrepareSpec, where=str(run / PREPARATION))
     if all_contrasts:
         spec = spec.model_copy(update={"modalities": None})
-    prepared = prepare(cohort, spec, out / "prepared", fanout=fanout, progress=progress)
+    prepared = prepare(cohort, spec, out / "prepared", parallel=parallel, progress=progress)
     _require_known_voxels(run, prepared)
     return prepared
 

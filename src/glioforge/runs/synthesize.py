@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.preparation import require_labelled, require_prepared_alike
@@ -28,7 +28,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
     seed: int = 1,
     name: str = "synthetic",
     unlabelled: bool = False,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Make synthetic cases from the label maps of a cohort.
@@ -42,7 +42,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         seed: Seed of edits and images.
         name: Name of the new cohort.
         unlabelled: Also take maps of scans that came without labels; nobody knows whether these brains are healthy.
-        fanout: How edits and synthesis are distributed over processes; one unless given.
+        parallel: How edits and synthesis are distributed over processes; one unless given.
             The bytes do not depend on it.
         progress: Where to show progress.
 
@@ -66,7 +66,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         require_no_loss(out, (_name_of(ref, number) for ref in cohort for number in range(count)))
         cases, total = _as_they_are(cohort, count), len(cohort) * count
     else:
-        edited = edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, fanout=fanout, progress=progress)
+        edited = edit_cohort(cohort, recipe, out / LABELS, count=count, seed=seed, parallel=parallel, progress=progress)
         cases, total = _edited(edited), len(edited)
     return synthesize_cohort(
         synthesizer,
@@ -76,7 +76,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         seed=seed,
         source=cohort.source,
         total=total,
-        fanout=fanout,
+        parallel=parallel,
         progress=progress,
     )
 
