@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 from scipy import ndimage
 
-from glioforge.compute.fanout import fan_out
+from glioforge.compute.parallel import fan_out
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.accelerator import AcceleratorSpec
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec
     from glioforge.core.case import Case, CaseRef
     from glioforge.core.cohort import Cohort
@@ -56,7 +56,7 @@ _HOMES = {
     "Case": "core.case",
     "CaseRef": "core.case",
     "Cohort": "core.cohort",
-    "FanOutSpec": "compute.fanout",
+    "ParallelSpec": "compute.parallel",
     "Geometry": "core.geometry",
     "GlioforgeError": "core.errors",
     "LabelMap": "core.labels",

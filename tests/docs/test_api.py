@@ -54,7 +54,7 @@ def test_progress_and_workers_may_be_left_out(verb):
         parameter
         for name in table()[verb][0]
         for parameter in inspect.signature(getattr(glioforge, name)).parameters.values()
-        if parameter.name in {"fanout", "progress"}
+        if parameter.name in {"parallel", "progress"}
     ]
 
     assert {parameter.default for parameter in parameters} <= {None}

@@ -27,7 +27,7 @@ TINY = {
         }
     },
     "accelerator": {"threads": 1},
-    "fanout": {"workers": 1},
+    "parallel": {"workers": 1},
 }
 
 

@@ -31,7 +31,7 @@ def doctor(
     """
     from glioforge.cli.cohorts import layout_from
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.data.doctor.examine import examine
     from glioforge.runs.doctor import headline, write_diagnosis
 
@@ -40,7 +40,7 @@ def doctor(
         layout_from(layout, follow_links=follow_links),
         scheme=scheme,
         spacing_mm=spacing or None,
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     _print(diagnosis)

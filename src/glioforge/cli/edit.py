@@ -29,7 +29,7 @@ def edit(
     """Edit the lesions of complete label maps by a recipe; records every edit."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.edit_cohort import edit_cohort
@@ -47,7 +47,7 @@ def edit(
         count=count,
         seed=seed,
         donors=None if donors is None else read_cohort(donors),
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     if preview is not None:

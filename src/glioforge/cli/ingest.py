@@ -21,7 +21,7 @@ def ingest(
     """Find and check every scan of a folder and write the cohort; images are neither copied nor changed."""
     from glioforge.cli.cohorts import describe, layout_from
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.io.ingest_folder import ingest_folder
 
     cohort = ingest_folder(
@@ -31,7 +31,7 @@ def ingest(
         require=() if allow_missing else None,
         register_to=register_to,
         scheme=scheme,
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     typer.echo(describe(cohort))

@@ -20,7 +20,7 @@ def phantom(
 ) -> None:
     """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import parse_spec, with_overrides
     from glioforge.core.schemes import BRATS2017
     from glioforge.core.written_scheme import described
@@ -34,7 +34,7 @@ def phantom(
         seed=seed,
         spec=spec,
         truth=truth,
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     typer.echo(f"{len(folders)} phantom cases in {out}, labels {described(BRATS2017)}")

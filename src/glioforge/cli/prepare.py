@@ -30,7 +30,7 @@ def prepare(
     """Bring every case to one orientation, grid and intensity scale, and complete its label map."""
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec
@@ -44,7 +44,7 @@ def prepare(
         typer.echo(resolved_yaml(settings))
         return
     cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing)
-    prepared = run(cohort, settings, out, fanout=FanOutSpec(workers=workers), progress=TerminalProgress())
+    prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, TerminalProgress())
         typer.echo(f"{count} pictures in {png}")

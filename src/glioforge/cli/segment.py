@@ -41,7 +41,7 @@ def segment(
     """
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
     from glioforge.core.written_scheme import described
@@ -61,7 +61,7 @@ def segment(
             folder,
             out,
             mask_tumour=mask_tumour,
-            fanout=FanOutSpec(workers=workers),
+            parallel=ParallelSpec(workers=workers),
             accelerator=accelerator,
             progress=TerminalProgress(),
         )
@@ -71,7 +71,7 @@ def segment(
         run,
         cohort,
         out,
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
         probabilities=probabilities,
         scheme=scheme_named(scheme) if scheme else None,

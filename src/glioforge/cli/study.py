@@ -29,7 +29,7 @@ def study(
 
     sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]
-    sets += [] if workers is None else [f"fanout.workers={workers}"]
+    sets += [] if workers is None else [f"parallel.workers={workers}"]
     settings = load_study(spec, tuple(sets))
     if dry_run:
         typer.echo(resolved_yaml(settings))

@@ -47,7 +47,7 @@ def synthesize(
     """
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.fanout import FanOutSpec
+    from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec
     from glioforge.core.schemes import scheme_named
     from glioforge.io.cohort_file import read_cohort
@@ -65,7 +65,7 @@ def synthesize(
         count=count,
         seed=seed,
         unlabelled=unlabelled,
-        fanout=FanOutSpec(workers=workers),
+        parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     if nifti:

@@ -39,7 +39,7 @@ _ONE_THREAD = dict.fromkeys(
 """Environment of a worker: the workers share the cores already."""
 
 
-class FanOutSpec(Spec):
+class ParallelSpec(Spec):
     """How work over cases is distributed over processes."""
 
     backend: Literal["local", "dask", "ray"] = "local"
@@ -59,7 +59,7 @@ class FanOutSpec(Spec):
 def fan_out(
     function: Callable[[Item], Result],
     items: Iterable[Item],
-    spec: FanOutSpec | None = None,
+    spec: ParallelSpec | None = None,
     *,
     title: str = "cases",
     total: int | None = None,
@@ -83,7 +83,7 @@ def fan_out(
         DependencyError: The backend is not installed.
         WorkerError: A worker was killed, for example because memory ran out.
     """
-    spec = spec or FanOutSpec()
+    spec = spec or ParallelSpec()
     progress = progress or Silent()
     total = len(items) if isinstance(items, Sized) else total
     work = iter(items)
@@ -98,7 +98,7 @@ def fan_out(
     yield from progress.track(results(function, work, spec), title, total)
 
 
-def _local_results(function: Callable[[Item], Result], work: Iterator[Item], spec: FanOutSpec) -> Iterator[Result]:
+def _local_results(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
     """Results from processes of this machine, which are ended when the work ends early."""
     from joblib import cpu_count
     from joblib.externals.loky import get_reusable_executor
@@ -136,7 +136,7 @@ def _kill(executor: Any, pending: Iterable[Any]) -> None:  # noqa: ANN401 - loky
     executor.shutdown(kill_workers=True)
 
 
-def _cluster_results(function: Callable[[Item], Result], work: Iterator[Item], spec: FanOutSpec) -> Iterator[Result]:
+def _cluster_results(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
     """Results from joblib's backend for Dask or Ray, a handful of items per worker at a time."""
     from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.config.spec import Spec
 from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
@@ -40,7 +40,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
     scheme: str | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Check every scan of a folder and return the cohort they make.
@@ -53,7 +53,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
             lie on another; what the layout says unless given, and no such case is taken where that says none.
         scheme: Name of the label scheme, or a text as in `core.scheme_text`; decided by names and values unless
             given here or by the layout (see `io.scheme_detection`).
-        fanout: How the work over cases is spread; one process unless given.
+        parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
     Raises:
@@ -71,7 +71,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     if register_to is None and isinstance(layout, LayoutSpec):
         register_to = layout.register_to
     check = partial(check_case, root=place.bounds, register_to=register_to)
-    checked = list(fan_out(check, found, fanout, title="checking scans", progress=progress))
+    checked = list(fan_out(check, found, parallel, title="checking scans", progress=progress))
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]
     problems += same_images(checked)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
@@ -26,7 +26,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
     require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
     scheme: str | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Check every scan of a folder and write the cohort as `cohort.json`; the same call again changes nothing.
@@ -38,7 +38,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         require: Contrasts that every case must have, as for `ingest`; none at all takes cases that lack some.
         register_to: Contrast onto whose grid the others of a case are registered.
         scheme: Label scheme, as for `ingest`.
-        fanout: How the work over cases is spread; one process unless given.
+        parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
     Raises:
@@ -46,7 +46,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         OutputError: The folder holds a cohort of other scans or settings, or cannot be written.
     """
     cohort = ingest(
-        folder, layout, require=require, register_to=register_to, scheme=scheme, fanout=fanout, progress=progress
+        folder, layout, require=require, register_to=register_to, scheme=scheme, parallel=parallel, progress=progress
     )
     key = {
         "verb": "ingest",

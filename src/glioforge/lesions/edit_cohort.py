@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
@@ -66,7 +66,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     count: int = 1,
     seed: int = 1,
     donors: Cohort | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Edit every case of a prepared cohort and write the edited maps.
@@ -80,7 +80,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         count: Edited maps for each case.
         seed: Seed of all draws.
         donors: Prepared cases whose lesions are inserted; those of `cohort` unless given.
-        fanout: How the work is spread.
+        parallel: How the work is spread.
         progress: Where to show progress, and what is left out.
 
     Raises:
@@ -94,7 +94,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         key["donors"] = donors.fingerprint
     with Step(out, key) as step:
         bank = _bank(cohort if donors is None else donors, recipe)
-        edited = _edited(cohort, _Job(recipe, out, count, seed, bank), fanout, progress)
+        edited = _edited(cohort, _Job(recipe, out, count, seed, bank), parallel, progress)
         write_cohort(out, edited)
         if not step.done:
             step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})
@@ -106,11 +106,11 @@ def _bank(cohort: Cohort, recipe: RecipeSpec) -> LesionBank:
     return LesionBank.of(cohort) if kinds_of(recipe) & _TAKE_DONORS else LesionBank(())
 
 
-def _edited(cohort: Cohort, job: _Job, fanout: FanOutSpec | None, progress: Progress) -> Cohort:
+def _edited(cohort: Cohort, job: _Job, parallel: ParallelSpec | None, progress: Progress) -> Cohort:
     """Edited cases in the order of the cohort; what is left out is said."""
     made: list[CaseRef] = []
     reasons: list[str] = []
-    for refs, left_out in fan_out(job, cohort, fanout, title="edited cases", progress=progress):
+    for refs, left_out in fan_out(job, cohort, parallel, title="edited cases", progress=progress):
         made += refs
         reasons += left_out
     for reason in reasons:

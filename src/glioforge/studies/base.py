@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.spec import Spec
 from glioforge.core.modality import Modality
 from glioforge.data.phantom.spec import PhantomSpec
@@ -78,9 +78,9 @@ class StudySpec(Spec):
     """Regions scored."""
     accelerator: AcceleratorSpec = AcceleratorSpec(threads=1)
     """Device, precision and threads of each training; a begun study keeps the precision and threads it began with."""
-    fanout: FanOutSpec = FanOutSpec()
+    parallel: ParallelSpec = ParallelSpec()
     """Trainings and cases side by side."""
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything but how the work is spread, over processes and over threads."""
-        return self.model_dump(mode="json", exclude={"fanout": True, "title": True, "accelerator": {"threads"}})
+        return self.model_dump(mode="json", exclude={"parallel": True, "title": True, "accelerator": {"threads"}})

@@ -38,7 +38,7 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
     if data is None:
         raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
     made = (data / "cohort.json").is_file()
-    cohort = read_cohort(data) if made else ingest(data, spec.data.layout, fanout=spec.fanout, progress=progress)
+    cohort = read_cohort(data) if made else ingest(data, spec.data.layout, parallel=spec.parallel, progress=progress)
     require_usable(spec, cohort)
     return cohort
 
@@ -53,10 +53,10 @@ def gather(spec: StudySpec, folder: StudyFolder, given: Cohort | None, progress:
             cases=data.cases,
             seed=data.seed,
             spec=data.phantom,
-            fanout=spec.fanout,
+            parallel=spec.parallel,
             progress=progress,
         )
-        cohort = ingest(folder.phantoms, fanout=spec.fanout, progress=progress)
+        cohort = ingest(folder.phantoms, parallel=spec.parallel, progress=progress)
         require_usable(spec, cohort)
     write_cohort(folder.source, cohort)
     return cohort
@@ -69,7 +69,7 @@ def prepared_cohort(spec: StudySpec, folder: StudyFolder, cohort: Cohort, progre
         CohortError: Voxel sizes differ.
     """
     settings = spec.prepare if spec.modalities is None else _with_contrasts(spec)
-    prepared = prepare(cohort, settings, folder.prepared, fanout=spec.fanout, progress=progress)
+    prepared = prepare(cohort, settings, folder.prepared, parallel=spec.parallel, progress=progress)
     require_one_grid(prepared)
     return prepared
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
-from glioforge.compute.fanout import fan_out
+from glioforge.compute.parallel import fan_out
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream_seed
@@ -61,9 +61,9 @@ class Job:
 
 def perform(spec: StudySpec, jobs: list[Job], title: str, progress: Progress) -> Facts:
     """Facts of jobs in their order; in this process with inner progress, or side by side."""
-    if spec.fanout.workers == 1 and spec.fanout.backend == "local":
+    if spec.parallel.workers == 1 and spec.parallel.backend == "local":
         return [fact for job in jobs for fact in job(progress)]
-    return [fact for facts in fan_out(_do, jobs, spec.fanout, title=title, progress=progress) for fact in facts]
+    return [fact for facts in fan_out(_do, jobs, spec.parallel, title=title, progress=progress) for fact in facts]
 
 
 def _do(job: Job) -> Facts:

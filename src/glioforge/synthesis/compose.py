@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
@@ -61,7 +61,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
     seed: int,
     source: LabelSource | None = None,
     total: int | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Synthesize one case for each label map, continuing where an earlier call stopped.
@@ -74,7 +74,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
         seed: Root of all draws.
         source: Scheme of the label files that the maps come from, if known.
         total: Number of label maps, where `label_cases` has no length; for progress only.
-        fanout: How cases are distributed over processes; one unless given. Each worker
+        parallel: How cases are distributed over processes; one unless given. Each worker
             loads the synthesizer once, from its folder.
         progress: Where progress is shown.
 
@@ -89,7 +89,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
             progress.say(synthesizer.note)
         make = partial(_made, _Plan(synthesizer, out / CASES, seed))
         refs: list[CaseRef] = []
-        for ref, line in fan_out(make, label_cases, fanout, title="synthesizing", total=total, progress=progress):
+        for ref, line in fan_out(make, label_cases, parallel, title="synthesizing", total=total, progress=progress):
             refs.append(ref)
             if line:
                 progress.say(line)

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from glioforge.compute.fanout import AHEAD, FanOutSpec, _cluster_results, fan_out
+from glioforge.compute.parallel import AHEAD, ParallelSpec, _cluster_results, fan_out
 from glioforge.core.errors import DependencyError, SpecError, WorkerError
 
 
@@ -50,20 +50,20 @@ class Noting:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_items(workers):
     """One process or two: the same list."""
-    assert list(fan_out(square, range(6), FanOutSpec(workers=workers))) == [0, 1, 4, 9, 16, 25]
+    assert list(fan_out(square, range(6), ParallelSpec(workers=workers))) == [0, 1, 4, 9, 16, 25]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_items_give_no_results(workers):
     """Nothing in, nothing out, and no process started."""
-    assert list(fan_out(square, [], FanOutSpec(workers=workers))) == []
+    assert list(fan_out(square, [], ParallelSpec(workers=workers))) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_typed_errors_cross_the_process_border(workers):
     """A case that fails in a worker says what it would say here."""
     with pytest.raises(SpecError, match="work: number 3; expected none; take another"):
-        list(fan_out(refuse, [3], FanOutSpec(workers=workers)))
+        list(fan_out(refuse, [3], ParallelSpec(workers=workers)))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -71,7 +71,7 @@ def test_progress_knows_title_and_total(workers):
     """Progress is told once."""
     noting = Noting()
 
-    list(fan_out(square, range(3), FanOutSpec(workers=workers), title="squares", progress=noting))
+    list(fan_out(square, range(3), ParallelSpec(workers=workers), title="squares", progress=noting))
 
     assert noting.told == [("squares", 3)]
 
@@ -80,7 +80,7 @@ def test_progress_knows_title_and_total(workers):
 def test_items_are_drawn_only_a_little_ahead_of_the_results(workers, ahead):
     """Memory stays flat: of endless items no more are drawn than the next result in order needs."""
     drawn = Drawn()
-    results = fan_out(square, drawn, FanOutSpec(workers=workers))
+    results = fan_out(square, drawn, ParallelSpec(workers=workers))
     before = drawn.count
     used = []
     for number in (1, 2, 3):
@@ -101,7 +101,7 @@ def test_an_error_of_the_items_ends_the_work(workers):
         raise SpecError("a damaged item", "a sound one", "read it again")
 
     with pytest.raises(SpecError, match="a damaged item"):
-        list(fan_out(square, items(), FanOutSpec(workers=workers)))
+        list(fan_out(square, items(), ParallelSpec(workers=workers)))
 
 
 def test_items_without_length_may_name_their_number():
@@ -116,7 +116,7 @@ def test_items_without_length_may_name_their_number():
 def test_a_cluster_takes_the_items_in_handfuls():
     """Backends for clusters see a bounded number of items at a time; threads replace one here."""
     drawn = Drawn()
-    spec = FanOutSpec.model_construct(backend="threading", workers=2)
+    spec = ParallelSpec.model_construct(backend="threading", workers=2)
     results = _cluster_results(square, iter(drawn), spec)
     first = [next(results) for _ in range(9)]
 
@@ -128,7 +128,7 @@ def test_a_cluster_takes_the_items_in_handfuls():
 def test_no_workers_are_refused():
     """0 is neither a number of processes nor all cores."""
     with pytest.raises(ValueError, match="0 workers do nothing: give a number of processes, or -1 for all cores"):
-        FanOutSpec(workers=0)
+        ParallelSpec(workers=0)
 
 
 def test_the_default_is_this_process():
@@ -142,7 +142,7 @@ def test_a_missing_backend_says_what_to_install(backend, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(DependencyError, match=f"backend '{backend}', which is not installed; pip install 'glioforge"):
-        list(fan_out(square, [1], FanOutSpec(backend=backend)))
+        list(fan_out(square, [1], ParallelSpec(backend=backend)))
 
 
 def die(number):
@@ -153,4 +153,4 @@ def die(number):
 def test_a_killed_worker_is_told_with_a_remedy():
     """No traceback of joblib: what happened and what to do."""
     with pytest.raises(WorkerError, match="a worker process was ended from outside.*memory may have run out"):
-        list(fan_out(die, range(3), FanOutSpec(workers=2)))
+        list(fan_out(die, range(3), ParallelSpec(workers=2)))

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import InputFileError, LabelError, SpecError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
@@ -68,7 +68,7 @@ def test_workers_change_nothing(tmp_path, brats_case):
     """Two processes give the cohort that one gives."""
     for n in range(3):
         brats_case(f"BraTS20_Training_00{n}")
-    assert ingest(tmp_path, fanout=FanOutSpec(workers=2)) == ingest(tmp_path)
+    assert ingest(tmp_path, parallel=ParallelSpec(workers=2)) == ingest(tmp_path)
 
 
 def test_every_problem_is_told_at_once(tmp_path, brats_case, save, image):

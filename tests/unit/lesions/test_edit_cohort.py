@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
@@ -71,7 +71,7 @@ def test_workers_and_interruptions_change_nothing(cohort, tmp_path):
     for name in ("done.json", "cohort.json"):
         (tmp_path / "b" / name).unlink()
     shutil.rmtree(tmp_path / "b" / "case1-edit001")
-    resumed = edit_cohort(cohort, SHIFT, tmp_path / "b", count=2, fanout=FanOutSpec(workers=2))
+    resumed = edit_cohort(cohort, SHIFT, tmp_path / "b", count=2, parallel=ParallelSpec(workers=2))
 
     assert whole.fingerprint == resumed.fingerprint
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glioforge.cli.main import app
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, SpecError
 from glioforge.core.protocols import Silent
@@ -23,7 +23,7 @@ COMMON = {
     "budget": {"steps": 1, "validate_every": 1, "checkpoint_every": 1},
     "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
 }
-HOW = {"fanout": FanOutSpec(), "progress": Silent()}
+HOW = {"parallel": ParallelSpec(), "progress": Silent()}
 RECORD = {"key": {"spec": {"modalities": ["t1"]}}}
 
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glioforge.cli.main import app
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, OutputError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.io.ingest import ingest
@@ -19,7 +19,7 @@ from toy_cohort import toy_cohort
 from toy_nnunet import install_commands
 
 SPEC = NnunetRunSpec(device="cpu", folds=2)
-HOW = {"fanout": FanOutSpec(), "progress": Silent()}
+HOW = {"parallel": ParallelSpec(), "progress": Silent()}
 
 
 def test_a_run_keeps_subjects_away_and_is_asked_by_the_usual_verb(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import OutputError, SpecError
 from glioforge.core.protocols import Silent
@@ -124,7 +124,7 @@ def test_models_run_as_they_were_trained_or_say_so(monkeypatch, models, tmp_path
     )
     progress = Said()
     make_synthetic(synthesizer, one, None, tmp_path / "made", progress=progress)
-    segment_folder(models["segmenter", trained], one, tmp_path / "masks", fanout=FanOutSpec(), progress=progress)
+    segment_folder(models["segmenter", trained], one, tmp_path / "masks", parallel=ParallelSpec(), progress=progress)
 
     assert synthesizer.runs_in == segmenter.precision == runs
     assert [line for line in progress.lines if "trained in bfloat16, runs in float32" in line] == [
@@ -158,7 +158,7 @@ def test_folders_of_images_and_masks_go_on_in_their_precision(monkeypatch, model
     one = Cohort("one", COHORT.cases[:1], COHORT.scheme)
     for name in (NATIVE, PLAIN):
         pretend(monkeypatch, name)
-        segment_folder(models["segmenter", NATIVE], one, tmp_path / "masks", fanout=FanOutSpec(), progress=Silent())
+        segment_folder(models["segmenter", NATIVE], one, tmp_path / "masks", parallel=ParallelSpec(), progress=Silent())
         synthesizer = load_synthesizer(models["synthesizer", NATIVE], remembered(OPEN, tmp_path / "made"))
         make_synthetic(synthesizer, one, None, tmp_path / "made")
 
@@ -169,7 +169,7 @@ def test_folders_of_images_and_masks_go_on_in_their_precision(monkeypatch, model
             models["segmenter", NATIVE],
             one,
             tmp_path / "masks",
-            fanout=FanOutSpec(),
+            parallel=ParallelSpec(),
             progress=Silent(),
             accelerator=other,
         )
@@ -196,7 +196,7 @@ def test_an_nnunet_keeps_its_own_precision(monkeypatch, tmp_path):
     seen = []
     monkeypatch.setattr(segment, "load_nnunet", lambda _, device: seen.append(device))
     monkeypatch.setattr(segment, "segment_with_nnunet", lambda *_, **__: [])
-    how = {"fanout": FanOutSpec(), "progress": Silent()}
+    how = {"parallel": ParallelSpec(), "progress": Silent()}
     with pytest.raises(SpecError, match="precision or threads for an nnU-Net; expected its own choice; leave"):
         segment_folder(tmp_path, COHORT, tmp_path / "out", accelerator=AcceleratorSpec(threads=2), **how)
     segment_folder(tmp_path, COHORT, tmp_path / "out", accelerator=OPEN, **how)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, LeakageError
 from glioforge.core.lineage import Lineage
@@ -99,7 +99,7 @@ def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
     folder = tmp_path / "model"
     budget = {"steps": 1, "validate_every": 1}
     run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), tmp_path, folder, progress=Silent())
-    how = {"fanout": FanOutSpec(), "progress": Silent()}
+    how = {"parallel": ParallelSpec(), "progress": Silent()}
     with pytest.raises(CohortError, match="prepared with other settings.*; expected preparation a; prepare the scans"):
         segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
     assert not (tmp_path / "refused").exists()

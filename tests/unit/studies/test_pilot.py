@@ -39,7 +39,7 @@ def spec(patience, views=("axial",)):
                 {"name": "more", "title": "More", "source": "generator", "synthetic_share": 0.5},
             ],
             "budgets": {"small": {"generator": {"steps": 2}, "segmenter": segmenter}},
-            "fanout": {"workers": 1},
+            "parallel": {"workers": 1},
         }
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.label_source import LabelSource
@@ -98,7 +98,7 @@ def test_ten_is_four_and_six_and_two_workers(synthesizer, tmp_path):
 def test_two_workers_write_the_same_bytes(synthesizer, tmp_path):
     """Processes change nothing."""
     alone = compose(synthesizer, label_cases(3), tmp_path / "a")
-    spread = compose(synthesizer, label_cases(3), tmp_path / "b", fanout=FanOutSpec(workers=2))
+    spread = compose(synthesizer, label_cases(3), tmp_path / "b", parallel=ParallelSpec(workers=2))
     assert alone.fingerprint == spread.fingerprint
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.config.spec import Spec
 from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.core.label_source import LabelSource
@@ -80,7 +80,7 @@ def examine(
     *,
     scheme: str | None = None,
     spacing_mm: float | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
     """Look at every file of a folder and say all that is wrong or remarkable.
@@ -90,7 +90,7 @@ def examine(
         layout: How the folder is laid out; detected unless given.
         scheme: Name of the label scheme; decided by names and values unless given here or by the layout.
         spacing_mm: Voxel size planned for preparation, for the account of small lesions.
-        fanout: How the work over cases is spread; one process unless given.
+        parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
     Raises:
@@ -107,7 +107,7 @@ def examine(
     root, found = place.bounds, place.cases
     stated = stated_scheme(layout, scheme)
     look = partial(look_at, root=root, scheme=stated, spacing_mm=spacing_mm)
-    cases = tuple(fan_out(look, found, fanout, title="looking at scans", progress=progress))
+    cases = tuple(fan_out(look, found, parallel, title="looking at scans", progress=progress))
     source, about_labels = _labels(cases, place.root, stated)
     findings = [finding for case in cases for finding in case.findings]
     findings += [*about_labels, *_beside_each_other(found, cases), *_passed_over(place)]

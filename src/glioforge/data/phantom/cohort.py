@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.errors import CohortError, OutputError
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
@@ -44,7 +44,7 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
     cases: int,
     seed: int,
     spec: PhantomSpec | None = None,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
     truth: bool = False,
 ) -> list[Path]:
@@ -58,7 +58,7 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
         cases: Number of subjects, at least 1.
         seed: Seed of the cohort, 0 or above.
         spec: What phantoms to make; the defaults unless given.
-        fanout: One process unless given.
+        parallel: One process unless given.
         progress: Where to show progress; nowhere unless given.
         truth: Also write all seven classes and the images without noise to the sibling folder `<out>-truth`.
 
@@ -76,7 +76,7 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
     if truth:
         _claim(_truth_folder(out), seed, spec)
     write = partial(_write_case, out=out, seed=seed, spec=spec, truth=truth)
-    rows = list(fan_out(write, range(cases), fanout, title="phantoms", progress=progress))
+    rows = list(fan_out(write, range(cases), parallel, title="phantoms", progress=progress))
     _write_table(out, rows)
     return [out / case_id for case_id, _ in rows]
 

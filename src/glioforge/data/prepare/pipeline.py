@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.fanout import FanOutSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
@@ -46,7 +46,7 @@ def prepare(
     cohort: Cohort,
     spec: PrepareSpec,
     out: Path,
-    fanout: FanOutSpec | None = None,
+    parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Prepare every case of a cohort into the store at `out`.
@@ -58,7 +58,7 @@ def prepare(
         cohort: Real or phantom cases; their files are not changed.
         spec: What to do.
         out: Folder of the prepared cohort: `cases/`, `cohort.json`, `prepare.json`.
-        fanout: How the work is spread over processes.
+        parallel: How the work is spread over processes.
         progress: Where to show progress.
 
     Raises:
@@ -70,13 +70,13 @@ def prepare(
     progress = progress or Silent()
     require_no_loss(out, (ref.case_id for ref in cohort))
     modalities = _modalities(cohort, spec)
-    size = spec.grid.size or _fitted_size(cohort, spec, out, fanout, progress)
+    size = spec.grid.size or _fitted_size(cohort, spec, out, parallel, progress)
     described = spec.model_dump(mode="json")
     key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **file_hashes(spec)}
     with Step(out, key, wait_s=600) as step:
         jobs = [_Job(ref, spec, _present(ref, modalities), size, out / CASES) for ref in cohort]
         refs = []
-        for ref, lines in fan_out(_prepare_one, jobs, fanout, title="preparing", progress=progress):
+        for ref, lines in fan_out(_prepare_one, jobs, parallel, title="preparing", progress=progress):
             refs.append(ref)
             for line in lines:
                 progress.say(line)
@@ -208,8 +208,10 @@ def _present(ref: CaseRef, modalities: tuple[Modality, ...]) -> tuple[Modality, 
     return tuple(m for m in modalities if m in ref.images)
 
 
-def _fitted_size(cohort: Cohort, spec: PrepareSpec, out: Path, fanout: FanOutSpec | None, progress: Progress) -> Index:
+def _fitted_size(
+    cohort: Cohort, spec: PrepareSpec, out: Path, parallel: ParallelSpec | None, progress: Progress
+) -> Index:
     """Smallest grid that holds every brain of the cohort; boxes already measured are not measured again."""
     surveys = [Survey(ref, spec, out / SURVEY) for ref in cohort]
-    extents = list(fan_out(measured, surveys, fanout, title="measuring brains", progress=progress))
+    extents = list(fan_out(measured, surveys, parallel, title="measuring brains", progress=progress))
     return common_size(extents, spec.grid.spacing, spec.grid.margin, spec.grid.multiple)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fixtures_layouts import FOUR, LAYOUTS, guo
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
 from glioforge.data.doctor.examine import Diagnosis, examine
@@ -185,7 +185,7 @@ def test_remarks_tell_what_is_good_to_know(tmp_path, scans):
 def test_workers_change_nothing(scans):
     """Two processes find what one finds."""
     spoil(scans, "truncated")
-    assert examine(scans, fanout=FanOutSpec(workers=2)).to_json() == examine(scans).to_json()
+    assert examine(scans, parallel=ParallelSpec(workers=2)).to_json() == examine(scans).to_json()
 
 
 def test_folder_that_fits_no_layout_is_a_finding(tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, OutputError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
@@ -100,7 +100,7 @@ def test_resumed_is_the_same_and_touches_nothing(written, monkeypatch):
 def test_worker_count_does_not_matter(written, tmp_path):
     """Two processes write the same bytes as one."""
     out, _ = written
-    write_phantom_cohort(tmp_path / "two", cases=2, seed=7, spec=TINY, fanout=FanOutSpec(workers=2))
+    write_phantom_cohort(tmp_path / "two", cases=2, seed=7, spec=TINY, parallel=ParallelSpec(workers=2))
     assert contents(tmp_path / "two") == contents(out)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.geometry import Geometry
@@ -102,7 +102,7 @@ def test_a_model_refuses_scans_of_another_voxel_size_than_it_learned_from(prepar
     run = tmp_path / "model"
     run.mkdir()
     shutil.copyfile(tmp_path / "training" / "prepare.json", run / "preparation.json")
-    how = {"fanout": FanOutSpec(), "progress": Silent()}
+    how = {"parallel": ParallelSpec(), "progress": Silent()}
     alike, other = (_as_it_came(case) for case in (scan(2), scan(3, 20.0)))
     assert len(prepared_for(run, alike, tmp_path / "one", **how)) == 1
     with pytest.raises(CohortError, match=r"10 x 10 x 20 mm: s03-1; .* training cases, 10 x 10 x 10 mm; .*spacing_mm"):

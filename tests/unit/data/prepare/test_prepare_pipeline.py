@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glioforge.compute.fanout import FanOutSpec
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec, resolved_yaml
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
@@ -149,8 +149,8 @@ def test_a_background_that_is_not_0_makes_no_difference():
 
 def test_one_worker_or_two_give_the_same_bytes(tmp_path):
     """Every file is equal, byte for byte."""
-    prepare(heads(3), SPEC, tmp_path / "one", FanOutSpec(workers=1))
-    prepare(heads(3), SPEC, tmp_path / "two", FanOutSpec(workers=2))
+    prepare(heads(3), SPEC, tmp_path / "one", ParallelSpec(workers=1))
+    prepare(heads(3), SPEC, tmp_path / "two", ParallelSpec(workers=2))
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
