@@ -12,8 +12,8 @@ from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
 from glioforge.data.doctor.thumbnail import montage
 from glioforge.io.run_folder import Step, write_atomically, write_json
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.html import render
+from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
 
 PAGE = "doctor.html"
 JSON = "doctor.json"

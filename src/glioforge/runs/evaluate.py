@@ -15,17 +15,17 @@ from glioforge.io.run_folder import Step
 from glioforge.io.tables import CSV, ResultRow, write_results
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.metrics.intervals import too_few
-from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.mask_scheme import source_of_masks
-from glioforge.segmentation.masks import find_masks, stray_masks
 from glioforge.report.compare import with_mean_region
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
 from glioforge.report.distribution_table import Spread, spread_table, spreads
-from glioforge.report.plots import SLICE_CONVENTION
 from glioforge.report.html import render
 from glioforge.report.method_figures import method_plot
 from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
+from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
+from glioforge.report.plots import SLICE_CONVENTION
 from glioforge.report.tables import subject_table
+from glioforge.segmentation.evaluate import evaluate_predictions
+from glioforge.segmentation.mask_scheme import source_of_masks
+from glioforge.segmentation.masks import find_masks, stray_masks
 
 MEAN = "mean"
 PAGE = "report.html"

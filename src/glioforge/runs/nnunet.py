@@ -11,11 +11,11 @@ from glioforge.core.split import split_by_subject
 from glioforge.core.written_scheme import described
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.io.run_folder import Step, write_json
+from glioforge.runs.train import PREPARATION
 from glioforge.segmentation.nnunet import DATASET, NnunetRunSpec
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import nnunet_folds
 from glioforge.segmentation.nnunet_training import train_nnunet
-from glioforge.runs.train import PREPARATION
 
 
 def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword

@@ -17,9 +17,9 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.prepare.grades import PLAUSIBLE, summary
 from glioforge.io.atomic_write import write_atomically
+from glioforge.report.html import render
 from glioforge.report.page import Block, Figure, Report, Section, Table
 from glioforge.report.style import INK, png, sheet
-from glioforge.report.html import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 from fixtures_layouts import LAYOUTS
 from glioforge.cli.main import app
 from glioforge.data.doctor.examine import examine
-from glioforge.runs import doctor
-from glioforge.report.page import Figure, Note
 from glioforge.report.html import render
+from glioforge.report.page import Figure, Note
+from glioforge.runs import doctor
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, OutputError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.io.ingest import ingest
-from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.nnunet import NnunetRunSpec, is_nnunet
 from glioforge.runs.nnunet import export_nnunet, run_nnunet
 from glioforge.runs.segment import segment_folder
 from glioforge.runs.train import PREPARATION
+from glioforge.segmentation.evaluate import evaluate_predictions
+from glioforge.segmentation.nnunet import NnunetRunSpec, is_nnunet
 from toy_cohort import toy_cohort
 from toy_nnunet import install_commands
 

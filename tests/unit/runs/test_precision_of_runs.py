@@ -16,13 +16,13 @@ from glioforge.core.errors import OutputError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import Step, read_json
+from glioforge.runs import segment
+from glioforge.runs.segment import segment_folder
+from glioforge.runs.synthesize import make_synthetic
+from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 from glioforge.segmentation.base import load_segmenter
 from glioforge.studies import conduct as conducting
-from glioforge.runs import segment
 from glioforge.studies.kinds import load_study
-from glioforge.runs.synthesize import make_synthetic
-from glioforge.runs.segment import segment_folder
-from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 from glioforge.synthesis import unseen_score
 from glioforge.synthesis.base import load_synthesizer
 from glioforge.synthesis.inference import inferred

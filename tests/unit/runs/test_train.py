@@ -9,8 +9,8 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, LeakageError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
-from glioforge.runs.synthesize import make_synthetic
 from glioforge.runs.segment import segment_folder
+from glioforge.runs.synthesize import make_synthetic
 from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 from glioforge.synthesis.base import load_synthesizer
 from toy_cohort import toy_cohort
