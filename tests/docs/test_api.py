@@ -11,6 +11,7 @@ import pytest
 
 import glioforge
 from glioforge.cli.main import app
+from glioforge.core import errors, schemes
 
 ROOT = Path(__file__).parents[2]
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands)
@@ -62,8 +63,19 @@ def test_progress_and_workers_may_be_left_out(verb):
 
 def test_names_exist_and_are_listed():
     """Every public name is found where it is said to be."""
-    assert sorted(glioforge.__all__) == sorted(glioforge._HOMES) == dir(glioforge)
+    assert sorted(glioforge.__all__) == dir(glioforge)
     assert all(getattr(glioforge, name) is not None for name in glioforge.__all__)
+
+
+def test_every_error_and_every_label_scheme_is_public():
+    """What a caller catches, and what maps are read with, comes from the package itself."""
+    public = [getattr(glioforge, name) for name in glioforge.__all__]
+    raised = [
+        found for found in vars(errors).values() if isinstance(found, type) and found.__module__ == errors.__name__
+    ]
+
+    assert {found.__name__ for found in raised} <= set(glioforge.__all__)
+    assert [name for name, scheme in schemes.SCHEMES.items() if not any(scheme is found for found in public)] == []
 
 
 def test_importing_glioforge_loads_nothing_heavy():

@@ -1,0 +1,90 @@
+# Public names, each written once: type checkers read this file, and `__init__.py` imports a name of it on first use.
+
+from .cli.progress import TerminalProgress as TerminalProgress
+from .compute.accelerator import AcceleratorSpec as AcceleratorSpec
+from .compute.parallel import ParallelSpec as ParallelSpec
+from .config.load import load_spec as load_spec
+from .core.anatomy_schemes import (
+    COMPLETE_STRUCTURES as COMPLETE_STRUCTURES,
+    FREESURFER as FREESURFER,
+    STRUCTURES as STRUCTURES,
+)
+from .core.case import Case as Case, CaseRef as CaseRef
+from .core.cohort import Cohort as Cohort
+from .core.errors import (
+    CaseError as CaseError,
+    CohortError as CohortError,
+    DependencyError as DependencyError,
+    EditError as EditError,
+    GeometryError as GeometryError,
+    GlioforgeError as GlioforgeError,
+    InputFileError as InputFileError,
+    LabelError as LabelError,
+    LeakageError as LeakageError,
+    MetricError as MetricError,
+    OutputError as OutputError,
+    SpecError as SpecError,
+    TrainingError as TrainingError,
+    WorkerError as WorkerError,
+)
+from .core.geometry import Geometry as Geometry
+from .core.labels import LabelMap as LabelMap, LabelScheme as LabelScheme
+from .core.lineage import Lineage as Lineage
+from .core.modality import Modality as Modality
+from .core.schemes import (
+    BIDS_TISSUE as BIDS_TISSUE,
+    BRATS2013 as BRATS2013,
+    BRATS2017 as BRATS2017,
+    BRATS2023 as BRATS2023,
+    BRATS2024 as BRATS2024,
+    BRATS2024_PED as BRATS2024_PED,
+    CARVER_BRAINMAP as CARVER_BRAINMAP,
+    COMPLETE as COMPLETE,
+    COMPLETE_CAVITY as COMPLETE_CAVITY,
+    DECATHLON as DECATHLON,
+    GUO2020 as GUO2020,
+    LESION as LESION,
+    SCHEMES as SCHEMES,
+    TUMOUR as TUMOUR,
+    scheme_named as scheme_named,
+)
+from .core.split import Split as Split, folds_by_subject as folds_by_subject, split_by_subject as split_by_subject
+from .core.volume import Volume as Volume
+from .data.doctor.examine import examine as examine
+from .data.phantom.cohort import write_phantom_cohort as write_phantom_cohort
+from .data.phantom.make import make_phantom as make_phantom
+from .data.phantom.spec import PhantomSpec as PhantomSpec
+from .data.png_slices import write_png_slices as write_png_slices
+from .data.prepare.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
+from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_cohort
+from .io.ingest import ingest as ingest
+from .io.ingest_folder import ingest_folder as ingest_folder
+from .io.join import join_cohorts as join_cohorts
+from .lesions.edit_cohort import edit_cohort as edit_cohort
+from .lesions.preview import preview_cohort as preview_cohort
+from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
+from .metrics.evaluate import evaluate_case as evaluate_case
+from .runs.catalogue import catalogue as catalogue
+from .runs.doctor import write_diagnosis as write_diagnosis
+from .runs.evaluate import evaluate_folder as evaluate_folder
+from .runs.nnunet import export_nnunet as export_nnunet, run_nnunet as run_nnunet
+from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
+from .runs.synthesize import make_synthetic as make_synthetic
+from .runs.tissue_sheets import write_sheets as write_sheets
+from .runs.train import (
+    TrainingRunSpec as TrainingRunSpec,
+    estimate_training as estimate_training,
+    run_training as run_training,
+)
+from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
+from .segmentation.nnunet import NnunetRunSpec as NnunetRunSpec
+from .studies.kinds import (
+    load_demo as load_demo,
+    load_study as load_study,
+    run_study as run_study,
+    write_report as write_report,
+)
+from .studies.spec import AugmentationSpec as AugmentationSpec
+from .synthesis.base import load_synthesizer as load_synthesizer, train_synthesizer as train_synthesizer
+from .synthesis.compose import export_cohort as export_cohort
+from .training.budget import Budget as Budget
