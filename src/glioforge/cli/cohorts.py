@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glioforge.config.spec import Spec
     from glioforge.core.cohort import Cohort
     from glioforge.core.modality import Modality
@@ -41,16 +43,19 @@ def open_cohort(
     scheme: str | None = None,
     *,
     allow_missing: bool = False,
+    where: "Sequence[str] | None" = None,
 ) -> "Cohort":
-    """Open the cohort of a folder: by its cohort.json, else by ingesting it.
+    """Open the cohort of a folder, by its cohort.json or else by ingesting it, and select cases.
 
     Raises:
         SpecError: A layout, a contrast to register to, or another label scheme is given for a folder that is a
             cohort already.
+        CohortError: No case fulfils the conditions.
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
+    from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.ingest import ingest
 
@@ -62,9 +67,10 @@ def open_cohort(
             require=() if allow_missing else None,
             register_to=register_to,
             scheme=scheme,
+            where=where or (),
             progress=TerminalProgress(),
         )
-    cohort = read_cohort(folder)
+    cohort = select_cases(read_cohort(folder), where or ())
     other = scheme if scheme and scheme_named(scheme) != cohort.file_scheme else None
     given = {"--layout": layout, "--register-to": register_to, "--scheme": other}
     useless = [name for name, value in given.items() if value is not None]

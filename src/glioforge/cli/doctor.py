@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import FollowLinks, Layout, MaybeOut, Scheme, Workers
+from glioforge.cli.options import FollowLinks, Layout, MaybeOut, Scheme, Where, Workers
 
 if TYPE_CHECKING:
     from glioforge.data.doctor.examine import Diagnosis
@@ -16,6 +16,7 @@ def doctor(
     out: MaybeOut = None,
     layout: Layout = None,
     scheme: Scheme = None,
+    where: Where = None,
     spacing: Annotated[
         float | None,
         typer.Option(
@@ -39,6 +40,7 @@ def doctor(
         folder,
         layout_from(layout, follow_links=follow_links),
         scheme=scheme,
+        where=where or (),
         spacing_mm=spacing or None,
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Recipe, Seed, Set, Workers
+from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Recipe, Seed, Set, Where, Workers
 
 
 def edit(
     cohort: CohortFolder,
     out: Out,
     recipe: Recipe,
+    where: Where = None,
     count: Count = 1,
     seed: Seed = 1,
     donors: Annotated[
@@ -31,6 +32,7 @@ def edit(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.edit_cohort import edit_cohort
     from glioforge.lesions.recipe import RecipeSpec
@@ -39,7 +41,7 @@ def edit(
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return
-    parents = read_cohort(cohort)
+    parents = select_cases(read_cohort(cohort), where or ())
     edited = edit_cohort(
         parents,
         settings,

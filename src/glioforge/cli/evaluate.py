@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Layout, Out, ScanFolder
+from glioforge.cli.options import Layout, Out, ScanFolder, Where
 
 
 def evaluate(
@@ -13,6 +13,7 @@ def evaluate(
     cohort: ScanFolder,
     out: Out,
     layout: Layout = None,
+    where: Where = None,
     scheme: Annotated[
         str | None,
         typer.Option("--scheme", help="Label scheme of the masks; decided by masks.json, dataset.json or the truth."),
@@ -29,6 +30,6 @@ def evaluate(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.runs.evaluate import evaluate_folder
 
-    truth = open_cohort(cohort, layout, scheme=truth_scheme)
+    truth = open_cohort(cohort, layout, scheme=truth_scheme, where=where)
     page = evaluate_folder(predictions, truth, out, scheme=scheme, progress=TerminalProgress())
     typer.echo(f"results and report: {page.resolve()}")

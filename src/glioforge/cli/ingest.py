@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import AllowMissing, FollowLinks, Layout, Out, RegisterTo, Scheme, Workers
+from glioforge.cli.options import AllowMissing, FollowLinks, Layout, Out, RegisterTo, Scheme, Where, Workers
 
 
 def ingest(
@@ -13,6 +13,7 @@ def ingest(
     out: Out,
     layout: Layout = None,
     scheme: Scheme = None,
+    where: Where = None,
     register_to: RegisterTo = None,
     allow_missing: AllowMissing = False,
     follow_links: FollowLinks = False,
@@ -31,6 +32,7 @@ def ingest(
         require=() if allow_missing else None,
         register_to=register_to,
         scheme=scheme,
+        where=where or (),
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, Layout, Out, ScanFolder, Scheme, Seed, Set
+from glioforge.cli.options import Device, DryRun, Layout, Out, ScanFolder, Scheme, Seed, Set, Where
 
 
 def nnunet(
@@ -13,6 +13,7 @@ def nnunet(
     test: Annotated[float, typer.Option("--test", help="Share of subjects held out for testing.")] = 0.2,
     export: Annotated[bool, typer.Option("--export", help="Only write the raw data set and the folds.")] = False,
     layout: Layout = None,
+    where: Where = None,
     scheme: Scheme = None,
     seed: Seed = 1,
     device: Device = None,
@@ -38,5 +39,5 @@ def nnunet(
         typer.echo(resolved_yaml(spec))
         return
     run = export_nnunet if export else run_nnunet
-    cohort = open_cohort(folder, layout, scheme=scheme)
+    cohort = open_cohort(folder, layout, scheme=scheme, where=where)
     typer.echo(run(spec, cohort, folder, out, test=test, seed=seed, progress=TerminalProgress()))

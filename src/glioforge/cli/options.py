@@ -50,6 +50,13 @@ Scheme = Annotated[
         help="Label scheme of the label files: a name, or labels with integers such as oedema=1,enhancing=2.",
     ),
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Take only cases with this fact, such as grade=HGG, site!=A,B or 'tumour_ml>10'; may be repeated.",
+    ),
+]
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Take cases that lack some of the contrasts, as long as they have one.")
 ]

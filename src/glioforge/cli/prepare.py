@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import AllowMissing, DryRun, Layout, Out, RegisterTo, ScanFolder, Scheme, Set, Workers
+from glioforge.cli.options import AllowMissing, DryRun, Layout, Out, RegisterTo, ScanFolder, Scheme, Set, Where, Workers
 
 
 def prepare(
@@ -13,6 +13,7 @@ def prepare(
     out: Out,
     spec: Annotated[Path | None, typer.Option("--spec", help="YAML file of preparation settings.")] = None,
     layout: Layout = None,
+    where: Where = None,
     scheme: Scheme = None,
     register_to: RegisterTo = None,
     allow_missing: AllowMissing = False,
@@ -43,7 +44,7 @@ def prepare(
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return
-    cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing)
+    cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
     prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, TerminalProgress())

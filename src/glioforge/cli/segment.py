@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, Layout, Out, Precision, ScanFolder, Threads, Workers, accelerator_of
+from glioforge.cli.options import Device, Layout, Out, Precision, ScanFolder, Threads, Where, Workers, accelerator_of
 
 
 def segment(
@@ -13,6 +13,7 @@ def segment(
     folder: ScanFolder,
     out: Out,
     layout: Layout = None,
+    where: Where = None,
     scheme: Annotated[
         str | None,
         typer.Option("--scheme", help="Label scheme of the masks; that of the cohort's label files unless given."),
@@ -52,7 +53,7 @@ def segment(
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
     if mask_tumour and not complete:
         raise SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
-    cohort = open_cohort(folder, layout)
+    cohort = open_cohort(folder, layout, where=where)
     accelerator = accelerator_of(device, precision, threads)
     if complete:
         made = complete_folder(

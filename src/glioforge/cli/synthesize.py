@@ -14,6 +14,7 @@ from glioforge.cli.options import (
     Precision,
     Seed,
     Threads,
+    Where,
     Workers,
     accelerator_of,
 )
@@ -23,6 +24,7 @@ def synthesize(
     run: Annotated[Path, typer.Argument(help="Folder of a trained synthesizer.", metavar="RUN")],
     cohort: CohortFolder,
     out: Out,
+    where: Where = None,
     recipe: MaybeRecipe = None,
     count: Count = 1,
     seed: Seed = 1,
@@ -50,6 +52,7 @@ def synthesize(
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec
     from glioforge.core.schemes import scheme_named
+    from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
     from glioforge.lesions.recipe import RecipeSpec
@@ -59,7 +62,7 @@ def synthesize(
 
     made = make_synthetic(
         load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
-        read_cohort(cohort),
+        select_cases(read_cohort(cohort), where or ()),
         load_spec(recipe, RecipeSpec) if recipe else None,
         out,
         count=count,

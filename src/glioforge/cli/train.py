@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, Set, Threads, accelerator_sets
+from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, Set, Threads, Where, accelerator_sets
 
 
 def train(
     spec: Annotated[Path, typer.Argument(help="YAML file with `synthesizer:` or `segmenter:`.", metavar="YAML")],
     cohort: CohortFolder,
     out: Out,
+    where: Where = None,
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,
@@ -24,16 +25,18 @@ def train(
     """Train a synthesizer or a segmenter; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
-    from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
+    from glioforge.runs.train import TrainingRunSpec, divide, estimate_training, run_training
 
     settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
+    cases = select_cases(read_cohort(cohort), where or ())
     if dry_run:
+        divide(settings, cases)
         typer.echo(resolved_yaml(settings))
         return
     if estimate:
-        found = estimate_training(settings, read_cohort(cohort))
+        found = estimate_training(settings, cases)
         typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
-    facts = run_training(settings, read_cohort(cohort), cohort, out, progress=TerminalProgress())
-    typer.echo(facts)
+    typer.echo(run_training(settings, cases, cohort, out, progress=TerminalProgress()))

@@ -63,28 +63,32 @@ def split_by_subject(
     side takes evenly spaced places of it.
 
     Args:
-        cohort: At least three subjects.
-        test: Share of subjects for testing, in (0, 1); at least one subject.
-        validation: Share for model selection, in (0, 1); at least one subject.
+        cohort: At least one subject for each side that is not left out.
+        test: Share of subjects for testing, in [0, 1); at least one subject unless it is 0.
+        validation: Share for model selection, in [0, 1); at least one subject unless it is 0.
         seed: Seed of the shuffle.
         stratum: Names a case's stratum; a subject's case of the smallest id counts.
 
     Raises:
-        CohortError: Shares are impossible or there are fewer than three subjects.
+        CohortError: Shares are impossible or there are too few subjects.
     """
     subjects = list(cohort.subject_ids)
     count = len(subjects)
-    if not (0 < test < 1 and 0 < validation < 1 and test + validation < 1):
-        raise CohortError(f"shares test {test}, validation {validation}", "positive numbers whose sum is below 1")
-    if count < 3:
+    if not (0 <= test < 1 and 0 <= validation < 1 and test + validation < 1):
         raise CohortError(
-            f"{count} subjects",
-            "at least three, one for each of train, validation and test",
+            f"shares test {test}, validation {validation}",
+            "numbers from 0 with a sum below 1",
+        )
+    sides = ["train", *(["validation"] if validation else []), *(["test"] if test else [])]
+    if count < len(sides):
+        raise CohortError(
+            f"{count} subject{'' if count == 1 else 's'}",
+            f"at least {len(sides)}, one for each of {', '.join(sides)}",
             "add subjects",
             cohort.name,
         )
-    n_test = min(max(1, round(test * count)), count - 2)
-    n_validation = min(max(1, round(validation * count)), count - n_test - 1)
+    n_test = min(max(1, round(test * count)), count - len(sides) + 1) if test else 0
+    n_validation = min(max(1, round(validation * count)), count - n_test - 1) if validation else 0
     order = _dealt_by_stratum(cohort, stratum, seed)
     test_ids = {order[int(p)] for p in _evenly(count, n_test)}
     rest = [s for s in order if s not in test_ids]

@@ -3,14 +3,15 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError
 from glioforge.core.names import name_key
+from glioforge.core.selection import parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
 from glioforge.io.found_case import FoundCase
 from glioforge.io.image_names import stem
@@ -164,3 +165,36 @@ def _unused(seen: Walk, found: Iterable[FoundCase]) -> list[PassedOver]:
 def _unlabelled(cases: Iterable[FoundCase]) -> list[PassedOver]:
     """Cases without labels that the layout leaves out."""
     return [PassedOver(path, "files of cases without labels") for case in cases for path in case.files.values()]
+
+
+def select_found(
+    found: Sequence[FoundCase], where: Iterable[str], name: str
+) -> tuple[Sequence[FoundCase], tuple[str, ...]]:
+    """Select found cases by conditions on what names of folders and tables say of them (see `core.selection`).
+
+    Args:
+        found: Cases of a folder.
+        where: Conditions.
+        name: Name of the folder, for messages.
+
+    Returns:
+        The cases that fulfil the conditions on facts that any of them has, and the other conditions, which have to
+        wait until the cases are read.
+
+    Raises:
+        SpecError: A condition cannot be read.
+        CohortError: No case fulfils the conditions.
+    """
+    known = {case.case_id: found_facts(case) for case in found}
+    conditions = [parse_condition(text) for text in where]
+    early = [c for c in conditions if any(facts.get(c.fact) is not None for facts in known.values())]
+    later = tuple(str(condition) for condition in conditions if condition not in early)
+    if not early:
+        return found, later
+    names = require_some(known, early, name)
+    return [case for case in found if case.case_id in names], later
+
+
+def found_facts(case: FoundCase) -> dict[str, Any]:
+    """Return what conditions may name before a case is read: its facts, id, subject and session."""
+    return {**case.facts, "case": case.case_id, "subject": case.subject_id, "session": case.session}

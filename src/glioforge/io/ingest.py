@@ -20,10 +20,11 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
+from glioforge.core.selection import select_cases
 from glioforge.io.case_check import CheckedCase, check_case
 from glioforge.io.cohort_file import reader_for
 from glioforge.io.digest import case_digest
-from glioforge.io.find_cases import find_cases
+from glioforge.io.find_cases import find_cases, select_found
 from glioforge.io.folder_check import id_problems, missing_files, same_images
 from glioforge.io.layout import LayoutSpec
 from glioforge.io.nifti_reader import NiftiReader
@@ -40,6 +41,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
     scheme: str | None = None,
+    where: Iterable[str] = (),
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -53,6 +55,8 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
             lie on another; what the layout says unless given, and no such case is taken where that says none.
         scheme: Name of the label scheme, or a text as in `core.scheme_text`; decided by names and values unless
             given here or by the layout (see `io.scheme_detection`).
+        where: Conditions on the cases to take (see `core.selection`); those on facts that names of folders and tables
+            give are decided before any image is read, so that other cases are not checked.
         parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
@@ -60,11 +64,13 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
         InputFileError: The folder is missing, no case is found, or files are
             damaged, incomplete, contradictory or there twice; every problem is
             listed with its case, file and remedy.
+        CohortError: No case fulfils the conditions.
         LabelError: Names and values do not tell the label scheme, or there is none of this name.
         SpecError: The layout states another scheme.
     """
     place = find_cases(folder, layout)
-    root, found = place.root, place.cases
+    root = place.root
+    found, left = select_found(place.cases, where, root.name)
     for line in place.lines():
         (progress or Silent()).say(line)
     problems = [*id_problems(found), *missing_files(found, require)]
@@ -86,7 +92,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     own = scheme_named(source.scheme)
     cases = tuple(_reference(case, own, root, register_to) for case in checked)
     known = bool(evidence or stated) or any(case.hint for case in names)
-    return Cohort(root.name, cases, own, source if known else None)
+    return select_cases(Cohort(root.name, cases, own, source if known else None), left)
 
 
 def _decided(evidence: Sequence[Evidence], stated: str | None, folder: Path) -> LabelSource:

@@ -26,6 +26,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
     require: Iterable[Modality] | None = None,
     register_to: Modality | None = None,
     scheme: str | None = None,
+    where: Iterable[str] = (),
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -38,6 +39,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         require: Contrasts that every case must have, as for `ingest`; none at all takes cases that lack some.
         register_to: Contrast onto whose grid the others of a case are registered.
         scheme: Label scheme, as for `ingest`.
+        where: Conditions on the cases to take, as for `ingest`.
         parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
@@ -46,7 +48,14 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         OutputError: The folder holds a cohort of other scans or settings, or cannot be written.
     """
     cohort = ingest(
-        folder, layout, require=require, register_to=register_to, scheme=scheme, parallel=parallel, progress=progress
+        folder,
+        layout,
+        require=require,
+        register_to=register_to,
+        scheme=scheme,
+        where=where,
+        parallel=parallel,
+        progress=progress,
     )
     key = {
         "verb": "ingest",

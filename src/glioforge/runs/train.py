@@ -1,8 +1,9 @@
 """One training from a YAML: a synthesizer or a segmenter on a prepared cohort."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,10 +11,11 @@ from glioforge.compute.accelerator import AcceleratorSpec, resolved
 from glioforge.config.load import parse_spec, resolved_yaml
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_apart
 from glioforge.core.preparation import SETTINGS, require_labelled
 from glioforge.core.protocols import Progress, Silent
-from glioforge.core.split import Split, split_by_subject
+from glioforge.core.split import Split, split_by_names, split_by_subject
 from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
 from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.run_folder import read_json, write_atomically, write_json
@@ -30,6 +32,15 @@ PREPARATION = "preparation.json"
 """File of a model's folder that says how its cases were prepared."""
 
 
+Side = Literal["train", "validation", "test"]
+
+
+class _Sides(Spec):
+    """Subjects of each side, from a file or a setting."""
+
+    sides: Mapping[Side, tuple[str, ...]]
+
+
 class TrainingRunSpec(Spec):
     """What to train, on which share of the subjects, for how long."""
 
@@ -41,10 +52,14 @@ class TrainingRunSpec(Spec):
     """Length, validation and plateau; goes before the model's own. None takes the model's own, as its preset says."""
     seed: int = 1
     """Seed of split and training."""
-    test: float = Field(0.2, gt=0, lt=1)
-    """Share of subjects kept away from the model, for later testing."""
-    validation: float = Field(0.1, gt=0, lt=1)
-    """Share of subjects for model selection."""
+    test: float = Field(0.2, ge=0, lt=1)
+    """Share of subjects kept away from the model, for later testing; 0 keeps none."""
+    validation: float = Field(0.1, ge=0, lt=1)
+    """Share of subjects for model selection; 0 trains without, and keeps the last weights."""
+    subjects: Mapping[Side, tuple[str, ...]] | Path | None = None
+    """Subjects named for `train`, `validation` and `test`, or a JSON file with them, such as the `split.json` of
+    another training; replaces the shares. Without `train`, all subjects that no side names are trained on; with it,
+    they are left out."""
     accelerator: AcceleratorSpec = AcceleratorSpec()
     """Device, precision and threads."""
 
@@ -52,6 +67,13 @@ class TrainingRunSpec(Spec):
     def _one_model(self) -> Self:
         if (self.synthesizer is None) == (self.segmenter is None):
             msg = "give exactly one of `synthesizer` and `segmenter`"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        if self.subjects is None and self.test + self.validation >= 1:
+            msg = f"test {self.test:g} and validation {self.validation:g} leave no subject to train on"
             raise ValueError(msg)
         return self
 
@@ -72,10 +94,11 @@ def run_training(
         One line for the user.
 
     Raises:
-        CohortError: Cases whose scans had no label map, or too few subjects.
+        CohortError: Cases whose scans had no label map, too few subjects, or unknown ones named.
+        SpecError: The budget has patience and no subject validates.
         LeakageError: A case of one side was made from a subject of another.
     """
-    split = _divided(spec, cohort)
+    split = divide(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
     _fit(spec, split, out, progress or Silent())
     write_json(out / "split.json", sides)
@@ -84,7 +107,7 @@ def run_training(
         shutil.copyfile(preparation, out / PREPARATION)
         settings = parse_spec(read_json(preparation)["key"]["spec"], PrepareSpec, where=str(preparation))
         write_atomically(out / SETTINGS, resolved_yaml(settings).encode())
-    return f"trained on {len(sides['train'])} subjects, kept {len(sides['test'])} away for testing; model in {out}"
+    return f"{_counted(sides)}; model in {out}"
 
 
 def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None":
@@ -98,7 +121,7 @@ def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None
     """
     from glioforge.training.estimate import estimate
 
-    split = _divided(spec, cohort)
+    split = divide(spec, cohort)
     one = resolved(spec.accelerator).model_copy(update={"devices": 1, "nodes": 1})
     alone = spec.model_copy(update={"accelerator": one})
     return estimate(lambda folder: _fit(alone, split, folder, Silent()))
@@ -124,13 +147,56 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
         )
 
 
-def _divided(spec: TrainingRunSpec, cohort: Cohort) -> Split:
-    """Split by subject, once all cases are seen to have labels and to fit, and no side stands behind another."""
+def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:
+    """Split by subject, once all cases are seen to have labels and to fit, and no side contributed to another.
+
+    Args:
+        spec: What to train.
+        cohort: Prepared cases.
+
+    Raises:
+        CohortError, SpecError, LeakageError: As `run_training`, which divides alike.
+    """
     require_labelled(cohort, "label these cases or leave them out", cohort.name)
     _require_fitting(spec, cohort)
-    split = split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
+    split = _split(spec, cohort)
+    _require_sides(spec, split)
     require_apart({"training": split.train, "validation": split.validation, "test": split.test})
     return split
+
+
+def _split(spec: TrainingRunSpec, cohort: Cohort) -> Split:
+    """Split by the subjects named, else by shares."""
+    if spec.subjects is None:
+        return split_by_subject(cohort, test=spec.test, validation=spec.validation, seed=spec.seed)
+    where = str(spec.subjects) if isinstance(spec.subjects, Path) else "subjects"
+    named = read_json(spec.subjects) if isinstance(spec.subjects, Path) else dict(spec.subjects)
+    sides = parse_spec({"sides": named}, _Sides, where=where).sides
+    if "train" not in sides:
+        taken = {subject for names in sides.values() for subject in names}
+        sides = {**sides, "train": tuple(s for s in cohort.subject_ids if s not in taken)}
+    return split_by_names(cohort, {str(side): names for side, names in sides.items()})
+
+
+def _require_sides(spec: TrainingRunSpec, split: Split) -> None:
+    """Refuse a training without subjects, or one that waits for a score that no subject gives."""
+    if not len(split.train):
+        raise CohortError("no subject to train on", "at least one", "name fewer for other sides", split.train.name)
+    model: Any = spec.synthesizer or spec.segmenter
+    budget = spec.budget or model.budget
+    if not len(split.validation) and budget.patience is not None:
+        raise SpecError(
+            f"budget.patience {budget.patience} without validation subjects",
+            "subjects whose score levels off",
+            "set budget.patience=null to train for all steps, or keep validation subjects",
+        )
+
+
+def _counted(sides: Mapping[str, Sequence[str]]) -> str:
+    """Subjects of each side in words."""
+    count = {side: len(names) for side, names in sides.items()}
+    used = f"trained on {count['train']} subject{'' if count['train'] == 1 else 's'}"
+    return f"{used}, {count['validation']} for validation, {count['test']} kept away for testing"
 
 
 def _require_fitting(spec: TrainingRunSpec, cohort: Cohort) -> None:

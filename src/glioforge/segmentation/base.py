@@ -71,7 +71,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     Args:
         spec: Method and settings.
         train: Prepared, labelled real cases.
-        validation: Prepared, labelled real cases of other subjects, for model selection.
+        validation: Prepared, labelled real cases of other subjects, for model selection; with an empty cohort the last
+            weights are kept, and the budget may have no patience.
         folder: The segmenter's own folder.
         seed: Seed of weights, batches and augmentation.
         budget: Length, validation and plateau, for each view; the spec's own unless given.
@@ -82,7 +83,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         progress: Where progress is shown.
 
     Raises:
-        CohortError: There is no case to train on or to validate with, no common contrast, or a lesion in a brain
+        CohortError: There is no case to train on, no common contrast, or a lesion in a brain
             that must have none.
         LabelError: The target cannot express a label.
         LeakageError: A validation subject is trained on, itself or as the parent of a synthetic case.
@@ -119,7 +120,9 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             place,
             seed=seed,
             fabric=fabric,
-            validate=Validation(validation, modalities, how, view, unseen, reported_weights(spec, task)),
+            validate=Validation(validation, modalities, how, view, unseen, reported_weights(spec, task))
+            if len(validation)
+            else None,
             progress=progress,
             settings=settings if len(spec.views) == 1 else {**settings, "view": view},
             kept=kept_of(accelerator),

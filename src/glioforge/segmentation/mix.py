@@ -51,12 +51,12 @@ class Mix:
         """Contrasts to train on: those wanted, or those that all cases have, in standard order.
 
         Raises:
-            CohortError: There is no case to train on or to validate with, or a case lacks a contrast.
+            CohortError: There is no case to train on, or a case lacks a contrast.
         """
-        cohorts = (*self.used, validation)
-        for cohort in cohorts:
+        for cohort in self.used:
             if not len(cohort):
-                raise CohortError("no cases", "at least one to train on and one to validate with", where=cohort.name)
+                raise CohortError("no cases", "at least one to train on", where=cohort.name)
+        cohorts = (*self.used, *([validation] if len(validation) else []))
         shared = set.intersection(*(set(cohort.modalities) for cohort in cohorts))
         chosen = tuple(modality for modality in Modality if modality in shared) if wanted is None else tuple(wanted)
         if not chosen or not shared.issuperset(chosen):

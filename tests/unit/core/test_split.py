@@ -98,17 +98,37 @@ def test_stratum_is_grade_site_and_size_as_far_as_known():
     assert size_stratum(case_ref("a-0", "a", tumour_ml=40)) == "//small"
 
 
-@pytest.mark.parametrize(("test", "validation"), [(0.0, 0.2), (0.2, 0.0), (0.5, 0.5), (1.2, 0.1)])
+@pytest.mark.parametrize(("test", "validation"), [(-0.1, 0.2), (0.5, 0.5), (1.2, 0.1), (0.0, 1.0)])
 def test_refuses_impossible_shares(test, validation):
-    """All three sides need a share."""
-    with pytest.raises(CohortError, match="expected positive numbers whose sum is below 1"):
+    """Something has to be left to train on."""
+    with pytest.raises(CohortError, match="expected numbers from 0 with a sum below 1"):
         split_by_subject(cohort_of(10), test=test, validation=validation, seed=0)
 
 
 def test_refuses_two_subjects():
     """Many cases of two subjects make no three sides."""
-    with pytest.raises(CohortError, match="cohort: 2 subjects; expected at least three, .*; add subjects"):
+    with pytest.raises(
+        CohortError,
+        match="cohort: 2 subjects; expected at least 3, one for each of .*; add subjects",
+    ):
         split_by_subject(cohort_of(2, sessions=5), test=0.2, validation=0.2, seed=0)
+
+
+@given(cohorts(smallest=1), shares, seeds)
+def test_a_share_of_zero_leaves_a_side_empty(cohort, share, seed):
+    """All subjects are trained on; with one share, one side beside training is filled."""
+    whole = split_by_subject(cohort, test=0, validation=0, seed=seed)
+    assert is_partition(whole, cohort)
+    assert set(whole.train.subject_ids) == set(cohort.subject_ids)
+    if len(cohort.subject_ids) > 1:
+        for test, validation in ((share, 0), (0, share)):
+            split = split_by_subject(cohort, test=test, validation=validation, seed=seed)
+            assert is_partition(split, cohort)
+            assert [bool(len(side)) for side in (split.train, split.validation, split.test)] == [
+                True,
+                bool(validation),
+                bool(test),
+            ]
 
 
 @given(cohorts(smallest=4), st.integers(2, 6), shares, seeds)

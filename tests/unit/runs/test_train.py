@@ -1,17 +1,18 @@
 """Promises of a training run: sides are apart, and it can be estimated before it is begun."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LeakageError
+from glioforge.core.errors import CohortError, LeakageError, SpecError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.runs.segment import segment_folder
 from glioforge.runs.synthesize import make_synthetic
-from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
+from glioforge.runs.train import TrainingRunSpec, divide, estimate_training, run_training
 from glioforge.synthesis.base import load_synthesizer
 from toy_cohort import toy_cohort
 
@@ -104,3 +105,58 @@ def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
         segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
     assert not (tmp_path / "refused").exists()
     assert len(segment_folder(folder, cohort, tmp_path / "masks", **how)) == 6
+
+
+TINY = {"segmenter": UNET, "budget": {"steps": 2, "validate_every": 1}}
+
+
+def trained_on(folder):
+    """Subjects of each side of a training."""
+    return json.loads((folder / "split.json").read_text())
+
+
+def test_a_model_may_train_on_all_subjects(tmp_path):
+    """No test and no validation subject: the last weights are kept, and no score is noted."""
+    line = run_training(spec(**TINY, test=0, validation=0), toy_cohort(range(3)), tmp_path, tmp_path / "all")
+    assert line.startswith("trained on 3 subjects, 0 for validation, 0 kept away for testing")
+    assert trained_on(tmp_path / "all") == {"train": ["s00", "s01", "s02"], "validation": [], "test": []}
+    card = json.loads((tmp_path / "all" / "card.json").read_text())
+    assert (card["outcome"]["best_step"], card["outcome"]["best_score"]) == (2, None)
+
+
+def test_subjects_may_be_named_for_each_side_also_by_the_split_of_another_training(tmp_path):
+    """Without `train`, all others are trained on; with it, they are left out."""
+    cohort = toy_cohort(range(5))
+    named = {"test": ["s01"], "validation": ["s03"]}
+    first = divide(spec(**TINY, subjects=named), cohort)
+    assert [side.subject_ids for side in (first.train, first.validation, first.test)] == [
+        ("s00", "s02", "s04"),
+        ("s03",),
+        ("s01",),
+    ]
+    file = tmp_path / "split.json"
+    file.write_text(json.dumps({**named, "train": ["s00"]}))
+    second = divide(spec(**TINY, subjects=str(file)), cohort)
+    assert (second.train.subject_ids, second.test.subject_ids) == (("s00",), ("s01",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"subjects": {"test": ["s09"]}}, CohortError, "unknown subjects .'s09'."),
+        ({"subjects": {"test": ["s01"], "validation": ["s01"]}}, CohortError, "subjects on two sides"),
+        ({"subjects": {"test": ["s00", "s01", "s02"]}}, CohortError, "no subject to train on"),
+        ({"validation": 0, "budget": {"steps": 4, "patience": 2}}, SpecError, "budget.patience 2 without validation"),
+    ],
+)
+def test_impossible_sides_are_refused_before_anything_is_written(tmp_path, changes, error, message):
+    """Each with what was found."""
+    with pytest.raises(error, match=message):
+        run_training(spec(**{**TINY, **changes}), toy_cohort(range(3)), tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_shares_that_leave_nobody_to_train_on_are_no_settings():
+    """So that a dry run refuses them as well."""
+    with pytest.raises(ValueError, match="leave no subject to train on"):
+        spec(**TINY, test=0.6, validation=0.5)

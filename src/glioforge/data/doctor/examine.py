@@ -17,10 +17,11 @@ from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.protocols import Progress
+from glioforge.core.selection import parse_condition, require_some
 from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins
-from glioforge.io.find_cases import FoundFolder, find_cases
+from glioforge.io.find_cases import FoundFolder, find_cases, found_facts, select_found
 from glioforge.io.folder_check import Problem, id_problems, missing_files, same_images
 from glioforge.io.found_case import FoundCase
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
@@ -74,12 +75,13 @@ class Diagnosis:
         }
 
 
-def examine(
+def examine(  # noqa: PLR0913 - how a folder is looked at, by keyword
     folder: Path,
     layout: Spec | None = None,
     *,
     scheme: str | None = None,
     spacing_mm: float | None = None,
+    where: Sequence[str] = (),
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
@@ -90,11 +92,14 @@ def examine(
         layout: How the folder is laid out; detected unless given.
         scheme: Name of the label scheme; decided by names and values unless given here or by the layout.
         spacing_mm: Voxel size planned for preparation, for the account of small lesions.
+        where: Conditions on the cases to look at (see `core.selection`), on facts that names of folders and tables
+            give; all cases unless given.
         parallel: How the work over cases is spread; one process unless given.
         progress: Where to show progress; nowhere unless given.
 
     Raises:
         InputFileError: There is no such folder.
+        CohortError: No case fulfils the conditions, or they name a fact that is known only after reading.
         LabelError: There is no scheme of this name.
         SpecError: The layout states another scheme.
     """
@@ -104,7 +109,10 @@ def examine(
         place = find_cases(folder, layout)
     except GlioforgeError as error:
         return Diagnosis(folder, "", "", (), (finding_of(error, "", "layout"),))
-    root, found = place.bounds, place.cases
+    root = place.bounds
+    found, left = select_found(place.cases, where, place.root.name)
+    if left:
+        require_some({case.case_id: found_facts(case) for case in found}, [parse_condition(left[0])], place.root.name)
     stated = stated_scheme(layout, scheme)
     look = partial(look_at, root=root, scheme=stated, spacing_mm=spacing_mm)
     cases = tuple(fan_out(look, found, parallel, title="looking at scans", progress=progress))
