@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.tables import ResultRow
@@ -22,6 +21,7 @@ from glioforge.report.plots import arm_plot, difference_plot
 from glioforge.report.tables import arm_table, difference_table, empty_table, subject_table
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
+from glioforge.studies.record import Record, of_kind
 from glioforge.studies.report_lead import lead
 from glioforge.studies.report_quality import fidelity_section, quality_section
 from glioforge.studies.report_setup import FIREWALL, cohort_facts, made_with, settings_section, split_table
@@ -34,7 +34,7 @@ MEAN = "mean"
 
 
 def write_page(
-    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], facts: Sequence[Mapping[str, Any]]
+    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
 ) -> Path:
     """Write the report of a study from its results.
 
@@ -42,40 +42,39 @@ def write_page(
         spec: Settings of the study.
         folder: Its folder, with cohorts, splits and models.
         rows: The long results table.
-        facts: What each stage noted: time, memory, outcomes, verdicts.
+        records: What each task left, in the order of the plan.
 
     Returns:
         The HTML file.
     """
     page = folder.report
-    write_atomically(page, render(_report(spec, folder, rows, facts)).encode())
+    write_atomically(page, render(_report(spec, folder, rows, records)).encode())
     return page
 
 
 def _report(
-    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], facts: Sequence[Mapping[str, Any]]
+    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
 ) -> Report:
     """Content of the report."""
-    stages = [dict(fact) for fact in facts]
     sections = (
-        _pictures(folder, stages),
+        _pictures(folder, records),
         fidelity_section(spec, rows),
         _segmentation(spec, rows),
-        training_section(spec, stages),
-        _data(spec, folder, stages),
-        quality_section(stages),
-        cost_section(stages),
+        training_section(spec, records),
+        _data(spec, folder, records),
+        quality_section(records),
+        cost_section(records),
         settings_section(spec, folder),
     )
-    return Report(spec.title, lead(spec, rows, stages), sections, made_with(folder))
+    return Report(spec.title, lead(spec, rows, records), sections, made_with(folder))
 
 
-def _pictures(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Section:
+def _pictures(folder: StudyFolder, records: Sequence[Record]) -> Section:
     """Samples of the first fold."""
     split = load_fold(folder, 0)
     fold = folder.fold(0)
     blocks: list[Block] = [legend(split.train.scheme), unseen_subjects(fold, split.train, split.test)]
-    if any(stage["stage"] == "generator" and stage.get("made") for stage in stages):
+    if any(record.arm == "generator" and record.details["made"] for record in of_kind(records, "synthetic")):
         blocks.append(edited_lesions(fold, split.train))
     return Section("What was made", tuple(blocks))
 
@@ -129,11 +128,11 @@ def _against_control(spec: AugmentationSpec, rows: Sequence[ResultRow], arms: Ma
     return None
 
 
-def _data(spec: AugmentationSpec, folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Section:
+def _data(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Record]) -> Section:
     """What was trained on what."""
     arms = "; ".join(_arm_text(arm.title, arm.synthetic_share, arm.source) for arm in spec.arms)
     facts = Facts({**cohort_facts(folder), "arms": arms})
-    return Section("What was trained on what", (facts, split_table(folder, stages), FIREWALL))
+    return Section("What was trained on what", (facts, split_table(folder, records), FIREWALL))
 
 
 def _arm_text(title: str, share: float, source: str | None) -> str:

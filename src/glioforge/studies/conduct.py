@@ -13,10 +13,11 @@ from glioforge.studies.base import StudySpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import divide, gather, prepared_cohort, read_given
 from glioforge.studies.jobs import Facts
+from glioforge.studies.record import Cost, Record, Training, rows_of
 
 AnyStudy = TypeVar("AnyStudy", bound=StudySpec)
-Page = Callable[[AnyStudy, StudyFolder, Sequence[ResultRow], Sequence[Mapping[str, Any]]], Path]
-"""Writes the report of a study from its settings, folder, results and facts."""
+Page = Callable[[AnyStudy, StudyFolder, Sequence[ResultRow], Sequence[Record]], Path]
+"""Writes the report of a study from its settings, folder, results and records."""
 
 
 def conduct(
@@ -60,9 +61,10 @@ def conduct(
         cohort = gather(spec, folder, given, progress)
         prepared = prepared_cohort(spec, folder, cohort, progress)
         facts = stages(spec, out, len(divide(spec, folder, prepared)), progress)
-        write_results(out, [ResultRow(**row) for fact in facts for row in fact.pop("rows", ())])
-        write_json(out / "stages.json", facts)
-        written = page(spec, folder, read_results(out), facts)
+        records = [_record(fact, spec) for fact in facts]
+        write_results(out, rows_of(records))
+        write_json(out / "records.json", [{**_named(record), **record.to_json()} for record in records])
+        written = page(spec, folder, read_results(out), records)
         step.finish({"fingerprint": cohort.fingerprint})
     return written
 
@@ -73,4 +75,40 @@ def report_again(out: Path, kind: type[AnyStudy], page: Page[AnyStudy], progress
 
     (progress or Silent()).say("reading results")
     spec = parse_spec(read_json(out / "study.json")["spec"], kind)
-    return page(spec, StudyFolder(out), read_results(out), read_json(out / "stages.json"))
+    values = read_json(out / "records.json")
+    names = list(_named(Record("", "")))
+    named = [Record(**{name: value[name] for name in names}) for value in values]
+    records = [Record.from_json(value, one, spec.name) for value, one in zip(values, named, strict=True)]
+    return page(spec, StudyFolder(out), read_results(out), records)
+
+
+def _named(record: Record) -> dict[str, Any]:
+    """What names a record."""
+    return {name: getattr(record, name) for name in ("task", "kind", "fold", "arm", "seed")}
+
+
+def _record(fact: Mapping[str, Any], spec: StudySpec) -> Record:
+    """The record of what a stage noted."""
+    stage = fact["stage"]
+    arm = fact.get("method", fact.get("arm", ""))
+    kind = {"arm": "segmenter", "scores": "images", "training": str(getattr(spec, "kind", ""))[:-1]}.get(stage, stage)
+    outcome = fact.get("outcome") or ({**fact, "seconds": fact["training_seconds"]} if "history" in fact else None)
+    training = None
+    if outcome is not None:
+        names = ("steps", "best_step", "best_score", "plateaued", "seconds")
+        known = {name: outcome[name] for name in names if name in outcome}
+        training = Training(
+            fact.get("parameters", 0),
+            history=tuple(outcome["history"]),
+            alarms=tuple(outcome.get("alarms", ())),
+            **known,
+        )
+    cost = Cost(fact["seconds"], fact["peak_gib"], seconds_per_volume=fact.get("seconds_per_volume"))
+    notes = tuple(fact.get("unfitted", fact.get("left_out", ())))
+    details = {"source": fact["source"]} if "source" in fact else {}
+    if "kept" in fact:
+        kind, arm = "synthetic", stage
+        details = {"made": fact["made"], "kept": len(fact["kept"]), "verdicts": fact["verdicts"]}
+    rows = tuple(ResultRow(**row) for row in fact.get("rows", ()))
+    name = f"fold-{fact['fold']}/{kind}/{arm}/{fact.get('seed', 0)}"
+    return Record(name, kind, fact["fold"], arm, fact.get("seed", 0), rows, training, cost, notes, details=details)

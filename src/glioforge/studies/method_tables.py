@@ -16,8 +16,7 @@ from glioforge.report.page import Block, Figure, Folded, Table
 from glioforge.report.plots import difference_plot
 from glioforge.report.tables import difference_table, number, reading, with_interval
 from glioforge.studies.comparing import ComparisonSpec
-
-Stages = Sequence[Mapping[str, Any]]
+from glioforge.studies.record import Record
 
 
 @final
@@ -117,19 +116,22 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def cost_table(methods: Mapping[str, str], trainings: Stages, scorings: Stages) -> Table:
+def cost_table(methods: Mapping[str, str], trainings: Sequence[Record], scorings: Sequence[Record]) -> Table:
     """Size, steps and times of each method, mean over folds and seeds."""
     cells = []
     for name, title in methods.items():
-        trained = [stage for stage in trainings if stage["method"] == name]
-        scored = [stage for stage in scorings if stage["method"] == name]
+        mine = [(record.training, record.cost) for record in trainings if record.arm == name]
+        trained = [(training, cost) for training, cost in mine if training is not None and cost is not None]
+        paces = [record.cost.seconds_per_volume for record in scorings if record.arm == name and record.cost]
+        volumes = [pace for pace in paces if pace is not None]
         if not trained:
             continue
-        steps, seconds = (float(np.mean([training_value(s, key) for s in trained])) for key in ("steps", "seconds"))
+        steps = float(np.mean([training.steps for training, _ in trained]))
+        seconds = float(np.mean([c.seconds if t.seconds is None else t.seconds for t, c in trained]))
         each = f"{1000 * seconds / steps:.0f}" if steps else "–"
-        volume = f"{np.mean([stage['seconds_per_volume'] for stage in scored]):.2f}" if scored else "–"
-        peak = max(stage["peak_gib"] for stage in trained)
-        size = f"{trained[0]['parameters']:,}".replace(",", " ")
+        volume = f"{np.mean(volumes):.2f}" if volumes else "–"
+        peak = max(cost.peak_gib for _, cost in trained)
+        size = f"{trained[0][0].parameters:,}".replace(",", " ")
         cells.append((title, size, f"{steps:.0f}", f"{seconds:.0f}", each, volume, f"{peak:.1f}"))
     columns = ("Method", "Parameters", "Steps", "Training, s", "A step, ms", "A volume, s", "Peak memory, GiB")
     caption = (
@@ -139,16 +141,9 @@ def cost_table(methods: Mapping[str, str], trainings: Stages, scorings: Stages) 
     return Table(columns, tuple(cells), caption)
 
 
-def training_value(stage: Mapping[str, Any], key: str) -> float:
-    """Steps or seconds of a training; without a network, the seconds that fitting took."""
-    if key == "seconds":
-        return float(stage["seconds"] if stage.get("training_seconds") is None else stage["training_seconds"])
-    return float(stage[key])
-
-
-def curves_figure(methods: Mapping[str, str], trainings: Stages) -> Figure | None:
+def curves_figure(methods: Mapping[str, str], trainings: Sequence[Record]) -> Figure | None:
     """How the trainings went; none where no method has a network."""
-    histories = [(methods[s["method"]], s["history"]) for s in trainings if s["history"]]
+    histories = [(methods[r.arm], r.training.history) for r in trainings if r.training and r.training.history]
     if not histories:
         return None
     caption = (

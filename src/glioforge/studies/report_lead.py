@@ -1,25 +1,25 @@
 """The first sentences of an augmentation report: what was found, and how little so few subjects can show."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import too_few
 from glioforge.report.compare import ArmComparison, compare_arms, with_mean_region
 from glioforge.report.tables import reading, with_interval
+from glioforge.studies.record import Record, of_kind
 from glioforge.studies.spec import AugmentationSpec
 
 MEAN = "mean"
 
 
-def lead(spec: AugmentationSpec, rows: Sequence[ResultRow], stages: Sequence[Mapping[str, Any]]) -> str:
+def lead(spec: AugmentationSpec, rows: Sequence[ResultRow], records: Sequence[Record]) -> str:
     """Answer in a few sentences, made from the numbers."""
     arms = {arm.name: arm.title for arm in spec.arms if any(row.arm == arm.name for row in rows)}
     overlap = with_mean_region([row for row in rows if row.arm in arms], spec.regions, MEAN)
     subjects = {row.subject_id for row in overlap}
     comparisons = compare_arms(overlap, arms, (MEAN,), seed=spec.seed)
     sentences = [_subjects_text(len(subjects), spec), *(_comparison_text(c, arms) for c in comparisons)]
-    sentences += [_plateau_text(stages), _missing_text(spec, arms)]
+    sentences += [_plateau_text(records), _missing_text(spec, arms)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -41,16 +41,16 @@ def _comparison_text(entry: ArmComparison, arms: Mapping[str, str]) -> str:
     return f"{arms[entry.arm]} against {baseline}: {difference}; {reading(entry)}."
 
 
-def _plateau_text(stages: Sequence[Mapping[str, Any]]) -> str:
+def _plateau_text(records: Sequence[Record]) -> str:
     """Whether the baseline reached its plateau before the arms were compared."""
-    outcomes = [stage["outcome"] for stage in stages if stage["stage"] == "pilot"]
-    short = sum(not outcome["plateaued"] for outcome in outcomes)
-    if not outcomes:
+    pilots = [record.training for record in of_kind(records, "pilot") if record.training is not None]
+    short = sum(not training.plateaued for training in pilots)
+    if not pilots:
         return "The steps were set beforehand; whether the baseline levels off at them was not asked."
     if not short:
         return "Every baseline reached its plateau."
     return (
-        f"The budget stopped {short} of {len(outcomes)} baselines short of the plateau: "
+        f"The budget stopped {short} of {len(pilots)} baselines short of the plateau: "
         "a lead at so few steps may vanish when all arms are trained on."
     )
 

@@ -1,7 +1,6 @@
 """How alike generated images are to scans, and which synthetic cases the filters refused."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.verdict import VerdictRow, funnel
@@ -11,6 +10,7 @@ from glioforge.report import plots
 from glioforge.report.compare import scores_of
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Section, Table
 from glioforge.report.tables import verdict_table, with_interval
+from glioforge.studies.record import Record, of_kind
 from glioforge.studies.scoring import DRAWS
 from glioforge.studies.spec import AugmentationSpec
 
@@ -72,13 +72,13 @@ def _likeness_table(spec: AugmentationSpec, rows: Sequence[ResultRow], note: str
     return Table(columns, tuple(cells), caption, frozenset({len(cells) - 1}))
 
 
-def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
+def quality_section(records: Sequence[Record]) -> Section:
     """Funnel and reasons, for each source of synthetic cases."""
     blocks: list[Block] = []
     for source in ("generator", "control"):
-        mine = [stage for stage in stages if stage["stage"] == source and "made" in stage]
-        verdicts = [VerdictRow.from_json(row) for stage in mine for row in stage["verdicts"]]
-        made, kept = sum(stage["made"] for stage in mine), sum(len(stage["kept"]) for stage in mine)
+        mine = [record for record in of_kind(records, "synthetic") if record.arm == source]
+        verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
+        made, kept = (sum(record.details[key] for record in mine) for key in ("made", "kept"))
         judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
         blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
@@ -88,6 +88,6 @@ def quality_section(stages: Sequence[Mapping[str, Any]]) -> Section:
             )
         if any(not row.keep for row in verdicts):
             blocks.append(Folded(f"Refused cases of the {source}", (verdict_table(verdicts),)))
-    unfitted = sorted({text for stage in stages for text in stage.get("unfitted", ())})
+    unfitted = sorted({text for record in of_kind(records, "synthetic") for text in record.notes})
     blocks += [Note(f"A filter was left out: {text}.", "warning") for text in unfitted]
     return Section("Quality check of synthetic cases", tuple(blocks))

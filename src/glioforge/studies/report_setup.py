@@ -1,7 +1,7 @@
 """What every study's report says of its set-up: subjects of each side, the firewall, settings and versions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from glioforge.compute.precision import WORDS
 from glioforge.io.cohort_file import read_cohort
@@ -10,6 +10,7 @@ from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
 from glioforge.studies.base import StudySpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
+from glioforge.studies.record import Record
 
 FIREWALL: Final = Note(
     "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
@@ -53,9 +54,9 @@ def _told(values: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{value} ({', '.join(places)})" for value, places in values.items())
 
 
-def split_table(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Table:
+def split_table(folder: StudyFolder, records: Sequence[Record]) -> Table:
     """Subjects of each side of every fold."""
-    splits = [(index, load_fold(folder, index)) for index in sorted({stage["fold"] for stage in stages})]
+    splits = [(index, load_fold(folder, index)) for index in sorted({record.fold for record in records})]
     cells = tuple(
         (str(index), *(", ".join(getattr(split, side).subject_ids) for side in ("train", "validation", "test")))
         for index, split in splits
@@ -65,9 +66,9 @@ def split_table(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Tab
     )
 
 
-def subjects_section(folder: StudyFolder, stages: Sequence[Mapping[str, Any]]) -> Section:
+def subjects_section(folder: StudyFolder, records: Sequence[Record]) -> Section:
     """Cases, sides and firewall of a study whose methods are all trained on the same subjects."""
-    blocks = (Facts(cohort_facts(folder)), split_table(folder, stages), FIREWALL)
+    blocks = (Facts(cohort_facts(folder)), split_table(folder, records), FIREWALL)
     return Section("Who was trained on, and who was tested", blocks)
 
 

@@ -21,7 +21,6 @@ from glioforge.studies.comparing import SegmentersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.method_tables import (
     Endpoint,
-    Stages,
     cost_table,
     counted,
     curves_figure,
@@ -29,6 +28,7 @@ from glioforge.studies.method_tables import (
     summary,
     verdict_text,
 )
+from glioforge.studies.record import Record, of_kind
 from glioforge.studies.report_setup import made_with, settings_section, subjects_section
 from glioforge.studies.scoring import tumour_of
 
@@ -37,22 +37,23 @@ SHOWN = ("dice", "hd95", "sensitivity", "precision", "nsd_1mm", "lesionwise_dice
 """Metrics of the table."""
 
 
-def write_page(spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], facts: Stages) -> Path:
+def write_page(spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]) -> Path:
     """Write the report, and `comparison.json` with what its tables show; arguments as `augmentation_report`."""
     methods = titles_of(spec.methods)
     scored = with_mean_region(rows, spec.regions, MEAN)
     places = (*spec.regions, MEAN)
     endpoints = [Endpoint(m, p, scored, f"{t}, {p}") for m, t in (("dice", "Dice"), ("hd95", "HD95")) for p in places]
-    costs = cost_table(methods, facts, facts)
+    trained = of_kind(records, "segmenter")
+    costs = cost_table(methods, trained, of_kind(records, "segmenter", "scores"))
     write_json(folder.root / "comparison.json", summary(spec, methods, endpoints, costs))
-    curves = curves_figure(methods, facts)
+    curves = curves_figure(methods, trained)
     sections = (
         _marks(spec, methods, scored),
         _differences(spec, methods, endpoints),
         _cases(spec, folder, methods, rows),
-        Section("How the trainings went", tuple(b for b in (curves, _steps(methods, facts)) if b is not None)),
+        Section("How the trainings went", tuple(b for b in (curves, _steps(methods, trained)) if b is not None)),
         Section("Time and size", (costs,)),
-        subjects_section(folder, facts),
+        subjects_section(folder, records),
         settings_section(spec, folder),
     )
     mean_dice = next(e for e in endpoints if (e.metric, e.region) == ("dice", MEAN))
@@ -136,19 +137,20 @@ def _overlay_figure(title: str, overlays: Sequence[Overlay], regions: Sequence[s
     return Figure(overlay_grid(overlays, regions), caption, f"Outlines of truth and of {title} over scans")
 
 
-def _steps(methods: Mapping[str, str], facts: Stages) -> Table:
+def _steps(methods: Mapping[str, str], records: Sequence[Record]) -> Table:
     """Steps, kept weights and plateau of each training."""
     cells = tuple(
         (
-            methods[stage["method"]],
-            str(stage["fold"]),
-            str(stage["seed"]),
-            str(stage["steps"]),
-            str(stage["best_step"]),
-            "–" if stage["best_score"] is None else f"{stage['best_score']:.3f}",
-            "yes" if stage["plateaued"] else "no",
+            methods[record.arm],
+            str(record.fold),
+            str(record.seed),
+            str(training.steps),
+            str(training.best_step),
+            "–" if training.best_score is None else f"{training.best_score:.3f}",
+            "yes" if training.plateaued else "no",
         )
-        for stage in facts
+        for record in records
+        if (training := record.training) is not None
     )
     columns = ("Method", "Fold", "Seed", "Steps", "Kept", "Validation Dice", "Plateau")
     return Table(columns, cells, "Optimiser steps of each training, and the step whose weights were kept.")

@@ -9,7 +9,6 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.run_folder import Step
 from glioforge.report.page import Figure
 from glioforge.report.plots import SLICE_CONVENTION, picture_grid
 from glioforge.report.slices import Picture, Window, best_slice, grey
@@ -34,9 +33,9 @@ def method_grids(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[s
     return [_grid(spec, folder, methods, ref) for ref in test.cases[:MOST_SUBJECTS]]
 
 
-def series_figure(spec: SynthesizersSpec, folder: StudyFolder, name: str, title: str) -> Figure:
+def series_figure(spec: SynthesizersSpec, folder: StudyFolder, name: str, title: str, source: str) -> Figure:
     """The edited label maps as one method paints them, a row an edit."""
-    real, made, contrasts = _series_of(folder, name)
+    real, made, contrasts = _series_of(folder, name, source)
     windows = shared_windows(real)
     rows: Rows = [("scan", slice_row(real, _only(real, contrasts), best_slice(real.require_labels()), windows))]
     for label in (ORIGINAL, *(recipe.name for recipe in spec.series)):
@@ -52,9 +51,9 @@ def series_figure(spec: SynthesizersSpec, folder: StudyFolder, name: str, title:
     return Figure(picture_grid(rows, columns), caption, f"Rows of edited label maps and images of {title}")
 
 
-def draws_figure(folder: StudyFolder, name: str, title: str) -> Figure | None:
+def draws_figure(folder: StudyFolder, name: str, title: str, source: str) -> Figure | None:
     """Several draws of the original map as one method paints them; none where none were asked for."""
-    real, made, contrasts = _series_of(folder, name)
+    real, made, contrasts = _series_of(folder, name, source)
     windows = shared_windows(real)
     rows: Rows = [(ref.case_id.replace("-", " "), _case_row(ref.load(), contrasts, windows)) for ref in draws_of(made)]
     if not rows:
@@ -98,9 +97,8 @@ def _error(real: Case, made: Case, truth: Mapping[Modality, Volume], index: int)
     return Picture(grey(np.stack(errors).mean(axis=0), brain, (0.0, MOST_ERROR)))
 
 
-def _series_of(folder: StudyFolder, name: str) -> tuple[Case, Cohort, tuple[Modality, ...]]:
+def _series_of(folder: StudyFolder, name: str, source: str) -> tuple[Case, Cohort, tuple[Modality, ...]]:
     """The case that the series starts from, what a method made of the series, and the contrasts it made."""
-    source = str(Step.facts_of(folder.fold(0).series)["source"])
     made = read_cohort(folder.fold(0).method(name, 0) / "series")
     real = read_cohort(folder.prepared)[source].load()
     return real, made, tuple(m for m in real.images if m in made.modalities)

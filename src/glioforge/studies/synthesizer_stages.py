@@ -67,6 +67,7 @@ def make_series(fold: Fold, *, progress: Progress) -> Facts:
     step = Step(fold.folder.series, _key(fold, "series", {"recipes": names}), wait_s=ORPHAN_S)
     if not step.done:
         with step:
+            cost = Cost()
             split = fold.split()
             donors = LesionBank.of(split.train)
             source = _typical(split.test.cases)
@@ -85,7 +86,7 @@ def make_series(fold: Fold, *, progress: Progress) -> Facts:
                     left_out.append(f"{recipe.name}: {error}")
                     progress.say(f"edit left out: {left_out[-1]}")
             write_cohort(fold.folder.series, Cohort("series", tuple(made), split.test.scheme, split.test.source))
-            step.finish({"source": source.case_id, "left_out": left_out})
+            step.finish({"source": source.case_id, "left_out": left_out, **cost.to_json()})
     return [{"stage": "series", "fold": fold.index, **step.facts}]
 
 

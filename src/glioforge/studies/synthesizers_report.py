@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from glioforge.core.modality import Modality
 from glioforge.io.atomic_write import write_atomically
@@ -19,7 +18,6 @@ from glioforge.studies.folder import StudyFolder
 from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, MEAN_OF_DRAWS, ONE_DRAW, truth_name
 from glioforge.studies.method_tables import (
     Endpoint,
-    Stages,
     contrasts_of,
     cost_table,
     counted,
@@ -30,6 +28,7 @@ from glioforge.studies.method_tables import (
     summary,
     verdict_text,
 )
+from glioforge.studies.record import Record, of_kind
 from glioforge.studies.report_setup import made_with, settings_section, subjects_section
 from glioforge.studies.sample_pictures import legend
 from glioforge.studies.synthesizer_pictures import draws_figure, method_grids, series_figure
@@ -38,11 +37,13 @@ from glioforge.studies.synthesizer_stages import REAL
 MEAN = "mean"
 
 
-def write_page(spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], facts: Stages) -> Path:
+def write_page(
+    spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
+) -> Path:
     """Write the report, and `comparison.json` with what its tables show; arguments as `augmentation_report`."""
     methods = titles_of(spec.methods)
     scored = _Numbers(spec, rows)
-    costs = cost_table(methods, _stages(facts, "training"), _stages(facts, "scores"))
+    costs = cost_table(methods, of_kind(records, "synthesizer"), of_kind(records, "images"))
     every = [*scored.endpoints, *scored.looks, *scored.judged]
     write_json(folder.root / "comparison.json", summary(spec, methods, every, costs))
     sections = (
@@ -50,10 +51,10 @@ def write_page(spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[Resul
         _likeness(spec, methods, scored),
         _texture(spec, methods, scored),
         *_labels(spec, methods, scored),
-        _edits(spec, folder, methods, facts),
-        _trainings(methods, facts),
+        _edits(spec, folder, methods, records),
+        _trainings(methods, records),
         Section("Time and size", (costs,)),
-        subjects_section(folder, facts),
+        subjects_section(folder, records),
         settings_section(spec, folder),
     )
     report = Report(spec.title, _lead(spec, methods, scored), sections, made_with(folder))
@@ -228,25 +229,23 @@ def _labels(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Number
     ]
 
 
-def _edits(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str], facts: Stages) -> Section:
+def _edits(
+    spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str], records: Sequence[Record]
+) -> Section:
     """The series of edits, a figure a method."""
     blocks: list[Block] = []
-    for stage in _stages(facts, "series"):
-        blocks += [Note(f"An edit was left out: {text}", "warning") for text in stage["left_out"]]
+    series = of_kind(records, "series")
+    blocks += [Note(f"An edit was left out: {text}", "warning") for record in series for text in record.notes]
+    source = str(series[0].details["source"])
     for name, title in methods.items():
-        blocks.append(series_figure(spec, folder, name, title))
-        draws = draws_figure(folder, name, title)
+        blocks.append(series_figure(spec, folder, name, title, source))
+        draws = draws_figure(folder, name, title, source)
         if draws is not None:
             blocks.append(Folded(f"{title}: several draws of one map", (draws,)))
     return Section("Edited lesions", tuple(blocks))
 
 
-def _trainings(methods: Mapping[str, str], facts: Stages) -> Section:
+def _trainings(methods: Mapping[str, str], records: Sequence[Record]) -> Section:
     """Curves of all trainings."""
-    figure = curves_figure(methods, _stages(facts, "training"))
+    figure = curves_figure(methods, of_kind(records, "synthesizer"))
     return Section("How the trainings went", (figure or Paragraph("No method has a network."),))
-
-
-def _stages(facts: Stages, name: str) -> list[Mapping[str, Any]]:
-    """Facts of one kind of stage."""
-    return [stage for stage in facts if stage["stage"] == name]

@@ -17,6 +17,7 @@ from glioforge.studies.method_tables import (
     reference_blocks,
     verdict_text,
 )
+from glioforge.studies.record import Cost, Record, Training
 
 METHODS = {"a": "Method A", "b": "Method B", "never": "Never run"}
 SPEC = SegmentersSpec(
@@ -85,13 +86,15 @@ def test_ratios_are_better_the_nearer_to_one():
 
 def test_costs_are_means_over_trainings_and_fitting_counts_where_there_are_no_steps():
     """Methods that never ran are left out."""
-    trained = {"fold": 0, "seed": 0, "parameters": 1200, "peak_gib": 1.0, "history": []}
     trainings = [
-        {**trained, "method": "a", "steps": 100, "training_seconds": 20.0, "seconds": 99.0},
-        {**trained, "method": "a", "steps": 100, "training_seconds": 30.0, "seconds": 99.0},
-        {**trained, "method": "b", "steps": 0, "training_seconds": None, "seconds": 3.0, "parameters": 0},
+        Record("", "synthesizer", arm=arm, training=Training(size, steps, seconds=seconds), cost=Cost(whole, 1.0))
+        for arm, size, steps, seconds, whole in (
+            ("a", 1200, 100, 20.0, 99.0),
+            ("a", 1200, 100, 30.0, 99.0),
+            ("b", 0, 0, None, 3.0),
+        )
     ]
-    scorings = [{"method": "a", "seconds_per_volume": 0.5}]
+    scorings = [Record("", "images", arm="a", cost=Cost(1.0, 1.0, seconds_per_volume=0.5))]
 
     table = cost_table(METHODS, trainings, scorings)
 

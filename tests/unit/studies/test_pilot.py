@@ -11,7 +11,9 @@ from glioforge.io.tables import ResultRow
 from glioforge.studies import pilot, stages
 from glioforge.studies.augmentation import Fold, run_stages
 from glioforge.studies.comparing import SegmentersSpec
+from glioforge.studies.conduct import _record
 from glioforge.studies.jobs import StudyFold
+from glioforge.studies.record import of_kind
 from glioforge.studies.report_lead import lead
 from glioforge.studies.report_training import _pilots_table
 from glioforge.studies.spec import AugmentationSpec, StudyBudget
@@ -78,14 +80,18 @@ def study(tmp_path, monkeypatch):
         for name in ("train_generator", "make_source", "measure_fidelity"):
             monkeypatch.setattr(f"glioforge.studies.augmentation.{name}", _no_stage)
         facts = run_stages(settings, [Fold(settings, tmp_path, 0)], Silent())
-        return trainings.made, facts
+        return trainings.made, [_record(fact, settings) for fact in facts]
 
     return run
 
 
 def _no_stage(fold, source="", *, progress):
     """A stage that trains nothing and keeps a case."""
-    return [{"stage": source, "fold": fold.index, "kept": ["a"], "made": 0}] if source else []
+    return (
+        [{"stage": source, "fold": fold.index, "kept": ["a"], "made": 0, "verdicts": [], "seconds": 0, "peak_gib": 0}]
+        if source
+        else []
+    )
 
 
 def test_every_arm_and_seed_has_the_steps_and_the_schedule_that_the_pilot_found(study, tmp_path):
@@ -97,7 +103,7 @@ def test_every_arm_and_seed_has_the_steps_and_the_schedule_that_the_pilot_found(
     assert set(made.values()) == {(4, 4)}
     told = lead(spec(2), ROWS, facts)
     assert "Every baseline reached its plateau." in told
-    assert _pilots_table([fact for fact in facts if fact["stage"] == "pilot"]).rows == (("0", "4", "reached"),)
+    assert _pilots_table(of_kind(facts, "pilot")).rows == (("0", "4", "reached"),)
 
 
 def test_a_pilot_that_used_the_budget_up_is_the_first_seed_itself(study, tmp_path):
