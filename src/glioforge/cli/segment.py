@@ -59,7 +59,6 @@ def segment(
         made = complete_folder(
             run,
             cohort,
-            folder,
             out,
             mask_tumour=mask_tumour,
             parallel=ParallelSpec(workers=workers),

@@ -39,4 +39,4 @@ def train(
         found = estimate_training(settings, cases)
         typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
-    typer.echo(run_training(settings, cases, cohort, out, progress=TerminalProgress()))
+    typer.echo(run_training(settings, cases, out, progress=TerminalProgress()))

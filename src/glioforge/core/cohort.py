@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import final
 
 from glioforge.core.case import CaseRef
@@ -30,6 +31,7 @@ class Cohort:
         cases: References in the order of the cohort; may be empty.
         scheme: Meaning of the label maps of all cases.
         source: Scheme of the label files that the cohort comes from and how it is known; not part of its identity.
+        folder: Folder that holds its `cohort.json`, if any, also for a part of the cohort; not part of its identity.
 
     Raises:
         CohortError: Two cases share an id, or a case is in another scheme.
@@ -39,6 +41,7 @@ class Cohort:
     cases: tuple[CaseRef, ...]
     scheme: LabelScheme
     source: LabelSource | None = field(default=None, compare=False)
+    folder: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         ids = [composed(ref.case_id) for ref in self.cases]

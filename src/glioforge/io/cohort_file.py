@@ -71,7 +71,7 @@ def read_cohort(folder: Path) -> Cohort:
         _require_version(values["version"])
         cases = tuple(_from_json(case, folder.resolve()) for case in values["cases"])
         source = None if values.get("source") is None else LabelSource(**values["source"])
-        return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]), source)
+        return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]), source, folder)
     except (KeyError, TypeError, ValueError, AttributeError, GlioforgeError) as error:
         reason = str(error) if isinstance(error, GlioforgeError) else repr(error)
         raise InputFileError(

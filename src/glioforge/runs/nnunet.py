@@ -1,6 +1,5 @@
 """nnU-Net on a cohort of which some subjects are kept away: trained, or written for those who train it elsewhere."""
 
-import shutil
 from pathlib import Path
 
 from glioforge.core.cohort import Cohort
@@ -9,19 +8,18 @@ from glioforge.core.protocols import Progress
 from glioforge.core.schemes import BRATS2023
 from glioforge.core.split import split_by_subject
 from glioforge.core.written_scheme import described
+from glioforge.data.prepare.record import SPLIT, copy_preparation
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.io.run_folder import Step, write_json
-from glioforge.runs.train import PREPARATION
 from glioforge.segmentation.nnunet import DATASET, NnunetRunSpec
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import nnunet_folds
 from glioforge.segmentation.nnunet_training import train_nnunet
 
 
-def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
+def run_nnunet(
     spec: NnunetRunSpec,
     cohort: Cohort,
-    folder: Path,
     out: Path,
     *,
     test: float = 0.2,
@@ -33,7 +31,6 @@ def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
     Args:
         spec: What nnU-Net is asked to do.
         cohort: Labelled cases, prepared or not.
-        folder: The cohort's folder, whose preparation the model remembers if there was one.
         out: Folder of the model; also gets `split.json` with the subjects of each side.
         test: Share of subjects kept away from the model.
         seed: Seed of split and folds.
@@ -50,19 +47,17 @@ def run_nnunet(  # noqa: PLR0913 - what a run consists of, by keyword
     """
     kept, sides = _divided(cohort, test, seed)
     trained = train_nnunet(spec, kept, out, seed=seed, progress=progress)
-    write_json(out / "split.json", sides)
-    if (folder / "prepare.json").is_file():
-        shutil.copyfile(folder / "prepare.json", out / PREPARATION)
+    write_json(out / SPLIT, sides)
+    copy_preparation(kept, out)
     return (
         f"nnU-Net trained on {len(sides['train'])} subjects in {len(trained.folds)} folds, "
         f"kept {len(sides['test'])} away for testing; model in {out}"
     )
 
 
-def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
+def export_nnunet(
     spec: NnunetRunSpec,
     cohort: Cohort,
-    folder: Path,
     out: Path,
     *,
     test: float = 0.2,
@@ -82,12 +77,12 @@ def export_nnunet(  # noqa: PLR0913 - the same arguments as `run_nnunet`
     with Step(out, key) as step:
         place = write_nnunet_raw(kept, out / "nnUNet_raw" / DATASET, regions=spec.regions, progress=progress).parent
         write_json(out / FOLDS_FILE, folds)
-        write_json(out / "split.json", sides)
+        write_json(out / SPLIT, sides)
         if not step.done:
             step.finish({"cases": len(kept)})
     return (
-        f"{len(kept)} cases of {folder} in {place}, labels numbered as nnU-Net wants them and named in dataset.json: "
-        f"{described(BRATS2023)}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
+        f"{len(kept)} cases of {cohort.name} in {place}, labels numbered as nnU-Net wants them and named in "
+        f"dataset.json: {described(BRATS2023)}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
         "data set once it is planned, so that no subject is divided"
     )
 

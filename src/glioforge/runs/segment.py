@@ -12,20 +12,17 @@ from glioforge.core.protocols import Progress
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.data.prepare.fitting import same_size, size_text
 from glioforge.data.prepare.grid import GridPlan
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
+from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.prepare.restore import plan_of
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import read_json
-from glioforge.runs.train import PREPARATION
 from glioforge.segmentation.base import load_segmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.nnunet import is_nnunet, load_nnunet
 from glioforge.segmentation.nnunet_masks import segment_with_nnunet
 from glioforge.segmentation.tissue import complete_cohort
-
-RECORD = "prepare.json"
-"""File of a prepared cohort that a model trained on it remembers."""
 
 
 def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
@@ -78,7 +75,6 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
 def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
     run: Path,
     cohort: Cohort,
-    folder: Path,
     out: Path,
     *,
     mask_tumour: bool = False,
@@ -92,8 +88,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         run: Folder of a segmenter that knows tissue.
         cohort: Scans with tumour labels, or prepared cases; scans are prepared as the segmenter's training cases
             were, with all their contrasts, into `prepared/` within `out`.
-        folder: Folder of the cohort, whose record of the preparation goes along.
-        out: Folder of the new cohort.
+        out: Folder of the new cohort; also gets the record of the preparation.
         mask_tumour: Hide the tumour from the segmenter, as in `complete_map`.
         parallel: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
@@ -113,9 +108,9 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
     prepared = prepared_for(run, cohort, out, parallel=parallel, progress=progress, all_contrasts=True)
     segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
     made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
-    record = (folder if prepared is cohort else out / "prepared") / RECORD
-    if record.is_file():
-        write_atomically(out / RECORD, record.read_bytes())
+    record = None if prepared.folder is None else prepared.folder / REPORT
+    if record is not None and record.is_file():
+        write_atomically(out / REPORT, record.read_bytes())
     return made
 
 

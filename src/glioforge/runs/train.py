@@ -1,6 +1,5 @@
 """One training from a YAML: a synthesizer or a segmenter on a prepared cohort."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -8,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from glioforge.compute.accelerator import AcceleratorSpec, resolved
-from glioforge.config.load import parse_spec, resolved_yaml
+from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_apart
-from glioforge.core.preparation import SETTINGS, require_labelled
+from glioforge.core.preparation import require_labelled
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.split import Split, split_by_names, split_by_subject
 from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
-from glioforge.data.prepare.pipeline import PrepareSpec
-from glioforge.io.run_folder import read_json, write_atomically, write_json
+from glioforge.data.prepare.record import write_records
+from glioforge.io.atomic_write import read_json
 from glioforge.segmentation.base import train_segmenter
 from glioforge.segmentation.method import AnySegmenter
 from glioforge.synthesis.base import train_synthesizer
@@ -27,9 +26,6 @@ from glioforge.training.budget import Budget
 
 if TYPE_CHECKING:
     from glioforge.training.estimate import Estimate
-
-PREPARATION = "preparation.json"
-"""File of a model's folder that says how its cases were prepared."""
 
 
 Side = Literal["train", "validation", "test"]
@@ -78,16 +74,14 @@ class TrainingRunSpec(Spec):
         return self
 
 
-def run_training(
-    spec: TrainingRunSpec, cohort: Cohort, folder: Path, out: Path, *, progress: Progress | None = None
-) -> str:
+def run_training(spec: TrainingRunSpec, cohort: Cohort, out: Path, *, progress: Progress | None = None) -> str:
     """Train the model of a spec on a prepared cohort; the same call goes on where it stood.
 
     Args:
         spec: What to train.
         cohort: Prepared cases.
-        folder: The cohort's folder, whose preparation the model remembers.
-        out: Folder of the model; also gets `split.json` with the subjects of each side.
+        out: Folder of the model; also gets `split.json` with the subjects of each side, and the record of the
+            preparation that the cohort's folder holds.
         progress: Where to show progress; nowhere unless given.
 
     Returns:
@@ -101,12 +95,7 @@ def run_training(
     split = divide(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
     _fit(spec, split, out, progress or Silent())
-    write_json(out / "split.json", sides)
-    preparation = folder / "prepare.json"
-    if preparation.is_file():
-        shutil.copyfile(preparation, out / PREPARATION)
-        settings = parse_spec(read_json(preparation)["key"]["spec"], PrepareSpec, where=str(preparation))
-        write_atomically(out / SETTINGS, resolved_yaml(settings).encode())
+    write_records(out, split.train, sides)
     return f"{_counted(sides)}; model in {out}"
 
 

@@ -21,6 +21,7 @@ from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.data.frames import hash_of
+from glioforge.data.prepare.record import write_records
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
@@ -73,7 +74,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         train: Prepared, labelled real cases.
         validation: Prepared, labelled real cases of other subjects, for model selection; with an empty cohort the last
             weights are kept, and the budget may have no patience.
-        folder: The segmenter's own folder.
+        folder: The segmenter's own folder; also gets the subjects of each side and, where the training cases come
+            from a folder that `prepare` wrote, its record, which `segment_folder` needs.
         seed: Seed of weights, batches and augmentation.
         budget: Length, validation and plateau, for each view; the spec's own unless given.
         synthetic: Synthetic cases to mix in.
@@ -136,6 +138,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             "unseen_classes": list(unseen),
         }
         _write_card(folder, spec, {**settings, **facts}, outcomes)
+        write_records(folder, train, {"train": train.subject_ids, "validation": validation.subject_ids})
     fabric.barrier()
     return load_onto(folder, fabric.device, accelerator)
 

@@ -101,7 +101,7 @@ def complete_cohort(
                 case = _completed(segmenter, ref.load(), scheme, mask_tumour=mask_tumour)
                 known = write_case(out / CASES, case)
             refs.append(known)
-        made = Cohort(cohort.name, tuple(refs), scheme, cohort.source)
+        made = Cohort(cohort.name, tuple(refs), scheme, cohort.source, out)
         write_cohort(out, made)
         _write_checks(made, segmenter, out, progress)
         if not step.done:

@@ -20,6 +20,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
+from glioforge.data.prepare.record import write_records
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step
 from glioforge.synthesis.appearance import Appearance
@@ -62,7 +63,8 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
         spec: Spec of a kind in `SYNTHESIZERS`.
         train: Prepared cases with complete labels.
         validation: Cases of other subjects for model selection, if any.
-        folder: The model's own folder.
+        folder: The model's own folder; also gets the subjects of each side and, where the training cases come from a
+            folder that `prepare` wrote, its record.
         seed: Root of all draws.
         accelerator: Devices, precision, threads; `auto` and none take those that the folder began with, else this
             machine's.
@@ -103,6 +105,8 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
                     behind = train.subjects_behind | _selected_on(spec, validation)
                     facts = {**kept_of(settings), "device": device_of(settings).type}
                     card = write_model(folder, method, {**_card(train, behind, seed, outcome), **facts})
+                    judged = () if validation is None else validation.subject_ids
+                    write_records(folder, train, {"train": train.subject_ids, "validation": judged})
                     step.finish({"weights": card["weights"]})
         else:
             fitted()

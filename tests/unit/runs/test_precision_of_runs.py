@@ -60,7 +60,7 @@ def spec(family, **accelerator):
 def train(family, folder, **accelerator):
     """Train and return what was said."""
     progress = Said()
-    run_training(spec(family, **accelerator), COHORT, folder.parent, folder, progress=progress)
+    run_training(spec(family, **accelerator), COHORT, folder, progress=progress)
     return progress.lines
 
 

@@ -68,7 +68,7 @@ def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):
     made = replace(first, case_id="made-1", subject_id="made-1", lineage=Lineage.synthetic("spade", parents, seed=1))
     mixed = Cohort("mixed", (*cohort, made), cohort.scheme)
     with pytest.raises(LeakageError, match="made-1"):
-        run_training(spec(segmenter=UNET), mixed, tmp_path, tmp_path / "out", progress=Silent())
+        run_training(spec(segmenter=UNET), mixed, tmp_path / "out", progress=Silent())
     assert not (tmp_path / "out").exists()
 
 
@@ -83,7 +83,7 @@ def test_a_synthesizer_refuses_maps_prepared_otherwise_and_hands_its_own_prepara
     cohort = toy_cohort(range(6))
     folder = tmp_path / "model"
     model = spec(synthesizer={"kind": "class_intensity"})
-    run_training(model, prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    run_training(model, prepared(cohort, "a"), folder, progress=Silent())
     synthesizer = load_synthesizer(folder)
     assert synthesizer.preparations == ("a",)
     with pytest.raises(CohortError, match="prepared with other settings than the model's training cases: s00-1, s01-1"):
@@ -99,7 +99,7 @@ def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
     cohort = toy_cohort(range(6))
     folder = tmp_path / "model"
     budget = {"steps": 1, "validate_every": 1}
-    run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), tmp_path, folder, progress=Silent())
+    run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), folder, progress=Silent())
     how = {"parallel": ParallelSpec(), "progress": Silent()}
     with pytest.raises(CohortError, match="prepared with other settings.*; expected preparation a; prepare the scans"):
         segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
@@ -117,7 +117,7 @@ def trained_on(folder):
 
 def test_a_model_may_train_on_all_subjects(tmp_path):
     """No test and no validation subject: the last weights are kept, and no score is noted."""
-    line = run_training(spec(**TINY, test=0, validation=0), toy_cohort(range(3)), tmp_path, tmp_path / "all")
+    line = run_training(spec(**TINY, test=0, validation=0), toy_cohort(range(3)), tmp_path / "all")
     assert line.startswith("trained on 3 subjects, 0 for validation, 0 kept away for testing")
     assert trained_on(tmp_path / "all") == {"train": ["s00", "s01", "s02"], "validation": [], "test": []}
     card = json.loads((tmp_path / "all" / "card.json").read_text())
@@ -152,7 +152,7 @@ def test_subjects_may_be_named_for_each_side_also_by_the_split_of_another_traini
 def test_impossible_sides_are_refused_before_anything_is_written(tmp_path, changes, error, message):
     """Each with what was found."""
     with pytest.raises(error, match=message):
-        run_training(spec(**{**TINY, **changes}), toy_cohort(range(3)), tmp_path, tmp_path / "out")
+        run_training(spec(**{**TINY, **changes}), toy_cohort(range(3)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

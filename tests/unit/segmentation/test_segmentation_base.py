@@ -178,7 +178,7 @@ def test_several_views_are_trained_and_asked_together(tmp_path, dims):
     spec = TINY.model_copy(update={"views": ("axial", "sagittal"), "dims": dims, "size": size, "batch_size": 2})
     segmenter = train(tmp_path, spec=spec)
     loaded, case = load_segmenter(tmp_path), toy_case(5)
-    assert {path.name for path in tmp_path.iterdir()} == {"axial", "sagittal", "card.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"axial", "sagittal", "card.json", "split.json"}
     assert np.array_equal(loaded.probabilities(case), segmenter.probabilities(case))
     alone = [
         replace(segmenter, spec=spec.model_copy(update={"views": (view,)}), networks=(network,)).probabilities(case)

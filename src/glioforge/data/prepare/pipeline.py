@@ -80,7 +80,7 @@ def prepare(
             refs.append(ref)
             for line in lines:
                 progress.say(line)
-        prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme), cohort.source)
+        prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme), cohort.source, out)
         for line in misfits(prepared):
             progress.say(line)
         write_cohort(out, prepared)
