@@ -33,6 +33,8 @@ class Direction(StrEnum):
     """The nearer to zero the better; signed."""
     ONE = "one"
     """The nearer to one the better; a ratio."""
+    NEITHER = "neither"
+    """No value is better than another: a description, such as a volume."""
 
 
 @final

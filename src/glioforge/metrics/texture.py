@@ -100,7 +100,7 @@ def streaks(axis: int) -> tuple[Metric[ImagePair], ...]:
         Metric(
             "gradient_ratio_scan",
             "1",
-            Direction.ONE,
+            Direction.NEITHER,
             lambda pair: gradient_ratio(pair.reference, pair.mask, axis),
             DEFINED,
             "Gradient across slices over within, scan",

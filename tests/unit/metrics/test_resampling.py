@@ -1,0 +1,70 @@
+"""Intervals of numbers about whole cohorts."""
+
+import numpy as np
+import pytest
+
+from glioforge.core.errors import CohortError
+from glioforge.metrics.resampling import is_resample, resampled, resampled_interval, sample_name
+
+SUBJECTS = [f"subject-{n:02d}" for n in range(30)]
+VALUES = dict(zip(SUBJECTS, np.random.default_rng(0).normal(2.0, 1.0, 30), strict=True))
+
+
+def mean(names):
+    """Number of a cohort."""
+    return float(np.mean([VALUES[name] for name in names]))
+
+
+def test_resamples_draw_as_many_subjects_as_there_are():
+    """With replacement, under names that the results table keeps; the number itself has no name."""
+    sizes = []
+    found = resampled(SUBJECTS, lambda names: sizes.append(len(names)) or mean(names), seed=1, count=50)
+
+    assert list(found) == ["", *(sample_name(n) for n in range(50))]
+    assert set(sizes) == {30}
+    assert found[""] == mean(SUBJECTS)
+    assert len(set(found.values())) > 45
+
+
+def test_a_resample_draws_the_same_subjects_for_every_arm():
+    """Whatever the order in which they are named; so arms can be paired by resample."""
+    assert resampled(SUBJECTS, mean, seed=1, count=5) == resampled(SUBJECTS[::-1], mean, seed=1, count=5)
+    assert resampled(SUBJECTS, mean, seed=2, count=5) != resampled(SUBJECTS, mean, seed=1, count=5)
+
+
+def test_the_interval_has_the_width_that_the_spread_of_subjects_gives():
+    """About 1.96 standard errors on either side."""
+    interval = resampled_interval(resampled(SUBJECTS, mean, seed=1, count=400), 30)
+    error = np.std(list(VALUES.values())) / np.sqrt(30)
+
+    assert interval.low < interval.estimate < interval.high
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.2)
+    assert interval.count == 30
+    assert interval.note == ""
+
+
+def test_without_resamples_there_is_no_interval_and_the_note_says_why():
+    """Never the words for a single subject."""
+    interval = resampled_interval({"": 3.5}, 12)
+
+    assert (interval.estimate, interval.known, interval.count) == (3.5, False, 12)
+    assert interval.note == "number of the whole cohort with 0 resamples: no interval"
+
+
+def test_one_subject_gives_no_resamples():
+    """Nothing can be drawn from it."""
+    assert resampled(["a"], len, seed=1) == {"": 1.0}
+
+
+@pytest.mark.parametrize("subjects", [[], ["a", "a"]])
+def test_subjects_are_named_once(subjects):
+    """Twice named, one would count twice."""
+    with pytest.raises(CohortError, match="each named once"):
+        resampled(subjects, len, seed=1)
+
+
+def test_other_samples_are_no_resamples():
+    """Draws of a generator share the column."""
+    assert is_resample("bootstrap-003")
+    assert not is_resample("one draw")
+    assert not is_resample("")
