@@ -44,9 +44,9 @@ def seconds_of(spec: ComparisonSpec, entry: MethodEntry, split: Split, steps: in
         model: Any = entry.trained_spec()
         budget = model.budget.model_copy(update=_few(steps))
         trained = train_synthesizer(
-            model.model_copy(update={"budget": budget}),
             split.train,
             split.validation,
+            model.model_copy(update={"budget": budget}),
             place,
             seed=1,
             accelerator=spec.accelerator,
@@ -54,9 +54,9 @@ def seconds_of(spec: ComparisonSpec, entry: MethodEntry, split: Split, steps: in
         taken = (trained.card.get("training") or {"steps": 0})["steps"]
     elif isinstance(entry, SegmenterEntry):
         segmenter = train_segmenter(
-            entry.segmenter,
             split.train,
             split.validation,
+            entry.segmenter,
             place,
             seed=1,
             budget=entry.budget.model_copy(update=_few(steps)),

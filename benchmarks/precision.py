@@ -86,7 +86,7 @@ def measured(spec: AugmentationSpec, cohort: Cohort, place: Path, precision: str
     clock = StepClock()
     budget = spec.spending.generator.model_copy(update=length)
     model = spec.synthesizer.model_copy(update={"budget": budget})
-    synthesizer = train_synthesizer(model, train, held, place / "g", seed=1, accelerator=how, progress=clock)
+    synthesizer = train_synthesizer(train, held, model, place / "g", seed=1, accelerator=how, progress=clock)
     found["generator, a step"] = _mean(clock)
     began = time.process_time()
     synthesizer.synthesize(case.require_labels(), stream(1))
@@ -95,7 +95,7 @@ def measured(spec: AugmentationSpec, cohort: Cohort, place: Path, precision: str
     clock = StepClock()
     budget = spec.spending.segmenter.model_copy(update=length)
     arguments = {"seed": 1, "budget": budget, "accelerator": how, "progress": clock}
-    segmenter = train_segmenter(spec.segmenter, train, held, place / "s", **arguments)
+    segmenter = train_segmenter(train, held, spec.segmenter, place / "s", **arguments)
     found["segmenter, a step"] = _mean(clock)
     began = time.process_time()
     segmenter.segment(case)

@@ -49,7 +49,7 @@ def rows(cohort: Cohort, folder: Path) -> Iterator[dict[str, float]]:
     """Train on all but the first subjects and measure on those."""
     spec = SYNTHESIZERS.parse({"kind": "sound", "budget": {"steps": STEPS, "validate_every": 100}})
     train = replace(cohort, cases=cohort.cases[HELD_OUT:])
-    smoothed = train_synthesizer(spec, train, None, folder, seed=3, accelerator=CPU)
+    smoothed = train_synthesizer(train, None, spec, folder, seed=3, accelerator=CPU)
     method, card = read_model(folder)
     method.spec = method.spec.model_copy(update={"smoothing": 0.0})
     plain = TrainedSynthesizer(method, card, folder, CPU)

@@ -64,7 +64,7 @@ def trained(
     values = {"kind": kind, "preset": preset} if SYNTHESIZERS.spec_class(kind).PRESETS else {"kind": kind}
     spec = SYNTHESIZERS.parse({**values, "budget": budget})
     started = time.perf_counter()
-    model = train_synthesizer(spec, cohort, None, place / f"{kind}-{steps}", seed=1, accelerator=accelerator)
+    model = train_synthesizer(cohort, None, spec, place / f"{kind}-{steps}", seed=1, accelerator=accelerator)
     return model, time.perf_counter() - started
 
 

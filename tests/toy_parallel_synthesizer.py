@@ -24,6 +24,6 @@ if __name__ == "__main__":
     devices, folder = int(sys.argv[1]), Path(sys.argv[2])
     accelerator = AcceleratorSpec(device="cpu", precision="32-true", threads=1, devices=devices)
     trained = train_synthesizer(
-        SYNTHESIZERS.parse(SPEC), toy_cohort([1, 2]), None, folder, seed=1, accelerator=accelerator
+        toy_cohort([1, 2]), None, SYNTHESIZERS.parse(SPEC), folder, seed=1, accelerator=accelerator
     )
     sys.stdout.write(f"{trained.weights_hash}\n")

@@ -79,9 +79,9 @@ def test_the_seed_decides_the_first_weights(values):
 def test_training_gives_a_segmenter_that_keeps_the_grid(values, tmp_path):
     """A few steps, a reload, a labelled case: labels of the scheme on the case's geometry, none outside the brain."""
     trained = train_segmenter(
-        SEGMENTERS.parse(values),
         toy_cohort([1, 2]),
         toy_cohort([3], "validation"),
+        SEGMENTERS.parse(values),
         tmp_path,
         seed=1,
         budget=Budget(steps=2, validate_every=2),

@@ -104,7 +104,7 @@ def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "m"
     spec = SYNTHESIZERS.parse(request.param)
     return train_synthesizer(
-        spec, toy_cohort([1, 2, 3]), toy_cohort([9], "validation"), folder, seed=1, accelerator=PLAIN
+        toy_cohort([1, 2, 3]), toy_cohort([9], "validation"), spec, folder, seed=1, accelerator=PLAIN
     )
 
 
@@ -190,7 +190,7 @@ def test_loading_gives_the_same_synthesizer(trained):
 
 def test_training_again_loads_and_the_seed_decides_the_weights(trained, tmp_path):
     """Same seed, same file; a folder made with another seed is refused."""
-    arguments = (trained.spec, toy_cohort([1, 2, 3]), toy_cohort([9], "validation"))
+    arguments = (toy_cohort([1, 2, 3]), toy_cohort([9], "validation"), trained.spec)
     twin = train_synthesizer(*arguments, tmp_path / "m", seed=1, accelerator=PLAIN)
     assert twin.weights_hash == trained.weights_hash
     with pytest.raises(OutputError, match="seed was 1, is now 2"):
@@ -219,7 +219,7 @@ def test_unusable_cohorts_are_refused(trained, tmp_path):
 
     def train(cohort, validation=None, **changes):
         spec = trained.spec.model_copy(update=changes)
-        train_synthesizer(spec, cohort, validation, tmp_path / "m", seed=1, accelerator=PLAIN)
+        train_synthesizer(cohort, validation, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
 
     with pytest.raises(CohortError, match="no training cases"):
         train(toy_cohort([]))

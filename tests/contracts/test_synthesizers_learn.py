@@ -70,7 +70,7 @@ def test_four_slices_are_learned_by_heart(tmp_path, kind, changes):
     budget = {"steps": steps, "validate_every": steps, "checkpoint_every": steps}
     values = {"kind": kind, "grain": 0.0, "jitter": 0.0, "mirror": False, "moved": False, "budget": budget, **own}
     cohort = cohort_of_cases([case])
-    trained = train_synthesizer(SYNTHESIZERS.parse(values), cohort, None, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(cohort, None, SYNTHESIZERS.parse(values), tmp_path, seed=1, accelerator=PLAIN)
     made = trained.synthesize(case.labels, stream(1))
     scores = {}
     for modality, volume in case.images.items():

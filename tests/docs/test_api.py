@@ -61,6 +61,38 @@ def test_progress_and_workers_may_be_left_out(verb):
     assert {parameter.default for parameter in parameters} <= {None}
 
 
+ORDER = ("seed", "accelerator", "parallel", "progress")
+"""Keywords that end the list of arguments, in this order."""
+FUNCTIONS = {name: found for name in glioforge.__all__ if inspect.isfunction(found := getattr(glioforge, name))}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_arguments_come_in_one_order(name):
+    """A cohort first, then what is done with it, then where it goes; how it is done by keyword, seed to progress."""
+    parameters = inspect.signature(FUNCTIONS[name]).parameters
+    names = list(parameters)
+    ending = [key for key in names if key in ORDER]
+    positional = [key for key, found in parameters.items() if found.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    assert "cohort" not in names or names[0] == "cohort"
+    assert ending == [key for key in ORDER if key in ending]
+    if name not in ON_ONE_CASE:
+        assert names[len(names) - len(ending) :] == ending
+        assert not set(ending) & set(positional)
+        assert "out" not in names or "out" in positional
+
+
+ON_ONE_CASE = {
+    "edit_labels",
+    "load_segmenter",
+    "load_synthesizer",
+    "make_phantom",
+    "split_by_subject",
+    "folds_by_subject",
+}
+"""Functions with few arguments, whose seed or device may go without a name."""
+
+
 def test_names_exist_and_are_listed():
     """Every public name is found where it is said to be."""
     assert sorted(glioforge.__all__) == dir(glioforge)

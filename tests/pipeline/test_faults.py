@@ -207,7 +207,7 @@ def test_a_leak_stops_the_study(verb: Verb, place: Path, tmp_path: Path) -> None
     cohort = read_cohort(place / "cohort")
     first, *others = cohort
     planted = Lineage.synthetic("spade", {ref.case_id: ref.lineage for ref in others}, seed=1)
-    write_cohort(tmp_path, replace(cohort, cases=(replace(first, lineage=planted), *others)))
+    write_cohort(replace(cohort, cases=(replace(first, lineage=planted), *others)), tmp_path)
 
     code, error = verb("study", place / "study.yaml", "--out", tmp_path / "out", "--data", tmp_path)
 
@@ -220,7 +220,7 @@ def test_other_scans_in_the_same_folder_are_refused(verb: Verb, place: Path, tmp
     """Results of one cohort are never mixed with those of another."""
     cohort = read_cohort(place / "cohort")
     renamed = replace(cohort, cases=tuple(replace(ref, case_id=f"{ref.case_id}-b") for ref in cohort))
-    write_cohort(tmp_path / "other", renamed)
+    write_cohort(renamed, tmp_path / "other")
     out = tmp_path / "out"
     blocked = ("study", place / "study.yaml", "--out", out, "--set", "prepare.grid.size=[1, 1, 1]", "--data")
     verb(*blocked, place / "cohort")

@@ -31,5 +31,5 @@ def evaluate(
     from glioforge.runs.evaluate import evaluate_folder
 
     truth = open_cohort(cohort, layout, scheme=truth_scheme, where=where)
-    page = evaluate_folder(predictions, truth, out, scheme=scheme, progress=TerminalProgress())
+    page = evaluate_folder(truth, predictions, out, scheme=scheme, progress=TerminalProgress())
     typer.echo(f"results and report: {page.resolve()}")

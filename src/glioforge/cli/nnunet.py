@@ -40,4 +40,4 @@ def nnunet(
         return
     run = export_nnunet if export else run_nnunet
     cohort = open_cohort(folder, layout, scheme=scheme, where=where)
-    typer.echo(run(spec, cohort, out, test=test, seed=seed, progress=TerminalProgress()))
+    typer.echo(run(cohort, spec, out, test=test, seed=seed, progress=TerminalProgress()))

@@ -47,7 +47,7 @@ def prepare(
     cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
     prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
-        count = write_png_slices(prepared, png, TerminalProgress())
+        count = write_png_slices(prepared, png, progress=TerminalProgress())
         typer.echo(f"{count} pictures in {png}")
     if qc is not None:
         from glioforge.runs.tissue_sheets import write_sheets

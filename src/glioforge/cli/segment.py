@@ -57,8 +57,8 @@ def segment(
     accelerator = accelerator_of(device, precision, threads)
     if complete:
         made = complete_folder(
-            run,
             cohort,
+            run,
             out,
             mask_tumour=mask_tumour,
             parallel=ParallelSpec(workers=workers),
@@ -68,8 +68,8 @@ def segment(
         typer.echo(f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}")
         return
     masks = segment_folder(
-        run,
         cohort,
+        run,
         out,
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),

@@ -61,8 +61,8 @@ def synthesize(
     from glioforge.synthesis.compose import export_cohort
 
     made = make_synthetic(
-        load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
         select_cases(read_cohort(cohort), where or ()),
+        load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
         load_spec(recipe, RecipeSpec) if recipe else None,
         out,
         count=count,
@@ -72,5 +72,5 @@ def synthesize(
         progress=TerminalProgress(),
     )
     if nifti:
-        export_cohort(made, out / "nifti", TerminalProgress(), scheme_named(scheme) if scheme else None)
+        export_cohort(made, out / "nifti", progress=TerminalProgress(), scheme=scheme_named(scheme) if scheme else None)
     typer.echo(describe(made))

@@ -36,7 +36,7 @@ def train(
         typer.echo(resolved_yaml(settings))
         return
     if estimate:
-        found = estimate_training(settings, cases)
+        found = estimate_training(cases, settings)
         typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
-    typer.echo(run_training(settings, cases, out, progress=TerminalProgress()))
+    typer.echo(run_training(cases, settings, out, progress=TerminalProgress()))

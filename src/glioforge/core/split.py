@@ -97,7 +97,7 @@ def split_by_subject(
 
 
 def folds_by_subject(
-    cohort: Cohort, folds: int, validation: float, seed: int, stratum: Stratum = size_stratum
+    cohort: Cohort, *, folds: int, validation: float, seed: int, stratum: Stratum = size_stratum
 ) -> tuple[Split, ...]:
     """Divide into folds so that every subject is tested exactly once.
 

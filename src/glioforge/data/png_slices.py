@@ -20,7 +20,7 @@ from glioforge.io.run_folder import Step, write_json
 FACTS = "slices.json"
 
 
-def write_png_slices(cohort: Cohort, out: Path, progress: Progress | None = None) -> int:
+def write_png_slices(cohort: Cohort, out: Path, *, progress: Progress | None = None) -> int:
     """Write every axial slice of every case; every file is read back and compared.
 
     Nothing is lost of prepared cases, whose intensities are whole steps of

@@ -36,15 +36,19 @@ READERS: Mapping[str, str] = {
 _VERSION = 1
 
 
-def write_cohort(folder: Path, cohort: Cohort) -> Path:
+def write_cohort(cohort: Cohort, out: Path) -> Path:
     """Write a cohort as `cohort.json` in a folder and return the file.
+
+    Args:
+        cohort: Cases of any kind; none give an empty table.
+        out: Folder; paths of files below it are kept relative.
 
     Raises:
         OutputError: A case's reader has no format, a fact is no JSON value, the folder holds a cohort with other
             cases, or the place cannot be written.
     """
-    require_no_loss(folder, (ref.case_id for ref in cohort))
-    root = folder.resolve()
+    require_no_loss(out, (ref.case_id for ref in cohort))
+    root = out.resolve()
     values = {
         "version": _VERSION,
         "name": cohort.name,
@@ -52,8 +56,8 @@ def write_cohort(folder: Path, cohort: Cohort) -> Path:
         "source": None if cohort.source is None else cohort.source.to_json(),
         "cases": [_to_json(ref, root) for ref in cohort],
     }
-    write_json(folder / NAME, values)
-    return folder / NAME
+    write_json(out / NAME, values)
+    return out / NAME
 
 
 def read_cohort(folder: Path) -> Cohort:

@@ -66,7 +66,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         "cases": {ref.case_id: ref.digest for ref in cohort},
     }
     with Step(out, key, writes=(NAME,)) as step:
-        write_cohort(out, cohort)
+        write_cohort(cohort, out)
         passed = find_cases(folder, layout).passed
         write_csv(out / PASSED, ("path", "reason"), [{"path": str(p.path), "reason": p.kind} for p in passed])
         if not step.done:

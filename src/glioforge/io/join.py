@@ -40,7 +40,7 @@ def join_cohorts(folders: Sequence[Path], out: Path) -> Cohort:
         )
     key = {"verb": "join", "cohorts": [cohort.fingerprint for cohort in cohorts]}
     with Step(out, key, writes=(NAME,)) as step:
-        write_cohort(out, joined)
+        write_cohort(joined, out)
         if not step.done:
             step.finish({"cases": len(joined), "fingerprint": joined.fingerprint})
     return joined

@@ -64,8 +64,8 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     out: Path,
     *,
     count: int = 1,
-    seed: int = 1,
     donors: Cohort | None = None,
+    seed: int = 1,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -78,8 +78,8 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         recipe: What to do.
         out: Folder of the new cohort; cases that it already holds are kept.
         count: Edited maps for each case.
-        seed: Seed of all draws.
         donors: Prepared cases whose lesions are inserted; those of `cohort` unless given.
+        seed: Seed of all draws.
         parallel: How the work is spread.
         progress: Where to show progress, and what is left out.
 
@@ -95,7 +95,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     with Step(out, key) as step:
         bank = _bank(cohort if donors is None else donors, recipe)
         edited = _edited(cohort, _Job(recipe, out, count, seed, bank), parallel, progress)
-        write_cohort(out, edited)
+        write_cohort(edited, out)
         if not step.done:
             step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})
     return edited

@@ -63,13 +63,13 @@ def _cropped(before: LabelMap, after: LabelMap) -> tuple[LabelMap, LabelMap]:
     return first, second
 
 
-def preview_cohort(parents: Cohort, edited: Cohort, path: Path, most: int = 8) -> None:
+def preview_cohort(parents: Cohort, edited: Cohort, out: Path, *, most: int = 8) -> None:
     """Contact sheet of the first edited cases beside the cases that they were made from.
 
     Args:
         parents: Cohort that was edited.
         edited: Cohort of edited label maps; its lineage names parents and edits.
-        path: PNG file to write.
+        out: PNG file to write.
         most: Number of cases shown.
 
     Raises:
@@ -82,7 +82,7 @@ def preview_cohort(parents: Cohort, edited: Cohort, path: Path, most: int = 8) -
         kinds = ", ".join(str(record["kind"]) for record in ref.lineage.edits) or "unchanged"
         before, after = parents[parent].load().require_labels(), ref.load().require_labels()
         rows.append((f"{ref.case_id}: {kinds}", before, after))
-    contact_sheet(rows, path)
+    contact_sheet(rows, out)
 
 
 def picture(labels: LabelMap, axis: int, index: int) -> UInt8[np.ndarray, "rows columns 3"]:

@@ -109,7 +109,7 @@ class RecipeSpec(Spec):
 def edit_labels(
     labels: LabelMap,
     recipe: RecipeSpec,
-    rng: np.random.Generator,
+    seed: int | np.random.Generator = 1,
     donors: DonorSource | None = None,
     *,
     atlas: TissueAtlas | None = None,
@@ -120,7 +120,7 @@ def edit_labels(
     Args:
         labels: Complete map; not changed.
         recipe: What to do.
-        rng: Source of all draws.
+        seed: Seed of all draws, or the generator that makes them.
         donors: Lesions of training subjects, for edits that need some.
         atlas: For edits that fill from it.
         prior: For edits that place by it.
@@ -132,7 +132,7 @@ def edit_labels(
         EditError: No attempt found valid parameters for every edit.
         LabelError: The map is not complete.
     """
-    sources = Sources(donors, atlas, prior)
+    sources, rng = Sources(donors, atlas, prior), np.random.default_rng(seed)
     reasons: list[str] = []
     for _ in range(recipe.attempts):
         try:

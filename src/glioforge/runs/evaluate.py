@@ -34,13 +34,13 @@ MAIN = ("dice", "hd95", "sensitivity", "precision")
 
 
 def evaluate_folder(
-    predictions: Path, cohort: Cohort, out: Path, *, scheme: str | None = None, progress: Progress | None = None
+    cohort: Cohort, predictions: Path, out: Path, *, scheme: str | None = None, progress: Progress | None = None
 ) -> Path:
     """Judge every mask, and write `results.csv`, `results.parquet`, `summary.json` and a report.
 
     Args:
-        predictions: Folder of NIfTI masks named by case.
         cohort: Labelled cases.
+        predictions: Folder of NIfTI masks named by case.
         out: Folder of the results.
         scheme: Label scheme of the masks; as `segmentation.mask_scheme` decides unless given.
         progress: Where to show progress.

@@ -18,8 +18,8 @@ from glioforge.segmentation.nnunet_training import train_nnunet
 
 
 def run_nnunet(
-    spec: NnunetRunSpec,
     cohort: Cohort,
+    spec: NnunetRunSpec,
     out: Path,
     *,
     test: float = 0.2,
@@ -29,8 +29,8 @@ def run_nnunet(
     """Train nnU-Net; the same call goes on where it stood.
 
     Args:
-        spec: What nnU-Net is asked to do.
         cohort: Labelled cases, prepared or not.
+        spec: What nnU-Net is asked to do.
         out: Folder of the model; also gets `split.json` with the subjects of each side.
         test: Share of subjects kept away from the model.
         seed: Seed of split and folds.
@@ -56,8 +56,8 @@ def run_nnunet(
 
 
 def export_nnunet(
-    spec: NnunetRunSpec,
     cohort: Cohort,
+    spec: NnunetRunSpec,
     out: Path,
     *,
     test: float = 0.2,

@@ -26,28 +26,28 @@ from glioforge.segmentation.tissue import complete_cohort
 
 
 def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
-    run: Path,
     cohort: Cohort,
+    run: Path,
     out: Path,
     *,
-    parallel: ParallelSpec | None = None,
-    progress: Progress | None = None,
     probabilities: bool = False,
     scheme: LabelScheme | None = None,
     accelerator: AcceleratorSpec | None = None,
+    parallel: ParallelSpec | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Prepare scans as the model's training cases were, label them, and write masks on the scans' own grids.
 
     Args:
-        run: Folder of the model.
         cohort: Scans, or prepared cases.
+        run: Folder of the model.
         out: Folder of the masks.
-        parallel: How preparation is distributed over processes; one unless given.
-        progress: Where to show progress; nowhere unless given.
         probabilities: Also write the probability of each class.
         scheme: Label scheme of the masks; that of the cohort's label files unless given.
         accelerator: Device, precision and threads; those that `out` began with, else the model's own precision on
             this machine, where none are given.  An nnU-Net takes the device alone.
+        parallel: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
 
     Raises:
         LabelError: The scheme asked for does not name a label of the model.
@@ -64,7 +64,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
             "precision or threads for an nnU-Net", "its own choice", "leave --precision and --threads out", run
         )
     as_it_is = by_nnunet and not (run / PREPARATION).is_file()
-    prepared = cohort if as_it_is else prepared_for(run, cohort, out, parallel=parallel, progress=progress)
+    prepared = cohort if as_it_is else prepared_for(cohort, run, out, parallel=parallel, progress=progress)
     if by_nnunet:
         segmenter = load_nnunet(run, asked.device)
         return segment_with_nnunet(segmenter, prepared, out, scheme=scheme, progress=progress)
@@ -73,27 +73,27 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
 
 
 def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
-    run: Path,
     cohort: Cohort,
+    run: Path,
     out: Path,
     *,
     mask_tumour: bool = False,
+    accelerator: AcceleratorSpec | None = None,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
-    accelerator: AcceleratorSpec | None = None,
 ) -> Cohort:
     """Label the tissue of all cases, lay their tumour labels over it, and write a cohort to train synthesizers on.
 
     Args:
-        run: Folder of a segmenter that knows tissue.
         cohort: Scans with tumour labels, or prepared cases; scans are prepared as the segmenter's training cases
             were, with all their contrasts, into `prepared/` within `out`.
+        run: Folder of a segmenter that knows tissue.
         out: Folder of the new cohort; also gets the record of the preparation.
         mask_tumour: Hide the tumour from the segmenter, as in `complete_map`.
-        parallel: How preparation is distributed over processes; one unless given.
-        progress: Where to show progress; nowhere unless given.
         accelerator: Device, precision and threads of the segmenter; those that `out` began with, else its own
             precision on this machine, where none are given.
+        parallel: How preparation is distributed over processes; one unless given.
+        progress: Where to show progress; nowhere unless given.
 
     Raises:
         SpecError: The model doesn't know tissue.
@@ -105,7 +105,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         raise SpecError(
             "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
         )
-    prepared = prepared_for(run, cohort, out, parallel=parallel, progress=progress, all_contrasts=True)
+    prepared = prepared_for(cohort, run, out, parallel=parallel, progress=progress, all_contrasts=True)
     segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
     made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
     record = None if prepared.folder is None else prepared.folder / REPORT
@@ -115,23 +115,23 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
 
 
 def prepared_for(
-    run: Path,
     cohort: Cohort,
+    run: Path,
     out: Path,
     *,
+    all_contrasts: bool = False,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
-    all_contrasts: bool = False,
 ) -> Cohort:
     """Cases prepared as a model's training cases were, in `prepared/` within `out`; prepared ones as they are.
 
     Args:
-        run: Folder of the model.
         cohort: Scans, or prepared cases.
+        run: Folder of the model.
         out: Folder of the results.
+        all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
         parallel: How preparation is distributed over processes; one unless given.
         progress: Where to show progress; nowhere unless given.
-        all_contrasts: Keep all contrasts that the cases share, also where the model's cases had fewer.
 
     Raises:
         InputFileError: The model's folder does not say how its cases were prepared.

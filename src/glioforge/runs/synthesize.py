@@ -19,29 +19,29 @@ LABELS = "labels"
 
 
 def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
-    synthesizer: TrainedSynthesizer,
     cohort: Cohort,
+    synthesizer: TrainedSynthesizer,
     recipe: RecipeSpec | None,
     out: Path,
     *,
     count: int = 1,
-    seed: int = 1,
     name: str = "synthetic",
     unlabelled: bool = False,
+    seed: int = 1,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Make synthetic cases from the label maps of a cohort.
 
     Args:
-        synthesizer: Trained generator.
         cohort: Prepared cases with complete label maps; empty gives an empty cohort.
+        synthesizer: Trained generator.
         recipe: Lesion edits; none keeps the maps as they are.
         out: Folder of the new cohort; cases that it already holds are kept.
         count: Synthetic cases for each case.
-        seed: Seed of edits and images.
         name: Name of the new cohort.
         unlabelled: Also take maps of scans that came without labels; nobody knows whether these brains are healthy.
+        seed: Seed of edits and images.
         parallel: How edits and synthesis are distributed over processes; one unless given.
             The bytes do not depend on it.
         progress: Where to show progress.

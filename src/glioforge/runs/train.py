@@ -74,12 +74,12 @@ class TrainingRunSpec(Spec):
         return self
 
 
-def run_training(spec: TrainingRunSpec, cohort: Cohort, out: Path, *, progress: Progress | None = None) -> str:
+def run_training(cohort: Cohort, spec: TrainingRunSpec, out: Path, *, progress: Progress | None = None) -> str:
     """Train the model of a spec on a prepared cohort; the same call goes on where it stood.
 
     Args:
-        spec: What to train.
         cohort: Prepared cases.
+        spec: What to train.
         out: Folder of the model; also gets `split.json` with the subjects of each side, and the record of the
             preparation that the cohort's folder holds.
         progress: Where to show progress; nowhere unless given.
@@ -99,7 +99,7 @@ def run_training(spec: TrainingRunSpec, cohort: Cohort, out: Path, *, progress: 
     return f"{_counted(sides)}; model in {out}"
 
 
-def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None":
+def estimate_training(cohort: Cohort, spec: TrainingRunSpec) -> "Estimate | None":
     """Parameters, memory and time of a training, measured by a few steps in one process; writes nothing.
 
     Returns:
@@ -119,18 +119,24 @@ def estimate_training(spec: TrainingRunSpec, cohort: Cohort) -> "Estimate | None
 def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> None:
     """Train the model of a spec on a split."""
     if spec.synthesizer is not None:
-        model = spec.synthesizer if spec.budget is None else spec.synthesizer.model_copy(update={"budget": spec.budget})
         train_synthesizer(
-            model, split.train, split.validation, out, seed=spec.seed, accelerator=spec.accelerator, progress=progress
+            split.train,
+            split.validation,
+            spec.synthesizer,
+            out,
+            budget=spec.budget,
+            seed=spec.seed,
+            accelerator=spec.accelerator,
+            progress=progress,
         )
     elif spec.segmenter is not None:
         train_segmenter(
-            spec.segmenter,
             split.train,
             split.validation,
+            spec.segmenter,
             out,
-            seed=spec.seed,
             budget=spec.budget,
+            seed=spec.seed,
             accelerator=spec.accelerator,
             progress=progress,
         )

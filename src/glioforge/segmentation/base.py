@@ -55,31 +55,31 @@ __all__ = [
 
 
 def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
-    spec: SegmenterSpec,
     train: Cohort,
     validation: Cohort,
-    folder: Path,
+    spec: SegmenterSpec,
+    out: Path,
     *,
-    seed: int,
     budget: Budget | None = None,
     synthetic: Cohort | None = None,
     synthetic_share: float = 0.0,
+    seed: int = 1,
     accelerator: AcceleratorSpec | None = None,
     progress: Progress | None = None,
 ) -> TrainedSegmenter:
     """Train a segmenter, go on with one, or load it when it is done; the same call does all three.
 
     Args:
-        spec: Method and settings.
         train: Prepared, labelled real cases.
         validation: Prepared, labelled real cases of other subjects, for model selection; with an empty cohort the last
             weights are kept, and the budget may have no patience.
-        folder: The segmenter's own folder; also gets the subjects of each side and, where the training cases come
+        spec: Method and settings.
+        out: The segmenter's own folder; also gets the subjects of each side and, where the training cases come
             from a folder that `prepare` wrote, its record, which `segment_folder` needs.
-        seed: Seed of weights, batches and augmentation.
         budget: Length, validation and plateau, for each view; the spec's own unless given.
         synthetic: Synthetic cases to mix in.
         synthetic_share: Share of synthetic slices or patches in every batch; 1 leaves the real cases out.
+        seed: Seed of weights, batches and augmentation.
         accelerator: Device, precision and threads; `auto` and none take those that the folder began with, else this
             machine's.
         progress: Where progress is shown.
@@ -103,13 +103,13 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     for cohort in (*mix.used, validation):
         target.require_usable(cohort)
     unseen = _unseen(mix, target, progress)
-    accelerator = settled(accelerator or AcceleratorSpec(), view_folders(folder, spec.views)[0])
+    accelerator = settled(accelerator or AcceleratorSpec(), view_folders(out, spec.views)[0])
     (progress or Silent()).say(described(accelerator))
     fabric = start(accelerator)
     method = method_of(spec)
     settings = _settings(spec, mix, validation, modalities, accelerator)
     outcomes = []
-    for view, place in zip(spec.views, view_folders(folder, spec.views), strict=True):
+    for view, place in zip(spec.views, view_folders(out, spec.views), strict=True):
         length = _length(spec, method.dims, mix, view)
         task = Task(modalities, target, train, length.steps, view, mix.used)
         how = inference_of(spec, method.dims, fabric.autocast)
@@ -137,10 +137,10 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             PREPARATION: list(preparations_of(train)),
             "unseen_classes": list(unseen),
         }
-        _write_card(folder, spec, {**settings, **facts}, outcomes)
-        write_records(folder, train, {"train": train.subject_ids, "validation": validation.subject_ids})
+        _write_card(out, spec, {**settings, **facts}, outcomes)
+        write_records(out, train, {"train": train.subject_ids, "validation": validation.subject_ids})
     fabric.barrier()
-    return load_onto(folder, fabric.device, accelerator)
+    return load_onto(out, fabric.device, accelerator)
 
 
 def _unseen(mix: Mix, target: Target, progress: Progress | None) -> tuple[str, ...]:

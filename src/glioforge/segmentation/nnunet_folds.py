@@ -37,7 +37,7 @@ def nnunet_folds(cohort: Cohort, count: int, seed: int) -> list[Fold]:
         LeakageError: In some fold every case comes from a validated subject.
     """
     real = cohort.select([ref.case_id for ref in cohort if not ref.lineage.is_synthetic], f"{cohort.name}-real")
-    return [_fold(cohort, split.test) for split in folds_by_subject(real, count, validation=0.5, seed=seed)]
+    return [_fold(cohort, split.test) for split in folds_by_subject(real, folds=count, validation=0.5, seed=seed)]
 
 
 def single_fold(train: Cohort, validation: Cohort) -> list[Fold]:

@@ -102,7 +102,7 @@ def complete_cohort(
                 known = write_case(out / CASES, case)
             refs.append(known)
         made = Cohort(cohort.name, tuple(refs), scheme, cohort.source, out)
-        write_cohort(out, made)
+        write_cohort(made, out)
         _write_checks(made, segmenter, out, progress)
         if not step.done:
             step.finish({"cases": len(refs), "fingerprint": made.fingerprint})

@@ -58,7 +58,7 @@ def gather(spec: StudySpec, folder: StudyFolder, given: Cohort | None, progress:
         )
         cohort = ingest(folder.phantoms, parallel=spec.parallel, progress=progress)
         require_usable(spec, cohort)
-    write_cohort(folder.source, cohort)
+    write_cohort(cohort, folder.source)
     return cohort
 
 
@@ -87,7 +87,7 @@ def _splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:
     """Division by subject as the study asks."""
     if isinstance(spec.split, Folds):
         count = min(spec.split.folds, len(cohort.subject_ids))
-        return folds_by_subject(cohort, count, spec.split.validation, spec.seed)
+        return folds_by_subject(cohort, folds=count, validation=spec.split.validation, seed=spec.seed)
     return (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
 
 

@@ -37,9 +37,9 @@ def run_pilot(fold: Fold, *, progress: Progress) -> Facts:
             cost, split = Cost(), fold.split()
             require_no_leak({"real cases": split.train}, split.test)
             trained = train_segmenter(
-                fold.spec.segmenter,
                 split.train,
                 split.validation,
+                fold.spec.segmenter,
                 _model(fold),
                 seed=fold.seed("segmenter", 0),
                 budget=budget,

@@ -60,9 +60,9 @@ def run_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts
             cost = Cost()
             split = fold.split()
             trained = train_segmenter(
-                entry.segmenter,
                 split.train,
                 split.validation,
+                entry.segmenter,
                 folder / "model",
                 seed=fold.seed("segmenter", seed),
                 budget=entry.budget,

@@ -52,8 +52,8 @@ def make_source(fold: Fold, source: str, *, progress: Progress) -> Facts:
         else _trained(fold, fold.spec.control, folder / "model", progress)
     )
     made = make_synthetic(
-        synthesizer,
         split.train,
+        synthesizer,
         fold.spec.recipe,
         folder,
         count=fold.spec.spending.synthetic_per_case,
@@ -76,8 +76,8 @@ def measure_fidelity(fold: Fold, *, progress: Progress) -> Facts:
         cost = Cost()
         synthesizer = load_synthesizer(fold.folder.synthesizer, fold.spec.accelerator)
         made = make_synthetic(
-            synthesizer,
             split.test,
+            synthesizer,
             None,
             fold.folder.reconstruction,
             seed=fold.seed("reconstruction"),
@@ -118,9 +118,9 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
         inputs = {"real cases": real, "synthetic cases": synthetic}
         require_no_leak({name: cohort for name, cohort in inputs.items() if cohort is not None}, split.test)
         trained = train_segmenter(
-            fold.spec.segmenter,
             real,
             split.validation,
+            fold.spec.segmenter,
             folder,
             synthetic=synthetic,
             synthetic_share=arm.synthetic_share,
@@ -141,9 +141,9 @@ def _trained(fold: Fold, spec: AnySynthesizer, folder: Path, progress: Progress)
     """Train a synthesizer on the fold's training subjects, or load it when done."""
     split = fold.split()
     return train_synthesizer(
-        spec,
         split.train,
         split.validation,
+        spec,
         folder,
         seed=fold.seed("generator"),
         accelerator=fold.spec.accelerator,

@@ -47,9 +47,9 @@ def train_judge(fold: Fold, *, progress: Progress) -> Facts:
         with step:
             cost = Cost()
             trained = train_segmenter(
-                judge.segmenter,
                 split.train,
                 split.validation,
+                judge.segmenter,
                 fold.folder.judge / "model",
                 seed=fold.seed("judge"),
                 budget=judge.budget,
@@ -85,7 +85,7 @@ def make_series(fold: Fold, *, progress: Progress) -> Facts:
                 except EditError as error:
                     left_out.append(f"{recipe.name}: {error}")
                     progress.say(f"edit left out: {left_out[-1]}")
-            write_cohort(fold.folder.series, Cohort("series", tuple(made), split.test.scheme, split.test.source))
+            write_cohort(Cohort("series", tuple(made), split.test.scheme, split.test.source), fold.folder.series)
             step.finish({"source": source.case_id, "left_out": left_out, **cost.to_json()})
     return [{"stage": "series", "fold": fold.index, **step.facts}]
 
@@ -100,9 +100,9 @@ def train_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Fac
             cost = Cost()
             split = fold.split()
             trained = train_synthesizer(
-                spec,
                 split.train,
                 split.validation,
+                spec,
                 folder / "model",
                 seed=fold.seed("synthesizer", seed),
                 accelerator=fold.spec.accelerator,

@@ -36,6 +36,7 @@ from glioforge.synthesis.method import (
 )
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
+from glioforge.training.budget import Budget
 
 __all__ = [
     "SYNTHESIZERS",
@@ -48,23 +49,25 @@ __all__ = [
 
 
 def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by keyword
-    spec: Spec,
     train: Cohort,
     validation: Cohort | None,
-    folder: Path,
+    spec: Spec,
+    out: Path,
     *,
-    seed: int,
-    accelerator: AcceleratorSpec,
+    budget: Budget | None = None,
+    seed: int = 1,
+    accelerator: AcceleratorSpec | None = None,
     progress: Progress | None = None,
 ) -> TrainedSynthesizer:
     """Train a synthesizer, or go on with its training, or load it when it is done.
 
     Args:
-        spec: Spec of a kind in `SYNTHESIZERS`.
         train: Prepared cases with complete labels.
         validation: Cases of other subjects for model selection, if any.
-        folder: The model's own folder; also gets the subjects of each side and, where the training cases come from a
+        spec: Method and settings, of a kind in `SYNTHESIZERS`.
+        out: The model's own folder; also gets the subjects of each side and, where the training cases come from a
             folder that `prepare` wrote, its record.
+        budget: Length, validation and plateau; the spec's own unless given.
         seed: Root of all draws.
         accelerator: Devices, precision, threads; `auto` and none take those that the folder began with, else this
             machine's.
@@ -79,6 +82,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
         TrainingError: The training diverged.
     """
     progress = progress or Silent()
+    spec = spec if budget is None else spec.model_copy(update={"budget": budget})
     kind = SYNTHESIZERS.part_for(spec)
     modalities = _usable(spec, train)
     if validation is not None and len(validation):
@@ -86,8 +90,8 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
         validation = _judging(spec, validation, modalities, progress)
     elif getattr(spec, "select", False):
         progress.say("warning: select is true, but no validation subjects select: the last weights are kept")
-    settings = settled(accelerator, folder)
-    step = Step(folder, _key(spec, train, validation, seed, settings), kept=kept_of(settings))
+    settings = settled(accelerator or AcceleratorSpec(), out)
+    step = Step(out, _key(spec, train, validation, seed, settings), kept=kept_of(settings))
     if not step.done:
         from glioforge.training.parallel import leads, meet
 
@@ -96,7 +100,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
             _announce_unseen(spec, knowledge, progress)
             method = kind(spec, knowledge)
-            return method, method.fit(Fitting(train, validation, folder / "training", seed, settings, progress))
+            return method, method.fit(Fitting(train, validation, out / "training", seed, settings, progress))
 
         if leads(settings):
             with step:
@@ -104,14 +108,14 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
                     method, outcome = fitted()
                     behind = train.subjects_behind | _selected_on(spec, validation)
                     facts = {**kept_of(settings), "device": device_of(settings).type}
-                    card = write_model(folder, method, {**_card(train, behind, seed, outcome), **facts})
+                    card = write_model(out, method, {**_card(train, behind, seed, outcome), **facts})
                     judged = () if validation is None else validation.subject_ids
-                    write_records(folder, train, {"train": train.subject_ids, "validation": judged})
+                    write_records(out, train, {"train": train.subject_ids, "validation": judged})
                     step.finish({"weights": card["weights"]})
         else:
             fitted()
         meet()
-    return load_synthesizer(folder, accelerator)
+    return load_synthesizer(out, accelerator)
 
 
 def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 - any method's spec

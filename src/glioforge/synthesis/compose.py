@@ -94,7 +94,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
             if line:
                 progress.say(line)
         cohort = Cohort(name, tuple(refs), synthesizer.scheme, source)
-        write_cohort(out, cohort)
+        write_cohort(cohort, out)
         step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint, "note": synthesizer.note})
     return cohort
 

@@ -25,15 +25,15 @@ _NEW_NAMES = {Modality.T1: "t1n", Modality.T1CE: "t1c", Modality.T2: "t2w", Moda
 
 
 def export_cohort(
-    cohort: Cohort, out: Path, progress: Progress | None = None, scheme: LabelScheme | None = None
+    cohort: Cohort, out: Path, *, scheme: LabelScheme | None = None, progress: Progress | None = None
 ) -> list[Path]:
     """Write a synthetic cohort as NIfTI; cases whose sidecar is there are not written again.
 
     Args:
         cohort: Synthetic cases; none give an empty list.
         out: Folder, made if it is not there.
-        progress: Where progress is shown, and which label values are written.
         scheme: Scheme of the label files; that of the cohort's source unless given.
+        progress: Where progress is shown, and which label values are written.
 
     Returns:
         Folder of each case.

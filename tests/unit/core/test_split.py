@@ -136,7 +136,7 @@ def test_every_subject_is_tested_in_exactly_one_fold(cohort, folds, validation, 
     """Each fold is a split of the whole cohort; test sides are disjoint and complete."""
     folds = min(folds, len(cohort.subject_ids))
 
-    splits = folds_by_subject(cohort, folds, validation, seed)
+    splits = folds_by_subject(cohort, folds=folds, validation=validation, seed=seed)
 
     assert len(splits) == folds
     assert all(is_partition(split, cohort) and all(sides(split)) for split in splits)
@@ -149,7 +149,7 @@ def test_every_subject_is_tested_in_exactly_one_fold(cohort, folds, validation, 
 @given(cohorts(smallest=6), seeds)
 def test_validation_subjects_differ_from_fold_to_fold(cohort, seed):
     """A small validation share takes other subjects in every fold."""
-    splits = folds_by_subject(cohort, 3, 0.01, seed)
+    splits = folds_by_subject(cohort, folds=3, validation=0.01, seed=seed)
 
     assert len({split.validation.subject_ids for split in splits}) == 3
 
@@ -159,21 +159,21 @@ def test_folds_do_not_depend_on_the_order_of_cases(cohort, seed):
     """A cohort read in another order is divided alike."""
     turned = replace(cohort, cases=cohort.cases[::-1])
 
-    assert [sides(split) for split in folds_by_subject(turned, 3, 0.2, seed)] == [
-        sides(split) for split in folds_by_subject(cohort, 3, 0.2, seed)
+    assert [sides(split) for split in folds_by_subject(turned, folds=3, validation=0.2, seed=seed)] == [
+        sides(split) for split in folds_by_subject(cohort, folds=3, validation=0.2, seed=seed)
     ]
 
 
 @given(seeds)
 def test_strata_are_spread_over_the_folds(seed):
     """Of 6 large and 12 small tumours each of three folds tests two large ones."""
-    for split in folds_by_subject(graded(6, 12), 3, 0.2, seed):
+    for split in folds_by_subject(graded(6, 12), folds=3, validation=0.2, seed=seed):
         assert sum(s.startswith("l") for s in split.test.subject_ids) == 2
 
 
 def test_a_large_validation_share_leaves_a_training_subject():
     """Nine tenths for validation beside half for testing leaves one subject for training."""
-    for split in folds_by_subject(cohort_of(10), 2, 0.9, 0):
+    for split in folds_by_subject(cohort_of(10), folds=2, validation=0.9, seed=0):
         assert [len(side) for side in sides(split)] == [1, 4, 5]
 
 
@@ -181,14 +181,14 @@ def test_a_large_validation_share_leaves_a_training_subject():
 def test_refuses_folds_that_leave_no_three_sides(subjects, folds):
     """Two subjects besides the largest test side are needed."""
     with pytest.raises(CohortError, match=f"cohort: {folds} folds of {subjects} subjects; expected at least two folds"):
-        folds_by_subject(cohort_of(subjects), folds, 0.2, 0)
+        folds_by_subject(cohort_of(subjects), folds=folds, validation=0.2, seed=0)
 
 
 @pytest.mark.parametrize("validation", [0.0, 1.0])
 def test_refuses_a_validation_share_of_none_or_all(validation):
     """Models are chosen on somebody, and trained on somebody."""
     with pytest.raises(CohortError, match=r"cohort: validation share .*; expected a number in \(0, 1\)"):
-        folds_by_subject(cohort_of(9), 3, validation, 0)
+        folds_by_subject(cohort_of(9), folds=3, validation=validation, seed=0)
 
 
 @given(cohorts(smallest=3), seeds)

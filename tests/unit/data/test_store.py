@@ -223,7 +223,7 @@ def test_a_cohort_of_stored_cases_survives_a_round_trip_and_a_move(tmp_path):
     """`cohort.json` finds the store's files again after the folder was moved."""
     refs = tuple(write_case(tmp_path / "old" / "cases", made(name, n)) for n, name in enumerate("ab"))
     cohort = Cohort("two", refs, COMPLETE)
-    write_cohort(tmp_path / "old", cohort)
+    write_cohort(cohort, tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
     moved = read_cohort(tmp_path / "new")
     assert moved.fingerprint == cohort.fingerprint

@@ -21,7 +21,7 @@ def test_cohort_comes_back(tmp_path, brats_case):
     brats_case("BraTS20_Training_000", folder="scans")
     cohort = ingest(tmp_path / "scans")
     for folder in (tmp_path / "scans", tmp_path / "elsewhere"):
-        assert write_cohort(folder, cohort) == folder / "cohort.json"
+        assert write_cohort(cohort, folder) == folder / "cohort.json"
         again = read_cohort(folder)
         assert again == cohort
         assert (again.source, again.file_scheme) == (cohort.source, BRATS2017)
@@ -32,7 +32,7 @@ def test_cohort_comes_back(tmp_path, brats_case):
 def test_folder_can_be_moved(tmp_path, brats_case):
     """Files below the cohort's folder are found after a move."""
     brats_case("BraTS20_Training_000", folder="scans")
-    write_cohort(tmp_path / "scans", ingest(tmp_path / "scans"))
+    write_cohort(ingest(tmp_path / "scans"), tmp_path / "scans")
     (tmp_path / "scans").rename(tmp_path / "moved")
     assert read_cohort(tmp_path / "moved").cases[0].load().modalities
 
@@ -41,12 +41,12 @@ def test_same_cohort_gives_the_same_bytes(tmp_path, brats_case):
     """Two writes are one file."""
     brats_case("BraTS20_Training_000")
     cohort = ingest(tmp_path)
-    assert write_cohort(tmp_path / "a", cohort).read_bytes() == write_cohort(tmp_path / "b", cohort).read_bytes()
+    assert write_cohort(cohort, tmp_path / "a").read_bytes() == write_cohort(cohort, tmp_path / "b").read_bytes()
 
 
 def test_empty_cohort_comes_back(tmp_path):
     """No cases are a cohort as well."""
-    write_cohort(tmp_path, Cohort("none", (), COMPLETE))
+    write_cohort(Cohort("none", (), COMPLETE), tmp_path)
     assert read_cohort(tmp_path) == Cohort("none", (), COMPLETE)
 
 
@@ -55,7 +55,7 @@ def test_reader_settings_are_kept(tmp_path, brats_case):
     brats_case("BraTS20_Training_000")
     cohort = ingest(tmp_path)
     strict = replace(cohort, cases=tuple(replace(ref, reader=NiftiReader(verify=True)) for ref in cohort))
-    write_cohort(tmp_path, strict)
+    write_cohort(strict, tmp_path)
     assert read_cohort(tmp_path).cases[0].reader == NiftiReader(verify=True)
 
 
@@ -70,7 +70,7 @@ def test_every_format_has_its_reader(kind):
 def test_cases_without_a_format_are_refused(tmp_path_factory, cohort):
     """A case that lives in memory only cannot be named in a file."""
     with pytest.raises(OutputError, match="a reader of a known format"):
-        write_cohort(tmp_path_factory.mktemp("cohort"), cohort)
+        write_cohort(cohort, tmp_path_factory.mktemp("cohort"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_cases_without_a_format_are_refused(tmp_path_factory, cohort):
 def test_damaged_file_is_refused(tmp_path, brats_case, change, message):
     """Other versions, missing keys and unknown formats are told with the file's path."""
     brats_case("BraTS20_Training_000")
-    path = write_cohort(tmp_path, ingest(tmp_path))
+    path = write_cohort(ingest(tmp_path), tmp_path)
     values = json.loads(path.read_text(encoding="utf-8"))
     values["cases"][0].update(change.pop("case", {}))
     path.write_text(json.dumps({**values, **change}), encoding="utf-8")

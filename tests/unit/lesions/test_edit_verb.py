@@ -28,7 +28,7 @@ def test_a_cohort_is_edited(tmp_path):
     """Cohort in, cohort of label maps and a contact sheet out."""
     labels = toy_brain(radii=(14.0, 9.0, 5.0))
     case = Case("case", "s", {}, Lineage.real("toy", "s"), labels, labels.voxels > 0)
-    write_cohort(tmp_path / "in", Cohort("toy", (write_case(tmp_path / "in", case),), COMPLETE))
+    write_cohort(Cohort("toy", (write_case(tmp_path / "in", case),), COMPLETE), tmp_path / "in")
     sheet = tmp_path / "sheet.png"
     done = run(tmp_path / "in", "--recipe", RECIPE, "--out", tmp_path / "out", "--count", 2, "--preview", sheet)
 

@@ -38,12 +38,12 @@ def place(tmp_path_factory):
     """A cohort in the store with a record of its preparation, and a segmenter that knows tissue."""
     folder = tmp_path_factory.mktemp("complete")
     cases = tuple(write_case(folder / "scans" / "cases", toy_case(seed)) for seed in range(4))
-    write_cohort(folder / "scans", Cohort("scans", cases, COMPLETE))
+    write_cohort(Cohort("scans", cases, COMPLETE), folder / "scans")
     (folder / "scans" / "prepare.json").write_text(json.dumps(RECORD))
     unet = {"kind": "unet", "widths": [4, 8], "batch_size": 2, "target": "complete", "modalities": ["t1"]}
     run_training(
-        spec(segmenter=unet),
         replace(toy_cohort(range(10, 14)), folder=folder / "scans"),
+        spec(segmenter=unet),
         folder / "model",
         progress=Silent(),
     )
@@ -58,7 +58,7 @@ def test_the_verb_writes_a_cohort_that_a_synthesizer_is_trained_on(place):
     assert "4 real" in result.output
     made = read_cohort(place / "made")
     assert all((place / "made" / name).is_file() for name in ("results.csv", "tissue.json"))
-    run_training(spec(synthesizer={"kind": "class_intensity"}), made, place / "second", progress=Silent())
+    run_training(made, spec(synthesizer={"kind": "class_intensity"}), place / "second", progress=Silent())
     assert (place / "second" / PREPARATION).is_file()
     card = json.loads((place / "second" / "card.json").read_text())
     assert len(set(card["subjects"]) & {"s10", "s11", "s12", "s13"}) == 3
@@ -74,7 +74,7 @@ def test_scans_are_prepared_with_all_their_contrasts(place, tmp_path, monkeypatc
 
     monkeypatch.setattr(segment, "prepare", prepare)
     raw = Cohort("raw", tuple(replace(ref, scheme=BRATS2023.name) for ref in toy_cohort([1])), BRATS2023)
-    made = complete_folder(place / "model", raw, tmp_path / "out", **HOW)
+    made = complete_folder(raw, place / "model", tmp_path / "out", **HOW)
     assert asked == [(None, tmp_path / "out" / "prepared")]
     assert len(made) == 4
 
@@ -83,14 +83,14 @@ def test_scans_need_a_record_of_the_preparation(tmp_path):
     """Of the model's training cases."""
     raw = Cohort("raw", tuple(replace(ref, scheme=BRATS2023.name) for ref in toy_cohort([1])), BRATS2023)
     with pytest.raises(InputFileError, match="no record of the preparation"):
-        complete_folder(tmp_path, raw, tmp_path / "out", **HOW)
+        complete_folder(raw, tmp_path, tmp_path / "out", **HOW)
 
 
 def test_an_nnunet_cannot_complete(tmp_path):
     """It labels tumours alone."""
     (tmp_path / "card.json").write_text('{"type": "nnunet"}')
     with pytest.raises(SpecError, match="an nnU-Net, which labels tumours alone; expected a segmenter of target"):
-        complete_folder(tmp_path, toy_cohort([1]), tmp_path / "out", **HOW)
+        complete_folder(toy_cohort([1]), tmp_path, tmp_path / "out", **HOW)
 
 
 def test_complete_maps_and_probabilities_are_two_commands(place, tmp_path):

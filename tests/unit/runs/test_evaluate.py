@@ -47,7 +47,7 @@ def judged(tmp_path_factory):
         write_labels(place / "masks" / f"{case.case_id}.nii.gz", labels.with_voxels(voxels))
     write_labels(place / "masks" / "nobody.nii.gz", cases[0].require_labels().to(BRATS2023))
     heard = Heard()
-    evaluate_folder(place / "masks", cohort_of_cases(cases), place / "out", scheme="brats2023", progress=heard)
+    evaluate_folder(cohort_of_cases(cases), place / "masks", place / "out", scheme="brats2023", progress=heard)
     return place / "out", heard.lines
 
 
@@ -89,7 +89,7 @@ def test_a_case_without_true_labels_is_refused(tmp_path):
 
     with pytest.raises(CaseError, match="s01-1"):
         evaluate_folder(
-            tmp_path / "masks", cohort_of_cases([replace(case, labels=None)]), tmp_path / "out", scheme="brats2023"
+            cohort_of_cases([replace(case, labels=None)]), tmp_path / "masks", tmp_path / "out", scheme="brats2023"
         )
     assert not (tmp_path / "out").exists()
 
@@ -103,7 +103,7 @@ def test_the_cavity_is_judged_where_both_sides_name_it_and_a_region_that_no_case
     (tmp_path / "masks").mkdir()
     write_labels(tmp_path / "masks" / f"{case.case_id}.nii.gz", truth)
     cohort = Cohort("operated", (replace(cohort_of_cases([case]).cases[0], scheme=BRATS2024.name),), BRATS2024)
-    page = evaluate_folder(tmp_path / "masks", cohort, tmp_path / "out", scheme="brats2024")
+    page = evaluate_folder(cohort, tmp_path / "masks", tmp_path / "out", scheme="brats2024")
     regions = {score["region"] for score in json.loads((tmp_path / "out" / "summary.json").read_text())["scores"]}
 
     assert regions == {"WT", "TC", "ET", "RC", "mean"}

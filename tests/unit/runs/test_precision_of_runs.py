@@ -60,7 +60,7 @@ def spec(family, **accelerator):
 def train(family, folder, **accelerator):
     """Train and return what was said."""
     progress = Said()
-    run_training(spec(family, **accelerator), COHORT, folder, progress=progress)
+    run_training(COHORT, spec(family, **accelerator), folder, progress=progress)
     return progress.lines
 
 
@@ -123,8 +123,8 @@ def test_models_run_as_they_were_trained_or_say_so(monkeypatch, models, tmp_path
         load_segmenter(models["segmenter", trained]),
     )
     progress = Said()
-    make_synthetic(synthesizer, one, None, tmp_path / "made", progress=progress)
-    segment_folder(models["segmenter", trained], one, tmp_path / "masks", parallel=ParallelSpec(), progress=progress)
+    make_synthetic(one, synthesizer, None, tmp_path / "made", progress=progress)
+    segment_folder(one, models["segmenter", trained], tmp_path / "masks", parallel=ParallelSpec(), progress=progress)
 
     assert synthesizer.runs_in == segmenter.precision == runs
     assert [line for line in progress.lines if "trained in bfloat16, runs in float32" in line] == [
@@ -158,16 +158,16 @@ def test_folders_of_images_and_masks_go_on_in_their_precision(monkeypatch, model
     one = Cohort("one", COHORT.cases[:1], COHORT.scheme)
     for name in (NATIVE, PLAIN):
         pretend(monkeypatch, name)
-        segment_folder(models["segmenter", NATIVE], one, tmp_path / "masks", parallel=ParallelSpec(), progress=Silent())
+        segment_folder(one, models["segmenter", NATIVE], tmp_path / "masks", parallel=ParallelSpec(), progress=Silent())
         synthesizer = load_synthesizer(models["synthesizer", NATIVE], remembered(OPEN, tmp_path / "made"))
-        make_synthetic(synthesizer, one, None, tmp_path / "made")
+        make_synthetic(one, synthesizer, None, tmp_path / "made")
 
         assert synthesizer.runs_in == "bf16-mixed"
     other = OPEN.model_copy(update={"precision": "32-true"})
     with pytest.raises(OutputError, match='precision was "bf16-mixed", is now "32-true"'):
         segment_folder(
-            models["segmenter", NATIVE],
             one,
+            models["segmenter", NATIVE],
             tmp_path / "masks",
             parallel=ParallelSpec(),
             progress=Silent(),
@@ -180,7 +180,7 @@ def test_folders_of_images_and_masks_go_on_in_their_precision(monkeypatch, model
 def test_the_estimate_says_what_was_resolved(monkeypatch, family, name, words):
     """Precision, device and threads, on a line of its own."""
     pretend(monkeypatch, name)
-    lines = estimate_training(spec(family, threads=1), COHORT).lines()
+    lines = estimate_training(COHORT, spec(family, threads=1)).lines()
 
     assert f"{words} on cpu, 1 thread" in lines
 
@@ -198,8 +198,8 @@ def test_an_nnunet_keeps_its_own_precision(monkeypatch, tmp_path):
     monkeypatch.setattr(segment, "segment_with_nnunet", lambda *_, **__: [])
     how = {"parallel": ParallelSpec(), "progress": Silent()}
     with pytest.raises(SpecError, match="precision or threads for an nnU-Net; expected its own choice; leave"):
-        segment_folder(tmp_path, COHORT, tmp_path / "out", accelerator=AcceleratorSpec(threads=2), **how)
-    segment_folder(tmp_path, COHORT, tmp_path / "out", accelerator=OPEN, **how)
+        segment_folder(COHORT, tmp_path, tmp_path / "out", accelerator=AcceleratorSpec(threads=2), **how)
+    segment_folder(COHORT, tmp_path, tmp_path / "out", accelerator=OPEN, **how)
 
     assert seen == ["cpu"]
 

@@ -23,8 +23,8 @@ def test_bands_are_not_prepared_again(tmp_path, monkeypatch, told):
     monkeypatch.setattr(segment, "load_segmenter", lambda run, *_: run)
     monkeypatch.setattr(segment, "segment_cohort", lambda _, prepared, *rest, **kw: seen.append(prepared) or [])
     if told:
-        assert segment.segment_folder(tmp_path, cohort, tmp_path, parallel=ParallelSpec(), progress=Silent()) == []
+        assert segment.segment_folder(cohort, tmp_path, tmp_path, parallel=ParallelSpec(), progress=Silent()) == []
         assert seen == [cohort]
     else:
         with pytest.raises(Exception, match="no record of the preparation"):
-            segment.segment_folder(tmp_path, cohort, tmp_path, parallel=ParallelSpec(), progress=Silent())
+            segment.segment_folder(cohort, tmp_path, tmp_path, parallel=ParallelSpec(), progress=Silent())

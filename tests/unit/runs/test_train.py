@@ -34,14 +34,14 @@ def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monke
     """Both networks of the one, the network and its average of the other."""
     monkeypatch.chdir(tmp_path)
     cohort = toy_cohort(range(6))
-    made = estimate_training(spec(synthesizer=SPADE), cohort)
+    made = estimate_training(cohort, spec(synthesizer=SPADE))
     assert {"generator", "critic"} <= set(made.parameters)
     assert made.shapes["images"][:2] == (2, 2)
-    segmenter = estimate_training(spec(segmenter=UNET), cohort)
+    segmenter = estimate_training(cohort, spec(segmenter=UNET))
     assert set(segmenter.parameters) == {"network", "average"}
     assert segmenter.validation_s > 0
     assert segmenter.activations > segmenter.weights
-    assert estimate_training(spec(synthesizer={"kind": "class_intensity"}), cohort) is None
+    assert estimate_training(cohort, spec(synthesizer={"kind": "class_intensity"})) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,11 +51,11 @@ def test_a_model_trains_as_long_as_its_preset_says_unless_the_run_says_otherwise
     cohort = toy_cohort(range(6))
     own = {**model, "budget": {"steps": 40, "validate_every": 20}}
     epochs = {**model, "lesion_share": 0.0, "budget": {"steps": None, "epochs": 3, "validate_every": 1000}}
-    passes = estimate_training(spec(**{family: epochs}, budget=None), cohort).budget
+    passes = estimate_training(cohort, spec(**{family: epochs}, budget=None)).budget
 
-    assert estimate_training(spec(**{family: own}), cohort).budget.steps == 6
-    assert estimate_training(spec(**{family: own}, budget=None), cohort).budget.steps == 40
-    assert estimate_training(spec(**{family: model}, budget=None), cohort).budget.steps == SHORT[family]
+    assert estimate_training(cohort, spec(**{family: own})).budget.steps == 6
+    assert estimate_training(cohort, spec(**{family: own}, budget=None)).budget.steps == 40
+    assert estimate_training(cohort, spec(**{family: model}, budget=None)).budget.steps == SHORT[family]
     assert passes.steps == 3 * passes.validate_every
     assert passes.validate_every == 20
 
@@ -68,7 +68,7 @@ def test_a_case_made_from_a_subject_of_another_side_stops_the_run(tmp_path):
     made = replace(first, case_id="made-1", subject_id="made-1", lineage=Lineage.synthetic("spade", parents, seed=1))
     mixed = Cohort("mixed", (*cohort, made), cohort.scheme)
     with pytest.raises(LeakageError, match="made-1"):
-        run_training(spec(segmenter=UNET), mixed, tmp_path / "out", progress=Silent())
+        run_training(mixed, spec(segmenter=UNET), tmp_path / "out", progress=Silent())
     assert not (tmp_path / "out").exists()
 
 
@@ -83,14 +83,14 @@ def test_a_synthesizer_refuses_maps_prepared_otherwise_and_hands_its_own_prepara
     cohort = toy_cohort(range(6))
     folder = tmp_path / "model"
     model = spec(synthesizer={"kind": "class_intensity"})
-    run_training(model, prepared(cohort, "a"), folder, progress=Silent())
+    run_training(prepared(cohort, "a"), model, folder, progress=Silent())
     synthesizer = load_synthesizer(folder)
     assert synthesizer.preparations == ("a",)
     with pytest.raises(CohortError, match="prepared with other settings than the model's training cases: s00-1, s01-1"):
-        make_synthetic(synthesizer, prepared(cohort, "b"), None, tmp_path / "refused")
+        make_synthetic(prepared(cohort, "b"), synthesizer, None, tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
     for name, maps in (("alike", prepared(cohort, "a")), ("untold", cohort)):
-        made = make_synthetic(synthesizer, maps, None, tmp_path / name)
+        made = make_synthetic(maps, synthesizer, None, tmp_path / name)
         assert {ref.facts["preparation"] for ref in made} == {"a"}
 
 
@@ -99,12 +99,12 @@ def test_a_segmenter_refuses_cases_prepared_otherwise(tmp_path):
     cohort = toy_cohort(range(6))
     folder = tmp_path / "model"
     budget = {"steps": 1, "validate_every": 1}
-    run_training(spec(segmenter=UNET, budget=budget), prepared(cohort, "a"), folder, progress=Silent())
+    run_training(prepared(cohort, "a"), spec(segmenter=UNET, budget=budget), folder, progress=Silent())
     how = {"parallel": ParallelSpec(), "progress": Silent()}
     with pytest.raises(CohortError, match="prepared with other settings.*; expected preparation a; prepare the scans"):
-        segment_folder(folder, prepared(cohort, "b"), tmp_path / "refused", **how)
+        segment_folder(prepared(cohort, "b"), folder, tmp_path / "refused", **how)
     assert not (tmp_path / "refused").exists()
-    assert len(segment_folder(folder, cohort, tmp_path / "masks", **how)) == 6
+    assert len(segment_folder(cohort, folder, tmp_path / "masks", **how)) == 6
 
 
 TINY = {"segmenter": UNET, "budget": {"steps": 2, "validate_every": 1}}
@@ -117,7 +117,7 @@ def trained_on(folder):
 
 def test_a_model_may_train_on_all_subjects(tmp_path):
     """No test and no validation subject: the last weights are kept, and no score is noted."""
-    line = run_training(spec(**TINY, test=0, validation=0), toy_cohort(range(3)), tmp_path / "all")
+    line = run_training(toy_cohort(range(3)), spec(**TINY, test=0, validation=0), tmp_path / "all")
     assert line.startswith("trained on 3 subjects, 0 for validation, 0 kept away for testing")
     assert trained_on(tmp_path / "all") == {"train": ["s00", "s01", "s02"], "validation": [], "test": []}
     card = json.loads((tmp_path / "all" / "card.json").read_text())
@@ -152,7 +152,7 @@ def test_subjects_may_be_named_for_each_side_also_by_the_split_of_another_traini
 def test_impossible_sides_are_refused_before_anything_is_written(tmp_path, changes, error, message):
     """Each with what was found."""
     with pytest.raises(error, match=message):
-        run_training(spec(**{**TINY, **changes}), toy_cohort(range(3)), tmp_path / "out")
+        run_training(toy_cohort(range(3)), spec(**{**TINY, **changes}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

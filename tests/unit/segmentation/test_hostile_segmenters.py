@@ -19,9 +19,9 @@ def model(tmp_path_factory):
     """A tiny U-Net after one step."""
     folder = tmp_path_factory.mktemp("segmenter")
     train_segmenter(
-        UNetSpec(widths=(4, 8), batch_size=2, augment=None),
         toy_cohort([1, 2]),
         toy_cohort([3], "validation"),
+        UNetSpec(widths=(4, 8), batch_size=2, augment=None),
         folder,
         seed=1,
         budget=Budget(steps=1, validate_every=1),

@@ -33,7 +33,7 @@ BUDGET = Budget(steps=4, validate_every=2, checkpoint_every=2)
 def train(folder, *, spec=TINY, steps=4, real=(1, 2), validation=(3,), **more):
     """Train a tiny U-Net on toys for a few steps."""
     settings = {"seed": 1, "budget": BUDGET.model_copy(update={"steps": steps}), "accelerator": PLAIN, **more}
-    return train_segmenter(spec, toy_cohort(real), toy_cohort(validation, "validation"), folder, **settings)
+    return train_segmenter(toy_cohort(real), toy_cohort(validation, "validation"), spec, folder, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +251,7 @@ def test_a_class_that_no_training_case_has_is_named_and_not_scored(tmp_path):
     progress = Lines()
     cohorts = [cohort_of_cases([without(seed, 3)], name) for seed, name in ((1, "train"), (3, "validation"))]
     spec = TINY.model_copy(update={"loss": "weighted_dice"})
-    segmenter = train_segmenter(spec, *cohorts, tmp_path, seed=1, budget=BUDGET, accelerator=PLAIN, progress=progress)
+    segmenter = train_segmenter(*cohorts, spec, tmp_path, seed=1, budget=BUDGET, accelerator=PLAIN, progress=progress)
     card = json.loads((tmp_path / "card.json").read_text())
 
     assert any("no training case has enhancing" in line for line in progress.lines)

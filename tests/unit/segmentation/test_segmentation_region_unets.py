@@ -110,9 +110,9 @@ def test_it_learns_one_case_by_heart(tmp_path):
     changes = {"widths": (6, 12, 24), "augment": None, "ema": None, "difference": "none"}
     case = toy_case(1)
     segmenter = train_segmenter(
-        preset("sound", **changes, optimizer={"learning_rate": 1e-2, "schedule": "poly"}),
         cohort_of_cases([case], "one"),
         toy_cohort([2], "validation"),
+        preset("sound", **changes, optimizer={"learning_rate": 1e-2, "schedule": "poly"}),
         tmp_path,
         seed=1,
         budget=Budget(steps=40, validate_every=40),

@@ -73,9 +73,9 @@ def test_it_learns_one_case_by_heart(tmp_path):
     spec = preset("sound", **changes, overlap=0.25, optimizer={"learning_rate": 1e-2, "schedule": "poly"})
     case = toy_case(1)
     segmenter = train_segmenter(
-        spec,
         cohort_of_cases([case], "one"),
         toy_cohort([2], "validation"),
+        spec,
         tmp_path,
         seed=1,
         budget=Budget(steps=50, validate_every=50),

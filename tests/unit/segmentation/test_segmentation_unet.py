@@ -90,7 +90,7 @@ def test_the_paper_takes_t1ce_alone_and_a_cohort_without_it_is_refused(name, tmp
     """Foroozandeh & Eklund use no other contrast; the error says what is missing."""
     assert preset(name).modalities == (Modality.T1CE,)
     with pytest.raises(CohortError, match=r"contrasts \['flair', 't1'\].*also \['t1ce'\]"):
-        train_segmenter(preset(name), toy_cohort([1]), toy_cohort([2], "validation"), tmp_path, seed=1)
+        train_segmenter(toy_cohort([1]), toy_cohort([2], "validation"), preset(name), tmp_path, seed=1)
 
 
 def test_the_sound_preset_is_the_default_and_can_be_changed_key_by_key():
@@ -156,9 +156,9 @@ def test_it_learns_one_case_by_heart(tmp_path):
     spec = preset("sound", widths=(8, 16, 32), augment=None, ema=None)
     case = toy_case(1)
     segmenter = train_segmenter(
-        spec,
         cohort_of_cases([case], "one"),
         toy_cohort([2], "validation"),
+        spec,
         tmp_path,
         seed=1,
         budget=Budget(steps=100, validate_every=100),
@@ -194,9 +194,9 @@ def test_scaling_is_fitted_to_the_training_cases_and_loaded_with_the_weights(tmp
     spec = preset("sound", widths=(4, 8), scaling="largest", ema=None)
     bright = with_images(toy_case(2), lambda voxels: voxels * 0 + 5, "bright")
     segmenter = train_segmenter(
-        spec,
         toy_cohort([1]),
         toy_cohort([3], "validation"),
+        spec,
         tmp_path,
         seed=1,
         budget=Budget(steps=2),

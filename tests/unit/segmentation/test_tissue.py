@@ -48,7 +48,7 @@ def segmenter(tmp_path_factory):
     train, validation = (cohort_of_cases([healthy(seed) for seed in seeds]) for seeds in ((1, 2, 3), (4,)))
     budget = Budget(steps=30, validate_every=30, checkpoint_every=30)
     folder = tmp_path_factory.mktemp("tissue") / "model"
-    return train_segmenter(spec, train, validation, folder, seed=1, budget=budget, accelerator=PLAIN)
+    return train_segmenter(train, validation, spec, folder, seed=1, budget=budget, accelerator=PLAIN)
 
 
 def bare(seed):

@@ -48,7 +48,7 @@ def knowledge(contrasts=BOTH):
 def trained(folder, cohort=None, **changes):
     """A tiny network trained for four steps."""
     spec = SYNTHESIZERS.parse({**TINY, **changes})
-    return train_synthesizer(spec, cohort or toy_cohort([1, 2]), None, folder, seed=1, accelerator=PLAIN)
+    return train_synthesizer(cohort or toy_cohort([1, 2]), None, spec, folder, seed=1, accelerator=PLAIN)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_training_does_not_go_on_with_other_weights_of_vgg19(tmp_path, vgg19):
             pass
 
     spec = SYNTHESIZERS.parse({**TINY, "vgg19": vgg19(1)})
-    arguments = (spec, toy_cohort([1, 2]), None, tmp_path / "m")
+    arguments = (toy_cohort([1, 2]), None, spec, tmp_path / "m")
     with pytest.raises(KeyboardInterrupt):
         train_synthesizer(*arguments, seed=1, accelerator=PLAIN, progress=Stopping())
     vgg19(2)
@@ -261,7 +261,7 @@ def test_independent_training_can_be_interrupted_and_gives_every_contrast(tmp_pa
             pass
 
     spec = SYNTHESIZERS.parse({**TINY, "independent": True, "features": {**TINY["features"]}})
-    arguments = (spec, toy_cohort([1, 2]), toy_cohort([9], "validation"))
+    arguments = (toy_cohort([1, 2]), toy_cohort([9], "validation"), spec)
     whole = train_synthesizer(*arguments, tmp_path / "a", seed=1, accelerator=PLAIN)
     with pytest.raises(KeyboardInterrupt):
         train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN, progress=Stopping())

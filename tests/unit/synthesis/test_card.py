@@ -17,7 +17,7 @@ from toy_cohort import toy_cohort
 def folder(tmp_path):
     """The control, trained on two toys."""
     spec = SYNTHESIZERS.parse("class_intensity")
-    train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=AcceleratorSpec(device="cpu"))
+    train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=AcceleratorSpec(device="cpu"))
     return tmp_path
 
 

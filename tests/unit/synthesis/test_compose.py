@@ -43,7 +43,7 @@ def synthesizer(tmp_path_factory):
     """The control, which needs no training."""
     spec = SYNTHESIZERS.parse("class_intensity")
     folder = tmp_path_factory.mktemp("control") / "m"
-    return train_synthesizer(spec, toy_cohort([1, 2]), None, folder, seed=1, accelerator=AcceleratorSpec(device="cpu"))
+    return train_synthesizer(toy_cohort([1, 2]), None, spec, folder, seed=1, accelerator=AcceleratorSpec(device="cpu"))
 
 
 def label_cases(count=4):
@@ -187,7 +187,7 @@ def test_export_has_values_and_names_of_the_source(synthesizer, tmp_path):
     heard = Lines()
     made = compose(synthesizer, label_cases(1), tmp_path / "made", source=LabelSource("decathlon", "stated"))
     assert made.source == read_cohort(tmp_path / "made").source == LabelSource("decathlon", "stated")
-    (folder,) = export_cohort(made, tmp_path / "nifti", heard)
+    (folder,) = export_cohort(made, tmp_path / "nifti", progress=heard)
     assert heard.lines == ["NIfTI labels are written as decathlon (1 oedema, 2 necrotic_core, 3 enhancing)"]
     assert {path.name for path in folder.iterdir()} >= {"new-0_t1n.nii.gz", "new-0_t2f.nii.gz", "new-0_seg.nii.gz"}
     voxels = read_integers(folder / "new-0_seg.nii.gz")[0]

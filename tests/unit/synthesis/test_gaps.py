@@ -52,7 +52,7 @@ def method_for(cohort, **changes):
 
 def test_all_contrasts_are_learned_from_a_cohort_with_gaps(tmp_path):
     """Both are made, though two cases lack one."""
-    trained = train_synthesizer(SYNTHESIZERS.parse(SMALL), mixed(), None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(mixed(), None, SYNTHESIZERS.parse(SMALL), tmp_path / "m", seed=1, accelerator=PLAIN)
     made = trained.synthesize(toy_labels(5), stream(1))
     assert tuple(made) == BOTH
     assert all(volume.voxels.any() for volume in made.values())
@@ -61,11 +61,11 @@ def test_all_contrasts_are_learned_from_a_cohort_with_gaps(tmp_path):
 def test_without_leave_gaps_are_not_taken(tmp_path):
     """Only what all cases have is made; a contrast that none has is refused with gaps too."""
     spec = SYNTHESIZERS.parse({**SMALL, "gaps": False})
-    trained = train_synthesizer(spec, mixed(), None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(mixed(), None, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
     assert trained.modalities == (Modality.T1,)
     wanted = spec.model_copy(update={"gaps": True, "modalities": (Modality.T1, Modality.T2)})
     with pytest.raises(CohortError, match=r"contrasts \['t1', 'flair'\] in any case; expected also \['t2'\]"):
-        train_synthesizer(wanted, mixed(), None, tmp_path / "n", seed=1, accelerator=PLAIN)
+        train_synthesizer(mixed(), None, wanted, tmp_path / "n", seed=1, accelerator=PLAIN)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -126,7 +126,7 @@ def test_stages_that_cannot_be_are_refused(tmp_path):
     flair = {Modality.FLAIR: toy_case(2).images[Modality.FLAIR]}
     cohort = cohort_of_cases([bare(1), replace(toy_case(2), images=flair)])
     with pytest.raises(CohortError, match="no case with all contrasts; expected some, for the second stage"):
-        train_synthesizer(spec, cohort, None, tmp_path / "m", seed=1, accelerator=PLAIN)
+        train_synthesizer(cohort, None, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
 
 
 def test_missing_contrasts_teach_nothing():

@@ -30,7 +30,7 @@ def model(tmp_path_factory):
     """A tiny generator after one step."""
     folder = tmp_path_factory.mktemp("model")
     plain = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
-    train_synthesizer(SYNTHESIZERS.parse(TINY), toy_cohort([1, 2]), None, folder, seed=1, accelerator=plain)
+    train_synthesizer(toy_cohort([1, 2]), None, SYNTHESIZERS.parse(TINY), folder, seed=1, accelerator=plain)
     return folder
 
 

@@ -137,7 +137,7 @@ def test_dropout_alone_varies_the_images_of_pix2pix(tmp_path):
     """Without style and grain two draws differ, and the masks are the first ones again afterwards."""
     budget = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
     spec = SYNTHESIZERS.parse({**TINY["pix2pix"], "style": False, "grain": 0.0, "budget": budget})
-    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=PLAIN)
     labels = toy_case(5).labels
     first, second, again = (trained.synthesize(labels, stream(seed))[Modality.T1].voxels for seed in (1, 2, 1))
     assert not np.array_equal(first, second)
@@ -213,7 +213,7 @@ def test_an_enhancer_that_never_learned_paints_nothing(tmp_path):
     """A training that ends in the coarse stage paints by the global generator alone, enlarged to the grid."""
     spec = staged(0.9, patience=2, min_delta=1e6).model_copy(update={"select": True})
     cohorts = (toy_cohort([1, 2]), toy_cohort([9], "validation"))
-    trained = train_synthesizer(spec, *cohorts, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(*cohorts, spec, tmp_path, seed=1, accelerator=PLAIN)
     assert trained.card["training"]["steps"] == 3
     labels, network = toy_case(5).labels, trained._method.network
     before = trained.synthesize(labels, stream(1))[Modality.T1].voxels

@@ -286,7 +286,7 @@ def test_the_generator_is_told_where_the_unet_finds_no_labels(dice):
 def test_the_atlas_is_the_training_subjects_and_stays_with_the_weights(tmp_path):
     """Kept in the folder; whoever stands behind it is among the model's subjects."""
     train = toy_cohort([1, 2])
-    trained = train_synthesizer(SYNTHESIZERS.parse(TINY), train, None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(train, None, SYNTHESIZERS.parse(TINY), tmp_path / "m", seed=1, accelerator=PLAIN)
     expected = average_brain(train, CONTRASTS, (6, 6, 5))
     for model in (trained, load_synthesizer(tmp_path / "m", PLAIN)):
         np.testing.assert_array_equal(model._method.network.extras[0].images.numpy(), expected)
@@ -296,7 +296,7 @@ def test_the_atlas_is_the_training_subjects_and_stays_with_the_weights(tmp_path)
 def test_the_papers_five_classes_are_taken(tmp_path):
     """Background, brain, oedema, cavity and tumour."""
     cohort = guo_cohort([1, 2])
-    trained = train_synthesizer(SYNTHESIZERS.parse(TINY), cohort, None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(cohort, None, SYNTHESIZERS.parse(TINY), tmp_path / "m", seed=1, accelerator=PLAIN)
     labels = next(iter(cohort)).load().labels
     made = trained.synthesize(labels, stream(1))
     assert trained.scheme == GUO2020
@@ -307,7 +307,7 @@ def test_the_papers_five_classes_are_taken(tmp_path):
 def test_slices_of_any_axis_are_learned_and_made(tmp_path, axis):
     """The atlas is cut along the same axis."""
     spec = SYNTHESIZERS.parse({**TINY, "axis": axis})
-    trained = train_synthesizer(spec, toy_cohort([1]), None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1]), None, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
     labels = toy_case(5).labels
     assert all(volume.voxels.any() for volume in trained.synthesize(labels, stream(1)).values())
 
@@ -315,7 +315,7 @@ def test_slices_of_any_axis_are_learned_and_made(tmp_path, axis):
 def test_volumes_are_learned_and_made_in_three_dimensions(tmp_path):
     """Encoders, atlas, critics and U-Net alike."""
     spec = SYNTHESIZERS.parse({**TINY, "dims": 3, "size": (12, 12, 8)})
-    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path / "m", seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
     labels = toy_case(5).labels
     first, again = (trained.synthesize(labels, stream(3)) for _ in range(2))
     for modality, volume in first.items():

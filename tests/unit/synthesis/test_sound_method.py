@@ -40,7 +40,7 @@ def test_losses_are_the_stated_ones_and_the_critic_joins_late(tmp_path):
     for boundary in (5.0, 0.0):
         spec = SYNTHESIZERS.parse({**TINY, "boundary": boundary, "budget": budget})
         folder = tmp_path / str(boundary)
-        train_synthesizer(spec, toy_cohort([1, 2]), None, folder, seed=1, accelerator=PLAIN)
+        train_synthesizer(toy_cohort([1, 2]), None, spec, folder, seed=1, accelerator=PLAIN)
         rows = (folder / "training" / "history.csv").read_text().splitlines()
         names = rows[0].split(",")
         first, last = (dict(zip(names, row.split(","), strict=True)) for row in (rows[8], rows[10]))
@@ -55,7 +55,7 @@ def test_volumes_preset_learns_in_three_dimensions(tmp_path):
     spec = SYNTHESIZERS.parse(
         {**TINY, "preset": "volumes", "size": (16, 16, 8), "budget": {"steps": 2, "checkpoint_every": 2}}
     )
-    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=PLAIN)
     labels = toy_case(5).labels
     made = trained.synthesize(labels, stream(3))
     assert all(volume.voxels[labels.voxels > 0].std() > 0 for volume in made.values())
@@ -96,14 +96,14 @@ def test_an_ensemble_draws_from_the_networks_of_the_last_validations(tmp_path):
     values = {**TINY, "ensemble": 3, "budget": budget, "grain": 0.0, "style": False, "noise": False}
     values |= {"moved": False}
     spec = SYNTHESIZERS.parse(values)
-    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=PLAIN)
     loaded = load_synthesizer(tmp_path, PLAIN)
     labels = toy_case(5).labels
     images = [loaded.synthesize(labels, stream(seed))[trained.modalities[0]].voxels.tobytes() for seed in range(24)]
     assert len(set(images)) == 3
     assert trained.varied
     single = SYNTHESIZERS.parse({**values, "ensemble": 1})
-    alone = train_synthesizer(single, toy_cohort([1, 2]), None, tmp_path / "one", seed=1, accelerator=PLAIN)
+    alone = train_synthesizer(toy_cohort([1, 2]), None, single, tmp_path / "one", seed=1, accelerator=PLAIN)
     assert alone.synthesize(labels, stream(0))[trained.modalities[0]].voxels.tobytes() in images
 
 
@@ -111,6 +111,6 @@ def test_an_ensemble_larger_than_its_validations_repeats_the_oldest(tmp_path):
     """One validation serves two members."""
     budget = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
     spec = SYNTHESIZERS.parse({**TINY, "ensemble": 2, "budget": budget})
-    trained = train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN)
+    trained = train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=PLAIN)
     assert trained.spec.ensemble == 2
     assert trained.synthesize(toy_case(5).labels, stream(0))

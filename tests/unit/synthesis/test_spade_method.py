@@ -82,7 +82,7 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     spec = SYNTHESIZERS.parse(
         {**TINY, "select": True, "budget": {"steps": 6, "validate_every": 2, "checkpoint_every": 2}}
     )
-    arguments = (spec, toy_cohort([1, 2]), toy_cohort([9], "validation"))
+    arguments = (toy_cohort([1, 2]), toy_cohort([9], "validation"), spec)
     whole = train_synthesizer(*arguments, tmp_path / "a", seed=1, accelerator=PLAIN)
 
     class Stopping:
@@ -110,7 +110,7 @@ def test_volumes_are_learned_and_made_in_three_dimensions(tmp_path, size):
     values = {**TINY, "dims": 3, "size": size, "position": True, "stages": ((2, False), (1, True)), "budget": budget}
     spec = SYNTHESIZERS.parse({**values, "critic_scales": 1})
     trained = train_synthesizer(
-        spec, toy_cohort([1, 2]), toy_cohort([9], "validation"), tmp_path, seed=1, accelerator=PLAIN
+        toy_cohort([1, 2]), toy_cohort([9], "validation"), spec, tmp_path, seed=1, accelerator=PLAIN
     )
     labels = toy_case(5).labels
     first, again = (trained.synthesize(labels, stream(3)) for _ in range(2))

@@ -22,7 +22,7 @@ def train(folder, validation=None, budget=None, **changes):
     """A tiny generator on toys."""
     spec = SYNTHESIZERS.parse({**TINY, **changes, "budget": {"steps": 8, "validate_every": 1, **(budget or {})}})
     held_out = None if validation is None else toy_cohort(validation, "validation")
-    return train_synthesizer(spec, toy_cohort([1, 2]), held_out, folder, seed=1, accelerator=PLAIN)
+    return train_synthesizer(toy_cohort([1, 2]), held_out, spec, folder, seed=1, accelerator=PLAIN)
 
 
 def test_training_stops_when_the_figures_on_held_out_subjects_rise_no_more(tmp_path):
@@ -47,13 +47,13 @@ def test_validation_cases_that_lack_a_contrast_select_nothing_in_silence(tmp_pat
     bare = cohort_of_cases([replace(case, images={Modality.T1: case.images[Modality.T1]})], "validation")
     spec = SYNTHESIZERS.parse({**TINY, "select": True})
     with pytest.raises(CohortError, match=r"validation cases without \['flair'\]; expected all contrasts"):
-        train_synthesizer(spec, toy_cohort([1, 2]), bare, tmp_path / "m", seed=1, accelerator=PLAIN)
+        train_synthesizer(toy_cohort([1, 2]), bare, spec, tmp_path / "m", seed=1, accelerator=PLAIN)
 
 
 def test_selection_without_anyone_to_select_is_said(tmp_path):
     """The last weights are kept then, and a line says so."""
     lines, spec = Lines(), SYNTHESIZERS.parse({**TINY, "select": True, "budget": {"steps": 1}})
-    train_synthesizer(spec, toy_cohort([1, 2]), None, tmp_path, seed=1, accelerator=PLAIN, progress=lines)
+    train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=PLAIN, progress=lines)
     assert "warning: select is true, but no validation subjects select: the last weights are kept" in lines.lines
 
 

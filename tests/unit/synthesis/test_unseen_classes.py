@@ -32,7 +32,7 @@ def trained(folder, values, cases=None, progress=None):
     """A model of two subjects without enhancing tumour."""
     cohort = cohort_of_cases([low_grade(1), low_grade(2)] if cases is None else cases)
     return train_synthesizer(
-        SYNTHESIZERS.parse(values), cohort, None, folder, seed=1, accelerator=PLAIN, progress=progress
+        cohort, None, SYNTHESIZERS.parse(values), folder, seed=1, accelerator=PLAIN, progress=progress
     )
 
 

@@ -42,11 +42,11 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
     out: Path,
     *,
     cases: int,
-    seed: int,
     spec: PhantomSpec | None = None,
+    truth: bool = False,
+    seed: int,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
-    truth: bool = False,
 ) -> list[Path]:
     """Write a cohort of phantoms in BraTS layout, going on where an earlier run stopped.
 
@@ -56,11 +56,11 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
     Args:
         out: Folder, made if it is not there.
         cases: Number of subjects, at least 1.
-        seed: Seed of the cohort, 0 or above.
         spec: What phantoms to make; the defaults unless given.
+        truth: Also write all seven classes and the images without noise to the sibling folder `<out>-truth`.
+        seed: Seed of the cohort, 0 or above.
         parallel: One process unless given.
         progress: Where to show progress; nowhere unless given.
-        truth: Also write all seven classes and the images without noise to the sibling folder `<out>-truth`.
 
     Returns:
         Folders of the cases, in order.

@@ -46,6 +46,7 @@ def prepare(
     cohort: Cohort,
     spec: PrepareSpec,
     out: Path,
+    *,
     parallel: ParallelSpec | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -83,7 +84,7 @@ def prepare(
         prepared = Cohort(cohort.name, tuple(refs), spec.scheme_of(cohort.scheme), cohort.source, out)
         for line in misfits(prepared):
             progress.say(line)
-        write_cohort(out, prepared)
+        write_cohort(prepared, out)
         report = {ref.case_id: ref.facts["prepared"] for ref in refs}
         for line in _graded(report.values()):
             progress.say(line)

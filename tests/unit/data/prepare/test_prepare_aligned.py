@@ -74,7 +74,7 @@ def test_a_named_reference_brings_all_contrasts_onto_its_grid(scans, tmp_path):
     """The moved contrast lies where it belongs, labels stay voxel for voxel, and the cohort file keeps the reader."""
     folder, images = scans
     cohort = ingest(folder, LAYOUTS.parse({"kind": "brats", "register_to": "t1ce"}))
-    write_cohort(tmp_path, cohort)
+    write_cohort(cohort, tmp_path)
     ref = read_cohort(tmp_path)["p"]
     assert isinstance(ref.reader, AlignedReader)
     assert ref.digest != ingest(folder, register_to=T1CE).fingerprint

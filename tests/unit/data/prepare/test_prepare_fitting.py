@@ -63,7 +63,7 @@ def test_voxel_sizes_that_differ_are_named_and_refused_by_training(prepared, tmp
     groups = r"10 x 10 x 10 mm \(s00-1, s01-1, s02-1 and 2 more\) and 10 x 10 x 30 mm \(s05-1\)"
     assert [line for line in said if "voxel sizes differ" in line and "grid.spacing_mm" in line]
     with pytest.raises(CohortError, match=rf"{groups}.*--set grid\.spacing_mm=1\.0"):
-        run_training(TrainingRunSpec.model_validate(UNET), mixed, tmp_path / "model", progress=Silent())
+        run_training(mixed, TrainingRunSpec.model_validate(UNET), tmp_path / "model", progress=Silent())
     assert not (tmp_path / "model").exists()
     resampled, said = prepared(*cases, name="resampled", grid=GridSpec(size=(16, 16, 16), spacing_mm=10.0))
     assert not [line for line in said if "differ" in line]
@@ -89,7 +89,7 @@ def test_contrasts_that_differ_are_kept_only_where_that_is_asked_for(prepared, t
     assert [ref.modalities for ref in both][-2:] == [(Modality.T1, Modality.FLAIR), (Modality.T1,)]
     assert any("contrasts differ" in line and "gaps: true" in line for line in said)
     with pytest.raises(CohortError, match=rf"{groups}.*segmenter\.modalities"):
-        run_training(TrainingRunSpec.model_validate(UNET), both, tmp_path / "model", progress=Silent())
+        run_training(both, TrainingRunSpec.model_validate(UNET), tmp_path / "model", progress=Silent())
     with pytest.raises(CohortError, match=r"cases without any of \['flair'\]: s04-1"):
         prepared(*cases, name="flair", allow_missing=True, modalities=(Modality.FLAIR,))
     common, _ = prepared(*cases, name="common", modalities=(Modality.T1,))
@@ -104,9 +104,9 @@ def test_a_model_refuses_scans_of_another_voxel_size_than_it_learned_from(prepar
     shutil.copyfile(tmp_path / "training" / "prepare.json", run / "preparation.json")
     how = {"parallel": ParallelSpec(), "progress": Silent()}
     alike, other = (_as_it_came(case) for case in (scan(2), scan(3, 20.0)))
-    assert len(prepared_for(run, alike, tmp_path / "one", **how)) == 1
+    assert len(prepared_for(alike, run, tmp_path / "one", **how)) == 1
     with pytest.raises(CohortError, match=r"10 x 10 x 20 mm: s03-1; .* training cases, 10 x 10 x 10 mm; .*spacing_mm"):
-        prepared_for(run, other, tmp_path / "two", **how)
+        prepared_for(other, run, tmp_path / "two", **how)
 
 
 def _as_it_came(case):

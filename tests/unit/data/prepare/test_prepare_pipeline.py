@@ -149,8 +149,8 @@ def test_a_background_that_is_not_0_makes_no_difference():
 
 def test_one_worker_or_two_give_the_same_bytes(tmp_path):
     """Every file is equal, byte for byte."""
-    prepare(heads(3), SPEC, tmp_path / "one", ParallelSpec(workers=1))
-    prepare(heads(3), SPEC, tmp_path / "two", ParallelSpec(workers=2))
+    prepare(heads(3), SPEC, tmp_path / "one", parallel=ParallelSpec(workers=1))
+    prepare(heads(3), SPEC, tmp_path / "two", parallel=ParallelSpec(workers=2))
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 

@@ -28,15 +28,15 @@ def test_a_model_trained_through_python_has_the_records_of_the_command_line(tmp_
     (tmp_path / "prepare.json").write_text(json.dumps({"key": {"spec": {"grid": {"spacing_mm": 3.0}}}}))
     cohort = replace(toy_cohort(range(6)), folder=tmp_path)
     run = TrainingRunSpec.model_validate({**RUN, family: MODELS[family]})
-    run_training(run, cohort, tmp_path / "verb")
+    run_training(cohort, run, tmp_path / "verb")
     split = split_by_subject(cohort, test=run.test, validation=run.validation, seed=run.seed)
     how = {"seed": run.seed, "accelerator": run.accelerator}
     if family == "segmenter":
         spec = SEGMENTERS.parse(MODELS[family])
-        train_segmenter(spec, split.train, split.validation, tmp_path / "python", budget=run.budget, **how)
+        train_segmenter(split.train, split.validation, spec, tmp_path / "python", budget=run.budget, **how)
     else:
         spec = SYNTHESIZERS.parse({**MODELS[family], "budget": RUN["budget"]})
-        train_synthesizer(spec, split.train, split.validation, tmp_path / "python", **how)
+        train_synthesizer(split.train, split.validation, spec, tmp_path / "python", **how)
     names = [sorted(path.name for path in (tmp_path / place).iterdir()) for place in ("verb", "python")]
     assert names[0] == names[1]
     for name in (PREPARATION, "preparation.yaml"):
