@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed
 FAST := -m "not slow and not gpu"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 training:85 \
-          lesions:95 segmentation:85 synthesis:85 quality:85 report:85 runs:85 studies:85 cli:85
+          lesions:95 segmentation:85 synthesis:85 quality:85 release:85 report:85 runs:85 studies:85 cli:85
 
 # One thread a process: the workers share the cores among them.
 export OMP_NUM_THREADS := 1

@@ -64,6 +64,8 @@ from .lesions.edit_cohort import edit_cohort as edit_cohort
 from .lesions.preview import preview_cohort as preview_cohort
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
+from .release.export import export_cohorts as export_cohorts
+from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder

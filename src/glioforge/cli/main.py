@@ -17,6 +17,7 @@ from glioforge.cli.demo import demo
 from glioforge.cli.doctor import doctor
 from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
+from glioforge.cli.export import export
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
@@ -48,6 +49,7 @@ for verb in (
     synthesize,
     segment,
     evaluate,
+    export,
     study,
     report,
     demo,

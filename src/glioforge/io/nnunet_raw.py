@@ -81,8 +81,16 @@ def write_nnunet_raw(
     return folder / NAME
 
 
-def write_channels(case: Case, channels: Iterable[Modality], folder: Path) -> list[Path]:
+def write_channels(
+    case: Case, channels: Iterable[Modality], folder: Path, *, description: str | None = None
+) -> list[Path]:
     """Write the contrasts of a case as nnU-Net numbers them.
+
+    Args:
+        case: The case.
+        channels: Contrasts in the order of the channels.
+        folder: Folder of the images.
+        description: Free text of the headers; the contrast's name unless given.
 
     Raises:
         CaseError: A contrast is missing.
@@ -91,7 +99,7 @@ def write_channels(case: Case, channels: Iterable[Modality], folder: Path) -> li
     case.stack(channels)
     paths = [folder / f"{case.case_id}_{number:04d}{ENDING}" for number in range(len(channels))]
     for path, modality in zip(paths, channels, strict=True):
-        write_image(path, case.images[modality], str(modality))
+        write_image(path, case.images[modality], str(modality) if description is None else description)
     return paths
 
 

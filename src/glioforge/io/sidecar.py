@@ -18,6 +18,8 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017
 from glioforge.io.atomic_write import read_json, write_json
 
+NESTED = "Glioforge"
+"""Key of the sidecar within another tool's JSON file, such as the metadata of an image in BIDS."""
 MARKS = {"phantom": "PHANTOM", "synthetic": "SYNTHETIC"}
 """How the description in a header begins, by the kind of lineage."""
 
@@ -72,6 +74,8 @@ def read_sidecar(path: Path, case_id: str) -> Sidecar | None:
         InputFileError: The file is damaged, or is a synthetic case's and lacks its lineage.
     """
     values = read_json(path)
+    if isinstance(values, dict) and isinstance(values.get(NESTED), dict):
+        values = values[NESTED]
     if isinstance(values, dict) and "phantom" in values:
         values = _phantom_values(values)
     if not isinstance(values, dict) or values.get("kind") not in MARKS:

@@ -19,16 +19,19 @@ Source: BIDS 1.8 (Gorgolewski et al. 2016).
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BIDS_TISSUE, LESION
+from glioforge.io.dataset_json import hint_of
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
+from glioforge.io.sidecar import NESTED
 from glioforge.io.tissue_shares import is_share
 
 _SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
@@ -105,7 +108,44 @@ class BidsLayout(Layout):
         labels = sorted(path for role, path in found if role == best)
         roles = [(role, path) for role, path in found if role not in _HINTS]
         roles += [(LABELS, path) for path in (labels[:1] if best == _SHARE else labels)]
-        return assemble(name, roles, subject=self._spec.subject, hint=_HINTS[best])
+        hint = _named_labels(labels[0]) if labels and best in {LABELS, _TISSUE} else None
+        case = assemble(name, roles, subject=self._spec.subject, hint=hint or _HINTS[best])
+        return case if case.sidecar else replace(case, sidecar=_own_sidecar(case.images.values()))
+
+
+def _named_labels(path: Path) -> Hint | None:
+    """What the table of a `dseg` file says about its labels: next to it, or in a folder above, as BIDS inherits it."""
+    wanted = {key: value for key, value in _entities(path).items() if key not in {"sub", "ses"}}
+    for folder in path.parents[:4]:
+        for table in sorted(path for path in folder.glob("*dseg.tsv") if path.is_file()):
+            own = _entities(table)
+            if {key: own.get(key, value) for key, value in wanted.items()} == wanted and _about(own, path):
+                return _hint_of_table(table)
+    return None
+
+
+def _about(entities: Mapping[str, str], path: Path) -> bool:
+    """Whether a table is about the subject and session of a file, or about all."""
+    return all(_entities(path).get(key) == value for key, value in entities.items() if key in {"sub", "ses"})
+
+
+def _hint_of_table(path: Path) -> Hint | None:
+    """Scheme of the labels that a table names; none where it has other columns or unknown names."""
+    lines = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+    if not lines or not {"index", "name"} <= set(lines[0]):
+        return None
+    index, name = lines[0].index("index"), lines[0].index("name")
+    named = {row[name]: row[index] for row in lines[1:] if len(row) > max(index, name)}
+    named = named if "0" in named.values() else {"background": "0", **named}
+    schemes = hint_of({"labels": named}).schemes
+    return Hint(schemes, f"{path.name} names the labels") if schemes else None
+
+
+def _own_sidecar(images: Iterable[Path]) -> Path | None:
+    """The metadata of an image that Glioforge wrote, which say where a computed case comes from."""
+    paths = [path.with_name(f"{stem(path)}.json") for path in images]
+    # Metadata of other tools may be damaged without harm, so they are not read as JSON.
+    return next((path for path in paths if path.is_file() and NESTED.encode() in path.read_bytes()), None)
 
 
 def _entities(path: Path) -> dict[str, str]:

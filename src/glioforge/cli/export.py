@@ -1,0 +1,66 @@
+"""`glioforge export`: cohorts as a data set for other tools."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from glioforge.cli.options import Out, Where, Workers
+from glioforge.core.modality import Modality
+
+
+def export(
+    cohorts: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of cohorts or of scans, exported as one data set.", metavar="COHORT..."),
+    ],
+    out: Out,
+    form: Annotated[
+        Literal["nifti", "brats", "nnunet", "bids"],
+        typer.Option("--as", help="Format: NIfTI folders, BraTS folders, a raw data set of nnU-Net, or BIDS."),
+    ],
+    scheme: Annotated[
+        str | None,
+        typer.Option("--scheme", help="Label scheme of the label files; that of the cohorts' own files unless given."),
+    ] = None,
+    grid: Annotated[
+        Literal["scan", "prepared"],
+        typer.Option("--grid", help="Grid of prepared cases: that of their scan, or the prepared one."),
+    ] = "scan",
+    modalities: Annotated[
+        list[Modality] | None,
+        typer.Option("--modalities", help="Contrast to write; may be repeated; all unless given."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave-out", help="Subject to leave out, with all synthetic cases made from it; may be repeated."
+        ),
+    ] = None,
+    where: Where = None,
+    keep_ids: Annotated[
+        bool, typer.Option("--keep-ids", help="Keep the ids of cases and subjects; they are numbered otherwise.")
+    ] = False,
+    workers: Workers = 1,
+) -> None:
+    """Export cohorts for other tools, real and synthetic cases together.
+
+    Files are written with new headers and new names; OUT-private keeps the key to the ids.
+    """
+    from glioforge.cli.cohorts import open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.release.export import export_cohorts
+    from glioforge.release.spec import ExportSpec
+
+    spec = ExportSpec(
+        format=form,
+        grid=grid,
+        scheme=scheme,
+        modalities=tuple(modalities) if modalities else None,
+        leave_out=tuple(leave_out or ()),
+        keep_ids=keep_ids,
+    )
+    opened = [open_cohort(folder, where=where) for folder in cohorts]
+    place = export_cohorts(opened, out, spec, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
+    typer.echo(f"data set in {place}" if keep_ids else f"data set in {place}; key to the ids in {out}-private/key.json")

@@ -1,0 +1,196 @@
+"""What an export consists of, decided and checked before anything is written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from glioforge.core.case import CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.names import name_key
+from glioforge.core.preparation import preparations_of
+from glioforge.core.written_scheme import described
+from glioforge.release.base import Format, refuse
+from glioforge.release.label_values import Consecutive, consecutive, given_values, scheme_of_export
+from glioforge.release.names import Names, kept, numbered
+from glioforge.release.record import NOTICE
+from glioforge.release.spec import ExportSpec
+
+
+@final
+@dataclass(frozen=True)
+class Entry:
+    """One case of an export.
+
+    Args:
+        ref: The case as the cohort has it.
+        shown: The same with what is written of it: the contrasts asked for, and labels only if people gave them.
+        given: Values of its label map that must not be lost.
+        grid: `scan`, `prepared`, or `own` for a case that was never prepared.
+    """
+
+    ref: CaseRef
+    shown: CaseRef
+    given: frozenset[int]
+    grid: str
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided about an export.
+
+    Args:
+        cohorts: Cohorts without the subjects left out; none is empty.
+        entries: Their cases, in order; at least one.
+        names: Names of cases and subjects.
+        source: Scheme of the source's label files; none where no case has labels.
+        written: The same with the values that are written; none where no case has labels.
+        left_out: Number of cases left out.
+    """
+
+    cohorts: tuple[Cohort, ...]
+    entries: tuple[Entry, ...]
+    names: Names
+    source: LabelScheme | None
+    written: Consecutive | None
+    left_out: int
+
+    @property
+    def shown(self) -> list[CaseRef]:
+        """What is written of each case."""
+        return [entry.shown for entry in self.entries]
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Contrasts that some case has, in standard order."""
+        return in_standard_order({modality for ref in self.shown for modality in ref.images})
+
+
+def plan_export(cohorts: Sequence[Cohort], spec: ExportSpec, made: Format) -> Plan:
+    """Decide on cases, names and label values.
+
+    Args:
+        cohorts: What is exported.
+        spec: How.
+        made: The format.
+
+    Raises:
+        CohortError: No case is left, a case is in two cohorts, a subject to leave out is unknown, or the format cannot
+            hold a case.
+        LabelError: Label files have several schemes, and none is asked for.
+    """
+    _require_known(cohorts, spec.leave_out)
+    left = _left(cohorts, spec.leave_out)
+    parts = [[_entry(ref, spec, given_values(cohort)) for ref in cohort] for cohort in left]
+    entries = tuple(entry for part in parts for entry in part)
+    _require_once(entries)
+    made.require([entry.shown for entry in entries])
+    refuse(
+        [entry.shown for entry in entries if not entry.shown.images and entry.shown.labels is None],
+        "cases of which nothing would be written",
+        "an image or a label map of each",
+        "name contrasts that they have (--modalities), or leave their subjects out (--leave-out)",
+    )
+    ids = kept if spec.keep_ids else numbered
+    labelled = [cohort for cohort, part in zip(left, parts, strict=True) if any(e.shown.labels for e in part)]
+    source = scheme_of_export(labelled, spec.scheme) if labelled else None
+    written = None
+    if source is not None:
+        same = Consecutive(source, {value: value for value in source.labels.values()})
+        written = consecutive(source) if made.consecutive else same
+    names = made.named(ids([entry.ref for entry in entries]))
+    gone = sum(map(len, cohorts)) - len(entries)
+    return Plan(tuple(left), entries, names, source, written, gone)
+
+
+def remarks(plan: Plan, spec: ExportSpec) -> list[str]:
+    """Return lines for the user: what is left out, renamed or mixed, and the notice on synthetic cases."""
+    lines = []
+    synthetic = [entry for entry in plan.entries if entry.ref.lineage.is_synthetic]
+    if plan.left_out:
+        lines.append(
+            f"{plan.left_out} cases are left out: those of {', '.join(spec.leave_out)}, and all made from them"
+        )
+    if plan.source is not None:
+        lines.append(f"label files hold the labels of {described(plan.source)}")
+    homeless = [entry for entry in synthetic if entry.grid == "own"]
+    if homeless and any(entry.grid == "scan" for entry in plan.entries):
+        lines.append(
+            f"{len(homeless)} synthetic cases have no scan and stay on the grid that they were made on; "
+            "--grid prepared writes all cases on such grids"
+        )
+    imaged = [entry.ref for entry in plan.entries if entry.shown.images]
+    known = preparations_of(imaged)
+    if len(known) > 1 or (known and not all(preparations_of([ref]) for ref in imaged)):
+        lines.append(
+            "cases that were prepared with different settings, or not at all: their intensities differ in scale"
+        )
+    if not plan.names.renumbered:
+        lines.append("ids are kept: names of the input's files and folders may be part of them")
+    if synthetic:
+        lines.append(f"{NOTICE} ({len(synthetic)} synthetic cases)")
+    return lines
+
+
+def key_of(plan: Plan, spec: ExportSpec) -> dict[str, Any]:
+    """Return what the files of an export depend on, plain JSON values."""
+    cohorts = [cohort.fingerprint for cohort in plan.cohorts]
+    return {"verb": "export", "spec": spec.model_dump(mode="json"), "cohorts": cohorts}
+
+
+def _left(cohorts: Sequence[Cohort], subjects: Sequence[str]) -> list[Cohort]:
+    """Cohorts of the cases to which none of some subjects contributed; at least one case."""
+    gone = frozenset(subjects)
+    kept_cases = [
+        replace(part, cases=tuple(ref for ref in part if not gone & {ref.subject_id, *ref.lineage.subjects}))
+        for part in cohorts
+    ]
+    left = [part for part in kept_cases if len(part)]
+    if not left:
+        fewer = "leave out fewer subjects: with a subject goes every case that it contributed to"
+        raise CohortError(
+            f"no case to export of {', '.join(part.name for part in cohorts) or 'no cohort'}",
+            "at least one case",
+            fewer if subjects else "check the folder",
+        )
+    return left
+
+
+def _require_known(cohorts: Iterable[Cohort], subjects: Iterable[str]) -> None:
+    """Refuse subjects that no case has."""
+    known = frozenset[str]().union(*(cohort.subjects_behind for cohort in cohorts))
+    strange = sorted(set(subjects) - known)
+    if strange:
+        raise CohortError(
+            f"subjects to leave out that no case has: {', '.join(strange[:5])}",
+            f"subjects of the cohort, such as {', '.join(sorted(known)[:5])}",
+            "name them as the cohort does",
+        )
+
+
+def _require_once(entries: Iterable[Entry]) -> None:
+    """Refuse a case that two cohorts hold."""
+    seen: set[str] = set()
+    doubled = []
+    for entry in entries:
+        key = name_key(entry.ref.case_id)
+        doubled += [entry.ref.case_id] if key in seen else []
+        seen.add(key)
+    if doubled:
+        raise CohortError(
+            f"cases in two cohorts: {', '.join(doubled[:5])}",
+            "each case once",
+            "export scans or what was prepared from them, not both",
+        )
+
+
+def _entry(ref: CaseRef, spec: ExportSpec, given: frozenset[int]) -> Entry:
+    """One case, with what is written of it."""
+    prepared = ref.facts.get("prepared")
+    labels = ref.labels if prepared is None or prepared.get("labelled", True) else None
+    wanted = set(ref.images if spec.modalities is None else spec.modalities)
+    shown = replace(ref, labels=labels, images={m: path for m, path in ref.images.items() if m in wanted})
+    return Entry(ref, shown, given, "own" if prepared is None else spec.grid)
