@@ -1,4 +1,4 @@
-"""Let a process keep the memory that it frees, so that every training step need not ask the system for it again.
+"""How much memory a process may use, and that it keeps what it frees for its next training step.
 
 The C library of Linux (glibc) gives large blocks back at once, and each new one
 comes back page by page, filled with zeros, which costs a U-Net on a CPU a good
@@ -6,7 +6,9 @@ part of its time.  Nothing that is computed depends on it.
 """
 
 import ctypes
+import os
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 _TRIM, _TOP_PAD, _MMAP = -1, -2, -3
@@ -25,3 +27,22 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return all(set_option(option, value) == 1 for option, value in _SETTINGS.items())
+
+
+_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much memory a container has."""
+
+
+@cache
+def usable_memory() -> int:
+    """Return the bytes of memory of the machine, or of the container where that has less."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([whole, *filter(None, map(_limit, _LIMITS))])
+
+
+def _limit(path: Path) -> int | None:
+    """Bytes that a file allows; none where there is no such file or no limit."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

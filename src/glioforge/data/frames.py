@@ -91,22 +91,26 @@ def take(path: str | Path, expected: str, axis: int, indices: Sequence[int]) -> 
     Args:
         path: A file that `encode` made.
         expected: Its hash.
-        axis: 2 cuts along k and reads only what is asked for; 0 (i) and 1 (j) read the whole file.
+        axis: 2 cuts along k and reads only what is asked for; 0 (i) reads blocks of 16 rows, 1 (j) the whole file.
         indices: Slice numbers; none give an array of length 0.
 
     Raises:
         InputFileError: The file is missing, unreadable or has another hash.
     """
     frame = _frame(path, expected)
-    size = frame.grid
+    depth, high, wide = frame.grid
     if axis == 2 and len(indices) == 1:
-        return _part(frame, (int(indices[0]), 0, 0), (1, size[1], size[2]))
+        return _part(frame, (int(indices[0]), 0, 0), (1, high, wide))
     if axis == 2:
-        parts = [_part(frame, (int(k), 0, 0), (1, size[1], size[2])).whole() for k in indices]
-        taken = np.concatenate([np.zeros((0, *frame.shape[1:]), frame.array.dtype), *parts])
+        parts = [_part(frame, (int(k), 0, 0), (1, high, wide)).whole() for k in indices]
+    elif axis == 0:
+        rows = [_part(frame, (0, int(i), 0), (depth, 1, wide)).whole() for i in indices]
+        parts = [row.transpose(2, 1, 3, 0) for row in rows]
     else:
-        whole = _part(frame, (0, 0, 0), size).whole().take(np.asarray(indices, dtype=np.int64), axis=axis + 2)
-        taken = np.ascontiguousarray(whole.transpose((2, 1, 3, 0) if axis == 0 else (3, 1, 2, 0)))
+        whole = _part(frame, (0, 0, 0), frame.grid).whole().take(np.asarray(indices, dtype=np.int64), axis=3)
+        parts = [whole.transpose(3, 1, 2, 0)]
+    plane = {0: (wide, depth), 1: (high, depth), 2: (high, wide)}[axis]
+    taken = np.concatenate([np.zeros((0, frame.array.shape[1], *plane), frame.array.dtype), *parts])
     return Part(taken, (0, 0, 0), taken.shape, taken.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Batches of slices - images, labels, brain - from cohorts held in memory as small integers.
+"""Batches of slices - images, labels, brain - from cohorts in memory or in the store.
 
 A batch is a function of a seed and a step and of nothing else, so a training
 that goes on after a stop sees the batches that it would have seen.
@@ -21,14 +21,16 @@ from typing import TYPE_CHECKING, Generic, final
 
 import numpy as np
 
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.data.packed import Packed
-from glioforge.data.sampling import Batches, Row, Source, lesion_table, parts_of, scales_of, slab_around, whole
-from glioforge.data.store import read_packed
+from glioforge.data.room import fits_in_memory
+from glioforge.data.sampling import Batches, Row, Source, lesion_table, slab_around, whole
+from glioforge.data.slices import Cut, Slices, Stack, StoredSlices, slices_of
+from glioforge.data.store import is_stored, read_packed
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +46,8 @@ class SlicePairs:
     """Batches of slices of one cohort.
 
     Args:
-        cohort: Prepared, phantom or synthetic cases, all of one grid shape unless `size` is given; read at once.
+        cohort: Prepared, phantom or synthetic cases, all of one grid shape unless `size` is given; each is read
+            once at the start.
         modalities: Contrasts to give, in this order; none for labels alone.
         axis: Axis cut, 0-2.
         size: Common size `(x, y)` of the slices; the grid's own unless given.
@@ -54,6 +57,8 @@ class SlicePairs:
         lesion_share: Share of each batch drawn from slices with tumour; the rest is drawn from all slices with brain.
         gaps: Whether cases may lack some of the contrasts.
         slab: Draw only from this many slices around each case's tumour, as Carver et al. train; none draws from all.
+        in_memory: Whether cases are held in memory, or slices of stored cases read when they are drawn; what the
+            machine has room for unless given. Batches are the same.
 
     Raises:
         CohortError: The cohort is empty, a case lacks a contrast or labels, sizes differ, or a number is out of range.
@@ -72,6 +77,7 @@ class SlicePairs:
         lesion_share: float = LESION_SHARE,
         gaps: bool = False,
         slab: int | None = None,
+        in_memory: bool | None = None,
     ) -> None:
         if not len(cohort):
             raise CohortError("no cases to take slices from", "at least one", "prepare a cohort first", cohort.name)
@@ -88,10 +94,11 @@ class SlicePairs:
         self._context = context
         self._share = lesion_share
         self._gaps = gaps
-        self._stacks = [
-            _stack_of(read_packed(ref), self.modalities, axis, size, ref.case_id, gaps=gaps) for ref in cohort
-        ]
-        self._slices = _slices_of(self._stacks, cohort.scheme, slab)
+        cut = Cut(self.modalities, axis, size, gaps)
+        held = fits_in_memory(cohort) if in_memory is None else in_memory
+        self._stacks: list[Stack] = []
+        found = [self._add(ref, cut, slab, held=held) for ref in cohort]
+        self._slices = _Slices(*(np.concatenate(numbers) for numbers in zip(*found, strict=True)))
         self._require_one_size(cohort)
 
     @property
@@ -102,8 +109,7 @@ class SlicePairs:
     @property
     def size(self) -> tuple[int, int]:
         """Size `(x, y)` of every slice."""
-        _, x, y = self._stacks[0].labels.shape
-        return x, y
+        return self._stacks[0].size
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
         """The batch of this step."""
@@ -128,10 +134,11 @@ class SlicePairs:
         brain = np.empty((len(rows), x, y), dtype=bool)
         for place, (case, number) in enumerate(rows):
             stack = self._stacks[case]
-            around = np.clip(np.arange(number - self._context, number + self._context + 1), 0, len(stack.labels) - 1)
-            np.multiply(stack.images[around], stack.scales, out=images[place].reshape(planes, -1, x, y))
-            labels[place] = stack.labels[number]
-            brain[place] = stack.brain[number]
+            around = np.clip(np.arange(number - self._context, number + self._context + 1), 0, stack.depth - 1)
+            read = stack.read(around)
+            np.multiply(read.images, read.scales, out=images[place].reshape(planes, -1, x, y))
+            labels[place] = read.labels[self._context]
+            brain[place] = read.brain[self._context]
         cases = np.array([case for case, _ in rows], dtype=np.int64)
         arrays = {"images": images, "labels": labels, "brain": brain, "case": cases}
         if self._gaps:
@@ -139,8 +146,15 @@ class SlicePairs:
             arrays["available"] = np.array(known, dtype=bool).reshape(len(rows), len(self.modalities))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
+    def _add(self, ref: CaseRef, cut: Cut, slab: int | None, *, held: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Add a case, and return case and number of its slices with brain and of those with tumour, in the slab."""
+        slices = slices_of(read_packed(ref), cut, ref.case_id)
+        rows = _rows_of(slices, len(self._stacks), self.scheme, slab)
+        self._stacks.append(slices if held or not is_stored(ref) else StoredSlices.of(ref, cut, slices))
+        return rows
+
     def _require_one_size(self, cohort: Cohort) -> None:
-        sizes = {stack.labels.shape[1:] for stack in self._stacks}
+        sizes = {stack.size for stack in self._stacks}
         if len(sizes) > 1:
             raise CohortError(
                 f"slices of sizes {sorted(sizes)}", "one size", "give a size, or prepare the cases alike", cohort.name
@@ -195,17 +209,6 @@ class MixedPairs(Generic[Row]):
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Stack:
-    """One case cut into slices: `(slice, channel, x, y)` and `(slice, x, y)`."""
-
-    images: np.ndarray
-    scales: np.ndarray
-    labels: np.ndarray
-    brain: np.ndarray
-
-
-@final
-@dataclass(frozen=True, eq=False)
 class _Slices:
     """Pairs of case and slice number: all with brain, and those with tumour."""
 
@@ -213,52 +216,13 @@ class _Slices:
     lesion: np.ndarray
 
 
-def _stack_of(
-    packed: Packed,
-    modalities: tuple[Modality, ...],
-    axis: int,
-    size: tuple[int, int] | None,
-    case_id: str,
-    *,
-    gaps: bool,
-) -> _Stack:
-    """Cut one case into slices of the size asked for."""
-    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
-    # Stored axes are (k, c, i, j); the axis cut comes first, the others keep their order.
-    order = {0: (2, 1, 3, 0), 1: (3, 1, 2, 0), 2: (0, 1, 2, 3)}[axis]
-    stacked = np.concatenate([labels[:, None], brain[:, None].astype(np.uint8)], axis=1)
-    images = _fitted(packed.images[:, channels].transpose(order), size)
-    masks = _fitted(stacked.transpose(order), size)
-    scales = scales_of(packed, channels)[:, None, None]
-    return _Stack(images, scales, np.ascontiguousarray(masks[:, 0]), masks[:, 1].astype(bool))
-
-
-def _fitted(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Cut or pad the last two axes about place n // 2, so that a cut undoes a padding."""
-    if size is None:
-        return np.ascontiguousarray(array)
-    fitted = np.zeros((*array.shape[:2], *size), dtype=array.dtype)
-    source, target = [], []
-    for have, want in zip(array.shape[2:], size, strict=True):
-        shift = have // 2 - want // 2
-        source.append(slice(max(shift, 0), max(shift, 0) + min(have, want)))
-        target.append(slice(max(-shift, 0), max(-shift, 0) + min(have, want)))
-    fitted[:, :, target[0], target[1]] = array[:, :, source[0], source[1]]
-    return fitted
-
-
-def _slices_of(stacks: Sequence[_Stack], scheme: LabelScheme, slab: int | None) -> _Slices:
-    """Numbers of the slices with brain and of those with tumour, within the slab."""
-    table = lesion_table(scheme)
-    brain: list[np.ndarray] = []
-    lesion: list[np.ndarray] = []
-    for case, stack in enumerate(stacks):
-        tumour = table[stack.labels].sum(axis=(1, 2))
-        within = slab_around(tumour, stack.brain.sum(axis=(1, 2)), slab)
-        shown = np.flatnonzero(tumour) if slab is None else within[tumour[within] > 0]
-        for numbers, found in ((brain, within), (lesion, shown)):
-            numbers.append(np.stack([np.full(len(found), case), found], axis=1))
-    return _Slices(np.concatenate(brain), np.concatenate(lesion))
+def _rows_of(slices: Slices, case: int, scheme: LabelScheme, slab: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Case and number of the slices with brain and of those with tumour, within the slab."""
+    tumour = lesion_table(scheme)[slices.labels].sum(axis=(1, 2))
+    within = slab_around(tumour, slices.brain.sum(axis=(1, 2)), slab)
+    shown = np.flatnonzero(tumour) if slab is None else within[tumour[within] > 0]
+    brain, lesion = (np.stack([np.full(len(found), case), found], axis=1) for found in (within, shown))
+    return brain, lesion
 
 
 def _spread(rows: list[Row], count: int, rng: np.random.Generator) -> list[Row]:

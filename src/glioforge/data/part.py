@@ -1,11 +1,10 @@
 """Part of a stored array: only the voxels that may differ from 0 are held."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Shaped
 
 
 @final
@@ -31,15 +30,6 @@ class Part:
         if self.voxels is not None:
             result[self._box(self.voxels)] = self.voxels
         return result
-
-    def scaled(self, scales: Sequence[float]) -> Float32[np.ndarray, "n c a b"]:
-        """The same with each channel multiplied by its scale."""
-        if self.voxels is None:
-            return np.zeros(self.shape, np.float32)
-        values = self.voxels.astype(np.float32)
-        one = scales[0] if len(set(scales)) == 1 else np.asarray(scales, dtype=np.float32).reshape(1, -1, 1, 1)
-        values *= np.float32(one)
-        return values if values.shape == self.shape else Part(values, self.place, self.shape, values.dtype).whole()
 
     def _box(self, voxels: np.ndarray) -> tuple[slice, ...]:
         """Where they lie in the whole."""

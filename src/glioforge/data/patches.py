@@ -1,4 +1,4 @@
-"""Batches of three-dimensional patches - images, labels, brain - from cohorts held in memory as small integers.
+"""Batches of three-dimensional patches - images, labels, brain - from cohorts in memory or in the store.
 
 The counterpart of `data.pairs` for volumes: a batch is a function of a seed and
 a step and of nothing else.  A share of the patches is centred near a random
@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from jaxtyping import Bool, Int16, Int64, UInt8
 
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.data.packed import Packed
+from glioforge.data.room import fits_in_memory
 from glioforge.data.sampling import lesion_table, parts_of, scales_of, whole
-from glioforge.data.store import read_packed
+from glioforge.data.store import is_stored, read_packed, read_patch
 
 if TYPE_CHECKING:
     import torch
@@ -45,13 +46,15 @@ class PatchPairs:
     """Batches of patches of one cohort.
 
     Args:
-        cohort: Prepared, phantom or synthetic cases, whose grids may differ; read at once.
+        cohort: Prepared, phantom or synthetic cases, whose grids may differ; each is read once at the start.
         modalities: Contrasts to give, in this order; none for labels alone.
         size: Patch `(x, y, z)`; whole grids, padded to the largest, where none is given.
         batch_size: Patches in a batch, at least 1.
         seed: Seed of the draws.
         lesion_share: Share of each batch that is centred near a tumour voxel, where the cohort has any.
         gaps: Whether cases may lack some of the contrasts.
+        in_memory: Whether cases are held in memory, or patches of stored cases read when they are drawn; what the
+            machine has room for unless given. Batches are the same.
 
     Raises:
         CohortError: The cohort is empty, a case lacks a contrast or labels, none shows brain, or a number is out of
@@ -68,6 +71,7 @@ class PatchPairs:
         seed: int,
         lesion_share: float = LESION_SHARE,
         gaps: bool = False,
+        in_memory: bool | None = None,
     ) -> None:
         if not len(cohort):
             raise CohortError("no cases to take patches from", "at least one", "prepare a cohort first", cohort.name)
@@ -84,7 +88,10 @@ class PatchPairs:
         self._share = lesion_share
         table = lesion_table(cohort.scheme)
         self._gaps = gaps
-        self._grids = [_grid_of(read_packed(ref), self.modalities, table, ref.case_id, gaps=gaps) for ref in cohort]
+        held = fits_in_memory(cohort) if in_memory is None else in_memory
+        self._grids = [
+            _grid_of(ref, self.modalities, table, gaps=gaps, held=held or not is_stored(ref)) for ref in cohort
+        ]
         self._size = size or _largest([grid.shape for grid in self._grids])
         self._with_brain = [n for n, grid in enumerate(self._grids) if grid.brain_places.count]
         self._with_lesion = [n for n in self._with_brain if self._grids[n].lesion_places.count]
@@ -124,10 +131,10 @@ class PatchPairs:
         for place, (case, corner) in enumerate(rows):
             grid = self._grids[case]
             (i, j, k), (x, y, z) = _overlap(grid.shape, corner, self._size)
-            stored = grid.images[k, :, i, j].transpose(1, 2, 3, 0)
-            np.multiply(stored, grid.scales, out=images[place, :, x, y, z])
-            labels[place, x, y, z] = grid.labels[k, i, j].transpose(1, 2, 0)
-            brain[place, x, y, z] = grid.brain[k, i, j].transpose(1, 2, 0)
+            read = grid.voxels.box(i, j, k)
+            np.multiply(read.images.transpose(1, 2, 3, 0), grid.scales, out=images[place, :, x, y, z])
+            labels[place, x, y, z] = read.labels.transpose(1, 2, 0)
+            brain[place, x, y, z] = read.brain.transpose(1, 2, 0)
         arrays = {
             "images": images,
             "labels": labels,
@@ -170,39 +177,75 @@ class _Places:
 @final
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """One case as it is stored, `(k, channel, i, j)`, and where its brain and tumour lie."""
+    """One case, and where its brain and tumour lie."""
 
-    images: Int16[np.ndarray, "k c i j"]
+    voxels: "_Voxels | _StoredVoxels"
     scales: np.ndarray
-    labels: UInt8[np.ndarray, "k i j"]
-    brain: Bool[np.ndarray, "k i j"]
+    shape: Index
     table: np.ndarray
     brain_places: _Places
     lesion_places: _Places
 
-    @property
-    def shape(self) -> Index:
-        """Grid `(i, j, k)`."""
-        k, i, j = self.labels.shape
-        return i, j, k
-
     def brain_at(self, rng: np.random.Generator) -> Index:
         """A random voxel of the brain."""
         k = self.brain_places.slice_at(rng)
-        return _voxel_at(self.brain[k], k, rng)
+        return _voxel_at(self._slice(k).brain[0], k, rng)
 
     def lesion_at(self, rng: np.random.Generator) -> Index:
         """A random voxel of the tumour."""
         k = self.lesion_places.slice_at(rng)
-        return _voxel_at(self.table[self.labels[k]], k, rng)
+        return _voxel_at(self.table[self._slice(k).labels[0]], k, rng)
+
+    def _slice(self, k: int) -> "_Voxels":
+        """One axial slice."""
+        i, j, _ = self.shape
+        return self.voxels.box(slice(0, i), slice(0, j), slice(k, k + 1))
 
 
-def _grid_of(packed: Packed, modalities: tuple[Modality, ...], table: np.ndarray, case_id: str, *, gaps: bool) -> _Grid:
-    """One case with the contrasts asked for."""
-    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
-    scales = scales_of(packed, channels)[:, None, None, None]
+@final
+@dataclass(frozen=True, eq=False)
+class _Voxels:
+    """Voxels in memory, axes as they are stored."""
+
+    images: Int16[np.ndarray, "k c i j"]
+    labels: UInt8[np.ndarray, "k i j"]
+    brain: Bool[np.ndarray, "k i j"]
+
+    def box(self, i: slice, j: slice, k: slice) -> "_Voxels":
+        """The voxels of a box."""
+        return _Voxels(self.images[k, :, i, j], self.labels[k, i, j], self.brain[k, i, j])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _StoredVoxels:
+    """Voxels of a case of the store, read when they are asked for."""
+
+    ref: CaseRef
+    modalities: tuple[Modality, ...]
+    gaps: bool
+
+    def box(self, i: slice, j: slice, k: slice) -> _Voxels:
+        """The voxels of a box; nothing is read for an empty one."""
+        wanted = [range(side.start, side.stop) for side in (i, j, k)]
+        if not all(wanted):
+            shape = len(wanted[2]), len(wanted[0]), len(wanted[1])
+            images = np.zeros((shape[0], len(self.modalities), *shape[1:]), np.int16)
+            return _Voxels(images, np.zeros(shape, np.uint8), np.zeros(shape, bool))
+        packed = read_patch(self.ref, (i.start, j.start, k.start), (len(wanted[0]), len(wanted[1]), len(wanted[2])))
+        channels, labels, brain = parts_of(packed, self.modalities, self.ref.case_id, gaps=self.gaps)
+        return _Voxels(packed.images[:, channels], labels, brain)
+
+
+def _grid_of(ref: CaseRef, modalities: tuple[Modality, ...], table: np.ndarray, *, gaps: bool, held: bool) -> _Grid:
+    """One case with the contrasts asked for, its voxels in memory or in the store."""
+    packed = read_packed(ref)
+    channels, labels, brain = parts_of(packed, modalities, ref.case_id, gaps=gaps)
     places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in (brain, table[labels])]
-    return _Grid(np.ascontiguousarray(packed.images[:, channels]), scales, labels, brain, table, *places)
+    kept = _Voxels(np.ascontiguousarray(packed.images[:, channels]), labels, brain) if held else None
+    k, i, j = labels.shape
+    scales = scales_of(packed, channels)[:, None, None, None]
+    return _Grid(kept or _StoredVoxels(ref, modalities, gaps), scales, (i, j, k), table, *places)
 
 
 def _largest(shapes: Sequence[Index]) -> Index:

@@ -9,6 +9,7 @@ refused and never decoded.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 
 import numpy as np
-from jaxtyping import Float32, UInt8
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import GeometryError, InputFileError
@@ -108,24 +108,20 @@ def read_packed(ref: CaseRef) -> Packed:
     Raises:
         InputFileError: A file is missing or damaged.
     """
-    if not isinstance(ref.reader, StoreReader):
+    if not is_stored(ref):
         return pack(ref.load())
     folder = folder_of(ref)
     return _read_packed(folder, _read_facts(folder))
 
 
-def read_slices(
-    ref: CaseRef, axis: int, indices: Sequence[int]
-) -> tuple[Float32[np.ndarray, "n c a b"], UInt8[np.ndarray, "n a b"] | None]:
-    """Read single slices of a stored case.
+def read_slices(ref: CaseRef, axis: int, indices: Sequence[int]) -> Packed:
+    """Read single slices of a stored case as integers; `images` are `(slice, channel, a, b)`, masks `(slice, a, b)`.
 
     Args:
         ref: A case of the store.
-        axis: Axis cut, 0-2; along 2 only the slices asked for are read, along the others the whole case.
+        axis: Axis cut, 0-2; a and b are the two others in their order. Along 2 only the slices asked for are read,
+            along the others their blocks of 16 rows, or the whole case.
         indices: Slice numbers along that axis; none give arrays of length 0.
-
-    Returns:
-        Images `(slice, channel, ...)` in the contrasts' standard order, and labels, if the case has any.
 
     Raises:
         GeometryError: A slice number lies outside the case.
@@ -142,21 +138,16 @@ def read_slices(
         )
     parts = {name: take(f"{folder}/{name}", expected, axis, indices) for name, expected in facts["files"].items()}
     plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
-    return _unpacked(parts, facts, (len(indices), *plane))
+    return _packed(parts, facts, (len(indices), *plane))
 
 
-def read_patch(
-    ref: CaseRef, start: Index, size: Index
-) -> tuple[Float32[np.ndarray, "c i j k"], UInt8[np.ndarray, "i j k"] | None]:
-    """Read a box of a stored case; only the blocks that it touches are decompressed.
+def read_patch(ref: CaseRef, start: Index, size: Index) -> Packed:
+    """Read a box of a stored case as integers, axes as in the store; only the blocks that it touches are decompressed.
 
     Args:
         ref: A case of the store.
-        start: First voxel of the box.
+        start: First voxel of the box, `(i, j, k)`.
         size: Voxels along each axis, at least 1.
-
-    Returns:
-        Images in the contrasts' standard order, and labels, if the case has any.
 
     Raises:
         GeometryError: The box is empty or reaches outside the case.
@@ -172,18 +163,15 @@ def read_patch(
             Path(folder),
         )
     parts = {name: cut(f"{folder}/{name}", expected, start, size) for name, expected in facts["files"].items()}
-    images, labels = _unpacked(parts, facts, (size[2], *size[:2]))
-    return images.transpose(1, 2, 3, 0), None if labels is None else labels.transpose(1, 2, 0)
+    return _packed(parts, facts, (size[2], *size[:2]))
 
 
-def _unpacked(
-    parts: Mapping[str, Part], facts: Mapping[str, Any], shape: tuple[int, ...]
-) -> tuple[Float32[np.ndarray, "n c a b"], UInt8[np.ndarray, "n a b"] | None]:
-    """Intensities and labels of what was read; no channels where the case has no images."""
+def _packed(parts: Mapping[str, Part], facts: Mapping[str, Any], shape: tuple[int, ...]) -> Packed:
+    """What was read of a case; no channels where it has no images."""
     n, *plane = shape
-    images = parts[IMAGES].scaled(facts["scales"]) if IMAGES in parts else np.zeros((n, 0, *plane), np.float32)
-    labels = parts[MASKS].whole()[:, facts["masks"].index("labels")] if "labels" in facts["masks"] else None
-    return images, labels
+    images = parts[IMAGES].whole() if IMAGES in parts else np.zeros((n, 0, *plane), np.int16)
+    masks = parts[MASKS].whole() if MASKS in parts else None
+    return _assembled(facts, images, masks)
 
 
 def _known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
@@ -196,6 +184,28 @@ def _known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
 def _known_facts(folder: str, modified: int) -> dict[str, Any]:  # noqa: ARG001 - the time is part of the cache's key
     """`case.json`, read again when it has changed."""
     return _read_facts(Path(folder))
+
+
+def is_stored(ref: CaseRef) -> bool:
+    """Return whether a case lies in a store, so that parts of it can be read."""
+    return isinstance(ref.reader, StoreReader)
+
+
+def stored_bytes(ref: CaseRef, bytes_per_voxel: int | None = None) -> int:
+    """Return the bytes that a stored case takes in memory; 0 for a case of another format, which is there already.
+
+    Args:
+        ref: Any case.
+        bytes_per_voxel: Size of a voxel of an image; that of the store's integers unless given.
+
+    Raises:
+        InputFileError: The entry is missing or damaged.
+    """
+    if not is_stored(ref):
+        return 0
+    facts = _known_entry(ref)[1]
+    each = np.dtype(np.int16).itemsize if bytes_per_voxel is None else bytes_per_voxel
+    return math.prod(facts["geometry"]["shape"]) * (len(facts["modalities"]) * each + 2)
 
 
 def folder_of(ref: CaseRef) -> Path:
@@ -280,16 +290,17 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 def _read_packed(folder: Path, facts: Mapping[str, Any]) -> Packed:
     """Voxels of an entry; its files are checked before they are decoded."""
-    modalities = tuple(Modality(m) for m in facts["modalities"])
     i, j, k = facts["geometry"]["shape"]
-    images = np.zeros((k, 0, i, j), dtype=np.int16)
-    planes: dict[str, np.ndarray] = {}
-    if IMAGES in facts["files"]:
-        images = decode(folder / IMAGES, facts["files"][IMAGES])
-    if MASKS in facts["files"]:
-        masks = decode(folder / MASKS, facts["files"][MASKS])
-        planes = {name: np.ascontiguousarray(masks[:, n]) for n, name in enumerate(facts["masks"])}
+    files = facts["files"]
+    images = decode(folder / IMAGES, files[IMAGES]) if IMAGES in files else np.zeros((k, 0, i, j), dtype=np.int16)
+    return _assembled(facts, images, decode(folder / MASKS, files[MASKS]) if MASKS in files else None)
+
+
+def _assembled(facts: Mapping[str, Any], images: np.ndarray, masks: np.ndarray | None) -> Packed:
+    """A case, or a part of one, from the arrays of its files."""
+    planes = {} if masks is None else {m: np.ascontiguousarray(masks[:, n]) for n, m in enumerate(facts["masks"])}
     brain = planes["brain"].view(bool) if "brain" in planes else None
+    modalities = tuple(Modality(m) for m in facts["modalities"])
     return Packed(modalities, images, tuple(facts["scales"]), planes.get("labels"), brain)
 
 

@@ -1,16 +1,16 @@
 """Score a network on whole validation volumes while it trains."""
 
-from collections.abc import Collection, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Bool
 
-from glioforge.core.case import Case
+from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
+from glioforge.data.room import fits_in_memory
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target
@@ -28,7 +28,7 @@ class Validation:
     cannot gain by leaving tumours out.
 
     Args:
-        cohort: Prepared, labelled cases; at least one; read when first needed and kept in memory.
+        cohort: Prepared, labelled cases; at least one; read when first needed and kept in memory where they fit.
         modalities: Contrasts, in the order of the network's input channels.
         how: How the network is asked.
         view: How it sees the heads.
@@ -54,12 +54,13 @@ class Validation:
         self._modalities = tuple(modalities)
         self._how = how
         self._view: View = view
+        self._held: list[tuple[np.ndarray, np.ndarray, LabelMap]] | None = None
 
     def __call__(self, network: "nn.Module") -> float:
         """Score the network; higher is better, and 0 where no region counts."""
         target = self._how.target
         scores, weighted = [], []
-        for images, brain, truth in self._cases:
+        for images, brain, truth in self._cases():
             probabilities = predict([(self._view, network)], images, brain, self._how)
             if self._weights is not None:
                 weighted.append(weighted_dice(probabilities, truth, target, self._weights))
@@ -69,12 +70,17 @@ class Validation:
         self.scalars = {"weighted_dice": float(np.mean(weighted))} if weighted else {}
         return float(np.mean(scores)) if scores else 0.0
 
-    @cached_property
-    def _cases(self) -> list[tuple[np.ndarray, np.ndarray, LabelMap]]:
-        """Images, brain and true labels of every case."""
-        cases = [ref.load() for ref in self._cohort]
-        truth = self._how.target.truth
-        return [(case.stack(self._modalities), brain_of(case), truth(case.require_labels())) for case in cases]
+    def _cases(self) -> Iterable[tuple[np.ndarray, np.ndarray, LabelMap]]:
+        """Images, brain and true labels of every case; read again each time where memory is short."""
+        read = (self._read(ref) for ref in self._cohort)
+        if self._held is None and fits_in_memory(self._cohort, bytes_per_voxel=4):
+            self._held = list(read)
+        return read if self._held is None else self._held
+
+    def _read(self, ref: CaseRef) -> tuple[np.ndarray, np.ndarray, LabelMap]:
+        """Images, brain and true labels of a case."""
+        case = ref.load()
+        return case.stack(self._modalities), brain_of(case), self._how.target.truth(case.require_labels())
 
 
 def weighted_dice(probabilities: Probabilities, truth: LabelMap, target: Target, weights: Sequence[float]) -> float:

@@ -46,3 +46,17 @@ def test_other_libraries_are_left_alone(fresh, monkeypatch):
     monkeypatch.setattr(memory, "ctypes", SimpleNamespace(CDLL=lambda _: object()))
 
     assert not keep_freed_memory()
+
+
+def test_usable_memory_is_that_of_the_container_where_it_has_less(tmp_path, monkeypatch):
+    """A limit that is no number, or a missing file, is none."""
+    monkeypatch.setattr(memory, "_LIMITS", (tmp_path / "none",))
+    memory.usable_memory.cache_clear()
+    whole = memory.usable_memory()
+    assert whole > 2**28
+    for text, expected in (("max\n", whole), ("1048576\n", 2**20)):
+        (tmp_path / "limit").write_text(text)
+        monkeypatch.setattr(memory, "_LIMITS", (tmp_path / "limit",))
+        memory.usable_memory.cache_clear()
+        assert memory.usable_memory() == expected
+    memory.usable_memory.cache_clear()

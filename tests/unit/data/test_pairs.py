@@ -18,8 +18,10 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
+from glioforge.data import room
 from glioforge.data.pairs import MixedPairs, SlicePairs
-from glioforge.data.store import write_case
+from glioforge.data.slices import Slices, StoredSlices
+from glioforge.data.store import stored_bytes, write_case
 
 T1, FLAIR = Modality.T1, Modality.FLAIR
 
@@ -121,6 +123,33 @@ def test_slices_are_cut_along_any_axis(two, axis):
     batch = pairs.take([(0, 4)])
     assert np.array_equal(batch["labels"][0], truth.labels.voxels.take(4, axis=axis))
     assert np.array_equal(batch["images"][0, 0], truth.images[T1].voxels.take(4, axis=axis))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("size", [None, (7, 13)])
+def test_slices_read_from_the_store_are_those_held_in_memory(cohort_in, axis, size):
+    """The same batches, with neighbours, missing contrasts and a common size; no voxel stays in memory."""
+    cohort = cohort_in(case_of("a"), case_of("b", tumour=(3,), modalities=(FLAIR,)))
+    how = {"axis": axis, "size": size, "batch_size": 4, "seed": 3, "context": 1, "gaps": True}
+    held = SlicePairs(cohort, (FLAIR, T1), in_memory=True, **how)
+    read = SlicePairs(cohort, (FLAIR, T1), in_memory=False, **how)
+    for step in range(5):
+        ours, theirs = held.batch(step), read.batch(step)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert all(isinstance(stack, StoredSlices) for stack in read._stacks)
+
+
+def test_a_cohort_is_read_from_the_store_where_memory_is_short(two, monkeypatch):
+    """A quarter of the machine's memory decides; a validation set of floats counts with their size."""
+    needed = sum(stored_bytes(ref) for ref in two)
+    assert needed == 2 * 8 * 10 * 12 * (2 * 2 + 2)
+    for memory, fits in ((4 * needed, True), (4 * needed - 4, False)):
+        monkeypatch.setattr(room, "usable_memory", lambda memory=memory: memory)
+        assert room.fits_in_memory(two) is fits
+        kinds = {type(stack) for stack in SlicePairs(two, (T1,), batch_size=1, seed=0)._stacks}
+        assert kinds == ({Slices} if fits else {StoredSlices})
+    monkeypatch.setattr(room, "usable_memory", lambda: 4 * needed)
+    assert not room.fits_in_memory(two, bytes_per_voxel=4)
 
 
 @given(size=st.tuples(st.integers(1, 20), st.integers(1, 20)))

@@ -50,6 +50,20 @@ def patches(cohort, size=(4, 5, 6), **changes):
     return PatchPairs(cohort, (FLAIR, T1), **{"size": size, "batch_size": 3, "seed": 1, **changes})
 
 
+def test_patches_read_from_the_store_are_those_held_in_memory(tmp_path):
+    """The same batches, also where a patch reaches beyond the grid or does not meet it."""
+    cases = (case_of("a"), case_of("b", (6, 10, 9)))
+    cohort = Cohort("toy", tuple(write_case(tmp_path, case) for case in cases), COMPLETE)
+    for size in ((4, 5, 6), (7, 12, 4), None):
+        held, read = (patches(cohort, size=size, in_memory=there) for there in (True, False))
+        for step in range(5):
+            ours, theirs = held.batch(step), read.batch(step)
+            assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+        rows = [(0, (-2, 3, 1)), (1, (50, 0, 0))]
+        ours, theirs = held.take(rows), read.take(rows)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def reference(case, corner, size):
     """The patch cut from the case by padding it generously first."""
     voxels, room = case.require_labels().voxels, 40
