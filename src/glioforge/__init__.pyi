@@ -90,3 +90,4 @@ from .studies.spec import AugmentationSpec as AugmentationSpec
 from .synthesis.base import load_synthesizer as load_synthesizer, train_synthesizer as train_synthesizer
 from .synthesis.compose import export_cohort as export_cohort
 from .training.budget import Budget as Budget
+from .viewer.view import view as view

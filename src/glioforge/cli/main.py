@@ -29,6 +29,7 @@ from glioforge.cli.segment import segment
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
 from glioforge.cli.train import train
+from glioforge.cli.view import view
 
 app = typer.Typer(
     name="glioforge",
@@ -50,6 +51,7 @@ for verb in (
     segment,
     evaluate,
     export,
+    view,
     study,
     report,
     demo,

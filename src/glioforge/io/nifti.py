@@ -31,6 +31,8 @@ from glioforge.io.scan import Scan, read_scan
 __all__ = [
     "SUFFIXES",
     "Scan",
+    "image_bytes",
+    "label_bytes",
     "read_image",
     "read_integers",
     "read_labels",
@@ -41,6 +43,9 @@ __all__ = [
     "write_labels",
     "write_mask",
 ]
+
+_NOWHERE = Path("image.nii")
+"""Named in errors of what is not written to a file."""
 
 
 def read_image(path: Path, modality: Modality) -> Volume:
@@ -84,30 +89,53 @@ def write_image(path: Path, volume: Volume, description: str = "") -> None:
     Raises:
         OutputError: The description is too long, or the place cannot be written.
     """
-    voxels = volume.voxels
-    limits = np.iinfo(np.int16)
-    fits = limits.min <= float(voxels.min()) and float(voxels.max()) <= limits.max
-    dtype = np.int16 if fits and np.array_equal(voxels, np.rint(voxels)) else np.float32
-    _write(path, voxels.astype(np.dtype(dtype).newbyteorder("<")), volume.geometry, description)
+    _write(path, image_bytes(volume.voxels, volume.geometry, description, path))
 
 
 def write_labels(path: Path, labels: LabelMap, description: str = "") -> None:
     """Write a label map as uint8; arguments and errors as `write_image`."""
-    _write(path, labels.voxels, labels.geometry, description)
+    _write(path, label_bytes(labels, description, path))
 
 
 def write_mask(path: Path, mask: Bool[np.ndarray, "i j k"], geometry: Geometry, description: str = "") -> None:
     """Write a mask as uint8; arguments and errors as `write_image`."""
-    _write(path, mask.astype(np.uint8), geometry, description)
+    _write(path, _file_bytes(mask.astype(np.uint8), geometry, description, path))
 
 
 def write_map(path: Path, values: Voxels, geometry: Geometry, description: str = "") -> None:
     """Write numbers that are no scan, probabilities for example, as float32; arguments and errors as `write_image`."""
-    _write(path, values.astype("<f4"), geometry, description)
+    _write(path, _file_bytes(values.astype("<f4"), geometry, description, path))
 
 
-def _write(path: Path, voxels: Shaped[np.ndarray, "i j k"], geometry: Geometry, description: str) -> None:
-    """Write header and voxels."""
+def image_bytes(voxels: Voxels, geometry: Geometry, description: str = "", path: Path = _NOWHERE) -> bytes:
+    """Encode an image as the contents of a `.nii` file, typed as `write_image` does.
+
+    Args:
+        voxels: Intensities.
+        geometry: Their grid.
+        description: Free text of the header, at most 79 characters.
+        path: Named in errors.
+
+    Raises:
+        OutputError: The description or an axis is too long.
+    """
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= float(voxels.min()) and float(voxels.max()) <= limits.max
+    dtype = np.int16 if fits and np.array_equal(voxels, np.rint(voxels)) else np.float32
+    return _file_bytes(voxels.astype(np.dtype(dtype).newbyteorder("<")), geometry, description, path)
+
+
+def label_bytes(labels: LabelMap, description: str = "", path: Path = _NOWHERE) -> bytes:
+    """Encode a label map as the contents of a `.nii` file of uint8; arguments and errors as `image_bytes`."""
+    return _file_bytes(labels.voxels, labels.geometry, description, path)
+
+
+def _file_bytes(voxels: Shaped[np.ndarray, "i j k"], geometry: Geometry, description: str, path: Path) -> bytes:
+    """Header and voxels."""
     dtype: np.dtype[Any] = voxels.dtype
-    data = header_bytes(geometry, dtype, description, path) + voxels.tobytes(order="F")
+    return header_bytes(geometry, dtype, description, path) + voxels.tobytes(order="F")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write the contents, compressed where the name says so."""
     write_atomically(path, gzip_bytes(data) if path.name.endswith(".gz") else data)

@@ -1,0 +1,1 @@
+"""Local pages that show cases in the browser: server, shipped files, and the viewer of `glioforge view`."""

@@ -1,0 +1,190 @@
+"""The cases that a page lists, with what each is, before a voxel is read.
+
+Conventions
+-----------
+kind     `real`, `phantom`, `synthetic` (images made by a synthesizer), `edited` (a label map with changed lesions, no
+         images) or `file` (a single file that does not say where it comes from), by the lineage
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, final
+
+from glioforge.core.case import CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError
+from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION
+from glioforge.core.protocols import Progress
+from glioforge.core.schemes import scheme_named
+from glioforge.data.store import FACTS, find_case
+from glioforge.io.cohort_file import NAME, read_cohort
+from glioforge.io.image_names import is_image, stem
+from glioforge.io.ingest import ingest
+from glioforge.io.scan import Scan, read_scan
+from glioforge.io.scan_names import LABELS, UNCLEAR, role_of
+from glioforge.io.sidecar import MARKS
+from glioforge.viewer.shown import Shown
+
+Kind = Literal["real", "phantom", "synthetic", "edited", "file"]
+
+
+@final
+@dataclass(frozen=True)
+class Listed:
+    """One case of the list.
+
+    Args:
+        case_id: Its id; unique within its cohort.
+        cohort: Name of the cohort, or of the folder of a single file.
+        kind: What it is.
+        load: Reads its voxels.
+        subject_id: The person or phantom, if known.
+        source: What made it, or where it was read from.
+        contrasts: Titles of its images.
+        labelled: Whether it has a label map.
+        parents: Ids of the cases that it was made from; the one whose labels it has comes first.
+        edits: Kinds of the lesion edits that it went through, in order.
+        tumour_ml: Volume of the whole tumour, if known without reading voxels.
+        preparation: Hash of the settings that it was prepared with; cases with the same have comparable intensities.
+    """
+
+    case_id: str
+    cohort: str
+    kind: Kind
+    load: Callable[[], Shown]
+    subject_id: str | None = None
+    source: str = ""
+    contrasts: tuple[str, ...] = ()
+    labelled: bool = False
+    parents: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
+    tumour_ml: float | None = None
+    preparation: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the page."""
+        left_out = ("load", "preparation")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+
+def listed(path: Path, scheme: str | None = None, progress: Progress | None = None) -> tuple[Listed, ...]:
+    """List the cases of a place.
+
+    Args:
+        path: A folder with a `cohort.json`, the folder of one prepared case, a folder of scans, or an image file.
+        scheme: Label scheme of label files that do not say it.
+        progress: Where to show progress while a folder of scans is checked.
+
+    Raises:
+        InputFileError: There is nothing at the path, or it holds no case or a damaged one.
+        LabelError: There is no scheme of this name, or names and values of label files do not tell it.
+    """
+    if path.is_dir():
+        if (path / NAME).is_file():
+            return of_cohort(read_cohort(path))
+        stored = find_case(path.parent, path.name) if (path / FACTS).is_file() else None
+        if stored is not None:
+            return (_of_ref(stored, path.parent.name),)
+        return of_cohort(ingest(path, require=(), scheme=scheme, progress=progress))
+    if path.is_file() and is_image(path):
+        return (of_file(path, None if scheme is None else scheme_named(scheme)),)
+    raise InputFileError(
+        "no cohort, no folder of scans and no image file",
+        "a folder with a cohort.json, a folder of scans, or a file such as case_t1.nii.gz",
+        "check the path",
+        path,
+    )
+
+
+def of_cohort(cohort: Cohort) -> tuple[Listed, ...]:
+    """List the cases of a cohort in its order; empty for an empty one."""
+    return tuple(_of_ref(ref, cohort.name) for ref in cohort)
+
+
+def of_file(path: Path, scheme: LabelScheme | None = None) -> Listed:
+    """List a single image file; it is a label map where its name says so or a scheme is given.
+
+    Raises:
+        InputFileError: The file is damaged.
+    """
+    scan = read_scan(path)
+    labelled = scheme is not None or _named_as_labels(path)
+    marked = next((kind for kind, mark in MARKS.items() if scan.header.description.startswith(mark)), None)
+    kind: Kind = "phantom" if marked == "phantom" else "synthetic" if marked == "synthetic" else "file"
+    return Listed(
+        stem(path),
+        path.resolve().parent.name,
+        kind,
+        lambda: _shown(read_scan(path), scheme, labelled=labelled),
+        source=path.name,
+        contrasts=() if labelled else (_title(path),),
+        labelled=labelled,
+    )
+
+
+def _of_ref(ref: CaseRef, cohort: str) -> Listed:
+    """A case of a cohort."""
+    tumour = ref.facts.get("tumour_ml")
+    return Listed(
+        ref.case_id,
+        cohort,
+        _kind(ref),
+        lambda: Shown.of_case(ref.load()),
+        ref.subject_id,
+        ref.lineage.source,
+        tuple(modality.title for modality in ref.modalities),
+        ref.labels is not None,
+        _in_order(ref.case_id, ref.lineage),
+        tuple(str(edit.get("kind", "edit")) for edit in ref.lineage.edits),
+        float(tumour) if isinstance(tumour, int | float) else None,
+        str(ref.facts[PREPARATION]) if PREPARATION in ref.facts else None,
+    )
+
+
+def _kind(ref: CaseRef) -> Kind:
+    """What a case is."""
+    return "edited" if ref.lineage.is_synthetic and not ref.images and ref.lineage.parents else ref.lineage.kind
+
+
+def _in_order(case_id: str, lineage: Lineage) -> tuple[str, ...]:
+    """Parents, the one first whose label map was kept or edited; lesion donors follow."""
+    return tuple(sorted(lineage.parents, key=lambda parent: not case_id.startswith(f"{parent}-")))
+
+
+def _named_as_labels(path: Path) -> bool:
+    """Whether a file's name says that it holds labels or a mask."""
+    return any(role in {LABELS, UNCLEAR, "brain"} for role in _roles(path))
+
+
+def _title(path: Path) -> str:
+    """Title of an image: its contrast where the name says it, else the name."""
+    contrasts = [Modality(role).title for role in _roles(path) if role in set(Modality)]
+    return contrasts[0] if contrasts else stem(path)
+
+
+def _roles(path: Path) -> Iterable[str]:
+    """Role of the whole name, and of what follows its separators, longest first."""
+    name = stem(path)
+    ends = [name] + [name[n + 1 :] for n, letter in enumerate(name) if letter in "-_."]
+    return [role for role in map(role_of, ends) if role is not None][:1]
+
+
+def _shown(scan: Scan, scheme: LabelScheme | None, *, labelled: bool) -> Shown:
+    """Voxels of a single file."""
+    if not labelled:
+        return Shown.of_image(_title(scan.path), scan.image(Modality.T1).voxels, scan.header.geometry)
+    if scheme is None:
+        values = sorted({int(value) for value in scan.integers().ravel(order="K")})
+        if values[0] < 0 or values[-1] > 255:
+            raise InputFileError(
+                f"label values from {values[0]} to {values[-1]}",
+                "values from 0 to 255, or a scheme that names them",
+                "name the scheme: --scheme freesurfer, for example",
+                scan.path,
+            )
+        scheme = LabelScheme("values of the file", {"background": 0, **{f"label {v}": v for v in values if v}})
+    return Shown.of_labels(scan.labels(scheme))
