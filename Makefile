@@ -13,16 +13,17 @@ FUZZ_SECONDS ?= 540
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-FAST := -m "not slow and not gpu"
+FAST := -m "not slow and not gpu and not browser"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 training:85 \
-          lesions:95 segmentation:85 synthesis:85 quality:85 release:85 report:85 runs:85 studies:85 cli:85
+          lesions:95 segmentation:85 synthesis:85 quality:85 release:85 report:85 viewer:85 runs:85 studies:85 \
+          cli:85
 
 # One thread a process: the workers share the cores among them.
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test slow check ci-format lint types imports coverage docs fuzz bench audit format changelog clean
+.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz bench audit format changelog clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -47,6 +48,9 @@ test: $(STAMP) ## tests without the slow ones
 
 slow: $(STAMP) ## the slow tests
 	$(PYTEST) -m "slow and not gpu" -n $(WORKERS)
+
+browser: $(STAMP) ## tests of the local pages in headless Chromium, which apt-get installs where it can
+	@.ci/browser
 
 check: ci-format lint types imports docs coverage ## all that continuous integration asks for
 

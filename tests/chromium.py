@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-quic",
     "--hide-scrollbars",
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # a foreign name that leads to this machine
 )
 
 

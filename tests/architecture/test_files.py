@@ -25,9 +25,9 @@ def relative(path):
 
 
 def tracked_texts():
-    """Text files of the repository that git tracks, by path."""
+    """Text files of the repository that git tracks, by path, but for other people's."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
-    paths = [ROOT / name for name in done.stdout.split("\0") if name] or [*MODULES, *TESTS]
+    paths = [ROOT / name for name in done.stdout.split("\0") if name and "/vendor/" not in name] or [*MODULES, *TESTS]
     for path in paths:
         try:
             yield path, path.read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Scheme
+from glioforge.cli.options import Scheme, Where
 
 
 def view(
@@ -26,6 +26,7 @@ def view(
         ),
     ] = None,
     case: Annotated[str | None, typer.Option("--case", help="Id of the one case to show.")] = None,
+    where: Where = None,
     scheme: Scheme = None,
     port: Annotated[
         int, typer.Option("--port", help="Port on this machine; 0 takes a free one.", min=0, max=65535)
@@ -45,6 +46,7 @@ def view(
         path,
         compare,
         case=case,
+        where=where or (),
         scheme=scheme,
         port=port,
         browser=not no_browser,

@@ -6,7 +6,7 @@ kind     `real`, `phantom`, `synthetic` (images made by a synthesizer), `edited`
          images) or `file` (a single file that does not say where it comes from), by the lineage
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -20,6 +20,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import scheme_named
+from glioforge.core.selection import select_cases
 from glioforge.data.store import FACTS, find_case
 from glioforge.io.cohort_file import NAME, read_cohort
 from glioforge.io.image_names import is_image, stem
@@ -71,25 +72,29 @@ class Listed:
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
-def listed(path: Path, scheme: str | None = None, progress: Progress | None = None) -> tuple[Listed, ...]:
+def listed(
+    path: Path, scheme: str | None = None, where: Sequence[str] = (), progress: Progress | None = None
+) -> tuple[Listed, ...]:
     """List the cases of a place.
 
     Args:
         path: A folder with a `cohort.json`, the folder of one prepared case, a folder of scans, or an image file.
         scheme: Label scheme of label files that do not say it.
+        where: Facts that the cases of a cohort or of a folder of scans have, such as `grade=HGG`.
         progress: Where to show progress while a folder of scans is checked.
 
     Raises:
+        CohortError: No case has these facts.
         InputFileError: There is nothing at the path, or it holds no case or a damaged one.
         LabelError: There is no scheme of this name, or names and values of label files do not tell it.
     """
     if path.is_dir():
         if (path / NAME).is_file():
-            return of_cohort(read_cohort(path))
+            return of_cohort(select_cases(read_cohort(path), where))
         stored = find_case(path.parent, path.name) if (path / FACTS).is_file() else None
-        if stored is not None:
-            return (_of_ref(stored, path.parent.name),)
-        return of_cohort(ingest(path, require=(), scheme=scheme, progress=progress))
+        if stored is None:
+            return of_cohort(ingest(path, require=(), scheme=scheme, where=where, progress=progress))
+        return (_of_ref(stored, path.parent.name),)
     if path.is_file() and is_image(path):
         return (of_file(path, None if scheme is None else scheme_named(scheme)),)
     raise InputFileError(

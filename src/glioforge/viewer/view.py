@@ -85,6 +85,7 @@ def view(  # noqa: PLR0913 - what and how, by keyword
     compare: Path | None = None,
     *,
     case: str | None = None,
+    where: Sequence[str] = (),
     scheme: str | None = None,
     port: int = 0,
     browser: bool = True,
@@ -100,6 +101,7 @@ def view(  # noqa: PLR0913 - what and how, by keyword
         compare: A second one; its cases are shown next to those that they were made from, or that are the same.
             Without it, synthetic and edited cases are shown next to their parents in the same cohort.
         case: Id of the one case to show; all unless given.
+        where: Facts that the cases of `path` have, such as `grade=HGG`.
         scheme: Label scheme of label files that do not say it.
         port: Port of the page; 0 takes a free one.
         browser: Open the page in the default browser.
@@ -111,8 +113,8 @@ def view(  # noqa: PLR0913 - what and how, by keyword
         SpecError: The port cannot be used.
     """
     progress = progress or Silent()
-    cases = _chosen(listed(path, scheme, progress), case)
-    page = ViewPage(cases, () if compare is None else listed(compare, scheme, progress))
+    cases = _chosen(listed(path, scheme, where, progress), case)
+    page = ViewPage(cases, () if compare is None else listed(compare, scheme, progress=progress))
     server = PageServer(page, port)
     progress.say(f"{len(cases)} case{'s' if len(cases) > 1 else ''} at {server.address}")
     progress.say("Ctrl-C ends it")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
@@ -35,7 +35,7 @@ def store(tmp_path):
         replace(toy_case(2), lineage=Lineage.phantom("s02", 2)),
     ]
     refs = tuple(write_case(tmp_path / "cases", case) for case in cases)
-    write_cohort(tmp_path, Cohort("mixed", refs, COMPLETE))
+    write_cohort(Cohort("mixed", refs, COMPLETE), tmp_path)
     return tmp_path
 
 
@@ -128,6 +128,15 @@ def test_what_cannot_be_shown_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputFileError, match="no cohort, no folder of scans and no image file|no case found|no layout"):
         listed(tmp_path / name)
+
+
+def test_cases_are_selected_by_their_facts(store):
+    """As every verb does with `--where`."""
+    assert [case.case_id for case in listed(store, where=["tumour_ml>=12"])] == [
+        case.case_id for case in listed(store) if case.tumour_ml
+    ]
+    with pytest.raises(CohortError, match="tumour_ml"):
+        listed(store, where=["tumour_ml>99"])
 
 
 def test_an_empty_cohort_is_an_empty_list():

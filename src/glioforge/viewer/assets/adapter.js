@@ -60,6 +60,9 @@ class Tile {
     this.panel = panel;
     this.nv = new niivue.Niivue(OPTIONS);
     this.shown = false;
+    // A canvas that is hidden has no size, for which NiiVue computes negative ones.
+    const draw = this.nv.drawScene.bind(this.nv);
+    this.nv.drawScene = () => (canvas.clientWidth > 9 && canvas.clientHeight > 9 ? draw() : undefined);
   }
 
   /** Show an image, labels over it, or labels alone, from the contents of NIfTI files; none leave it black. */
