@@ -17,7 +17,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from glioforge.config.load import load_spec
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.rng import stream
@@ -27,7 +26,8 @@ from glioforge.lesions.base import Donor
 from glioforge.lesions.cutout import cut, part_volumes_mm3
 from glioforge.lesions.donor import canonical
 from glioforge.lesions.midline import midsagittal_plane
-from glioforge.lesions.recipe import RecipeSpec, edit_labels, replay
+from glioforge.lesions.recipe import edit_labels, replay
+from glioforge.lesions.recipe_file import load_recipe, recipe_files
 from glioforge.lesions.shape import shape_of
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def entry(number: int, labels: LabelMap) -> BankEntry:
 
 def main() -> None:
     """Draw, check, count and write."""
-    recipes = [load_spec(path, RecipeSpec) for path in sorted((ROOT / "recipes").glob("*.yaml"))]
+    recipes = [load_recipe(name) for name in recipe_files()]
     maps = [make_phantom(11, number).truth for number in range(PHANTOMS)]
     entries = [entry(number, labels) for number, labels in enumerate(maps)]
     failures: Counter[str] = Counter()

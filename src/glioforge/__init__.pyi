@@ -62,6 +62,7 @@ from .io.ingest_folder import ingest_folder as ingest_folder
 from .io.join import join_cohorts as join_cohorts
 from .lesions.edit_cohort import edit_cohort as edit_cohort
 from .lesions.preview import preview_cohort as preview_cohort
+from .lesions.recipe_file import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
 from .release.export import export_cohorts as export_cohorts

@@ -124,12 +124,3 @@ def test_experiments_are_valid(path):
     from glioforge.studies.kinds import load_study
 
     assert load_study(path).name
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.name)
-def test_recipes_are_valid(path):
-    """Each stored recipe fits its spec."""
-    from glioforge.config.load import load_spec
-    from glioforge.lesions.recipe import RecipeSpec
-
-    assert load_spec(path, RecipeSpec).steps

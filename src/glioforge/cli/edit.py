@@ -31,13 +31,13 @@ def edit(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.config.load import resolved_yaml
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.edit_cohort import edit_cohort
-    from glioforge.lesions.recipe import RecipeSpec
+    from glioforge.lesions.recipe_file import load_recipe
 
-    settings = load_spec(recipe, RecipeSpec, overrides or ())
+    settings = load_recipe(recipe, overrides or ())
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return

@@ -85,9 +85,13 @@ Layout = Annotated[
     typer.Option("--layout", help="Name of a layout, or YAML file that describes one; detected if not given."),
 ]
 Count = Annotated[int, typer.Option("--count", help="New cases per case of the cohort.", min=1)]
-_RECIPE = typer.Option("--recipe", help="YAML file of a recipe of lesion edits, for example recipes/default.yaml.")
-Recipe = Annotated[Path, _RECIPE]
-MaybeRecipe = Annotated[Path | None, _RECIPE]
+_RECIPE = typer.Option(
+    "--recipe",
+    help="Recipe of lesion edits: a name that `glioforge methods` lists, such as default, or a YAML file.",
+    metavar="NAME|YAML",
+)
+Recipe = Annotated[str, _RECIPE]
+MaybeRecipe = Annotated[str | None, _RECIPE]
 
 
 def accelerator_sets(device: str | None, precision: str | None, threads: int | None) -> list[str]:

@@ -50,12 +50,11 @@ def synthesize(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import load_spec
     from glioforge.core.schemes import scheme_named
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
-    from glioforge.lesions.recipe import RecipeSpec
+    from glioforge.lesions.recipe_file import load_recipe
     from glioforge.runs.synthesize import make_synthetic
     from glioforge.synthesis.base import load_synthesizer
     from glioforge.synthesis.compose import export_cohort
@@ -63,7 +62,7 @@ def synthesize(
     made = make_synthetic(
         select_cases(read_cohort(cohort), where or ()),
         load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
-        load_spec(recipe, RecipeSpec) if recipe else None,
+        load_recipe(recipe) if recipe else None,
         out,
         count=count,
         seed=seed,

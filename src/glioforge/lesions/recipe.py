@@ -8,7 +8,7 @@ sequence   a list of steps, all of them in order; an empty one does nothing
 repeat     a step, done `count` times (a whole number between two bounds)
 
 Source: the manipulations of Shin et al. 2018, Carver et al. and Guo et al. 2020,
-whose magnitudes the papers leave open; see `recipes/`.
+whose magnitudes the papers leave open; see `lesions/recipes/`.
 """
 
 from collections.abc import Iterable, Mapping

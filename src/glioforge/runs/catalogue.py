@@ -1,12 +1,14 @@
-"""The list of everything that a YAML can choose by `kind`, read from the registries."""
+"""The list of everything that can be chosen: parts by `kind` in a YAML, from the registries, and recipes by name."""
 
 import inspect
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from glioforge.config.registry import Registry
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.base import EDITS
+from glioforge.lesions.recipe_file import load_recipe, recipe_files
 from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.synthesis.base import SYNTHESIZERS
@@ -20,10 +22,10 @@ class Entry:
     """One part that can be chosen.
 
     Args:
-        family: Synthesizer, segmenter, edit, filter or layout.
-        kind: Its name in a YAML.
+        family: Synthesizer, segmenter, edit, filter, layout or recipe.
+        kind: Its name in a YAML, or after `--recipe`.
         presets: Named sets of values.
-        summary: First line of its file's docstring, which names the source.
+        summary: First line of its file's docstring, which names the source; of a recipe what it says of itself.
     """
 
     family: str
@@ -37,8 +39,14 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every part of every family, in the order of the families and of the alphabet."""
-    return [_entry(family, kind) for family in FAMILIES for kind in family.kinds()]
+    """Every part of every family and every recipe, in the order of the families and of the alphabet."""
+    parts = [_entry(family, kind) for family in FAMILIES for kind in family.kinds()]
+    return parts + [Entry("recipe", name, (), _clause(load_recipe(name).about)) for name in recipe_files()]
+
+
+def _clause(about: str) -> str:
+    """Text up to the first colon or full stop that a word follows."""
+    return re.split(r"[:.] (?=[A-Za-z])", about)[0].rstrip(".")
 
 
 def _entry(family: Registry[Any], kind: str) -> Entry:

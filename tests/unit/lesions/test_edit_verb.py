@@ -1,7 +1,5 @@
 """`glioforge edit` on the command line."""
 
-from pathlib import Path
-
 import typer
 from typer.testing import CliRunner
 
@@ -14,7 +12,7 @@ from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from toy_brain import toy_brain
 
-RECIPE = str(Path(__file__).parents[3] / "recipes" / "default.yaml")
+RECIPE = "default"
 
 
 def run(*arguments):

@@ -1,7 +1,5 @@
 """Recipes: drawn as weighed, replayed as recorded, refused with the key that is wrong."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,9 +11,9 @@ from glioforge.lesions.fill import TissueAtlas
 from glioforge.lesions.lineage import donors_of, edited_lineage, subjects_of
 from glioforge.lesions.prior import Prior
 from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, replay
+from glioforge.lesions.recipe_file import load_recipe, recipe_files
 from toy_brain import toy_bank, toy_brain
 
-PRESETS = sorted((Path(__file__).parents[3] / "recipes").glob("*.yaml"))
 BRAIN = toy_brain(radii=(16.0, 11.0, 6.0))
 
 
@@ -29,11 +27,11 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda p: p.stem)
-def test_every_preset_edits_a_brain_and_replays(path):
+@pytest.mark.parametrize("name", recipe_files())
+def test_every_recipe_that_comes_along_edits_a_brain_and_replays(name):
     """Recipes after published studies run as they stand."""
-    spec, bank = load_spec(path, RecipeSpec), toy_bank()
-    assert spec.name == path.stem
+    spec, bank = load_recipe(name), toy_bank()
+    assert spec.name == name
     for seed in range(3):
         labels, records = edit_labels(BRAIN, spec, rng(seed), bank)
 
@@ -44,13 +42,13 @@ def test_every_preset_edits_a_brain_and_replays(path):
 
 
 def test_there_are_presets():
-    """The folder is where the test looks."""
-    assert {"default", "shin2018", "carver", "guo2020", "healthy"} <= {p.stem for p in PRESETS}
+    """Those of the published studies are there."""
+    assert {"default", "shin2018", "carver", "guo2020", "healthy"} <= set(recipe_files())
 
 
 def test_a_recipe_survives_yaml(tmp_path):
     """The resolved recipe loads to the same recipe."""
-    spec = load_spec(PRESETS[0], RecipeSpec)
+    spec = load_recipe("carver")
     file = tmp_path / "resolved.yaml"
     file.write_text(resolved_yaml(spec), encoding="utf-8")
 
