@@ -74,6 +74,52 @@ def test_coverage_below_its_floor_fails(tmp_path, monkeypatch, capsys):
     assert "half has no floor" in capsys.readouterr().err
 
 
+@pytest.fixture
+def plain_path(tmp_path):
+    """A search path with the commands that a script needs, and neither Chromium nor apt-get."""
+    for name in ("bash", "dirname", "mktemp", "rm", "grep", "tail", "sed", "tee", "id", "cat"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    return tmp_path
+
+
+def test_tests_of_the_browser_are_skipped_aloud(plain_path):
+    """One line says why, and nothing fails, where Chromium is missing and cannot be installed."""
+    done = subprocess.run(
+        [ROOT / ".ci" / "browser"], env={"PATH": str(plain_path)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(
+        "browser tests skipped: chromium and chromedriver are missing, and there is no apt-get"
+    )
+    assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("browser", "code"), [("skip", 0), ("pass", 0), ("fail", 2)])
+def test_the_last_line_is_the_summary_of_the_main_tests(tmp_path, plain_path, browser, code):
+    """That of the browser's tests comes before; a failure of either fails."""
+    said = {
+        "skip": "browser tests skipped: no chromium",
+        "pass": "==== 10 passed in 40.00s ====",
+        "fail": "FAILED tests/browser/test_view_page.py::test_a\n==== 1 failed, 9 passed in 40.00s ====",
+    }
+    make = (
+        f'case "$*" in *check) echo "==== 99 passed in 1.00s ====";; *) printf "{said[browser]}\n"; exit {code};; esac'
+    )
+    (plain_path / "make").write_text(f"#!/usr/bin/env bash\n{make}\n")
+    (plain_path / "make").chmod(0o755)
+    (tmp_path / "copy" / ".ci").mkdir(parents=True)
+    script = shutil.copy(ROOT / ".ci" / "run", tmp_path / "copy" / ".ci" / "run")
+    done = subprocess.run([script], env={"PATH": str(plain_path)}, capture_output=True, text=True, check=False)
+    summary = done.stdout.rpartition("\n\n")[2].splitlines()
+
+    assert done.returncode == code
+    assert summary[-1] == "==== 99 passed in 1.00s ===="
+    assert summary[0] == said[browser].splitlines()[0].replace(
+        "==== 10 passed in 40.00s ====", "in the browser: 10 passed in 40.00s"
+    )
+
+
 def test_every_layer_has_a_floor():
     """The Makefile and the import contract name the same packages."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

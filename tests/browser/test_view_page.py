@@ -151,9 +151,12 @@ def test_contrasts_are_drawn_with_labels_over_them(opened):
 
 
 def test_opacity_outlines_tissue_and_single_labels_change_the_picture(opened):
-    """Each of the switches, and each back again."""
+    """Each of the switches, and each back again; `x` hides the crosshair alone."""
     browser = opened("single")
+    crossed = tile(browser)
+    browser.press("x")
     first = tile(browser)
+    assert 20 < changed(crossed, first) < first.shape[0] * first.shape[1] / 20
     for switch in ("#outline", "#tissue", ".legend input"):
         browser.run("document.querySelector(arguments[0]).click()", switch)
         other = tile(browser)

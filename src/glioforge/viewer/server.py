@@ -7,6 +7,8 @@ is not found.  Nothing that a request says is ever joined to a path.
 Conventions
 -----------
 address     `http://127.0.0.1:PORT/TOKEN/`, with 128 random bits as token; a request without it gets 403
+launch      an address that works once and leads to the page, for the browser's command line, which other users of the
+            machine can read
 Host        a loopback name with any port, so that a port that ssh forwards works; any other name gets 403, which
             stops pages of other sites that rebind their name to this machine (DNS rebinding)
 headers     no caching, no sniffing, no framing, and a policy under which the browser asks nobody but this server
@@ -58,11 +60,13 @@ class Response:
         body: Contents.
         kind: Media type.
         status: HTTP status.
+        location: Where a redirection leads.
     """
 
     body: bytes
     kind: str
     status: HTTPStatus = HTTPStatus.OK
+    location: str = ""
 
     @classmethod
     def text(cls, text: str, status: HTTPStatus = HTTPStatus.OK) -> "Response":
@@ -89,9 +93,10 @@ class PageServer:
 
     def __init__(self, answer: Answer, port: int = 0) -> None:
         self.token = secrets.token_urlsafe(16)
-        bound = type("_Bound", (_Handler,), {"answer": staticmethod(answer), "token": self.token})
+        self._launch = _Launch()
+        known = {"answer": staticmethod(answer), "token": self.token, "launch": self._launch}
         try:
-            self._server = _Server((LOOPBACK, port), bound)
+            self._server = _Server((LOOPBACK, port), type("_Bound", (_Handler,), known))
         except (OSError, OverflowError) as error:
             raise SpecError(
                 f"port {port} cannot be used ({getattr(error, 'strerror', None) or error})",
@@ -109,6 +114,10 @@ class PageServer:
         """Address to open, with the token."""
         return f"http://{LOOPBACK}:{self.port}/{self.token}/"
 
+    def launch_address(self) -> str:
+        """Return an address that works once and leads to the page; an earlier one stops working."""
+        return f"http://{LOOPBACK}:{self.port}/{self._launch.renew()}"
+
     def serve(self) -> None:
         """Answer requests until `close` is called from another thread, or the process is interrupted."""
         self._server.serve_forever(poll_interval=0.2)
@@ -121,6 +130,26 @@ class PageServer:
     def release(self) -> None:
         """Release the port after `serve` has ended by an exception."""
         self._server.server_close()
+
+
+@final
+class _Launch:
+    """A code that is valid once."""
+
+    def __init__(self) -> None:
+        self._code = ""
+
+    def renew(self) -> str:
+        """Return a new code."""
+        self._code = secrets.token_urlsafe(16)
+        return self._code
+
+    def spend(self, code: str) -> bool:
+        """Tell whether this is the code, which is invalid from then on."""
+        valid = self._code != "" and hmac.compare_digest(code.encode(), self._code.encode())
+        if valid:
+            self._code = ""
+        return valid
 
 
 @final
@@ -143,6 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     answer: ClassVar[Answer]
     token: ClassVar[str]
+    launch: ClassVar[_Launch]
     protocol_version = "HTTP/1.1"
     timeout = 30
 
@@ -166,12 +196,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no log: addresses hold the token."""
 
     def _refusal(self) -> Response | None:
-        """The response to a request from another site or without the token; none for a good one."""
+        """The response to a request from another site, without the token, or with a launch code; none for others."""
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0].strip()):
             return Response.text("This server answers to localhost and 127.0.0.1 alone.", HTTPStatus.FORBIDDEN)
-        given = urlsplit(self.path).path.split("/")[1:2]
-        if not hmac.compare_digest("".join(given).encode(), self.token.encode()):
+        given = "".join(urlsplit(self.path).path.split("/")[1:2])
+        if self.launch.spend(given):
+            return Response(b"", "text/plain; charset=utf-8", HTTPStatus.SEE_OTHER, f"/{self.token}/")
+        if not hmac.compare_digest(given.encode(), self.token.encode()):
             return Response.text("Open the whole address that glioforge printed.", HTTPStatus.FORBIDDEN)
         return None
 
@@ -194,6 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Type", response.kind)
         self.send_header("Content-Length", str(len(body)))
+        if response.location:
+            self.send_header("Location", response.location)
         if packed:
             self.send_header("Content-Encoding", "gzip")
         if self.close_connection:

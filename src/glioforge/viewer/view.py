@@ -118,7 +118,7 @@ def view(  # noqa: PLR0913 - what and how, by keyword
     server = PageServer(page, port)
     progress.say(f"{len(cases)} case{'s' if len(cases) > 1 else ''} at {server.address}")
     progress.say("Ctrl-C ends it")
-    if browser and not _opened(server.address):
+    if browser and not _opened(server.launch_address()):
         progress.say("no browser could be opened: open the address yourself")
     try:
         with suppress(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from glioforge.core.errors import InputFileError
+from glioforge.release.record import NOTICE
 from glioforge.viewer import assets
 from glioforge.viewer.assets import VIEW, asset, shipped
 
@@ -93,6 +94,11 @@ def test_only_the_adapter_knows_niivue():
     ]
 
     assert knowing == ["adapter.js"]
+
+
+def test_the_notice_is_that_of_exports():
+    """Synthetic cases say the same on the screen and in files."""
+    assert f'synthetic: "{NOTICE}", edited: "{NOTICE}"' in (HOME / "assets/panel.js").read_text()
 
 
 def test_shipped_files_belong_to_the_wheel():

@@ -70,6 +70,18 @@ def test_without_the_token_nothing_is_told(server, path):
     assert ask(server, path)[0] == 403
 
 
+def test_a_launch_address_works_once(server):
+    """The browser's command line, which other users can read, holds no lasting secret."""
+    first, second = server.launch_address(), server.launch_address()
+    path = "/" + second.rpartition("/")[2]
+    answers = [ask(server, path), ask(server, path), ask(server, "/" + first.rpartition("/")[2])]
+
+    assert server.token not in second
+    assert [status for status, _, _ in answers] == [303, 403, 403]
+    assert answers[0][1]["Location"] == f"/{server.token}/"
+    assert ask(server, path, Host="evil.example")[0] == 403
+
+
 @pytest.mark.parametrize(
     "host",
     [

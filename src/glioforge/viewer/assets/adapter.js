@@ -3,12 +3,12 @@
 
 const PLANES = { all: 3, axial: 0, coronal: 1, sagittal: 2 };
 const LAYOUTS = { column: 1, grid: 2, row: 3 };
+const CROSSHAIR = 0.5;
 const MOUSE = { crosshair: 8, pan: 3 };
 const OPTIONS = {
   backColor: [0, 0, 0, 1],
-  crosshairColor: [0.95, 0.75, 0.2, 0.55],
-  crosshairWidth: 1,
-  crosshairWidthUnit: "px",
+  crosshairColor: [0.95, 0.75, 0.2, 1],
+  crosshairWidth: CROSSHAIR,
   crosshairGap: 6,
   fontColor: [0.75, 0.75, 0.75, 1],
   fontMinPx: 11,
@@ -109,7 +109,7 @@ export class Stage {
   constructor(onMove) {
     this.tiles = [];
     this.onMove = onMove;
-    this.look = { plane: "all", layout: "row" };
+    this.look = { plane: "all", layout: "row", crosshair: true };
     this.waiting = null;
   }
 
@@ -136,6 +136,12 @@ export class Stage {
   /** Apply opacity, hidden label values and outlines to the tiles of a panel. */
   paint(panel, style) {
     for (const tile of this._shown()) if (tile.panel === panel) tile.paint(style);
+    this.draw();
+  }
+
+  /** Draw the crosshair or leave it out. */
+  crosshair(on) {
+    this.arrange({ crosshair: on });
     this.draw();
   }
 
@@ -179,6 +185,7 @@ export class Stage {
   }
 
   _arrange({ nv }) {
+    nv.opts.crosshairWidth = this.look.crosshair ? CROSSHAIR : 0;
     nv.opts.multiplanarLayout = LAYOUTS[this.look.layout];
     nv.setSliceType(PLANES[this.look.plane]);
     nv.resizeListener();

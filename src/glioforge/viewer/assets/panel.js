@@ -122,7 +122,7 @@ export class Panel {
     const values = own.filter(({ tile, value }) => value !== null && value > tile.outside).map(({ tile, value }) => `${tile.title} ${Number(value.toPrecision(4))}`);
     const label = own.map((one) => one.label).find(Boolean) || "";
     const place = own[0].mm.map((mm) => mm.toFixed(0)).join(", ");
-    this.readout.textContent = [`${place} mm`, ...values, label].filter(Boolean).join("   ");
+    this.readout.textContent = [`${place} mm`, ...values, label].filter(Boolean).join(" · ");
   }
 
   async _tile(n, row, windows) {

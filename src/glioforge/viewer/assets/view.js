@@ -3,7 +3,7 @@ import { Stage, missing } from "./adapter.js";
 import { LABELS, Panel, factsOf, kindOf, make, volume } from "./panel.js";
 
 const at = (id) => document.getElementById(id);
-const state = { list: [], count: 0, number: -1, partner: -1, rows: new Map(), hidden: new Set(), turn: 0, opacity: 0.5 };
+const state = { list: [], count: 0, number: -1, partner: -1, rows: new Map(), hidden: new Set(), turn: 0, opacity: 0.5, cross: true };
 const stage = new Stage((found) => panels.forEach((panel) => panel.read(found)));
 const panels = [];
 
@@ -167,6 +167,7 @@ const KEYS = {
   ",": () => stage.step(0, -1, 0), ".": () => stage.step(0, 1, 0),
   "+": () => stage.zoom(1.25), "=": () => stage.zoom(1.25), "-": () => stage.zoom(0.8), 0: () => stage.zoom(0),
   l: () => { state.opacity = state.opacity > 0 ? 0 : Number(at("opacity").value) || 0.5; paint(); },
+  x: () => { state.cross = !state.cross; stage.crosshair(state.cross); },
   o: () => flip("outline"), t: () => flip("tissue"),
   v: () => { at("plane").selectedIndex = (at("plane").selectedIndex + 1) % 4; arrangeShown(); },
 };
