@@ -21,7 +21,7 @@ import numpy as np
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry, Index
-from glioforge.core.labels import LabelScheme
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
@@ -50,15 +50,7 @@ class StoreReader:
             InputFileError: A file is missing, damaged or not the one that the reference means.
         """
         folder = folder_of(ref)
-        facts = _read_facts(folder)
-        if facts["digest"] != ref.digest:
-            raise InputFileError(
-                f"holds contents {facts['digest']}",
-                f"{ref.digest}, as the cohort says",
-                "prepare the cohort again, or restore the folder",
-                folder / FACTS,
-            )
-        return _read_case(folder, facts)
+        return _read_case(folder, _expected_facts(ref, folder))
 
 
 def write_case(folder: Path, case: Case, *, scheme: LabelScheme = COMPLETE) -> CaseRef:
@@ -112,6 +104,22 @@ def read_packed(ref: CaseRef) -> Packed:
         return pack(ref.load())
     folder = folder_of(ref)
     return _read_packed(folder, _read_facts(folder))
+
+
+def read_labels(ref: CaseRef) -> LabelMap:
+    """Read the label map of a case; of a stored one without reading its images.
+
+    Raises:
+        CaseError: The case has no label map.
+        InputFileError: A file is missing, damaged or not the one that the reference means.
+    """
+    if not is_stored(ref) or ref.labels is None:
+        return ref.load().require_labels()
+    folder = folder_of(ref)
+    facts = _expected_facts(ref, folder)
+    masks = decode(folder / MASKS, facts["files"][MASKS])[:, facts["masks"].index("labels")]
+    geometry, scheme = Geometry.from_json(facts["geometry"]), LabelScheme.from_json(facts["scheme"])
+    return LabelMap(np.ascontiguousarray(masks.transpose(1, 2, 0)), geometry, scheme)
 
 
 def read_slices(ref: CaseRef, axis: int, indices: Sequence[int]) -> Packed:
@@ -212,6 +220,19 @@ def folder_of(ref: CaseRef) -> Path:
     """Folder of a stored case."""
     files = [*ref.images.values(), *(path for path in (ref.labels, ref.brain) if path is not None)]
     return files[0].parent
+
+
+def _expected_facts(ref: CaseRef, folder: Path) -> dict[str, Any]:
+    """`case.json` of a stored case, refused where it describes other contents than the reference."""
+    facts = _read_facts(folder)
+    if facts["digest"] != ref.digest:
+        raise InputFileError(
+            f"holds contents {facts['digest']}",
+            f"{ref.digest}, as the cohort says",
+            "prepare the cohort again, or restore the folder",
+            folder / FACTS,
+        )
+    return facts
 
 
 def _facts_of(case: Case, packed: Packed, scheme: LabelScheme) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from glioforge.core.case import CaseRef
 from glioforge.core.errors import EditError
+from glioforge.data.store import read_labels
 from glioforge.lesions.base import Donor
 from glioforge.lesions.cutout import cut
 from glioforge.lesions.donor import canonical
@@ -119,7 +120,7 @@ class LesionBank:
 
 def _entries(ref: CaseRef) -> list[BankEntry]:
     """The lesion of a case; none without one."""
-    labels = ref.load().require_labels()
+    labels = read_labels(ref)
     if not labels.lesion.any():
         return []
     lesion = cut(labels)

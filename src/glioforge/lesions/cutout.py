@@ -11,6 +11,7 @@ part     `None` for all lesion voxels, or the rank of one component by size
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -58,10 +59,12 @@ class Cutout:
             raise EditError("a cut-out without lesion", "at least one lesion voxel", "leave the case out")
         self.voxels.setflags(write=False)
 
-    @property
+    @cached_property
     def mask(self) -> Bool[np.ndarray, "a b c"]:
-        """Where the lesion is."""
-        return is_lesion(self.voxels)
+        """Where the lesion is; read-only."""
+        mask = is_lesion(self.voxels)
+        mask.setflags(write=False)
+        return mask
 
     @property
     def box(self) -> Box:

@@ -39,11 +39,10 @@ class Displacement:
 
     def voxels(self, shape: tuple[int, ...]) -> Float64[np.ndarray, "3 i j k"]:
         """Vectors in voxels at every voxel of the box, interpolated linearly."""
-        a, b, c = (_interpolation(line, size) for line, size in zip(self.lattice, shape, strict=True))
-        scaled = self.vectors / np.array(self.spacing)[:, None, None, None]
-        full = np.einsum("vabc,ia->vibc", scaled, a, optimize=True)
-        full = np.einsum("vibc,jb->vijc", full, b, optimize=True)
-        return np.asarray(full @ c.T)
+        full = self.vectors / np.array(self.spacing)[:, None, None, None]
+        for axis, (line, size) in enumerate(zip(self.lattice, shape, strict=True), start=1):
+            full = _interpolated(full, axis, line, size)
+        return full
 
     def unfolded(self) -> "Displacement":
         """The field, weakened by tenths until its Jacobian is at least `LEAST_JACOBIAN` everywhere."""
@@ -53,7 +52,21 @@ class Displacement:
         return field
 
 
-def _interpolation(lattice: Float64[np.ndarray, "n"], size: int) -> Float64[np.ndarray, "size n"]:
-    """Matrix that interpolates lattice values linearly at the voxels 0 to size - 1."""
-    units = np.eye(len(lattice))
-    return np.stack([np.interp(np.arange(size), lattice, unit) for unit in units], axis=1)
+def _interpolated(
+    values: Float64[np.ndarray, "_ _ _ _"], axis: int, lattice: Float64[np.ndarray, "n"], size: int
+) -> Float64[np.ndarray, "_ _ _ _"]:
+    """Interpolate lattice values linearly along one axis, at the voxels 0 to size - 1."""
+    # Not as a product of matrices: its last bits would depend on the number of threads of the BLAS,
+    # and its many small products keep every core busy with waiting.
+    places, last = np.arange(size), len(lattice) - 1
+    below = np.clip(np.searchsorted(lattice, places, side="right") - 1, 0, max(last - 1, 0))
+    above = np.minimum(below + 1, last)
+    share = np.interp(places, lattice, np.arange(last + 1)) - below
+    shape = [1, 1, 1, 1]
+    shape[axis] = size
+    full = np.take(values, below, axis)
+    full *= (1 - share).reshape(shape)
+    upper = np.take(values, above, axis)
+    upper *= share.reshape(shape)
+    full += upper
+    return full

@@ -15,7 +15,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream
-from glioforge.data.store import find_case, write_case
+from glioforge.data.store import find_case, read_labels, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
 from glioforge.lesions.bank import LesionBank
@@ -51,7 +51,7 @@ class _Job:
         """Draw, apply and store one edited map."""
         rng = stream(self.seed, "edit", case_id)
         donors = self.bank.without({ref.subject_id, *ref.lineage.subjects})
-        labels, records = edit_labels(ref.load().require_labels(), self.recipe, rng, donors)
+        labels, records = edit_labels(read_labels(ref), self.recipe, rng, donors)
         lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=self.seed)
         facts = {"recipe": self.recipe.name, "tumour_ml": round(labels.volume_ml("WT"), 3)}
         brain = labels.voxels > 0

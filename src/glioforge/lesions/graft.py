@@ -6,11 +6,11 @@ into labels where the target allows lesion.
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
@@ -34,7 +34,8 @@ class Graft:
     """Signed distances of a lesion's regions on a box of a grid.
 
     Args:
-        fields: Distances of the whole lesion, TC and necrotic core in mm, and of the cavity if it has one.
+        fields: Distances of the whole lesion, TC and necrotic core in mm, and of the cavity if it has one; an outline
+            has the first alone.
         start: First voxel of the box; it may reach outside the grid.
         counts: Voxels that these regions shall have.
         spacing: Voxel size in mm.
@@ -52,6 +53,11 @@ class Graft:
         fields = _fields(cutout.voxels.tobytes(), cutout.voxels.shape, margin, cutout.spacing)
         i, j, k = (s - m for s, m in zip(cutout.start, margin, strict=True))
         return cls(fields, (i, j, k), counts_of(cutout.voxels), cutout.spacing)
+
+    @property
+    def outline(self) -> "Graft":
+        """The graft of the whole lesion alone, which is all that a search for a valid place or size looks at."""
+        return replace(self, fields=self.fields[:1], counts=self.counts[:1])
 
     def moved(self, offset: Index) -> "Graft":
         """The same graft, so many voxels further."""
@@ -109,9 +115,18 @@ class Graft:
         voxels = labels_from(fields, allowed, self.counts)
         return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), self.spacing)
 
+    @cached_property
+    def _ends(self) -> Int[np.ndarray, "3 n"]:
+        """First and last lesion voxel of every line along the first axis; a linear map is extreme at some of them."""
+        inside = self.fields[0] > 0
+        lines = np.array(np.nonzero(inside.any(axis=0)))
+        first = inside.argmax(axis=0)[tuple(lines)]
+        last = inside.shape[0] - 1 - inside[::-1].argmax(axis=0)[tuple(lines)]
+        return np.concatenate([np.stack([ends, *lines]) for ends in (first, last)], axis=1)
+
     def _target_box(self, voxels: Matrix, centre: Array, target: Array, margin: Index) -> tuple[Index, Index]:
         """Box of the new grid around the mapped lesion, with a margin."""
-        places = np.array(np.nonzero(self.fields[0] > 0)) + (np.array(self.start) - centre)[:, None]
+        places = self._ends + (np.array(self.start) - centre)[:, None]
         mapped = voxels @ places + target[:, None]
         low = np.floor(mapped.min(axis=1) + 1e-6).astype(int) - np.array(margin)
         high = np.ceil(mapped.max(axis=1) - 1e-6).astype(int) + np.array(margin)
@@ -144,7 +159,10 @@ def scaled_counts(counts: Counts, factor: float) -> Counts:
         >>> scaled_counts((100, 40, 3), 0.1), scaled_counts((100, 40, 3, 20), 0.1)
         ((10, 4, 1), (10, 4, 1, 2))
     """
-    whole, core, necrotic, *cavity = (max(1, round(n * factor)) if n else 0 for n in counts)
+    whole, *inner = (max(1, round(n * factor)) if n else 0 for n in counts)
+    if not inner:
+        return (whole,)
+    core, necrotic, *cavity = inner
     hollow = [min(n, whole) for n in cavity]
     core = min(core, whole - sum(hollow))
     return whole, core, min(necrotic, core), *hollow

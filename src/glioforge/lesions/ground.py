@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from glioforge.core.geometry import within
@@ -99,16 +99,24 @@ class Ground:
         count = places.shape[1]
         values = self.voxels[tuple(on_grid)]
         outside = 1 - np.count_nonzero(values) / count
-        steps, phase = np.array(self.coarse.steps)[:, None], np.array(self.coarse.phase)[:, None]
-        limit = np.array(self.coarse.voxels.shape)[:, None] - 1
-        cells = tuple(np.clip(np.rint((on_grid - phase) / steps).astype(np.int64), 0, limit))
+        cell = self._cell_of(on_grid)
+        tallies = np.bincount(cell, minlength=self.coarse.voxels.size)
         right = float(np.mean(self.plane.side_of(places * np.array(lesion.spacing)[:, None]) > 0))
-        inside = [np.count_nonzero(mask[cells]) / count for mask in self.masks]
+        inside = [tallies[mask.ravel()].sum() / count for mask in self.masks]
         for row, structures in _EXACT.items():
             named = [self.parts.named[name] for name in structures if name in self.parts.named]
             exact = np.count_nonzero(np.isin(values, named))
             inside[row] = max(inside[row], exact / count)
         return {rule: float(s) for rule, s in zip(RULES, rule_shares(np.array([outside, right, *inside])), strict=True)}
+
+    def _cell_of(self, places: Int[np.ndarray, "3 n"]) -> Int[np.ndarray, "n"]:
+        """Flat index of the sample nearest to each voxel."""
+        coarse, cell = self.coarse, np.zeros(places.shape[1], dtype=np.int64)
+        for axis, size in enumerate(self.voxels.shape):
+            nearest = np.rint((np.arange(size) - coarse.phase[axis]) / coarse.steps[axis]).astype(np.int64)
+            count = coarse.voxels.shape[axis]
+            cell = cell * count + np.clip(nearest, 0, count - 1)[places[axis]]
+        return cell
 
 
 def rule_shares(measured: Float[np.ndarray, "9 *places"]) -> Float[np.ndarray, "rule *places"]:

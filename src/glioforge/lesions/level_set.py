@@ -95,12 +95,14 @@ def _near_field(mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, fl
 
 
 def labels_from(fields: Fields, allowed: Bool[np.ndarray, "a b c"], counts: Counts) -> UInt8[np.ndarray, "a b c"]:
-    """Return lesion labels of the asked counts within the allowed voxels; 0 elsewhere.
+    """Return lesion labels of the asked counts within the allowed voxels, oedema for an outline; 0 elsewhere.
 
     Raises:
         EditError: More voxels are asked for than are allowed.
     """
     whole = innermost(fields[0], allowed, counts[0])
+    if len(counts) == 1:
+        return np.where(whole, np.uint8(OEDEMA), np.uint8(0))
     cavity = innermost(fields[3], whole, counts[3]) if len(counts) > 3 else np.zeros_like(whole)
     core = innermost(fields[1], whole & ~cavity, counts[1])
     necrotic = innermost(fields[2], core, counts[2])

@@ -13,6 +13,7 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 from pydantic import Field
+from scipy import fft
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
@@ -205,8 +206,6 @@ def _shares_everywhere(
     ground: Ground, lesion: Cutout, kernel: Float64[np.ndarray, "a b c"], window: Window
 ) -> tuple[np.ndarray, Float32[np.ndarray, "rule x y z"]]:
     """Share that lies wrong for every lattice offset, and the first offset in lattice steps."""
-    from scipy.signal import fftconvolve
-
     coarse = ground.coarse
     at = (np.array(lesion.start) - np.array(coarse.phase)) // np.array(coarse.steps)
     size, shape = np.array(kernel.shape), np.array(coarse.voxels.shape)
@@ -216,12 +215,26 @@ def _shares_everywhere(
     if np.any(first > last):
         return first, np.ones((len(RULES), 0, 0, 0), dtype=np.float32)
     low, high = at + first, at + last + size
-    flipped = kernel[::-1, ::-1, ::-1].astype(np.float32)
-    empty = np.zeros(tuple(last - first + 1), dtype=np.float32)
-    measured = [
-        fftconvolve(mask, flipped, mode="valid") if mask.any() else empty for mask in _padded_masks(ground, low, high)
-    ]
-    return first, rule_shares(np.stack(measured))
+    return first, rule_shares(_correlated(_padded_masks(ground, low, high), kernel.astype(np.float32)))
+
+
+def _correlated(
+    masks: Float32[np.ndarray, "mask a b c"], kernel: Float32[np.ndarray, "d e f"]
+) -> Float32[np.ndarray, "mask x y z"]:
+    """Sum of the kernel over each mask for every offset that keeps it inside."""
+    # As `scipy.signal.fftconvolve`, whose import takes longer than this, but with one transform of the kernel for all.
+    whole, size = masks.shape[1:], kernel.shape
+    axes = [axis for axis in range(3) if size[axis] > 1]
+    lengths = [fft.next_fast_len(whole[axis] + size[axis] - 1, real=True) for axis in axes]
+    flipped = kernel[::-1, ::-1, ::-1]
+    factor = fft.rfftn(flipped, lengths, axes) if axes else flipped
+    inside = tuple(slice(n - 1, m) for m, n in zip(whole, size, strict=True))
+    sums = np.zeros((len(masks), *(m - n + 1 for m, n in zip(whole, size, strict=True))), dtype=np.float32)
+    for found, mask in zip(sums, masks, strict=True):
+        if mask.any():
+            product = fft.irfftn(fft.rfftn(mask, lengths, axes) * factor, lengths, axes) if axes else mask * factor
+            found[...] = product[inside]
+    return sums
 
 
 def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "9 x y z"]:

@@ -1,25 +1,59 @@
-"""Contact sheets: a label map before and after each of several edits."""
+"""Contact sheets: label maps before and after their edits, on the same slices, with heads and a legend."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-from jaxtyping import UInt8
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.data.store import read_labels
+from glioforge.io.atomic_write import write_atomically
 from glioforge.lesions.cutout import box_of, is_lesion
+from glioforge.report.overlays import upright
+from glioforge.report.slices import Pixels, label_rgb
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
 Row = tuple[str, LabelMap, LabelMap]
 """A title, the map before and the map after."""
+
+_NARROWEST = 640
+_SIDE, _GAP, _PAIR_GAP, _MARGIN = 190, 3, 14, 14
+_HEAD, _CAPTION, _LEGEND = 22, 17, 26
+_INK, _SOFT = (27, 36, 48), (95, 105, 118)
+
+
+@final
+@dataclass(frozen=True)
+class _Pair:
+    """The same slice before and after."""
+
+    caption: str
+    before: "Image"
+    after: "Image"
+
+    @property
+    def width(self) -> int:
+        """Width on the sheet."""
+        return self.before.width + self.after.width + 2 * _GAP + _PAIR_GAP
 
 
 def contact_sheet(rows: Iterable[Row], path: Path, slices: int = 3) -> None:
     """Draw maps before and after their edits as one PNG.
 
-    Each row shows axial slices spread over the lesions of both maps, before
-    and after side by side, and the coronal slice through the new lesion.
+    Each row has a head with its title and the tumour's volume, and shows axial
+    slices spread over the lesions of both maps and the coronal slice through
+    the new lesion, each before and after, as radiologists see them.  A legend
+    names the labels.
 
     Args:
         rows: Titles with maps; both maps of a row lie on one grid.
@@ -29,38 +63,27 @@ def contact_sheet(rows: Iterable[Row], path: Path, slices: int = 3) -> None:
     Raises:
         EditError: There is no row.
         GeometryError: The maps of a row lie on different grids.
+        OutputError: The file cannot be written.
     """
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw
 
     sheet = list(rows)
     if not sheet:
         raise EditError("a contact sheet of nothing", "at least one edit")
-    columns = 2 * (slices + 1)
-    figure = Figure(figsize=(1.6 * columns, 2.1 * len(sheet)), facecolor="white")
-    axes = np.atleast_2d(np.asarray(figure.subplots(len(sheet), columns)))
-    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.005, top=1 - 0.25 / (2.1 * len(sheet)), wspace=0.02)
-    for line, (title, before, after) in zip(axes, sheet, strict=True):
-        before.geometry.require_same(after.geometry, title)
-        cropped = _cropped(before, after)
-        pictures = [p for n in _axial_slices(*cropped, slices) for p in _pair(*cropped, 2, n)]
-        pictures += _pair(*cropped, 1, _centre(*reversed(cropped))[1])
-        x, y, z = before.geometry.spacing
-        aspects = [y / x] * (2 * slices) + [z / x] * 2
-        for place, shown, aspect in zip(line, pictures, aspects, strict=True):
-            place.imshow(shown, origin="lower", interpolation="nearest", aspect=aspect)
-            place.set_axis_off()
-        line[0].set_title(title, loc="left", fontsize=9)
-    figure.savefig(path, dpi=110)
-
-
-def _cropped(before: LabelMap, after: LabelMap) -> tuple[LabelMap, LabelMap]:
-    """Both maps, cut to the brain and a voxel around it."""
-    box = box_of((before.voxels > 0) | (after.voxels > 0), (1, 1, 1))
-    if box is None:
-        return before, after
-    geometry = before.geometry.box([side.start for side in box], [side.stop for side in box])
-    first, second = (LabelMap(m.voxels[box].copy(), geometry, m.scheme) for m in (before, after))
-    return first, second
+    drawn = [_pairs(before, after, title, slices) for title, before, after in sheet]
+    heights = [_HEAD + _CAPTION + max(pair.before.height for pair in pairs) + _MARGIN for pairs in drawn]
+    width = max(sum(pair.width for pair in pairs) for pairs in drawn) + 2 * _MARGIN
+    image = Image.new("RGB", (max(width, _NARROWEST), sum(heights) + _LEGEND + _MARGIN), "white")
+    draw, top = ImageDraw.Draw(image), _MARGIN
+    for (title, before, after), pairs, height in zip(sheet, drawn, heights, strict=True):
+        head = f"{title}    tumour {before.volume_ml('WT'):.1f} → {after.volume_ml('WT'):.1f} ml"
+        draw.text((_MARGIN, top), head, fill=_INK, font=_font(14))
+        _paste(image, draw, pairs, top + _HEAD)
+        top += height
+    _draw_legend(draw, [labels for _, *maps in sheet for labels in maps], top)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    write_atomically(path, buffer.getvalue())
 
 
 def preview_cohort(parents: Cohort, edited: Cohort, out: Path, *, most: int = 8) -> None:
@@ -75,43 +98,89 @@ def preview_cohort(parents: Cohort, edited: Cohort, out: Path, *, most: int = 8)
     Raises:
         CohortError: A parent is not in the cohort.
         EditError: There is no edited case.
+        OutputError: The file cannot be written.
     """
     rows = []
     for ref in edited.cases[:most]:
         parent = next(p for p in ref.lineage.parents if ref.case_id.startswith(p))
         kinds = ", ".join(str(record["kind"]) for record in ref.lineage.edits) or "unchanged"
-        before, after = parents[parent].load().require_labels(), ref.load().require_labels()
-        rows.append((f"{ref.case_id}: {kinds}", before, after))
+        title = f"{ref.case_id}    {ref.facts.get('recipe', 'edits')}: {kinds}"
+        rows.append((title, read_labels(parents[parent]), read_labels(ref)))
     contact_sheet(rows, out)
 
 
-def picture(labels: LabelMap, axis: int, index: int) -> UInt8[np.ndarray, "rows columns 3"]:
-    """One slice in the scheme's colours, as an RGB picture whose rows run along the later axis."""
-    table = np.zeros((256, 3), dtype=np.uint8)
-    for name, value in labels.scheme.labels.items():
-        table[value] = labels.scheme.colours.get(name, (0, 0, 0) if value == 0 else (128, 128, 128))
-    return np.asarray(table[np.take(labels.voxels, index, axis=axis).T])
+def _pairs(before: LabelMap, after: LabelMap, title: str, slices: int) -> list[_Pair]:
+    """The slices that a row shows, cut to the brain and a voxel around it."""
+    before.geometry.require_same(after.geometry, title)
+    maps = [upright(labels.voxels, labels.geometry) for labels in (before, after)]
+    i, j, k = box_of((maps[0] > 0) | (maps[1] > 0), (1, 1, 1)) or (slice(0, n) for n in maps[0].shape)
+    x, y, z = (before.geometry.spacing[axis] for axis in before.geometry.canonical_axes()[0])
+    found = []
+    for number in _axial_slices(maps, slices):
+        tiles = [_tile(label_rgb(m[i, j, number], before.scheme), (x, y)) for m in maps]
+        found.append(_Pair(f"axial {number}", tiles[0], tiles[1]))
+    number = _coronal_slice(maps)
+    tiles = [_tile(label_rgb(m[i, number, k], before.scheme), (x, z)) for m in maps]
+    return [*found, _Pair(f"coronal {number}", tiles[0], tiles[1])]
 
 
-def _pair(before: LabelMap, after: LabelMap, axis: int, index: int) -> list[UInt8[np.ndarray, "rows columns 3"]]:
-    """The same slice of both maps."""
-    return [picture(before, axis, index), picture(after, axis, index)]
+def _tile(pixels: Pixels, pixel_mm: tuple[float, float]) -> "Image":
+    """A slice with square pixels; its longer side has `_SIDE` of them."""
+    from PIL import Image
+
+    wide, high = pixels.shape[1] * pixel_mm[0], pixels.shape[0] * pixel_mm[1]
+    scale = _SIDE / max(wide, high)
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    return Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.NEAREST)
 
 
-def _axial_slices(before: LabelMap, after: LabelMap, count: int) -> list[int]:
+def _paste(image: "Image", draw: "ImageDraw", pairs: Sequence[_Pair], top: int) -> None:
+    """Put the pairs of a row beside each other, captions above."""
+    left = _MARGIN
+    for pair in pairs:
+        for word, tile in (("before", pair.before), ("after", pair.after)):
+            draw.text((left, top), f"{pair.caption} {word}", fill=_SOFT, font=_font(11))
+            image.paste(tile, (left, top + _CAPTION))
+            left += tile.width + _GAP
+        left += _PAIR_GAP
+
+
+def _draw_legend(draw: "ImageDraw", maps: Sequence[LabelMap], top: int) -> None:
+    """Name the colours of the labels that occur."""
+    left = _MARGIN
+    held = {(value, name): m for m in maps for name, value in m.scheme.labels.items() if (m.voxels == value).any()}
+    for value, name in sorted(held):
+        if value == 0:
+            continue
+        pixels = label_rgb(np.array([[value]], dtype=np.uint8), held[value, name].scheme)
+        colour = tuple(pixels[0, 0].tolist())
+        text = name.replace("_", " ")
+        draw.rectangle((left, top + 3, left + 12, top + 15), fill=colour, outline=_SOFT)
+        draw.text((left + 18, top + 2), text, fill=_INK, font=_font(12))
+        left += round(18 + draw.textlength(text, font=_font(12)) + 18)
+
+
+@cache
+def _font(size: int) -> "FreeTypeFont":
+    """The font that comes with matplotlib: Pillow's own lacks arrows, and letters of most languages."""
+    import matplotlib as mpl
+    from PIL import ImageFont
+
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+def _axial_slices(maps: Sequence[LabelVoxels], count: int) -> list[int]:
     """Slices spread evenly over both lesions, or over the brain without any."""
-    mask = is_lesion(before.voxels) | is_lesion(after.voxels)
-    box = box_of(mask if mask.any() else after.voxels > 0)
-    low, high = (box[2].start, box[2].stop) if box else (0, after.voxels.shape[2])
+    lesion = is_lesion(maps[0]) | is_lesion(maps[1])
+    box = box_of(lesion if lesion.any() else maps[1] > 0)
+    low, high = (box[2].start, box[2].stop) if box else (0, maps[0].shape[2])
     return [int(low + (n + 0.5) * (high - low) / count) for n in range(count)]
 
 
-def _centre(*maps: LabelMap) -> tuple[int, int, int]:
-    """Middle of the first map's lesion that there is, or of the grid."""
-    for labels in maps:
-        box = box_of(is_lesion(labels.voxels))
+def _coronal_slice(maps: Sequence[LabelVoxels]) -> int:
+    """Middle of the new lesion, else of the old one, else of the grid."""
+    for voxels in reversed(maps):
+        box = box_of(is_lesion(voxels))
         if box is not None:
-            i, j, k = ((side.start + side.stop) // 2 for side in box)
-            return i, j, k
-    i, j, k = (n // 2 for n in maps[0].voxels.shape)
-    return i, j, k
+            return int((box[1].start + box[1].stop) // 2)
+    return int(maps[0].shape[1] // 2)

@@ -6,6 +6,8 @@ ventricles lie: in the upper half of the brain's extent, off the fissure between
 the hemispheres, and nearer to it than the insula.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
@@ -28,14 +30,20 @@ def are_named(labels: LabelMap) -> bool:
     return "ventricles" in labels.scheme.labels and bool(labels.region("ventricles").any())
 
 
+@lru_cache(maxsize=2)
 def ventricles_of(labels: LabelMap, plane: Plane) -> Bool[np.ndarray, "i j k"]:
-    """Mask of the ventricles, by label or by place.
+    """Mask of the ventricles, by label or by place; read-only, since it is kept for the next edit of the same map.
 
     Raises:
         EditError: There are none.
     """
-    if are_named(labels):
-        return labels.region("ventricles")
+    found = labels.region("ventricles") if are_named(labels) else _lateral(labels, plane)
+    found.setflags(write=False)
+    return found
+
+
+def _lateral(labels: LabelMap, plane: Plane) -> Bool[np.ndarray, "i j k"]:
+    """Large components of deep fluid where the lateral ventricles lie."""
     brain, spacing = labels.voxels > 0, labels.geometry.spacing
     aside = aside_mm(Coarse(labels.voxels, (1, 1, 1), (0, 0, 0), spacing), plane)
     height = fraction_along(brain, labels.geometry, 2)

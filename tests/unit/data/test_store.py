@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GeometryError, InputFileError
+from glioforge.core.errors import CaseError, GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
@@ -23,7 +23,16 @@ from glioforge.core.volume import Volume
 from glioforge.data import frames
 from glioforge.data.frames import cut, decode, encode, hash_of, take
 from glioforge.data.packed import pack, scale_for
-from glioforge.data.store import StoreReader, find_case, folder_of, read_packed, read_patch, read_slices, write_case
+from glioforge.data.store import (
+    StoreReader,
+    find_case,
+    folder_of,
+    read_labels,
+    read_packed,
+    read_patch,
+    read_slices,
+    write_case,
+)
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from strategies import cases
 
@@ -324,3 +333,22 @@ def test_two_processes_may_write_the_same_case(tmp_path):
         assert writer.exitcode == 0
     assert np.array_equal(find_case(tmp_path, "a").load().labels.voxels, made().labels.voxels)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["case.json", "images.b2nd", "masks.b2nd"]
+
+
+def test_labels_are_read_without_the_images(tmp_path):
+    """The map is the one of the whole case, also where the images are damaged; a replaced case is refused."""
+    case = made()
+    ref = write_case(tmp_path, case)
+    (folder_of(ref) / "images.b2nd").write_bytes(b"damaged")
+
+    assert np.array_equal(read_labels(ref).voxels, case.labels.voxels)
+    assert read_labels(ref).scheme == COMPLETE
+    write_case(tmp_path, made(seed=1))
+    with pytest.raises(InputFileError, match="as the cohort says"):
+        read_labels(ref)
+
+
+def test_a_case_without_labels_has_none_to_read(tmp_path):
+    """Images alone are refused in one sentence."""
+    with pytest.raises(CaseError, match="no label map"):
+        read_labels(write_case(tmp_path, made(labels=None)))

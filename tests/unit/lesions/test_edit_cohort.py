@@ -1,4 +1,4 @@
-"""Cohorts of edited maps and their contact sheets."""
+"""Cohorts of edited maps."""
 
 import shutil
 
@@ -9,14 +9,13 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError, GeometryError, OutputError
+from glioforge.core.errors import EditError, OutputError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort
 from glioforge.lesions.edit_cohort import edit_cohort
-from glioforge.lesions.preview import contact_sheet, preview_cohort
 from glioforge.lesions.recipe import RecipeSpec, replay
 from toy_brain import toy_brain
 
@@ -105,23 +104,3 @@ def test_what_cannot_be_edited_is_said(cohort, tmp_path):
 def test_an_empty_cohort_gives_an_empty_cohort(tmp_path):
     """Nothing in, nothing out."""
     assert len(edit_cohort(Cohort("none", (), COMPLETE), SHIFT, tmp_path)) == 0
-
-
-def test_a_contact_sheet_is_drawn(cohort, tmp_path):
-    """A PNG with one row a case."""
-    edited = edit_cohort(cohort, SHIFT, tmp_path / "out")
-    preview_cohort(cohort, edited, tmp_path / "sheet.png")
-    healthy = toy_brain(centre=None)
-    empty = healthy.with_voxels(np.zeros_like(healthy.voxels))
-    contact_sheet([("healthy", healthy, healthy), ("empty", empty, empty)], tmp_path / "healthy.png", slices=1)
-
-    assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
-    assert (tmp_path / "healthy.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_a_contact_sheet_wants_rows_of_one_grid(tmp_path):
-    """No row, or two grids, are refused."""
-    with pytest.raises(EditError, match="a contact sheet of nothing"):
-        contact_sheet([], tmp_path / "no.png")
-    with pytest.raises(GeometryError, match="two grids lies on grid"):
-        contact_sheet([("two grids", toy_brain(), toy_brain((6.0, 6.0, 6.0)))], tmp_path / "no.png")

@@ -69,3 +69,15 @@ def test_places_off_the_grid_are_refused():
         settle(toy_brain().voxels, cut(toy_brain()).moved((500, 0, 0)))
     with pytest.raises(EditError, match="ask for a smaller lesion"):
         settle(np.zeros((40, 40, 40), np.uint8), cut(toy_brain()))
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
+def test_an_outline_settles_where_the_lesion_does(factor):
+    """What is judged by its outline is judged by the very voxels that the edit writes."""
+    lesion = cut(toy_brain(radii=(18.0, 12.0, 6.0)))
+    maps = np.eye(3) * factor, lesion.centre, lesion.centre, lesion.spacing
+    whole, outline = Graft.of(lesion).mapped(*maps).free(), Graft.of(lesion).outline.mapped(*maps).free()
+
+    assert outline.start == whole.start
+    assert np.array_equal(outline.mask, whole.mask)
+    assert set(np.unique(outline.voxels)) == {0, 2}

@@ -111,3 +111,18 @@ def test_a_flat_grid_has_a_jacobian():
     flat = type(lesion)(lesion.voxels[:, :, 5:6].copy(), (*lesion.start[:2], 0), lesion.spacing)
     displace(voxels, flat, 5.0, WHOLE)
     assert voxels.any()
+
+
+@pytest.mark.parametrize("shape", [(9, 6, 5), (8, 1, 4)])
+def test_vectors_between_lattice_points_are_interpolated_linearly(shape):
+    """The same as a product with interpolation matrices along each axis; a lattice of one point is constant."""
+    rng = np.random.default_rng(0)
+    lattice = tuple(np.arange(0.0, max(n, 1), 3.0) for n in shape)
+    field = Displacement(rng.normal(size=(3, *map(len, lattice))), lattice, (1.0, 2.0, 4.0))
+    matrices = [
+        np.stack([np.interp(np.arange(n), line, unit) for unit in np.eye(len(line))], axis=1)
+        for n, line in zip(shape, lattice, strict=True)
+    ]
+    expected = np.einsum("vabc,ia,jb,kc->vijk", field.vectors, *matrices) / np.array([1, 2, 4])[:, None, None, None]
+
+    assert np.allclose(field.voxels(shape), expected, rtol=0, atol=1e-12)

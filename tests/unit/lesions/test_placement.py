@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from glioforge.core.case import Case
 from glioforge.core.errors import EditError, GeometryError
@@ -13,7 +14,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.lesions.cutout import Cutout, cut
 from glioforge.lesions.ground import Ground
 from glioforge.lesions.midline import Plane
-from glioforge.lesions.placement import PlacementSpec, Window, broken_rule, draw_near, draw_offset
+from glioforge.lesions.placement import PlacementSpec, Window, _correlated, broken_rule, draw_near, draw_offset
 from glioforge.lesions.prior import Prior, learn_prior
 from toy_brain import structured_brain, toy_brain
 
@@ -244,3 +245,16 @@ def test_a_lesion_off_the_grid_has_no_place_near():
     away = lesion.moved((4000, 0, 0))
     with pytest.raises(EditError, match="of 0 places looked at"):
         draw_offset(field, away, PlacementSpec(), Window(0, 10), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("size", [(3, 4, 2), (1, 3, 2), (1, 1, 1)])
+def test_shares_everywhere_are_correlations(size):
+    """As `scipy.signal.correlate`; a kernel may have sides of one cell, a mask may be empty."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((2, 6, 7, 5)).astype(np.float32)
+    masks[1] = 0
+    kernel = rng.random(size).astype(np.float32)
+    found = _correlated(masks, kernel)
+
+    assert np.allclose(found[0], signal.correlate(masks[0], kernel, mode="valid"), atol=1e-5)
+    assert not found[1].any()

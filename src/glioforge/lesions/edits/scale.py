@@ -69,7 +69,7 @@ class Scale:
         spec = self.spec.placement
         ground = Ground.of(labels, theatre.plane, moving=lesion, gap_mm=0.0)
         limits = spec.limits(ground.shares(lesion))
-        graft, why = Graft.of(lesion), ""
+        graft, why = Graft.of(lesion).outline, ""
         for _ in range(spec.attempts):
             factor = round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 6)
             why = "" if factor <= 1 else broken_rule(ground, scaled(graft, lesion, factor).free(), limits) or ""

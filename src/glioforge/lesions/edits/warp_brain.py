@@ -7,6 +7,7 @@ the grid is mapped to itself and no part of the brain leaves it.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, final
 
 import numpy as np
@@ -69,11 +70,15 @@ class WarpBrain:
     def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
         """Warp the map; vectors of 0 give it back."""
         require_complete(labels)
-        vectors = np.array(record.values["vectors"])
-        if not vectors.any():
-            return labels
-        warp = warp_of(vectors, labels.geometry).unfolded()
-        return labels.with_voxels(sampled_at(labels.voxels, warp.voxels(labels.geometry.shape)))
+        vectors = np.array(record.values["vectors"], dtype=np.float64)
+        return _warped(labels, vectors.tobytes(), vectors.shape) if vectors.any() else labels
+
+
+@lru_cache(maxsize=1)
+def _warped(labels: LabelMap, vectors: bytes, shape: tuple[int, ...]) -> LabelMap:
+    """Warped map, kept from the draw, which tries it, for the edit that follows."""
+    warp = warp_of(np.frombuffer(vectors).reshape(shape), labels.geometry).unfolded()
+    return labels.with_voxels(sampled_at(labels.voxels, warp.voxels(labels.geometry.shape)))
 
 
 def warp_of(vectors: Float64[np.ndarray, "3 a b c"], geometry: Geometry) -> Displacement:

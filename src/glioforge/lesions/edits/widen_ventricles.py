@@ -8,6 +8,7 @@ cerebellum, where the map names them, so that the fourth ventricle does too.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, final
 
 import numpy as np
@@ -80,14 +81,20 @@ class WidenVentricles:
             EditError: The map holds no ventricles.
         """
         require_complete(labels)
-        by_mm, reach = float(record.values["by_mm"]), float(record.values["reach_mm"])
-        ventricles = ventricles_of(labels, Plane.from_json(record.values["plane"]))
-        box = box_of(labels.voxels > 0)
-        if by_mm == 0 or box is None:
-            return labels
-        voxels = labels.voxels.copy()
-        voxels[box] = _moved(labels, box, ventricles[box], by_mm, reach)
-        return labels.with_voxels(voxels)
+        values = record.values
+        return _widened(labels, Plane.from_json(values["plane"]), float(values["by_mm"]), float(values["reach_mm"]))
+
+
+@lru_cache(maxsize=1)
+def _widened(labels: LabelMap, plane: Plane, by_mm: float, reach: float) -> LabelMap:
+    """Map with a moved border, kept from the draw, which tries it, for the edit that follows."""
+    ventricles = ventricles_of(labels, plane)
+    box = box_of(labels.voxels > 0)
+    if by_mm == 0 or box is None:
+        return labels
+    voxels = labels.voxels.copy()
+    voxels[box] = _moved(labels, box, ventricles[box], by_mm, reach)
+    return labels.with_voxels(voxels)
 
 
 def _outwards(ventricles: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Volume:
