@@ -15,6 +15,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.errors import CohortError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import composed
 from glioforge.core.rng import stream
@@ -81,6 +82,12 @@ class Cohort:
         """Every subject with a part in any case: own, parents', generators'."""
         behind = {s for ref in self.cases for s in ref.lineage.subjects}
         return frozenset(behind | set(self.subject_ids))
+
+    @property
+    def lineage(self) -> Lineage:
+        """Everyone with a part in any case, as one lineage; the cases' own subjects first of all."""
+        own = Lineage("real", self.name, self.subject_ids)
+        return Lineage.union(self.name, (own, *(ref.lineage for ref in self.cases)))
 
     @property
     def subjects_guarded(self) -> frozenset[str]:

@@ -2,12 +2,16 @@
 
 It is called before every training and every evaluation and cannot be switched
 off.  Because a lineage carries the subjects of parents, generators, atlases,
-filters and statistics, the check is one intersection of sets.
+filters and statistics, the check is one intersection of sets.  There is no
+other rule: whoever leaves cases out instead of stopping asks `free_of`.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from itertools import combinations
 
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
 from glioforge.core.lineage import Lineage
@@ -28,14 +32,10 @@ def require_no_leak(inputs: Mapping[str, Cohort | Lineage], evaluation: Cohort) 
     leaks = []
     for name, source in inputs.items():
         if isinstance(source, Lineage):
-            shared = guarded & set(source.subjects)
-            if shared:
-                leaks.append(f"{name} was made from subjects {sorted(shared)}")
+            leaks += [f"{name} was made from subjects {ways}" for ways in _ways(source, guarded)]
             continue
         for ref in source:
-            shared = guarded & {ref.subject_id, *ref.lineage.subjects}
-            if shared:
-                leaks.append(f"{name}: case {ref.case_id!r} comes from {sorted(shared)}")
+            leaks += [f"{name}: case {ref.case_id!r} comes from {ways}" for ways in _ways(_whole(ref), guarded)]
     if leaks:
         more = f" and {len(leaks) - 10} more" if len(leaks) > 10 else ""
         raise LeakageError(
@@ -59,3 +59,24 @@ def require_apart(sides: Mapping[str, Cohort]) -> None:
     """
     for name, other in combinations(sides, 2):
         require_no_leak({name: sides[name]}, sides[other])
+
+
+def free_of(cohort: Cohort, evaluation: Cohort) -> Cohort:
+    """Return the cases that may be trained on when others are evaluated; perhaps none."""
+    guarded = evaluation.subjects_guarded
+    return replace(cohort, cases=tuple(ref for ref in cohort if guarded.isdisjoint(_whole(ref).subjects)))
+
+
+def _whole(ref: CaseRef) -> Lineage:
+    """Lineage of a case, its own subject included."""
+    return ref.lineage if ref.subject_id in ref.lineage.subjects else ref.lineage.through("", (ref.subject_id,))
+
+
+def _ways(lineage: Lineage, guarded: AbstractSet[str]) -> list[str]:
+    """Guarded subjects by the way in which they had a part, as text; empty for none."""
+    shared = guarded & set(lineage.subjects)
+    if not shared:
+        return []
+    plain = sorted(shared - lineage.apart)
+    named = [f"{sorted(shared & set(subjects))} through {way}" for way, subjects in lineage.ways.items()]
+    return ([str(plain)] if plain else []) + [text for text in named if not text.startswith("[]")]

@@ -3,20 +3,24 @@
 A synthetic case inherits the subjects of its parents, of the generator's
 training cases, and of every atlas, filter and statistics object that had a
 part in it; a scan that was prepared with something fitted on other subjects
-lists them as well.  The leakage firewall reads nothing but `Lineage.subjects`.
+lists them as well.  A model has a lineage too, of everyone whom it has seen in
+any way.  The leakage firewall stops on `Lineage.subjects`; `Lineage.ways` is
+for its message.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, final
 
 Kind = Literal["real", "phantom", "synthetic"]
+VALIDATION: Final = "validation cases that chose the weights"
+"""Way of subjects on whom a model was only validated."""
 
 
 @final
 @dataclass(frozen=True)
 class Lineage:
-    """Origin of a case.
+    """Origin of a case or of a trained model.
 
     Args:
         kind: `real`, `phantom` (computed from nothing) or `synthetic` (made from others).
@@ -26,6 +30,8 @@ class Lineage:
         seed: Seed of its random streams, if it was made.
         weights: Hash of the generator's weights, if one was used.
         edits: Records of the lesion edits applied, in order.
+        ways: Subjects that had a part in one way alone, such as `intensity landmarks` or `validation cases`, by that
+            way; all others are the case's own, its parents, or training cases.
     """
 
     kind: Kind
@@ -35,6 +41,7 @@ class Lineage:
     seed: int | None = None
     weights: str | None = None
     edits: tuple[Mapping[str, Any], ...] = ()
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @classmethod
     def real(cls, source: str, subject_id: str) -> "Lineage":
@@ -67,8 +74,48 @@ class Lineage:
             weights: Hash of the generator's weights.
             edits: Records of the edits applied, in order.
         """
-        subjects = set(generator_subjects).union(*(parent.subjects for parent in parents.values()))
-        return cls("synthetic", method, tuple(sorted(subjects)), tuple(sorted(parents)), seed, weights, tuple(edits))
+        union = cls.union(method, parents.values()).through("", generator_subjects)
+        return replace(union, parents=tuple(sorted(parents)), seed=seed, weights=weights, edits=tuple(edits))
+
+    @classmethod
+    def union(cls, source: str, lineages: Iterable["Lineage"], *, weights: str | None = None) -> "Lineage":
+        """Join everyone behind several cases into one lineage, as of a model that was trained on them.
+
+        Args:
+            source: What was made of the cases.
+            lineages: Of each case; none give a lineage without subjects.
+            weights: Hash of the model's weights.
+        """
+        everyone: set[str] = set()
+        plain: set[str] = set()
+        ways: dict[str, set[str]] = {}
+        for lineage in lineages:
+            everyone.update(lineage.subjects)
+            plain.update(set(lineage.subjects) - lineage.apart)
+            for way, subjects in lineage.ways.items():
+                ways.setdefault(way, set()).update(subjects)
+        return cls("synthetic", source, tuple(sorted(everyone)), weights=weights, ways=_sorted(ways, without=plain))
+
+    def through(self, way: str, other: "Lineage | Iterable[str]") -> "Lineage":
+        """Add everyone behind something else that had a part: landmarks, a filter, validation cases.
+
+        Args:
+            way: How they had a part, for the message of the firewall; empty for the way of training cases and parents.
+            other: Its lineage, or its subjects.  Who is known already keeps the way that is known.
+
+        Example:
+            >>> landmarks = Lineage("real", "intensity landmarks", ("b", "c"))
+            >>> Lineage.real("scan", "a").through("landmarks", landmarks).ways
+            {'landmarks': ('b', 'c')}
+        """
+        lineage = other if isinstance(other, Lineage) else Lineage(self.kind, way, tuple(other))
+        fresh = set(lineage.subjects) - set(self.subjects)
+        ways = {known: set(subjects) for known, subjects in self.ways.items()}
+        for inner, subjects in lineage.ways.items():
+            ways.setdefault(": ".join(filter(None, (way, inner))), set()).update(fresh & set(subjects))
+        if way:
+            ways.setdefault(way, set()).update(fresh - lineage.apart)
+        return replace(self, subjects=tuple(sorted(fresh.union(self.subjects))), ways=_sorted(ways))
 
     def shaped_by(self, fitted: Iterable["Lineage"]) -> "Lineage":
         """Add the subjects behind what was fitted before and shaped the case, such as intensity landmarks.
@@ -78,8 +125,15 @@ class Lineage:
             >>> Lineage.real("scan", "a").shaped_by([landmarks]).subjects
             ('a', 'b', 'c')
         """
-        behind = set(self.subjects).union(*(lineage.subjects for lineage in fitted))
-        return replace(self, subjects=tuple(sorted(behind)))
+        shaped = self
+        for lineage in fitted:
+            shaped = shaped.through(lineage.source, lineage)
+        return shaped
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """Subjects that had a part only in one of the named ways."""
+        return frozenset(subject for subjects in self.ways.values() for subject in subjects)
 
     @property
     def is_synthetic(self) -> bool:
@@ -96,6 +150,7 @@ class Lineage:
             "seed": self.seed,
             "weights": self.weights,
             "edits": [dict(edit) for edit in self.edits],
+            **({"ways": {way: list(subjects) for way, subjects in self.ways.items()}} if self.ways else {}),
         }
 
     @classmethod
@@ -109,4 +164,17 @@ class Lineage:
             values["seed"],
             values["weights"],
             tuple(values["edits"]),
+            {str(way): tuple(subjects) for way, subjects in values.get("ways", {}).items()},
         )
+
+
+def _sorted(ways: Mapping[str, Iterable[str]], without: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Ways in alphabetical order with sorted subjects, each subject in its first way alone; empty ways left out."""
+    known = set(without)
+    found: dict[str, tuple[str, ...]] = {}
+    for way in sorted(ways):
+        subjects = tuple(sorted(set(ways[way]) - known))
+        known.update(subjects)
+        if subjects:
+            found[way] = subjects
+    return found

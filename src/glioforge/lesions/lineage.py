@@ -30,7 +30,6 @@ def edited_lineage(parents: Mapping[str, Lineage], records: Iterable[EditRecord]
         seed: Seed of the draw.
     """
     edits = tuple(records)
-    lineage = Lineage.synthetic(
-        METHOD, parents, seed=seed, generator_subjects=subjects_of(edits), edits=[e.to_json() for e in edits]
-    )
+    made = Lineage.synthetic(METHOD, parents, seed=seed, edits=[e.to_json() for e in edits])
+    lineage = made.through("lesion donor, atlas or prior of an edit", subjects_of(edits))
     return replace(lineage, parents=tuple(sorted({*lineage.parents, *donors_of(edits)})))

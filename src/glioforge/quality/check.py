@@ -43,14 +43,13 @@ def apply_filters(
     named = list(filters)
     if not named:
         return made, ()
-    behind = {subject for _, fitted in named for subject in fitted.subjects}
     rows: list[VerdictRow] = []
     kept: list[CaseRef] = []
     for ref in (progress or Silent()).track(made, "checking quality", len(made)):
         verdicts = _verdicts(ref, named)
         rows += verdicts
         if all(row.keep for row in verdicts):
-            kept.append(_with_subjects(ref, behind))
+            kept.append(_screened(ref, named))
     return replace(made, cases=tuple(kept)), tuple(rows)
 
 
@@ -66,7 +65,9 @@ def _verdicts(ref: CaseRef, filters: Sequence[tuple[str, FittedFilter]]) -> list
     return [VerdictRow(ref.case_id, name, v.keep, v.score, v.reason) for name, v in said]
 
 
-def _with_subjects(ref: CaseRef, subjects: set[str]) -> CaseRef:
-    """The reference with the filters' subjects behind it too."""
-    behind = tuple(sorted(subjects.union(ref.lineage.subjects)))
-    return replace(ref, lineage=replace(ref.lineage, subjects=behind))
+def _screened(ref: CaseRef, filters: Sequence[tuple[str, FittedFilter]]) -> CaseRef:
+    """The reference with the filters' subjects in its lineage."""
+    lineage = ref.lineage
+    for name, fitted in filters:
+        lineage = lineage.through(f"filter {name}", fitted.subjects)
+    return replace(ref, lineage=lineage)

@@ -4,7 +4,7 @@ Conventions
 -----------
 score      mean volumetric Dice of the validation subjects over the target's regions and tissue
 unseen     a class that no training case has is named on screen and card, and a region of it alone is not scored
-lineage    every subject behind training and validation cases: the weights depend on both
+lineage    everyone behind training and validation cases, and behind real cases that only weigh the classes
 views      a training each, with the same budget; their outcomes are given as one
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
 from glioforge.core.cohort import Cohort
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
@@ -31,6 +32,7 @@ from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_c
 from glioforge.segmentation.trained import (
     CARD,
     VERSION,
+    WAYS,
     TrainedSegmenter,
     inference_of,
     load_onto,
@@ -88,7 +90,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         CohortError: There is no case to train on, no common contrast, or a lesion in a brain
             that must have none.
         LabelError: The target cannot express a label.
-        LeakageError: A validation subject is trained on, itself or as the parent of a synthetic case.
+        LeakageError: A validation subject had a part in a training case, or in a real case that weighs the classes.
         SpecError: The synthetic share does not fit the synthetic cohort, or the size not the method.
         OutputError: The folder was made with other settings or is in use.
     """
@@ -98,7 +100,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     spec = spec if budget is None else spec.model_copy(update={"budget": budget})
     mix = Mix(train, synthetic, synthetic_share)
     modalities = mix.modalities(spec.modalities, validation)
-    mix.require_apart(validation)
+    require_no_leak(mix.inputs, validation)
     target = target_named(spec.target)
     for cohort in (*mix.used, validation):
         target.require_usable(cohort)
@@ -136,6 +138,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             "device": fabric.device.type,
             PREPARATION: list(preparations_of(train)),
             "unseen_classes": list(unseen),
+            WAYS: mix.lineage("segmenter", validation).to_json().get("ways", {}),
         }
         _write_card(out, spec, {**settings, **facts}, outcomes)
         write_records(out, train, {"train": train.subject_ids, "validation": validation.subject_ids})
@@ -171,7 +174,7 @@ def _settings(
         "train": [{"name": cohort.name, "fingerprint": cohort.fingerprint} for cohort in mix.used],
         "synthetic_share": mix.share,
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
-        "lineage_subjects": mix.subjects_behind(validation),
+        "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }
 
 

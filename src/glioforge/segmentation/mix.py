@@ -6,7 +6,7 @@ from typing import final
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.modality import Modality
 
 
@@ -43,9 +43,21 @@ class Mix:
             return (self.real,)
         return (self.synthetic,) if self.share == 1 else (self.real, self.synthetic)
 
-    def subjects_behind(self, validation: Cohort) -> list[str]:
-        """Every subject behind a training or validation case, sorted."""
-        return sorted(set(validation.subjects_behind).union(*(cohort.subjects_behind for cohort in self.used)))
+    @property
+    def inputs(self) -> dict[str, Cohort]:
+        """Everything that shapes the weights, by its name for the firewall's message.
+
+        Real cases of which no slice is drawn are among it: class weights and scales are taken from them.
+        """
+        real = {f"training cohort {self.real.name!r}": self.real}
+        if self.synthetic is None:
+            return real
+        return {**real, f"synthetic training cohort {self.synthetic.name!r}": self.synthetic}
+
+    def lineage(self, source: str, validation: Cohort) -> Lineage:
+        """Lineage of a model that is trained on these cases and chosen by validation cases."""
+        trained = Lineage.union(source, [cohort.lineage for cohort in self.inputs.values()])
+        return trained.through(VALIDATION, validation.lineage)
 
     def modalities(self, wanted: Iterable[Modality] | None, validation: Cohort) -> tuple[Modality, ...]:
         """Contrasts to train on: those wanted, or those that all cases have, in standard order.
@@ -66,11 +78,3 @@ class Mix:
                 "leave cases out, or name other `modalities`",
             )
         return chosen
-
-    def require_apart(self, validation: Cohort) -> None:
-        """Refuse training cases that a validation subject stands behind, by the rule of `core.firewall`.
-
-        Raises:
-            LeakageError: Names the cohort, the cases and the subjects.
-        """
-        require_no_leak({f"training cohort {cohort.name!r}": cohort for cohort in self.used}, validation)

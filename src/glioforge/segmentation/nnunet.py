@@ -26,6 +26,7 @@ from glioforge.core.case import Case
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, scheme_named
 from glioforge.io.digest import hash_of_file
@@ -33,6 +34,7 @@ from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import ENDING, write_channels
 from glioforge.io.run_folder import read_json
 from glioforge.segmentation.nnunet_command import call_nnunet
+from glioforge.segmentation.trained import lineage_of
 
 CARD = "card.json"
 NUMBER = "1"
@@ -100,7 +102,7 @@ class NnunetSegmenter:
         spec: What it was asked to do.
         modalities: Contrasts it needs, in the order of its channels.
         folds: Folds that are averaged.
-        lineage_subjects: Every subject behind its cases.
+        lineage: Everyone behind its cases, those that validate its folds included, for the leakage firewall.
         weights_hash: Hash over the weights of its folds.
         scheme: Scheme of its masks.
     """
@@ -109,9 +111,14 @@ class NnunetSegmenter:
     spec: NnunetRunSpec
     modalities: tuple[Modality, ...]
     folds: tuple[int, ...]
-    lineage_subjects: tuple[str, ...]
+    lineage: Lineage
     weights_hash: str
     scheme: LabelScheme = BRATS2023
+
+    @property
+    def lineage_subjects(self) -> tuple[str, ...]:
+        """Every subject of its lineage."""
+        return self.lineage.subjects
 
     def segment(self, case: Case) -> LabelMap:
         """Label one case; for many, `segment_many` loads the network once.
@@ -181,7 +188,7 @@ def load_nnunet(folder: Path, device: Literal["auto", "cpu", "cuda", "mps"] = "a
         )
     modalities = tuple(Modality(name) for name in card["modalities"])
     scheme = scheme_named(str(card.get("scheme", BRATS2023.name)))
-    return NnunetSegmenter(folder, spec, modalities, folds, tuple(card["lineage_subjects"]), found, scheme)
+    return NnunetSegmenter(folder, spec, modalities, folds, lineage_of(card, "nnunet"), found, scheme)
 
 
 def fold_folder(spec: NnunetRunSpec, fold: int, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TypedDict, final
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
-from glioforge.core.firewall import require_no_leak
+from glioforge.core.firewall import free_of, require_no_leak
 from glioforge.core.split import folds_by_subject
 
 FILE = "splits_final.json"
@@ -52,11 +52,10 @@ def single_fold(train: Cohort, validation: Cohort) -> list[Fold]:
 
 def _fold(cohort: Cohort, held: Cohort) -> Fold:
     """The held cases, and all that no held subject stands behind."""
-    guarded = held.subjects_guarded
-    free = [ref.case_id for ref in cohort if not guarded & {ref.subject_id, *ref.lineage.subjects}]
+    free = [ref.case_id for ref in free_of(cohort, held)]
     if not free:
         raise LeakageError(
-            f"every case comes from one of the subjects {sorted(guarded)}",
+            f"every case comes from one of the subjects {sorted(held.subjects_guarded)}",
             "cases of other subjects to train on",
             "make synthetic cases from training subjects only, or give a validation cohort",
             cohort.name,

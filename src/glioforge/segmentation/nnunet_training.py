@@ -26,6 +26,7 @@ from glioforge.segmentation.nnunet import (
 from glioforge.segmentation.nnunet_command import call_nnunet
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, single_fold
+from glioforge.segmentation.trained import WAYS
 
 _PLANNED = "planned.json"
 
@@ -105,6 +106,7 @@ def _facts(spec: NnunetRunSpec, cohort: Cohort, folds: tuple[int, ...]) -> dict[
         "modalities": [str(modality) for modality in cohort.modalities],
         "folds": list(folds),
         "lineage_subjects": sorted(cohort.subjects_behind),
+        WAYS: cohort.lineage.to_json().get("ways", {}),
         "cohort": {"name": cohort.name, "fingerprint": cohort.fingerprint},
     }
 

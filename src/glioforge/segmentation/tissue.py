@@ -111,8 +111,7 @@ def complete_cohort(
 
 def _completed(segmenter: TrainedSegmenter, case: Case, scheme: LabelScheme, *, mask_tumour: bool) -> Case:
     """The case with complete labels, the segmenter's subjects behind it and the check among its facts."""
-    subjects = sorted({*case.lineage.subjects, *segmenter.lineage_subjects})
-    lineage = replace(case.lineage, subjects=tuple(subjects))
+    lineage = case.lineage.through("segmenter of tissue", segmenter.lineage)
     found = _tissue_of(segmenter, _shown(case, mask_tumour=mask_tumour))
     labels = _laid_over(found, case.labels, scheme)
     rows = [asdict(row) for row in check_rows(labels, found, case.labels)]

@@ -8,7 +8,7 @@ folder     `card.json` (spec, lineage, hashes) beside what `training.loop` write
            were trained, a folder for each beside the card
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_
 from glioforge.core.case import Case
 from glioforge.core.errors import CaseError, InputFileError, SpecError
 from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION
 from glioforge.io.regular_file import regular_size
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 CARD: Final = "card.json"
 VERSION: Final = 2
 """Version of the card; rises when older ones cannot be read."""
+WAYS: Final = "lineage_ways"
+"""Entry of the card: subjects that had a part in one way alone, by that way."""
 WEIGHTS: Final = "weights.safetensors"
 MAX_CARD: Final = 2**25
 """Largest card in bytes."""
@@ -58,7 +61,7 @@ class TrainedSegmenter:
         spec: Its settings.
         networks: Its networks, in evaluation mode, one for each of the spec's views.
         modalities: Contrasts it needs, in the order of its channels.
-        lineage_subjects: Every subject behind its training and validation cases.
+        lineage: Everyone whom it has seen in any way, for the leakage firewall.
         weights_hash: Hash of its weights.
         outcome: What its training came to.
         precision: Precision that it predicts in.
@@ -70,13 +73,18 @@ class TrainedSegmenter:
     spec: SegmenterSpec
     networks: "tuple[nn.Module, ...]"
     modalities: tuple[Modality, ...]
-    lineage_subjects: tuple[str, ...]
+    lineage: Lineage
     weights_hash: str
     outcome: Outcome
     precision: str
     trained_in: str
     preparations: tuple[str, ...] = ()
     folder: Path = Path()
+
+    @property
+    def lineage_subjects(self) -> tuple[str, ...]:
+        """Every subject of its lineage."""
+        return self.lineage.subjects
 
     @property
     def target(self) -> Target:
@@ -191,6 +199,7 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
         places = list(zip(view_folders(folder, spec.views), card["view_weights"], strict=True))
         outcome = Outcome.from_json(card["outcome"])
         known = tuple(str(name) for name in card.get(PREPARATION, ()))
+        lineage = lineage_of(card, str(card["spec"]["kind"]))
     except (KeyError, TypeError, ValueError, AttributeError, SpecError) as error:
         raise InputFileError(
             f"a damaged card ({error!r})", "the card as train wrote it", "copy or train it again", folder / CARD
@@ -204,7 +213,7 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
         spec,
         tuple(networks),
         modalities,
-        tuple(card["lineage_subjects"]),
+        lineage,
         card["weights"],
         outcome,
         precision_for(str(card["precision"]), accelerator),
@@ -212,6 +221,13 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
         known,
         folder,
     )
+
+
+def lineage_of(card: Mapping[str, Any], kind: str) -> Lineage:
+    """Lineage of a model by its card; one of an older release says who, but not in which way."""
+    ways = {str(way): tuple(subjects) for way, subjects in card.get(WAYS, {}).items()}
+    subjects = tuple(str(subject) for subject in card["lineage_subjects"])
+    return Lineage("synthetic", kind, subjects, weights=str(card["weights"]), ways=ways)
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -224,6 +240,13 @@ def _read_card(path: Path) -> dict[str, Any]:
     if card.get("version", VERSION) != VERSION:
         remedy = "use the release of Glioforge that wrote it, or train again"
         raise InputFileError(f"a card of version {card['version']}", f"version {VERSION}", remedy, path)
+    if WAYS not in card and card.get("synthetic_share") == 1:
+        raise InputFileError(
+            "a card that does not name the real cases whose voxels weighed the classes",
+            f"their subjects among `lineage_subjects`, and `{WAYS}`",
+            "train it again: nobody knows on whom it may be evaluated",
+            path,
+        )
     missing = sorted(_NEEDED - card.keys())
     if missing:
         raise InputFileError(f"a card without {missing}", "the card as train wrote it", "train it again", path)

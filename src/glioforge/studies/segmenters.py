@@ -13,7 +13,6 @@ from typing import Any
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.firewall import require_no_leak
-from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import BRATS2023
 from glioforge.io.cohort_file import read_cohort
@@ -70,7 +69,7 @@ def run_method(fold: Fold, name: str, seed: int, *, progress: Progress) -> Facts
                 progress=progress,
             )
             segmenter = load_segmenter(folder / "model", fold.spec.accelerator)
-            require_no_leak({name: Lineage("real", name, tuple(segmenter.lineage_subjects))}, split.test)
+            require_no_leak({name: segmenter.lineage}, split.test)
             started = time.monotonic()
             masks = segment_cohort(segmenter, split.test, folder / "masks", progress=progress)
             each = (time.monotonic() - started) / max(1, len(masks))

@@ -13,7 +13,6 @@ from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
-from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Progress
 from glioforge.core.split import Split
 from glioforge.io.cohort_file import read_cohort
@@ -130,7 +129,7 @@ def train_arm(fold: Fold, arm: ArmSpec, seed: int, budget: Budget, *, progress: 
             progress=progress,
         )
         segmenter = load_segmenter(folder, fold.spec.accelerator)
-        require_no_leak({"segmenter": Lineage("real", arm.name, tuple(segmenter.lineage_subjects))}, split.test)
+        require_no_leak({"segmenter": segmenter.lineage}, split.test)
         source = read_cohort(StudyFolder(fold.root).source)
         rows = overlap_rows(fold.spec, (fold.index, arm.name, seed), segmenter, split.test, source)
         step.finish({"rows": rows, "outcome": trained.outcome.to_json(), **cost.to_json()})

@@ -7,7 +7,6 @@ output      see `synthesis.trained`
 """
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
@@ -106,9 +106,9 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
             with step:
                 if not step.done:
                     method, outcome = fitted()
-                    behind = train.subjects_behind | _selected_on(spec, validation)
                     facts = {**kept_of(settings), "device": device_of(settings).type}
-                    card = write_model(out, method, {**_card(train, behind, seed, outcome), **facts})
+                    lineage = _lineage(spec, train, validation)
+                    card = write_model(out, method, {**_card(train, lineage, seed, outcome), **facts})
                     judged = () if validation is None else validation.subject_ids
                     write_records(out, train, {"train": train.subject_ids, "validation": judged})
                     step.finish({"weights": card["weights"]})
@@ -184,16 +184,19 @@ def _key(
     }
 
 
-def _selected_on(spec: Any, validation: Cohort | None) -> frozenset[str]:  # noqa: ANN401 - any method's spec
-    """Validation subjects that the weights depend on: all of them where the spec selects weights by their score."""
-    selected = validation is not None and getattr(spec, "select", False)
-    return frozenset(validation.subjects_behind if validation is not None and selected else ())
+def _lineage(spec: Any, train: Cohort, validation: Cohort | None) -> Lineage:  # noqa: ANN401 - any method's spec
+    """Everyone whom the weights depend on: validation subjects where the spec selects weights by their score."""
+    lineage = Lineage.union(spec.kind, [train.lineage])
+    if validation is None or not getattr(spec, "select", False):
+        return lineage
+    return lineage.through(VALIDATION, validation.lineage)
 
 
-def _card(train: Cohort, behind: AbstractSet[str], seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
-    """Entries of the card that come from the training; `behind` are the subjects that the weights depend on."""
+def _card(train: Cohort, lineage: Lineage, seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
+    """Entries of the card that come from the training."""
     return {
-        "subjects": sorted(behind),
+        "subjects": list(lineage.subjects),
+        "ways": lineage.to_json().get("ways", {}),
         "train": {"name": train.name, "cases": len(train), "fingerprint": train.fingerprint},
         PREPARATION: list(preparations_of(train)),
         "seed": seed,

@@ -135,14 +135,15 @@ def _opened(folder: Path, accelerator: AcceleratorSpec, weights: str) -> Trained
 def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
     """Return the case of one label map, found in the store or synthesized, and a line for the user."""
     case_seed = stream_seed(plan.seed, "synthesize", label_case.case_id)
+    generator = plan.synthesizer.lineage
     lineage = Lineage.synthetic(
         plan.synthesizer.kind,
         label_case.parents,
         seed=case_seed,
-        generator_subjects=plan.synthesizer.lineage_subjects,
-        weights=plan.synthesizer.weights_hash,
+        generator_subjects=set(generator.subjects) - generator.apart,
+        weights=generator.weights,
         edits=label_case.edits,
-    )
+    ).through("generator", generator)
     labels = for_generator(label_case.labels, plan.synthesizer.scheme)
     digest = _digest(labels)
     line = ""

@@ -128,7 +128,8 @@ class TrainedSynthesizer:
     @property
     def lineage(self) -> Lineage:
         """Origin of the model itself, for the leakage firewall."""
-        return Lineage("synthetic", self.kind, self.lineage_subjects, weights=self.weights_hash)
+        ways = {str(way): tuple(subjects) for way, subjects in self.card.get("ways", {}).items()}
+        return Lineage("synthetic", self.kind, self.lineage_subjects, weights=self.weights_hash, ways=ways)
 
     def synthesize(self, labels: LabelMap, rng: np.random.Generator) -> dict[Modality, Volume]:
         """Synthesize one volume per contrast on the map's grid; the same generator state gives the same bytes.

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
-from glioforge.core.firewall import require_apart, require_no_leak
+from glioforge.core.firewall import free_of, require_apart, require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.split import split_by_subject
@@ -58,6 +58,29 @@ def test_a_generator_that_saw_an_evaluation_subject_is_named():
     with pytest.raises(LeakageError, match=r"generator was made from subjects \['s01'\]"):
         require_no_leak({"generator": trained}, cohort_of(2))
     require_no_leak({"generator": Lineage.real("atlas", "nobody")}, cohort_of(2))
+
+
+def test_a_message_names_every_way_in_which_a_subject_was_seen():
+    """First those who were trained on, then the others by their way."""
+    trained = Lineage.union("spade", [Lineage.real("scan", "s00")]).through("validation cases", ["s01", "s09"])
+
+    with pytest.raises(LeakageError) as caught:
+        require_no_leak({"model": trained}, cohort_of(2))
+    assert (
+        "model was made from subjects ['s00']; model was made from subjects ['s01'] through validation cases; expected"
+        in str(caught.value)
+    )
+
+
+def test_cases_free_of_the_evaluation_are_found_by_the_same_rule():
+    """By own subject and by lineage; none where all come from it."""
+    test = cohort_of(2)
+    cohort = Cohort("all", (*cohort_of(4), synthetic("x1", "s01"), synthetic("x2", "s03")), COMPLETE)
+    free = free_of(cohort, test)
+
+    assert [ref.case_id for ref in free] == ["s02-0", "s03-0", "x2"]
+    require_no_leak({"free": free}, test)
+    assert len(free_of(test, test)) == 0
 
 
 def test_parents_of_evaluation_cases_count_as_well():

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.core.errors import CohortError
+from glioforge.core.errors import CohortError, LeakageError
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.verdict import VerdictRow, funnel
 from glioforge.quality.base import FILTERS
@@ -45,6 +46,8 @@ def test_kept_cases_inherit_the_filters_subjects():
     kept, _ = check_cohort(made_cases(), toy_cohort(range(14)), SPECS, seed=0)
 
     assert {f"s{n:02}" for n in range(14)} <= set(kept["s23-1"].lineage.subjects)
+    with pytest.raises(LeakageError, match=r"case 's23-1' comes from \['s05'\] through filter plausible_labels"):
+        require_no_leak({"synthetic cases": kept}, toy_cohort([5], "test"))
 
 
 def test_no_filters_keep_all_unchanged():

@@ -109,6 +109,19 @@ def test_missing_entries_are_named(folder):
         load_segmenter(folder)
 
 
+def test_an_older_card_is_read_with_the_subjects_that_it_names(folder):
+    """It says who was seen, not in which way; a model whose class weights came from unnamed cases is refused."""
+    card = json.loads((folder / "card.json").read_text())
+    del card["lineage_ways"]
+    (folder / "card.json").write_text(json.dumps(card))
+    older = load_segmenter(folder).lineage
+
+    assert (older.subjects, older.ways) == (tuple(card["lineage_subjects"]), {})
+    change(folder, synthetic_share=1.0)
+    with pytest.raises(InputFileError, match="does not name the real cases whose voxels weighed the classes"):
+        load_segmenter(folder)
+
+
 def test_an_honest_copy_is_read(folder):
     """The tests above refuse nothing by mistake."""
     assert load_segmenter(folder).modalities

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CaseError, CohortError, InputFileError, LeakageError, OutputError, SpecError
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023, TUMOUR
@@ -67,7 +68,14 @@ def test_loading_gives_the_segmenter_that_training_returned(trained):
 
 def test_lineage_holds_training_and_validation_subjects(trained):
     """Weights are fitted on some and chosen by others; a test subject may be neither."""
-    assert trained[1].lineage_subjects == ("s01", "s02", "s03")
+    segmenter = trained[1]
+
+    assert segmenter.lineage_subjects == segmenter.lineage.subjects == ("s01", "s02", "s03")
+    assert segmenter.lineage.weights == segmenter.weights_hash
+    with pytest.raises(LeakageError, match=r"model was made from subjects \['s02'\]; expected"):
+        require_no_leak({"model": segmenter.lineage}, toy_cohort([2], "test"))
+    with pytest.raises(LeakageError, match=r"\['s03'\] through validation cases that chose the weights"):
+        require_no_leak({"model": load_segmenter(trained[0]).lineage}, toy_cohort([3], "test"))
 
 
 def test_the_outcome_keeps_the_validation_score(trained):
@@ -115,7 +123,8 @@ def test_synthetic_cases_are_mixed_in_and_enter_the_lineage(tmp_path):
     """The subjects behind the synthetic cases stand behind the segmenter too."""
     made = replace(toy_case(7), case_id="made", subject_id="made")
     segmenter = train(tmp_path, synthetic=cohort_of_cases([made], "made"), synthetic_share=1.0)
-    assert segmenter.lineage_subjects == ("made", "s03", "s07")
+    assert segmenter.lineage_subjects == ("made", "s01", "s02", "s03", "s07")
+    assert segmenter.lineage.ways == {"validation cases that chose the weights": ("s03",)}
 
 
 def test_the_contrasts_asked_for_are_the_ones_needed(tmp_path):

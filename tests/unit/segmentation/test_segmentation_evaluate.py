@@ -13,6 +13,7 @@ from glioforge.core.errors import CohortError, InputFileError, LabelError, Outpu
 from glioforge.core.geometry import Geometry
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.io.nifti import read_image, read_integers, read_labels, write_labels
@@ -53,7 +54,7 @@ def segmenter(monkeypatch):
     silly = Silly()
     monkeypatch.setattr(TrainedSegmenter, "segment", lambda _, case: silly.segment(case))
     outcome = Outcome(1, 1, None, False, 0.0, 0, ())
-    made = TrainedSegmenter(UNetSpec(), (), (), (), "f" * 32, outcome, "32-true", "32-true")
+    made = TrainedSegmenter(UNetSpec(), (), (), Lineage.real("toy", "s01"), "f" * 32, outcome, "32-true", "32-true")
     return made, silly
 
 

@@ -8,6 +8,7 @@ import torch
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
@@ -101,14 +102,32 @@ def test_an_empty_training_cohort_is_refused_but_validation_may_be_empty():
 def test_a_validation_subject_is_not_trained_on():
     """Named in the message."""
     with pytest.raises(LeakageError, match=r"training cohort 'train': case 's02-1' comes from \['s02'\]"):
-        Mix(toy_cohort([1, 2])).require_apart(toy_cohort([2, 3], "validation"))
+        require_no_leak(Mix(toy_cohort([1, 2])).inputs, toy_cohort([2, 3], "validation"))
 
 
 def test_a_child_of_a_validation_case_is_not_trained_on():
     """Even under a subject name of its own, and where the real cases are left out."""
     made = cohort_of_cases([child(3)], "made")
     with pytest.raises(LeakageError, match=r"training cohort 'made': case 'synthetic' comes from \['s03'\]"):
-        Mix(toy_cohort([1]), made, 1.0).require_apart(toy_cohort([3], "validation"))
+        require_no_leak(Mix(toy_cohort([1]), made, 1.0).inputs, toy_cohort([3], "validation"))
+
+
+def test_real_cases_that_only_weigh_the_classes_count_as_seen():
+    """No slice of them is drawn where the share is 1, but class weights are taken from them."""
+    mix = Mix(toy_cohort([1, 2]), cohort_of_cases([child(5)], "train"), 1.0)
+
+    with pytest.raises(LeakageError, match=r"training cohort 'train': case 's02-1' comes from \['s02'\]"):
+        require_no_leak(mix.inputs, toy_cohort([2], "validation"))
+    assert mix.lineage("unet", toy_cohort([3])).subjects == ("s01", "s02", "s03", "s05", "synthetic")
+
+
+def test_validation_subjects_are_seen_in_a_way_of_their_own():
+    """The message of the firewall tells them from training cases."""
+    lineage = Mix(toy_cohort([1])).lineage("unet", toy_cohort([3], "validation"))
+
+    assert lineage.ways == {"validation cases that chose the weights": ("s03",)}
+    with pytest.raises(LeakageError, match=r"made from subjects \['s03'\] through validation cases that chose the"):
+        require_no_leak({"segmenter": lineage}, toy_cohort([3], "test"))
 
 
 def test_a_generator_chosen_by_the_validation_subjects_is_refused():
@@ -119,9 +138,9 @@ def test_a_generator_chosen_by_the_validation_subjects_is_refused():
     mix = Mix(toy_cohort([1]), made, 0.5)
 
     with pytest.raises(LeakageError, match=r"comes from \['s03'\]"):
-        mix.require_apart(toy_cohort([3], "validation"))
-    mix.require_apart(toy_cohort([2], "validation"))
-    assert mix.subjects_behind(toy_cohort([2], "validation")) == ["s01", "s02", "s03", "synthetic"]
+        require_no_leak(mix.inputs, toy_cohort([3], "validation"))
+    require_no_leak(mix.inputs, toy_cohort([2], "validation"))
+    assert mix.lineage("unet", toy_cohort([2], "validation")).subjects == ("s01", "s02", "s03", "synthetic")
 
 
 def test_a_batch_holds_images_and_classes():

@@ -128,7 +128,7 @@ def test_subjects_of_the_network_stand_behind_it_and_do_not_hold_its_sides_toget
     assert set(cohort["bare7"].lineage.subjects) == {"s07", *segmenter.lineage_subjects}
     split = split_by_subject(cohort, test=0.3, validation=0.3, seed=1)
     require_apart({"training": split.train, "validation": split.validation, "test": split.test})
-    with pytest.raises(LeakageError):
+    with pytest.raises(LeakageError, match=r"\['s02'\] through segmenter of tissue"):
         require_no_leak({"completed cases": cohort}, cohort_of_cases([toy_case(2)]))
 
 

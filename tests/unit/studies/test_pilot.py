@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.core.split import split_by_subject
 from glioforge.io.tables import ResultRow
@@ -73,7 +74,7 @@ def study(tmp_path, monkeypatch):
         for module in (pilot, stages):
             monkeypatch.setattr(module, "train_segmenter", trainings.train)
         monkeypatch.setattr(StudyFold, "split", lambda self: SPLIT)
-        monkeypatch.setattr(stages, "load_segmenter", lambda *_: SimpleNamespace(lineage_subjects=()))
+        monkeypatch.setattr(stages, "load_segmenter", lambda *_: SimpleNamespace(lineage=Lineage.real("toy", "nobody")))
         monkeypatch.setattr(stages, "read_cohort", lambda folder: SPLIT.test)
         monkeypatch.setattr(stages, "overlap_rows", lambda *_: [])
         monkeypatch.setattr(stages, "_training_cohorts", lambda *_: (SPLIT.train, None))

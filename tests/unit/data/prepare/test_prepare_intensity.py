@@ -127,7 +127,7 @@ def test_whoever_trains_on_matched_cases_cannot_test_on_the_landmarks_subjects(l
     prepared = prepare(scans, spec, tmp_path / "out")
     assert prepared["c4"].lineage.subjects == ("s0", "s1", "s2", "s4")
     require_no_leak({"training cases": prepared.of_subjects(["s0", "s1", "s2"])}, prepared.of_subjects(["s3", "s4"]))
-    with pytest.raises(LeakageError, match=r"training cases: case 'c4' comes from \['s2'\]"):
+    with pytest.raises(LeakageError, match=r"case 'c4' comes from \['s2'\] through intensity landmarks"):
         require_no_leak({"training cases": prepared.of_subjects(["s4"])}, prepared.of_subjects(["s2"]))
 
 
