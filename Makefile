@@ -13,6 +13,9 @@ FUZZ_SECONDS ?= 540
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# nnU-Net and the BIDS validator, apart from Glioforge's own dependencies.
+EXPORTS := .venv-exports
+EXPORTS_STAMP := $(EXPORTS)/.installed
 FAST := -m "not slow and not gpu and not browser"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 training:85 \
@@ -23,10 +26,10 @@ FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz bench audit format changelog clean
+.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz bench check-exports audit format changelog clean
 
 help: ## list what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 16
 
 setup: $(STAMP) ## make .venv with Glioforge and everything for development
 
@@ -79,6 +82,17 @@ fuzz: $(STAMP) ## the property tests with many more random examples, for ten min
 
 bench: $(STAMP) ## timings
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+check-exports: $(STAMP) $(EXPORTS_STAMP) ## exports of phantoms, judged by nnU-Net and the BIDS validator; not part of check
+	$(BIN)/python .ci/check_exports.py $(BIN) $(EXPORTS)/bin
+
+$(EXPORTS_STAMP): constraints.txt .ci/torch_build.py
+	@test -x $(EXPORTS)/bin/python || $(PYTHON) -m venv $(EXPORTS)
+	@$(if $(TORCH_INDEX),$(EXPORTS)/bin/python -m pip install -q -c constraints.txt --index-url '$(TORCH_INDEX)' torch torchvision)
+	@$(EXPORTS)/bin/python .ci/torch_build.py --cpu
+	@echo "installing nnU-Net and the BIDS validator into $(EXPORTS) ..."
+	@$(EXPORTS)/bin/python -m pip install -q -c constraints.txt 'nnunetv2>=2.8,<3' 'bids-validator-deno>=3'
+	@touch $@
 
 audit: $(STAMP) ## known weaknesses of the pinned packages
 	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip

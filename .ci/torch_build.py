@@ -2,7 +2,7 @@
 
 pip is asked what it would install for torch.  The check passes where torch is
 installed already, where its build brings no CUDA packages, or where there is
-a GPU to use them.
+a GPU to use them; with `--cpu` a GPU makes no difference.
 """
 
 import importlib.util
@@ -10,9 +10,11 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 
 REMEDY = """\
-pip would install {count} CUDA packages, but this machine shows no NVIDIA GPU (no nvidia-smi).
+pip would install {count} CUDA packages, for which there is no use: this machine shows no NVIDIA GPU
+(no nvidia-smi), or only a CPU is asked for.
 Take the CPU build of torch, whose index is named on PyTorch's install page:
 
     make setup TORCH_INDEX=<address of the CPU index>
@@ -30,9 +32,10 @@ def cuda_packages() -> list[str]:
     return sorted(name for name in names if name.startswith(("nvidia-", "cuda-")))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Return 1, with advice, where CUDA packages would come for nothing."""
-    if importlib.util.find_spec("torch") is not None or shutil.which("nvidia-smi") is not None:
+    wanted = "--cpu" not in arguments and shutil.which("nvidia-smi") is not None
+    if importlib.util.find_spec("torch") is not None or wanted:
         return 0
     found = cuda_packages()
     if found:
@@ -41,4 +44,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

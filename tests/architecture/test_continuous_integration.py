@@ -50,6 +50,7 @@ def test_a_cpu_build_or_a_gpu_passes(bare_machine):
     """Nothing to refuse."""
     assert bare_machine("torch", "sympy").main() == 0
     assert bare_machine("torch", "nvidia-cublas-cu12", gpu=True).main() == 0
+    assert bare_machine("torch", "nvidia-cublas-cu12", gpu=True).main(["--cpu"]) == 1
 
 
 def test_coverage_below_its_floor_fails(tmp_path, monkeypatch, capsys):

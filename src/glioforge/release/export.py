@@ -27,7 +27,7 @@ from glioforge.io.atomic_write import read_json, remove_partials, write_json
 from glioforge.io.run_folder import DONE, STARTED, Step
 from glioforge.release.base import DataSet, Leaving, Target, format_named
 from glioforge.release.grid import on_scan_grid
-from glioforge.release.label_values import expressed, require_no_loss
+from glioforge.release.label_values import expressed, require_no_lost_label
 from glioforge.release.names import CaseName
 from glioforge.release.plan import Entry, Plan, key_of, plan_export, remarks
 from glioforge.release.record import dataset_record, description_of, sidecar_of
@@ -67,10 +67,11 @@ def export_cohorts(
     spec, progress = spec or ExportSpec(), progress or Silent()
     made = format_named(spec.format)
     plan = plan_export(cohorts, spec, made)
-    private = out.with_name(f"{out.name}-private")
+    place = out.resolve()
+    private = place.with_name(f"{place.name}-private")
     _require_own(out, private)
     if plan.source is not None:
-        require_no_loss(plan.cohorts, plan.source, parallel=parallel, progress=progress)
+        require_no_lost_label(plan.cohorts, plan.source, parallel=parallel, progress=progress)
     with Step(private, key_of(plan, spec), writes=(KEY,)) as step:
         private.chmod(0o700)
         if plan.names.renumbered:

@@ -88,7 +88,7 @@ def lost(own: LabelScheme, target: LabelScheme, used: Iterable[int] | None = Non
     )
 
 
-def require_no_loss(
+def require_no_lost_label(
     cohorts: Iterable[Cohort],
     target: LabelScheme,
     *,

@@ -142,6 +142,19 @@ def test_nnunet_gets_consecutive_values_and_the_way_back(tmp_path):
     assert values["labels"]["enhancing"] == {"nnunet": 3, "source": 4}
 
 
+def test_nnunet_gets_folds_by_subject_where_there_are_enough(tmp_path):
+    """A synthetic case is validated nowhere, and trains in no fold that validates a subject behind it."""
+    real = [scan(seed) for seed in range(10)]
+    cohorts = [cohort_of(real), cohort_of([synthetic(20, real[:1])], "made")]
+    place = export_cohorts(cohorts, tmp_path / "out", ExportSpec(format="nnunet"))
+    folds = json.loads((place / "splits_final.json").read_text())
+    few = export_cohorts([cohort_of(real[:1])], tmp_path / "few", ExportSpec(format="nnunet"))
+
+    assert sorted(case for fold in folds for case in fold["val"]) == [f"sub-{n:03d}" for n in range(1, 11)]
+    assert all(("sub-syn001" in fold["train"]) == ("sub-001" not in fold["val"]) for fold in folds)
+    assert not (few / "splits_final.json").exists()
+
+
 def test_bids_names_its_labels_and_sessions(tmp_path):
     """T1ce is a T1w with contrast agent; labels are a derivative with a table, of which the scheme is read back."""
     visits = []
@@ -254,7 +267,7 @@ def test_no_other_output_is_written_over(tmp_path, mixed):
 def test_the_verb_exports_and_says_where_the_key_lies(tmp_path):
     """From the command line; ids are kept where asked for, which is said."""
     refs = [write_case(tmp_path / "store", scan(seed)) for seed in (1, 2)]
-    write_cohort(tmp_path / "cohort", replace(cohort_of([scan(1)]), cases=tuple(refs)))
+    write_cohort(replace(cohort_of([scan(1)]), cases=tuple(refs)), tmp_path / "cohort")
     words = ["export", str(tmp_path / "cohort"), "--as", "nifti", "--modalities", "t1"]
     numbered = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "a")])
     kept = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "b"), "--keep-ids"])

@@ -15,7 +15,7 @@ from glioforge.release.label_values import (
     given_values,
     lost,
     own_scheme,
-    require_no_loss,
+    require_no_lost_label,
     scheme_of_export,
 )
 from toy_cohort import toy_labels
@@ -90,13 +90,13 @@ def test_computed_tissue_may_be_left_out_or_merged_and_given_tissue_may_not():
 def test_what_the_maps_hold_decides_and_not_what_they_could():
     """A cavity that no case has stops nobody; one that a case has is refused before anything is written."""
     cases = [prepared(1), prepared(2)]
-    require_no_loss([cohort_of(cases)], BRATS2017)
+    require_no_lost_label([cohort_of(cases)], BRATS2017)
 
     with pytest.raises(LabelError, match=r"toys: labels necrotic_core, oedema, enhancing in 2 cases, such as s01-1.*"):
-        require_no_loss([cohort_of(cases)], LESION)
+        require_no_lost_label([cohort_of(cases)], LESION)
     core = scan(1)
     only = LabelMap(np.where(core.labels.voxels == 4, np.uint8(4), np.uint8(0)), core.geometry, BRATS2017)
-    require_no_loss([cohort_of([core.__class__("a", "a", {}, core.lineage, only)])], LESION)
+    require_no_lost_label([cohort_of([core.__class__("a", "a", {}, core.lineage, only)])], LESION)
 
 
 def test_a_map_is_expressed_value_by_value():

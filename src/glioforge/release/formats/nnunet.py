@@ -1,21 +1,26 @@
 """Raw data set of nnU-Net version 2: one file per contrast, consecutive label values, and what these were before.
 
-    Dataset001_glioforge/dataset.json, label_values.json
+    Dataset001_glioforge/dataset.json, label_values.json, splits_final.json
     Dataset001_glioforge/imagesTr/<case>_0000.nii.gz, ...     <case>.json of phantoms and synthetic cases: lineage
     Dataset001_glioforge/labelsTr/<case>.nii.gz
 
-Every case is a training case: all have labels and the same contrasts.
+Every case is a training case: all have labels and the same contrasts.  nnU-Net would
+divide cases at random, so folds are written that divide by subject and validate on
+no synthetic case, where there are enough subjects.
 
 Source: nnU-Net dataset format, version 2 (Isensee et al. 2021).
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
 from glioforge.core.case import CaseRef
-from glioforge.core.errors import LabelError
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, LabelError, LeakageError
+from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import in_standard_order
 from glioforge.io.atomic_write import write_json
 from glioforge.io.dataset_json import NAME
@@ -24,8 +29,10 @@ from glioforge.io.nnunet_raw import ENDING, dataset_values, write_channels
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
 from glioforge.segmentation.nnunet import DATASET
+from glioforge.segmentation.nnunet_folds import FILE, Fold, nnunet_folds
 
 VALUES = "label_values.json"
+_FOLDS = 5
 _FOLDER = re.compile(r"Dataset\d{3}_\w+")
 
 
@@ -77,6 +84,9 @@ class NnunetFormat(Format):
         values["description"] = data.record.get("notice", "")
         write_json(target.folder / NAME, values, in_order=True)
         write_json(target.folder / VALUES, values_back(data, target), in_order=True)
+        folds = _folds(data, target.scheme)
+        if folds:
+            write_json(target.folder / FILE, folds)
         write_about(data, target.folder, "A raw data set of nnU-Net version 2.")
 
 
@@ -87,6 +97,16 @@ def values_back(data: DataSet, target: Target) -> dict[str, Any]:
         "source_scheme": data.source,
         "labels": {name: {"nnunet": own, "source": data.values[own]} for name, own in labels.items()},
     }
+
+
+def _folds(data: DataSet, scheme: LabelScheme) -> list[Fold]:
+    """Folds as nnU-Net makes them, but by subject; none where there are too few subjects."""
+    names = data.names.cases
+    refs = (replace(ref, case_id=names[ref.case_id].case_id, scheme=scheme.name) for ref in data.refs)
+    try:
+        return nnunet_folds(Cohort("export", tuple(refs), scheme), _FOLDS, seed=1)
+    except (CohortError, LeakageError):
+        return []
 
 
 FORMAT = NnunetFormat()
