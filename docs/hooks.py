@@ -67,7 +67,7 @@ def command_line() -> str:
 
 
 def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of typer's
-    """Help of one verb: a line of use, its sentence, its options."""
+    """Help of one verb: its sentence, a line of use, its options, its examples."""
     words, rows = [f"glioforge {name}"], []
     for parameter in command.params:
         if parameter.name == "help":
@@ -82,4 +82,5 @@ def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of ty
         rows.append(f"| `{label}` | {parameter.help or ''} | {'required' if parameter.required else shown} |")
     table = ["| | | default |", "| --- | --- | --- |", *rows]
     sentence = inspect.cleandoc(command.help or "")
-    return "\n".join([f"## {name}", "", sentence, "", f"`{' '.join(words)} [OPTIONS]`", "", *table, ""])
+    examples = ["", "```bash", *(command.epilog or "").split("\n\n")[1:], "```"]
+    return "\n".join([f"## {name}", "", sentence, "", f"`{' '.join(words)} [OPTIONS]`", "", *table, *examples, ""])

@@ -248,7 +248,7 @@ def test_stopped_anywhere_the_same_command_goes_on(
         error = process.communicate(timeout=60)[1]
         if number != signal.SIGKILL:
             assert process.returncode == 128 + number, error
-            assert error.splitlines()[-1] == "stopped; repeat the command to resume"
+            assert error.splitlines()[-1].startswith("stopped; to resume: glioforge ")
             assert "Traceback" not in error
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 

@@ -10,9 +10,11 @@ from glioforge.cli.options import FollowLinks, Layout, MaybeOut, Scheme, Where, 
 if TYPE_CHECKING:
     from glioforge.data.doctor.examine import Diagnosis
 
+EXAMPLES = ("glioforge doctor scans --out checked",)
+
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="Folder of scans; only read, never changed.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of scans; only read, never changed.", metavar="FOLDER")],
     out: MaybeOut = None,
     layout: Layout = None,
     scheme: Scheme = None,
@@ -26,7 +28,7 @@ def doctor(
     follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
-    """Check every scan and list all problems with remedies; with --out also as doctor.html and doctor.json.
+    """Check every scan and list all problems with remedies; with --out also in OUT/doctor.html and OUT/doctor.json.
 
     Exits with 1 if there are errors.
     """

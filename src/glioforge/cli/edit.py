@@ -7,6 +7,8 @@ import typer
 
 from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Recipe, Seed, Set, Where, Workers
 
+EXAMPLES = ("glioforge edit prepared --recipe default --out edited --count 3 --preview edited/preview.png",)
+
 
 def edit(
     cohort: CohortFolder,
@@ -27,7 +29,7 @@ def edit(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Edit the lesions of complete label maps by a recipe; records every edit."""
+    """Edit the lesions of prepared label maps by a recipe, and record every edit."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec

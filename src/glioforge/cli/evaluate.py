@@ -5,26 +5,25 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Layout, Out, ScanFolder, Where
+from glioforge.cli.options import Layout, MaskScheme, Out, ScanFolder, Where
+
+EXAMPLES = ("glioforge evaluate masks scans --out scores",)
 
 
 def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks, named by case.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks, named by case.", metavar="MASKS")],
     cohort: ScanFolder,
     out: Out,
     layout: Layout = None,
     where: Where = None,
-    scheme: Annotated[
-        str | None,
-        typer.Option("--scheme", help="Label scheme of the masks; decided by masks.json, dataset.json or the truth."),
-    ] = None,
+    scheme: MaskScheme = None,
     truth_scheme: Annotated[
         str | None, typer.Option("--truth-scheme", help="Label scheme of the label files in FOLDER, if it holds scans.")
     ] = None,
 ) -> None:
     """Compute Dice, HD95, sensitivity, precision and other metrics per case and region, and write a report.
 
-    Empty masks follow a stated policy, and no metric is undefined.
+    Metrics of empty masks have stated values, which the results mark; none is undefined.
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress

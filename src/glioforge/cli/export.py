@@ -5,24 +5,26 @@ from typing import Annotated, Literal
 
 import typer
 
-from glioforge.cli.options import Out, Where, Workers
+from glioforge.cli.options import Out, Where, Workers, WrittenScheme
 from glioforge.core.modality import Modality
+
+EXAMPLES = (
+    "glioforge export synthetic --as nifti --out nifti",
+    "glioforge export prepared synthetic --as nnunet --out mixed",
+)
 
 
 def export(
     cohorts: Annotated[
         list[Path],
-        typer.Argument(help="Folders of cohorts or of scans, exported as one data set.", metavar="COHORT..."),
+        typer.Argument(help="Folders of cohorts or of scans, exported as one data set.", metavar="COHORT"),
     ],
     out: Out,
     form: Annotated[
         Literal["nifti", "brats", "nnunet", "bids"],
         typer.Option("--as", help="Format: NIfTI folders, BraTS folders, a raw data set of nnU-Net, or BIDS."),
     ],
-    scheme: Annotated[
-        str | None,
-        typer.Option("--scheme", help="Label scheme of the label files; that of the cohorts' own files unless given."),
-    ] = None,
+    scheme: WrittenScheme = None,
     grid: Annotated[
         Literal["scan", "prepared"],
         typer.Option("--grid", help="Grid of prepared cases: that of their scan, or the prepared one."),
@@ -45,7 +47,7 @@ def export(
 ) -> None:
     """Export cohorts for other tools, real and synthetic cases together.
 
-    Files are written with new headers and new names; OUT-private keeps the key to the ids.
+    Files are written with new headers and new names; the table of original ids is in OUT-private.
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress

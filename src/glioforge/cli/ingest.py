@@ -7,9 +7,13 @@ import typer
 
 from glioforge.cli.options import AllowMissing, FollowLinks, Layout, Out, RegisterTo, Scheme, Where, Workers
 
+EXAMPLES = ("glioforge ingest scans --out cohort",)
+
 
 def ingest(
-    folder: Annotated[Path, typer.Argument(help="Folder of scans, in a known layout or described by --layout.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of scans, in a known layout or described by --layout.", metavar="FOLDER")
+    ],
     out: Out,
     layout: Layout = None,
     scheme: Scheme = None,
@@ -19,7 +23,10 @@ def ingest(
     follow_links: FollowLinks = False,
     workers: Workers = 1,
 ) -> None:
-    """Find and check every scan of a folder and write the cohort; images are neither copied nor changed."""
+    """Find and check every scan of a folder, and list the cases in OUT/cohort.json.
+
+    Images are neither copied nor changed.
+    """
     from glioforge.cli.cohorts import describe, layout_from
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec

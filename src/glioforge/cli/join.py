@@ -7,12 +7,14 @@ import typer
 
 from glioforge.cli.options import Out
 
+EXAMPLES = ("glioforge join prepared others --out joined",)
+
 
 def join(
-    cohorts: Annotated[list[Path], typer.Argument(help="Folders of cohorts, at least two.", metavar="COHORT...")],
+    cohorts: Annotated[list[Path], typer.Argument(help="Folders of cohorts, at least two.", metavar="COHORT")],
     out: Out,
 ) -> None:
-    """Join cohorts that were prepared alike; their files stay where they are."""
+    """Join cohorts that were prepared with the same settings; their files stay where they are."""
     from glioforge.cli.cohorts import describe
     from glioforge.io.join import join_cohorts
 

@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a verb's file, so that
 """
 
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -22,6 +23,7 @@ from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
 from glioforge.cli.nnunet import nnunet
+from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
 from glioforge.cli.report import report
@@ -29,35 +31,30 @@ from glioforge.cli.segment import segment
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
 from glioforge.cli.train import train
+from glioforge.cli.verb import BEFORE, Verbs, add_verb
 from glioforge.cli.view import view
+
+ABOUT = "Synthetic multi-contrast brain-tumour MRI with labels, and measurements of whether it helps."
 
 app = typer.Typer(
     name="glioforge",
-    help="Synthetic multi-contrast brain-tumour MRI with labels, and honest numbers on whether it helps.",
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (
-    phantom,
-    doctor,
-    ingest,
-    prepare,
-    join,
-    train,
-    nnunet,
-    edit,
-    synthesize,
-    segment,
-    evaluate,
-    export,
-    view,
-    study,
-    report,
-    demo,
-    methods,
-):
-    app.command()(verb)
+PANELS = {
+    "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
+    "Models": (train, nnunet, segment, evaluate),
+    "Synthetic cases": (edit, synthesize),
+    "Experiments": (study, report, demo),
+    "Reference": (methods,),
+}
+"""Verbs in the order of their use, by the heading of the help."""
+
+for panel, verbs in PANELS.items():
+    for verb in verbs:
+        add_verb(app, verb, panel)
 
 
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
@@ -73,13 +70,16 @@ def _print_version(value: bool) -> bool:
     return value
 
 
-@app.callback()
+@app.callback(help=ABOUT, epilog="`glioforge VERB --help` explains a verb, its options and settings, with an example.")
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - printed by its own callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    log_file: LogFile = None,
+    verbose: Verbose = False,
 ) -> None:
-    """Synthetic multi-contrast brain-tumour MRI with labels, and honest numbers on whether it helps."""
+    """Keep the options for the log, which may stand before the verb as well."""
+    BEFORE.log_file, BEFORE.verbose = log_file, verbose
 
 
 def run() -> None:
@@ -98,7 +98,7 @@ def run() -> None:
     except (KeyboardInterrupt, SystemExit) as ending:
         code = 130 if isinstance(ending, KeyboardInterrupt) else ending.code
         if code in STOPPED:
-            sys.stderr.write("stopped; repeat the command to resume\n")
+            sys.stderr.write(f"stopped; to resume: {shlex.join(['glioforge', *sys.argv[1:]])}\n")
         sys.exit(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -113,7 +113,11 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Print a warning of Glioforge as one line, and any other as Python does."""
     own = category.__module__.startswith("glioforge.")
-    sys.stderr.write(f"warning: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno))
+    text = f"warning: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno)
+    sys.stderr.write(text)
+    from glioforge.cli.log import WARNING, shown
+
+    shown(text.rstrip(), WARNING)
 
 
 def _plain(text: str) -> str:

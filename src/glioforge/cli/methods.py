@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = ("glioforge methods",)
+
 
 def methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List all synthesizers, segmenters, edits, filters and layouts with their presets and sources."""
+    """List all synthesizers, segmenters, edits, filters, layouts and recipes with their presets and sources."""
     import json
 
     from glioforge.runs.catalogue import catalogue

@@ -6,6 +6,8 @@ import typer
 
 from glioforge.cli.options import Device, DryRun, Layout, Out, ScanFolder, Scheme, Seed, Set, Where
 
+EXAMPLES = ("glioforge nnunet prepared --out nnunet --device cuda",)
+
 
 def nnunet(
     folder: ScanFolder,

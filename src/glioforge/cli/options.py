@@ -21,19 +21,37 @@ def _some_workers(value: int | None) -> int | None:
 _OUT = typer.Option("--out", help="Output folder; created if missing.", file_okay=False)
 Out = Annotated[Path, _OUT]
 MaybeOut = Annotated[Path | None, _OUT]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of all random draws.")]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        help="Append all output, debug records and tracebacks to this file, each with its time.",
+        dir_okay=False,
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print debug records.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all random draws.", metavar="N")]
 _WORKERS = typer.Option(
     "--workers",
     help="Number of worker processes; -1 uses all cores, 1 runs in the main process.",
     min=-1,
+    metavar="N",
     callback=_some_workers,
 )
 Workers = Annotated[int, _WORKERS]
 MaybeWorkers = Annotated[int | None, _WORKERS]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", help="Override one setting, as key.subkey=value; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Override one of the settings that --dry-run prints, as key.subkey=value; may be repeated.",
+        metavar="KEY=VALUE",
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and exit.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check settings and inputs, print all settings and stop; writes nothing."),
+]
 RegisterTo = Annotated[
     Modality | None,
     typer.Option(
@@ -41,24 +59,45 @@ RegisterTo = Annotated[
     ),
 ]
 FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="Also read linked folders that lead out of the folder of scans.")
+    bool, typer.Option("--follow-links", help="Also follow symbolic links to folders outside the folder of scans.")
 ]
 Scheme = Annotated[
     str | None,
     typer.Option(
         "--scheme",
         help="Label scheme of the label files: a name, or labels with integers such as oedema=1,enhancing=2.",
+        metavar="SCHEME",
     ),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
-        help="Take only cases with this fact, such as grade=HGG, site!=A,B or 'tumour_ml>10'; may be repeated.",
+        help="Use only cases whose facts fulfil this condition, such as grade=HGG, site!=A,B or 'tumour_ml>10'; may be "
+        "repeated.",
+        metavar="FACT=VALUE",
+    ),
+]
+MaskScheme = Annotated[
+    str | None,
+    typer.Option(
+        "--scheme",
+        help="Label scheme of the masks; that of masks.json or dataset.json next to them, else of the cohort, unless "
+        "given.",
+        metavar="SCHEME",
+    ),
+]
+WrittenScheme = Annotated[
+    str | None,
+    typer.Option(
+        "--scheme",
+        help="Label scheme of the label files that are written; that of the cohort's own files unless given.",
+        metavar="SCHEME",
     ),
 ]
 AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Take cases that lack some of the contrasts, as long as they have one.")
+    bool,
+    typer.Option("--allow-missing", help="Also use cases that lack some of the contrasts, as long as they have one."),
 ]
 CohortFolder = Annotated[
     Path,
@@ -73,18 +112,26 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         help="Precision of networks; auto is bfloat16 where the device supports it natively, else float32. "
-        "A resumed folder keeps its own.",
+        "A resumed run keeps its own.",
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="CPU threads of torch. A resumed folder keeps its own.", min=1)
+    int | None,
+    typer.Option("--threads", help="CPU threads of PyTorch. A resumed run keeps its own.", metavar="N", min=1),
 ]
 ScanFolder = Annotated[Path, typer.Argument(help="Cohort folder, or folder of scans.", metavar="FOLDER")]
 Layout = Annotated[
     str | None,
-    typer.Option("--layout", help="Name of a layout, or YAML file that describes one; detected if not given."),
+    typer.Option(
+        "--layout",
+        help="Layout of the folder of scans: a name that `glioforge methods` lists, or a YAML file; detected unless "
+        "given.",
+        metavar="NAME|YAML",
+    ),
 ]
-Count = Annotated[int, typer.Option("--count", help="New cases per case of the cohort.", min=1)]
+Count = Annotated[
+    int, typer.Option("--count", help="How many new cases to make from each case of the cohort.", metavar="N", min=1)
+]
 _RECIPE = typer.Option(
     "--recipe",
     help="Recipe of lesion edits: a name that `glioforge methods` lists, such as default, or a YAML file.",

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Out, Seed, Set, Workers
+from glioforge.cli.options import DryRun, Out, Seed, Set, Workers
+
+EXAMPLES = ("glioforge phantom --out scans --cases 20",)
 
 
 def phantom(
@@ -14,20 +16,24 @@ def phantom(
     workers: Workers = 1,
     truth: Annotated[
         bool,
-        typer.Option("--truth", help="Also write tissue maps and noise-free images to a folder next to the cohort."),
+        typer.Option("--truth", help="Also write tissue maps and noise-free images to the folder OUT-truth."),
     ] = False,
     overrides: Set = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import parse_spec, with_overrides
+    from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
     from glioforge.core.schemes import BRATS2017
     from glioforge.core.written_scheme import described
     from glioforge.data.phantom.cohort import write_phantom_cohort
     from glioforge.data.phantom.spec import PhantomSpec
 
     spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
+    if dry_run:
+        typer.echo(resolved_yaml(spec))
+        return
     folders = write_phantom_cohort(
         out,
         cases=cases,

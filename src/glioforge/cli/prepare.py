@@ -7,6 +7,11 @@ import typer
 
 from glioforge.cli.options import AllowMissing, DryRun, Layout, Out, RegisterTo, ScanFolder, Scheme, Set, Where, Workers
 
+EXAMPLES = (
+    "glioforge prepare cohort --out prepared --set grid.spacing_mm=1.5",
+    "glioforge prepare scans --out prepared --workers -1",
+)
+
 
 def prepare(
     folder: ScanFolder,
@@ -23,12 +28,14 @@ def prepare(
     ] = None,
     qc: Annotated[
         Path | None,
-        typer.Option("--qc", help="Also draw a sheet for each case and a page of all tissue maps into this folder."),
+        typer.Option(
+            "--qc", help="Also draw the tissue map of each case, and a page of all of them, into this folder."
+        ),
     ] = None,
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Bring every case to one orientation, grid and intensity scale, and complete its label map."""
+    """Bring every case to one orientation, voxel grid and intensity scale, and label its normal tissue."""
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec

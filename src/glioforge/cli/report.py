@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = ("glioforge report results",)
+
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:
-    """Write the report of a finished study again, without training."""
+    """Write the report of a finished study again, from its stored results."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.studies.kinds import write_report
 

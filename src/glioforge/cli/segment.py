@@ -5,19 +5,31 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, Layout, Out, Precision, ScanFolder, Threads, Where, Workers, accelerator_of
+from glioforge.cli.options import (
+    Device,
+    Layout,
+    Out,
+    Precision,
+    ScanFolder,
+    Threads,
+    Where,
+    Workers,
+    WrittenScheme,
+    accelerator_of,
+)
+
+EXAMPLES = ("glioforge segment segmenter scans --out masks",)
 
 
 def segment(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained segmenter.", metavar="RUN")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a trained segmenter, written by train or nnunet.", metavar="MODEL")
+    ],
     folder: ScanFolder,
     out: Out,
     layout: Layout = None,
     where: Where = None,
-    scheme: Annotated[
-        str | None,
-        typer.Option("--scheme", help="Label scheme of the masks; that of the cohort's label files unless given."),
-    ] = None,
+    scheme: WrittenScheme = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of each class as float NIfTI.")
     ] = False,
@@ -36,7 +48,9 @@ def segment(
     precision: Precision = None,
     threads: Threads = None,
 ) -> None:
-    """Write one mask per case on the grid of its scans, or with --complete a cohort with complete label maps.
+    """Segment the tumours of a cohort or of scans: one mask per case, on the grid of its scans.
+
+    With --complete, write a cohort whose label maps name the normal tissue as well.
 
     Workers share the preparation of scans; networks run in the main process.
     """

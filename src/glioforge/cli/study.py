@@ -7,6 +7,8 @@ import typer
 
 from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, accelerator_sets
 
+EXAMPLES = ("glioforge study study.yaml --data scans --out results",)
+
 
 def study(
     spec: Annotated[Path, typer.Argument(help="YAML file of the study.", metavar="YAML")],
@@ -22,7 +24,7 @@ def study(
     overrides: Set = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Run or resume a study and print the path of its report."""
+    """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import resolved_yaml
     from glioforge.studies.kinds import load_study, run_study

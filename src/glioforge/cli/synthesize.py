@@ -16,12 +16,15 @@ from glioforge.cli.options import (
     Threads,
     Where,
     Workers,
+    WrittenScheme,
     accelerator_of,
 )
 
+EXAMPLES = ("glioforge synthesize synthesizer prepared --recipe default --count 3 --out synthetic",)
+
 
 def synthesize(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained synthesizer.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="Folder of a trained synthesizer, written by train.", metavar="MODEL")],
     cohort: CohortFolder,
     out: Out,
     where: Where = None,
@@ -29,10 +32,7 @@ def synthesize(
     count: Count = 1,
     seed: Seed = 1,
     workers: Workers = 1,
-    scheme: Annotated[
-        str | None,
-        typer.Option("--scheme", help="Label scheme of the exported NIfTI; that of the cohort's files unless given."),
-    ] = None,
+    scheme: WrittenScheme = None,
     device: Device = None,
     precision: Precision = None,
     threads: Threads = None,

@@ -7,9 +7,20 @@ import typer
 
 from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, Set, Threads, Where, accelerator_sets
 
+EXAMPLES = (
+    "glioforge train spade.yaml prepared --out synthesizer --estimate",
+    "glioforge train spade.yaml prepared --out synthesizer",
+)
+
 
 def train(
-    spec: Annotated[Path, typer.Argument(help="YAML file with `synthesizer:` or `segmenter:`.", metavar="YAML")],
+    spec: Annotated[
+        Path,
+        typer.Argument(
+            help="YAML file with `synthesizer:` or `segmenter:`, of a kind that `glioforge methods` lists.",
+            metavar="YAML",
+        ),
+    ],
     cohort: CohortFolder,
     out: Out,
     where: Where = None,
@@ -19,7 +30,10 @@ def train(
     overrides: Set = None,
     dry_run: DryRun = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure parameters, memory and time with a few steps; writes nothing.")
+        bool,
+        typer.Option(
+            "--estimate", help="Measure parameters, memory and time with a few steps and stop; writes nothing."
+        ),
     ] = False,
 ) -> None:
     """Train a synthesizer or a segmenter; repeat the command to resume."""

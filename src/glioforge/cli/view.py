@@ -7,6 +7,8 @@ import typer
 
 from glioforge.cli.options import Scheme, Where
 
+EXAMPLES = ("glioforge view prepared",)
+
 
 def view(
     path: Annotated[
@@ -35,7 +37,7 @@ def view(
         bool, typer.Option("--no-browser", help="Print the address and leave the browser closed.")
     ] = False,
 ) -> None:
-    """Show contrasts, labels and planes of cases on a local page, linked and side by side.
+    """Show contrasts, labels and planes of cases in the browser, linked and side by side.
 
     The page can be reached from this machine alone, and fetches nothing from outside; Ctrl-C ends it.
     """

@@ -1,10 +1,12 @@
 """The command line's own promises: quick help, one-line errors, exit codes."""
 
+import ast
 import inspect
 import resource
+import shlex
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from glioforge.compute.precision import EmulatedPrecisionWarning
 
 RUN = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
 DIFFERING = {"--scheme"}
-"""Options whose meaning depends on the verb: `evaluate` reads masks and a cohort, the others one of them."""
+"""Options whose meaning depends on the verb: some read label files, some write them, `evaluate` reads masks."""
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
@@ -42,6 +44,53 @@ def test_an_option_means_the_same_in_every_verb() -> None:
 
     assert {name: found for name, found in meanings.items() if len(found) > 1 and name not in DIFFERING} == {}
     assert {"--out", "--workers", "--layout", "--recipe", "--count"} <= set(meanings)
+
+
+def declared() -> list[tuple[str, str, str]]:
+    """File, name and help of every option that the source declares."""
+    found = []
+    for path in sorted((Path(__file__).parents[3] / "src" / "glioforge" / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option":
+                words = next(ast.literal_eval(key.value) for key in node.keywords if key.arg == "help")
+                found.append((path.name, ast.literal_eval(node.args[0]), words))
+    return found
+
+
+def test_an_option_and_its_help_are_written_once() -> None:
+    """What two verbs share stands in `options.py`; no text stands twice."""
+    options = declared()
+    names = Counter(name for _, name, _ in options)
+    files = {name: {file for file, found, _ in options if found == name} for name in names}
+
+    assert len(options) > 40
+    assert {name for name, count in names.items() if count > 1} <= DIFFERING
+    assert all(files[name] == {"options.py"} for name in DIFFERING)
+    assert [words for words, count in Counter(words for _, _, words in options).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_shows_an_example_and_no_type_for_a_switch(verb: str) -> None:
+    """An example is a command that can be parsed."""
+    result = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"})
+    command = typer.main.get_command(app).commands[verb]
+    _, *examples = (command.epilog or "").split("\n\n")
+
+    assert examples
+    for example in examples:
+        program, name, *words = shlex.split(example)
+        assert (program, name) == ("glioforge", verb)
+        assert example in " ".join(result.output.split())
+        command.make_context(verb, words)
+    assert "<bool>" not in result.output
+    assert "{" not in result.output.split("Usage:")[1].splitlines()[0]
+
+
+def test_every_verb_can_keep_a_log() -> None:
+    """Before the verb and after it."""
+    group = typer.main.get_command(app)
+    for command in (group, *group.commands.values()):
+        assert {"--log-file", "--verbose", "-v"} <= {name for found in command.params for name in found.opts}
 
 
 def test_no_workers_are_refused(tmp_path: Path) -> None:

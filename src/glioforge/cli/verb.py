@@ -1,0 +1,89 @@
+"""What all verbs share: options for the log, an example below the help, and help that shows no type for a switch."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from glioforge.cli.options import LogFile, Verbose
+
+
+@dataclass
+class Given:
+    """Options for the log that were given before the verb."""
+
+    log_file: Path | None = None
+    verbose: bool = False
+
+
+BEFORE = Given()
+
+
+class Verb(TyperCommand):
+    """A verb whose help names no type for a switch and no braces for an argument."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own copy of click
+        """Return the parameters, once switches are told to show no type."""
+        return _plain(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own copy of click
+        """Return the words of the line of use, arguments in capitals alone."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Verbs(TyperGroup):
+    """All verbs, with the same kind of help."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own copy of click
+        """Return the parameters, once switches are told to show no type."""
+        return _plain(super().get_params(ctx))
+
+
+def add_verb(app: typer.Typer, verb: Callable[..., None], panel: str) -> None:
+    """Add a verb to the command line, with the options for the log and the `EXAMPLES` of its module as epilogue.
+
+    Args:
+        app: The command line.
+        verb: Function of the verb.
+        panel: Heading under which the list of verbs shows it.
+    """
+    examples = sys.modules[verb.__module__].EXAMPLES
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    app.command(cls=Verb, epilog="\n\n".join([heading, *examples]), rich_help_panel=panel)(_logged(verb))
+
+
+def _logged(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb `--log-file` and `--verbose`, which also work before it."""
+
+    @functools.wraps(verb)
+    def call(*, log_file: Path | None, verbose: bool, **given: Any) -> None:  # noqa: ANN401 - the verb's own options
+        if not (log_file or BEFORE.log_file or verbose or BEFORE.verbose):
+            return verb(**given)
+        from glioforge.cli.log import logged
+
+        with logged(log_file or BEFORE.log_file, verbose=verbose or BEFORE.verbose):
+            return verb(**given)
+
+    own = inspect.signature(verb)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = [
+        inspect.Parameter("log_file", kind, default=None, annotation=LogFile),
+        inspect.Parameter("verbose", kind, default=False, annotation=Verbose),
+    ]
+    call.__signature__ = own.replace(parameters=[*own.parameters.values(), *shared])  # type: ignore[attr-defined]
+    call.__annotations__ = {**verb.__annotations__, "log_file": LogFile, "verbose": Verbose}
+    return call
+
+
+def _plain(params: list[Any]) -> list[Any]:
+    """Parameters of which switches have an empty place for the name of a value."""
+    for parameter in params:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return params
