@@ -1,5 +1,6 @@
 """What README and documentation show works: Python runs, commands and options exist, YAML is valid."""
 
+import ast
 import importlib
 import re
 import shlex
@@ -50,8 +51,36 @@ def restored_registries():
 def test_python_runs(page):
     """The blocks of a page run one after the other, as a reader would type them."""
     namespace = {"__name__": "__docs__"}
-    for text, _ in blocks(page, "python"):
-        exec(compile(text, str(page), "exec"), namespace)  # noqa: S102 - our own documentation
+    for text, rest in blocks(page, "python"):
+        if "title=" not in rest:
+            exec(compile(text, str(page), "exec"), namespace)  # noqa: S102 - our own documentation
+
+
+PROGRAMS = [
+    pytest.param(text, id=str(page.relative_to(ROOT)))
+    for page in PAGES
+    for text, rest in blocks(page, "python")
+    if "title=" in rest
+]
+"""Whole programs, which take minutes."""
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_names_of_programs_exist(text):
+    """What a program imports can be imported."""
+    imports = [node for node in ast.parse(text).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert imports
+    exec(compile(ast.Module(imports, []), "imports", "exec"), {})  # noqa: S102 - our own documentation
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_programs_run(text, tmp_path, monkeypatch, capsys):
+    """From an empty folder, to the page that the last line prints."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "program", "exec"), {"__name__": "__docs__"})  # noqa: S102 - our own documentation
+    assert Path(capsys.readouterr().out.split()[-1]).is_file()
 
 
 def commands(page):
