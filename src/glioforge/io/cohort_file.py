@@ -23,6 +23,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.atomic_write import read_json, write_json
+from glioforge.io.folder_kind import COHORT, require_kind
 
 NAME = "cohort.json"
 
@@ -70,6 +71,8 @@ def read_cohort(folder: Path) -> Cohort:
         InputFileError: The file is missing or damaged, or names an unknown format.
     """
     path = folder / NAME
+    if not path.is_file():
+        require_kind(folder, COHORT)
     values = read_json(path)
     try:
         _require_version(values["version"])

@@ -13,6 +13,7 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.names import name_key
 from glioforge.core.selection import parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
+from glioforge.io.folder_kind import require_scans
 from glioforge.io.found_case import FoundCase
 from glioforge.io.image_names import stem
 from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
@@ -57,12 +58,13 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
         layout: How the folder is laid out; detected unless given.
 
     Raises:
-        InputFileError: The folder is missing or cannot be listed, linked folders lead out of it, a name is not UTF-8,
-            or no case is found.
+        InputFileError: The folder is missing, holds a model or a study, or cannot be listed, linked folders lead out
+            of it, a name is not UTF-8, or no case is found.
     """
     root = folder.resolve()
     if not root.is_dir():
         raise InputFileError("no folder", "a folder of scans", "check the path", folder)
+    require_scans(folder)
     follow = isinstance(layout, LayoutSpec) and layout.follow_links
     seen = walk(root, follow_links=follow)
     refuse_leading_out(seen)

@@ -10,6 +10,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.digest import hash_of_file
+from glioforge.io.folder_kind import MASKS, require_kind
 from glioforge.io.nifti import read_labels
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import CSV, ResultRow, write_results
@@ -55,6 +56,7 @@ def evaluate_folder(
         OutputError: The folder holds results of other masks, cases or another scheme, or cannot be written.
     """
     progress = progress or Silent()
+    require_kind(predictions, MASKS)
     masks = find_masks(predictions, cohort)
     source = source_of_masks(predictions, masks, cohort, scheme)
     read = f"masks are read as {source}; the truth is {cohort.source or cohort.scheme.name}"

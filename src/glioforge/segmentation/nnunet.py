@@ -178,17 +178,21 @@ def load_nnunet(folder: Path, device: Literal["auto", "cpu", "cuda", "mps"] = "a
         raise InputFileError(
             f"a card of type {card.get('type')!r}", "the card of an nnU-Net", "name its folder", folder / CARD
         )
-    spec = NnunetRunSpec.model_validate(card["spec"])
-    spec = spec if device == "auto" else spec.model_copy(update={"device": device})
-    folds = tuple(int(fold) for fold in card["folds"])
-    found = weights_hash(spec, folds, folder)
-    if found != card["weights"]:
+    try:
+        spec = NnunetRunSpec.model_validate(card["spec"])
+        folds = tuple(int(fold) for fold in card["folds"])
+        modalities = tuple(Modality(name) for name in card["modalities"])
+        expected, lineage = str(card["weights"]), lineage_of(card, "nnunet")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputFileError(
-            f"weights with hash {found}", f"hash {card['weights']}", "copy or train it again", folder / CARD
-        )
-    modalities = tuple(Modality(name) for name in card["modalities"])
+            f"a damaged card ({error!r})", "the card as nnunet wrote it", "copy or train it again", folder / CARD
+        ) from error
+    spec = spec if device == "auto" else spec.model_copy(update={"device": device})
+    found = weights_hash(spec, folds, folder)
+    if found != expected:
+        raise InputFileError(f"weights with hash {found}", f"hash {expected}", "copy or train it again", folder / CARD)
     scheme = scheme_named(str(card.get("scheme", BRATS2023.name)))
-    return NnunetSegmenter(folder, spec, modalities, folds, lineage_of(card, "nnunet"), found, scheme)
+    return NnunetSegmenter(folder, spec, modalities, folds, lineage, found, scheme)
 
 
 def fold_folder(spec: NnunetRunSpec, fold: int, folder: Path) -> Path:

@@ -24,6 +24,7 @@ from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.preparation import PREPARATION
+from glioforge.io.folder_kind import SEGMENTER, require_kind
 from glioforge.io.regular_file import regular_size
 from glioforge.io.run_folder import read_json
 from glioforge.segmentation.clean import clean
@@ -192,6 +193,7 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
     """Read card and weights onto a device, to run in the accelerator's precision; errors as `load_segmenter`."""
     from glioforge.training.weights import built_to_fit, read_weights
 
+    require_kind(folder, SEGMENTER)
     card = _read_card(folder / CARD)
     try:
         spec = cast("SegmenterSpec", SEGMENTERS.parse(card["spec"]))

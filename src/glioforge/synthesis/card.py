@@ -20,6 +20,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import GlioforgeError, InputFileError, SpecError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.io.folder_kind import SYNTHESIZER, require_kind
 from glioforge.io.regular_file import regular_size
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.synthesis.appearance import Appearance
@@ -69,8 +70,10 @@ def read_model(folder: Path) -> tuple[Method, dict[str, Any]]:
     """Read a trained method and its card.
 
     Raises:
-        InputFileError: The folder is unfinished, a file is damaged or changed, or they don't belong together.
+        InputFileError: The folder holds something else, is unfinished, a file is damaged or changed, or they don't
+            belong together.
     """
+    require_kind(folder, SYNTHESIZER)
     if not (folder / DONE).is_file():
         raise InputFileError("no finished synthesizer", f"a folder with {DONE}", "finish the training first", folder)
     from glioforge.training.weights import read_some
