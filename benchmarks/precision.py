@@ -22,6 +22,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -57,6 +58,14 @@ class StepClock:
 
     def say(self, text: str) -> None:
         """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def task(self, name: str) -> AbstractContextManager["StepClock"]:
+        """Take the time of tasks as of everything else."""
+        del name
+        return nullcontext(self)
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
         """Pass items on."""

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
+from glioforge.core.protocols import Silent
 from glioforge.training.loop import Budget, Outcome, train
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
@@ -16,15 +17,11 @@ from glioforge.training.recipes.supervised import Supervised
 BUDGET = Budget(steps=40, validate_every=8, checkpoint_every=5)
 
 
-class Lines:
+class Lines(Silent):
     """Progress that remembers its lines."""
 
     def __init__(self):
         self.lines = []
-
-    def track(self, items, title, total=None):
-        """Pass on."""
-        yield from items
 
     def say(self, text):
         """Remember."""

@@ -1,20 +1,16 @@
-"""Run the same function over many cases: in this process, in several, or on a Dask or Ray cluster."""
+"""Run the same function over many cases: in this process, in several, or on a Dask cluster."""
 
-import importlib.util
-import os
-import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import chain, islice
-from typing import Any, Generic, Literal, TypeVar, final
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from glioforge.compute.orphan import end_with_parent
-from glioforge.compute.precision import EmulatedPrecisionWarning
+from glioforge.compute.cluster import DaskWorkers
+from glioforge.compute.workers import LocalWorkers
 from glioforge.config.spec import Spec
-from glioforge.core.errors import DependencyError, WorkerError
 from glioforge.core.protocols import Progress, Silent
 
 Item = TypeVar("Item")
@@ -24,28 +20,18 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Items per worker that are drawn before the next result in order has been used."""
 
-_ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
-)
-"""Environment of a worker: the workers share the cores already."""
-
 
 class ParallelSpec(Spec):
-    """How work over cases is distributed over processes."""
+    """How work is distributed over processes."""
 
-    backend: Literal["local", "dask", "ray"] = "local"
-    """Processes of this machine, or a running Dask or Ray cluster."""
+    backend: Literal["local", "dask"] = "local"
+    """Processes of this machine, or the workers of a running Dask cluster."""
     workers: int = Field(1, ge=-1)
-    """Number of worker processes; -1 uses all cores, 1 runs in the main process."""
+    """Number of worker processes of this machine; -1 uses all cores, 1 runs in the main process."""
+    scheduler: str | None = None
+    """Address of the Dask scheduler, such as `tcp://host:8786`; by default `DASK_SCHEDULER_ADDRESS` names it."""
+    scheduler_file: Path | None = None
+    """Connection file that `dask scheduler --scheduler-file` wrote, in place of the address."""
 
     @field_validator("workers")
     @classmethod
@@ -54,6 +40,24 @@ class ParallelSpec(Spec):
             message = "0 workers do nothing: give a number of processes, or -1 for all cores"
             raise ValueError(message)
         return workers
+
+    @model_validator(mode="after")
+    def _of_one_backend(self) -> "ParallelSpec":
+        if self.backend == "dask" and self.workers != 1:
+            message = "the workers of a Dask cluster are started with it: leave `workers` out"
+            raise ValueError(message)
+        if self.backend == "local" and (self.scheduler or self.scheduler_file):
+            message = "a scheduler belongs to backend `dask`"
+            raise ValueError(message)
+        if self.scheduler and self.scheduler_file:
+            message = "give `scheduler` or `scheduler_file`, not both"
+            raise ValueError(message)
+        return self
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the work is done in the main process."""
+        return self.backend == "local" and self.workers == 1
 
 
 def fan_out(
@@ -81,7 +85,8 @@ def fan_out(
 
     Raises:
         DependencyError: The backend is not installed.
-        WorkerError: A worker was killed, for example because memory ran out.
+        SpecError: No Dask scheduler is named, or its workers have several threads.
+        WorkerError: A worker was killed, for example because memory ran out; or no Dask scheduler answers.
     """
     spec = spec or ParallelSpec()
     progress = progress or Silent()
@@ -91,84 +96,30 @@ def fan_out(
     if not first:
         return
     work = chain(first, work)
-    if spec.workers == 1 and spec.backend == "local":
+    if spec.in_process:
         yield from (function(item) for item in progress.track(work, title, total))
         return
-    results = _local_results if spec.backend == "local" else _cluster_results
-    yield from progress.track(results(function, work, spec), title, total)
+    yield from progress.track(_spread(function, work, spec), title, total)
 
 
-def _local_results(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
-    """Results from processes of this machine, which are ended when the work ends early."""
-    from joblib import cpu_count
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+def workers_of(spec: ParallelSpec) -> LocalWorkers | DaskWorkers:
+    """Start, or connect to, the workers that a spec asks for; a context manager.
 
-    workers = cpu_count() if spec.workers < 0 else spec.workers
-    watched = _Watched(function, os.getpid())
-    executor = get_reusable_executor(workers, env=_ONE_THREAD)
+    Raises:
+        DependencyError: The backend is not installed.
+        SpecError: No Dask scheduler is named, or its workers have several threads.
+        WorkerError: No Dask scheduler answers.
+    """
+    return LocalWorkers(spec.workers) if spec.backend == "local" else DaskWorkers(spec.scheduler, spec.scheduler_file)
+
+
+def _spread(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
+    """Results of workers in the order of the items, a bounded number of them at a time."""
     pending: deque[Any] = deque()
-    _silence_joblib()
-    try:
+    with workers_of(spec) as workers:
         for item in work:
-            pending.append(executor.submit(watched, item))
-            if len(pending) == AHEAD * workers:
+            pending.append(workers.submit(function, item))
+            if len(pending) == AHEAD * workers.count:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    except TerminatedWorkerError as error:
-        raise WorkerError(
-            "a worker process was ended from outside",
-            "workers that live until their work is done",
-            "memory may have run out: use fewer --workers; repeat the command to continue where it stopped",
-        ) from error
-    finally:
-        if pending:
-            _kill(executor, pending)
-
-
-def _kill(executor: Any, pending: Iterable[Any]) -> None:  # noqa: ANN401 - loky has no types
-    """End the workers at once, whatever they are doing."""
-    # loky's manager thread fails with a KeyError when it is shut down with items that it has not queued yet.
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and not all(future.running() or future.done() for future in pending):
-        time.sleep(0.001)
-    executor.shutdown(kill_workers=True)
-
-
-def _cluster_results(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
-    """Results from joblib's backend for Dask or Ray, a handful of items per worker at a time."""
-    from joblib import Parallel, delayed, effective_n_jobs, parallel_config
-
-    if importlib.util.find_spec(spec.backend) is None:
-        raise DependencyError(
-            f"fan-out backend {spec.backend!r}, which is not installed", remedy="pip install 'glioforge[cluster]'"
-        )
-    if spec.backend == "ray":
-        from ray.util.joblib import register_ray
-
-        register_ray()
-    _silence_joblib()
-    with parallel_config(backend=spec.backend, n_jobs=spec.workers):
-        handful = 2 * AHEAD * effective_n_jobs()
-        while items := list(islice(work, handful)):
-            yield from Parallel(return_as="generator")(delayed(function)(item) for item in items)
-
-
-def _silence_joblib() -> None:
-    """Hide joblib's advice to programmers: workers are replaced in time, and who stops early knows it."""
-    for message in ("A worker stopped while some jobs", r"\d+ tasks (have been successfully|which were still)"):
-        warnings.filterwarnings("ignore", message, UserWarning, "joblib")
-
-
-@final
-class _Watched(Generic[Item, Result]):
-    """A function whose worker process ends with the process that started it."""
-
-    def __init__(self, function: Callable[[Item], Result], parent: int) -> None:
-        self.function, self.parent = function, parent
-
-    def __call__(self, item: Item) -> Result:
-        end_with_parent(self.parent)
-        warnings.simplefilter("ignore", EmulatedPrecisionWarning)  # the parent has said it
-        return self.function(item)

@@ -1,6 +1,7 @@
 """What the parts promise each other, as protocols without a framework."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, final, runtime_checkable
 
@@ -124,6 +125,14 @@ class Progress(Protocol):
         """Print one line."""
         ...
 
+    def note(self, text: str) -> None:
+        """Show the present state of the work, such as a loss, in place of the one before; cheap, called every step."""
+        ...
+
+    def task(self, name: str) -> AbstractContextManager["Progress"]:
+        """Show one of several tasks as a row of its own; what it does is shown through the progress returned."""
+        ...
+
 
 @final
 class Silent:
@@ -135,3 +144,10 @@ class Silent:
 
     def say(self, text: str) -> None:
         """Print nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+    def task(self, name: str) -> AbstractContextManager[Progress]:  # noqa: ARG002 - the protocol's signature
+        """Show nothing of the task either."""
+        return nullcontext(self)

@@ -1,13 +1,13 @@
 """Fan-out: the same results in the same order, whatever the number of processes."""
 
-import importlib.util
 import os
 import signal
 
 import pytest
 
-from glioforge.compute.parallel import AHEAD, ParallelSpec, _cluster_results, fan_out
-from glioforge.core.errors import DependencyError, SpecError, WorkerError
+from glioforge.compute.parallel import AHEAD, ParallelSpec, fan_out
+from glioforge.core.errors import SpecError, WorkerError
+from glioforge.core.protocols import Silent
 
 
 def square(number):
@@ -32,7 +32,7 @@ class Drawn:
             yield self.count
 
 
-class Noting:
+class Noting(Silent):
     """A progress that notes its arguments."""
 
     def __init__(self):
@@ -42,9 +42,6 @@ class Noting:
         """Note title and total, pass items on."""
         self.told.append((title, total))
         yield from items
-
-    def say(self, text):
-        """Say nothing."""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -113,18 +110,6 @@ def test_items_without_length_may_name_their_number():
     assert noting.told == [("squares", 2)]
 
 
-def test_a_cluster_takes_the_items_in_handfuls():
-    """Backends for clusters see a bounded number of items at a time; threads replace one here."""
-    drawn = Drawn()
-    spec = ParallelSpec.model_construct(backend="threading", workers=2)
-    results = _cluster_results(square, iter(drawn), spec)
-    first = [next(results) for _ in range(9)]
-
-    assert first == [number * number for number in range(1, 10)]
-    assert drawn.count == 2 * 2 * AHEAD * 2
-    results.close()
-
-
 def test_no_workers_are_refused():
     """0 is neither a number of processes nor all cores."""
     with pytest.raises(ValueError, match="0 workers do nothing: give a number of processes, or -1 for all cores"):
@@ -136,13 +121,18 @@ def test_the_default_is_this_process():
     assert set(fan_out(lambda _: os.getpid(), range(3))) == {os.getpid()}
 
 
-@pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_a_missing_backend_says_what_to_install(backend, monkeypatch):
-    """Clusters are an extra."""
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-
-    with pytest.raises(DependencyError, match=f"backend '{backend}', which is not installed; pip install 'glioforge"):
-        list(fan_out(square, [1], ParallelSpec(backend=backend)))
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"backend": "dask", "workers": 2}, "leave `workers` out"),
+        ({"scheduler": "tcp://host:8786"}, "a scheduler belongs to backend `dask`"),
+        ({"backend": "dask", "scheduler": "tcp://host:8786", "scheduler_file": "s.json"}, "not both"),
+    ],
+)
+def test_settings_without_effect_are_refused(values, message):
+    """Workers are a matter of this machine, a scheduler of a cluster."""
+    with pytest.raises(ValueError, match=message):
+        ParallelSpec(**values)
 
 
 def die(number):

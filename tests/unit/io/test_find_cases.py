@@ -6,13 +6,14 @@ import unicodedata
 import pytest
 
 from glioforge.core.errors import InputFileError
+from glioforge.core.protocols import Silent
 from glioforge.io.find_cases import find_cases
 from glioforge.io.folder_check import id_problems
 from glioforge.io.ingest import ingest
 from glioforge.io.layouts.flat import FlatSpec
 
 
-class Heard:
+class Heard(Silent):
     """A progress that keeps what was said."""
 
     def __init__(self):
@@ -21,10 +22,6 @@ class Heard:
     def say(self, text):
         """Keep a line."""
         self.lines.append(text)
-
-    def track(self, items, title, total=None):
-        """Pass items on."""
-        return iter(items)
 
 
 def touch(folder, *names):

@@ -12,6 +12,7 @@ from glioforge.core.errors import InputFileError, LabelError, SpecError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.io.ingest import ingest
 from glioforge.io.layouts.brats import BratsSpec
 from glioforge.io.layouts.flat import FlatSpec
@@ -20,15 +21,11 @@ from glioforge.io.sidecar import Sidecar, write_sidecar
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
 
 
-class Heard:
+class Heard(Silent):
     """Progress that remembers its lines."""
 
     def __init__(self):
         self.lines = []
-
-    def track(self, items, title, total=None):
-        """Pass on."""
-        yield from items
 
     def say(self, text):
         """Remember."""

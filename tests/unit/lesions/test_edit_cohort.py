@@ -11,7 +11,7 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError, OutputError
 from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import EditRecord
+from glioforge.core.protocols import EditRecord, Silent
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort
@@ -33,15 +33,11 @@ def cohort(tmp_path):
     return Cohort("toy", tuple(refs), COMPLETE)
 
 
-class Listener:
+class Listener(Silent):
     """Progress that remembers what was said."""
 
     def __init__(self):
         self.said = []
-
-    def track(self, items, title, total=None):
-        """Pass items on."""
-        yield from items
 
     def say(self, text):
         """Remember."""

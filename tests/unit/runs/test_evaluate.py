@@ -9,6 +9,7 @@ import pytest
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CaseError
 from glioforge.core.labels import LabelMap
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, BRATS2024
 from glioforge.io.nifti import write_labels
 from glioforge.io.tables import read_results
@@ -16,7 +17,7 @@ from glioforge.runs.evaluate import evaluate_folder
 from toy_cohort import cohort_of_cases, toy_case
 
 
-class Heard:
+class Heard(Silent):
     """A progress that keeps what was said."""
 
     def __init__(self):
@@ -25,10 +26,6 @@ class Heard:
     def say(self, line):
         """Keep a line."""
         self.lines.append(line)
-
-    def track(self, items, *_):
-        """Pass items on."""
-        return items
 
 
 @pytest.fixture(scope="module")

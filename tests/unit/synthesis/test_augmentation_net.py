@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.core.rng import stream
 from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
 from glioforge.data.epoch import steps_of_an_epoch
@@ -141,15 +142,12 @@ def test_card_names_vgg19_by_its_hash_and_only_training_needs_the_file(tmp_path,
 def test_training_does_not_go_on_with_other_weights_of_vgg19(tmp_path, vgg19):
     """The same path, other contents."""
 
-    class Stopping:
+    class Stopping(Silent):
         def track(self, items, title, total=None):
             for number in items:
                 if number == 3:
                     raise KeyboardInterrupt
                 yield number
-
-        def say(self, text):
-            pass
 
     spec = SYNTHESIZERS.parse({**TINY, "vgg19": vgg19(1)})
     arguments = (toy_cohort([1, 2]), None, spec, tmp_path / "m")
@@ -250,15 +248,12 @@ def test_independent_models_are_what_each_contrast_alone_would_be():
 def test_independent_training_can_be_interrupted_and_gives_every_contrast(tmp_path):
     """Joined weights go into one file and come back."""
 
-    class Stopping:
+    class Stopping(Silent):
         def track(self, items, title, total=None):
             for number in items:
                 if number == 3 and title == "training":
                     raise KeyboardInterrupt
                 yield number
-
-        def say(self, text):
-            pass
 
     spec = SYNTHESIZERS.parse({**TINY, "independent": True, "features": {**TINY["features"]}})
     arguments = (toy_cohort([1, 2]), toy_cohort([9], "validation"), spec)

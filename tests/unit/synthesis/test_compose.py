@@ -12,6 +12,7 @@ from glioforge.core.errors import CohortError, InputFileError, LabelError, Outpu
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, DECATHLON, LESION
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
@@ -23,15 +24,11 @@ from toy_cohort import toy_cohort, toy_labels
 PARENT = {"s08-1": Lineage.real("toy", "s08")}
 
 
-class Lines:
+class Lines(Silent):
     """Progress that remembers its lines."""
 
     def __init__(self):
         self.lines = []
-
-    def track(self, items, title, total=None):
-        """Pass on."""
-        yield from items
 
     def say(self, text):
         """Remember."""

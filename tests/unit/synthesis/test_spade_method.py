@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
 from glioforge.synthesis.appearance import Appearance
@@ -85,15 +86,12 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     arguments = (toy_cohort([1, 2]), toy_cohort([9], "validation"), spec)
     whole = train_synthesizer(*arguments, tmp_path / "a", seed=1, accelerator=PLAIN)
 
-    class Stopping:
+    class Stopping(Silent):
         def track(self, items, title, total=None):
             for number in items:
                 if number == 5:
                     raise KeyboardInterrupt
                 yield number
-
-        def say(self, text):
-            pass
 
     with pytest.raises(KeyboardInterrupt):
         train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN, progress=Stopping())

@@ -13,6 +13,7 @@ import pytest
 
 from glioforge.core.errors import CohortError
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.io.nifti import write_image
 from glioforge.viewer import view as module
 from glioforge.viewer.listed import of_cohort
@@ -107,12 +108,9 @@ def test_the_browser_opens_the_address_and_ctrl_c_ends_cleanly(scan, monkeypatch
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(module.webbrowser, "open", lambda address: opened.append(address) or True)
 
-    class Progress:
+    class Progress(Silent):
         def say(self, text):
             said.append(text)
-
-        def track(self, items, title, total=None):
-            return iter(items)
 
     def interrupted(self):
         raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.prepare import pipeline
@@ -109,7 +110,7 @@ def test_a_corrupt_entry_is_noticed_told_and_made_again(name, tmp_path):
     kept = (tmp_path / "out" / "cases" / "c1" / name).stat().st_mtime_ns
     path.write_bytes(path.read_bytes()[:-3] + b"???")
     said = []
-    progress = type("Lines", (), {"track": lambda *a, **k: iter(a[1]), "say": lambda self, text: said.append(text)})
+    progress = type("Lines", (Silent,), {"say": lambda self, text: said.append(text)})
     after = prepare(source, SPEC, tmp_path / "out", progress=progress())
     assert after.fingerprint == before.fingerprint
     assert any(line.startswith("c0: damaged, made again") for line in said)

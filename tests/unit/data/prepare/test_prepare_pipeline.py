@@ -19,6 +19,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.prepare import pipeline
@@ -93,15 +94,11 @@ def bytes_of(folder):
     }
 
 
-class Lines:
+class Lines(Silent):
     """A progress that keeps what is said."""
 
     def __init__(self):
         self.said = []
-
-    def track(self, items, title, total=None):
-        """Pass items on."""
-        yield from items
 
     def say(self, text):
         """Keep a line."""

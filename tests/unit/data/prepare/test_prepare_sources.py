@@ -8,6 +8,7 @@ import pytest
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.data.prepare import sources
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare
 from glioforge.data.prepare.sources import require_unchanged
@@ -42,15 +43,11 @@ def scans(tmp_path):
     return tmp_path / "scans"
 
 
-class Lines:
+class Lines(Silent):
     """A progress that keeps what is said."""
 
     def __init__(self):
         self.said = []
-
-    def track(self, items, title, total=None):
-        """Pass items on."""
-        yield from items
 
     def say(self, text):
         """Keep a line."""
