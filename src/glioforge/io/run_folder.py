@@ -7,19 +7,23 @@ step      a folder made by one set of settings (its key).  `step.json` holds
           the key from the start, `done.json` key and facts at the end; no
           later step reads a folder without `done.json`
 kept      settings that the same command on another machine takes from `step.json`
-lock      `.lock`, held by the operating system for as long as the process
-          lives: a killed process leaves no stale lock
+lock      `.lock`, held by the operating system (`flock`) for as long as the
+          process lives: a killed process leaves no stale lock.  On NFS the
+          server keeps it, so that it holds between machines too; it frees
+          the lock of a machine that died after its lease, 90 s by default.
+          Mounts with `local_lock` or `nolock` keep locks within one machine.
+          A file system without locks is refused
 """
 
 import errno
-import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, final
+from typing import Any, Final, final
+
+from filelock import FileLock, Timeout
 
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
@@ -38,6 +42,9 @@ VERB = "verb"
 """Key of a step that says which command it belongs to."""
 
 _MAX_DIFFERENCES = 5
+
+_NO_LOCKS: Final = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What a file system answers that has no locks, or whose lock service does not run."""
 
 
 @final
@@ -82,7 +89,7 @@ class Step:
         self.key: Mapping[str, Any] = _plain(key, folder)
         self.kept: Mapping[str, Any] = _plain(kept or {}, folder)
         self._wait_s = wait_s
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         self._require_same_key()
 
     @property
@@ -164,7 +171,7 @@ class Step:
 
     def _release(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _note_key(self) -> None:
@@ -241,33 +248,40 @@ def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
             yield f"{prefix}{name}", json.dumps(value, sort_keys=True)
 
 
-def _lock(path: Path, wait_s: float) -> int:
-    """Take the folder's lock; returns the descriptor that holds it."""
+def _lock(path: Path, wait_s: float) -> FileLock:
+    """Take the folder's lock and write into its file who holds it."""
+    lock = FileLock(path, timeout=wait_s, thread_local=False, fallback_to_soft=False, on_acquired=_sign)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"another process works in this folder ({_holder(path)})",
+            "one process a folder",
+            "wait until it is done and run the command again, or choose another --out",
+            path.parent,
+        ) from error
     except OSError as error:
-        raise output_error(error, path) from error
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and time.monotonic() < deadline:
-                time.sleep(min(0.1, wait_s))
-                continue
-            holder = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip()
-            os.close(descriptor)
+        if error.errno in _NO_LOCKS:
             raise OutputError(
-                f"another process works in this folder ({holder or 'not known which'})",
-                "one process a folder",
-                "wait until it is done and run the command again, or choose another --out",
+                f"a file system without locks ({error.strerror})",
+                "locks, which keep two processes from working in one folder",
+                "choose an --out on another file system, or have this one mounted with locks (Lustre: `flock`)",
                 path.parent,
             ) from error
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}"[:64].encode("ascii", "replace"), 0)
-        except OSError as error:
-            os.close(descriptor)
-            raise output_error(error, path) from error
-        return descriptor
+        raise output_error(error, path) from error
+    return lock
+
+
+def _sign(descriptor: int) -> None:
+    """Write who holds the lock into its file."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}"[:64].encode("ascii", "replace"), 0)
+
+
+def _holder(path: Path) -> str:
+    """Who holds the lock of another process, as its file says."""
+    try:
+        return path.read_bytes()[:64].decode("ascii", "replace").strip() or "not known which"
+    except OSError:
+        return "not known which"

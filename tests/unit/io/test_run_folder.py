@@ -1,5 +1,8 @@
 """A step knows whether it is done, refuses other settings, and belongs to one process."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -173,3 +176,24 @@ def test_leavings_of_a_killed_writer_are_removed(tmp_path):
     (tmp_path / ".0123456789abcdef.partial").write_bytes(b"half")
     with step:
         assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "step.json"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch, code):
+    """Not mistaken for a folder that another process works in, and no marker that a killed process would leave."""
+
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OutputError, match="a file system without locks .*choose an --out on another file system"):
+        Step(tmp_path, {"a": 1}).__enter__()
+
+
+def test_a_folder_in_use_by_this_process_is_refused(tmp_path):
+    """Two steps of one process are kept apart like two processes."""
+    with (
+        Step(tmp_path, {"a": 1}),
+        pytest.raises(OutputError, match=f"another process works in this folder \\(pid {os.getpid()} on"),
+    ):
+        Step(tmp_path, {"a": 1}).__enter__()
