@@ -228,7 +228,7 @@ def test_other_scans_in_the_same_folder_are_refused(verb: Verb, place: Path, tmp
     code, error = verb(*blocked, tmp_path / "other")
 
     assert code == 1
-    assert "the folder was made with other settings: scans was" in error
+    assert "a study that `glioforge study` made with other settings: scans was" in error
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from glioforge.cli.options import LogFile, Verbose
 
 
+@final
 @dataclass
 class Given:
     """Options for the log that were given before the verb."""
@@ -25,6 +26,7 @@ class Given:
 BEFORE = Given()
 
 
+@final
 class Verb(TyperCommand):
     """A verb whose help names no type for a switch and no braces for an argument."""
 
@@ -37,6 +39,7 @@ class Verb(TyperCommand):
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
+@final
 class Verbs(TyperGroup):
     """All verbs, with the same kind of help."""
 

@@ -28,8 +28,9 @@ from filelock import FileLock, Timeout
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.run_facts import run_facts
+from glioforge.io.step_maker import VERB, made_by
 
-__all__ = ["Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
+__all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
 
 DONE = "done.json"
 STARTED = "step.json"
@@ -37,9 +38,6 @@ LOCK = ".lock"
 
 ORPHAN_S = 10.0
 """Time to wait for a folder within a run: workers of a killed run end by themselves in less, and leave their locks."""
-
-VERB = "verb"
-"""Key of a step that says which command it belongs to."""
 
 _MAX_DIFFERENCES = 5
 
@@ -194,14 +192,9 @@ class Step:
         for name in (DONE, STARTED):
             if not (self.folder / name).exists():
                 continue
-            differing = _differences(_marker(self.folder / name)["key"], self.key)
-            if differing:
-                raise OutputError(
-                    f"the folder was made with other settings: {'; '.join(differing)}",
-                    "the same settings as before",
-                    "choose another --out, or delete the folder to make it anew",
-                    self.folder,
-                )
+            before = _marker(self.folder / name)["key"]
+            if _differences(before, self.key):
+                raise _made_otherwise(before, self.key, self.folder)
 
 
 def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -226,17 +219,29 @@ def _marker(path: Path) -> dict[str, Any]:
     return {"facts": {}, "kept": {}, **values}
 
 
+def _made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> OutputError:
+    """The error for a folder of another command, or of the same one with other settings."""
+    maker, asked = made_by(old), made_by(new)
+    remedy = "choose another --out, or delete the folder to make it anew"
+    what = "a folder of another step" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
+    if maker != asked:
+        wanted = "one that the same step made" if asked is None else f"one that `glioforge {asked.verb}` made"
+        return OutputError(f"the folder holds {what}", f"an empty folder, or {wanted}", remedy, folder)
+    same = "a folder made" if maker is None else what
+    found = f"{same} with other settings: {'; '.join(_differences(old, new))}"
+    return OutputError(found, "the same settings as before", remedy, folder)
+
+
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The first keys that differ, by path, with both values; of two verbs only these."""
+    """The first keys that differ, by path, with both values; those that one of the keys lacks come last."""
     before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
-    lines = []
-    keys = before.keys() | after.keys()
-    for path in sorted(keys) if before.get(VERB) == after.get(VERB) else [VERB]:
-        was, now = before.get(path, "absent"), after.get(path, "absent")
-        if was != now:
-            lines.append(f"{path} was {was[:80]}, is now {now[:80]}")
-    more = [f"and {len(lines) - _MAX_DIFFERENCES} more"] if len(lines) > _MAX_DIFFERENCES else []
-    return lines[:_MAX_DIFFERENCES] + more
+    paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    paths.sort(key=lambda path: (path not in before or path not in after, path))
+    shown = [
+        f"{path} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
+        for path in paths[:_MAX_DIFFERENCES]
+    ]
+    return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
 
 
 def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

@@ -73,10 +73,12 @@ def test_other_scans_into_the_same_folder_are_refused_by_name(made: Path, tmp_pa
     shutil.copytree(made / "scans" / NAMES[0], tmp_path / "fewer" / NAMES[0])
     with pytest.raises(OutputError, match=rf"cases\.{NAMES[1]} was .*, is now absent.*folder was "):
         call("ingest", tmp_path / "fewer", "--out", made / "cohort")
-    with pytest.raises(OutputError, match='settings: verb was "ingest", is now "doctor"; exp'):
+    with pytest.raises(
+        OutputError, match="holds a cohort that `glioforge ingest` made; expected .* `glioforge doctor` made"
+    ):
         CliRunner().invoke(app, ["doctor", str(made / "scans"), "--out", str(made / "cohort")], catch_exceptions=False)
 
-    with pytest.raises(OutputError, match='verb was "ingest", is now "phantom"'):
+    with pytest.raises(OutputError, match="a cohort that `glioforge ingest` made.*; choose another --out"):
         call("phantom", "--cases", 1, "--out", made / "cohort")
 
     assert contents(made / "cohort") == before

@@ -80,6 +80,25 @@ def test_other_settings_are_refused(tmp_path, finished):
     assert "name" not in caught.value.found
 
 
+def test_the_message_says_which_command_made_what(tmp_path):
+    """Keys that only one side has come after those that changed; another command's keys are not listed."""
+    spec = {f"option{n:03d}": n for n in range(160)}
+    prepared = {"format": 1, "modalities": ["t1"], "size": [4, 4, 4], "spec": spec}
+    with Step(tmp_path, prepared):
+        pass
+    with pytest.raises(OutputError) as caught:
+        Step(tmp_path, {**prepared, "size": [4, 4, 5], "aaa": 1, "spec": dict.fromkeys(spec, -1)})
+    assert caught.value.found.startswith(
+        "a prepared cohort that `glioforge prepare` made with other settings: size was [4, 4, 4], is now [4, 4, 5]; "
+        "spec.option000 was 0, is now -1; spec.option001"
+    )
+    assert caught.value.found.endswith("spec.option003 was 3, is now -1; and 157 more")
+    with pytest.raises(OutputError) as caught:
+        Step(tmp_path, {"recipe": spec, "count": 1, "seed": 1, "cohort": "x"})
+    assert caught.value.found == "the folder holds a prepared cohort that `glioforge prepare` made"
+    assert caught.value.expected == "an empty folder, or one that `glioforge edit` made"
+
+
 def test_many_differences_are_counted(tmp_path):
     """Only the first five differing keys are named."""
     with Step(tmp_path, {f"k{n}": n for n in range(8)}):
