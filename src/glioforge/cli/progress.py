@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar, final
 
+from rich.console import Console
+
 from glioforge.cli.progress_view import LiveTable, LogLines, Row, View
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from glioforge.core.protocols import Progress
 
 Item = TypeVar("Item")
@@ -33,13 +33,11 @@ class TerminalProgress:
 
     def __init__(
         self,
-        console: "Console | None" = None,
+        console: Console | None = None,
         *,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        from rich.console import Console
-
         console = console or Console(stderr=True)
         live = sys.stderr.isatty() if live is None else live
         self._view: View = LiveTable(console, clock) if live else LogLines(console, clock)

@@ -1,16 +1,32 @@
 """How rows of progress are drawn: a live table on a terminal, a line now and then in a log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import Final, Protocol, final
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import TaskID
+from rich.console import Console, ConsoleOptions
+from rich.measure import Measurement
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from glioforge.cli.log import shown
 
 LINE_EVERY_SECONDS: Final = 60.0
 """Time between two lines of a task in a log."""
+
+_LEAST_WIDTH: Final = 12
 
 
 @final
@@ -40,7 +56,7 @@ class Row:
     tracking: bool = False
     bar_started: float = 0.0
     last_line: float = 0.0
-    bar: "TaskID | None" = None
+    bar: TaskID | None = None
 
     def begin(self, title: str, total: int | None, now: float) -> None:
         """Start a new bar."""
@@ -78,35 +94,26 @@ class LiveTable:
         clock: Seconds that pass.
     """
 
-    def __init__(self, console: "Console", clock: Callable[[], float]) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.table import Column
-
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._console = console
         self._open: set[int] = set()
+        fixed = [Column(no_wrap=True) for _ in range(6)]
         columns = (
-            TextColumn("{task.description}", markup=False, table_column=Column(overflow="ellipsis", no_wrap=True)),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False, table_column=Column(overflow="ellipsis", no_wrap=True)),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            NameColumn(),
+            BarColumn(bar_width=16, table_column=fixed[0]),
+            MofNCompleteColumn(table_column=fixed[1]),
+            TextColumn("{task.fields[note]}", markup=False, table_column=fixed[2]),
+            TimeElapsedColumn(table_column=fixed[3]),
+            TextColumn("left", table_column=fixed[4]),
+            TimeRemainingColumn(table_column=fixed[5]),
         )
         self._new: Callable[[], Progress] = lambda: Progress(*columns, console=console, get_time=clock)
         self._table = self._new()
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        _print(self._console, text)
 
     def began(self, row: Row) -> None:
         """Show a task, or its new bar."""
@@ -148,6 +155,35 @@ class LiveTable:
 
 
 @final
+class NameColumn(ProgressColumn):
+    """Name of the task and of its bar; on a narrow terminal it alone gives way, from the left."""
+
+    def render(self, task: Task) -> "Shortened":
+        """Return the name, to be shortened to the width there is."""
+        return Shortened(task.description)
+
+
+@final
+@dataclass(frozen=True)
+class Shortened:
+    """Text that loses its beginning where there is no room: names of tasks differ in their ends.
+
+    Args:
+        text: One line.
+    """
+
+    text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(_LEAST_WIDTH, len(self.text)), len(self.text)).with_maximum(options.max_width)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        width = options.max_width
+        text = self.text if len(self.text) <= width else f"…{self.text[len(self.text) + 1 - width :]}"
+        yield Text(text, no_wrap=True, overflow="crop")
+
+
+@final
 class LogLines:
     """A line for each task at most once a minute, and one for each bar of the run that ends.
 
@@ -156,13 +192,13 @@ class LogLines:
         clock: Seconds that pass.
     """
 
-    def __init__(self, console: "Console", clock: Callable[[], float]) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._console = console
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        _print(self._console, text)
 
     def began(self, row: Row) -> None:
         """Print nothing yet."""
@@ -189,6 +225,12 @@ class LogLines:
             parts.append(f"{_clock_face(spent / row.done * (row.total - row.done))} left")
         name = f"{row.name}: " if row.name else ""
         self.say(f"{name}{row.title}: {', '.join(part for part in parts if part)}")
+
+
+def _print(console: Console, text: str) -> None:
+    """Print a line, also into the log of the command."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    shown(text)
 
 
 def _clock_face(seconds: float) -> str:

@@ -31,7 +31,7 @@ from glioforge.training.budget import Budget, Outcome
 from glioforge.training.estimate import end_if_estimating
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observation import Observation, observe_last
-from glioforge.training.observe import line, write_history
+from glioforge.training.observe import line, present, write_history
 from glioforge.training.parallel import averaged, share
 from glioforge.training.recipe import Batches, Observable, Recipe, Validate
 from glioforge.training.recompute import recompute_stages
@@ -178,7 +178,9 @@ class _Run:
             buffers.put_back()
             standing.skip(self.budget.max_skipped, self.progress)
         else:
-            standing.advance(averaged(scalars, self.fabric), self.budget.watch, self.progress)
+            losses = averaged(scalars, self.fabric)
+            standing.advance(losses, self.budget.watch, self.progress)
+            self.progress.note(present(losses))
         due = standing.step % self.budget.validate_every == 0 or standing.step == self.budget.steps
         if due and standing.step > number and not standing.bad_in_a_row:
             self._validate()

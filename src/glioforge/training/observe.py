@@ -9,11 +9,15 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from glioforge.io.run_folder import write_atomically
 from glioforge.training.budget import HistoryRow
+
+_SHOWN: Final = 2
+"""Losses in a bar."""
 
 
 @final
@@ -64,6 +68,16 @@ def line(row: HistoryRow, steps: int, seconds_left: float, *, best: bool) -> str
     parts = [f"{name} {value:.4g}" for name, value in row.items() if name != "step" and value is not None]
     text = ", ".join(parts) + (" (best so far)" if best else "")
     return f"step {row['step']} of {steps}: {text}, {duration(seconds_left)} left"
+
+
+def present(scalars: Mapping[str, float]) -> str:
+    """Return the first losses of a step in a few words, for the bar.
+
+    Example:
+        >>> present({"generator": 1.23456, "critic": 0.5, "penalty": 0.1})
+        'generator 1.23, critic 0.5'
+    """
+    return ", ".join(f"{name} {value:.3g}" for name, value in islice(scalars.items(), _SHOWN))
 
 
 def duration(seconds: float) -> str:
