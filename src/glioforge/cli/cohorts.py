@@ -1,6 +1,5 @@
 """How verbs name, open and describe cohorts and layouts."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,13 +87,27 @@ def describe(cohort: "Cohort") -> str:
     """A few lines: what the cohort holds, the scheme of its label files and why, and its fingerprint."""
     from glioforge.core.modality import in_standard_order
 
-    kinds = Counter(ref.lineage.kind for ref in cohort)
-    held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     common = cohort.modalities
     some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
     contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)]) or "no images"
     files = f"label files: {cohort.source}\n" if cohort.source else ""
     return (
-        f"{cohort.name}: {len(cohort)} cases ({held}) of {len(cohort.subject_ids)} subjects; {contrasts}; "
-        f"labels {cohort.scheme.name}\n{files}fingerprint {cohort.fingerprint}"
+        f"{cohort.name}: {_held(cohort)}; {contrasts}; labels {cohort.scheme.name}\n{files}"
+        f"fingerprint {cohort.fingerprint}"
     )
+
+
+def _held(cohort: "Cohort") -> str:
+    """Cases of each kind: of how many subjects, and with whose data synthetic ones were made."""
+    from glioforge.core.counted import counted
+
+    parts = []
+    for kind in sorted({ref.lineage.kind for ref in cohort}):
+        refs = [ref for ref in cohort if ref.lineage.kind == kind]
+        made = refs[0].lineage.is_synthetic
+        people = {name for ref in refs for name in (ref.lineage.subjects if made else (ref.subject_id,))}
+        parts.append(
+            f"{counted(len(refs), f'{kind} case')} "
+            f"{'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
+        )
+    return " and ".join(parts) or "no cases"

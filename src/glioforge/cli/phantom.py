@@ -25,6 +25,7 @@ def phantom(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
+    from glioforge.core.counted import counted
     from glioforge.core.schemes import BRATS2017
     from glioforge.core.written_scheme import described
     from glioforge.data.phantom.cohort import write_phantom_cohort
@@ -43,4 +44,4 @@ def phantom(
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    typer.echo(f"{len(folders)} phantom cases in {out}, labels {described(BRATS2017)}")
+    typer.echo(f"{counted(len(folders), 'phantom case')} in {out}, labels {described(BRATS2017)}")

@@ -40,6 +40,7 @@ def prepare(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.core.counted import counted
     from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec
     from glioforge.data.prepare.pipeline import prepare as run
@@ -55,7 +56,7 @@ def prepare(
     prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, progress=TerminalProgress())
-        typer.echo(f"{count} pictures in {png}")
+        typer.echo(f"{counted(count, 'picture')} in {png}")
     if qc is not None:
         from glioforge.runs.tissue_sheets import write_sheets
 

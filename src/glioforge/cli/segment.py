@@ -57,6 +57,7 @@ def segment(
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
+    from glioforge.core.counted import counted
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
     from glioforge.core.written_scheme import described
@@ -93,4 +94,4 @@ def segment(
         scheme=scheme_named(scheme) if scheme else None,
         accelerator=accelerator,
     )
-    typer.echo(f"{len(masks)} masks in {out}, labels {described(written_scheme(out))}")
+    typer.echo(f"{counted(len(masks), 'mask')} in {out}, labels {described(written_scheme(out))}")

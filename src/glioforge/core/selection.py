@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError, SpecError
 
 _RELATIONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -129,7 +130,7 @@ def require_some(known: Mapping[str, Mapping[str, Any]], conditions: Sequence[Co
     names = {name for name, facts in known.items() if all(condition.holds(facts) for condition in conditions)}
     if not names:
         raise CohortError(
-            f"none of {len(known)} cases with {' and '.join(map(str, conditions))}",
+            f"none of {counted(len(known), 'case')} with {' and '.join(map(str, conditions))}",
             "at least one",
             f"known are {'; '.join(_values_of(known, condition.fact) for condition in conditions)}",
             where,

@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
 
@@ -82,7 +83,7 @@ def split_by_subject(
     sides = ["train", *(["validation"] if validation else []), *(["test"] if test else [])]
     if count < len(sides):
         raise CohortError(
-            f"{count} subject{'' if count == 1 else 's'}",
+            counted(count, "subject"),
             f"at least {len(sides)}, one for each of {', '.join(sides)}",
             "add subjects",
             cohort.name,
@@ -120,7 +121,7 @@ def folds_by_subject(
         raise CohortError(f"validation share {validation}", "a number in (0, 1)", where=cohort.name)
     if not 2 <= folds <= count or count - math.ceil(count / folds) < 2:
         raise CohortError(
-            f"{folds} folds of {count} subjects",
+            f"{folds} folds of {counted(count, 'subject')}",
             "at least two folds, a test subject in each, and two more subjects for training and validation",
             "add subjects or change the number of folds",
             cohort.name,

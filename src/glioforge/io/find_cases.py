@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.config.spec import Spec
+from glioforge.core.counted import counted
 from glioforge.core.errors import InputFileError
 from glioforge.core.names import name_key
 from glioforge.core.selection import parse_condition, require_some
@@ -45,7 +46,7 @@ class FoundFolder:
         """What a user should know: what is passed over, and that no case has labels."""
         lines = summary(self.passed, self.root)
         if self.cases and not any(case.labels for case in self.cases):
-            lines.append(f"no label file in any of {len(self.cases)} cases")
+            lines.append(f"no label file in any of {counted(len(self.cases), 'case')}")
             lines += _single_labels(self.passed, self.root)
         return lines
 
@@ -88,7 +89,7 @@ def _single_labels(passed: Iterable[PassedOver], root: Path) -> list[str]:
         return []
     example = paths[0].relative_to(root)
     remedy = "write one label file a case, with an integer for each label"
-    return [f"{len(paths)} files are named as masks of single labels or regions, such as {example}: {remedy}"]
+    return [f"{counted(len(paths), 'file')} named as masks of single labels or regions, such as {example}: {remedy}"]
 
 
 def _require_utf8(seen: Walk) -> None:

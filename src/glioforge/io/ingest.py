@@ -13,6 +13,7 @@ from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.config.spec import Spec
 from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
@@ -111,7 +112,8 @@ def _raise(problems: Sequence[tuple[str, GlioforgeError]], folder: Path, cases: 
     more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     concerned = len({case_id for case_id, _ in problems})
     raise InputFileError(
-        "\n".join([f"{len(problems)} problem(s) in {concerned} of {cases} cases", *lines, *more]), where=folder
+        "\n".join([f"{counted(len(problems), 'problem')} in {concerned} of {counted(cases, 'case')}", *lines, *more]),
+        where=folder,
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import BRATS2023
@@ -50,7 +51,7 @@ def run_nnunet(
     write_json(out / SPLIT, sides)
     copy_preparation(kept, out)
     return (
-        f"nnU-Net trained on {len(sides['train'])} subjects in {len(trained.folds)} folds, "
+        f"nnU-Net trained on {counted(len(sides['train']), 'subject')} in {counted(len(trained.folds), 'fold')}, "
         f"kept {len(sides['test'])} away for testing; model in {out}"
     )
 
@@ -81,7 +82,7 @@ def export_nnunet(
         if not step.done:
             step.finish({"cases": len(kept)})
     return (
-        f"{len(kept)} cases of {cohort.name} in {place}, labels numbered as nnU-Net wants them and named in "
+        f"{counted(len(kept), 'case')} of {cohort.name} in {place}, labels numbered as nnU-Net wants them and named in "
         f"dataset.json: {described(BRATS2023)}; copy {FOLDS_FILE} into nnU-Net's preprocessed folder of the "
         "data set once it is planned, so that no subject is divided"
     )

@@ -10,6 +10,7 @@ from glioforge.compute.accelerator import AcceleratorSpec, resolved
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_apart
 from glioforge.core.preparation import require_labelled
@@ -190,7 +191,7 @@ def _require_sides(spec: TrainingRunSpec, split: Split) -> None:
 def _counted(sides: Mapping[str, Sequence[str]]) -> str:
     """Subjects of each side in words."""
     count = {side: len(names) for side, names in sides.items()}
-    used = f"trained on {count['train']} subject{'' if count['train'] == 1 else 's'}"
+    used = f"trained on {counted(count['train'], 'subject')}"
     return f"{used}, {count['validation']} for validation, {count['test']} kept away for testing"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import tumour_scheme
@@ -78,7 +79,7 @@ def _plan(spec: NnunetRunSpec, cohort: Cohort, folds: list[Fold], folder: Path, 
     """Write the raw data set, let nnU-Net plan and preprocess, and put our folds in the place of its own."""
     write_nnunet_raw(cohort, folder / "nnUNet_raw" / DATASET, regions=spec.regions, progress=progress)
     if not (folder / _PLANNED).exists():
-        progress.say(f"nnU-Net plans and preprocesses {len(cohort)} cases")
+        progress.say(f"nnU-Net plans and preprocesses {counted(len(cohort), 'case')}")
         processes = str(spec.processes)
         words = ["nnUNetv2_plan_and_preprocess", "-d", NUMBER, "-c", spec.configuration, "-pl", spec.planner_class]
         words += ["-np", processes, "-npfp", processes, "--verify_dataset_integrity", "--clean", "--no_pbar"]

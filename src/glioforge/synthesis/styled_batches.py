@@ -12,6 +12,7 @@ from typing import Any, final
 import torch
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError
 from glioforge.core.modality import Modality
 from glioforge.synthesis.augmented import augmented
@@ -64,7 +65,8 @@ class StyledBatches:
         share = len(lacking) / (len(lacking) + len(chosen)) if spec.gaps_first == "epochs" else spec.gaps_first
         early = int(share * steps) if lacking else 0
         then = self.styled(cohort, seed, chosen)
-        text = f"{early} steps on {len(lacking)} cases that lack contrasts, then {steps - early} on {len(chosen)} cases"
+        some, others = counted(len(lacking), "case"), counted(len(chosen), "case")
+        text = f"{early} steps on {some} that lack contrasts, then {steps - early} on {others}"
         if not early:
             return then, text
         first = self.styled(cohort, seed, lacking)

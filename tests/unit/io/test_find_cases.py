@@ -76,7 +76,7 @@ def test_ingest_says_what_it_passes_over_and_that_there_are_no_labels(tmp_path, 
     assert (
         "passed over 1 image files whose names the layout does not know, such as BraTS20_Training_001/BraTS20" in text
     )
-    assert "no label file in any of 1 cases" in text
+    assert "no label file in any of 1 case" in text
 
 
 def test_masks_of_single_labels_are_named(tmp_path, brats_case):
@@ -85,7 +85,7 @@ def test_masks_of_single_labels_are_named(tmp_path, brats_case):
     touch(tmp_path, "P1/P1_enhancing.nii.gz", "P1/P1_WT.nii.gz", "P1/P1_adc.nii.gz")
     heard = Heard()
     ingest(tmp_path, progress=heard)
-    assert any(line.startswith("2 files are named as masks of single labels or regions") for line in heard.lines)
+    assert any(line.startswith("2 files named as masks of single labels or regions") for line in heard.lines)
 
 
 def test_a_folder_without_cases_says_what_is_there(tmp_path):

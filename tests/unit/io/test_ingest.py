@@ -87,7 +87,7 @@ def test_every_problem_is_told_at_once(tmp_path, brats_case, save, image):
     (place[6] / "x_t1.nii").mkdir()
     save(name(7, "brainmask"), np.zeros((7, 6, 5), np.uint8))
     text = problems(tmp_path)
-    assert text.startswith(f"{tmp_path}: 8 problem(s) in 8 of 8 cases")
+    assert text.startswith(f"{tmp_path}: 8 problems in 8 of 8 cases")
     for part in (
         "000_t1.nii.gz: the gzip stream has no complete end mark",
         "BraTS20_Training_001: no t2 file; expected one in every case",
@@ -107,7 +107,7 @@ def test_long_lists_are_cut(tmp_path, brats_case):
         folder = brats_case(f"BraTS20_Training_{n:03d}", seed=n)
         next(folder.glob("*_t1.nii.gz")).write_bytes(b"x")
     text = problems(tmp_path)
-    assert "23 problem(s) in 23 of 23 cases" in text
+    assert "23 problems in 23 of 23 cases" in text
     assert text.count("\n") == 21
     assert text.endswith("and 3 more")
 

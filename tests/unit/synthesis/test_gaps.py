@@ -101,7 +101,7 @@ def test_stages_of_the_same_number_of_epochs_share_the_steps_as_they_share_the_c
     batches, first = method.batches(cohort, seed=1), steps * 3 // 4
     assert cases_of(batches, range(first - 8, first)) <= {0, 1, 3}
     assert cases_of(batches, range(first, first + 6)) == {2}
-    assert method.facts["stages"] == (f"{first} steps on 3 cases that lack contrasts, then {steps - first} on 1 cases")
+    assert method.facts["stages"] == (f"{first} steps on 3 cases that lack contrasts, then {steps - first} on 1 case")
 
 
 def test_a_budget_far_below_the_papers_sees_tumours():
