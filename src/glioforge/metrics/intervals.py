@@ -9,7 +9,10 @@ values      float64, `(subject, seed)`; NaN where a subject was not measured
             under a seed; a subject without any value is refused
 interval    two-sided, at `level` (0.95 unless given)
 few         below `ENOUGH_SUBJECTS` no two-sided sign-flip test can reach 5 %
-            (2 / 2**5 = 0.0625), so results are marked "too few to conclude"
+            (2 / 2**5 = 0.0625), and even the range from the least to the
+            greatest subject covers the median of all subjects with less than
+            95 % (1 - 2 / 2**n), so there is no interval, and results are marked
+            "too few to conclude"
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters
 13 and 14; Owen, The pigeonhole bootstrap (Annals of Applied Statistics 2007).
@@ -30,7 +33,7 @@ PerSubject = Float64[np.ndarray, "subject"]
 Method = Literal["bca", "percentile"]
 
 ENOUGH_SUBJECTS = 6
-"""Fewest subjects with which a two-sided sign-flip test can fall below 5 %."""
+"""Fewest subjects with which a two-sided sign-flip test can fall below 5 %, and with which an interval is given."""
 
 
 @final
@@ -64,22 +67,20 @@ class Interval:
         return self.known and not self.low <= value <= self.high
 
 
-def too_few(count: int) -> str:
+def too_few(count: int, noun: str = "subject") -> str:
     """Say what so few subjects mean; empty from `ENOUGH_SUBJECTS` on.
 
     Example:
         >>> too_few(4)
         '4 subjects: too few to conclude'
-        >>> too_few(1)
-        '1 subject: no interval'
+        >>> too_few(1, "phantom")
+        '1 phantom: too few to conclude'
         >>> too_few(30)
         ''
     """
     if count == 0:
-        return "no subjects"
-    if count == 1:
-        return "1 subject: no interval"
-    return f"{count} subjects: too few to conclude" if count < ENOUGH_SUBJECTS else ""
+        return f"no {noun}s"
+    return f"{count} {noun}{'' if count == 1 else 's'}: too few to conclude" if count < ENOUGH_SUBJECTS else ""
 
 
 def subject_means(values: Float[np.ndarray, "subject seed"]) -> PerSubject:
@@ -120,22 +121,22 @@ def bootstrap_mean(
         method: `bca` corrects bias and skewness, `percentile` does not.
 
     Returns:
-        No interval for none or one subject, and a note for fewer than six.
+        No interval, and a note, for fewer than `ENOUGH_SUBJECTS` subjects.
 
     Raises:
         CohortError: A subject has no value at all, or a value is infinite.
     """
     means = subject_means(values)
     count = len(means)
-    if count < 2:
-        return Interval(float(means[0]) if count else np.nan, np.nan, np.nan, level, count, too_few(count))
+    if count < ENOUGH_SUBJECTS:
+        return Interval(float(means.mean()) if count else np.nan, np.nan, np.nan, level, count, too_few(count))
     replicates = _replicates(np.asarray(values, dtype=np.float64), means, seed, draws)
     tail = (1 - level) / 2
     shares = np.array([tail, 1 - tail])
     if method == "bca":
         shares = _bca_shares(shares, replicates, means)
     low, high = np.quantile(replicates, shares)
-    return Interval(float(means.mean()), float(low), float(high), level, count, too_few(count))
+    return Interval(float(means.mean()), float(low), float(high), level, count)
 
 
 def _present(matrix: Values) -> Bool[np.ndarray, "subject seed"]:

@@ -7,7 +7,8 @@ same bytes.
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from glioforge.report.page import Figure, Report, Section, Table
@@ -15,6 +16,16 @@ from glioforge.report.page import Figure, Report, Section, Table
 _NUMERIC: Final = re.compile(r"^[-−+<>≤≥~ ]*\d[\d.,%–−+/() to]*( ?(mm|ml|s|min|h|GiB|MB|dB))?$|^–?$")
 _PIXEL_RATIO: Final = 2
 """Figures are drawn with twice as many pixels as they take on the page."""
+_ROOMY: Final = 112
+"""Letters in a line of a table, its gaps included, on a screen of 1280 pixels and on a printed A4 page."""
+_WIDEST: Final = 136
+"""The same where letters are set smaller."""
+_GAP: Final = 2
+"""Letters that the space between two columns takes."""
+_SMALLER: Final = 0.88
+"""Size of the letters of intervals, as in the style sheet."""
+_PROSE: Final = 24
+"""Letters of a cell from which on it may be broken between words."""
 
 
 def render(report: Report) -> str:
@@ -27,6 +38,7 @@ def render(report: Report) -> str:
         The whole file; text in the report is escaped, never read as markup.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("glioforge.report"),
@@ -36,9 +48,16 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
+    environment.filters["is_tall"] = lambda figure: figure.size[1] > 1.2 * figure.size[0]
     environment.filters["data_uri"] = _data_uri
     environment.filters["page_size"] = _page_size
     environment.filters["numeric"] = numeric_columns
+    environment.filters["fitted"] = fitted
+    environment.filters["is_dense"] = lambda table: _width(table.columns, table.rows) > _ROOMY
+    span = Markup("<span>{}</span>")
+    environment.filters["parted"] = lambda text: (
+        Markup(" ").join(span.format(part) for part in parts) if len(parts := _parted(text)) > 1 else text
+    )
     page = environment.get_template("report.html").render(report=report, anchors=anchors(report.sections))
     return f"{page.rstrip()}\n"
 
@@ -67,6 +86,63 @@ def numeric_columns(table: Table) -> tuple[bool, ...]:
     """
     columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
     return tuple(bool(cells) and all(_NUMERIC.match(cell.strip()) for cell in cells) for cells in columns)
+
+
+def fitted(table: Table) -> tuple[Table, ...]:
+    """The table itself where it fits a page; else transposed, or in parts that repeat the columns that name its rows.
+
+    Args:
+        table: Any; the width of its cells is estimated by counting letters.
+    """
+    if _width(table.columns, table.rows) <= _WIDEST:
+        return (table,)
+    turned = tuple(zip(table.columns, *table.rows, strict=True))
+    numeric = numeric_columns(table)
+    if not table.highlight and all(numeric[1:]) and _width(turned[0], turned[1:]) <= _WIDEST:
+        return (Table(turned[0], turned[1:], table.caption),)
+    names = next((place for place, flush in enumerate(numeric) if flush), 1) or 1
+    places = range(names, len(table.columns))
+    for count in range(2, len(places) + 1):
+        each = -(-len(places) // count)
+        chosen = [[*range(names), *places[start : start + each]] for start in range(0, len(places), each)]
+        parts = [_columns_of(table, part) for part in chosen]
+        if all(_width(*part) <= _WIDEST for part in parts) or each == 1:
+            captions = (
+                table.caption,
+                *(f"The same rows, part {n + 2} of {len(parts)}." for n in range(len(parts) - 1)),
+            )
+            return tuple(
+                replace(table, columns=columns, rows=rows, caption=caption)
+                for (columns, rows), caption in zip(parts, captions, strict=True)
+            )
+    return (table,)
+
+
+def _columns_of(table: Table, places: Sequence[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Headings and rows of some columns."""
+    columns, *rows = (tuple(row[place] for place in places) for row in (table.columns, *table.rows))
+    return columns, tuple(rows)
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Letters of the narrowest line that a table can be set in."""
+    widths = [max(map(_unbroken, cells)) for cells in zip(columns, *rows, strict=True)]
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _unbroken(text: str) -> int:
+    """Letters of a cell's longest part: numbers break before their interval, other text between words."""
+    if _NUMERIC.match(text.strip()):
+        number, *interval = _parted(text)
+        return max(len(number), *(round(_SMALLER * len(part)) for part in interval), 0)
+    longest = max(map(len, text.split()), default=0)
+    return min(_PROSE, max(longest, min(len(text), 12)))
+
+
+def _parted(text: str) -> tuple[str, ...]:
+    """A number and the interval in brackets after it, between which a line may be broken."""
+    number, bracket, rest = text.partition(" (")
+    return (number, f"({rest}") if bracket and _NUMERIC.match(text.strip()) else (text,)
 
 
 def _data_uri(figure: Figure) -> str:

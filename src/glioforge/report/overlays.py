@@ -1,7 +1,8 @@
 """Outlines of truth and prediction over scans: the best, the median and the worst case.
 
-Each column is a region on the contrast that shows it best; the slice is that
-with the largest true lesion, or the largest predicted one where none is true.
+Each column is a region on the contrast that shows it best, each row a plane;
+slices are those with the largest true lesion, or the largest predicted one
+where none is true.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +16,21 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume
-from glioforge.io.tables import ResultRow
 from glioforge.metrics.pair import Box, bounding_box
-from glioforge.report.compare import with_mean_region
-from glioforge.report.plots import picture_grid
-from glioforge.report.slices import Outline, Picture, as_seen, grey, window_of
-from glioforge.report.style import INK, png, sheet
+from glioforge.report.page import Figure
+from glioforge.report.scores import ResultTable
+from glioforge.report.slices import (
+    CONVENTION,
+    PLANES,
+    Outline,
+    Picture,
+    as_seen,
+    grey,
+    legend,
+    picture_grid,
+    seen_from,
+    window_of,
+)
 
 TRUTH: Final = (86, 180, 233)
 """Colour of true outlines, sky blue of Okabe & Ito (2008)."""
@@ -41,7 +51,7 @@ class Overlay:
     """One case with what was predicted for it.
 
     Args:
-        title: Name of its row.
+        title: What it stands for, and its name.
         images: Its contrasts; may be empty, and then outlines stand on grey.
         truth: True labels on the same grid.
         prediction: Predicted labels on the same grid.
@@ -55,63 +65,62 @@ class Overlay:
     texts: Mapping[str, str]
 
 
-def overlay_grid(overlays: Sequence[Overlay], regions: Sequence[str]) -> bytes:
-    """A row a case, a column a region, with both outlines.
+def overlay_figure(overlay: Overlay, regions: Sequence[str]) -> Figure:
+    """One case in three planes with both outlines."""
+    rows = [(plane, _pictures(overlay, regions, axis)) for plane, axis in PLANES.items()]
+    caption = f"{overlay.title}. Slices with the largest true lesion, else the largest predicted one. {CONVENTION}"
+    png = picture_grid(rows, tuple(regions), cell_inch=2.2)
+    return Figure(png, caption, f"{overlay.title}: outlines of truth and prediction over the images")
 
-    Raises:
-        OutputError: There is no case.
-    """
-    return picture_grid([(o.title, _pictures(o, regions)) for o in overlays], tuple(regions), cell_inch=2.7)
 
-
-def outline_legend() -> bytes:
+def outline_legend() -> Figure:
     """The two colours with their names."""
-    figure = sheet(3.2, 0.3)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_xlim(0, 2)
-    axes.set_ylim(-1, 1)
-    for place, (name, colour) in enumerate((("truth", TRUTH), ("prediction", PREDICTION))):
-        axes.plot([place + 0.05, place + 0.2], [0, 0], color=np.array(colour) / 255, linewidth=2.5)
-        axes.text(place + 0.26, 0, name, va="center", fontsize=9, color=INK)
-    return png(figure)
+    png = legend({"truth": TRUTH, "prediction": PREDICTION})
+    return Figure(png, "Colours of the outlines.", "Legend of the outlines' colours")
 
 
 def extreme_cases(
-    rows: Sequence[ResultRow], arm: str, regions: Sequence[str], metric: str = "dice"
-) -> list[tuple[str, str]]:
-    """Names `best`, `median` and `worst`, each with a case, by the mean over regions under the first seed.
+    table: ResultTable, arm: str, regions: Sequence[str], metric: str = "dice"
+) -> list[tuple[str, str, dict[str, str]]]:
+    """The `best`, `median` and `worst` case by the mean over regions under the first seed.
 
-    With two cases there is no median, with one only a `best`; none for no rows.
+    Returns:
+        Name, case id, and the text of each region.  With two cases there is no median, with one only a `best`; none
+        for no rows.
     """
-    chosen = [row for row in rows if (row.arm, row.metric, row.seed) == (arm, metric, 0)]
-    means = {row.case_id: row.value for row in with_mean_region(chosen, tuple(regions)) if row.region == "mean"}
+    found: dict[str, dict[str, float]] = {}
+    for region in regions:
+        for row in table.of(arm, region, metric):
+            if row.seed == 0:
+                found.setdefault(row.case_id, {})[region] = row.value
+    means = {case_id: np.mean(list(v.values())) for case_id, v in found.items() if len(v) == len(regions)}
     order = sorted(means, key=lambda case_id: (-means[case_id], case_id))
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
     wanted = ("best", "median", "worst") if len(order) > 2 else ("best", "worst")[: len(order)]
-    return [(name, order[places[name]]) for name in wanted]
+    chosen = [(name, order[places[name]]) for name in wanted]
+    return [(n, c, {r: f"{r} Dice {value:.3f}" for r, value in found[c].items()}) for n, c in chosen]
 
 
-def texts_of(rows: Sequence[ResultRow], arm: str, case_id: str, regions: Sequence[str]) -> dict[str, str]:
-    """Dice of a case in each region under the first seed, as shown in its pictures."""
-    return {
-        row.region: f"{row.region} Dice {row.value:.3f}"
-        for row in rows
-        if (row.arm, row.case_id, row.metric, row.seed) == (arm, case_id, "dice", 0) and row.region in regions
-    }
+def upright(voxels: Shaped[np.ndarray, "_ _ _"], geometry: Geometry) -> Shaped[np.ndarray, "_ _ _"]:
+    """Return voxels in the order nearest to RAS, whatever the grid's own is."""
+    axes, flips = geometry.canonical_axes()
+    turned = np.transpose(voxels, axes)
+    return np.flip(turned, tuple(axis for axis, flip in enumerate(flips) if flip))
 
 
-def _pictures(overlay: Overlay, regions: Sequence[str]) -> tuple[Picture, ...]:
+def _pictures(overlay: Overlay, regions: Sequence[str], axis: int) -> tuple[Picture, ...]:
     """One picture a region, all of one slice."""
     geometry = overlay.truth.geometry
     lesions = [upright(labels.lesion, geometry) for labels in (overlay.truth, overlay.prediction)]
-    areas = next((mask.sum(axis=(0, 1)) for mask in lesions if mask.any()), None)
-    index = lesions[0].shape[2] // 2 if areas is None else int(areas.argmax())
-    box = _box(overlay, lesions[0] | lesions[1])
-    return tuple(_picture(overlay, region, (*box[:2], index)) for region in regions)
+    others = tuple(a for a in range(3) if a != axis)
+    areas = next((mask.sum(axis=others) for mask in lesions if mask.any()), None)
+    index = lesions[0].shape[axis] // 2 if areas is None else int(areas.argmax())
+    place: list[slice | int] = list(_box(overlay, lesions[0] | lesions[1]))
+    place[axis] = index
+    return tuple(_picture(overlay, region, tuple(place), axis) for region in regions)
 
 
-def _picture(overlay: Overlay, region: str, place: tuple[slice, slice, int]) -> Picture:
+def _picture(overlay: Overlay, region: str, place: tuple[slice | int, ...], axis: int) -> Picture:
     """One region on its contrast."""
     geometry = overlay.truth.geometry
     outlines = []
@@ -127,20 +136,15 @@ def _picture(overlay: Overlay, region: str, place: tuple[slice, slice, int]) -> 
         image = upright(overlay.images[contrast].voxels, geometry)
         shown = grey(image[place], window=window_of(image, _foreground(image)))
     name = "" if contrast is None else f", {contrast.title}"
-    return Picture(shown, tuple(outlines), f"{overlay.texts.get(region, region)}{name}")
+    turned, _ = geometry.canonical_axes()
+    sides, aspect = seen_from(axis, [geometry.spacing[a] for a in turned])
+    return Picture(shown, tuple(outlines), f"{overlay.texts.get(region, region)}{name}", sides, aspect)
 
 
 def _background(images: Mapping[Modality, Volume], region: str) -> Modality | None:
     """The contrast that shows a region best, of those there are."""
     wanted = (*_BACKGROUNDS.get(region, ()), *images)
     return next((modality for modality in wanted if modality in images), None)
-
-
-def upright(voxels: Shaped[np.ndarray, "_ _ _"], geometry: Geometry) -> Shaped[np.ndarray, "_ _ _"]:
-    """Voxels in the order nearest to RAS, whatever the grid's own is."""
-    axes, flips = geometry.canonical_axes()
-    turned = np.transpose(voxels, axes)
-    return np.flip(turned, tuple(axis for axis, flip in enumerate(flips) if flip))
 
 
 def _foreground(image: Shaped[np.ndarray, "_ _ _"]) -> Bool[np.ndarray, "_ _ _"]:

@@ -159,12 +159,14 @@ class Report:
 
     Args:
         title: The question.
-        lead: The answer in a few sentences.
+        verdict: The answer in one sentence, never more than the numbers carry.
         sections: In reading order.
+        lead: What else a reader should know at once; empty for nothing.
         footer: How it was made; empty for none.
     """
 
     title: str
-    lead: str
+    verdict: str
     sections: tuple[Section, ...]
+    lead: str = ""
     footer: str = ""

@@ -1,154 +1,62 @@
-"""The figures of reports: grids of slices, training curves, arms against each other, funnels.
+"""The figures of reports: subjects under every arm, differences, trainings, funnels.
 
 Every function returns the contents of a PNG file; the same input gives the
 same bytes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from glioforge.core.errors import OutputError
-from glioforge.core.labels import LabelScheme
 from glioforge.core.verdict import Stage
-from glioforge.io.tables import ResultRow
-from glioforge.metrics.intervals import bootstrap_mean
-from glioforge.report.compare import ArmComparison, metric_shown, scores_of
-from glioforge.report.slices import Picture
-from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, png, sheet, tidy
+from glioforge.metrics.register import metric_named
+from glioforge.report.compare import ArmComparison
+from glioforge.report.scores import ResultTable
+from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, in_words, png, sheet, tidy
+from glioforge.report.tables import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SLICE_CONVENTION: Final = (
-    "Axial slices in radiological display: anterior is up, and the patient's left (L) is on the picture's right."
-)
-"""Belongs into the caption of every grid of slices."""
+MOST_JOINED: Final = 5
+"""Arms up to which a line joins the values of each subject."""
+MOST_PANELS: Final = 4
+"""Scalars of trainings shown."""
+_FIRST = ("score", "loss", "l1")
 
 
-@final
-@dataclass(frozen=True)
-class Curve:
-    """Validation scores of one training.
-
-    Args:
-        title: Name in the legend; curves of one title share a colour.
-        steps: Optimiser steps at which the score was taken.
-        scores: The scores.
-        plateau: Step at which training was declared to have levelled off, if it was.
-    """
-
-    title: str
-    steps: Sequence[int]
-    scores: Sequence[float]
-    plateau: int | None = None
-
-
-def picture_grid(
-    rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequence[str], *, cell_inch: float = 1.75
-) -> bytes:
-    """Pictures in rows and columns, each row named, marked R and L.
+def subject_plot(table: ResultTable, arms: Mapping[str, str], regions: Sequence[str], metric: str = "dice") -> bytes:
+    """Every subject under every arm, a line an arm and a panel a region, with the mean and its 95 % interval.
 
     Args:
-        rows: Name and pictures of each row; a short row leaves cells empty.
-        columns: Titles of the columns.
-        cell_inch: Width of a cell.
-
-    Raises:
-        OutputError: There is no picture, or a row has more pictures than there are columns.
-    """
-    longest = max((len(pictures) for _, pictures in rows), default=0)
-    if not longest or longest > len(columns):
-        raise OutputError(f"a row of {longest} pictures for {len(columns)} column titles", "1 to as many as titles")
-    tallest = max(p.pixels.shape[0] / p.pixels.shape[1] for _, pictures in rows for p in pictures)
-    figure = sheet(cell_inch * len(columns) + 0.5, cell_inch * tallest * len(rows) + 0.3, gap_inch=0.02)
-    grid = figure.subplots(len(rows), len(columns), squeeze=False)
-    for (name, pictures), line in zip(rows, grid, strict=True):
-        for column, axes in enumerate(line):
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
-            if column < len(pictures):
-                _show(axes, pictures[column])
-        line[0].set_ylabel(name, fontsize=8.5, color=INK, visible=True)
-    for axes, title in zip(grid[0], columns, strict=True):
-        axes.set_title(title, fontsize=9, color=INK, pad=4)
-    return png(figure)
-
-
-def label_legend(scheme: LabelScheme) -> bytes:
-    """The colours of a scheme's labels with their names, in one line."""
-    names = [name for name in scheme.labels if name != "background"]
-    figure = sheet(1.1 * len(names), 0.35)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_xlim(0, len(names))
-    axes.set_ylim(-1, 1)
-    for place, name in enumerate(names):
-        colour = np.array(scheme.colours.get(name, (128, 128, 128))) / 255
-        axes.plot([place + 0.08], [0], "s", color=colour, markeredgecolor=SOFT, markersize=9)
-        axes.text(place + 0.2, 0, _in_words(name), va="center", fontsize=8, color=INK)
-    return png(figure)
-
-
-def curves(histories: Sequence[Curve], score: str = "validation score") -> bytes:
-    """Validation scores against steps, with a ring where a training levelled off.
-
-    Args:
-        histories: May be empty; curves of one title share colour and dashes.
-        score: What the vertical axis shows, with its unit.
-    """
-    figure = sheet(7.2, 3.2)
-    axes = figure.subplots()
-    tidy(axes)
-    titles = list(dict.fromkeys(curve.title for curve in histories))
-    for curve in histories:
-        look = titles.index(curve.title) % len(COLOURS)
-        axes.plot(curve.steps, curve.scores, color=COLOURS[look], linestyle=DASHES[look], linewidth=1.4, alpha=0.85)
-        if curve.plateau is not None:
-            height = float(np.interp(curve.plateau, curve.steps, curve.scores))
-            axes.plot([curve.plateau], [height], "o", markersize=8, markerfacecolor="none", color=COLOURS[look])
-    for look, title in enumerate(titles):
-        shown = look % len(COLOURS)
-        axes.plot([], [], color=COLOURS[shown], linestyle=DASHES[shown], linewidth=1.4, label=title)
-    if titles:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
-    axes.set_xlabel("optimiser steps")
-    axes.set_ylabel(score)
-    return png(figure)
-
-
-def arm_plot(
-    rows: Sequence[ResultRow], arms: Mapping[str, str], regions: Sequence[str], metric: str = "dice", *, seed: int = 0
-) -> bytes:
-    """Every subject under every arm, joined, with the mean and its 95 % interval, a panel a region.
-
-    Args:
-        rows: Results; others than these arms, regions and this metric are passed over.
-        arms: Title of each arm by its name, in order.
+        table: Results; others than these arms, regions and this metric are passed over.
+        arms: Title of each arm by its name, from top to bottom; of a few, thin lines join each subject.
         regions: Regions, a panel each.
         metric: Name of the metric.
-        seed: Of the intervals.
     """
-    figure = sheet(max(7.2, 0.85 * len(arms) * len(regions) + 1.2), 3.6)
+    figure = sheet(8.6, 0.34 * len(arms) + 1.0, gap_inch=0.08)
     panels = figure.subplots(1, len(regions), sharey=True, squeeze=False)[0]
     for region, axes in zip(regions, panels, strict=True):
-        tidy(axes)
+        tidy(axes, grid="x")
         axes.set_title(region, fontsize=10, color=INK)
-        scores = [scores_of(rows, arm, region, metric) for arm in arms]
-        _join_subjects(axes, [score.by_subject() for score in scores])
-        for place, score in enumerate(scores):
-            _mean_with_interval(axes, place, score.values, seed)
-        axes.set_xticks(range(len(arms)), list(arms.values()), rotation=30, ha="right", fontsize=8)
-        axes.set_xlim(-0.5, len(arms) - 0.4)
-    panels[0].set_ylabel(metric_shown(metric).heading)
+        scores = [table.scores(arm, region, metric).by_subject() for arm in arms]
+        for subject in sorted({name for found in scores for name in found}):
+            line = "-" if len(arms) <= MOST_JOINED else ""
+            places = np.arange(len(arms)) - 0.12
+            values = [found.get(subject, np.nan) for found in scores]
+            axes.plot(values, places, marker="o", linestyle=line, color=SOFT, linewidth=0.6, markersize=3, alpha=0.6)
+        for place, arm in enumerate(arms):
+            _mean(axes, place, table, (arm, region, metric))
+        axes.set_xlabel(metric_named(metric).heading)
+        axes.locator_params(axis="x", nbins=max(4, 8 // len(regions)))
+    panels[0].set_yticks(range(len(arms)), list(arms.values()), fontsize=9)
+    panels[0].set_ylim(len(arms) - 0.4, -0.6)
     return png(figure)
 
 
 def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str], label: str) -> bytes:
-    """Mean paired difference of each arm and region from the baseline with its 95 % interval.
+    """Mean paired difference of each arm and region from the reference with its 95 % interval.
 
     Args:
         comparisons: One an arm and region; arms without title are passed over.
@@ -173,6 +81,37 @@ def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str
     return png(figure)
 
 
+def training_plot(
+    trainings: Sequence[Trained], titles: Sequence[str], scalars: Mapping[str, str] | None = None
+) -> bytes:
+    """What trainings recorded while they ran, a panel a scalar, with a ring where a score levelled off.
+
+    Args:
+        trainings: May be empty; trainings of one title share a look.
+        titles: All titles in the order that gives them their looks, with or without a training.
+        scalars: Title of each scalar by its name; chosen by how many trainings have it unless given.
+    """
+    named = scalars or {name: name.replace("_", " ") for name in _shared_scalars(trainings)}
+    rows = (len(named) + 1) // 2
+    figure = sheet(8.6, 2.6 * rows + 0.5, gap_inch=0.08)
+    panels = figure.subplots(rows, 2 if len(named) > 1 else 1, squeeze=False).ravel()
+    for (name, title), axes in zip(named.items(), panels, strict=False):
+        tidy(axes)
+        axes.set_title(title, fontsize=9.5, color=INK)
+        axes.set_xlabel("optimiser steps")
+        for training in trainings:
+            _curve(axes, training, name, look_of(titles.index(training.title)))
+    for axes in panels[len(named) :]:
+        axes.set_visible(False)
+    trained = {training.title for training in trainings}
+    for place, title in enumerate(titles):
+        if title in trained:
+            panels[0].plot([], [], **look_of(place), linewidth=1.3, label=title)
+    if trained:
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return png(figure)
+
+
 def funnel(stages: Sequence[Stage]) -> bytes:
     """How many cases are left after each filter, as bars with counts.
 
@@ -185,48 +124,50 @@ def funnel(stages: Sequence[Stage]) -> bytes:
     most = max((stage.count for stage in stages), default=0) or 1
     for place, stage in enumerate(stages):
         axes.barh(place, stage.count / most, height=0.66, color=COLOURS[0] if place else SOFT)
-        axes.text(-0.015, place, _in_words(stage.name), ha="right", va="center", fontsize=9, color=INK)
+        axes.text(-0.015, place, in_words(stage.name), ha="right", va="center", fontsize=9, color=INK)
         axes.text(stage.count / most + 0.01, place, str(stage.count), va="center", fontsize=9, color=INK)
     axes.set_ylim(len(stages) - 0.4, -0.6)
     axes.set_xlim(-0.3, 1.08)
     return png(figure)
 
 
-def _in_words(name: str) -> str:
-    """A name as in running text."""
-    return "CSF" if name == "csf" else name.replace("_", " ")
+def look_of(place: int) -> dict[str, Any]:
+    """Colour and dashes of an arm; no two of the first 49 are alike."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": DASHES[(place + place // len(COLOURS)) % len(DASHES)],
+    }
 
 
-def _show(axes: "Axes", picture: Picture) -> None:
-    """Draw a picture with its outlines, its sides and its text."""
-    axes.imshow(picture.pixels, interpolation="nearest")
-    for outline in picture.outlines:
-        if not outline.mask.all() and min(outline.mask.shape) > 1:
-            axes.contour(outline.mask.astype(float), [0.5], colors=[np.array(outline.colour) / 255], linewidths=0.9)
-    if picture.is_blank:
+def _mean(axes: "Axes", place: int, table: ResultTable, key: tuple[str, str, str]) -> None:
+    """The mean of an arm with its interval, a little below its subjects."""
+    interval = table.interval(*key)
+    if not interval.count:
+        axes.text(0.5, place, "no results", transform=axes.get_yaxis_transform(), ha="center", va="center", color=SOFT)
         return
-    small: dict[str, Any] = {"color": "#d8dee6", "fontsize": 6, "transform": axes.transAxes, "va": "center"}
-    axes.text(0.02, 0.5, "R", ha="left", **small)
-    axes.text(0.98, 0.5, "L", ha="right", **small)
-    if picture.text:
-        axes.text(0.5, 0.03, picture.text, ha="center", **small)
-
-
-def _join_subjects(axes: "Axes", arms: Sequence[Mapping[str, float]]) -> None:
-    """A thin line a subject, through its values under all arms."""
-    subjects = sorted({subject for arm in arms for subject in arm})
-    for subject in subjects:
-        values = [arm.get(subject, np.nan) for arm in arms]
-        axes.plot(range(len(arms)), values, "o-", color=SOFT, linewidth=0.7, markersize=2.5, alpha=0.6)
-
-
-def _mean_with_interval(axes: "Axes", place: int, values: np.ndarray, seed: int) -> None:
-    """The mean of an arm, a little to the right of its subjects."""
-    if not len(values):
-        return
-    interval = bootstrap_mean(values, seed=seed)
-    look = place % len(COLOURS)
-    x = place + 0.2
+    colour = COLOURS[place % len(COLOURS)]
     if interval.known:
-        axes.plot([x, x], [interval.low, interval.high], color=COLOURS[look], linewidth=2.2)
-    axes.plot([x], [interval.estimate], MARKS[look], color=COLOURS[look], markersize=6.5, markeredgecolor="white")
+        axes.plot([interval.low, interval.high], [place + 0.12] * 2, color=colour, linewidth=2.2)
+    mark = MARKS[place % len(MARKS)]
+    axes.plot([interval.estimate], [place + 0.12], mark, color=colour, markersize=6.5, markeredgecolor="white")
+
+
+def _curve(axes: "Axes", training: Trained, name: str, look: Mapping[str, Any]) -> None:
+    """One scalar of one training; the ring stands at its last step."""
+    points = [(float(row["step"] or 0), y) for row in training.history if (y := row.get(name)) is not None]
+    if not points:
+        return
+    axes.plot(*zip(*points, strict=True), **look, linewidth=1.3, alpha=0.85)
+    if name == "score" and training.plateaued:
+        axes.plot(*points[-1], "o", markersize=8, markerfacecolor="none", color=look["color"])
+
+
+def _shared_scalars(trainings: Sequence[Trained]) -> list[str]:
+    """Scalars to show: scores and plain losses first, then those that most trainings have."""
+    counts: dict[str, int] = {}
+    for training in trainings:
+        for name in dict.fromkeys(k for row in training.history for k in row if k != "step" and row[k] is not None):
+            counts[name] = counts.get(name, 0) + 1
+    shared = [name for name, count in counts.items() if count > 1] or list(counts)
+    order = sorted(shared, key=lambda name: (_FIRST.index(name) if name in _FIRST else 9, -counts[name], name))
+    return order[:MOST_PANELS] or ["loss"]

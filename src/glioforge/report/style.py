@@ -60,3 +60,8 @@ def tidy(axes: "Axes", *, grid: str = "y") -> None:
     axes.set_axisbelow(True)
     axes.xaxis.label.set_fontsize(9)
     axes.yaxis.label.set_fontsize(9)
+
+
+def in_words(name: str) -> str:
+    """Write the name of a label or filter as in running text."""
+    return "CSF" if name == "csf" else name.replace("_", " ")

@@ -1,160 +1,193 @@
-"""The tables of reports, made from the long results table.
+"""The tables of reports, made from the long results table and from what trainings recorded.
 
-Every number stands with its interval and the number of subjects behind it, and
+Every mean stands with its interval and the number of subjects behind it, and
 what so few subjects cannot show is said in words.  No table counts which arm
 wins most often.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, final
 
 import numpy as np
 
 from glioforge.core.verdict import VerdictRow, funnel
-from glioforge.io.tables import ResultRow
-from glioforge.metrics.intervals import Interval, bootstrap_mean, too_few
-from glioforge.report.compare import ArmComparison, metric_shown, scores_of
+from glioforge.metrics.intervals import ENOUGH_SUBJECTS
+from glioforge.metrics.register import metric_named
+from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table
+from glioforge.report.scores import EMPTY, Endpoint, ResultTable, Spread
+from glioforge.report.words import number, p_text, reading, with_interval
 
-ARM_METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
-"""Metrics of the table of arms."""
-_EMPTY_NOTES: Final = ("both empty", "prediction empty", "truth empty")
+NO_INTERVAL: Final = f"An interval is given from {ENOUGH_SUBJECTS} subjects on; with fewer it would not hold its 95 %."
 
 
-def arm_table(
-    rows: Sequence[ResultRow],
-    arms: Mapping[str, str],
-    regions: Sequence[str],
-    metrics: Sequence[str] = ARM_METRICS,
-    *,
-    seed: int = 0,
-    named: str = "Arm",
-) -> Table:
-    """Mean over subjects of every metric, with its 95 % interval, by region and arm.
+@final
+@dataclass(frozen=True)
+class Trained:
+    """What a report shows of one training.
 
     Args:
-        rows: Results.
-        arms: Title of each arm by its name, in order; the first is set off as the baseline.
-        regions: Regions, in order.
-        metrics: Names of metrics, a column each.
-        seed: Of the intervals.
+        title: Name of the arm or method; trainings of one title share a look.
+        fold: Number of the fold.
+        seed: Number of the repetition.
+        steps: Optimiser steps done; 0 without a network.
+        seconds: Length of the training.
+        history: Rows with `step` and scalars, in order.
+        best_step: Step whose weights were kept.
+        best_score: Validation score of these weights, if any was measured.
+        plateaued: Whether it stopped because the score levelled off; none where that was not asked.
+        parameters: Trained numbers of the network.
+        peak_gib: Peak memory of its process.
+        seconds_per_volume: Time for one volume afterwards, if measured.
+    """
+
+    title: str
+    fold: int
+    seed: int
+    steps: int
+    seconds: float
+    history: Sequence[Mapping[str, float | None]] = ()
+    best_step: int | None = None
+    best_score: float | None = None
+    plateaued: bool | None = None
+    parameters: int = 0
+    peak_gib: float = 0.0
+    seconds_per_volume: float | None = None
+
+
+def score_table(
+    groups: Mapping[str, Sequence[Endpoint]], arms: Mapping[str, str], caption: str, *, named: str = "Arm"
+) -> Table:
+    """Mean over subjects of every endpoint, a row for each group and arm.
+
+    Args:
+        groups: Endpoints by the name of their group, such as a region; all have the same titles.  A single group has
+            no column of its own.
+        arms: Title of each arm by its name, in order.
+        caption: What is shown.
         named: What an arm is called here.
 
     Returns:
-        Cells of arms without results hold a dash.
+        Cells of arms without results hold a dash; the first arm of each group is set off.
     """
-    cells = []
-    subjects: set[str] = set()
-    for region in regions:
+    several = len(groups) > 1
+    columns = next(iter(groups.values()), ())
+    noun = columns[0].results.noun if columns else "subject"
+    cells, most = [], 0
+    for group, endpoints in groups.items():
         for arm, title in arms.items():
-            found = [scores_of(rows, arm, region, metric) for metric in metrics]
-            subjects.update(*(scores.subjects for scores in found))
-            intervals = [bootstrap_mean(scores.values, seed=seed) for scores in found]
-            shown = [with_interval(i, metric_shown(m).unit) for i, m in zip(intervals, metrics, strict=True)]
-            count = max((interval.count for interval in intervals), default=0)
-            cells.append((region, title, *shown, str(count)))
-    few = too_few(len(subjects))
-    caption = (
-        "Mean over subjects with the 95 % interval over subjects and seeds in brackets. "
-        "Each subject counts once, whatever its number of scans and the size of its tumour."
-    )
+            found = [endpoint.of(arm) for endpoint in endpoints]
+            shown = (
+                with_interval(i, metric_named(e.metric).unit) if e.interval else number(i.estimate, _unit(e))
+                for i, e in zip(found, endpoints, strict=True)
+            )
+            count = max((interval.count for interval in found), default=0)
+            most = max(most, count)
+            cells.append((*((group,) if several else ()), title, *shown, str(count)))
+    heads = (*(("Region",) if several else ()), named, *(endpoint.title for endpoint in columns))
     return Table(
-        ("Region", named, *(metric_shown(metric).heading for metric in metrics), "Subjects"),
+        (*heads, f"{noun.capitalize()}s"),
         tuple(cells),
-        f"{caption} {_sentence(few)}".strip(),
-        frozenset(range(0, len(cells), max(1, len(arms)))),
+        caption if most >= ENOUGH_SUBJECTS else f"{caption} {NO_INTERVAL}",
+        frozenset(range(0, len(cells), len(arms))) if several else frozenset(),
     )
 
 
 def difference_table(
     comparisons: Sequence[ArmComparison], arms: Mapping[str, str], metric: str = "dice", *, named: str = "Arm"
 ) -> Table:
-    """Paired difference of every arm from the baseline: interval, test, and what one subject weighs.
+    """Paired difference of every arm from the reference: interval, test, and what one subject weighs.
 
     Args:
         comparisons: From `compare_arms`.
-        arms: Title of each arm by its name; the first is the baseline.
+        arms: Title of each arm by its name; the first is the reference.
         metric: The metric compared.
         named: What an arm is called here.
     """
-    unit = metric_shown(metric).unit
+    unit = metric_named(metric).unit
+    noun = comparisons[0].noun if comparisons else "subject"
     cells = tuple(
         (
             entry.region,
             arms.get(entry.arm, entry.arm),
             with_interval(entry.comparison.difference, unit, signed=True),
             reading(entry),
-            _p_text(entry.comparison.p),
-            _p_text(entry.p_holm),
-            _better_text(entry),
+            p_text(entry.comparison.p),
+            p_text(entry.p_holm),
+            f"{entry.comparison.better} of {entry.comparison.difference.count}",
             _without_text(entry, unit),
             _effect_text(entry.comparison.effect_size),
             number(entry.comparison.detectable, unit),
         )
         for entry in comparisons
     )
-    baseline = next(iter(arms.values()), "the baseline")
     tested = sum(bool(np.isfinite(entry.p_holm)) for entry in comparisons)
     left_out = sorted({subject for entry in comparisons for subject in entry.left_out})
     lost = f" Left out for want of a result in both arms: {', '.join(left_out)}." if left_out else ""
     caption = (
-        f"Difference in {metric_shown(metric).heading} from “{baseline}” on the same subjects and seeds; "
-        "positive is better. "
-        f"p: two-sided sign-flip test over subjects; Holm: corrected over {tested} tests. "
-        "Without each subject: smallest and largest mean when one subject is left out. "
-        "Effect size: mean over standard deviation of the differences over subjects (Cohen's d). "
+        f"Difference in {metric_named(metric).heading} from “{next(iter(arms.values()), 'the reference')}” on the same "
+        f"{noun}s and seeds; positive is better. "
+        f"p: two-sided sign-flip test over {noun}s; Holm: corrected over {tested} tests. "
+        f"Without each {noun}: smallest and largest mean when one {noun} is left out. "
+        f"Effect size: mean over standard deviation of the differences over {noun}s (Cohen's d). "
         "Detectable: smallest true difference detectable with 80 % power at this sample size; where none is shown, "
         f"a smaller one may still exist.{lost}"
     )
-    columns = (
-        "Region",
-        named,
-        "Difference",
-        "Reading",
-        "p",
-        "p, Holm",
-        "Subjects better",
-        "Without each subject",
-        "Effect size",
-        "Detectable",
-    )
-    return Table(columns, cells, caption)
+    heads = ("Region", named, "Difference", "Reading", "p", "p, Holm", f"{noun.capitalize()}s better")
+    return Table((*heads, f"Without each {noun}", "Effect size", "Detectable"), cells, caption)
 
 
-def subject_table(rows: Sequence[ResultRow], arms: Mapping[str, str], region: str, metric: str = "dice") -> Table:
+def subject_table(results: ResultTable, arms: Mapping[str, str], region: str, metric: str = "dice") -> Table:
     """One row a subject, one column an arm, mean over seeds; a dash where not measured."""
-    unit = metric_shown(metric).unit
-    scores = {arm: scores_of(rows, arm, region, metric).by_subject() for arm in arms}
+    unit = metric_named(metric).unit
+    scores = {arm: results.scores(arm, region, metric).by_subject() for arm in arms}
     subjects = sorted({subject for found in scores.values() for subject in found})
     cells = tuple((s, *(number(scores[arm].get(s, np.nan), unit) for arm in arms)) for s in subjects)
-    caption = f"{metric_shown(metric).heading}, {region}, mean over seeds of each subject."
-    return Table(("Subject", *arms.values()), cells, caption)
+    caption = f"{metric_named(metric).heading}, {region}, mean over seeds of each {results.noun}."
+    return Table((results.noun.capitalize(), *arms.values()), cells, caption)
 
 
-def empty_table(
-    rows: Sequence[ResultRow], arms: Mapping[str, str], regions: Sequence[str], metric: str = "dice"
-) -> Table:
-    """How many results stand on the policy for empty masks, by arm and region.
+def spread_table(found: Sequence[Spread], noun: str = "subject") -> Table:
+    """One row a region and metric: mean, median, quartiles, and how many scores follow the policy for empty masks."""
+    cells = []
+    for spread in found:
+        shown = metric_named(spread.metric)
+        low, median, high = (number(quartile, shown.unit) for quartile in spread.quartiles)
+        counts = (str(spread.mean.count), str(spread.cases), " / ".join(map(str, spread.empty)))
+        mean = with_interval(spread.mean, shown.unit)
+        cells.append((spread.region, shown.heading, mean, median, f"{low} to {high}", *counts))
+    starts = [place for place, spread in enumerate(found) if not place or found[place - 1].region != spread.region]
+    few = any(not spread.mean.known for spread in found)
+    caption = (
+        f"Over {noun}s, each counted once: mean with its 95 % interval, median, and the quartiles between which half "
+        f"of the {noun}s lie. Empty: cases in which truth and prediction are both empty (a true negative), the "
+        "prediction alone (a miss), the truth alone (a false alarm); their scores follow the written policy."
+        f"{f' {NO_INTERVAL}' if few else ''}"
+    )
+    columns = ("Region", "Metric", "Mean", "Median", "Middle half", f"{noun.capitalize()}s", "Cases")
+    return Table((*columns, "Empty: both / pred. / truth"), tuple(cells), caption, frozenset(starts))
+
+
+def empty_table(results: ResultTable, arms: Mapping[str, str], regions: Sequence[str], metric: str = "dice") -> Table:
+    """Number of scores set by the policy for empty masks, by arm and region.
 
     Such a number is a convention and no measurement: a miss counts as 0, agreeing on nothing as perfect.
     """
-    chosen = [row for row in rows if row.metric == metric]
-    counts = Counter((row.arm, row.region, row.note) for row in chosen)
-    totals = Counter((row.arm, row.region) for row in chosen)
-    cells = tuple(
-        (region, title, *(str(counts[arm, region, note]) for note in _EMPTY_NOTES), str(totals[arm, region]))
-        for region in regions
-        for arm, title in arms.items()
-    )
+    cells = []
+    for region in regions:
+        for arm, title in arms.items():
+            notes = Counter(row.note for row in results.of(arm, region, metric))
+            cells.append((region, title, *(str(notes[note]) for note in EMPTY), str(notes.total())))
     caption = (
         "Predictions whose score follows the policy for empty masks. Both empty: a true negative, the best score. "
         "Prediction empty: a miss; truth empty: a false alarm; both get the worst score."
     )
-    return Table(("Region", "Arm", "Both empty", "Prediction empty", "Truth empty", "Of"), cells, caption)
+    return Table(("Region", "Arm", "Both empty", "Prediction empty", "Truth empty", "Of"), tuple(cells), caption)
 
 
-def verdict_table(verdicts: Sequence[VerdictRow], most: int = 50) -> Table:
+def refusal_table(verdicts: Sequence[VerdictRow], most: int = 50) -> Table:
     """Cases that a filter refused, with the reason; the first `most` of them."""
     refused = [row for row in verdicts if not row.keep]
     cells = tuple((row.case_id, row.filter.replace("_", " "), row.reason) for row in refused[:most])
@@ -164,57 +197,47 @@ def verdict_table(verdicts: Sequence[VerdictRow], most: int = 50) -> Table:
     return Table(("Case", "Filter", "Why"), cells, f"Refused by quality filters. {kept}{more}")
 
 
-def reading(entry: ArmComparison) -> str:
-    """What a comparison shows, in a few words.
-
-    With too few subjects nothing is concluded; a significant difference that
-    rests on one subject is named so.
-    """
-    comparison = entry.comparison
-    few = too_few(comparison.difference.count)
-    if few:
-        return few
-    if not entry.p_holm < 0.05:
-        return "no difference shown"
-    direction = "better" if comparison.difference.estimate > 0 else "worse"
-    return f"{direction}, but one subject decides" if comparison.without.changes_sign else direction
-
-
-def with_interval(interval: Interval, unit: str, *, signed: bool = False) -> str:
-    """An estimate with its interval in brackets; alone where there is none, a dash where there is nothing.
-
-    Example:
-        >>> with_interval(Interval(0.712, 0.6, 0.8, 0.95, 12), "1")
-        '0.712 (0.600 to 0.800)'
-        >>> with_interval(Interval(0.012, -0.01, 0.04, 0.95, 12), "1", signed=True)
-        '+0.012 (−0.010 to +0.040)'
-    """
-    estimate = number(interval.estimate, unit, signed=signed)
-    if not interval.known:
-        return estimate
-    low, high = (number(end, unit, signed=signed) for end in (interval.low, interval.high))
-    return f"{estimate} ({low} to {high})"
+def training_table(trainings: Sequence[Trained], *, named: str = "Arm") -> Table:
+    """Steps, kept weights and plateau of each training; a dash where there is none."""
+    cells = tuple(
+        (
+            t.title,
+            str(t.fold),
+            str(t.seed),
+            str(t.steps),
+            "–" if t.best_step is None else str(t.best_step),
+            "–" if t.best_score is None else f"{t.best_score:.3f}",
+            "–" if t.plateaued is None else ("reached" if t.plateaued else "not reached"),
+        )
+        for t in trainings
+    )
+    columns = (named, "Fold", "Seed", "Steps", "Kept", "Validation Dice", "Plateau")
+    return Table(columns, cells, "Optimiser steps of each training, and the step whose weights were kept.")
 
 
-def number(value: float, unit: str, *, signed: bool = False) -> str:
-    """Three decimals for shares and intensities, one for other units; a dash for NaN; a true minus sign."""
-    if not np.isfinite(value):
-        return "–"
-    decimals = 3 if unit in ("", "1", "intensity", "octaves") else 1
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+def cost_table(trainings: Sequence[Trained]) -> Table:
+    """Size, steps and times of each method, mean over its folds and seeds."""
+    cells = []
+    for title in dict.fromkeys(t.title for t in trainings):
+        mine = [t for t in trainings if t.title == title]
+        steps, seconds = (float(np.mean([getattr(t, key) for t in mine])) for key in ("steps", "seconds"))
+        each = f"{1000 * seconds / steps:.0f}" if steps else "–"
+        paces = [t.seconds_per_volume for t in mine if t.seconds_per_volume is not None]
+        volume = f"{np.mean(paces):.2f}" if paces else "–"
+        size = f"{mine[0].parameters:,}".replace(",", " ")
+        peak = f"{max(t.peak_gib for t in mine):.1f}"
+        cells.append((title, size, f"{steps:.0f}", f"{seconds:.0f}", each, volume, peak))
+    columns = ("Method", "Parameters", "Steps", "Training, s", "A step, ms", "A volume, s", "Peak memory, GiB")
+    caption = (
+        "Trained numbers of the network that is used after training, length of a training, and time for one volume; "
+        "wall-clock times of processes that may have run side by side."
+    )
+    return Table(columns, tuple(cells), caption)
 
 
-def _p_text(p: float) -> str:
-    """Show p with three decimals, a bound below a thousandth, a dash for none."""
-    if not np.isfinite(p):
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _better_text(entry: ArmComparison) -> str:
-    """Subjects better out of all."""
-    return f"{entry.comparison.better} of {entry.comparison.difference.count}"
+def _unit(endpoint: Endpoint) -> str:
+    """Unit of an endpoint's metric."""
+    return metric_named(endpoint.metric).unit
 
 
 def _without_text(entry: ArmComparison, unit: str) -> str:
@@ -227,8 +250,3 @@ def _without_text(entry: ArmComparison, unit: str) -> str:
 def _effect_text(value: float) -> str:
     """Effect size with its sign and two decimals; a dash for none."""
     return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "–"
-
-
-def _sentence(text: str) -> str:
-    """Text as a sentence with a capital and a full stop; empty stays empty."""
-    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,6 +1,7 @@
 """The doctor's page: what to fix first, every finding, every case, and small pictures."""
 
 import io
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def headline(diagnosis: Diagnosis) -> str:
 
 
 def topics(diagnosis: Diagnosis) -> tuple[tuple[str, ...], ...]:
-    """One row a kind of finding: severity, topic, number, cases, an example, what to do.
+    """One row a kind of finding: severity, topic, number, cases, an example with its file, what to do.
 
     Args:
         diagnosis: Any; nothing found gives no row.
@@ -86,7 +87,8 @@ def topics(diagnosis: Diagnosis) -> tuple[tuple[str, ...], ...]:
     for (severity, topic), found in grouped.items():
         cases = len({finding.case_id for finding in found if finding.case_id})
         first = found[0]
-        example = f"{first.case_id}: {first.what}" if first.case_id else first.what
+        where = file_of(first, diagnosis)
+        example = f"{where}: {first.what}" if where else first.what
         rows.append((severity, topic, str(len(found)), str(cases), example, first.remedy))
     return tuple(rows)
 
@@ -103,7 +105,7 @@ def _summary(diagnosis: Diagnosis) -> Block:
 def _listed(diagnosis: Diagnosis) -> tuple[Block, ...]:
     """All findings, a row each."""
     rows = tuple(
-        (f.severity, f.case_id or "–", f.topic, f.what, _file(f, diagnosis), f.remedy)
+        (f.severity, f.case_id or "–", f.topic, f.what, file_of(f, diagnosis) or "–", f.remedy)
         for f in diagnosis.findings[:_MOST_ROWS]
     )
     columns = ("Severity", "Case", "What", "Found", "File", "What to do")
@@ -112,10 +114,20 @@ def _listed(diagnosis: Diagnosis) -> tuple[Block, ...]:
     return (table, Note(f"{more} more findings stand in the JSON file.")) if more else (table,)
 
 
-def _file(finding: Finding, diagnosis: Diagnosis) -> str:
-    """A file's path below the folder."""
+def file_of(finding: Finding, diagnosis: Diagnosis) -> str:
+    """Return what a finding is about, as a path below the folder.
+
+    Returns:
+        Its file; else the folder of its case, or the case's one file; the case id where no file is known; empty for a
+        finding about the whole folder.
+    """
     root = str(diagnosis.folder.resolve())
-    return finding.file.removeprefix(root).lstrip("/") or "–"
+    file = finding.file
+    if not file:
+        look = next((look for look in diagnosis.cases if look.case_id == finding.case_id), None)
+        files = [str(path) for path in look.checked.found.files.values()] if look else []
+        file = os.path.commonpath(files) if files else ""
+    return os.path.relpath(file, root) if file.startswith(root) and file != root else file or finding.case_id
 
 
 def _cases(diagnosis: Diagnosis) -> Table:

@@ -16,19 +16,17 @@ from glioforge.io.run_folder import Step
 from glioforge.io.tables import CSV, ResultRow, write_results
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.metrics.intervals import too_few
-from glioforge.report.compare import with_mean_region
-from glioforge.report.distribution_table import Spread, spread_table, spreads
 from glioforge.report.html import render
-from glioforge.report.method_figures import method_plot
-from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
+from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_figure
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
-from glioforge.report.plots import SLICE_CONVENTION
-from glioforge.report.tables import subject_table
+from glioforge.report.plots import subject_plot
+from glioforge.report.scores import MEAN, Noun, ResultTable, Spread, spreads
+from glioforge.report.tables import spread_table, subject_table
+from glioforge.report.words import counted
 from glioforge.segmentation.evaluate import evaluate_predictions
 from glioforge.segmentation.mask_scheme import source_of_masks
 from glioforge.segmentation.masks import find_masks, stray_masks
 
-MEAN = "mean"
 PAGE = "report.html"
 MAIN = ("dice", "hd95", "sensitivity", "precision")
 """Metrics of the first table."""
@@ -77,9 +75,10 @@ def evaluate_folder(
     rows = evaluate_predictions(predictions, cohort, scheme=source.scheme, progress=progress)
     name = predictions.resolve().name
     regions = _regions(rows)
-    found = spreads(with_mean_region(rows, regions, MEAN), name, (*regions, MEAN))
-    cases = extreme_cases(rows, name, regions)
-    overlays = _overlays(rows, cohort, cases, masks, scheme_named(source.scheme))
+    table = ResultTable(rows, noun=_noun(cohort))
+    found = spreads(table.with_mean(regions), name, (*regions, MEAN))
+    cases = extreme_cases(table, name, regions)
+    overlays = [_overlay(cohort, case, masks, scheme_named(source.scheme)) for case in cases]
     summary = {
         "masks": name,
         "cohort": cohort.name,
@@ -89,10 +88,10 @@ def evaluate_folder(
         "truth": (cohort.source or LabelSource(cohort.scheme.name, "")).to_json(),
         "subjects": len(cohort.subject_ids),
         "masks_of_no_case": strays,
-        "shown": dict(cases),
+        "shown": {which: case_id for which, case_id, _ in cases},
         "scores": [spread.to_json() for spread in found],
     }
-    page = render(_report(cohort, rows, found, overlays, strays, read)).encode()
+    page = render(_report(cohort, table, found, overlays, strays, read)).encode()
     with step:
         write_results(out, rows)
         write_json(out / "summary.json", summary)
@@ -104,59 +103,63 @@ def evaluate_folder(
 
 def _report(
     cohort: Cohort,
-    rows: Sequence[ResultRow],
+    table: ResultTable,
     found: Sequence[Spread],
     overlays: Sequence[Overlay],
     strays: Sequence[str],
     read: str,
 ) -> Report:
     """Scores over all cases, the spread, best to worst cases, and every subject."""
-    name, regions = rows[0].arm if rows else "masks", _regions(rows)
+    name, regions = next(iter(table.arms()), "masks"), _regions(table.rows)
     arms = {name: name}
-    warnings = (Note(_stray_text(strays), "warning"),) if strays else ()
+    shown = {"dice": "Dice", "hd95": "HD95"}
     plots = tuple(
         Figure(
-            method_plot(rows, arms, regions, metric),
-            f"{title} of every subject (grey) with the mean and its 95 % interval.",
-            f"{title} of each subject in each region",
+            subject_plot(table, arms, regions, metric),
+            f"{title} of every {table.noun} (grey) and the mean, with its 95 % interval where it has one.",
+            f"{title} of each {table.noun} in each region",
         )
-        for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
+        for metric, title in shown.items()
     )
-    more = Folded("All metrics", (spread_table(found),))
     tables = tuple(
-        Folded(f"{region}, {title}", (subject_table(rows, arms, region, metric),))
-        for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
+        Folded(f"{region}, {title}", (subject_table(table, arms, region, metric),))
+        for metric, title in shown.items()
         for region in regions
     )
-    return Report(
-        f"Masks of {name} against {cohort.name}",
-        _lead(cohort, found),
-        (
-            Section(
-                "Scores",
-                (
-                    *warnings,
-                    Paragraph(f"{read[0].upper()}{read[1:]}."),
-                    spread_table([s for s in found if s.metric in MAIN]),
-                    *plots,
-                    more,
-                ),
-            ),
-            Section("Best, median and worst cases", _case_blocks(overlays, regions)),
-            Section("Every subject", (Paragraph("Mean over a subject's cases."), *tables)),
-        ),
+    scores = (
+        *((Note(_stray_text(strays), "warning"),) if strays else ()),
+        Paragraph(f"{read[0].upper()}{read[1:]}."),
+        spread_table([s for s in found if s.metric in MAIN], table.noun),
+        *plots,
+        Folded("All metrics", (spread_table(found, table.noun),)),
     )
+    text = "Cases with the highest, median and lowest mean Dice over regions."
+    cases: list[Block] = [Paragraph(text), outline_legend()]
+    cases += [overlay_figure(overlay, regions) for overlay in overlays]
+    sections = (
+        Section("Scores", scores),
+        Section("Best, median and worst cases", tuple(cases) if overlays else (Paragraph("There is no case."),)),
+        Section(f"Every {table.noun}", (Paragraph(f"Mean over a {table.noun}'s cases."), *tables)),
+    )
+    return Report(f"How well do the masks of {name} match {cohort.name}?", _verdict(cohort, found), sections)
 
 
-def _lead(cohort: Cohort, found: Sequence[Spread]) -> str:
-    """How many cases, and the Dice of each region."""
-    few = too_few(len(cohort.subject_ids))
-    count = f"{len(cohort)} cases of {len(cohort.subject_ids)} subjects{f' ({few})' if few else ''}."
+def _verdict(cohort: Cohort, found: Sequence[Spread]) -> str:
+    """Dice of each region, on how many subjects, and how many masks miss a region whole."""
+    noun, count = _noun(cohort), len(cohort.subject_ids)
+    few = too_few(count, noun)
+    where = f"{counted(len(cohort), 'case')} of {counted(count, noun)}{' (too few to conclude)' if few else ''}"
     dice = [s for s in found if s.metric == "dice"]
-    told = ", ".join(_dice_text(spread) for spread in dice)
+    if not dice:
+        return f"No mask was scored: {where}."
     missed = [f"{s.empty[1]} in {s.region}" for s in dice if s.empty[1]]
     misses = f" Masks that miss the whole region: {', '.join(missed)}." if missed else ""
-    return f"{count} Mean Dice: {told}.{misses}" if told else count
+    return f"Mean Dice {', '.join(map(_dice_text, dice))}, on {where}.{misses}"
+
+
+def _noun(cohort: Cohort) -> Noun:
+    """What subjects are called: phantoms where all are."""
+    return "phantom" if len(cohort) and all(ref.lineage.kind == "phantom" for ref in cohort) else "subject"
 
 
 def _regions(rows: Sequence[ResultRow]) -> tuple[str, ...]:
@@ -171,35 +174,13 @@ def _dice_text(spread: Spread) -> str:
     return f"{spread.region} {spread.mean.estimate:.3f} (median {spread.quartiles[1]:.3f})"
 
 
-def _case_blocks(overlays: Sequence[Overlay], regions: Sequence[str]) -> tuple[Block, ...]:
-    """Legend and pictures."""
-    if not overlays:
-        return (Paragraph("There is no case."),)
-    caption = (
-        "Cases with the highest, median and lowest mean Dice over regions; slice with the largest true lesion, or the "
-        f"largest predicted one where none is true. {SLICE_CONVENTION}"
-    )
-    return (
-        Figure(outline_legend(), "Colours of the outlines.", "Legend of the outlines' colours"),
-        Figure(overlay_grid(overlays, regions), caption, "Outlines of truth and prediction over scans"),
-    )
-
-
-def _overlays(
-    rows: Sequence[ResultRow],
-    cohort: Cohort,
-    cases: Sequence[tuple[str, str]],
-    masks: Mapping[str, Path],
-    scheme: LabelScheme,
-) -> list[Overlay]:
-    """Best, median and worst case with their masks."""
-    overlays = []
-    for place, case_id in cases:
-        case = cohort[case_id].load()
-        texts = texts_of(rows, rows[0].arm, case_id, _regions(rows))
-        mask = read_labels(masks[case_id], scheme)
-        overlays.append(Overlay(f"{place}\n{case_id}", case.images, case.require_labels(), mask, texts))
-    return overlays
+def _overlay(
+    cohort: Cohort, shown: tuple[str, str, Mapping[str, str]], masks: Mapping[str, Path], scheme: LabelScheme
+) -> Overlay:
+    """One of the best, median and worst cases with its mask."""
+    which, case_id, texts = shown
+    case, mask = cohort[case_id].load(), read_labels(masks[case_id], scheme)
+    return Overlay(f"The {which} case, {case_id}", case.images, case.require_labels(), mask, texts)
 
 
 def _stray_text(strays: Sequence[str]) -> str:

@@ -1,140 +1,262 @@
-"""The report of an augmentation study: one HTML file that answers, shows, and says what it cannot know."""
+"""The page of an augmentation study: does synthetic data help a segmenter on unseen subjects?"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from glioforge.io.atomic_write import write_atomically
+from glioforge.core.modality import Modality
+from glioforge.data.statistics import fit_statistics
+from glioforge.io.cohort_file import read_cohort
 from glioforge.io.tables import ResultRow
-from glioforge.report.compare import compare_arms, with_mean_region
-from glioforge.report.html import render
-from glioforge.report.page import (
-    Block,
-    Facts,
-    Figure,
-    Folded,
-    Paragraph,
-    Report,
-    Section,
-    Table,
-)
-from glioforge.report.plots import arm_plot, difference_plot
-from glioforge.report.tables import arm_table, difference_table, empty_table, subject_table
+from glioforge.report.compare import compare_arms
+from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.report.scores import MEAN, Endpoint, ResultTable
+from glioforge.report.tables import difference_table, empty_table, score_table, subject_table
+from glioforge.report.words import counted, finding, outdone, with_interval
 from glioforge.studies.folder import StudyFolder
+from glioforge.studies.gallery import as_volumes, edited_case, label_legend, spread_over, unseen_subject
 from glioforge.studies.gather import load_fold
+from glioforge.studies.pages import (
+    difference_blocks,
+    made_with,
+    neutral,
+    noun_of,
+    quality_section,
+    settings_section,
+    subject_figure,
+    subjects_section,
+    table_of,
+    trained_of,
+    trainings_section,
+    written,
+)
 from glioforge.studies.record import Record, of_kind
-from glioforge.studies.report_lead import lead
-from glioforge.studies.report_quality import fidelity_section, quality_section
-from glioforge.studies.report_setup import FIREWALL, cohort_facts, made_with, settings_section, split_table
-from glioforge.studies.report_training import cost_section, training_section
-from glioforge.studies.sample_pictures import edited_lesions, legend, unseen_subjects
+from glioforge.studies.scoring import DRAWS, class_mean_images
 from glioforge.studies.spec import AugmentationSpec
 
-MEAN = "mean"
-"""Region that stands for the mean over the study's regions: the one endpoint."""
+METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
+"""Columns of the table of arms."""
+_IMAGES: Final = {"generator": "Generator", "class mean": "Class means", "generator, one draw": "Generator, one draw"}
+_WORK: Final = {
+    "generator": "training the generator",
+    "synthetic": "making and filtering synthetic cases",
+    "pilot": "finding the steps at which the baseline levels off",
+    "fidelity": "measuring the images",
+    "segmenter": "training segmenters",
+    "scores": "scoring segmenters",
+}
+MOST_TEST_CASES: Final = 2
+MOST_EDITED_CASES: Final = 3
 
 
 def write_page(
     spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
 ) -> Path:
-    """Write the report of a study from its results.
+    """Write the report; arguments as `page`."""
+    return written(folder, page(spec, folder, rows, records))
+
+
+def page(spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]) -> Report:
+    """Return the report of an augmentation study.
 
     Args:
         spec: Settings of the study.
         folder: Its folder, with cohorts, splits and models.
         rows: The long results table.
-        records: What each task left, in the order of the plan.
-
-    Returns:
-        The HTML file.
+        records: What each task recorded.
     """
-    page = folder.report
-    write_atomically(page, render(_report(spec, folder, rows, records)).encode())
-    return page
-
-
-def _report(
-    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
-) -> Report:
-    """Content of the report."""
+    arms = titles(spec, rows)
+    overlap = table_of(spec, (row for row in rows if row.arm in arms)).with_mean(spec.regions)
+    images = table_of(spec, (row for row in rows if row.arm in _IMAGES))
+    likeness = {
+        note: images.over_contrasts(note) for note in sorted({row.note for row in images.rows if row.metric == "ssim"})
+    }
+    trained = trained_of(of_kind(records, "pilot", "segmenter"), {"": "Pilot of the baseline", **arms})
     sections = (
-        _pictures(folder, records),
-        fidelity_section(spec, rows),
-        _segmentation(spec, rows),
-        training_section(spec, records),
-        _data(spec, folder, records),
+        _pictures(spec, folder, records),
+        _likeness(images, likeness),
+        _segmentation(spec, overlap, arms),
+        trainings_section(
+            trained, ("Pilot of the baseline", *arms.values()), {"score": "mean Dice of validation subjects"}
+        ),
+        subjects_section(spec, folder, (record.fold for record in records), _arms_text(spec)),
         quality_section(records),
-        cost_section(records),
+        _costs(records),
         settings_section(spec, folder),
     )
-    return Report(spec.title, lead(spec, rows, records), sections, made_with(folder))
+    lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
+    return Report(spec.title, verdict(spec, overlap, arms, records), sections, lead, made_with(folder))
 
 
-def _pictures(folder: StudyFolder, records: Sequence[Record]) -> Section:
+def titles(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> dict[str, str]:
+    """Return the title of each arm that has results, in which phantoms are not called real."""
+    found = {row.arm for row in rows}
+    return {arm.name: neutral(spec, arm.title) for arm in spec.arms if arm.name in found}
+
+
+def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], records: Sequence[Record]) -> str:
+    """Say in a sentence or two whether synthetic data helped, how sure that is, and on how many subjects."""
+    wanted = [arm.name for arm in spec.arms if arm.source == "generator"]
+    tested = [name for name in wanted if name in arms]
+    if not tested:
+        return "Not answered: no synthetic case passed the quality check, so no segmenter was trained on any."
+    compared = {entry.arm: entry for entry in compare_arms(overlap, arms, (MEAN,))}
+    baseline = arms[spec.baseline.name]
+    answer = finding(compared[tested[0]], arms[tested[0]], baseline, "dice", f"Dice over {', '.join(spec.regions)}")
+    return " ".join(filter(None, (answer, _plateau_text(records))))
+
+
+def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
+    """Say where images in which every class has its mean are as near to the scans as the generator's."""
+    for note, table in likeness.items():
+        endpoint = Endpoint("ssim", "brain", table, f"SSIM {note}")
+        told = outdone(endpoint, {"generator": "the generator"}, "class mean", "Painting every class with its mean")
+        if told:
+            return told
+    return ""
+
+
+def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> list[str]:
+    """The other arms, the control against the generator, and what was not run."""
+    baseline = spec.baseline.name
+    tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
+    start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
+    first = next((arm.name for arm in spec.arms if arm.source == "generator" and arm.name in arms), "")
+    compared = [entry for entry in compare_arms(overlap, arms, (MEAN,)) if entry.arm != first] if arms else []
+    others = [finding(entry, arms[entry.arm], arms[baseline], "dice") for entry in compared]
+    controls = [outdone(Endpoint("dice", MEAN, overlap), {a: arms[a]}, c, arms[c]) for c, a in _pairs(spec, arms)]
+    missing = [neutral(spec, arm.title) for arm in spec.arms if arm.name not in arms]
+    left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
+    return [start, *others, *controls, left_out]
+
+
+def _plateau_text(records: Sequence[Record]) -> str:
+    """Whether the baseline reached its plateau before the arms were compared."""
+    pilots = [record.training for record in of_kind(records, "pilot") if record.training]
+    short = sum(not training.plateaued for training in pilots)
+    if not pilots:
+        return "The steps were set beforehand; whether the baseline levels off at them was not asked."
+    if not short:
+        return ""
+    return (
+        f"The budget stopped {short} of {counted(len(pilots), 'baseline')} short of the plateau: "
+        "a difference at so few steps may vanish when all arms are trained on."
+    )
+
+
+def _pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names of controls and of the generator's arms with the same share of synthetic slices."""
+    shown = [arm for arm in spec.arms if arm.name in arms]
+    controls, ours = ([a for a in shown if a.source == source] for source in ("control", "generator"))
+    return [(c.name, a.name) for c in controls for a in ours if a.synthetic_share == c.synthetic_share]
+
+
+def _pictures(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Record]) -> Section:
     """Samples of the first fold."""
-    split = load_fold(folder, 0)
-    fold = folder.fold(0)
-    blocks: list[Block] = [legend(split.train.scheme), unseen_subjects(fold, split.train, split.test)]
+    split, fold = load_fold(folder, 0), folder.fold(0)
+    made, statistics = read_cohort(fold.reconstruction), fit_statistics(split.train)
+    what = "phantom" if noun_of(spec) == "phantom" else "scan"
+    shown = []
+    for ref, twin in list(zip(split.test, made, strict=True))[:MOST_TEST_CASES]:
+        case = ref.load()
+        means = as_volumes(class_mean_images(case, statistics), case)
+        shown.append(unseen_subject(case, {"generator": twin.load().images, "class means": means}, what))
+    blocks: list[Block] = [label_legend(split.train.scheme), *shown[0]]
+    blocks += [Folded("Another unseen case", found) for found in shown[1:]]
     if any(record.arm == "generator" and record.details["made"] for record in of_kind(records, "synthetic")):
-        blocks.append(edited_lesions(fold, split.train))
+        edited = [
+            edited_case(split.train[ref.lineage.parents[0]].load(), ref.load())
+            for ref in spread_over(read_cohort(fold.source("generator")), MOST_EDITED_CASES)
+        ]
+        blocks += [*edited[0], *(Folded("Another edited case", found) for found in edited[1:])]
     return Section("What was made", tuple(blocks))
 
 
-def _segmentation(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> Section:
-    """Does it help: tables, figures and what they cannot show."""
-    arms = {arm.name: arm.title for arm in spec.arms if any(row.arm == arm.name for row in rows)}
-    overlap = with_mean_region([row for row in rows if row.arm in arms], spec.regions, MEAN)
-    comparisons = compare_arms(overlap, arms, (*spec.regions, MEAN), seed=spec.seed)
-    blocks: list[Block] = [
+def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Section:
+    """SSIM and mean absolute error inside the brain, the generator beside class means."""
+    truths = {"against real": "scan, noise and all", "against noise-free": "phantom without noise and bias field"}
+    groups: dict[str, list[Endpoint]] = {}
+    for note, table in likeness.items():
+        for region in (*(f"brain/{m}" for m in table.contrasts()), "brain"):
+            title = Modality(region.partition("/")[2]).title if "/" in region else "mean"
+            groups[f"{title}, {truths.get(note, note)}"] = [Endpoint(m, region, table) for m in ("ssim", "mae")]
+    text = (
+        "The generator made images from the label maps of test subjects, which it never saw: the mean of "
+        f"{DRAWS} draws of style and noise, and one draw by itself. Each is compared inside the brain, as is the image "
+        "in which every class has its mean over the training subjects: a generator worth its training lies clearly "
+        "above that image. SSIM is computed on intensities raised by the reference's least value inside the brain, "
+        "whose range there is the data range; the mean absolute error (MAE) is in standard deviations of the brain."
+    )
+    caption = "Mean over test subjects with 95 % interval, by contrast and by what the images are compared with."
+    scores = score_table(groups, _IMAGES, caption, named="Image")
+    worse = outdone_by_means(likeness)
+    notes = (Note(worse, "warning"),) if worse else ()
+    return Section("How alike are the images?", (*notes, Paragraph(text), scores, *_streaks(images)))
+
+
+def _streaks(images: ResultTable) -> tuple[Block, ...]:
+    """Gradient across slices over within them in the FLAIR lesion, of one draw and of the scans; none without FLAIR."""
+    key = ("generator, one draw", f"lesion/{Modality.FLAIR}")
+    made, scans = (images.interval(*key, metric) for metric in ("gradient_ratio", "gradient_ratio_scan"))
+    if not made.count or not scans.count:
+        return ()
+    return (
         Paragraph(
-            f"All arms share segmenter, classical augmentation, learning-rate schedule and number of optimiser steps, "
-            f"which is {_steps_text(spec)}. Test subjects are whole subjects that no training, generator, statistic "
-            "or filter saw; they are scored in three dimensions on their scan's own grid."
+            "Streaks: in the FLAIR lesion, the mean absolute difference of neighbours across slices over that within "
+            f"slices is {with_interval(made, '1')} in one draw and {with_interval(scans, '1')} in the scans of the "
+            "same subjects."
         ),
-        arm_table(overlap, arms, spec.regions, seed=spec.seed),
-        Figure(
-            arm_plot(overlap, arms, spec.regions, "dice", seed=spec.seed),
-            "Dice of every test subject under every arm, with the mean and its 95 % interval.",
-            "Dice of each test subject for each arm and region",
-        ),
-        difference_table(comparisons, arms),
-        Figure(
-            difference_plot(comparisons, arms, "difference in Dice from the baseline, positive is better"),
-            "Paired differences from the baseline with 95 % intervals.",
-            "Mean difference in Dice from the baseline for each arm and region",
-        ),
-    ]
-    against_control = _against_control(spec, overlap, arms)
-    if against_control is not None:
-        blocks.append(against_control)
-    tables: tuple[Table, ...] = tuple(subject_table(overlap, arms, region) for region in (MEAN, *spec.regions))
-    blocks.append(Folded("Every test subject", (*tables, empty_table(overlap, arms, spec.regions))))
-    return Section("Does it help a segmenter?", tuple(blocks))
+    )
 
 
-def _steps_text(spec: AugmentationSpec) -> str:
-    """Where the number of steps comes from."""
-    if spec.spending.segmenter.patience is None:
-        return "that of the budget"
-    return "that at which a pilot run of the baseline reached its plateau on validation subjects or ran out of budget"
+def _segmentation(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> Section:
+    """Does it help: tables, figures and what they cannot show."""
+    steps = "that at which a pilot run of the baseline reached its plateau on validation subjects or ran out of budget"
+    text = (
+        "All arms share segmenter, classical augmentation, learning-rate schedule and number of optimiser steps, "
+        f"which is {steps if spec.spending.segmenter.patience is not None else 'that of the budget'}. Test subjects "
+        "are whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions "
+        "on their scan's own grid. Each subject counts once, whatever its number of scans and the size of its tumour."
+    )
+    places = (*spec.regions, MEAN)
+    groups = {region: [Endpoint(metric, region, overlap) for metric in METRICS] for region in spec.regions}
+    endpoints = [Endpoint("dice", region, overlap) for region in places]
+    against_control = tuple(_control_table(overlap, {c: arms[c], a: arms[a]}, places) for c, a in _pairs(spec, arms))
+    tables = tuple(subject_table(overlap, arms, region) for region in (MEAN, *spec.regions))
+    blocks = (
+        Paragraph(text),
+        score_table(groups, arms, "Mean over subjects with the 95 % interval over subjects and seeds in brackets."),
+        subject_figure(overlap, arms, spec.regions, "dice"),
+        *difference_blocks(endpoints, arms, (spec.baseline.name,), named="Arm"),
+        *against_control,
+        Folded(f"Every test {noun_of(spec)}", (*tables, empty_table(overlap, arms, spec.regions))),
+    )
+    return Section("Does it help a segmenter?", blocks)
 
 
-def _against_control(spec: AugmentationSpec, rows: Sequence[ResultRow], arms: Mapping[str, str]) -> Block | None:
+def _control_table(overlap: ResultTable, pair: Mapping[str, str], places: Sequence[str]) -> Table:
     """Generator against the control without a network, at the same share of synthetic slices."""
-    for control in (arm for arm in spec.arms if arm.source == "control" and arm.name in arms):
-        for arm in spec.arms:
-            if arm.source == "generator" and arm.synthetic_share == control.synthetic_share and arm.name in arms:
-                pair = {control.name: control.title, arm.name: arm.title}
-                return difference_table(compare_arms(rows, pair, (*spec.regions, MEAN), seed=spec.seed), pair)
-    return None
+    return difference_table(compare_arms(overlap, pair, places), pair)
 
 
-def _data(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Record]) -> Section:
-    """What was trained on what."""
-    arms = "; ".join(_arm_text(arm.title, arm.synthetic_share, arm.source) for arm in spec.arms)
-    facts = Facts({**cohort_facts(folder), "arms": arms})
-    return Section("What was trained on what", (facts, split_table(folder, records), FIREWALL))
+def _costs(records: Sequence[Record]) -> Section:
+    """Seconds and memory by kind of work."""
+    cells = []
+    for kind, title in _WORK.items():
+        mine = [record.cost for record in of_kind(records, kind) if record.cost]
+        if mine:
+            seconds, peak = sum(cost.seconds for cost in mine), max(cost.peak_gib for cost in mine)
+            each = f"{seconds / len(mine):.0f}"
+            cells.append((title, str(len(mine)), f"{seconds / 60:.1f}", each, f"{peak:.1f}"))
+    columns = ("Work", "Tasks", "Minutes in all", "Seconds each", "Peak memory of a process, GiB")
+    caption = "Wall-clock time on this machine of tasks that may have run side by side, without preparation and report."
+    return Section("Time and memory", (Table(columns, tuple(cells), caption),))
 
 
-def _arm_text(title: str, share: float, source: str | None) -> str:
-    """One arm in words."""
-    return title if source is None else f"{title} ({share:.0%} of slices from the {source})"
+def _arms_text(spec: AugmentationSpec) -> str:
+    """What each arm was trained on."""
+    told = []
+    for arm in spec.arms:
+        share = f" ({arm.synthetic_share:.0%} of slices from the {arm.source})" if arm.source else ""
+        told.append(f"{neutral(spec, arm.title)}{share}")
+    return "; ".join(told)

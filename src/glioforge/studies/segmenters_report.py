@@ -1,156 +1,106 @@
-"""The report of a comparison of segmenters: marks, differences, best to worst cases, trainings and costs."""
+"""The page of a comparison of segmenters: which finds the tumours of unseen subjects best?"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from glioforge.io.atomic_write import write_atomically
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.nifti import read_labels
-from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
-from glioforge.metrics.intervals import too_few
-from glioforge.report.compare import scores_of, with_mean_region
-from glioforge.report.html import render
-from glioforge.report.method_figures import method_plot
-from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_grid, texts_of
-from glioforge.report.page import Block, Figure, Folded, Paragraph, Report, Section, Table
-from glioforge.report.plots import SLICE_CONVENTION
-from glioforge.report.tables import arm_table, empty_table, subject_table
+from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_figure
+from glioforge.report.page import Block, Folded, Paragraph, Report, Section
+from glioforge.report.scores import MEAN, Endpoint, ResultTable
+from glioforge.report.tables import cost_table, empty_table, score_table, subject_table
+from glioforge.report.words import leading
 from glioforge.segmentation.masks import written_scheme
 from glioforge.studies.comparing import SegmentersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.method_tables import (
-    Endpoint,
-    cost_table,
-    counted,
-    curves_figure,
-    reference_blocks,
+from glioforge.studies.pages import (
+    difference_blocks,
+    made_with,
+    settings_section,
+    subject_figure,
+    subjects_section,
     summary,
-    verdict_text,
+    table_of,
+    trained_of,
+    trainings_section,
+    written,
 )
-from glioforge.studies.record import Record, of_kind
-from glioforge.studies.report_setup import made_with, settings_section, subjects_section
+from glioforge.studies.record import Record
 from glioforge.studies.scoring import tumour_of
 
-MEAN = "mean"
-SHOWN = ("dice", "hd95", "sensitivity", "precision", "nsd_1mm", "lesionwise_dice")
+SHOWN: Final = ("dice", "hd95", "sensitivity", "precision", "nsd_1mm", "lesionwise_dice")
 """Metrics of the table."""
 
 
 def write_page(spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]) -> Path:
-    """Write the report, and `comparison.json` with what its tables show; arguments as `augmentation_report`."""
+    """Write the report; arguments as `page`."""
+    return written(folder, *page(spec, folder, rows, records))
+
+
+def page(
+    spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
+) -> tuple[Report, dict[str, Any]]:
+    """Return the report, and what its tables show for programs; arguments as `augmentation_report.page`."""
     methods = titles_of(spec.methods)
-    scored = with_mean_region(rows, spec.regions, MEAN)
+    scored = table_of(spec, rows).with_mean(spec.regions)
     places = (*spec.regions, MEAN)
-    endpoints = [Endpoint(m, p, scored, f"{t}, {p}") for m, t in (("dice", "Dice"), ("hd95", "HD95")) for p in places]
-    trained = of_kind(records, "segmenter")
-    costs = cost_table(methods, trained, of_kind(records, "segmenter", "scores"))
-    write_json(folder.root / "comparison.json", summary(spec, methods, endpoints, costs))
-    curves = curves_figure(methods, trained)
+    dice, hd95 = (
+        [Endpoint(metric, place, scored, f"{title}, {place}") for place in places]
+        for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
+    )
+    trained = trained_of(records, methods)
+    differences = difference_blocks(dice, methods, spec.references)
     sections = (
-        _marks(spec, methods, scored),
-        _differences(spec, methods, endpoints),
-        _cases(spec, folder, methods, rows),
-        Section("How the trainings went", tuple(b for b in (curves, _steps(methods, trained)) if b is not None)),
-        Section("Time and size", (costs,)),
-        subjects_section(folder, records),
+        _scores(methods, scored, spec.regions),
+        Section(
+            "Which is better?", tuple(differences) or (Paragraph("The study names no reference to compare with."),)
+        ),
+        _cases(spec, folder, methods, scored),
+        trainings_section(trained, tuple(methods.values())),
+        Section("Time and size", (cost_table(trained),)),
+        subjects_section(spec, folder, (record.fold for record in records)),
         settings_section(spec, folder),
     )
-    mean_dice = next(e for e in endpoints if (e.metric, e.region) == ("dice", MEAN))
-    report = Report(spec.title, _lead(spec, methods, mean_dice), sections, made_with(folder))
-    write_atomically(folder.report, render(report).encode())
-    return folder.report
+    verdict = leading(dice[-1], methods, spec.references, f"Dice, mean over {', '.join(spec.regions)}")
+    numbers = summary(spec, methods, spec.references, [*dice, *hd95], trained)
+    return Report(spec.title, verdict, sections, footer=made_with(folder)), numbers
 
 
-def _lead(spec: SegmentersSpec, methods: Mapping[str, str], endpoint: Endpoint) -> str:
-    """The order of the methods by the one endpoint, and what the references show."""
-    found = {name: scores_of(endpoint.rows, name, MEAN, "dice").by_subject() for name in methods}
-    average = {name: sum(values.values()) / len(values) for name, values in found.items() if values}
-    ranking = ", ".join(f"{methods[n]} {average[n]:.3f}" for n in sorted(average, key=lambda name: -average[name]))
-    count = max((len(values) for values in found.values()), default=0)
-    few = too_few(count)
-    subjects = f"{counted(count, 'unseen subject')}{f' ({few})' if few else ''}"
-    start = f"{counted(len(methods), 'method')} labelled the scans of {subjects}."
-    told = f"Dice, mean over {', '.join(spec.regions)}: {ranking}."
-    return f"{start} {told} {verdict_text(spec, methods, endpoint)}".strip()
-
-
-def _marks(spec: SegmentersSpec, methods: Mapping[str, str], rows: Sequence[ResultRow]) -> Section:
-    """All marks by region and method, and every subject."""
-    places = (*spec.regions, MEAN)
+def _scores(methods: Mapping[str, str], scored: ResultTable, regions: Sequence[str]) -> Section:
+    """All metrics by region and method, and every subject."""
+    places = (*regions, MEAN)
+    groups = {place: [Endpoint(metric, place, scored) for metric in SHOWN] for place in places}
+    caption = "Mean over subjects with the 95 % interval over subjects and seeds in brackets; each subject counts once."
+    tables = tuple(subject_table(scored, methods, place) for place in reversed(places))
     return Section(
         "How good are the masks?",
         (
-            arm_table(rows, methods, places, SHOWN, seed=spec.seed, named="Method"),
-            Figure(
-                method_plot(rows, methods, places, "dice", seed=spec.seed),
-                "Dice of every unseen subject (grey) with the mean and its 95 % interval.",
-                "Dice of each method in each region",
-            ),
-            Figure(
-                method_plot(rows, methods, places, "hd95", seed=spec.seed),
-                "HD95 of every unseen subject (grey) with the mean and its 95 % interval; lower is better.",
-                "HD95 of each method in each region",
-            ),
-            Folded(
-                "Every unseen subject",
-                (
-                    *(subject_table(rows, methods, place) for place in reversed(places)),
-                    empty_table(rows, methods, spec.regions),
-                ),
-            ),
+            score_table(groups, methods, caption, named="Method"),
+            subject_figure(scored, methods, places, "dice"),
+            subject_figure(scored, methods, places, "hd95"),
+            Folded(f"Every unseen {scored.noun}", (*tables, empty_table(scored, methods, regions))),
         ),
     )
 
 
-def _differences(spec: SegmentersSpec, methods: Mapping[str, str], endpoints: Sequence[Endpoint]) -> Section:
-    """Every method against the references."""
-    blocks = reference_blocks(spec, methods, [e for e in endpoints if e.metric == "dice"])
-    return Section("Which is better?", tuple(blocks) or (Paragraph("The study names no reference to compare with."),))
-
-
-def _cases(spec: SegmentersSpec, folder: StudyFolder, methods: Mapping[str, str], rows: Sequence[ResultRow]) -> Section:
-    """Best, median and worst case of each method."""
-    blocks: list[Block] = [Figure(outline_legend(), "Colours of the outlines.", "Legend of the outlines' colours")]
+def _cases(spec: SegmentersSpec, folder: StudyFolder, methods: Mapping[str, str], scored: ResultTable) -> Section:
+    """Best, median and worst case of each method; those of the first one open."""
     source = read_cohort(folder.source)
-    for name, title in methods.items():
-        overlays = []
-        for place, case_id in extreme_cases(rows, name, spec.regions):
-            fold = next(row.fold for row in rows if (row.arm, row.case_id) == (name, case_id))
+    blocks: list[Block] = [
+        Paragraph("Cases with the highest, median and lowest mean Dice over regions under the first seed."),
+        outline_legend(),
+    ]
+    for place, (name, title) in enumerate(methods.items()):
+        figures = []
+        for which, case_id, texts in extreme_cases(scored, name, spec.regions):
+            fold = next(row.fold for row in scored.of(name, spec.regions[0], "dice") if row.case_id == case_id)
             case = source[case_id].load()
             masks = folder.fold(fold).method(name, 0) / "masks"
             mask = read_labels(masks / f"{case_id}.nii.gz", written_scheme(masks))
-            texts = texts_of(rows, name, case_id, spec.regions)
-            row = f"{place}\n{case.subject_id}"
-            overlays.append(Overlay(row, case.images, tumour_of(case.require_labels()), mask, texts))
-        if overlays:
-            blocks.append(_overlay_figure(title, overlays, spec.regions))
+            named = f"{title}, {which} case, {case.subject_id}"
+            overlay = Overlay(named, case.images, tumour_of(case.require_labels()), mask, texts)
+            figures.append(overlay_figure(overlay, spec.regions))
+        blocks += figures if not place else [Folded(f"Cases of {title}", tuple(figures))] if figures else []
     return Section("Best, median and worst cases", tuple(blocks))
-
-
-def _overlay_figure(title: str, overlays: Sequence[Overlay], regions: Sequence[str]) -> Figure:
-    """One method's cases."""
-    caption = (
-        f"{title}: cases with the highest, median and lowest mean Dice over regions; slice with the largest true "
-        f"lesion. {SLICE_CONVENTION}"
-    )
-    return Figure(overlay_grid(overlays, regions), caption, f"Outlines of truth and of {title} over scans")
-
-
-def _steps(methods: Mapping[str, str], records: Sequence[Record]) -> Table:
-    """Steps, kept weights and plateau of each training."""
-    cells = tuple(
-        (
-            methods[record.arm],
-            str(record.fold),
-            str(record.seed),
-            str(training.steps),
-            str(training.best_step),
-            "–" if training.best_score is None else f"{training.best_score:.3f}",
-            "yes" if training.plateaued else "no",
-        )
-        for record in records
-        if (training := record.training) is not None
-    )
-    columns = ("Method", "Fold", "Seed", "Steps", "Kept", "Validation Dice", "Plateau")
-    return Table(columns, cells, "Optimiser steps of each training, and the step whose weights were kept.")

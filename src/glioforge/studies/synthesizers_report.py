@@ -1,125 +1,119 @@
-"""The report of a comparison of synthesizers: what each makes, how near that is to the truth, and what it took."""
+"""The page of a comparison of synthesizers: whose images of unseen label maps are nearest to the truth?"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from glioforge.core.modality import Modality
-from glioforge.io.atomic_write import write_atomically
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
-from glioforge.metrics.intervals import too_few
-from glioforge.report.compare import scores_of, with_mean_region
-from glioforge.report.html import render
-from glioforge.report.method_figures import method_plot
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
+from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section
+from glioforge.report.scores import MEAN, Endpoint, ResultTable
+from glioforge.report.tables import Trained, cost_table, score_table
+from glioforge.report.words import leading, outdone, ranking, standings
 from glioforge.studies.comparing import SynthesizersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, MEAN_OF_DRAWS, ONE_DRAW, truth_name
-from glioforge.studies.method_tables import (
-    Endpoint,
-    contrasts_of,
-    cost_table,
-    counted,
-    curves_figure,
-    method_table,
-    over_contrasts,
-    reference_blocks,
+from glioforge.studies.gallery import as_volumes, edit_series, every_method, label_legend
+from glioforge.studies.gather import load_fold
+from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, MEAN_OF_DRAWS, ONE_DRAW, true_images, truth_name
+from glioforge.studies.pages import (
+    difference_blocks,
+    made_with,
+    noun_of,
+    settings_section,
+    subject_figure,
+    subjects_section,
     summary,
-    verdict_text,
+    table_of,
+    trained_of,
+    trainings_section,
+    written,
 )
 from glioforge.studies.record import Record, of_kind
-from glioforge.studies.report_setup import made_with, settings_section, subjects_section
-from glioforge.studies.sample_pictures import legend
-from glioforge.studies.synthesizer_pictures import draws_figure, method_grids, series_figure
-from glioforge.studies.synthesizer_stages import REAL
+from glioforge.studies.synthesizer_stages import ORIGINAL, REAL, draws_of, slug
 
-MEAN = "mean"
+MOST_SUBJECTS: Final = 3
+"""Subjects shown."""
+_TEXTURE: Final = {
+    "swd": "Distance of patches",
+    "through_plane_ratio": "Step between slices",
+    "grain_ratio": "Grain",
+    "spectrum_distance": "Spectrum, octaves",
+}
+_DRAWS: Final = {"diversity": "Draws differ", "diversity_coarse": "Draws differ, blurred"}
+_STREAKS: Final = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_scan": "The same in scans"}
 
 
 def write_page(
     spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
 ) -> Path:
-    """Write the report, and `comparison.json` with what its tables show; arguments as `augmentation_report`."""
+    """Write the report; arguments as `page`."""
+    return written(folder, *page(spec, folder, rows, records))
+
+
+def page(
+    spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
+) -> tuple[Report, dict[str, Any]]:
+    """Return the report, and what its tables show for programs; arguments as `augmentation_report.page`."""
     methods = titles_of(spec.methods)
-    scored = _Numbers(spec, rows)
-    costs = cost_table(methods, of_kind(records, "synthesizer"), of_kind(records, "images"))
-    every = [*scored.endpoints, *scored.looks, *scored.judged]
-    write_json(folder.root / "comparison.json", summary(spec, methods, every, costs))
+    table = table_of(spec, rows)
+    mean, one = table.over_contrasts(MEAN_OF_DRAWS), table.over_contrasts(ONE_DRAW)
+    trained = trained_of(of_kind(records, "synthesizer", "images", "scores"), methods)
+    likeness = [
+        Endpoint(metric, region, mean, f"{title}, {region}")
+        for metric, title in (("ssim", "SSIM"), ("mae", "MAE"))
+        for region in ("brain", "lesion")
+    ]
+    looks = Endpoint("swd", "brain", one, _TEXTURE["swd"])
+    overlap = table.chosen(row for row in rows if row.metric in JUDGED).with_mean(spec.regions)
+    found = (
+        [Endpoint("dice", region, overlap, f"Dice, {region}") for region in (*spec.regions, MEAN)] if spec.judge else []
+    )
     sections = (
         _images(spec, folder, methods),
-        _likeness(spec, methods, scored),
-        _texture(spec, methods, scored),
-        *_labels(spec, methods, scored),
+        _likeness(spec, methods, likeness, one),
+        _texture(spec, methods, one, table),
+        *_labels(methods, found),
         _edits(spec, folder, methods, records),
-        _trainings(methods, records),
-        Section("Time and size", (costs,)),
-        subjects_section(folder, records),
+        trainings_section(trained, tuple(methods.values())),
+        Section("Time and size", (cost_table(trained),)),
+        subjects_section(spec, folder, (record.fold for record in records)),
         settings_section(spec, folder),
     )
-    report = Report(spec.title, _lead(spec, methods, scored), sections, made_with(folder))
-    write_atomically(folder.report, render(report).encode())
-    return folder.report
+    measured = f"SSIM in the brain against the {truth_name(spec)}, mean over contrasts"
+    verdict = leading(likeness[0], methods, spec.references, measured)
+    numbers = summary(spec, methods, spec.references, [*likeness, looks, *found], trained)
+    lead = " ".join(_lead(likeness[0], looks, methods, trained))
+    return Report(spec.title, verdict, sections, lead, made_with(folder)), numbers
 
 
-class _Numbers:
-    """The results, sorted by what the report asks of them."""
-
-    def __init__(self, spec: SynthesizersSpec, rows: Sequence[ResultRow]) -> None:
-        self.rows = rows
-        self.mean = over_contrasts(rows, MEAN_OF_DRAWS)
-        self.one = over_contrasts(rows, ONE_DRAW)
-        self.draws = over_contrasts([row for row in rows if row.metric.startswith("diversity")])
-        self.overlap = with_mean_region([row for row in rows if row.metric in JUDGED], spec.regions, MEAN)
-        self.contrasts = contrasts_of(self.mean)
-        self.endpoints = [
-            Endpoint(metric, region, self.mean, f"{title}, {region}")
-            for metric, title in (("ssim", "SSIM"), ("mae", "MAE"))
-            for region in ("brain", "lesion")
-        ]
-        self.looks = [Endpoint("swd", "brain", self.one, "Distance of patches")]
-        regions = (*spec.regions, MEAN) if spec.judge is not None else ()
-        self.judged = [Endpoint("dice", region, self.overlap, f"Dice, {region}") for region in regions]
-
-
-def _lead(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> str:
-    """The order of the methods by likeness and by looks; what the references show stands in the sections."""
-    likeness, looks = numbers.endpoints[0], numbers.looks[0]
-    scored = (scores_of(likeness.rows, name, likeness.region, likeness.metric) for name in methods)
-    count = max((len(found.subjects) for found in scored), default=0)
-    few = too_few(count)
-    subjects = f"{counted(count, 'unseen subject')}{f' ({few})' if few else ''}"
-    measured = (
-        f"SSIM in the brain, mean over contrasts, of the mean of {spec.draws} draws against the {truth_name(spec)}"
-    )
-    looked = "Distance of the small patches of one draw from those of the scan, the less the better"
-    return " ".join(
-        [
-            f"{counted(len(methods), 'method')} made images of the label maps of {subjects}.",
-            f"{measured}: {_ranking(methods, likeness, falling=True)}.",
-            f"{looked}: {_ranking(methods, looks, falling=False)}.",
-        ]
-    )
-
-
-def _ranking(methods: Mapping[str, str], endpoint: Endpoint, *, falling: bool) -> str:
-    """Methods with their means over subjects, the best first."""
-    means = {n: scores_of(endpoint.rows, n, endpoint.region, endpoint.metric).by_subject() for n in methods}
-    average = {name: sum(found.values()) / len(found) for name, found in means.items() if found}
-    order = sorted(average, key=lambda name: -average[name] if falling else average[name])
-    return ", ".join(f"{methods[name]} {average[name]:.3f}" for name in order)
+def _lead(likeness: Endpoint, looks: Endpoint, methods: Mapping[str, str], trained: Sequence[Trained]) -> list[str]:
+    """Where a method without a network is as good as trained ones, and the order by looks."""
+    networks = {t.title for t in trained if t.steps}
+    ours = {name: title for name, title in methods.items() if title in networks}
+    plain = [name for name, title in methods.items() if title not in networks]
+    worse = [outdone(likeness, ours, name, methods[name]) for name in plain]
+    order = ", ".join(ranking(looks, methods))
+    return [*filter(None, worse), f"Distance of small patches from those of the scan, the less the better: {order}."]
 
 
 def _images(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> Section:
-    """The first subject open, others folded."""
-    first, *others = method_grids(spec, folder, methods)
-    blocks: list[Block] = [legend(spec.prepare.scheme_of(read_cohort(folder.source).scheme)), first]
-    if others:
-        blocks.append(Folded("More unseen subjects", tuple(others)))
+    """The first subjects as every method paints them; those after the first are folded."""
+    what = noun_of(spec) if noun_of(spec) == "phantom" else "scan"
+    cohorts = {title: read_cohort(folder.fold(0).method(name, 0) / "images") for name, title in methods.items()}
+    blocks: list[Block] = [label_legend(spec.prepare.scheme_of(read_cohort(folder.source).scheme))]
+    for place, ref in enumerate(load_fold(folder, 0).test.cases[:MOST_SUBJECTS]):
+        case = ref.load()
+        truth = as_volumes(true_images(spec, ref, case), case)
+        made = {title: cohort[ref.case_id].load() for title, cohort in cohorts.items()}
+        shown = every_method(case, truth, made, (what, truth_name(spec) if what == "phantom" else what))
+        blocks += shown if not place else [Folded(f"The unseen {noun_of(spec)} {ref.subject_id}", shown)]
     return Section("One label map, every method", tuple(blocks))
 
 
-def _likeness(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> Section:
+def _likeness(
+    spec: SynthesizersSpec, methods: Mapping[str, str], endpoints: Sequence[Endpoint], one: ResultTable
+) -> Section:
     """How near the images are to the truth: tables, figure, differences."""
     truth = truth_name(spec)
     caption = (
@@ -127,66 +121,35 @@ def _likeness(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numb
         f"{truth}. SSIM is computed on intensities raised to start at 0; the mean absolute error (MAE) is in standard "
         "deviations of the brain. A method that does not make every contrast has a dash."
     )
-    single = [Endpoint(e.metric, e.region, numbers.one, e.heading) for e in numbers.endpoints]
+    single = [Endpoint(e.metric, e.region, one, e.heading) for e in endpoints]
+    mean = endpoints[0].results
+    one_text = f"As above for one draw, which has grain and a style of its own; against the {truth}."
     blocks: list[Block] = [
-        method_table(numbers.endpoints, methods, caption, seed=spec.seed),
-        Figure(
-            method_plot(numbers.mean, methods, ("brain", "lesion"), "ssim", seed=spec.seed),
-            f"SSIM of every unseen subject (grey) with the mean and its 95 % interval, against the {truth}.",
-            "SSIM of each method in brain and lesion",
-        ),
+        score_table({"": endpoints}, methods, caption, named="Method"),
+        subject_figure(mean, methods, ("brain", "lesion"), "ssim"),
         Folded(
-            "One draw instead of the mean of draws", (method_table(single, methods, _one_text(truth), seed=spec.seed),)
-        ),
-        Folded(
-            "Every contrast", tuple(_contrast_table(spec, methods, numbers, place) for place in ("brain", "lesion"))
+            "One draw instead of the mean of draws", (score_table({"": single}, methods, one_text, named="Method"),)
         ),
     ]
-    references = reference_blocks(spec, methods, numbers.endpoints)
-    blocks += _verdict(spec, methods, numbers.endpoints[0])
-    return Section("How near to the truth", (*blocks, *references))
+    every = []
+    for place in ("brain", "lesion"):
+        columns = [
+            Endpoint(metric, f"{place}/{contrast}", mean, f"{metric.upper()}, {contrast.title}", interval=False)
+            for metric in ("ssim", "psnr", "mae")
+            for contrast in mean.contrasts()
+        ]
+        text = f"In the {place}, mean over unseen subjects; PSNR in dB; every subject is in results.csv."
+        every.append(score_table({"": columns}, methods, text, named="Method"))
+    blocks += [Folded("Every contrast", tuple(every)), *_standing(endpoints[0], methods, spec.references)]
+    return Section("How near to the truth", (*blocks, *difference_blocks(endpoints, methods, spec.references)))
 
 
-def _verdict(spec: SynthesizersSpec, methods: Mapping[str, str], endpoint: Endpoint) -> list[Block]:
-    """What the references show in one endpoint, in words, above the differences; nothing without a reference."""
-    told = verdict_text(spec, methods, endpoint)
-    return [Paragraph(f"{endpoint.title}. {told}")] if told else []
-
-
-def _one_text(truth: str) -> str:
-    """Caption of the table of single draws."""
-    return f"As above for one draw, which has grain and a style of its own; against the {truth}."
-
-
-def _contrast_table(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers, place: str) -> Block:
-    """SSIM, PSNR and MAE of each contrast."""
-    endpoints = [
-        Endpoint(metric, f"{place}/{contrast}", numbers.mean, f"{title}, {contrast.title}", interval=False)
-        for metric, title in (("ssim", "SSIM"), ("psnr", "PSNR"), ("mae", "MAE"))
-        for contrast in numbers.contrasts
-    ]
-    caption = f"In the {place}, mean over unseen subjects; PSNR in dB; every subject is in results.csv."
-    return method_table(endpoints, methods, caption, seed=spec.seed)
-
-
-def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> Section:
+def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], one: ResultTable, table: ResultTable) -> Section:
     """Numbers that likeness does not see."""
-    ratios = [
-        *numbers.looks,
-        Endpoint("through_plane_ratio", "brain", numbers.one, "Step between slices"),
-        Endpoint("grain_ratio", "brain", numbers.one, "Grain"),
-        Endpoint("spectrum_distance", "brain", numbers.one, "Spectrum, octaves"),
-        Endpoint("diversity", "brain", numbers.draws, "Draws differ"),
-        Endpoint("diversity_coarse", "brain", numbers.draws, "Draws differ, blurred"),
-    ]
-    streaks = ""
-    if Modality.FLAIR in numbers.contrasts:
-        names = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_scan": "The same in scans"}
-        ratios += [Endpoint(metric, f"lesion/{Modality.FLAIR}", numbers.one, title) for metric, title in names.items()]
-        streaks = (
-            " Streaks: mean absolute difference of neighbours across slices over that within slices, in the FLAIR "
-            "lesion; ideal is what scans of the same grid have."
-        )
+    draws = table.chosen(row for row in table.rows if row.metric in _DRAWS).over_contrasts()
+    columns = [Endpoint(metric, "brain", one, title) for metric, title in _TEXTURE.items()]
+    looks = columns[:1]
+    columns += [Endpoint(metric, "brain", draws, title) for metric, title in _DRAWS.items()]
     caption = (
         "In the brain, mean over contrasts and unseen subjects with 95 % interval. Distance of patches: sliced "
         "Wasserstein distance between the patches of 7 x 7 voxels of one draw and those of the scan, in the two finest "
@@ -195,57 +158,60 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbe
         "standard deviation of the finest band, one draw over the scan; both are ideal at 1, less is smoother. "
         "Spectrum: mean size in octaves of the ratio of strengths in bands of all scales, ideal at 0. Draws differ: "
         f"mean absolute difference between {COMPARED_DRAWS} or fewer draws of a map, with grain, and blurred so that "
-        "grain is gone; 0 is a method that always makes the same image." + streaks
+        "grain is gone; 0 is a method that always makes the same image."
     )
-    blocks: list[Block] = [method_table(ratios, methods, caption, seed=spec.seed)]
-    references = reference_blocks(spec, methods, numbers.looks)
-    blocks += _verdict(spec, methods, numbers.looks[0])
-    return Section("Texture and variety", (*blocks, *references))
+    if Modality.FLAIR in one.contrasts():
+        columns += [Endpoint(metric, f"lesion/{Modality.FLAIR}", one, title) for metric, title in _STREAKS.items()]
+        caption += (
+            " Streaks: mean absolute difference of neighbours across slices over that within slices, in the FLAIR "
+            "lesion; ideal is what scans of the same grid have."
+        )
+    blocks = (
+        score_table({"": columns}, methods, caption, named="Method"),
+        *_standing(looks[0], methods, spec.references),
+    )
+    return Section("Texture and variety", (*blocks, *difference_blocks(looks, methods, spec.references)))
 
 
-def _labels(spec: SynthesizersSpec, methods: Mapping[str, str], numbers: _Numbers) -> list[Section]:
+def _standing(endpoint: Endpoint, methods: Mapping[str, str], references: Sequence[str]) -> tuple[Block, ...]:
+    """What the references show in one endpoint, above the differences; nothing without a reference."""
+    told = standings(endpoint, methods, references)
+    return (Paragraph(f"{endpoint.title}: {told}"),) if told else ()
+
+
+def _labels(methods: Mapping[str, str], found: Sequence[Endpoint]) -> tuple[Section, ...]:
     """Whether a segmenter trained on scans finds the labels again; left out without one."""
-    if spec.judge is None:
-        return []
+    if not found:
+        return ()
     caption = (
         "Dice between the labels that images were made from and what the segmenter finds in one draw of them, mean "
         "over unseen subjects with 95 % interval. The first row is the same segmenter on the scans of these subjects: "
         "far below it, an image does not show its labels; above it, it shows them more plainly than a scan does."
     )
     arms = {REAL: "Scans", **methods}
-    return [
-        Section(
-            "Are the labels in the images?",
-            (
-                Paragraph("A segmenter was trained on the training subjects' scans, and then left as it is."),
-                method_table(numbers.judged, arms, caption, seed=spec.seed),
-                Figure(
-                    method_plot(numbers.overlap, arms, (*spec.regions, MEAN), "dice", seed=spec.seed),
-                    "Dice of every unseen subject (grey) with the mean and its 95 % interval.",
-                    "Dice of each method in each region",
-                ),
-            ),
-        )
-    ]
+    figure = subject_figure(found[0].results, arms, [endpoint.region for endpoint in found], "dice")
+    text = Paragraph("A segmenter was trained on the training subjects' scans, and then left as it is.")
+    table = score_table({"": found}, arms, caption, named="Images")
+    return (Section("Are the labels in the images?", (text, table, figure)),)
 
 
 def _edits(
     spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str], records: Sequence[Record]
 ) -> Section:
-    """The series of edits, a figure a method."""
-    blocks: list[Block] = []
+    """The series of edits, a figure a method, with what was left out."""
     series = of_kind(records, "series")
-    blocks += [Note(f"An edit was left out: {text}", "warning") for record in series for text in record.notes]
-    source = str(series[0].details["source"])
+    blocks: list[Block] = [Note(f"An edit was left out: {text}", "warning") for r in series for text in r.notes]
+    source = next((str(record.details["source"]) for record in series), "")
+    if not source:
+        return Section("Edited lesions", (Paragraph("No map was edited."),))
+    case = read_cohort(folder.prepared)[source].load()
     for name, title in methods.items():
-        blocks.append(series_figure(spec, folder, name, title, source))
-        draws = draws_figure(folder, name, title, source)
-        if draws is not None:
-            blocks.append(Folded(f"{title}: several draws of one map", (draws,)))
+        made = read_cohort(folder.fold(0).method(name, 0) / "series")
+        known = {ref.case_id: ref for ref in made}
+        labels = [label for label in (ORIGINAL, *(r.name for r in spec.series)) if slug(label) in known]
+        edited = [(label, known[slug(label)].load()) for label in labels]
+        blocks += edit_series(case, edited, title, before=edited[0][1].require_labels())
+        draws = [(ref.case_id.replace("-", " "), ref.load()) for ref in draws_of(made)]
+        if draws:
+            blocks.append(Folded(f"{title}: several draws of one map", edit_series(case, draws, title)))
     return Section("Edited lesions", tuple(blocks))
-
-
-def _trainings(methods: Mapping[str, str], records: Sequence[Record]) -> Section:
-    """Curves of all trainings."""
-    figure = curves_figure(methods, of_kind(records, "synthesizer"))
-    return Section("How the trainings went", (figure or Paragraph("No method has a network."),))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means, too_few
+from glioforge.metrics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean, subject_means, too_few
 
 
 def test_one_subject_has_no_interval_and_says_so():
@@ -16,7 +16,7 @@ def test_one_subject_has_no_interval_and_says_so():
     assert interval.estimate == pytest.approx(0.6)
     assert not interval.known
     assert not interval.excludes(0.0)
-    assert interval.note == "1 subject: no interval"
+    assert interval.note == "1 subject: too few to conclude"
 
 
 def test_no_subjects_give_nothing():
@@ -27,13 +27,15 @@ def test_no_subjects_give_nothing():
     assert (interval.count, interval.note) == (0, "no subjects")
 
 
-@pytest.mark.parametrize("count", [2, 5])
-def test_few_subjects_have_an_interval_with_a_warning(count):
-    """From two to five subjects there is an interval, marked as too few to conclude."""
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_subjects_have_no_interval(count):
+    """Below six even the range of all subjects covers the median with less than 95 %: a mean and the reason alone."""
     interval = bootstrap_mean(np.arange(count, dtype=float)[:, None], seed=1)
 
-    assert interval.known
-    assert interval.note == f"{count} subjects: too few to conclude"
+    assert (interval.estimate, interval.known) == ((count - 1) / 2, False)
+    assert interval.note == too_few(count)
+    assert 1 - 2 / 2**count < 0.95 < 1 - 2 / 2**ENOUGH_SUBJECTS
+    assert bootstrap_mean(np.arange(6.0)[:, None], seed=1).known
     assert too_few(6) == ""
 
 
@@ -45,7 +47,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert bootstrap_mean(values, seed=4) != bootstrap_mean(values, seed=5)
 
 
-@given(st.integers(2, 8), st.integers(1, 4), st.floats(-3, 3), st.floats(0.1, 5))
+@given(st.integers(6, 12), st.integers(1, 4), st.floats(-3, 3), st.floats(0.1, 5))
 def test_interval_moves_and_scales_with_the_values(count, seeds, shift, scale):
     """Shifting and scaling all values shifts and scales estimate and interval."""
     values = np.random.default_rng(count).normal(size=(count, seeds))
@@ -85,10 +87,10 @@ def test_bca_leans_towards_the_long_tail():
 
 def test_a_missing_seed_is_passed_over():
     """A subject not measured under a seed counts by what was measured, also where the drawn seed lacks it."""
-    values = np.array([[0.5, np.nan], [0.7, 0.9], [0.2, 0.4]])
+    values = np.tile(np.array([[0.5, np.nan], [0.7, 0.9], [0.2, 0.4]]), (2, 1))
     interval = bootstrap_mean(values, seed=1, draws=300)
 
-    assert subject_means(values).tolist() == pytest.approx([0.5, 0.8, 0.3])
+    assert subject_means(values).tolist() == pytest.approx([0.5, 0.8, 0.3] * 2)
     assert interval.estimate == pytest.approx(1.6 / 3)
     assert 0.2 <= interval.low < interval.high <= 0.9
 

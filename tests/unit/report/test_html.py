@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from glioforge.report.html import anchors, numeric_columns, render
+from glioforge.report.html import anchors, fitted, numeric_columns, render
 from glioforge.report.page import Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
 from glioforge.report.style import png, sheet
 
@@ -109,7 +109,7 @@ def test_table_headings_say_what_they_head():
 
     assert scopes.count("row") == 4
     assert scopes.count("col") == 5
-    assert '<td class="number">0.712 (0.600 to 0.800)</td>' in PAGE
+    assert '<td class="number"><span>0.712</span> <span>(0.600 to 0.800)</span></td>' in PAGE
     assert PAGE.count('class="highlight"') == 2
 
 
@@ -140,8 +140,59 @@ def test_the_same_report_gives_the_same_bytes():
     assert render(REPORT) == PAGE
 
 
+def test_the_verdict_comes_first_and_the_lead_after_it():
+    """In one line of its own; a report without a lead has none."""
+    page = render(Report("Does it?", "It does not.", (), lead="Of 12 subjects."))
+
+    assert page.index("<h1>Does it?</h1>") < page.index('<p class="verdict">It does not.</p>') < page.index("Of 12")
+    assert 'class="lead"' not in PAGE
+
+
+def test_tables_that_fit_are_left_alone():
+    """Nine columns of numbers with their intervals fit, as these break before the interval."""
+    row = ("Phantom scans + synthetic", *("0.712 (0.600 to 0.800)",) * 6, "12")
+    table = Table(("Arm", *"abcdefg"), (row,), "Scores.")
+
+    assert fitted(table) == (table,)
+
+
+def test_wide_tables_of_numbers_are_transposed():
+    """A few methods under many endpoints become many rows under a few methods."""
+    columns = ("Method", *(f"SSIM, contrast {n}" for n in range(16)))
+    table = Table(columns, tuple((name, *("0.712",) * 16) for name in ("one", "two")), "Scores.")
+    (turned,) = fitted(table)
+
+    assert turned.columns == ("Method", "one", "two")
+    assert turned.rows[3] == ("SSIM, contrast 3", "0.712", "0.712")
+
+
+def test_wide_tables_that_stay_wide_are_split():
+    """Each part repeats the columns that name its rows, and nothing is lost."""
+    columns = ("Region", "Method", *(f"m{n}" for n in range(24)))
+    rows = tuple(
+        (region, f"method {n}", *(f"0.{m:03} (0.600 to 0.800)" for m in range(24)))
+        for region in ("WT", "TC")
+        for n in range(9)
+    )
+    parts = fitted(Table(columns, rows, "Scores.", frozenset({0, 9})))
+
+    assert len(parts) > 1
+    assert all(part.columns[:2] == ("Region", "Method") and part.highlight == {0, 9} for part in parts)
+    assert tuple(name for part in parts for name in part.columns[2:]) == columns[2:]
+    whole = [sum((row[2:] for row in line), ()) for line in zip(*(part.rows for part in parts), strict=True)]
+    assert whole == [row[2:] for row in rows]
+    assert parts[1].caption == f"The same rows, part 2 of {len(parts)}."
+
+
+def test_prose_in_cells_is_broken_between_words():
+    """A table of sentences needs no splitting, however long they are."""
+    table = Table(("Case", "Found", "What to do"), (("a" * 20, "word " * 60, "other " * 60),), "Findings.")
+
+    assert fitted(table) == (table,)
+
+
 def test_a_bare_report_is_a_page():
-    """Title and lead alone make a page without contents and footer."""
+    """Title and verdict alone make a page without contents and footer."""
     page = render(Report("Title", "Lead.", ()))
 
     elements(page)

@@ -17,11 +17,11 @@ from glioforge.report.overlays import (
     Overlay,
     extreme_cases,
     outline_legend,
-    overlay_grid,
-    texts_of,
+    overlay_figure,
     upright,
 )
 from glioforge.report.page import PNG_SIGNATURE
+from glioforge.report.scores import ResultTable
 from toy_cohort import toy_case
 
 REGIONS = ("WT", "TC")
@@ -36,7 +36,7 @@ def rows_of(dices):
         for case, value in dices.items()
         for region, shift in (("WT", 0.1), ("TC", -0.1))
     ]
-    return [*rows, *(replace(row, seed=1, value=1 - row.value) for row in rows)]
+    return ResultTable([*rows, *(replace(row, seed=1, value=1 - row.value) for row in rows)])
 
 
 @pytest.mark.parametrize(
@@ -50,22 +50,25 @@ def rows_of(dices):
 )
 def test_best_median_and_worst_are_told_by_the_mean_over_regions(dices, expected):
     """Under the first seed; equal ones in the order of their names."""
-    assert extreme_cases(rows_of(dices), "masks", REGIONS) == expected
+    assert [shown[:2] for shown in extreme_cases(rows_of(dices), "masks", REGIONS)] == expected
 
 
 def test_texts_tell_the_dice_of_each_region():
     """Of this case and seed alone."""
-    assert texts_of(rows_of({"a": 0.5, "b": 0.9}), "masks", "a", REGIONS) == {
-        "WT": "WT Dice 0.600",
-        "TC": "TC Dice 0.400",
-    }
+    (_, case_id, texts), _ = extreme_cases(rows_of({"a": 0.4, "b": 0.5}), "masks", REGIONS)
+
+    assert (case_id, texts) == ("b", {"WT": "WT Dice 0.600", "TC": "TC Dice 0.400"})
 
 
 def shown(overlay, monkeypatch):
     """The pictures that an overlay asks to be drawn."""
     caught = []
-    monkeypatch.setattr(overlays, "picture_grid", lambda rows, *_, **__: caught.extend(rows) or b"")
-    overlay_grid([overlay], REGIONS)
+    drawn = overlays.picture_grid
+    monkeypatch.setattr(
+        overlays, "picture_grid", lambda rows, *_, **__: caught.extend(rows) or drawn(rows[:1], REGIONS)
+    )
+    overlay_figure(overlay, REGIONS)
+    assert [name for name, _ in caught] == ["axial", "coronal", "sagittal"]
     return caught[0][1]
 
 
@@ -133,5 +136,7 @@ def test_grid_and_legend_are_pictures():
     """The same bytes each time."""
     overlay = Overlay("best", {Modality.FLAIR: CASE.images[Modality.FLAIR]}, LABELS, LABELS, {})
 
-    assert overlay_grid([overlay], REGIONS) == overlay_grid([overlay], REGIONS)
-    assert outline_legend().startswith(PNG_SIGNATURE)
+    figure = overlay_figure(overlay, REGIONS)
+    assert figure == overlay_figure(overlay, REGIONS)
+    assert figure.caption.startswith("best. Slices with the largest true lesion")
+    assert outline_legend().png.startswith(PNG_SIGNATURE)

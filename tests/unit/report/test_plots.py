@@ -6,33 +6,27 @@ from functools import cache
 import numpy as np
 import pytest
 
-from glioforge.core.errors import OutputError
-from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.core.verdict import Stage
 from glioforge.io.tables import ResultRow
 from glioforge.report.compare import compare_arms
 from glioforge.report.page import PNG_SIGNATURE
-from glioforge.report.plots import (
-    Curve,
-    arm_plot,
-    curves,
-    difference_plot,
-    funnel,
-    label_legend,
-    picture_grid,
-)
-from glioforge.report.slices import Outline, Picture, case_pictures
-from toy_cohort import toy_case
+from glioforge.report.plots import difference_plot, funnel, look_of, subject_plot, training_plot
+from glioforge.report.scores import ResultTable
+from glioforge.report.tables import Trained
 
 ARMS = {"real": "Real", "more": "Real + synthetic", "absent": "Never trained"}
-ROWS = [
+ROWS = ResultTable(
     ResultRow("toy", arm, 0, seed, f"s{n}-1", f"s{n}", region, "dice", 0.5 + n / 20 + better + seed / 50, "1")
-    for n in range(4)
+    for n in range(7)
     for seed in range(2)
     for region in ("WT", "TC")
     for arm, better in (("real", 0.0), ("more", 0.1))
+)
+TRAINED = [
+    Trained("Real", 0, 0, 20, 1.0, [{"step": 10, "score": 0.4}, {"step": 20, "score": 0.6}], plateaued=True),
+    Trained("More", 0, 0, 20, 1.0, [{"step": 10, "score": 0.2, "odd": 1.0}, {"step": 20, "score": None}]),
 ]
-CASE = toy_case(1)
+TITLES = ("Real", "More", "Never trained")
 
 
 def pixels(png):
@@ -50,10 +44,8 @@ def has_colour(png, colour, tolerance=0.02):
 
 
 DRAWN = {
-    "grid": lambda: picture_grid([("real", case_pictures(CASE.labels, CASE.images, 6, outlined=["WT"]))], list("abc")),
-    "legend": lambda: label_legend(COMPLETE),
-    "curves": lambda: curves([Curve("Real", [0, 10, 20], [0.1, 0.5, 0.6], plateau=15), Curve("More", [0], [0.2])]),
-    "arms": lambda: arm_plot(ROWS, ARMS, ["WT", "TC"]),
+    "subjects": lambda: subject_plot(ROWS, ARMS, ["WT", "TC"]),
+    "trainings": lambda: training_plot(TRAINED, TITLES),
     "differences": lambda: difference_plot(compare_arms(ROWS, ARMS, ["WT", "TC"]), ARMS, "difference in Dice"),
     "funnel": lambda: funnel([Stage("made", 12), Stage("class_statistics", 7)]),
 }
@@ -77,10 +69,10 @@ def test_figures_are_drawn_the_same_every_time(name):
 @pytest.mark.parametrize(
     "empty",
     [
-        lambda: curves([]),
+        lambda: training_plot([], ()),
         lambda: funnel([]),
         lambda: funnel([Stage("made", 0)]),
-        lambda: arm_plot([], ARMS, ["WT"]),
+        lambda: subject_plot(ResultTable([]), ARMS, ["WT"]),
         lambda: difference_plot([], ARMS, "difference"),
     ],
 )
@@ -89,45 +81,39 @@ def test_empty_figures_are_still_figures(empty):
     assert pixels(empty()).ndim == 3
 
 
-def test_grid_shows_its_pictures_where_they_belong():
-    """A red picture in the second of two columns reddens the right half alone."""
-    red = np.zeros((20, 20, 3), np.uint8)
-    red[:, :, 0] = 255
-    shown = pixels(picture_grid([("row", [Picture(np.zeros_like(red)), Picture(red, text="3 ml")])], ["one", "two"]))
-    reddish = (shown[..., 0] > 0.9) & (shown[..., 1] < 0.1)
-    middle = shown.shape[1] // 2
-
-    assert reddish[:, middle:].mean() > 0.3
-    assert not reddish[:, :middle].any()
-
-
-def test_outlines_of_whole_or_thin_pictures_are_left_out():
-    """A region that fills a picture, or a picture of one line, has no border to draw and is no error."""
-    black = np.zeros((4, 4, 3), np.uint8)
-    thin = np.zeros((1, 4, 3), np.uint8)
-    full = Picture(black, (Outline(np.ones((4, 4), dtype=bool), (255, 0, 0)),))
-    line = Picture(thin, (Outline(np.eye(1, 4, dtype=bool), (255, 0, 0)),))
-
-    assert not has_colour(picture_grid([("row", [full, line])], ["a", "b"]), "#ff0000")
-
-
-@pytest.mark.parametrize("rows", [[], [("empty", [])], [("long", [Picture(np.zeros((4, 4, 3), np.uint8))] * 3)]])
-def test_a_grid_must_fit_its_columns(rows):
-    """No pictures at all, or more than titles, are refused."""
-    with pytest.raises(OutputError, match=r"a row of \d pictures for 2 column titles; expected 1 to as many as titles"):
-        picture_grid(rows, ["one", "two"])
-
-
 def test_arms_keep_their_colours_from_figure_to_figure():
     """The second arm has the second colour in both figures of arms."""
-    assert has_colour(drawn("arms"), "#D55E00")
+    assert has_colour(drawn("subjects"), "#D55E00")
     assert has_colour(drawn("differences"), "#D55E00")
-    assert has_colour(drawn("arms"), "#0072B2")
+    assert has_colour(drawn("subjects"), "#0072B2")
 
 
-def test_legends_name_the_labels_of_any_scheme():
-    """A scheme with fewer labels has a narrower legend."""
-    assert pixels(label_legend(BRATS2023)).shape[1] < pixels(label_legend(COMPLETE)).shape[1]
+def test_a_ring_marks_the_score_that_levelled_off():
+    """Only where the training stopped at its plateau; scalars may be chosen by name."""
+    flat = [Trained(t.title, 0, 0, 20, 1.0, t.history, plateaued=False) for t in TRAINED]
+    one = {"score": "mean Dice of validation subjects"}
+
+    assert training_plot(TRAINED, TITLES, one) != training_plot(flat, TITLES, one)
+    assert pixels(training_plot(TRAINED, TITLES, one)).shape == pixels(training_plot(flat, TITLES, one)).shape
+
+
+def test_few_arms_are_joined_by_subject():
+    """A line joins each subject's values of up to five arms; of more, dots alone."""
+    few = {f"arm {n}": f"arm {n}" for n in range(5)}
+    rows = [
+        ResultRow("toy", arm, 0, 0, "a", "a", "WT", "dice", place / 10, "1")
+        for place, arm in enumerate([*few, "arm 5"])
+    ]
+    table = ResultTable(rows)
+    joined, dots = (pixels(subject_plot(table, arms, ["WT"])) for arms in (few, {**few, "arm 5": "arm 5"}))
+    greys = [(np.abs(shown[..., :3] - 0.7).max(axis=-1) < 0.05).sum() for shown in (joined, dots)]
+
+    assert greys[0] > 3 * greys[1]
+
+
+def test_no_two_methods_look_alike():
+    """Up to 49 of them."""
+    assert len({str(look_of(place)) for place in range(49)}) == 49
 
 
 def test_figures_open_no_window():

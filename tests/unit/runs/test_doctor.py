@@ -24,7 +24,7 @@ def scans(tmp_path):
 def test_sound_folder_has_a_page_without_findings(scans):
     """The page says so, and shows every case with its picture."""
     page = doctor.doctor_page(examine(scans))
-    assert page.lead == (
+    assert page.verdict == (
         "2 cases in layout brats, labels brats2017 (named as in BraTS 2016-2021; values 1, 2, 4): "
         "0 errors, 0 warnings, 0 remarks. Ready to ingest."
     )
@@ -44,6 +44,20 @@ def test_findings_stand_in_summary_list_and_captions(scans):
         assert part in text
     assert str(scans) not in text
     assert text == render(doctor.doctor_page(diagnosis))
+
+
+def test_every_finding_names_its_file(scans):
+    """Also in the table of what to fix: the file, else the folder of the case, below the folder that was looked at."""
+    first, second = sorted(path for path in scans.iterdir())
+    next(first.glob("*_t2.nii.gz")).unlink()
+    next(second.glob("*_t1.nii.gz")).write_bytes(b"x")
+    diagnosis = examine(scans)
+    examples = {topic: example for _, topic, _, _, example, _ in doctor.topics(diagnosis)}
+    files = {finding.topic: doctor.file_of(finding, diagnosis) for finding in diagnosis.findings}
+
+    assert examples["file cannot be used"].startswith(f"{second.name}/{second.name}_t1.nii.gz: ")
+    assert files["file missing"].startswith(first.name)
+    assert all(name and not name.startswith("/") for name in files.values())
 
 
 def test_long_lists_are_cut_and_counted(scans, monkeypatch):
@@ -73,5 +87,5 @@ def test_verb_writes_page_and_table_and_exits_by_errors(scans, tmp_path):
 def test_empty_folder_has_a_page(tmp_path):
     """A folder without scans gives a page that says what is known of layouts."""
     page = doctor.doctor_page(examine(tmp_path))
-    assert page.lead.startswith("0 cases: 1 error")
+    assert page.verdict.startswith("0 cases: 1 error")
     assert "no case found" in render(page)

@@ -73,9 +73,15 @@ def test_page_shows_the_table_and_the_three_cases(judged):
     """With the misses in the first sentences."""
     page = (judged[0] / "report.html").read_text(encoding="utf-8")
 
-    for text in ("Middle half", "Best, median and worst cases", "Masks that miss the whole region: 1 in WT", "truth"):
+    for text in (
+        "Middle half",
+        "Best, median and worst cases",
+        "3 subjects (too few to conclude)",
+        "Masks that miss the whole region: 1 in WT",
+        "truth",
+    ):
         assert text in page
-    assert page.count("<img") == 4
+    assert page.count("<img") == 6
 
 
 def test_a_case_without_true_labels_is_refused(tmp_path):

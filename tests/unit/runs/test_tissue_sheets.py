@@ -22,4 +22,4 @@ def test_a_sheet_for_each_case_and_a_page_for_the_cohort(tmp_path):
     assert "1 tissue maps, 1 with warnings." in text
     assert "0 of 1" in text
     assert "tissue map: grey_to_white 0.4" in text
-    assert "No case has a graded" in tissue_page(Cohort("empty", (), COMPLETE)).lead
+    assert "No case has a graded" in tissue_page(Cohort("empty", (), COMPLETE)).verdict

@@ -8,22 +8,17 @@ import pytest
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.core.split import split_by_subject
-from glioforge.io.tables import ResultRow
 from glioforge.studies import pilot, stages
 from glioforge.studies.augmentation import Fold, run_stages
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.conduct import _record
 from glioforge.studies.jobs import StudyFold
 from glioforge.studies.record import of_kind
-from glioforge.studies.report_lead import lead
-from glioforge.studies.report_training import _pilots_table
 from glioforge.studies.spec import AugmentationSpec, StudyBudget
 from glioforge.training.budget import Outcome
 from toy_cohort import toy_cohort
 
 SPLIT = split_by_subject(toy_cohort(range(6)), test=0.3, validation=0.2, seed=1)
-
-ROWS = [ResultRow("tiny", arm, 0, 0, "a", "a", "WT", "dice", 0.5) for arm in ("real", "more")]
 
 
 def spec(patience, views=("axial",)):
@@ -102,18 +97,17 @@ def test_every_arm_and_seed_has_the_steps_and_the_schedule_that_the_pilot_found(
     assert made.pop(fold.folder.pilot / "model") == (4, 12)
     assert set(made) == {fold.folder.segmenter(arm, seed) for arm in ("real", "more") for seed in range(3)}
     assert set(made.values()) == {(4, 4)}
-    told = lead(spec(2), ROWS, facts)
-    assert "Every baseline reached its plateau." in told
-    assert _pilots_table(of_kind(facts, "pilot")).rows == (("0", "4", "reached"),)
+    (pilot,) = (record.training for record in of_kind(facts, "pilot"))
+    assert (pilot.steps, pilot.plateaued) == (4, True)
 
 
 def test_a_pilot_that_used_the_budget_up_is_the_first_seed_itself(study, tmp_path):
-    """Its schedule is that of the others, so it is not trained again; the report says that it was stopped short."""
+    """Its schedule is that of the others, so it is not trained again; its record says that it was stopped short."""
     made, facts = study(spec(2), levels_off=50)
     assert set(made.values()) == {(12, 12)}
     assert len(made) == 6
     assert Fold(spec(2), tmp_path, 0).folder.pilot / "model" in made
-    assert "The budget stopped 1 of 1 baselines short of the plateau" in lead(spec(2), ROWS, facts)
+    assert [record.training.plateaued for record in of_kind(facts, "pilot")] == [False]
 
 
 def test_a_pilot_of_several_views_is_never_taken_for_the_first_seed(study):
@@ -123,11 +117,11 @@ def test_a_pilot_of_several_views_is_never_taken_for_the_first_seed(study):
 
 
 def test_without_patience_there_is_no_pilot(study):
-    """All train to the budget's last step, and the report does not speak of a plateau that nobody looked for."""
+    """All train to the budget's last step, and no record speaks of a plateau that nobody looked for."""
     made, facts = study(spec(None), levels_off=4)
     assert set(made.values()) == {(12, 12)}
     assert len(made) == 6
-    assert "whether the baseline levels off at them was not asked" in lead(spec(None), ROWS, facts)
+    assert not of_kind(facts, "pilot")
 
 
 def test_studies_train_three_seeds_unless_told():

@@ -1,0 +1,182 @@
+"""Numbers, comparisons and verdicts in words: never more than the numbers carry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from glioforge.metrics.intervals import Interval, too_few
+from glioforge.metrics.register import metric_named
+from glioforge.report.compare import ArmComparison, compare_endpoints, goodness, is_better
+from glioforge.report.scores import Endpoint, finite_or_none, interval_json
+
+SIGNIFICANT: Final = 0.05
+"""Corrected p below which a difference counts as shown."""
+
+
+def reading(entry: ArmComparison) -> str:
+    """Say what a comparison shows, in a few words.
+
+    With too few subjects nothing is concluded; a significant difference that
+    rests on one subject is named so.
+    """
+    comparison = entry.comparison
+    few = too_few(comparison.difference.count, entry.noun)
+    if few:
+        return few
+    if not entry.p_holm < SIGNIFICANT:
+        return "no difference shown"
+    direction = "better" if comparison.difference.estimate > 0 else "worse"
+    return f"{direction}, but one {entry.noun} decides" if comparison.without.changes_sign else direction
+
+
+def finding(entry: ArmComparison, title: str, reference: str, metric: str, what: str = "") -> str:
+    """State in one sentence how an arm compares with its reference, how sure that is, and on how many subjects.
+
+    Args:
+        entry: The comparison.
+        title: Title of the arm.
+        reference: Title of the reference.
+        metric: Name of the metric compared.
+        what: The metric in words; its title unless given.
+    """
+    shown = metric_named(metric)
+    difference = entry.comparison.difference
+    count = counted(difference.count, entry.noun)
+    told = f"{what or shown.title} {number(difference.estimate, shown.unit, signed=True)}"
+    if not difference.count:
+        return f"{title} and {reference} have no {entry.noun} in common."
+    if too_few(difference.count):
+        return f"Not answered for {title} against {reference}: {told} on {count}, too few to conclude."
+    low, high = (number(end, shown.unit, signed=True) for end in (difference.low, difference.high))
+    p = p_text(entry.p_holm)
+    sure = f"{told}, 95 % interval {low} to {high}, p {p if p.startswith('<') else f'= {p}'}, {count}"
+    word = reading(entry)
+    if word == "no difference shown":
+        return f"{title} is not distinguishable from {reference} ({sure})."
+    direction, _, caveat = word.partition(", ")
+    return f"{title} is {direction} than {reference} ({sure}){f', {caveat}' if caveat else ''}."
+
+
+def standings(endpoint: Endpoint, arms: Mapping[str, str], references: Sequence[str]) -> str:
+    """For each reference, say which arms are better, worse or not distinguishable in one endpoint; empty for none."""
+    sentences = []
+    for reference in references:
+        found: dict[str, list[str]] = {}
+        for entry in compare_endpoints([endpoint], arms, reference)[endpoint.metric]:
+            few = too_few(entry.comparison.difference.count)
+            word = f"too few {entry.noun}s to conclude" if few else reading(entry)
+            found.setdefault(word, []).append(arms[entry.arm])
+        if found:
+            words = "; ".join(f"{word}: {', '.join(names)}" for word, names in found.items())
+            sentences.append(f"Against {arms[reference]}, {words}.")
+    return " ".join(sentences)
+
+
+def ranking(endpoint: Endpoint, arms: Mapping[str, str]) -> list[str]:
+    """Titles of arms with their means over subjects, the best first; arms without scores are left out."""
+    means = {name: endpoint.of(name).estimate for name in arms}
+    known = [name for name in arms if np.isfinite(means[name])]
+    order = sorted(known, key=lambda name: -float(goodness(endpoint.metric, np.array([means[name]]))[0]))
+    return [f"{arms[name]} {number(means[name], metric_named(endpoint.metric).unit)}" for name in order]
+
+
+def leading(endpoint: Endpoint, methods: Mapping[str, str], references: Sequence[str], what: str) -> str:
+    """Say which method leads, how sure that is, and on how many subjects.
+
+    Args:
+        endpoint: The number that decides.
+        methods: Title of each method by its name.
+        references: Methods that the others are compared with.
+        what: The number in words, such as `Dice, mean over WT and TC`.
+    """
+    noun = endpoint.results.noun
+    count = max((endpoint.of(name).count for name in methods), default=0)
+    order = ranking(endpoint, methods)
+    if not order:
+        return f"No method has results on unseen {noun}s."
+    start = f"{what}, on {counted(count, f'unseen {noun}')}: {order[0]} is the best mean of {len(order)}."
+    if too_few(count):
+        return f"{start} Not answered: {too_few(count, noun)}."
+    if not references:
+        return f"{start} No reference was named, so no difference was tested."
+    return f"{start} {standings(endpoint, methods, references)}"
+
+
+def outdone(endpoint: Endpoint, trained: Mapping[str, str], plain: str, plain_title: str) -> str:
+    """Say which trained arms are no better than one without a network; empty where each is better.
+
+    Args:
+        endpoint: The number that decides.
+        trained: Title of each trained arm by its name; those without scores are passed over.
+        plain: Name of the arm without a network.
+        plain_title: What that arm is called.
+    """
+    theirs, unit = endpoint.of(plain), metric_named(endpoint.metric).unit
+    found = {name: endpoint.of(name) for name in trained}
+    beaten = [
+        f"{trained[name]} {number(ours.estimate, unit)}"
+        for name, ours in found.items()
+        if ours.count and theirs.count and not is_better(endpoint.metric, ours.estimate, theirs.estimate)
+    ]
+    if not beaten:
+        return ""
+    measured = f"{endpoint.title} {number(theirs.estimate, unit)} on {counted(theirs.count, endpoint.results.noun)}"
+    return f"{plain_title} is at least as good without a trained network: {measured}, against {', '.join(beaten)}."
+
+
+def comparison_json(entry: ArmComparison, metric: str) -> dict[str, Any]:
+    """Return one paired difference as plain values; null where there is no number."""
+    mean = interval_json(entry.comparison.difference)
+    return {
+        "method": entry.arm,
+        "metric": metric,
+        "region": entry.region,
+        "reading": reading(entry),
+        "difference": mean.pop("mean"),
+        **mean,
+        "p": finite_or_none(entry.comparison.p),
+        "p_holm": finite_or_none(entry.p_holm),
+    }
+
+
+def with_interval(interval: Interval, unit: str, *, signed: bool = False) -> str:
+    """Write an estimate with its interval in brackets; alone where there is none, a dash where there is nothing.
+
+    Example:
+        >>> with_interval(Interval(0.712, 0.6, 0.8, 0.95, 12), "1")
+        '0.712 (0.600 to 0.800)'
+        >>> with_interval(Interval(0.012, -0.01, 0.04, 0.95, 12), "1", signed=True)
+        '+0.012 (−0.010 to +0.040)'
+    """
+    estimate = number(interval.estimate, unit, signed=signed)
+    if not interval.known:
+        return estimate
+    low, high = (number(end, unit, signed=signed) for end in (interval.low, interval.high))
+    return f"{estimate} ({low} to {high})"
+
+
+def number(value: float, unit: str, *, signed: bool = False) -> str:
+    """Write three decimals for shares and intensities, one for other units; a dash for NaN; a true minus sign."""
+    if not np.isfinite(value):
+        return "–"
+    decimals = 3 if unit in ("", "1", "intensity", "octaves") else 1
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+
+
+def p_text(p: float) -> str:
+    """Write p with three decimals, a bound below a thousandth, a dash for none."""
+    if not np.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Example:
+        >>> counted(1, "method"), counted(3, "method")
+        ('1 method', '3 methods')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,258 @@
+"""Sections that the pages of all questions share: subjects, differences, trainings, quality check, settings."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from glioforge.compute.precision import WORDS
+from glioforge.core.verdict import VerdictRow, funnel
+from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.run_folder import read_json
+from glioforge.io.tables import ResultRow
+from glioforge.metrics.register import metric_named
+from glioforge.report import plots
+from glioforge.report.compare import against, compare_endpoints
+from glioforge.report.html import render
+from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
+from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
+from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
+from glioforge.report.words import comparison_json, counted
+from glioforge.studies.base import PhantomData, StudySpec
+from glioforge.studies.folder import StudyFolder
+from glioforge.studies.gather import load_fold
+from glioforge.studies.record import Record, of_kind
+
+FIREWALL: Final = Note(
+    "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
+    "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study "
+    "would have stopped."
+)
+"""Belongs beside every table of subjects."""
+
+
+def written(folder: StudyFolder, report: Report, numbers: Mapping[str, Any] | None = None) -> Path:
+    """Write a study's report, and what its tables show for programs; returns the page."""
+    if numbers is not None:
+        write_json(folder.root / "comparison.json", numbers)
+    write_atomically(folder.report, render(report).encode())
+    return folder.report
+
+
+def noun_of(spec: StudySpec) -> Noun:
+    """Return what a study's subjects are called; phantoms are never called subjects where they are counted."""
+    return "phantom" if isinstance(spec.data, PhantomData) else "subject"
+
+
+def table_of(spec: StudySpec, rows: Iterable[ResultRow]) -> ResultTable:
+    """Return a study's results under its seed and the name of its subjects."""
+    return ResultTable(rows, noun=noun_of(spec), seed=spec.seed)
+
+
+def neutral(spec: StudySpec, title: str) -> str:
+    """Return an arm's title, in which phantoms are not called real.
+
+    Example:
+        >>> from glioforge.studies.kinds import load_demo
+        >>> neutral(load_demo(), "Real + synthetic"), neutral(load_demo(), "Pix2pix, real time")
+        ('Phantom scans + synthetic', 'Pix2pix, phantom scans time')
+    """
+    if noun_of(spec) == "subject":
+        return title
+    return re.sub(r"\breal\b", "phantom scans", re.sub(r"\bReal\b", "Phantom scans", title))
+
+
+def trained_of(records: Sequence[Record], titles: Mapping[str, str]) -> list[Trained]:
+    """Return what pages show of trainings, in the order of the titles; records of other arms are passed over."""
+    paces = {
+        (r.arm, r.fold, r.seed): r.cost.seconds_per_volume for r in records if r.cost and r.cost.seconds_per_volume
+    }
+    found = []
+    for record in records:
+        training, cost = record.training, record.cost
+        if training is None or record.arm not in titles:
+            continue
+        found.append(
+            Trained(
+                titles[record.arm],
+                record.fold,
+                record.seed,
+                training.steps,
+                cost.seconds if training.seconds is None and cost else training.seconds or 0.0,
+                training.history,
+                training.best_step if training.steps else None,
+                training.best_score,
+                training.plateaued if training.steps else None,
+                training.parameters,
+                cost.peak_gib if cost else 0.0,
+                paces.get((record.arm, record.fold, record.seed)),
+            )
+        )
+    order = list(titles.values())
+    return sorted(found, key=lambda t: (order.index(t.title), t.fold, t.seed))
+
+
+def difference_blocks(
+    endpoints: Sequence[Endpoint], arms: Mapping[str, str], references: Sequence[str], *, named: str = "Method"
+) -> list[Block]:
+    """Show for each reference the paired differences of all others in every endpoint; several references are folded."""
+    every: list[Block] = []
+    for reference in references:
+        titles, blocks = against(reference, arms), list[Block]()
+        for metric, compared in compare_endpoints(endpoints, arms, reference).items():
+            if compared:
+                what = f"difference in {metric_named(metric).heading} from {arms[reference]}, positive is better"
+                png = plots.difference_plot(compared, titles, what)
+                caption = "Paired differences; lines are 95 % intervals, where there are enough to give one."
+                blocks += [
+                    difference_table(compared, titles, metric, named=named),
+                    Figure(png, caption, f"Mean {what}"),
+                ]
+        if blocks and len(references) > 1:
+            blocks = [Folded(f"Differences from {arms[reference]}, on the same unseen subjects", tuple(blocks))]
+        every += blocks
+    return every
+
+
+def subject_figure(table: ResultTable, arms: Mapping[str, str], regions: Sequence[str], metric: str) -> Figure:
+    """Show every unseen subject under every arm."""
+    shown = metric_named(metric)
+    caption = (
+        f"{shown.heading} of every unseen {table.noun} (grey) and the mean, with its 95 % interval where it has one."
+    )
+    return Figure(plots.subject_plot(table, arms, regions, metric), caption, f"{shown.title} by arm and region")
+
+
+def trainings_section(
+    trainings: Sequence[Trained], titles: Sequence[str], scalars: Mapping[str, str] | None = None
+) -> Section:
+    """Curves and steps of all trainings.
+
+    Args:
+        trainings: Any; those without a history have no curve.
+        titles: All titles, in the order that gives them their looks.
+        scalars: Title of each scalar shown; chosen by how many trainings have it unless given.
+    """
+    curved = [training for training in trainings if training.history]
+    if not curved:
+        return Section("How the trainings went", (Paragraph("No method has a network."),))
+    caption = (
+        "By optimiser step, each row the mean since the row before; a ring marks a score that levelled off. Losses are "
+        "weighted as each method weighs them, so that their heights do not rank methods."
+    )
+    png = plots.training_plot(curved, titles, scalars)
+    figure = Figure(png, caption, "Losses or scores of each training against steps")
+    named = Folded("Steps of each training", (training_table(trainings),))
+    return Section("How the trainings went", (figure, named))
+
+
+def quality_section(records: Sequence[Record]) -> Section:
+    """Funnel and reasons, for each source of synthetic cases."""
+    blocks: list[Block] = []
+    for source in ("generator", "control"):
+        mine = [record for record in of_kind(records, "synthetic") if record.arm == source]
+        verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
+        made, kept = sum(r.details["made"] for r in mine), sum(r.details["kept"] for r in mine)
+        judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
+        blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training{judged}."))
+        if verdicts:
+            caption = f"Cases of the {source} left after each filter."
+            blocks.append(Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the {source}'s cases"))
+        if any(not row.keep for row in verdicts):
+            blocks.append(Folded(f"Refused cases of the {source}", (refusal_table(verdicts),)))
+        blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]
+    return Section("Quality check of synthetic cases", tuple(blocks))
+
+
+def subjects_section(spec: StudySpec, folder: StudyFolder, folds: Iterable[int], arms: str = "") -> Section:
+    """Cases, sides and firewall of a study.
+
+    Args:
+        spec: Settings.
+        folder: The study's folder.
+        folds: Numbers of the folds.
+        arms: What each arm was trained on; empty where all were trained on the same.
+    """
+    source, noun = read_cohort(folder.source), noun_of(spec)
+    kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
+    facts = {
+        "cases": f"{len(source)} {kinds} cases of {counted(len(source.subject_ids), noun)}",
+        "contrasts": ", ".join(m.title for m in read_cohort(folder.prepared).modalities),
+        "label scheme of the files": source.scheme.name,
+        "fingerprint": source.fingerprint,
+        **generator_facts(folder),
+        **({"arms": arms} if arms else {}),
+    }
+    sides = ("train", "validation", "test")
+    splits = [(str(fold), load_fold(folder, fold)) for fold in sorted(set(folds))]
+    cells = tuple((fold, *(", ".join(getattr(split, side).subject_ids) for side in sides)) for fold, split in splits)
+    caption = f"{noun.capitalize()}s of each side; none is on two sides of a fold."
+    table = Table(("Fold", "Train", "Validation", "Test"), cells, caption)
+    return Section("Who was trained on, and who was tested", (Facts(facts), table, FIREWALL))
+
+
+def generator_facts(folder: StudyFolder) -> dict[str, str]:
+    """Return what the cards of trained generators record beside their spec, such as the source of perceptual features.
+
+    Where trainings of one kind differ, each value stands with the folders that it belongs to.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(folder.root.rglob("card.json")):
+        card = read_json(path)
+        for name, value in card.get("facts", {}).items():
+            places = found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), [])
+            places.append(path.parent.relative_to(folder.root).as_posix())
+    return {
+        name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
+        for name, v in found.items()
+    }
+
+
+def made_with(folder: StudyFolder) -> str:
+    """Return the last line of a report."""
+    packages = read_json(folder.root / "study.json")["made_with"]["packages"]
+    return f"Made by Glioforge {packages['glioforge']} from results.csv beside this page."
+
+
+def settings_section(spec: StudySpec, folder: StudyFolder) -> Section:
+    """Everything needed to run the study again."""
+    from glioforge.config.load import resolved_yaml
+
+    made = read_json(folder.root / "study.json")["made_with"]
+    how = spec.accelerator
+    plain = {str(key): value for key, value in made.items() if not isinstance(value, dict)}
+    flat = {key: shlex.join(value) if isinstance(value, list) else str(value) for key, value in plain.items()}
+    versions = {str(k): str(v) for value in made.values() if isinstance(value, dict) for k, v in value.items()}
+    facts = {**flat, **versions, "precision": WORDS.get(how.precision, how.precision), "threads": str(how.threads)}
+    yaml = Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),))
+    return Section("Settings and versions", (Facts(facts), yaml))
+
+
+def summary(
+    spec: StudySpec,
+    methods: Mapping[str, str],
+    references: Sequence[str],
+    endpoints: Sequence[Endpoint],
+    trainings: Sequence[Trained],
+) -> dict[str, Any]:
+    """Return all that tables show as plain values; p values are corrected over the same tests as in the tables."""
+    costs = cost_table(trainings)
+    return {
+        "study": spec.name,
+        "methods": dict(methods),
+        "scores": {
+            name: {f"{e.metric} {e.region} {e.heading}".strip(): interval_json(e.of(name)) for e in endpoints}
+            for name in methods
+        },
+        "differences": {
+            reference: [
+                comparison_json(entry, metric)
+                for metric, entries in compare_endpoints(endpoints, methods, reference).items()
+                for entry in entries
+            ]
+            for reference in references
+        },
+        "costs": [dict(zip(costs.columns, row, strict=True)) for row in costs.rows],
+    }

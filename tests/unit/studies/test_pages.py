@@ -1,0 +1,183 @@
+"""Sections that the pages of all studies share."""
+
+import json
+
+import pytest
+
+from glioforge.core.split import split_by_subject
+from glioforge.io.run_folder import write_json
+from glioforge.io.tables import ResultRow
+from glioforge.report.page import Figure, Folded, Note, Paragraph, Report, Table
+from glioforge.report.scores import Endpoint, ResultTable
+from glioforge.studies import pages
+from glioforge.studies.folder import StudyFolder
+from glioforge.studies.kinds import load_demo
+from glioforge.studies.pages import (
+    difference_blocks,
+    generator_facts,
+    made_with,
+    neutral,
+    noun_of,
+    quality_section,
+    settings_section,
+    subject_figure,
+    subjects_section,
+    summary,
+    table_of,
+    trained_of,
+    trainings_section,
+    written,
+)
+from glioforge.studies.record import Cost, Record, Training
+from toy_cohort import toy_cohort
+
+METHODS = {"a": "Method A", "b": "Method B", "never": "Never run"}
+TABLE = ResultTable(
+    ResultRow("toy", arm, 0, 0, f"s{n}", f"s{n}", "WT", "dice", 0.5 + n / 50 + shift, "1")
+    for n in range(8)
+    for arm, shift in (("a", 0.0), ("b", 0.1))
+)
+ENDPOINT = Endpoint("dice", "WT", TABLE, "Dice, WT")
+HISTORY = ({"step": 1, "score": 0.2}, {"step": 2, "score": 0.5})
+RECORDS = [
+    Record(
+        "b", "segmenter", 0, "b", 1, training=Training(7, 2, 2, 0.5, seconds=3.0, history=HISTORY), cost=Cost(9.0, 1.5)
+    ),
+    Record("a", "segmenter", 0, "a", training=Training(), cost=Cost(4.0, 1.0)),
+    Record("i", "images", 0, "b", 1, cost=Cost(1.0, 1.0, seconds_per_volume=0.5)),
+    Record("x", "segmenter", 0, "strange", training=Training()),
+]
+
+
+def test_phantoms_are_never_called_real():
+    """Nor counted as subjects; titles of a study of scans stay as they are."""
+    demo, scans = load_demo(), load_demo(["data={kind: folder}"])
+
+    assert (noun_of(demo), noun_of(scans)) == ("phantom", "subject")
+    assert table_of(demo, ()).noun == "phantom"
+    assert neutral(demo, "Real + synthetic") == "Phantom scans + synthetic"
+    assert neutral(demo, "Not real, Realistic") == "Not phantom scans, Realistic"
+    assert neutral(scans, "Real + synthetic") == "Real + synthetic"
+
+
+def test_records_become_trainings_in_the_order_of_the_titles():
+    """With the pace of the images made afterwards; without a network fitting time counts, and nothing was kept."""
+    first, second = trained_of(RECORDS, METHODS)
+
+    assert (first.title, first.steps, first.seconds, first.best_step, first.plateaued) == (
+        "Method A",
+        0,
+        4.0,
+        None,
+        None,
+    )
+    assert (second.title, second.best_step, second.best_score, second.seconds) == ("Method B", 2, 0.5, 3.0)
+    assert (second.seconds_per_volume, second.peak_gib, second.parameters) == (0.5, 1.5, 7)
+
+
+def test_trainings_have_curves_and_steps():
+    """Without any network there is a sentence in place of them."""
+    figure, folded = trainings_section(trained_of(RECORDS, METHODS), tuple(METHODS.values())).blocks
+
+    assert isinstance(figure, Figure)
+    assert len(folded.blocks[0].rows) == 2
+    assert trainings_section([], ()).blocks == (Paragraph("No method has a network."),)
+
+
+def test_differences_are_shown_for_each_reference():
+    """One reference is open, several are folded, none gives nothing."""
+    table, figure = difference_blocks([ENDPOINT], METHODS, ("a",))
+
+    assert isinstance(table, Table)
+    assert table.columns[1] == "Method"
+    assert table.rows[0][:4] == ("WT", "Method B", "+0.100 (+0.100 to +0.100)", "better")
+    assert isinstance(figure, Figure)
+    assert [type(block) for block in difference_blocks([ENDPOINT], METHODS, ("a", "b"))] == [Folded, Folded]
+    assert difference_blocks([ENDPOINT], METHODS, ()) == []
+    assert subject_figure(TABLE, METHODS, ["WT"], "dice").caption.startswith("Dice of every unseen subject")
+
+
+def test_summary_holds_what_the_tables_show():
+    """Scores, differences and costs, as JSON."""
+    found = summary(load_demo(), METHODS, ("a",), [ENDPOINT], trained_of(RECORDS, METHODS))
+
+    assert json.loads(json.dumps(found)) == found
+    assert found["scores"]["b"]["dice WT Dice, WT"]["mean"] == pytest.approx(0.67)
+    assert found["scores"]["never"]["dice WT Dice, WT"]["mean"] is None
+    assert [entry["method"] for entry in found["differences"]["a"]] == ["b", "never"]
+    assert [cost["Method"] for cost in found["costs"]] == ["Method A", "Method B"]
+
+
+def test_quality_check_shows_funnel_and_reasons():
+    """Of the generator; the control's cases are taken as they are; a filter that could not be fitted is a warning."""
+    verdict = {"case_id": "c1", "filter": "class_statistics", "keep": False, "score": 9.0, "reason": "dark oedema"}
+    details = {"made": 2, "kept": 1, "verdicts": [verdict, {**verdict, "case_id": "c2", "keep": True}]}
+    plain = {"made": 3, "kept": 3, "verdicts": []}
+    records = [
+        Record("g", "synthetic", arm="generator", details=details, notes=("5 cases are too few",)),
+        Record("c", "synthetic", arm="control", details=plain),
+    ]
+    text, figure, folded, note, control = quality_section(records).blocks
+
+    assert text.text == "Cases of the generator: 2 made, 1 kept for training."
+    assert isinstance(figure, Figure)
+    assert folded.blocks[0].rows == (("c1", "class statistics", "dark oedema"),)
+    assert note == Note("A filter was left out: 5 cases are too few.", "warning")
+    assert control.text.startswith("Cases of the control: 3 made, 3 kept for training, as they are")
+
+
+def test_subjects_of_each_side_are_listed(tmp_path, monkeypatch):
+    """With the cases, what they are, and the firewall."""
+    cohort = toy_cohort(range(6))
+    split = split_by_subject(cohort, test=0.3, validation=0.2, seed=1)
+    folder = StudyFolder(tmp_path)
+    monkeypatch.setattr(pages, "read_cohort", lambda _: cohort)
+    monkeypatch.setattr(pages, "load_fold", lambda *_: split)
+    facts, table, firewall = subjects_section(load_demo(), folder, [0, 0], "all the same").blocks
+
+    assert facts.values["arms"] == "all the same"
+    assert "6 real cases of 6 phantoms" in facts.values["cases"]
+    assert table.rows == (
+        ("0", *(", ".join(side.subject_ids) for side in (split.train, split.validation, split.test))),
+    )
+    assert table.caption.startswith("Phantoms of each side")
+    assert firewall is pages.FIREWALL
+
+
+def test_page_and_numbers_are_written(tmp_path):
+    """The numbers for programs only where there are some."""
+    folder = StudyFolder(tmp_path)
+    write_json(tmp_path / "study.json", {"made_with": {"packages": {"glioforge": "9"}}})
+    report = Report("Does it?", "It does.", (), footer=made_with(folder))
+
+    assert "Made by Glioforge 9 from results.csv" in written(folder, report).read_text(encoding="utf-8")
+    assert not (tmp_path / "comparison.json").exists()
+    written(folder, report, {"study": "toy"})
+    assert json.loads((tmp_path / "comparison.json").read_text()) == {"study": "toy"}
+
+
+def card(folder, place, facts):
+    """A generator's card in a study's folder."""
+    write_json(folder.root / place / "card.json", {"kind": "augmentation_net", **facts})
+
+
+def test_reports_name_the_features_that_judged_a_generator(tmp_path):
+    """One value for all trainings; different ones with their places; cards that tell nothing are left out."""
+    folder = StudyFolder(tmp_path)
+    assert generator_facts(folder) == {}
+    card(folder, "fold-0/a", {"facts": {"perceptual": "project features"}})
+    card(folder, "fold-1/a", {"facts": {"perceptual": "project features"}})
+    card(folder, "fold-1/plain", {"facts": {}})
+    card(folder, "fold-1/older", {})
+    assert generator_facts(folder) == {"augmentation_net, perceptual": "project features"}
+    card(folder, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
+    told = "project features (fold-0/a, fold-1/a); vgg19:12 (fold-1/b)"
+    assert generator_facts(folder) == {"augmentation_net, perceptual": told}
+
+
+def test_reports_name_precision_and_threads(tmp_path):
+    """In words, among versions and machine."""
+    write_json(tmp_path / "study.json", {"made_with": {"processor": "Some CPU", "packages": {"torch": "2"}}})
+    spec = load_demo(["accelerator={precision: 32-true, threads: 3}"])
+    facts = settings_section(spec, StudyFolder(tmp_path)).blocks[0].values
+    assert (facts["precision"], facts["threads"], facts["processor"]) == ("float32", "3", "Some CPU")
