@@ -1,9 +1,16 @@
 """Work on a Dask cluster: the same results as here, typed errors where there is no cluster."""
 
 import importlib.util
+import logging
+import os
+import signal
 import socket
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import dask
 import pytest
 from distributed import LocalCluster
 
@@ -111,3 +118,68 @@ def test_a_scheduler_that_is_not_there_is_an_error(monkeypatch):
 
     with pytest.raises(WorkerError, match=f"no Dask scheduler at tcp://127.0.0.1:{unused_port}.*dask scheduler"):
         DaskWorkers()
+
+
+def hold(folder, number, needs, progress):
+    """Leave this process's number, and wait until the test lets go; a second attempt counts too."""
+    (folder / f"{number}-{os.getpid()}").touch()
+    deadline = time.monotonic() + 120
+    while not (folder / "go").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return number + sum(needs.values())
+
+
+@pytest.mark.slow
+def test_work_of_a_killed_worker_is_done_by_another(tmp_path, monkeypatch):
+    """Two processes, one of which is killed in the middle: the same results in the end."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    jobs = {
+        "a": Job(partial(hold, tmp_path, 1)),
+        "b": Job(partial(hold, tmp_path, 2)),
+        "end": Job(partial(total, 100), ("a", "b")),
+    }
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL) as two:
+        spec = ParallelSpec(backend="dask", scheduler=two.scheduler_address)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(lambda: dict(run_graph(jobs, spec)))
+            victim = _process_of(tmp_path, 1)
+            _process_of(tmp_path, 2)
+            os.kill(victim, signal.SIGKILL)
+            again = _process_of(tmp_path, 1, victim)
+            (tmp_path / "go").touch()
+            results = run.result(120)
+
+    assert again != victim
+    assert results == {"a": 1, "b": 2, "end": 103}
+
+
+def _process_of(folder, number, other_than=None):
+    """Process that works on a job, as soon as there is one."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for path in folder.glob(f"{number}-*"):
+            if (process := int(path.name.partition("-")[2])) != other_than:
+                return process
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+def deadly(needs, progress):
+    """Work whose process is killed whenever it is tried."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_work_that_kills_every_worker_is_an_error_that_names_it(monkeypatch):
+    """Dask gives up after some workers; what was done before is kept."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    jobs, seen = {"other": Job(partial(total, 2)), "deadly": Job(deadly, ("other",))}, {}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL) as one,
+        pytest.raises(WorkerError, match="deadly was given up by Dask .*see the workers' logs"),
+    ):
+        seen.update(run_graph(jobs, ParallelSpec(backend="dask", scheduler=one.scheduler_address)))
+
+    assert seen == {"other": 2}
