@@ -25,6 +25,7 @@ SETS = {
 """Folders of cohorts and options of each export."""
 NO_IMAGES = {"edited", "mixed-on-one-grid"}
 """Sets with label maps without images, which nnU-Net has no use for."""
+DATASET = "Dataset001_glioforge"
 FORMATS = ("nifti", "brats", "nnunet", "bids")
 GENERATOR = "synthesizer: {kind: class_intensity}\ntest: 0\nvalidation: 0\n"
 
@@ -39,13 +40,12 @@ def called(words: list[str], folder: Path, **environment: str) -> subprocess.Com
 
 def make_cohorts(glioforge: str, folder: Path) -> None:
     """Write phantoms and all that comes of them."""
-    recipe = Path(__file__).parents[1] / "recipes" / "default.yaml"
     (folder / "generator.yaml").write_text(GENERATOR, encoding="utf-8")
     steps = [
         ["phantom", "--cases", "3", "--seed", "3", "--out", "scans", "--set", "shape=[48, 48, 40]"],
         ["ingest", "scans", "--out", "cohort"],
         ["prepare", "cohort", "--out", "prepared", "--set", "tissue={kind: mixture}", "--set", "grid.spacing_mm=5"],
-        ["edit", "prepared", "--recipe", str(recipe), "--out", "edited"],
+        ["edit", "prepared", "--recipe", "default", "--out", "edited"],
         ["train", "generator.yaml", "prepared", "--out", "generator"],
         ["synthesize", "generator", "prepared", "--out", "synthetic", "--no-nifti"],
     ]
@@ -69,7 +69,7 @@ def findings_of_export(glioforge: str, others: Path, folder: Path, name: str, fo
     elif form == "bids":
         found = bids_findings(others, folder / out)
     if name not in NO_IMAGES:
-        place = folder / out / "Dataset001_glioforge" if form == "nnunet" else folder / out
+        place = folder / out / DATASET if form == "nnunet" else folder / out
         back = called([glioforge, "ingest", str(place), "--layout", read_as(form), "--out", f"{out}-back"], folder)
         found += [f"glioforge ingest: {back.stdout.strip()}"] if back.returncode else []
     return [f"{out}: {line}" for line in found]
@@ -81,10 +81,10 @@ def read_as(form: str) -> str:
 
 
 def nnunet_findings(others: Path, folder: Path) -> list[str]:
-    """What nnU-Net's integrity check objects to before it takes the data set's fingerprint; warnings count."""
-    places = {f"nnUNet_{name}": str(folder.with_name(f"{folder.name}-{name}")) for name in ("preprocessed", "results")}
-    words = [str(others / "nnUNetv2_extract_fingerprint"), "-d", "1", "--verify_dataset_integrity", "-np", "1"]
-    done = called(words, folder, nnUNet_raw=str(folder), **places)
+    """What nnU-Net's integrity check objects to; warnings count."""
+    places = {f"nnUNet_{name}": str(folder) for name in ("raw", "preprocessed", "results")}
+    words = [str(others / "python"), str(Path(__file__).with_name("nnunet_integrity.py")), str(folder / DATASET)]
+    done = called(words, folder, **places)
     lines = [line.strip() for line in done.stdout.splitlines() if line.startswith(("Error", "Warning:", "WARNING"))]
     lines = lines or ([done.stdout.strip().splitlines()[-1]] if done.returncode else [])
     passed = "verify_dataset_integrity Done" in done.stdout

@@ -49,10 +49,11 @@ def scheme_of_export(cohorts: Sequence[Cohort], asked: str | None) -> LabelSchem
         return first
     pairs = zip(cohorts, schemes, strict=True)
     found = ", ".join(f"{cohort.name}: {scheme.name if scheme else 'not known'}" for cohort, scheme in pairs)
+    possible = ", ".join(candidates(cohorts))
     raise LabelError(
         f"label files of several schemes, or of one that is not recorded ({found})",
-        f"one scheme for all: {', '.join(candidates(cohorts))}",
-        "name it with --scheme (scheme)",
+        f"one scheme for all: {possible}" if possible else "one scheme for all, and none holds all of their labels",
+        "name it with --scheme (scheme)" if possible else "export the cohorts one by one",
     )
 
 
@@ -109,7 +110,7 @@ def require_no_lost_label(
         if gone:
             values = {cohort.scheme.labels[name] for name in gone}
             cases = [case_id for case_id, own in held.items() if values & own]
-            others = ", ".join(candidates(doubtful)) or "none of them all"
+            others = ", ".join(candidates(doubtful)) or "none, so export the cohorts one by one"
             raise LabelError(
                 f"labels {', '.join(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
                 f"labels that {described(target)} distinguishes",

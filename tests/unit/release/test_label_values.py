@@ -51,6 +51,8 @@ def test_several_schemes_are_asked_about():
         LabelError, match=r"brats2017: brats2017, brats2023: brats2023.*one scheme for all: brats2017, "
     ):
         scheme_of_export([cohort(BRATS2017, "brats2017"), cohort(BRATS2023, "brats2023")], None)
+    with pytest.raises(LabelError, match="none holds all of their labels; export the cohorts one by one"):
+        scheme_of_export([cohort(BRATS2017, "brats2017"), cohort(BRATS2013, "brats2013")], None)
     with pytest.raises(LabelError, match="complete: not known"):
         scheme_of_export([cohort(COMPLETE, None)], None)
     assert scheme_of_export([cohort(COMPLETE, None), cohort(BRATS2017, None)], "brats2023") == BRATS2023
