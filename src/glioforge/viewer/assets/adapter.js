@@ -3,12 +3,12 @@
 
 const PLANES = { all: 3, axial: 0, coronal: 1, sagittal: 2 };
 const LAYOUTS = { column: 1, grid: 2, row: 3 };
-const CROSSHAIR = 0.5;
+const CROSSHAIR_PIXELS = 1.4;
 const MOUSE = { crosshair: 8, pan: 3 };
 const OPTIONS = {
   backColor: [0, 0, 0, 1],
   crosshairColor: [0.95, 0.75, 0.2, 1],
-  crosshairWidth: CROSSHAIR,
+  crosshairWidthUnit: "percent",
   crosshairGap: 6,
   fontColor: [0.75, 0.75, 0.75, 1],
   fontMinPx: 11,
@@ -60,9 +60,21 @@ class Tile {
     this.panel = panel;
     this.nv = new niivue.Niivue(OPTIONS);
     this.shown = false;
+    this.crossed = true;
     // A canvas that is hidden has no size, for which NiiVue computes negative ones.
     const draw = this.nv.drawScene.bind(this.nv);
-    this.nv.drawScene = () => (canvas.clientWidth > 9 && canvas.clientHeight > 9 ? draw() : undefined);
+    this.nv.drawScene = () => (canvas.clientWidth > 9 && canvas.clientHeight > 9 ? draw(this._thin()) : undefined);
+  }
+
+  /** Keep the crosshair at a few pixels: NiiVue takes its width in parts of the volume, and keeps its shape until it moves. */
+  _thin() {
+    const { nv } = this;
+    const pixels = nv.screenSlices[0]?.leftTopWidthHeight[2] || this.canvas.width;
+    const zoom = Math.max(1, nv.scene.pan2Dxyzmm[3]);
+    const wanted = this.crossed ? (100 * CROSSHAIR_PIXELS * nv.uiData.dpr) / pixels / zoom : 0;
+    if (Math.abs(wanted - nv.opts.crosshairWidth) < 0.1 * wanted) return;
+    nv.opts.crosshairWidth = wanted;
+    if (nv.crosshairs3D) nv.crosshairs3D.mm = [NaN, NaN, NaN];
   }
 
   /** Show an image, labels over it, or labels alone, from the contents of NIfTI files; none leave it black. */
@@ -184,8 +196,9 @@ export class Stage {
     return this.tiles.filter((tile) => tile.shown && tile.canvas.offsetParent !== null);
   }
 
-  _arrange({ nv }) {
-    nv.opts.crosshairWidth = this.look.crosshair ? CROSSHAIR : 0;
+  _arrange(tile) {
+    const { nv } = tile;
+    tile.crossed = this.look.crosshair;
     nv.opts.multiplanarLayout = LAYOUTS[this.look.layout];
     nv.setSliceType(PLANES[this.look.plane]);
     nv.resizeListener();

@@ -64,6 +64,11 @@ function paint() {
   panels.filter(({ root }) => !root.hidden).forEach((panel) => panel.paint(style));
 }
 
+/** Paint once for all events of a moving slider that come before the next picture. */
+function paintSoon() {
+  state.soon ??= requestAnimationFrame(() => { state.soon = null; paint(); });
+}
+
 function toggle(name, on) {
   if (on) state.hidden.delete(name); else state.hidden.add(name);
   paint();
@@ -191,7 +196,7 @@ function listen() {
   document.addEventListener("keydown", press, true);
   document.addEventListener("keyup", (event) => event.target.tagName === "CANVAS" && event.stopPropagation(), true);
   at("plane").addEventListener("change", arrangeShown);
-  at("opacity").addEventListener("input", () => { state.opacity = Number(at("opacity").value); paint(); });
+  at("opacity").addEventListener("input", () => { state.opacity = Number(at("opacity").value); paintSoon(); });
   at("outline").addEventListener("change", paint);
   at("tissue").addEventListener("change", paint);
   at("partner").addEventListener("change", () => choose(state.number, Number(at("partner").value)));
