@@ -1,1 +1,1 @@
-"""Where work runs: accelerators through Fabric, many cases through joblib."""
+"""Where work runs: accelerators through Fabric, tasks and cases in processes through joblib or on a Dask cluster."""
