@@ -5,6 +5,7 @@ fact `preparation`).  A model keeps those of its training cases.  Cases without
 the fact (phantoms in memory, other people's preparations) are not compared.
 """
 
+import shlex
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def require_prepared_alike(cases: Iterable[CaseRef | Case], known: Collection[st
     raise CohortError(
         f"cases prepared with other settings than the model's training cases: {', '.join(other[:5])}{more}",
         f"preparation {' or '.join(known)}",
-        f"prepare the scans anew: glioforge prepare SCANS --spec {settings} --out FOLDER"
+        f"prepare the scans again: glioforge prepare SCANS --spec {shlex.quote(str(settings))} --out FOLDER"
         if settings.is_file()
         else "prepare the scans with the settings of the cohort that the model was trained on",
         folder,

@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from glioforge.cli import main
 from glioforge.cli.main import _warn, app
 from glioforge.cli.options import accelerator_of, accelerator_sets
 from glioforge.compute.accelerator import AcceleratorSpec
@@ -172,3 +173,20 @@ def test_own_warnings_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert first == "warning: bf16 is emulated"
     assert second.startswith("file.py:3: DeprecationWarning: old")
+
+
+def test_a_stopped_command_names_the_command_that_resumes_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one types it: names with spaces are quoted."""
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "app", stopped)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/glioforge", "ingest", "my scans", "--out", "cohort"])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped; to resume: glioforge ingest 'my scans' --out cohort\n"

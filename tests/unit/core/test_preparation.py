@@ -37,6 +37,8 @@ def test_cases_prepared_otherwise_are_named_with_the_command_that_mends_it(tmp_p
         "c0, c1, c2, c3, c4 and 2 more; "
         "expected preparation a; prepare the scans with the settings of the cohort that the model was trained on"
     )
-    (tmp_path / "preparation.yaml").write_text("{}")
-    with pytest.raises(CohortError, match=r"glioforge prepare SCANS --spec .*preparation\.yaml --out FOLDER"):
-        require_prepared_alike(cases[:1], ("a",), tmp_path)
+    model = tmp_path / "my model"
+    model.mkdir()
+    (model / "preparation.yaml").write_text("{}")
+    with pytest.raises(CohortError, match=r"prepare SCANS --spec '.*my model/preparation\.yaml' --out FOLDER"):
+        require_prepared_alike(cases[:1], ("a",), model)
