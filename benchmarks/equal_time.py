@@ -16,24 +16,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Silent
 from glioforge.core.split import Split
 from glioforge.segmentation.base import train_segmenter
+from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.comparing import ComparisonSpec, MethodEntry, SegmenterEntry, SynthesizerEntry
-from glioforge.studies.folder import StudyFolder
-from glioforge.studies.gather import divide, gather, prepared_cohort, read_given
-from glioforge.studies.kinds import load_study
+from glioforge.studies.question import load_study
+from glioforge.studies.study import open_study
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.training.budget import Budget
 
 
 def training_split(spec: ComparisonSpec, data: Path | None, place: Path) -> Split:
     """Prepared subjects of the study's first fold."""
-    folder = StudyFolder(place)
-    cohort = gather(spec, folder, read_given(spec, data, Silent()), Silent())
-    prepared: Cohort = prepared_cohort(spec, folder, cohort, Silent())
-    return divide(spec, folder, prepared)[0]
+    study, given, _ = open_study(spec, place, data, None, Silent())
+    return prepared_folds(study, given, Silent())[0].split
 
 
 def seconds_of(spec: ComparisonSpec, entry: MethodEntry, split: Split, steps: int, place: Path) -> tuple[float, int]:

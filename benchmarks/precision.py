@@ -37,7 +37,7 @@ from glioforge.data.prepare.pipeline import prepare
 from glioforge.io.ingest import ingest
 from glioforge.io.run_facts import run_facts
 from glioforge.segmentation.base import train_segmenter
-from glioforge.studies.kinds import load_demo
+from glioforge.studies.question import load_demo
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.synthesis.base import train_synthesizer
 

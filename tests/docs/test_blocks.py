@@ -19,6 +19,7 @@ REGISTRIES = {
     "glioforge.lesions.base": "EDITS",
     "glioforge.quality.base": "FILTERS",
     "glioforge.io.layout": "LAYOUTS",
+    "glioforge.studies.question": "QUESTIONS",
 }
 
 
@@ -132,7 +133,7 @@ def require_spec(values):
     from glioforge.io.layout import LayoutChoice
     from glioforge.lesions.recipe import RecipeSpec
     from glioforge.runs.train import TrainingRunSpec
-    from glioforge.studies.kinds import KINDS
+    from glioforge.studies.question import QUESTIONS
 
     if "layout" in values:
         spec = LayoutChoice
@@ -140,8 +141,8 @@ def require_spec(values):
         spec = PrepareSpec
     elif "steps" in values:
         spec = RecipeSpec
-    elif values.get("kind") in KINDS:
-        spec = importlib.import_module(f"glioforge.studies.{values['kind']}").SPEC
+    elif values.get("kind") in QUESTIONS.kinds():
+        spec = QUESTIONS.spec_class(values["kind"])
     else:
         spec = TrainingRunSpec
     parse_spec(values, spec)
@@ -150,6 +151,6 @@ def require_spec(values):
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.name)
 def test_experiments_are_valid(path):
     """Each stored experiment fits its spec."""
-    from glioforge.studies.kinds import load_study
+    from glioforge.studies.question import load_study
 
     assert load_study(path).name

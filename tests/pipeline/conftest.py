@@ -42,7 +42,8 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished_study(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the tiny study, run once without disturbance."""
-    from glioforge.studies.kinds import load_study, run_study
+    from glioforge.studies.engine import run_study
+    from glioforge.studies.question import load_study
 
     out = tmp_path_factory.mktemp("finished") / "run"
     run_study(load_study(tiny_study), out)

@@ -263,7 +263,7 @@ def test_stopped_anywhere_the_same_command_goes_on(
         "prepared/cases/*/images.b2nd",
         "prepared/cases/*/case.json",
         "prepared/cohort.json",
-        "fold-0/synthetic/generator/cases/*/images.b2nd",
+        "fold-0/cases/generator/made/cases/*/images.b2nd",
         "fold-0/split.json",
     ],
 )
@@ -284,9 +284,9 @@ def test_damage_that_can_be_mended_is_mended(
 @pytest.mark.parametrize(
     "damaged",
     [
-        "fold-0/synthesizer/weights.safetensors",
+        "fold-0/generator/model/weights.safetensors",
         "fold-0/pilot/model/weights.safetensors",
-        "fold-0/synthetic/generator/quality/done.json",
+        "fold-0/synthetic/generator/done.json",
         "phantoms/*/*_t1.nii.gz",
         "step.json",
     ],
@@ -345,9 +345,9 @@ def require_same_results(out: Path, expected: Path) -> None:
 def unfinished_copy(finished: Path, place: Path) -> Path:
     """Copy of a finished study that has still to score its segmenters and to write its report."""
     out = place / "run"
-    shutil.copytree(finished, out)
-    for part in ("scores", "fidelity"):
-        shutil.rmtree(out / "fold-0" / part)
+    shutil.copytree(finished, out, symlinks=True)
+    for task in (*(out / "fold-0" / "scores").glob("*/*"), out / "fold-0" / "fidelity"):
+        shutil.rmtree(task.resolve())
     for name in ("done.json", "results.csv", "results.parquet", "report.html"):
         (out / name).unlink()
     return out

@@ -11,7 +11,7 @@ import pytest
 
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.tables import read_results
-from glioforge.studies.augmentation import write_report
+from glioforge.studies.engine import write_report
 
 GLIOFORGE = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
@@ -32,7 +32,7 @@ def test_every_arm_region_and_metric_is_scored(finished_study: Path) -> None:
 def test_synthetic_cases_know_their_parents_and_never_a_test_subject(finished_study: Path) -> None:
     """Lineage of each synthetic case names training subjects alone and at least one edit."""
     test_subjects = {r.subject_id for r in read_results(finished_study)}
-    made = read_cohort(finished_study / "fold-0" / "synthetic" / "generator")
+    made = read_cohort(finished_study / "fold-0" / "cases" / "generator" / "made")
 
     assert len(made) > 0
     for ref in made:

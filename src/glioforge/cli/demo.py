@@ -23,7 +23,8 @@ def demo(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import resolved_yaml
-    from glioforge.studies.kinds import load_demo, run_study
+    from glioforge.studies.engine import run_study
+    from glioforge.studies.question import load_demo
 
     settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
     if dry_run:

@@ -27,7 +27,8 @@ def study(
     """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import resolved_yaml
-    from glioforge.studies.kinds import load_study, run_study
+    from glioforge.studies.engine import run_study
+    from glioforge.studies.question import load_study
 
     sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]

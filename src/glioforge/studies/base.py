@@ -81,6 +81,11 @@ class StudySpec(Spec):
     parallel: ParallelSpec = ParallelSpec()
     """Trainings and cases side by side."""
 
+    @property
+    def phantom(self) -> PhantomSpec | None:
+        """How the study's phantoms are made; none where it reads scans."""
+        return self.data.phantom if isinstance(self.data, PhantomData) else None
+
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything but how the work is spread, over processes and over threads."""
         return self.model_dump(mode="json", exclude={"parallel": True, "title": True, "accelerator": {"threads"}})

@@ -1,4 +1,4 @@
-"""Where a study keeps what: one folder, each step in a place of its own."""
+"""Where the pages of a study find what its tasks left."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,56 +12,19 @@ class FoldFolder:
 
     root: Path
 
-    @property
-    def split(self) -> Path:
-        """Names of the subjects on each side."""
-        return self.root / "split.json"
-
-    @property
-    def synthesizer(self) -> Path:
-        """Trained generator."""
-        return self.root / "synthesizer"
-
     def source(self, source: str) -> Path:
         """Synthetic cohort of a source, `generator` or `control`."""
-        return self.root / "synthetic" / source
+        return self.root / "cases" / source / "made"
 
     @property
     def reconstruction(self) -> Path:
         """Images made from the test subjects' own labels, for measuring fidelity alone."""
-        return self.root / "reconstruction"
-
-    @property
-    def pilot(self) -> Path:
-        """Run of the baseline that finds the steps of all segmenters."""
-        return self.root / "pilot"
-
-    def segmenter(self, arm: str, seed: int) -> Path:
-        """Trained segmenter of an arm."""
-        return self.root / "segmenters" / arm / f"seed-{seed}"
-
-    def scores(self, arm: str, seed: int) -> Path:
-        """Numbers of a segmenter on the test subjects."""
-        return self.root / "scores" / arm / f"seed-{seed}"
+        return self.root / "fidelity" / "reconstruction"
 
     def method(self, name: str, seed: int) -> Path:
-        """One training of a method in a comparison: its model, its numbers and what it made."""
-        return self.root / "methods" / name / f"seed-{seed}"
-
-    @property
-    def judge(self) -> Path:
-        """Segmenter trained on scans, which judges synthetic images."""
-        return self.root / "judge"
-
-    @property
-    def series(self) -> Path:
-        """Edited label maps of one test subject, for pictures alone."""
-        return self.root / "series"
-
-    @property
-    def fidelity(self) -> Path:
-        """Numbers of the generator's images on the test subjects."""
-        return self.root / "fidelity"
+        """What one training of a method in a comparison made: masks, or images and a series."""
+        kind = "masks" if (self.root / "masks").is_dir() else "images"
+        return self.root / kind / name / f"seed-{seed}"
 
 
 @final
@@ -70,11 +33,6 @@ class StudyFolder:
     """Places of a whole study."""
 
     root: Path
-
-    @property
-    def phantoms(self) -> Path:
-        """Scans of a phantom cohort, where the study makes one."""
-        return self.root / "phantoms"
 
     @property
     def source(self) -> Path:

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, final
 
+from glioforge.core.lineage import Lineage
 from glioforge.io.tables import ResultRow
 from glioforge.training.budget import HistoryRow, Outcome
 
@@ -124,7 +125,7 @@ class Record:
         notes: What a page has to say of the task, in sentences without a full stop.
         left_out: Why the task was not done; empty for one that was.
         made: Hashes and numbers that other tasks depend on, plain JSON values.
-        subjects: Every subject behind what the task made, for the firewall.
+        lineage: Everyone behind what the task made, for the firewall; none for what is never trained on.
         details: What only pages read, plain JSON values.
     """
 
@@ -139,7 +140,7 @@ class Record:
     notes: tuple[str, ...] = ()
     left_out: str = ""
     made: Mapping[str, Any] = field(default_factory=dict)
-    subjects: tuple[str, ...] = ()
+    lineage: Lineage | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def without_rows(self) -> Self:
@@ -148,7 +149,8 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON, free of the study's and the task's own names, so that studies can share them."""
-        values = {name: getattr(self, name) for name in ("notes", "left_out", "made", "subjects", "details")}
+        values = {name: getattr(self, name) for name in ("notes", "left_out", "made", "details")}
+        values["lineage"] = None if self.lineage is None else self.lineage.to_json()
         values |= {name: None if part is None else asdict(part) for name, part in self._parts().items()}
         return values | {"rows": [_row_to_json(row, self.arm) for row in self.rows]}
 
@@ -172,7 +174,7 @@ class Record:
             notes=tuple(values["notes"]),
             left_out=values["left_out"],
             made=values["made"],
-            subjects=tuple(values["subjects"]),
+            lineage=None if values["lineage"] is None else Lineage.from_json(values["lineage"]),
             details=values["details"],
         )
 

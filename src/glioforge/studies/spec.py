@@ -1,7 +1,7 @@
 """Settings of an augmentation study: arms, edits and budgets, complete in one YAML."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -108,6 +108,13 @@ class AugmentationSpec(StudySpec):
             msg = "synthesizer.select: validation subjects choose the segmenters, and may not choose the generator too"
             raise ValueError(msg)
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers of all arms; each arm's own settings are the key of its own tasks.
+
+        An arm can therefore be added to a study that has run: only the new one is trained.
+        """
+        return {name: value for name, value in super().identity().items() if name != "arms"}
 
     @property
     def spending(self) -> StudyBudget:

@@ -4,7 +4,6 @@ import json
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +20,8 @@ from glioforge.runs.segment import segment_folder
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 from glioforge.segmentation.base import load_segmenter
-from glioforge.studies import conduct as conducting
-from glioforge.studies.kinds import load_study
+from glioforge.studies import engine
+from glioforge.studies.question import load_study
 from glioforge.synthesis import unseen_score
 from glioforge.synthesis.base import load_synthesizer
 from glioforge.synthesis.inference import inferred
@@ -207,19 +206,20 @@ def test_an_nnunet_keeps_its_own_precision(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore::glioforge.compute.precision.EmulatedPrecisionWarning")
 def test_a_study_keeps_what_it_began_with(monkeypatch, tmp_path):
     """Its settings, their identity and its report name the precision and the threads of the beginning."""
-    monkeypatch.setattr(conducting, "gather", lambda *_: SimpleNamespace(fingerprint="x"))
-    monkeypatch.setattr(conducting, "prepared_cohort", lambda *_: None)
-    monkeypatch.setattr(conducting, "divide", lambda *_: [])
+    monkeypatch.setattr(engine, "prepared_folds", lambda *_: [])
+    monkeypatch.setattr(engine, "write_page", lambda _: tmp_path / "report.html")
     study = load_study(DEMO, ("accelerator={device: cpu}",))
     seen = []
 
-    def stages(given, *_):
+    def plan(given, _):
         seen.append(given.accelerator)
         return []
 
+    monkeypatch.setattr(engine, "planned", plan)
+
     for name in (NATIVE, PLAIN):
         pretend(monkeypatch, name)
-        conducting.conduct(study, tmp_path / "run", stages, lambda *_: tmp_path / "report.html", progress=Silent())
+        engine.run_study(study, tmp_path / "run", progress=Silent())
     key = read_json(tmp_path / "run" / "done.json")["key"]["study"]["accelerator"]
 
     assert seen[0] == seen[1]

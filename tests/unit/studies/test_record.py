@@ -3,6 +3,7 @@
 import json
 import math
 
+from glioforge.core.lineage import Lineage
 from glioforge.io.tables import ResultRow
 from glioforge.studies.record import Clock, Cost, Record, Training, of_kind, rows_of
 from glioforge.training.budget import Outcome
@@ -30,7 +31,7 @@ def full():
         Cost(1.0, 2.0, 3.0, 4.0),
         ("a note",),
         made={"weights": "abc"},
-        subjects=("s",),
+        lineage=Lineage.real("toy", "s"),
         details={"kept": 3},
     )
 

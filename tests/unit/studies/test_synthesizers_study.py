@@ -11,8 +11,10 @@ from glioforge.core.errors import SpecError
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import read_results
-from glioforge.studies.kinds import load_study, run_study, write_report
-from glioforge.studies.synthesizer_stages import REAL, slug
+from glioforge.studies.engine import run_study, write_report
+from glioforge.studies.question import load_study
+from glioforge.studies.steps.score import REAL
+from glioforge.studies.steps.synthesize import slug
 
 BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
 TINY = {
@@ -101,17 +103,15 @@ def test_report_shows_every_method_and_says_which_edit_was_left_out(study):
     ):
         assert text in page
     assert page.count("<img") >= 8
-    series = read_cohort(study / "fold-0" / "methods" / "spade" / "seed-0" / "series")
+    series = read_cohort(study / "fold-0" / "images" / "spade" / "seed-0" / "series")
     assert [ref.case_id for ref in series] == ["original", "halved", "draw-1"]
 
 
 def test_results_do_not_depend_on_an_interruption(study, tmp_path):
     """A method whose numbers and images were lost gets the same ones, from the weights that it has."""
     again = tmp_path / "run"
-    shutil.copytree(study, again)
-    method = again / "fold-0" / "methods" / "spade" / "seed-0"
-    for lost in ("scores", "images", "series"):
-        shutil.rmtree(method / lost)
+    shutil.copytree(study, again, symlinks=True)
+    shutil.rmtree((again / "fold-0" / "images" / "spade" / "seed-0").resolve())
     for name in ("done.json", "results.csv", "results.parquet"):
         (again / name).unlink()
 
@@ -119,8 +119,8 @@ def test_results_do_not_depend_on_an_interruption(study, tmp_path):
 
     for name in ("results.csv", "results.parquet"):
         assert (again / name).read_bytes() == (study / name).read_bytes()
-    trained = Step.facts_of(again / "fold-0" / "methods" / "spade" / "seed-0" / "trained")
-    assert trained == Step.facts_of(study / "fold-0" / "methods" / "spade" / "seed-0" / "trained")
+    place = Path("fold-0") / "synthesizers" / "spade" / "seed-0"
+    assert Step.facts_of(again / place) == Step.facts_of(study / place)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,11 @@ def test_results_do_not_depend_on_an_interruption(study, tmp_path):
         ({"methods": {}, "references": []}, "a comparison needs at least one method"),
         ({"methods": {"A b": {"synthesizer": "spade"}}}, "String should match pattern"),
         ({"methods": {"a": {"synthesizer": "spadee"}}}, "synthesizer 'spadee'; expected one of"),
-        ({"kind": "synthesisers"}, "kind 'synthesisers'; expected one of augmentation, segmenters, synthesizers"),
-        ({"kind": ["synthesizers"]}, r"kind \['synthesizers'\]; expected one of"),
+        (
+            {"kind": "synthesisers"},
+            "kind of study 'synthesisers'; expected one of augmentation, segmenters, synthesizers",
+        ),
+        ({"kind": ["synthesizers"]}, r"kind of study \"\['synthesizers'\]\"; expected one of"),
     ],
 )
 def test_wrong_settings_are_told(tmp_path, changes, told):

@@ -26,7 +26,7 @@ from glioforge.data.prepare.percentile import PercentileSpec
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case
 from glioforge.studies.base import StudySpec
-from glioforge.studies.gather import require_usable
+from glioforge.studies.given import require_usable
 from toy_cohort import toy_cohort
 
 SHAPE = (8, 8, 8)

@@ -1,0 +1,102 @@
+"""Cases that a study is given: read, and refused before anything is written where the study could not finish."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CaseError, CohortError, SpecError
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.protocols import Progress
+from glioforge.core.schemes import BRATS2023
+from glioforge.core.split import Split, folds_by_subject, split_by_subject
+from glioforge.data.phantom.make import phantom_id
+from glioforge.io.cohort_file import read_cohort
+from glioforge.io.ingest import ingest
+from glioforge.studies.base import Folds, PhantomData, StudySpec
+
+
+def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort | None:
+    """Read and check the scans that a study is given; nothing is written, so that bad scans leave nothing behind.
+
+    Returns:
+        The cohort, or none where the study makes phantoms.
+
+    Raises:
+        SpecError: The study reads a folder and none is given, or one is given to a study of phantoms.
+        CohortError: Cases without labels, too few subjects, or a contrast asked for that is missing.
+        LeakageError: A case to train on, or what the preparation was fitted on, comes from a subject to be tested.
+    """
+    if isinstance(spec.data, PhantomData):
+        if data is not None:
+            raise SpecError(
+                f"--data {data}", "no --data, because this study makes phantoms", "or set data.kind=folder", spec.name
+            )
+        require_usable(spec, promised(spec.data))
+        return None
+    if data is None:
+        raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
+    if (data / "cohort.json").is_file():
+        cohort = read_cohort(data)
+        require_usable(spec, cohort)
+        return cohort
+    return ingested(spec, data, progress)
+
+
+def ingested(spec: StudySpec, folder: Path, progress: Progress) -> Cohort:
+    """Read a folder of scans or phantoms, and check every file; errors as `read_given`."""
+    layout = None if isinstance(spec.data, PhantomData) else spec.data.layout
+    cohort = ingest(folder, layout, parallel=spec.parallel, progress=progress)
+    require_usable(spec, cohort)
+    return cohort
+
+
+def promised(data: PhantomData) -> Cohort:
+    """Return the cohort of phantoms that are not made yet: their names and contrasts, without files."""
+    names = [phantom_id(data.seed, index) for index in range(data.cases)]
+    images = {Modality(name): Path(name) for name in ("t1", "t1ce", "t2", "flair")}
+    refs = (
+        CaseRef(n, n, images, BRATS2023.name, Lineage.phantom(n, data.seed), "", _unmade, Path("seg")) for n in names
+    )
+    return Cohort("phantoms", tuple(refs), BRATS2023)
+
+
+def _unmade(ref: CaseRef) -> Case:
+    """Refuse to read a phantom that is not made yet."""
+    raise CaseError("a phantom that is not made yet", "one that is", where=ref.case_id)
+
+
+def splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:
+    """Division by subject as the study asks."""
+    if isinstance(spec.split, Folds):
+        count = min(spec.split.folds, len(cohort.subject_ids))
+        return folds_by_subject(cohort, folds=count, validation=spec.split.validation, seed=spec.seed)
+    return (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
+
+
+def require_usable(spec: StudySpec, cohort: Cohort) -> None:
+    """Refuse a cohort that the study could not finish with, before anything is written; errors as `read_given`."""
+    unlabelled = [ref.case_id for ref in cohort if ref.labels is None]
+    if unlabelled:
+        more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
+        raise CohortError(
+            f"cases without a label map: {', '.join(unlabelled[:5])}{more}",
+            "a label map for every case",
+            "label these cases or leave them out",
+            cohort.name,
+        )
+    fitted = spec.prepare.fitted()
+    for split in splits(spec, cohort):
+        require_no_leak({"training cases": split.train, "validation cases": split.validation, **fitted}, split.test)
+        require_no_leak(fitted, split.validation)
+    wanted = spec.modalities or spec.prepare.modalities or ()
+    missing = [str(m) for m in wanted if m not in cohort.modalities]
+    if missing or not cohort.modalities:
+        raise CohortError(
+            f"contrasts common to all cases: {[str(m) for m in cohort.modalities]}",
+            f"also {missing}" if missing else "at least one",
+            "name only contrasts that every case has",
+            cohort.name,
+        )

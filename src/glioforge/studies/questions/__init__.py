@@ -1,0 +1,1 @@
+"""The questions that studies ask, one file each, found by its name (see `studies.question`)."""

@@ -1,0 +1,1 @@
+"""What tasks of studies do: train, synthesize, screen, segment, score."""

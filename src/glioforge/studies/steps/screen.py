@@ -1,0 +1,36 @@
+"""Put synthetic cases through the study's quality filters."""
+
+from collections.abc import Sequence
+
+from glioforge.config.spec import Spec
+from glioforge.core.errors import CohortError
+from glioforge.quality.base import FittedFilter, fit_filter
+from glioforge.quality.check import apply_filters
+from glioforge.studies.fold import cohort_in
+from glioforge.studies.record import Record
+from glioforge.studies.steps.synthesize import MADE
+from glioforge.studies.task import Context
+
+
+def screen_cases(context: Context, *, filters: Sequence[Spec], seed: int) -> Record:
+    """Judge synthetic cases; their ids that pass are what arms train on.
+
+    Args:
+        context: The task; reads the side train, and needs synthetic cases.
+        filters: Filters in the order of the funnel; one that cannot be fitted to so few cases is left out with a note.
+        seed: Seed of filters that draw.
+    """
+    fitted: list[tuple[str, FittedFilter]] = []
+    notes: list[str] = []
+    for spec in filters:
+        try:
+            fitted.append((spec.model_dump()["kind"], fit_filter(spec, context.cohort("train"), seed=seed)))
+        except CohortError as error:
+            notes.append(str(error))
+    made = cohort_in(context.place("cases") / MADE)
+    kept, verdicts = apply_filters(made, fitted, progress=context.progress)
+    return context.record(
+        notes=tuple(notes),
+        made={"cohort": made.fingerprint, "kept": [ref.case_id for ref in kept]},
+        details={"made": len(made), "kept": len(kept), "verdicts": [row.to_json() for row in verdicts]},
+    )

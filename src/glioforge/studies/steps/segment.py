@@ -1,0 +1,53 @@
+"""Score a segmenter on unseen subjects: on the scans' own grids, directly or through masks that are kept."""
+
+from dataclasses import asdict
+from typing import Final
+
+from glioforge.core.schemes import BRATS2023
+from glioforge.io.nifti import read_labels
+from glioforge.metrics.evaluate import evaluate_case
+from glioforge.segmentation.evaluate import segment_cohort
+from glioforge.segmentation.masks import written_scheme
+from glioforge.studies.record import Clock, Record
+from glioforge.studies.scoring import overlap_rows, row_of, tumour_of
+from glioforge.studies.steps.train import open_segmenter
+from glioforge.studies.task import Context
+
+MASKS: Final = "masks"
+"""Folder of the masks below that of a task."""
+
+
+def score_segmenter(context: Context, *, regions: tuple[str, ...]) -> Record:
+    """Label the unseen subjects and score the labels; needs a segmenter.
+
+    Args:
+        context: The task; reads the test side.
+        regions: Regions scored.
+    """
+    segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
+    task = context.task
+    run = (task.fold.index, task.arm, task.seed)
+    del regions  # read from the study's settings by the scoring, and named here because they decide the rows
+    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source))
+
+
+def score_masks(context: Context, *, regions: tuple[str, ...]) -> Record:
+    """Write a mask of each unseen subject and score the masks in the regions that they name; needs a segmenter.
+
+    Args:
+        context: The task; reads the test side.
+        regions: Regions scored.
+    """
+    segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
+    test, clock, task = context.cohort("test"), Clock(), context.task
+    masks = segment_cohort(segmenter, test, context.folder / MASKS, progress=context.progress)
+    pace = round(clock.seconds / max(1, len(masks)), 3)
+    scheme = written_scheme(context.folder / MASKS) if masks else BRATS2023
+    named = [region for region in regions if scheme.regions.get(region)]
+    rows = []
+    for path, ref in zip(masks, test, strict=True):
+        truth = tumour_of(context.source[ref.case_id].load().require_labels())
+        scores = evaluate_case(read_labels(path, scheme), truth, named, where=ref.case_id)
+        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref)
+        rows += [known | asdict(score) for score in scores]
+    return context.record(rows, seconds_per_volume=pace)

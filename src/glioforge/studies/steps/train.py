@@ -1,0 +1,101 @@
+"""Train a synthesizer or a segmenter on the training subjects of a fold."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.cohort import Cohort
+from glioforge.io.run_folder import DONE, Step
+from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation.trained import TrainedSegmenter
+from glioforge.studies.record import Record, Training
+from glioforge.studies.task import Context
+from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
+from glioforge.training.budget import Budget, Outcome
+
+MODEL: Final = "model"
+"""Folder of the model below that of a task."""
+
+_open: dict[str, tuple[Path, Any]] = {}
+"""The last model of each family in this process, so that what follows a training need not read its weights again."""
+
+
+def fit_synthesizer(context: Context, *, synthesizer: Any, seed: int) -> Record:  # noqa: ANN401 - any registered spec
+    """Train a synthesizer.
+
+    Args:
+        context: The task; reads the sides train and validation.
+        synthesizer: Settings, with the budget.
+        seed: Seed of the training.
+    """
+    folder = context.folder / MODEL
+    trained = train_synthesizer(
+        context.cohort("train"),
+        context.cohort("validation"),
+        synthesizer,
+        folder,
+        seed=seed,
+        accelerator=context.accelerator,
+        progress=context.progress,
+    )
+    _open["synthesizer"] = (folder.resolve(), trained)
+    done = folder / "training"
+    outcome = Outcome.from_json(Step.facts_of(done)["outcome"]) if (done / DONE).is_file() else None
+    training = Training() if outcome is None else Training.of(trained.parameters, outcome)
+    return context.record(training=training, made={"weights": trained.weights_hash})
+
+
+def fit_segmenter(
+    context: Context,
+    *,
+    segmenter: SegmenterSpec,
+    budget: Budget | None,
+    seed: int,
+    synthetic: Cohort | None = None,
+    share: float = 0.0,
+) -> Record:
+    """Train a segmenter.
+
+    Args:
+        context: The task; reads the sides train and validation.
+        segmenter: Settings.
+        budget: Length of the training; that of the settings where it is none.
+        seed: Seed of the training.
+        synthetic: Synthetic cases to mix in; not part of a key, as they come from a needed task.
+        share: Share of synthetic slices in every batch.
+    """
+    folder = context.folder / MODEL
+    trained = train_segmenter(
+        context.cohort("train"),
+        context.cohort("validation"),
+        segmenter,
+        folder,
+        synthetic=synthetic,
+        synthetic_share=share,
+        seed=seed,
+        budget=budget,
+        accelerator=context.accelerator,
+        progress=context.progress,
+    )
+    _open["segmenter"] = (folder.resolve(), trained)
+    training = Training.of(trained.parameter_count, trained.outcome)
+    return context.record(training=training, made={"weights": trained.weights_hash})
+
+
+def open_synthesizer(folder: Path, accelerator: AcceleratorSpec) -> TrainedSynthesizer:
+    """Load the synthesizer of a task's folder, unless this process has just trained or loaded it."""
+    path = (folder / MODEL).resolve()
+    if _open.get("synthesizer", (None,))[0] != path:
+        _open["synthesizer"] = (path, load_synthesizer(path, accelerator))
+    trained: TrainedSynthesizer = _open["synthesizer"][1]
+    return trained
+
+
+def open_segmenter(folder: Path, accelerator: AcceleratorSpec) -> TrainedSegmenter:
+    """Load the segmenter of a task's folder, unless this process has just trained or loaded it."""
+    path = (folder / MODEL).resolve()
+    if _open.get("segmenter", (None,))[0] != path:
+        _open["segmenter"] = (path, load_segmenter(path, accelerator))
+    trained: TrainedSegmenter = _open["segmenter"][1]
+    return trained

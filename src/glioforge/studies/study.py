@@ -1,0 +1,67 @@
+"""The folder of a whole study: opened for a run, locked, described, and read again for its report."""
+
+from pathlib import Path
+from typing import Final
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError
+from glioforge.core.protocols import Progress
+from glioforge.io.run_accelerator import kept_of, settled
+from glioforge.io.run_folder import Step, read_json, run_facts, write_json
+from glioforge.studies.base import StudySpec
+from glioforge.studies.fold import Study
+from glioforge.studies.given import read_given
+from glioforge.studies.question import parse_study
+from glioforge.studies.store import STORE
+
+VERSION: Final = 2
+"""Version of study folders; rises when older ones cannot be read."""
+DESCRIPTION: Final = "study.json"
+
+
+def open_study(
+    spec: StudySpec, out: Path, data: Path | None, store: Path | None, progress: Progress
+) -> tuple[Study, Cohort | None, Step]:
+    """Return a study with the precision and threads that its folder began with, its cases, and its step.
+
+    Nothing is written, so that a study that cannot be run leaves nothing behind.
+
+    Args:
+        spec: Complete settings.
+        out: Folder of the study.
+        data: Folder of scans or of an ingested cohort, where the study reads one.
+        store: Folder of finished tasks; one within `out` unless given.
+        progress: Where to show progress.
+
+    Raises:
+        OutputError: The folder belongs to a study with other settings, or was made by another version.
+        GlioforgeError: Whatever is wrong with the scans or the settings (see `given.read_given`).
+    """
+    given = read_given(spec, data, progress)
+    spec = spec.model_copy(update={"accelerator": settled(spec.accelerator, out)})
+    scans = "phantoms" if given is None else given.fingerprint
+    key = {"version": VERSION, "study": spec.identity(), "scans": scans}
+    step = Step(out, key, kept=kept_of(spec.accelerator))
+    return Study(spec, out, store or out / STORE), given, step
+
+
+def describe(study: Study) -> None:
+    """Write settings and versions into the study's folder."""
+    # Arms are shown in the order in which the study lists them, also when its report is written again.
+    values = {"version": VERSION, "spec": study.spec.model_dump(mode="json"), "made_with": run_facts()}
+    write_json(study.root / DESCRIPTION, values, in_order=True)
+
+
+def read_study(out: Path) -> Study:
+    """Return the study of a folder.
+
+    Raises:
+        InputFileError: The folder holds no study, or one of another version.
+    """
+    path = out / DESCRIPTION
+    values = read_json(path)
+    version = values.get("version", 1) if isinstance(values, dict) else 1
+    if version != VERSION:
+        remedy = "use the release of Glioforge that wrote it, or run the study again in another folder"
+        raise InputFileError(f"a study folder of version {version}", f"version {VERSION}", remedy, path)
+    return Study(parse_study(values["spec"], str(path)), out, out / STORE)

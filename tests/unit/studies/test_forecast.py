@@ -1,0 +1,59 @@
+"""Promises of `studies.forecast`: the plan says what is done, what the rest may take, and on what that is based."""
+
+from dataclasses import replace
+
+from glioforge.io.run_folder import read_json, write_json
+from glioforge.studies.forecast import PlannedTask, _estimated, _past, plan_lines
+from glioforge.studies.record import Cost
+from toy_study import Work, toy_fold
+
+
+def done(tmp_path, name, seconds, amount, **key):
+    """Do a toy task, and say that it took so long for so much."""
+    work = Work()
+    task = replace(work.task(toy_fold(tmp_path), name, key=key), amount=amount)
+    work.do(task)
+    path = tmp_path / name / "done.json"
+    values = read_json(path)
+    values["facts"]["cost"] |= {"seconds": seconds, "peak_gib": 2.0, "disk_mib": 5.0}
+    write_json(path, values)
+    return task
+
+
+def test_estimates_come_from_finished_tasks_of_the_same_function(tmp_path):
+    """Scaled by the amount of work; those with the same kind of method first, and the rule where there are none."""
+    task = done(tmp_path, "fold-0/a", 10.0, 100.0, method={"kind": "unet"})
+    done(tmp_path, "fold-0/b", 40.0, 100.0, method={"kind": "other"})
+    past = list(_past(tmp_path / "tasks"))
+
+    same = _estimated(replace(task, amount=200.0), past)
+    mixed = _estimated(replace(task, key={}, amount=200.0), past)
+    rule = _estimated(replace(task, amount=200.0), [])
+    assert (same.cost.seconds, same.cost.peak_gib, same.cost.disk_mib, same.basis) == (20.0, 2.0, 5.0, "like 1 done")
+    assert (mixed.cost.seconds, mixed.basis) == (50.0, "like 2 done")
+    assert (rule.cost.seconds, rule.basis) == (60.0, "rule")
+
+
+def test_damaged_records_are_passed_over(tmp_path):
+    """An estimate is no reason to stop."""
+    done(tmp_path, "fold-0/a", 10.0, 1.0)
+    (tmp_path / "fold-0" / "a" / "done.json").write_text("{", encoding="utf-8")
+
+    assert list(_past(tmp_path / "tasks")) == []
+
+
+def test_a_plan_is_printed_with_its_sums_and_its_rule():
+    """What is done does not count."""
+    tasks = [
+        PlannedTask("fold-0/a", True, Cost(50.0, 9.0, 1.0)),
+        PlannedTask("fold-0/b", False, Cost(7200.0, 1.0, 512.0), "like 2 done"),
+        PlannedTask("fold-0/c", False, Cost(7200.0, 2.0, 512.0), "rule"),
+    ]
+    lines = plan_lines(tasks, 2)
+
+    assert lines[0] == "plan: 3 tasks, 1 done"
+    assert lines[1].split() == ["fold-0/a", "done", "50", "s", "9.0", "GiB", "1.0", "MiB"]
+    assert lines[3].endswith("rule")
+    assert "4.0 h of work, 2.0 h or more with 2 at a time; up to 4.0 GiB of memory, 1.0 GiB of disk" in lines[4]
+    assert lines[5].startswith("rule: 0.3 s for a training step")
+    assert plan_lines([], 1)[0] == "plan: 0 tasks, 0 done"
