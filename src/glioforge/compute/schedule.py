@@ -43,7 +43,7 @@ def run_graph(
     title: str = "tasks",
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, Result]]:
-    """Yield the name and result of each job as it finishes; nothing for no jobs.
+    """Return an iterator over the name and result of each job as it finishes; empty for no jobs.
 
     In one process jobs run one after the other, always the first in the order of the mapping whose needs are done.
     With several workers as many run as there are workers. When a job fails, those that need it are left out, all
@@ -65,11 +65,9 @@ def run_graph(
     """
     graph = _Graph(jobs)
     spec, progress = spec or ParallelSpec(), progress or Silent()
-    if not jobs:
-        return
-    run = _in_process if spec.in_process else _in_workers if spec.backend == "local" else _on_cluster
-    yield from progress.track(run(graph, spec, progress), title, len(jobs))
-    graph.raise_first()
+    if spec.in_process or not jobs:
+        return _in_process(graph, title, progress)
+    return _elsewhere(graph, spec, title, progress)
 
 
 @final
@@ -123,9 +121,9 @@ def _ordered(jobs: Mapping[str, Job[Result]]) -> list[str]:
     return list(order)
 
 
-def _in_process(graph: _Graph[Result], _spec: ParallelSpec, progress: Progress) -> Iterator[tuple[str, Result]]:
+def _in_process(graph: _Graph[Result], title: str, progress: Progress) -> Iterator[tuple[str, Result]]:
     """Jobs one after the other."""
-    while (name := graph.start()) is not None:
+    for name in progress.track(iter(graph.start, None), title, len(graph.jobs)):
         try:
             with progress.task(name) as inner:
                 graph.results[name] = graph.jobs[name].run(graph.needs(name), inner)
@@ -133,6 +131,16 @@ def _in_process(graph: _Graph[Result], _spec: ParallelSpec, progress: Progress) 
             graph.fail(name, error, progress)
         else:
             yield name, graph.results[name]
+    graph.raise_first()
+
+
+def _elsewhere(
+    graph: _Graph[Result], spec: ParallelSpec, title: str, progress: Progress
+) -> Iterator[tuple[str, Result]]:
+    """Jobs in several processes, of this machine or of a cluster."""
+    run = _in_workers if spec.backend == "local" else _on_cluster
+    yield from progress.track(run(graph, spec, progress), title, len(graph.jobs))
+    graph.raise_first()
 
 
 def _in_workers(graph: _Graph[Result], spec: ParallelSpec, progress: Progress) -> Iterator[tuple[str, Result]]:

@@ -1,18 +1,17 @@
 """Run a study: every task as soon as what it needs is done, then the results table and the page."""
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from glioforge.compute.accelerator import described
+from glioforge.compute.schedule import Job, run_graph
 from glioforge.core.protocols import Progress, Silent
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.perform import perform
 from glioforge.studies.question import planned, write_page
-from glioforge.studies.record import Record
 from glioforge.studies.results import keep_results, read_study_results
 from glioforge.studies.study import describe, open_study, read_study
-from glioforge.studies.task import Task
 
 
 def run_study(
@@ -48,7 +47,9 @@ def run_study(
         progress.say(described(study.spec.accelerator))
         describe(study)
         tasks = planned(study.spec, prepared_folds(study, given, progress))
-        page = write_page(keep_results(study, _done(tasks, progress)))
+        jobs = {task.name: Job(partial(perform, task), task.needs) for task in tasks}
+        done = dict(run_graph(jobs, study.spec.parallel, progress=progress))
+        page = write_page(keep_results(study, [done[task.name] for task in tasks]))
         step.finish({"tasks": len(tasks)})
     return page
 
@@ -61,14 +62,3 @@ def write_report(out: Path, *, progress: Progress | None = None) -> Path:
     """
     (progress or Silent()).say("reading results")
     return write_page(read_study_results(read_study(out)))
-
-
-def _done(tasks: Sequence[Task], progress: Progress) -> list[Record]:
-    """Do all tasks, the first in the order of the plan whose needs are done; returns their records in that order."""
-    done: dict[str, Record] = {}
-    left = list(tasks)
-    while left:
-        task = next(task for task in left if done.keys() >= set(task.needs))
-        left.remove(task)
-        done[task.name] = perform(task, {name: done[name] for name in task.needs}, progress)
-    return [done[task.name] for task in tasks]
