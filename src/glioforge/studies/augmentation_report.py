@@ -39,7 +39,9 @@ METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
 _IMAGES: Final = {"generator": "Generator", "class mean": "Class means", "generator, one draw": "Generator, one draw"}
 _WORK: Final = {
     "generator": "training the generator",
-    "synthetic": "making and filtering synthetic cases",
+    "control": "fitting the control",
+    "cases": "making synthetic cases",
+    "synthetic": "filtering synthetic cases",
     "pilot": "finding the steps at which the baseline levels off",
     "fidelity": "measuring the images",
     "segmenter": "training segmenters",

@@ -55,7 +55,7 @@ def neutral(spec: StudySpec, title: str) -> str:
     """Return an arm's title, in which phantoms are not called real.
 
     Example:
-        >>> from glioforge.studies.kinds import load_demo
+        >>> from glioforge.studies.question import load_demo
         >>> neutral(load_demo(), "Real + synthetic"), neutral(load_demo(), "Pix2pix, real time")
         ('Phantom scans + synthetic', 'Pix2pix, phantom scans time')
     """

@@ -30,7 +30,8 @@ from glioforge.studies.pages import (
     written,
 )
 from glioforge.studies.record import Record, of_kind
-from glioforge.studies.synthesizer_stages import ORIGINAL, REAL, draws_of, slug
+from glioforge.studies.steps.score import REAL
+from glioforge.studies.steps.synthesize import ORIGINAL, draws_of, slug
 
 MOST_SUBJECTS: Final = 3
 """Subjects shown."""

@@ -8,8 +8,8 @@ from glioforge.report.scores import ResultTable
 from glioforge.studies import augmentation_report
 from glioforge.studies.augmentation_report import outdone_by_means, page, titles, verdict
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.kinds import load_demo
 from glioforge.studies.pages import table_of
+from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
 
 SPEC = load_demo()

@@ -11,7 +11,6 @@ from glioforge.report.page import Figure, Folded, Note, Paragraph, Report, Table
 from glioforge.report.scores import Endpoint, ResultTable
 from glioforge.studies import pages
 from glioforge.studies.folder import StudyFolder
-from glioforge.studies.kinds import load_demo
 from glioforge.studies.pages import (
     difference_blocks,
     generator_facts,
@@ -28,6 +27,7 @@ from glioforge.studies.pages import (
     trainings_section,
     written,
 )
+from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
 from toy_cohort import toy_cohort
 
