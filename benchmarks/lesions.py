@@ -30,12 +30,12 @@ from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.phantom.make import make_phantom
 from glioforge.lesions import midline
-from glioforge.lesions.bank import BankEntry, LesionBank
-from glioforge.lesions.base import EDITS, Donor, Sources
-from glioforge.lesions.cutout import cut
-from glioforge.lesions.donor import canonical
+from glioforge.lesions.apply import Edit
+from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.base import EDITS
+from glioforge.lesions.donor import Donor, canonical
 from glioforge.lesions.midline import midsagittal_plane
-from glioforge.lesions.shape import shape_of
+from glioforge.lesions.patch import cut
 
 RESULT = Path(__file__).parent / "results" / "lesions.json"
 SHAPE = (240, 240, 155)
@@ -66,17 +66,13 @@ def grown(labels: LabelMap) -> LabelMap:
     """The map with its lesion scaled to `TUMOUR_ML`, a large tumour."""
     factor = round(TUMOUR_ML / labels.volume_ml("WT"), 3)
     spec = EDITS.parse({"kind": "scale", "volume_factor": [factor, factor], "placement": LENIENT})
-    edit: Any = EDITS.part_for(spec)
-    edit = edit(spec)
-    changed: LabelMap = edit.apply(labels, edit.draw(labels, stream(1, "grown")))
-    return changed
+    edit = Edit(spec)
+    return edit.apply(labels, edit.draw(labels, stream(1, "grown")))
 
 
 def bank_of(labels: LabelMap) -> LesionBank:
     """A bank of one lesion."""
-    lesion = cut(labels)
-    shape = shape_of(labels, lesion, midsagittal_plane(labels))
-    return LesionBank((BankEntry(Donor("donor", ("donor",), canonical(lesion, labels.geometry)), shape),))
+    return LesionBank((Donor("donor", ("donor",), canonical(cut(labels), labels.geometry)),))
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -89,8 +85,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 def timed(kind: str, labels: LabelMap, bank: LesionBank) -> dict[str, float]:
     """Median times of drawing and applying one edit."""
     spec = EDITS.parse({"kind": kind, **SETTINGS.get(kind, {})})
-    edit: Any = EDITS.part_for(spec)
-    edit = edit(spec, Sources(bank))
+    edit: Any = Edit(spec, bank)
     draws, applications, seed = [], [], 0
     while len(draws) < REPEATS:
         seed += 1
@@ -114,8 +109,7 @@ def peak_mib() -> float:
 def many_edits(labels: LabelMap) -> dict[str, float]:
     """A thousand edits, one after another, and what they cost."""
     spec = EDITS.parse({"kind": "translate", "distance_mm": [4, 40], "mass_effect": {}})
-    edit: Any = EDITS.part_for(spec)
-    edit = edit(spec, Sources())
+    edit: Any = Edit(spec)
 
     def once(number: int) -> int:
         return int(edit.apply(labels, edit.draw(labels, stream(number, "many"))).lesion.sum())

@@ -21,14 +21,11 @@ from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.rng import stream
 from glioforge.data.phantom.make import make_phantom
-from glioforge.lesions.bank import BankEntry, LesionBank
-from glioforge.lesions.base import Donor
-from glioforge.lesions.cutout import cut, part_volumes_mm3
-from glioforge.lesions.donor import canonical
-from glioforge.lesions.midline import midsagittal_plane
+from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.donor import Donor, canonical
+from glioforge.lesions.patch import cut, part_volumes_mm3
 from glioforge.lesions.recipe import edit_labels, replay
 from glioforge.lesions.recipe_file import load_recipe, recipe_files
-from glioforge.lesions.shape import shape_of
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "random_recipes.json"
@@ -47,24 +44,22 @@ def problems(parent: LabelMap, child: LabelMap, again: LabelMap) -> list[str]:
     return [name for name, wrong in checks.items() if wrong]
 
 
-def entry(number: int, labels: LabelMap) -> BankEntry:
+def donor(number: int, labels: LabelMap) -> Donor:
     """A phantom's lesion for the bank."""
-    lesion = cut(labels)
-    donor = Donor(f"phantom{number}", (f"phantom{number}",), canonical(lesion, labels.geometry))
-    return BankEntry(donor, shape_of(labels, lesion, midsagittal_plane(labels)))
+    return Donor(f"phantom{number}", (f"phantom{number}",), canonical(cut(labels), labels.geometry))
 
 
 def main() -> None:
     """Draw, check, count and write."""
     recipes = [load_recipe(name) for name in recipe_files()]
     maps = [make_phantom(11, number).truth for number in range(PHANTOMS)]
-    entries = [entry(number, labels) for number, labels in enumerate(maps)]
+    given = [donor(number, labels) for number, labels in enumerate(maps)]
     failures: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     factors, start, valid = [], time.process_time(), 0
     for number, labels in enumerate(maps):
-        donors = LesionBank(tuple(e for n, e in enumerate(entries) if n != number))
+        donors = LesionBank(tuple(d for n, d in enumerate(given) if n != number))
         for draw in range(DRAWS):
             recipe = recipes[draw % len(recipes)]
             try:

@@ -6,12 +6,9 @@ from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
-from glioforge.lesions.bank import BankEntry, LesionBank
-from glioforge.lesions.base import Donor
-from glioforge.lesions.cutout import cut
-from glioforge.lesions.donor import canonical
-from glioforge.lesions.midline import midsagittal_plane
-from glioforge.lesions.shape import shape_of
+from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.donor import Donor, canonical
+from glioforge.lesions.patch import cut
 
 EXTENT_MM = np.array([144.0, 168.0, 132.0])
 """Field of view along x, y, z."""
@@ -70,9 +67,8 @@ def toy_bank(*brains, spacing=(4.0, 4.0, 4.0)):
     """Bank of the lesions of some brains; of two toy brains where none are given."""
     first, second = toy_brain(spacing, radii=(18.0, 12.0, 6.0)), toy_brain(spacing, (0.68, 0.4, 0.6), (14.0, 9.0, 5.0))
     maps = brains or (first, second)
-    entries = []
+    donors = []
     for number, labels in enumerate(maps):
-        lesion = cut(labels)
-        donor = Donor(f"donor{number}", (f"person{number}",), canonical(lesion, labels.geometry))
-        entries.append(BankEntry(donor, shape_of(labels, lesion, midsagittal_plane(labels))))
-    return LesionBank(tuple(entries))
+        lesion = canonical(cut(labels), labels.geometry)
+        donors.append(Donor(f"donor{number}", (f"person{number}",), lesion))
+    return LesionBank(tuple(donors))

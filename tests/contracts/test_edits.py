@@ -14,9 +14,10 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.core.schemes import BRATS2023
-from glioforge.lesions.base import EDITS, Sources
-from glioforge.lesions.cutout import cut, is_lesion
+from glioforge.lesions.apply import Edit
+from glioforge.lesions.base import EDITS
 from glioforge.lesions.lineage import edited_lineage
+from glioforge.lesions.patch import cut, is_lesion
 from glioforge.lesions.recipe import replay
 from toy_brain import toy_bank, toy_brain
 
@@ -67,7 +68,7 @@ few = settings(max_examples=4)
 def built(kind, **changes):
     """The edit of a kind with its settings, changed by others; needs donors where it takes some."""
     spec = EDITS.parse({"kind": kind, **SETTINGS[kind], **changes})
-    return EDITS.part_for(spec)(spec, Sources(BANK))
+    return Edit(spec, BANK)
 
 
 def edited(kind, seed, spacing=SPACINGS[0], **changes):

@@ -24,6 +24,7 @@ from glioforge.core.errors import GeometryError
 
 Affine = Float64[np.ndarray, "4 4"]
 Index = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
 
 SLACK = 1e-4
 """Relative slack where a length meets a limit: 0.1 micrometres at 1 mm, far above rounding, far below any voxel."""
@@ -45,6 +46,30 @@ def within(
         [True, True, False]
     """
     return np.asarray(np.asarray(lengths) <= np.asarray(limit) * (1 + SLACK))
+
+
+def bounding_box(mask: Bool[np.ndarray, "i j k"], margin: int | Index = 0) -> Box | None:
+    """Return the smallest box around the true voxels, widened by a margin within the grid; none for an empty mask.
+
+    Args:
+        mask: Any mask of three axes.
+        margin: Voxels to add on both sides of every axis, or of each.
+
+    Example:
+        >>> mask = np.zeros((4, 5, 6), dtype=bool)
+        >>> mask[1, 2:4, 5] = True
+        >>> bounding_box(mask, (0, 1, 1))
+        (slice(1, 2, None), slice(1, 5, None), slice(4, 6, None))
+    """
+    wider = (margin,) * 3 if isinstance(margin, int) else margin
+    sides = []
+    for axis in range(3):
+        line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if not line.size:
+            return None
+        first, last = int(line[0]) - wider[axis], int(line[-1]) + 1 + wider[axis]
+        sides.append(slice(max(first, 0), min(last, mask.shape[axis])))
+    return sides[0], sides[1], sides[2]
 
 
 @final

@@ -214,6 +214,11 @@ class LabelMap:
         return _any_of(self.voxels, self.scheme.region_values(region))
 
     @property
+    def foreground(self) -> Bool[np.ndarray, "i j k"]:
+        """Mask of everything but background: the brain in a complete map, the lesion in one of the tumour alone."""
+        return np.asarray(self.voxels > 0)
+
+    @property
     def lesion(self) -> Bool[np.ndarray, "i j k"]:
         """Mask of all tumour labels."""
         return _any_of(self.voxels, self.scheme.lesion_values)

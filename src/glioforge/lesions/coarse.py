@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, UInt8
 
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap, LabelVoxels
-from glioforge.lesions.cutout import is_lesion
+from glioforge.lesions.patch import is_lesion
 
 
 @final

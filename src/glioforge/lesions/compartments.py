@@ -19,8 +19,8 @@ from scipy import ndimage
 from glioforge.core.geometry import Geometry, within
 from glioforge.core.labels import LabelMap
 from glioforge.lesions.coarse import Coarse
-from glioforge.lesions.cutout import CSF, WHITE, is_lesion
 from glioforge.lesions.midline import Plane
+from glioforge.lesions.patch import CSF, WHITE, is_lesion
 
 VENTRICLE_DEPTH_MM = 16.0
 """Fluid further than this from the brain's border counts as ventricle."""

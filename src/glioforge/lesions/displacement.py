@@ -6,6 +6,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float64
 
+from glioforge.core.labels import LabelVoxels
+
 LEAST_JACOBIAN = 0.2
 """The smallest Jacobian that a displacement may have after `Displacement.unfolded`."""
 
@@ -50,6 +52,21 @@ class Displacement:
         while field.jacobian.min() < LEAST_JACOBIAN:
             field = Displacement(field.vectors * 0.9, field.lattice, field.spacing)
         return field
+
+
+def sampled_at(voxels: LabelVoxels, vectors: Float64[np.ndarray, "3 i j k"]) -> LabelVoxels:
+    """Take every voxel's label from the voxel nearest to its source.
+
+    Args:
+        voxels: Labels.
+        vectors: `source - voxel` in voxels; a source outside the grid is moved to its border.
+    """
+    indices = np.meshgrid(*(np.arange(n) for n in voxels.shape), indexing="ij", sparse=True)
+    sources = (
+        np.clip(np.rint(index + way), 0, n - 1).astype(np.intp)
+        for index, way, n in zip(indices, vectors, voxels.shape, strict=True)
+    )
+    return np.asarray(voxels[tuple(sources)])
 
 
 def _interpolated(

@@ -14,11 +14,11 @@ from jaxtyping import Bool, Float64, Int
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
-from glioforge.core.geometry import Index
+from glioforge.core.geometry import Box, Index
 from glioforge.core.labels import LabelVoxels
-from glioforge.lesions.cutout import Box, Cutout, is_lesion, tight_cutout
 from glioforge.lesions.displacement import Displacement
-from glioforge.lesions.level_set import Counts, Fields, counts_of, fields_of, labels_from
+from glioforge.lesions.level_set import Fields, fields_of, innermost, labels_from
+from glioforge.lesions.patch import Counts, LesionPatch, is_lesion, tight_patch
 
 MARGIN_MM = 6.0
 """Room around a lesion in which it may settle when part of its place is taken."""
@@ -47,12 +47,12 @@ class Graft:
     spacing: tuple[float, float, float]
 
     @classmethod
-    def of(cls, cutout: Cutout, margin_mm: float = MARGIN_MM) -> "Graft":
-        """Graft that settles to the very lesion it was made of."""
-        margin = margin_voxels(margin_mm, cutout.spacing)
-        fields = _fields(cutout.voxels.tobytes(), cutout.voxels.shape, margin, cutout.spacing)
-        i, j, k = (s - m for s, m in zip(cutout.start, margin, strict=True))
-        return cls(fields, (i, j, k), counts_of(cutout.voxels), cutout.spacing)
+    def of(cls, patch: LesionPatch, margin_mm: float = MARGIN_MM, *, growth_mm: float = 0.0) -> "Graft":
+        """Graft that settles to the very lesion it was made of; `growth_mm` widens its box for a larger lesion."""
+        margin = margin_voxels(margin_mm + growth_mm, patch.spacing)
+        fields = _fields(patch.voxels.tobytes(), patch.voxels.shape, margin, patch.spacing)
+        i, j, k = (s - m for s, m in zip(patch.start, margin, strict=True))
+        return cls(fields, (i, j, k), patch.counts, patch.spacing)
 
     @property
     def outline(self) -> "Graft":
@@ -95,8 +95,8 @@ class Graft:
         fields = np.stack([ndimage.map_coordinates(f, moved, order=1, mode="nearest") for f in self.fields])
         return replace(self, fields=fields)
 
-    def settle(self, base: LabelVoxels) -> Cutout:
-        """Labels of the lesion in a healed map, within brain that is free of other lesions.
+    def settle(self, base: LabelVoxels) -> LesionPatch:
+        """Labels of the lesion in a inpainted map, within brain that is free of other lesions.
 
         Raises:
             EditError: There is not room enough.
@@ -105,15 +105,21 @@ class Graft:
         allowed = (base[box] > 0) & ~is_lesion(base[box])
         return self._labelled(self.fields[(slice(None), *inner)], allowed, box)
 
-    def free(self) -> Cutout:
+    def free(self) -> LesionPatch:
         """Labels of the lesion where nothing stands in its way; its box may reach outside the grid."""
         i, j, k = (slice(s, s + n) for s, n in zip(self.start, self.fields.shape[1:], strict=True))
         return self._labelled(self.fields, np.ones(self.fields.shape[1:], dtype=bool), (i, j, k))
 
-    def _labelled(self, fields: Fields, allowed: Bool[np.ndarray, "a b c"], box: Box) -> Cutout:
-        """Cut-out of the asked counts within the allowed voxels of a box."""
+    def innermost_core(self, share: float) -> Int[np.ndarray, "3 n"]:
+        """Voxels, in the map, of the innermost share of the tumour core."""
+        core = self.fields[1] > 0
+        hollow = innermost(self.fields[1], core, round(share * int(core.sum())))
+        return np.array(np.nonzero(hollow)) + np.array(self.start)[:, None]
+
+    def _labelled(self, fields: Fields, allowed: Bool[np.ndarray, "a b c"], box: Box) -> LesionPatch:
+        """Patch of the asked counts within the allowed voxels of a box."""
         voxels = labels_from(fields, allowed, self.counts)
-        return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), self.spacing)
+        return tight_patch(voxels, (box[0].start, box[1].start, box[2].start), self.spacing)
 
     @cached_property
     def _ends(self) -> Int[np.ndarray, "3 n"]:

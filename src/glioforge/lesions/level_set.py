@@ -19,10 +19,10 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from glioforge.core.errors import EditError
-from glioforge.lesions.cutout import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, box_of, is_lesion
+from glioforge.core.geometry import bounding_box
+from glioforge.lesions.patch import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, Counts, is_lesion
 
 Fields = Float32[np.ndarray, "region a b c"]
-Counts = tuple[int, ...]
 
 NEAR_MM = 12.0
 """Distance from a region's box up to which its signed distance is exact."""
@@ -58,14 +58,6 @@ def nested_masks(voxels: UInt8[np.ndarray, "a b c"]) -> tuple[Bool[np.ndarray, "
     return (*masks, cavity) if cavity.any() else masks
 
 
-def counts_of(voxels: UInt8[np.ndarray, "a b c"]) -> Counts:
-    """Count the voxels of the whole lesion, tumour core and necrotic core, and of the cavity if there is one."""
-    tallies = np.bincount(voxels.ravel(), minlength=CAVITY + 1)
-    core, cavity = int(tallies[NECROTIC] + tallies[ENHANCING]), int(tallies[CAVITY])
-    counts = core + int(tallies[OEDEMA]) + cavity, core, int(tallies[NECROTIC])
-    return (*counts, cavity) if cavity else counts
-
-
 def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Fields:
     """Return the signed distances of the regions.
 
@@ -78,7 +70,7 @@ def fields_of(voxels: UInt8[np.ndarray, "a b c"], spacing: tuple[float, float, f
 def _near_field(mask: Bool[np.ndarray, "a b c"], spacing: tuple[float, float, float]) -> Float32[np.ndarray, "a b c"]:
     """Signed distance in a box around a mask, and falling values outside it."""
     margin = tuple(int(np.ceil(NEAR_MM / s)) for s in spacing)
-    near = box_of(mask, (margin[0], margin[1], margin[2]))
+    near = bounding_box(mask, (margin[0], margin[1], margin[2]))
     if near is None:
         return signed_distance(mask, spacing)
     inner = signed_distance(mask[near], spacing)

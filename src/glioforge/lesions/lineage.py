@@ -1,4 +1,4 @@
-"""Lineage of edited cases: whoever gave a lesion, an atlas or a prior stands behind them."""
+"""Lineage of edited cases: every subject who gave a lesion contributed to them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ METHOD = "lesion edits"
 
 
 def subjects_of(records: Iterable[EditRecord]) -> tuple[str, ...]:
-    """People that edits brought in (donors, atlas, prior), sorted; none for no records."""
+    """Subjects that edits brought in as donors, sorted; none for no records."""
     return tuple(sorted({str(s) for record in records for s in record.values.get("subjects", ())}))
 
 

@@ -18,10 +18,11 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.lesions.cutout import Box, Cutout, is_fluid, is_lesion, within
+from glioforge.core.geometry import Box
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
-from glioforge.lesions.level_set import counts_of, signed_distance
+from glioforge.lesions.level_set import signed_distance
+from glioforge.lesions.patch import LesionPatch, counts_of, is_fluid, is_lesion, relative_to
 
 _LATTICE_MM = 4.0
 _SMOOTHING_MM = 4.0
@@ -40,7 +41,7 @@ class MassEffectSpec(Spec):
     """How far fluid gives way: 0 shifts ventricles and furrows as tissue, at 1 their far wall stays where it is."""
 
 
-def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffectSpec) -> float:
+def push_mm(lesion: LesionPatch, before: UInt8[np.ndarray, "a b c"], spec: MassEffectSpec) -> float:
     """Length of the push at the lesion's border: a share of the growth of the equivalent radius.
 
     Args:
@@ -54,7 +55,7 @@ def push_mm(lesion: Cutout, before: UInt8[np.ndarray, "a b c"], spec: MassEffect
     return spec.strength * (radii[0] - radii[1])
 
 
-def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, spec: MassEffectSpec) -> None:
+def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: LesionPatch, push: float, spec: MassEffectSpec) -> None:
     """Push the tissue around a lesion outwards, in place; a push of 0 changes nothing.
 
     Args:
@@ -71,7 +72,7 @@ def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: Cutout, push: float, sp
     vectors = field.voxels(block.shape)
     moves = (np.abs(vectors) >= 0.5).any(axis=0) & (block > 0) & ~is_lesion(block)
     _, inner = clip_box(lesion.start, lesion.voxels.shape, voxels.shape)
-    moves[within(lesion.box, box)] &= ~lesion.mask[inner]
+    moves[relative_to(lesion.box, box)] &= ~lesion.mask[inner]
     places, ways = np.array(np.nonzero(moves)), vectors[:, moves]
     here, found = block[moves], _labels_at(block, places, ways)
     filled = is_fluid(found) & ~is_fluid(here)
@@ -88,7 +89,7 @@ def _labels_at(
     return np.asarray(block[tuple(np.clip(places + np.rint(ways).astype(np.int64), 0, limits))])
 
 
-def displacement(lesion: Cutout, box: Box, push: float, reach_mm: float) -> Displacement:
+def displacement(lesion: LesionPatch, box: Box, push: float, reach_mm: float) -> Displacement:
     """Displacement around a lesion on a box of its map, that does not fold."""
     shape = tuple(side.stop - side.start for side in box)
     steps = [max(1, round(_LATTICE_MM / s)) for s in lesion.spacing]
@@ -117,7 +118,7 @@ def _radius(volume_mm3: float) -> float:
     return float((3 * volume_mm3 / (4 * np.pi)) ** (1 / 3))
 
 
-def _reach_box(lesion: Cutout, reach_mm: float, shape: tuple[int, ...]) -> Box:
+def _reach_box(lesion: LesionPatch, reach_mm: float, shape: tuple[int, ...]) -> Box:
     """Box of the grid that the push can reach."""
     i, j, k = (
         slice(max(0, side.start - int(np.ceil(reach_mm / s)) - 1), min(n, side.stop + int(np.ceil(reach_mm / s)) + 1))
@@ -126,7 +127,7 @@ def _reach_box(lesion: Cutout, reach_mm: float, shape: tuple[int, ...]) -> Box:
     return i, j, k
 
 
-def _on_lattice(lesion: Cutout, box: Box, lattice: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "a b c"]:
+def _on_lattice(lesion: LesionPatch, box: Box, lattice: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "a b c"]:
     """Lesion mask at the lattice points; the point nearest to the centre always belongs to it."""
     starts = [side.start for side in box]
     lines = [line.astype(np.int64) + s - t for line, s, t in zip(lattice, starts, lesion.start, strict=True)]

@@ -23,7 +23,7 @@ from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
 from glioforge.lesions.coarse import Coarse, coarse_of
-from glioforge.lesions.cutout import is_fluid
+from glioforge.lesions.patch import is_fluid
 
 _WIDEST_SHIFT_MM = 20.0
 _WIDEST_TILT = 0.35

@@ -1,6 +1,6 @@
 """Places where a lesion may lie, all found at once, and one of them drawn.
 
-The share of the lesion that would lie wrong (`ground.RULES`) is, for every
+The share of the lesion that would lie wrong (`placement_map.RULES`) is, for every
 offset together, a correlation of the lesion with a mask, computed by Fourier
 transform on a lattice of a few millimetres.  One of the valid offsets is drawn
 by the prior, moved at random within its lattice cell, and judged voxel by
@@ -19,9 +19,8 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index, within
 from glioforge.lesions.coarse import Coarse
-from glioforge.lesions.cutout import WHITE, Cutout
-from glioforge.lesions.ground import RULES, Ground, rule_shares
-from glioforge.lesions.prior import Prior
+from glioforge.lesions.patch import WHITE, LesionPatch
+from glioforge.lesions.placement_map import RULES, PlacementMap, rule_shares
 
 _LATTICE_TOLERANCE = 0.02
 
@@ -41,8 +40,8 @@ class PlacementSpec(Spec):
     """Share that may lie in the smaller of its parts in cerebrum and cerebellum."""
     gap_mm: float = Field(2.0, ge=0)
     """Distance kept from other lesions."""
-    prior: Literal["white_matter", "brain", "given"] = "white_matter"
-    """Where the lesion's centre falls: evenly over a tissue, or by a prior map handed in."""
+    prior: Literal["white_matter", "brain"] = "white_matter"
+    """Tissue over which the lesion's centre falls evenly."""
     attempts: int = Field(40, ge=1, le=10_000)
     """Places tried voxel by voxel before the search ends with an error."""
 
@@ -78,43 +77,31 @@ class Window:
         return np.asarray(within(self.least_mm, distance_mm) & within(distance_mm, self.most_mm))
 
 
-def broken_rule(ground: Ground, lesion: Cutout, limits: dict[str, float]) -> str | None:
-    """First rule that a lesion breaks where it lies, in words; none if the place is valid."""
-    for rule, share in ground.shares(lesion).items():
-        if share > limits[rule] + 1e-9:
-            return f"{share:.0%} of the lesion lies {rule} (at most {limits[rule]:.0%})"
-    return None
-
-
 def draw_offset(
-    ground: Ground,
-    lesion: Cutout,
+    placement_map: PlacementMap,
+    lesion: LesionPatch,
     spec: PlacementSpec,
     window: Window,
     rng: np.random.Generator,
-    *,
-    prior: Prior | None = None,
 ) -> Index:
     """Draw an offset that takes a lesion to a valid place.
 
     Args:
-        ground: Made with the lesion's `start` as `phase`, so that lattices agree.
+        placement_map: Made with the lesion's `start` as `phase`, so that lattices agree.
         lesion: The lesion where it lies now.
         spec: What is valid.
         window: How far it may go.
         rng: Source of the draw.
-        prior: The map for `prior: given`.
 
     Raises:
-        EditError: No place is valid, or the prior is needed and absent.
-        GeometryError: The prior lies on another grid.
+        EditError: No place is valid.
     """
-    offsets, weights, reasons = _valid_offsets(ground, lesion, spec, window, prior)
+    offsets, weights, reasons = _valid_offsets(placement_map, lesion, spec, window)
     if not len(offsets):
         raise EditError(f"no valid place for the lesion: {reasons}", "at least one", "widen range or limits")
     tries = min(spec.attempts, int(np.count_nonzero(weights)))
     chosen = rng.choice(len(offsets), size=tries, replace=False, p=weights / weights.sum())
-    steps = np.array(ground.coarse.steps)
+    steps = np.array(placement_map.coarse.steps)
     jitters = rng.integers(-((steps - 1) // 2), steps // 2 + 1, size=(tries, 3))
     spacing = np.array(lesion.spacing)
     limits, last = spec.limits(), ""
@@ -123,7 +110,7 @@ def draw_offset(
             i, j, k = (int(o) for o in candidate)
             if not window.holds(float(np.linalg.norm(candidate * spacing))):
                 continue
-            last = broken_rule(ground, lesion.moved((i, j, k)), limits) or ""
+            last = placement_map.broken_rule(lesion.moved((i, j, k)), limits) or ""
             if not last:
                 return i, j, k
     raise EditError(
@@ -134,8 +121,8 @@ def draw_offset(
 
 
 def draw_near(
-    ground: Ground,
-    lesion: Cutout,
+    placement_map: PlacementMap,
+    lesion: LesionPatch,
     spec: PlacementSpec,
     most_mm: float,
     rng: np.random.Generator,
@@ -145,7 +132,7 @@ def draw_near(
     """Offset to a valid place as near as can be: none at all, else within a third, two thirds, all of the way.
 
     Args:
-        ground: Made with the lesion's `start` as `phase`.
+        placement_map: Made with the lesion's `start` as `phase`.
         lesion: The lesion where it should lie.
         spec: What is valid.
         most_mm: How far away it may end.
@@ -155,28 +142,28 @@ def draw_near(
     Raises:
         EditError: No place within `most_mm` is valid.
     """
-    if broken_rule(ground, lesion, spec.limits(floor)) is None:
+    if placement_map.broken_rule(lesion, spec.limits(floor)) is None:
         return 0, 0, 0
     anywhere = spec.model_copy(update={"prior": "brain"})
     for share in (1 / 3, 2 / 3):
         try:
-            return draw_offset(ground, lesion, anywhere, Window(0.0, most_mm * share), rng)
+            return draw_offset(placement_map, lesion, anywhere, Window(0.0, most_mm * share), rng)
         except EditError:
             continue
-    return draw_offset(ground, lesion, anywhere, Window(0.0, most_mm), rng)
+    return draw_offset(placement_map, lesion, anywhere, Window(0.0, most_mm), rng)
 
 
 def _valid_offsets(
-    ground: Ground, lesion: Cutout, spec: PlacementSpec, window: Window, prior: Prior | None
+    placement_map: PlacementMap, lesion: LesionPatch, spec: PlacementSpec, window: Window
 ) -> tuple[np.ndarray, Float64[np.ndarray, "n"], str]:
     """Lattice offsets in voxels that seem valid, their prior weights, and how many each rule excludes."""
-    kernel = _kernel(lesion, ground.coarse.steps)
-    first, shares = _shares_everywhere(ground, lesion, kernel, window)
+    kernel = _kernel(lesion, placement_map.coarse.steps)
+    first, shares = _shares_everywhere(placement_map, lesion, kernel, window)
     offsets = np.array(np.indices(shares.shape[1:])).reshape(3, -1).T + first
-    offsets = offsets * np.array(ground.coarse.steps)
+    offsets = offsets * np.array(placement_map.coarse.steps)
     distance = np.linalg.norm(offsets * np.array(lesion.spacing), axis=1)
-    near = window.holds(distance) | _cell_holds_edge(distance, window, ground.coarse)
-    weights = _weights(ground, lesion, offsets, spec, prior)
+    near = window.holds(distance) | _cell_holds_edge(distance, window, placement_map.coarse)
+    weights = _weights(placement_map, lesion, offsets, spec)
     near &= weights > 0
     limits = np.array(list(spec.limits().values()))[:, None] + _LATTICE_TOLERANCE
     wrong = shares.reshape(len(RULES), -1) > limits
@@ -192,7 +179,7 @@ def _cell_holds_edge(distance: Float64[np.ndarray, "n"], window: Window, coarse:
     return wide.holds(distance)
 
 
-def _kernel(lesion: Cutout, steps: Index) -> Float64[np.ndarray, "a b c"]:
+def _kernel(lesion: LesionPatch, steps: Index) -> Float64[np.ndarray, "a b c"]:
     """Share of the lesion's voxels in each cell of the lattice, centred on the lattice points."""
     before = [(n - 1) // 2 for n in steps]
     after = [-(size + b) % n for size, b, n in zip(lesion.voxels.shape, before, steps, strict=True)]
@@ -203,10 +190,10 @@ def _kernel(lesion: Cutout, steps: Index) -> Float64[np.ndarray, "a b c"]:
 
 
 def _shares_everywhere(
-    ground: Ground, lesion: Cutout, kernel: Float64[np.ndarray, "a b c"], window: Window
+    placement_map: PlacementMap, lesion: LesionPatch, kernel: Float64[np.ndarray, "a b c"], window: Window
 ) -> tuple[np.ndarray, Float32[np.ndarray, "rule x y z"]]:
     """Share that lies wrong for every lattice offset, and the first offset in lattice steps."""
-    coarse = ground.coarse
+    coarse = placement_map.coarse
     at = (np.array(lesion.start) - np.array(coarse.phase)) // np.array(coarse.steps)
     size, shape = np.array(kernel.shape), np.array(coarse.voxels.shape)
     reach = np.ceil(np.minimum(window.most_mm, 1e6) / np.array(coarse.spacing)).astype(int) + 1
@@ -215,7 +202,7 @@ def _shares_everywhere(
     if np.any(first > last):
         return first, np.ones((len(RULES), 0, 0, 0), dtype=np.float32)
     low, high = at + first, at + last + size
-    return first, rule_shares(_correlated(_padded_masks(ground, low, high), kernel.astype(np.float32)))
+    return first, rule_shares(_correlated(_padded_masks(placement_map, low, high), kernel.astype(np.float32)))
 
 
 def _correlated(
@@ -237,36 +224,31 @@ def _correlated(
     return sums
 
 
-def _padded_masks(ground: Ground, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "9 x y z"]:
+def _padded_masks(placement_map: PlacementMap, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "9 x y z"]:
     """Masks of what `rule_shares` needs on a box of the lattice that may reach outside the grid (no brain there)."""
-    coarse = ground.coarse
+    coarse = placement_map.coarse
     indices = np.array(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"))
-    right = ground.plane.side_of(coarse.millimetres(indices.reshape(3, -1).astype(np.float64))) > 0
-    masks = np.zeros((2 + len(ground.masks), *indices.shape[1:]), dtype=np.float32)
+    right = placement_map.plane.side_of(coarse.millimetres(indices.reshape(3, -1).astype(np.float64))) > 0
+    masks = np.zeros((2 + len(placement_map.masks), *indices.shape[1:]), dtype=np.float32)
     masks[0] = 1.0
     inner = tuple(slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, coarse.voxels.shape, strict=True))
     there = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True))
     masks[0][there] = ~coarse.brain[inner]
     masks[1] = right.reshape(indices.shape[1:])
-    for row, mask in zip(masks[2:], ground.masks, strict=True):
+    for row, mask in zip(masks[2:], placement_map.masks, strict=True):
         row[there] = mask[inner]
     return masks
 
 
 def _weights(
-    ground: Ground, lesion: Cutout, offsets: np.ndarray, spec: PlacementSpec, prior: Prior | None
+    placement_map: PlacementMap, lesion: LesionPatch, offsets: np.ndarray, spec: PlacementSpec
 ) -> Float64[np.ndarray, "n"]:
     """Prior weight of the voxel on which the lesion's centre would fall; 0 off the brain."""
     centres = np.rint(offsets + np.array(lesion.centre)).astype(np.int64)
-    shape = np.array(ground.voxels.shape)
+    shape = np.array(placement_map.voxels.shape)
     on_grid = np.all((centres >= 0) & (centres < shape), axis=1)
     weights = np.zeros(len(offsets))
     places = tuple(centres[on_grid].T)
-    tissue = ground.voxels[places]
-    if spec.prior == "given":
-        if prior is None:
-            raise EditError("`prior: given` without a prior map", "a prior", "hand one in, or choose `white_matter`")
-        weights[on_grid] = prior.on(ground.voxels.shape)[places] * (tissue > 0)
-    else:
-        weights[on_grid] = tissue == WHITE if spec.prior == "white_matter" else tissue > 0
+    tissue = placement_map.voxels[places]
+    weights[on_grid] = tissue == WHITE if spec.prior == "white_matter" else tissue > 0
     return weights

@@ -11,10 +11,11 @@ import numpy as np
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
+from glioforge.core.geometry import bounding_box
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.data.store import read_labels
 from glioforge.io.atomic_write import write_atomically
-from glioforge.lesions.cutout import box_of, is_lesion
+from glioforge.lesions.patch import is_lesion
 from glioforge.report.overlays import upright
 from glioforge.report.slices import Pixels, label_rgb
 
@@ -113,7 +114,7 @@ def _pairs(before: LabelMap, after: LabelMap, title: str, slices: int) -> list[_
     """The slices that a row shows, cut to the brain and a voxel around it."""
     before.geometry.require_same(after.geometry, title)
     maps = [upright(labels.voxels, labels.geometry) for labels in (before, after)]
-    i, j, k = box_of((maps[0] > 0) | (maps[1] > 0), (1, 1, 1)) or (slice(0, n) for n in maps[0].shape)
+    i, j, k = bounding_box((maps[0] > 0) | (maps[1] > 0), (1, 1, 1)) or (slice(0, n) for n in maps[0].shape)
     x, y, z = (before.geometry.spacing[axis] for axis in before.geometry.canonical_axes()[0])
     found = []
     for number in _axial_slices(maps, slices):
@@ -172,7 +173,7 @@ def _font(size: int) -> "FreeTypeFont":
 def _axial_slices(maps: Sequence[LabelVoxels], count: int) -> list[int]:
     """Slices spread evenly over both lesions, or over the brain without any."""
     lesion = is_lesion(maps[0]) | is_lesion(maps[1])
-    box = box_of(lesion if lesion.any() else maps[1] > 0)
+    box = bounding_box(lesion if lesion.any() else maps[1] > 0)
     low, high = (box[2].start, box[2].stop) if box else (0, maps[0].shape[2])
     return [int(low + (n + 0.5) * (high - low) / count) for n in range(count)]
 
@@ -180,7 +181,7 @@ def _axial_slices(maps: Sequence[LabelVoxels], count: int) -> list[int]:
 def _coronal_slice(maps: Sequence[LabelVoxels]) -> int:
     """Middle of the new lesion, else of the old one, else of the grid."""
     for voxels in reversed(maps):
-        box = box_of(is_lesion(voxels))
+        box = bounding_box(is_lesion(voxels))
         if box is not None:
             return int((box[1].start + box[1].stop) // 2)
     return int(maps[0].shape[1] // 2)

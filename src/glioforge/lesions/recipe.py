@@ -11,6 +11,7 @@ Source: the manipulations of Shin et al. 2018, Carver et al. and Guo et al. 2020
 whose magnitudes the papers leave open; see `lesions/recipes/`.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, final
 
@@ -21,75 +22,125 @@ from pydantic_core import PydanticCustomError
 from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord, LesionEdit
-from glioforge.lesions.base import EDITS, DonorSource, Sources
-from glioforge.lesions.fill import TissueAtlas
-from glioforge.lesions.prior import Prior
+from glioforge.core.protocols import EditRecord
+from glioforge.lesions.apply import Edit
+from glioforge.lesions.base import EDITS
+from glioforge.lesions.donor import DonorSource
 
 AnyEdit = Annotated[SerializeAsAny[Spec], BeforeValidator(EDITS.parse)]
 """Any registered edit's spec, told by `kind`."""
 
 
-def _parse_step(values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
-    """The step that a mapping describes, by the one key that tells them apart."""
+class RecipeItem(Spec):
+    """Base of the items of a recipe: each is told by the first of its keys."""
+
+    weight: float = Field(1.0, ge=0)
+    """Weight within a choice."""
+
+    @abstractmethod
+    def drawn(self, rng: np.random.Generator) -> list[Spec]:
+        """Return the edits of one draw."""
+
+    @property
+    @abstractmethod
+    def edits(self) -> tuple[Spec, ...]:
+        """Every edit that may be drawn."""
+
+
+def _parse_item(values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
+    """The item that a mapping describes, by the one key that tells them apart."""
     if isinstance(values, Spec):
         return values
-    kinds: dict[str, type[Spec]] = {
-        "edit": EditStep,
-        "choice": ChoiceStep,
-        "sequence": SequenceStep,
-        "repeat": RepeatStep,
-    }
-    named = [key for key in kinds if isinstance(values, Mapping) and key in values]
+    named = [key for key in _ITEMS if isinstance(values, Mapping) and key in values]
     if len(named) != 1:
-        raise PydanticCustomError("step", "a step needs exactly one of {keys}", {"keys": ", ".join(kinds)})
-    return kinds[named[0]].model_validate(values)
+        raise PydanticCustomError("step", "a step needs exactly one of {keys}", {"keys": ", ".join(_ITEMS)})
+    return _ITEMS[named[0]].model_validate(values)
 
 
-Step = Annotated[SerializeAsAny[Spec], BeforeValidator(_parse_step)]
-"""One step of a recipe."""
+AnyItem = Annotated[SerializeAsAny[RecipeItem], BeforeValidator(_parse_item)]
+"""One item of a recipe."""
 
 
 @final
-class EditStep(Spec):
+class EditItem(RecipeItem):
     """One edit."""
 
     edit: AnyEdit
     """The edit and its settings."""
-    weight: float = Field(1.0, ge=0)
-    """Weight within a choice."""
+
+    def drawn(self, rng: np.random.Generator) -> list[Spec]:  # noqa: ARG002 - the edit draws itself later
+        """Return the edit."""
+        return [self.edit]
+
+    @property
+    def edits(self) -> tuple[Spec, ...]:
+        """The edit."""
+        return (self.edit,)
 
 
 @final
-class ChoiceStep(Spec):
-    """One of several steps."""
+class ChoiceItem(RecipeItem):
+    """One of several items."""
 
-    choice: tuple[Step, ...] = Field(min_length=1)
-    """Steps, drawn by weight."""
-    weight: float = Field(1.0, ge=0)
-    """Weight within an outer choice."""
+    choice: tuple[AnyItem, ...] = Field(min_length=1)
+    """Items, drawn by weight."""
+
+    def drawn(self, rng: np.random.Generator) -> list[Spec]:
+        """Draw an item, and its edits; raises `EditError` where all weights are 0."""
+        weights = np.array([item.weight for item in self.choice])
+        if weights.sum() <= 0:
+            raise EditError("a choice whose weights are all 0", "a positive weight")
+        return self.choice[int(rng.choice(len(self.choice), p=weights / weights.sum()))].drawn(rng)
+
+    @property
+    def edits(self) -> tuple[Spec, ...]:
+        """Edits of all items."""
+        return tuple(edit for item in self.choice for edit in item.edits)
 
 
 @final
-class SequenceStep(Spec):
-    """Several steps in order."""
+class SequenceItem(RecipeItem):
+    """Several items in order."""
 
-    sequence: tuple[Step, ...]
-    """Steps; none does nothing."""
-    weight: float = Field(1.0, ge=0)
-    """Weight within a choice."""
+    sequence: tuple[AnyItem, ...]
+    """Items; none does nothing."""
+
+    def drawn(self, rng: np.random.Generator) -> list[Spec]:
+        """Draw the edits of each item."""
+        return [edit for item in self.sequence for edit in item.drawn(rng)]
+
+    @property
+    def edits(self) -> tuple[Spec, ...]:
+        """Edits of all items."""
+        return tuple(edit for item in self.sequence for edit in item.edits)
 
 
 @final
-class RepeatStep(Spec):
-    """A step done several times."""
+class RepeatItem(RecipeItem):
+    """An item done several times."""
 
-    repeat: Step
-    """The step."""
+    repeat: AnyItem
+    """The item."""
     count: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
     """Fewest and most times."""
-    weight: float = Field(1.0, ge=0)
-    """Weight within a choice."""
+
+    def drawn(self, rng: np.random.Generator) -> list[Spec]:
+        """Draw how often, and the edits of each time."""
+        times = int(rng.integers(self.count[0], max(self.count) + 1))
+        return [edit for _ in range(times) for edit in self.repeat.drawn(rng)]
+
+    @property
+    def edits(self) -> tuple[Spec, ...]:
+        """Edits of the item."""
+        return self.repeat.edits
+
+
+_ITEMS: dict[str, type[RecipeItem]] = {
+    "edit": EditItem,
+    "choice": ChoiceItem,
+    "sequence": SequenceItem,
+    "repeat": RepeatItem,
+}
 
 
 @final
@@ -100,7 +151,7 @@ class RecipeSpec(Spec):
     """Short name."""
     about: str = ""
     """Where it comes from and what it deviates in."""
-    steps: tuple[Step, ...]
+    steps: tuple[AnyItem, ...]
     """Steps in order."""
     attempts: int = Field(5, ge=1, le=1000)
     """How often the whole recipe is drawn anew when an edit finds no valid parameters."""
@@ -111,9 +162,6 @@ def edit_labels(
     recipe: RecipeSpec,
     seed: int | np.random.Generator = 1,
     donors: DonorSource | None = None,
-    *,
-    atlas: TissueAtlas | None = None,
-    prior: Prior | None = None,
 ) -> tuple[LabelMap, tuple[EditRecord, ...]]:
     """Draw and apply a recipe.
 
@@ -122,8 +170,6 @@ def edit_labels(
         recipe: What to do.
         seed: Seed of all draws, or the generator that makes them.
         donors: Lesions of training subjects, for edits that need some.
-        atlas: For edits that fill from it.
-        prior: For edits that place by it.
 
     Returns:
         The edited map, and the records that lead to it.
@@ -132,11 +178,11 @@ def edit_labels(
         EditError: No attempt found valid parameters for every edit.
         LabelError: The map is not complete.
     """
-    sources, rng = Sources(donors, atlas, prior), np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     reasons: list[str] = []
     for _ in range(recipe.attempts):
         try:
-            return _run(labels, recipe, rng, sources)
+            return _run(labels, recipe, rng, donors)
         except EditError as error:
             reasons.append(str(error))
     raise EditError(
@@ -146,79 +192,36 @@ def edit_labels(
     )
 
 
-def replay(
-    labels: LabelMap,
-    records: Iterable[EditRecord],
-    donors: DonorSource | None = None,
-    *,
-    atlas: TissueAtlas | None = None,
-) -> LabelMap:
+def replay(labels: LabelMap, records: Iterable[EditRecord], donors: DonorSource | None = None) -> LabelMap:
     """Apply recorded edits again, in order; no records give the map back.
 
     Raises:
-        EditError: Donors or the atlas of a record are missing or have changed.
+        EditError: Donors of a record are missing or have changed.
         SpecError: A record names an unknown edit.
     """
     for record in records:
-        labels = _edit(record.kind, Sources(donors, atlas)).apply(labels, record)
+        labels = Edit.of_kind(record.kind, donors).apply(labels, record)
     return labels
 
 
 def kinds_of(recipe: RecipeSpec) -> frozenset[str]:
     """Kinds of all edits that a recipe may draw."""
-    found: set[str] = set()
-    pending: list[Any] = list(recipe.steps)
-    while pending:
-        step = pending.pop()
-        if isinstance(step, EditStep):
-            found.add(str(getattr(step.edit, "kind", "")))
-        else:
-            pending += [*getattr(step, "choice", ()), *getattr(step, "sequence", ())]
-            pending += [step.repeat] if isinstance(step, RepeatStep) else []
-    return frozenset(found)
+    return frozenset(str(getattr(edit, "kind", "")) for item in recipe.steps for edit in item.edits)
 
 
 def draw_edits(recipe: RecipeSpec, rng: np.random.Generator) -> tuple[Spec, ...]:
     """Edits of one draw of a recipe, in order."""
-    return tuple(spec for step in recipe.steps for spec in _drawn(step, rng))
+    return tuple(edit for item in recipe.steps for edit in item.drawn(rng))
 
 
 def _run(
-    labels: LabelMap, recipe: RecipeSpec, rng: np.random.Generator, sources: Sources
+    labels: LabelMap, recipe: RecipeSpec, rng: np.random.Generator, donors: DonorSource | None
 ) -> tuple[LabelMap, tuple[EditRecord, ...]]:
     """One attempt at a recipe."""
     records = []
     for spec in draw_edits(recipe, rng):
-        edit = _built(spec, sources)
+        edit = Edit(spec, donors)
         record = edit.draw(labels, rng)
         labels = edit.apply(labels, record)
         records.append(record)
     return labels, tuple(records)
-
-
-def _drawn(step: Spec, rng: np.random.Generator) -> list[Spec]:
-    """Edits that one draw of a step gives."""
-    if isinstance(step, EditStep):
-        return [step.edit]
-    if isinstance(step, SequenceStep):
-        return [spec for inner in step.sequence for spec in _drawn(inner, rng)]
-    if isinstance(step, RepeatStep):
-        times = int(rng.integers(step.count[0], max(step.count) + 1))
-        return [spec for _ in range(times) for spec in _drawn(step.repeat, rng)]
-    options = step.choice if isinstance(step, ChoiceStep) else ()
-    weights = np.array([getattr(option, "weight", 1.0) for option in options])
-    if weights.sum() <= 0:
-        raise EditError("a choice whose weights are all 0", "a positive weight")
-    return _drawn(options[int(rng.choice(len(options), p=weights / weights.sum()))], rng)
-
-
-def _built(spec: Spec, sources: Sources) -> LesionEdit:
-    """The edit of a spec."""
-    part: Any = EDITS.part_for(spec)
-    edit: LesionEdit = part(spec, sources)
-    return edit
-
-
-def _edit(kind: str, sources: Sources) -> LesionEdit:
-    """The edit of a record, with its default spec, which `apply` does not read."""
-    return _built(EDITS.spec_class(kind)(), sources)

@@ -9,7 +9,8 @@ from scipy import ndimage
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Geometry
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import EDITS, Sources
+from glioforge.lesions.apply import Edit
+from glioforge.lesions.base import EDITS
 from glioforge.lesions.edits.warp_brain import warp_of
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.recipe import replay
@@ -22,7 +23,7 @@ NAMED, TISSUE = structured_brain(), toy_brain()
 def drawn(kind, labels, seed=0, **values):
     """Record of an edit, and the map after it."""
     spec = EDITS.parse({"kind": kind, **values})
-    edit = EDITS.part_for(spec)(spec, Sources())
+    edit = Edit(spec)
     record = edit.draw(labels, np.random.default_rng(seed))
     return record, edit.apply(labels, record)
 

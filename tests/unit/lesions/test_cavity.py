@@ -5,11 +5,11 @@ import pytest
 
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE_CAVITY
-from glioforge.lesions.base import EDITS, NOTHING, Sources
-from glioforge.lesions.cutout import CAVITY, cut
+from glioforge.lesions.apply import Edit
+from glioforge.lesions.base import EDITS
 from glioforge.lesions.graft import Graft
-from glioforge.lesions.level_set import counts_of
 from glioforge.lesions.mass_effect import MassEffectSpec, push_mm
+from glioforge.lesions.patch import CAVITY, cut
 from toy_brain import toy_bank, toy_brain
 
 
@@ -24,10 +24,10 @@ def operated(**changes):
 BRAIN = operated()
 
 
-def changed(kind, sources=NOTHING, **settings):
+def changed(kind, donors=None, **settings):
     """The map after an edit drawn with a fixed seed."""
     spec = EDITS.parse({"kind": kind, **settings})
-    edit = EDITS.part_for(spec)(spec, sources)
+    edit = Edit(spec, donors)
     return edit.apply(BRAIN, edit.draw(BRAIN, np.random.default_rng(1)))
 
 
@@ -46,7 +46,7 @@ def test_every_edit_takes_the_cavity_along(kind, settings):
     """With its share of the lesion, beside what is left of the core; nothing of it stays behind."""
     after = changed(kind, **settings)
     factor = settings.get("volume_factor", (1, 1))[0]
-    before, now = counts_of(cut(BRAIN).voxels), counts_of(cut(after).voxels)
+    before, now = cut(BRAIN).counts, cut(after).counts
 
     assert not np.array_equal(after.voxels, BRAIN.voxels)
     assert now == pytest.approx([factor * n for n in before], rel=0.02, abs=1)
@@ -63,7 +63,7 @@ def test_a_lesion_with_a_cavity_is_restored_from_its_distances():
 def test_a_cavity_is_removed_and_transplanted_with_the_lesion():
     """What is left is tissue; what comes in has the donor's cavity."""
     removed = changed("remove")
-    given = changed("transplant", sources=Sources(toy_bank(operated(radii=(18.0, 12.0, 6.0)))), most_shift_mm=60.0)
+    given = changed("transplant", donors=(toy_bank(operated(radii=(18.0, 12.0, 6.0)))), most_shift_mm=60.0)
 
     assert not removed.lesion.any()
     assert not (removed.voxels == CAVITY).any()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import EditError
-from glioforge.lesions.cutout import cut
 from glioforge.lesions.graft import Graft, clip_box, margin_voxels, scaled_counts
 from glioforge.lesions.implant import implant, settle
+from glioforge.lesions.patch import cut
 from toy_brain import toy_brain
 
 

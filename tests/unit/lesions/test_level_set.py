@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from glioforge.core.errors import EditError
 from glioforge.lesions.level_set import (
     NEAR_MM,
-    counts_of,
     fields_of,
     innermost,
     labels_from,
     nested_masks,
     signed_distance,
 )
+from glioforge.lesions.patch import counts_of
 
 UNIT = (1.0, 1.0, 1.0)
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glioforge.lesions.apply import Edit
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.cutout import cut
 from glioforge.lesions.displacement import LEAST_JACOBIAN, Displacement
 from glioforge.lesions.mass_effect import MassEffectSpec, displace, displacement, push_mm
+from glioforge.lesions.patch import cut
 from toy_brain import toy_brain
 
 WHOLE = MassEffectSpec(strength=1.0, oedema_share=1.0)
@@ -95,7 +96,7 @@ def test_other_lesions_are_not_pushed():
 def test_the_record_holds_the_parameters():
     """Replaying needs no setting that is not in it."""
     spec = EDITS.parse({"kind": "scale", "volume_factor": (1.5, 1.5), "mass_effect": {"strength": 0.7, "reach_mm": 30}})
-    record = EDITS.part_for(spec)(spec).draw(toy_brain(), np.random.default_rng(0))
+    record = Edit(spec).draw(toy_brain(), np.random.default_rng(0))
 
     assert record.values["mass_effect"] == {"strength": 0.7, "reach_mm": 30.0, "oedema_share": 0.3, "fluid_yield": 0.7}
 

@@ -6,36 +6,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from glioforge.core.case import Case
-from glioforge.core.errors import EditError, GeometryError
+from glioforge.core.errors import EditError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.lesions.cutout import Cutout, cut
-from glioforge.lesions.ground import Ground
 from glioforge.lesions.midline import Plane
-from glioforge.lesions.placement import PlacementSpec, Window, _correlated, broken_rule, draw_near, draw_offset
-from glioforge.lesions.prior import Prior, learn_prior
+from glioforge.lesions.patch import LesionPatch, cut
+from glioforge.lesions.placement import PlacementSpec, Window, _correlated, draw_near, draw_offset
+from glioforge.lesions.placement_map import PlacementMap
 from toy_brain import structured_brain, toy_brain
 
 MIDDLE = Plane((1.0, 0.0, 0.0), 70.0)
 SMALL = toy_brain(radii=(12.0, 8.0, 5.0))
 
 
-def ground(labels=SMALL, **options):
-    """Ground of a brain whose lesion is about to leave."""
+def space(labels=SMALL, **options):
+    """PlacementMap of a brain whose lesion is about to leave."""
     lesion = cut(labels)
-    return Ground.of(labels, MIDDLE, moving=lesion, phase=lesion.start, **options), lesion
+    return PlacementMap.of(labels, MIDDLE, moving=lesion, phase=lesion.start, **options), lesion
 
 
 @given(seed=st.integers(0, 2**31 - 1))
 @settings(max_examples=25)
 def test_a_drawn_place_breaks_no_rule(seed):
     """Inside the brain, off the ventricles, the stem and the falx, and as far as asked."""
-    field, lesion = ground()
+    field, lesion = space()
     offset = draw_offset(field, lesion, PlacementSpec(), Window(8, 30), np.random.default_rng(seed))
 
-    assert broken_rule(field, lesion.moved(offset), PlacementSpec().limits()) is None
+    assert field.broken_rule(lesion.moved(offset), PlacementSpec().limits()) is None
     assert 8 <= np.linalg.norm(np.array(offset) * 4.0) <= 30
 
 
@@ -46,7 +43,7 @@ def test_a_place_keeps_out_of_the_structures_that_a_map_names(seed):
     rng = np.random.default_rng(seed)
     labels, lesion = structured_brain(rng), cut(toy_brain(radii=tuple(rng.uniform(0.6, 1.2) * r for r in (16, 10, 6))))
     spec = PlacementSpec(prior="brain")
-    offset = draw_offset(Ground.of(labels, MIDDLE, phase=lesion.start), lesion, spec, Window(), rng)
+    offset = draw_offset(PlacementMap.of(labels, MIDDLE, phase=lesion.start), lesion, spec, Window(), rng)
     placed = lesion.moved(offset)
     i, j, k = np.array(np.nonzero(placed.mask)) + np.array(placed.start)[:, None]
     inside = (i >= 0) & (j >= 0) & (k >= 0) & (i < 36) & (j < 42) & (k < 33)
@@ -64,7 +61,7 @@ def test_a_place_keeps_out_of_the_structures_that_a_map_names(seed):
 
 def test_a_lesion_crosses_the_falx_through_midline_white_matter_alone():
     """A butterfly through white matter is no fault, the same lesion higher up in the fissure is one."""
-    field, lesion = ground()
+    field, lesion = space()
     here = np.rint(lesion.centre)
     low, high = (
         field.shares(lesion.moved(tuple(int(n) for n in np.array(to) - here)))["across the falx"]
@@ -80,7 +77,7 @@ def test_the_tentorium_is_named_or_estimated():
     named, tissue = structured_brain(), toy_brain(centre=None)
     lesion = cut(toy_brain(radii=(10.0, 6.0, 3.0)))
     for labels, points in ((named, ((11, 10, 12), (11, 10, 7))), (tissue, ((12, 14, 13), (13, 13, 9)))):
-        field = Ground.of(labels, MIDDLE)
+        field = PlacementMap.of(labels, MIDDLE)
         across, inside = (
             field.shares(lesion.moved(tuple(int(n) for n in np.array(p) - np.rint(lesion.centre))))[
                 "across the tentorium"
@@ -98,8 +95,8 @@ def test_a_thin_ventricle_between_the_samples_counts():
     voxels = labels.voxels.repeat(2, 0).repeat(2, 1).repeat(2, 2)
     voxels[15:20, 40:45, 41] = 12
     fine = LabelMap(voxels, Geometry(voxels.shape, np.diag([2.0, 2.0, 2.0, 1.0])), labels.scheme)
-    lesion = Cutout(np.full((5, 5, 5), 2, dtype=np.uint8), (15, 40, 39), (2.0, 2.0, 2.0))
-    field = Ground.of(fine, MIDDLE)
+    lesion = LesionPatch(np.full((5, 5, 5), 2, dtype=np.uint8), (15, 40, 39), (2.0, 2.0, 2.0))
+    field = PlacementMap.of(fine, MIDDLE)
 
     assert field.coarse.steps == (2, 2, 2)
     assert field.shares(lesion)["in a ventricle"] == pytest.approx(0.2)
@@ -113,7 +110,7 @@ def test_a_lesion_in_the_cerebellum_may_stay_there():
     labels = labels.with_voxels(voxels)
     lesion = cut(labels)
 
-    shares = Ground.of(labels, MIDDLE, moving=lesion).shares(lesion)
+    shares = PlacementMap.of(labels, MIDDLE, moving=lesion).shares(lesion)
     assert shares["across the tentorium"] == 0
 
 
@@ -121,17 +118,17 @@ def test_the_lattice_sees_what_the_voxels_see():
     """On a fine grid, coarse shares and exact shares agree about where places are."""
     labels = toy_brain((2.0, 2.0, 2.0), radii=(12.0, 8.0, 5.0))
     lesion = cut(labels)
-    field = Ground.of(labels, MIDDLE, moving=lesion, phase=lesion.start)
+    field = PlacementMap.of(labels, MIDDLE, moving=lesion, phase=lesion.start)
     assert field.coarse.steps == (2, 2, 2)
 
     for seed in range(10):
         offset = draw_offset(field, lesion, PlacementSpec(attempts=3), Window(), np.random.default_rng(seed))
-        assert broken_rule(field, lesion.moved(offset), PlacementSpec().limits()) is None
+        assert field.broken_rule(lesion.moved(offset), PlacementSpec().limits()) is None
 
 
 def test_rules_are_named():
     """Out of the brain, into a ventricle, over the falx, onto another lesion, into the stem."""
-    field, lesion = ground()
+    field, lesion = space()
     here = np.array(lesion.centre)
 
     def at(point):
@@ -144,7 +141,7 @@ def test_rules_are_named():
     assert at((14, 20, 17))["in a ventricle"] > 0.2
     assert at((17.5, 20, 24))["across the falx"] > 0.4
     assert at((17.5, 20, 6))["in the brainstem"] > 0.5
-    blocked = Ground.of(SMALL, MIDDLE, gap_mm=4.0)
+    blocked = PlacementMap.of(SMALL, MIDDLE, gap_mm=4.0)
     assert blocked.shares(lesion)["on another lesion"] == 1
 
 
@@ -152,68 +149,33 @@ def test_the_brainstem_is_found_on_a_grid_stored_the_other_way_round():
     """Orientation comes from the affine."""
     labels = toy_brain(centre=None)
     turned = toy_brain(centre=None, orientation=(-1, -1, 1))
-    here, there = (Ground.of(m, MIDDLE).parts.brainstem for m in (labels, turned))
+    here, there = (PlacementMap.of(m, MIDDLE).parts.brainstem for m in (labels, turned))
 
     assert np.array_equal(here, there[::-1, ::-1])
 
 
 def test_other_lesions_keep_their_distance():
     """The gap widens what is blocked."""
-    narrow, wide = (Ground.of(SMALL, MIDDLE, gap_mm=g).near_others.sum() for g in (0.0, 10.0))
+    narrow, wide = (PlacementMap.of(SMALL, MIDDLE, gap_mm=g).near_others.sum() for g in (0.0, 10.0))
 
     assert wide > narrow > 0
-
-
-def test_a_prior_draws_the_centre():
-    """With all weight at one corner of the brain the lesion goes there; the rest is not looked at."""
-    field, lesion = ground()
-    weights = np.zeros(SMALL.voxels.shape, dtype=np.float32)
-    weights[22:28, 24:32, 18:24] = 1
-    spec, rng = PlacementSpec(prior="given"), np.random.default_rng(0)
-    offset = draw_offset(field, lesion, spec, Window(), rng, prior=Prior("corner", weights))
-    centre = np.array(lesion.centre) + np.array(offset)
-
-    assert (np.abs(centre - [24.5, 27.5, 20.5]) <= [5, 6, 5]).all()
-    with pytest.raises(EditError, match="`prior: given` without a prior map"):
-        draw_offset(field, lesion, spec, Window(), rng)
-    with pytest.raises(GeometryError, match="prior 'tiny' of shape"):
-        draw_offset(field, lesion, spec, Window(), rng, prior=Prior("tiny", np.ones((2, 2, 2), np.float32)))
-
-
-def test_a_learned_prior_peaks_where_lesions_were_and_names_their_owners():
-    """Frequency, smoothed; subjects of all cases."""
-    cases = [Case(f"c{n}", f"s{n}", {}, Lineage.real("here", f"s{n}"), SMALL) for n in range(2)]
-    prior = learn_prior("cohort", cases)
-    peak = np.unravel_index(int(prior.weights.argmax()), prior.weights.shape)
-
-    assert np.linalg.norm(np.array(peak) - np.array(cut(SMALL).centre)) < 2
-    assert prior.subjects == ("s0", "s1")
-
-
-def test_priors_without_weight_are_refused():
-    """Negative, missing, none at all; and no case to learn from."""
-    for weights in (-np.ones((2, 2, 2)), np.full((2, 2, 2), np.nan), np.zeros((2, 2, 2))):
-        with pytest.raises(EditError, match="negative, missing or no weight"):
-            Prior("bad", weights.astype(np.float32))
-    with pytest.raises(EditError, match="no case to learn a prior from"):
-        learn_prior("none", [])
 
 
 def test_no_valid_place_is_an_error_that_counts_the_reasons():
     """A lesion larger than the brain ends in an error and not in a loop."""
     big = cut(toy_brain(radii=(90.0, 20.0, 9.0)))
     small = toy_brain(centre=None, spacing=(8.0, 8.0, 8.0))
-    field = Ground.of(small, MIDDLE, phase=big.start)
+    field = PlacementMap.of(small, MIDDLE, phase=big.start)
     with pytest.raises(EditError, match=r"no valid place for the lesion: of \d+ places looked at, \d+ outside"):
         draw_offset(field, big, PlacementSpec(), Window(), np.random.default_rng(0))
-    field, lesion = ground()
+    field, lesion = space()
     with pytest.raises(EditError, match="no valid place for the lesion: of 0 places looked at"):
         draw_offset(field, lesion, PlacementSpec(), Window(500, 600), np.random.default_rng(0))
 
 
 def test_tries_are_bounded():
     """Places that look valid on the lattice and are not to the voxel use the tries up."""
-    field, lesion = ground()
+    field, lesion = space()
     strict = PlacementSpec(outside_share=0.0, ventricle_share=0.0, midline_share=0.0, attempts=1)
     outcomes = set()
     for seed in range(60):
@@ -226,10 +188,10 @@ def test_tries_are_bounded():
 
 def test_near_means_near():
     """A place that is valid stays; one that is not is left by the shortest of three reaches that has one."""
-    field, lesion = ground()
+    field, lesion = space()
     spec, rng = PlacementSpec(), np.random.default_rng(0)
     out = lesion.moved((-8, 0, 0))
-    shifted = Ground.of(SMALL, MIDDLE, moving=lesion, phase=out.start)
+    shifted = PlacementMap.of(SMALL, MIDDLE, moving=lesion, phase=out.start)
 
     assert draw_near(field, lesion, spec, 12, rng) == (0, 0, 0)
     assert 0 < np.linalg.norm(draw_near(shifted, out, spec, 60, rng)) * 4 <= 40
@@ -241,7 +203,7 @@ def test_near_means_near():
 
 def test_a_lesion_off_the_grid_has_no_place_near():
     """Nothing within reach is on the grid."""
-    field, lesion = ground()
+    field, lesion = space()
     away = lesion.moved((4000, 0, 0))
     with pytest.raises(EditError, match="of 0 places looked at"):
         draw_offset(field, away, PlacementSpec(), Window(0, 10), np.random.default_rng(0))

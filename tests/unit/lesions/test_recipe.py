@@ -7,9 +7,7 @@ from glioforge.config.load import load_spec, parse_spec, resolved_yaml
 from glioforge.core.errors import EditError, SpecError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.fill import TissueAtlas
 from glioforge.lesions.lineage import donors_of, edited_lineage, subjects_of
-from glioforge.lesions.prior import Prior
 from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, replay
 from glioforge.lesions.recipe_file import load_recipe, recipe_files
 from toy_brain import toy_bank, toy_brain
@@ -110,20 +108,6 @@ def test_parts_can_be_edited_alone():
 
 def _part_records(labels, seed):
     return edit_labels(labels, recipe({"edit": {"kind": "remove", "part": "random"}}), rng(seed))[1]
-
-
-def test_atlas_and_prior_enter_the_record():
-    """Their subjects stand behind the case, and the atlas is needed to replay."""
-    atlas = TissueAtlas("healthy", toy_brain(centre=None), ("somebody",))
-    prior = Prior("learned", (BRAIN.voxels == 4).astype(np.float32), ("patient",))
-    step = {"edit": {"kind": "translate", "fill": "atlas", "placement": {"prior": "given"}}}
-    labels, records = edit_labels(BRAIN, recipe(step), rng(), atlas=atlas, prior=prior)
-
-    assert subjects_of(records) == ("patient", "somebody")
-    assert (records[0].values["atlas"], records[0].values["prior"]) == ("healthy", "learned")
-    assert np.array_equal(replay(BRAIN, records, atlas=atlas).voxels, labels.voxels)
-    with pytest.raises(EditError, match="a record filled from atlas 'healthy'"):
-        replay(BRAIN, records)
 
 
 def test_what_cannot_be_done_says_why():

@@ -5,19 +5,20 @@ import pytest
 
 from glioforge.core.errors import EditError
 from glioforge.core.protocols import EditRecord
+from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.base import EDITS, Sources
-from glioforge.lesions.cutout import cut
+from glioforge.lesions.base import EDITS
 from glioforge.lesions.donor import canonical, fitted
+from glioforge.lesions.patch import cut
 from toy_brain import toy_bank, toy_brain
 
 BRAIN = toy_brain((3.0, 3.0, 3.0))
 
 
-def built(kind, sources=None, **values):
+def built(kind, donors=None, **values):
     """An edit with these settings."""
     spec = EDITS.parse({"kind": kind, **values})
-    return EDITS.part_for(spec)(spec, sources or Sources())
+    return Edit(spec, donors)
 
 
 def changed(edit, labels=BRAIN, seed=0):
@@ -87,7 +88,7 @@ def test_a_lesion_does_not_outgrow_its_brain():
     with pytest.raises(EditError, match=r"no valid size in 3 tries, at the last \d+% of the lesion lies"):
         changed(built("scale", volume_factor=(8, 8), placement={"attempts": 3}), large)
     solid = toy_brain(centre=(0.5, 0.5, 0.5), radii=(66.0, 30.0, 12.0))
-    lesion = EDITS.part_class("scale")()
+    lesion = Edit.of_kind("scale")
     record = lesion.draw(solid, np.random.default_rng(0))
     with pytest.raises(EditError, match="ask for a smaller lesion"):
         lesion.apply(solid, EditRecord("scale", {**record.values, "volume_factor": 8.0}))
@@ -124,32 +125,32 @@ def test_transplanted_lesions_go_where_they_are_asked_to():
     """Near the old one, or anywhere; the donor comes from the bank, at its own volume."""
     bank = toy_bank()
     labels = toy_brain((3.0, 3.0, 3.0), radii=(16.0, 11.0, 6.0))
-    near = changed(built("transplant", Sources(bank), most_shift_mm=18), labels)
-    away = changed(built("transplant", Sources(bank), place="anywhere"), labels, seed=3)
+    near = changed(built("transplant", bank, most_shift_mm=18), labels)
+    away = changed(built("transplant", bank, place="anywhere"), labels, seed=3)
     shift = (np.array(cut(near).centre) - np.array(cut(labels).centre)) * 3
 
     assert np.linalg.norm(shift) < 24
-    assert min(abs(away.volume_ml("WT") - d.donor.lesion.volume_mm3 / 1000) for d in bank.entries) < 0.1
+    assert min(abs(away.volume_ml("WT") - d.lesion.volume_mm3 / 1000) for d in bank.donors) < 0.1
 
 
 def test_donors_must_be_there_and_unchanged():
     """No bank, an empty bank, another bank, a bank that does not fit."""
-    edit = built("insert", Sources(toy_bank()))
+    edit = built("insert", toy_bank())
     record = edit.draw(BRAIN, np.random.default_rng(0))
     with pytest.raises(EditError, match="no donor lesions"):
         built("insert").apply(BRAIN, record)
     with pytest.raises(EditError, match="no donor lesions"):
-        built("insert", Sources(LesionBank(()))).draw(BRAIN, np.random.default_rng(0))
+        built("insert", LesionBank(())).draw(BRAIN, np.random.default_rng(0))
     other = toy_bank(toy_brain(radii=(9.0, 6.0, 3.0)), toy_brain(radii=(8.0, 6.0, 3.0)))
     with pytest.raises(EditError, match="hand in the bank that the record was drawn from"):
-        built("insert", Sources(other)).apply(BRAIN, record)
+        built("insert", other).apply(BRAIN, record)
     huge = toy_bank(toy_brain(centre=(0.5, 0.5, 0.5), radii=(60.0, 30.0, 9.0)))
     with pytest.raises(EditError, match="none of 1 donors fits: no valid place"):
-        built("insert", Sources(huge)).draw(BRAIN, np.random.default_rng(0))
+        built("insert", huge).draw(BRAIN, np.random.default_rng(0))
 
 
 def test_a_healthy_brain_takes_an_insertion_whatever_part_is_asked_for():
     """There is no part to choose from, and none is needed."""
     healthy = toy_brain((3.0, 3.0, 3.0), centre=None)
     for part in ("largest", "random"):
-        assert changed(built("insert", Sources(toy_bank()), part=part), healthy).lesion.any()
+        assert changed(built("insert", toy_bank(), part=part), healthy).lesion.any()

@@ -3,16 +3,14 @@
 Lesions that are there already stay, so that several make a multifocal case.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
 from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import EDITS, NOTHING, EditSpec, Sources, Theatre, open_for, recorded_mass_effect
-from glioforge.lesions.donor import donor_at, recorded_donor
-from glioforge.lesions.implant import implant
+from glioforge.lesions.base import EDITS, EditSpec
+from glioforge.lesions.context import EditContext
 from glioforge.lesions.mass_effect import MassEffectSpec
 
 
@@ -32,16 +30,12 @@ class InsertSpec(EditSpec):
 class Insert:
     """Add a donor's lesion; record: `donor`, `donor_digest`, `start` of its box in voxels."""
 
-    spec: InsertSpec = field(default_factory=InsertSpec)
-    sources: Sources = NOTHING
+    spec: InsertSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:
         """Draw donor and place; raises `EditError` without donors or valid place."""
-        opened = open_for(labels, self.spec, self.sources, rng)
-        theatre = Theatre(labels, None, opened.plane, opened.values)
-        return theatre.record("insert", **donor_at(theatre, self.spec, self.sources, None, rng))
+        return context.donated(self.spec.placement, rng)
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
+    def changed(self, context: EditContext) -> LabelMap:
         """Put the donor's lesion in."""
-        donated = recorded_donor(record, self.sources, labels.geometry)
-        return implant(labels, labels.voxels.copy(), donated, recorded_mass_effect(record))
+        return context.with_lesion(context.donor_lesion())

@@ -5,17 +5,16 @@ the mid-sagittal plane rounded to half a voxel: no label is resampled, and a hea
 that is tilted to one side becomes one tilted to the other.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
 from glioforge.config.spec import Spec
+from glioforge.core.geometry import bounding_box
 from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import EDITS, NOTHING, Sources
-from glioforge.lesions.cutout import box_of, require_complete
-from glioforge.lesions.midline import midsagittal_plane
+from glioforge.lesions.base import EDITS
+from glioforge.lesions.context import EditContext
 
 
 @final
@@ -32,29 +31,27 @@ class MirrorBrainSpec(Spec):
 class MirrorBrain:
     """Mirror the map; record: `twins`, the sum of the indices of a voxel and its mirror image from left to right."""
 
-    spec: MirrorBrainSpec = field(default_factory=MirrorBrainSpec)
-    sources: Sources = NOTHING
+    spec: MirrorBrainSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:  # noqa: ARG002 - nothing is drawn
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:  # noqa: ARG002 - nothing is drawn
         """Find the plane, moved as far as the mirrored brain needs to stay within the grid."""
-        require_complete(labels)
-        plane, spacing = midsagittal_plane(labels), np.array(labels.geometry.spacing)
-        axis = labels.geometry.world_axes.index(0)
+        labels, plane = context.labels, context.plane
+        spacing, axis = np.array(labels.geometry.spacing), labels.geometry.world_axes.index(0)
         centre = np.array([index.mean() for index in np.nonzero(labels.voxels)]) * spacing
         away = float(plane.side_of(centre[:, None])[0]) / plane.normal[axis]
         twins = round(2 * (centre[axis] - away) / spacing[axis])
-        brain = box_of(labels.voxels > 0)
+        brain = bounding_box(labels.foreground)
         if brain is not None:
             side, size = brain[axis], labels.geometry.shape[axis]
             twins = int(np.clip(twins, side.stop - 1, size - 1 + side.start))
-        return EditRecord("mirror_brain", {"twins": twins})
+        return {"twins": twins}
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
+    def changed(self, context: EditContext) -> LabelMap:
         """Mirror the map; a second time gives it back."""
-        require_complete(labels)
+        labels = context.labels
         axis = labels.geometry.world_axes.index(0)
         size = labels.geometry.shape[axis]
-        sources = int(record.values["twins"]) - np.arange(size)
+        sources = int(context.values["twins"]) - np.arange(size)
         on_grid = (sources >= 0) & (sources < size)
         voxels = np.take(labels.voxels, np.clip(sources, 0, size - 1), axis=axis)
         np.moveaxis(voxels, axis, 0)[~on_grid] = 0

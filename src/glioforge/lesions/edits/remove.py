@@ -1,14 +1,12 @@
 """Take the lesion out and leave normal tissue; an edit of Glioforge's own."""
 
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import EDITS, NOTHING, EditSpec, Sources, open_for, recorded_base, recorded_lesion
-from glioforge.lesions.islands import without_islands
+from glioforge.lesions.base import EDITS, EditSpec
+from glioforge.lesions.context import EditContext
 
 
 @final
@@ -23,18 +21,15 @@ class RemoveSpec(EditSpec):
 @final
 @dataclass(frozen=True)
 class Remove:
-    """Fill the lesion with tissue; the record holds nothing but the common entries."""
+    """Fill the lesion with tissue; the record holds nothing but the common values."""
 
-    spec: RemoveSpec = field(default_factory=RemoveSpec)
-    sources: Sources = NOTHING
+    spec: RemoveSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
-        """Choose the part to remove; raises `EditError` if there is no lesion."""
-        theatre = open_for(labels, self.spec, self.sources, rng)
-        _ = theatre.target
-        return theatre.record("remove")
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:  # noqa: ARG002 - nothing is drawn
+        """Draw nothing; raises `EditError` if there is no lesion."""
+        _ = context.lesion
+        return {}
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
-        """Fill the lesion."""
-        lesion = recorded_lesion(labels, record)
-        return without_islands(labels, recorded_base(labels, lesion, record, self.sources))
+    def changed(self, context: EditContext) -> None:  # noqa: ARG002 - nothing takes its place
+        """Return no lesion."""
+        return

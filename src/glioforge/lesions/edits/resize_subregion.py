@@ -7,30 +7,17 @@ turns the innermost part of the core into a resection cavity, or into fluid (lab
 that is there keeps its volume.  An edit of Glioforge's own.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Literal, final
+from dataclasses import dataclass, replace
+from typing import Any, Literal, final
 
 import numpy as np
 
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import (
-    EDITS,
-    NOTHING,
-    EditSpec,
-    Range,
-    Sources,
-    open_for,
-    recorded_base,
-    recorded_lesion,
-    recorded_mass_effect,
-    uniform,
-)
-from glioforge.lesions.cutout import CSF, Cutout
-from glioforge.lesions.graft import MARGIN_MM, Graft
-from glioforge.lesions.implant import implant
-from glioforge.lesions.level_set import Counts, counts_of, innermost
+from glioforge.lesions.base import EDITS, EditSpec, uniform
+from glioforge.lesions.context import EditContext
+from glioforge.lesions.graft import Graft
+from glioforge.lesions.patch import LesionPatch
 
 Subregion = Literal["necrotic_core", "enhancing", "oedema", "cavity"]
 _CERTAIN = np.float32(1e3)
@@ -44,7 +31,7 @@ class ResizeSubregionSpec(EditSpec):
     """Name of the edit."""
     subregion: Subregion = "necrotic_core"
     """Which sub-region changes."""
-    factor: Range = (0.5, 1.5)
+    factor: tuple[float, float] = (0.5, 1.5)
     """Smallest and largest factor of its volume, up to 4; for a cavity 1 plus its share of the core (1 to 1.9)."""
 
 
@@ -54,37 +41,29 @@ class ResizeSubregionSpec(EditSpec):
 class ResizeSubregion:
     """Change one sub-region; record: `subregion`, `factor`."""
 
-    spec: ResizeSubregionSpec = field(default_factory=ResizeSubregionSpec)
-    sources: Sources = NOTHING
+    spec: ResizeSubregionSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
-        """Draw a factor.
-
-        Raises:
-            EditError: The range is impossible, or the lesion has no such sub-region.
-        """
-        low, high = self.spec.factor
-        least, most = (1.0, 1.9) if self.spec.subregion == "cavity" else (0.0, 4.0)
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:
+        """Draw a factor; raises `EditError` for an impossible range, or a lesion without this sub-region."""
+        (low, high), subregion = self.spec.factor, self.spec.subregion
+        least, most = (1.0, 1.9) if subregion == "cavity" else (0.0, 4.0)
         if not least <= low <= high <= most:
             raise EditError(f"factors {low} to {high}", f"a rising range within {least:g} to {most:g}")
-        theatre = open_for(labels, self.spec, self.sources, rng)
         factor = uniform(rng, self.spec.factor)
-        resized_counts(counts_of(theatre.target.voxels), self.spec.subregion, factor)
-        return theatre.record("resize_subregion", subregion=self.spec.subregion, factor=factor)
+        resized_counts(context.lesion.counts, subregion, factor)
+        return {"subregion": subregion, "factor": factor}
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
-        """Change the sub-region; a factor of 1 gives the map back."""
-        subregion, factor = record.values["subregion"], float(record.values["factor"])
-        lesion = recorded_lesion(labels, record)
+    def changed(self, context: EditContext) -> LabelMap | Graft | LesionPatch:
+        """Change the sub-region; a factor of 1 leaves the lesion as it is."""
+        subregion, factor, lesion = context.values["subregion"], float(context.values["factor"]), context.lesion
         if factor == 1:
-            return labels
+            return lesion
         if subregion == "cavity":
-            return _with_cavity(labels, lesion, factor - 1)
-        base = recorded_base(labels, lesion, record, self.sources)
-        return implant(labels, base, resized(lesion, subregion, factor), recorded_mass_effect(record))
+            return _with_cavity(context.labels, lesion, factor - 1)
+        return resized(lesion, subregion, factor)
 
 
-def resized_counts(counts: Counts, subregion: Subregion, factor: float) -> Counts:
+def resized_counts(counts: tuple[int, ...], subregion: Subregion, factor: float) -> tuple[int, ...]:
     """Voxels of WT, TC and necrotic core once one sub-region is changed; it cannot outgrow the core.
 
     Raises:
@@ -111,12 +90,12 @@ def resized_counts(counts: Counts, subregion: Subregion, factor: float) -> Count
     return (whole, core, core - min(size, core), *hollow) if subregion == "enhancing" else counts
 
 
-def resized(lesion: Cutout, subregion: Subregion, factor: float) -> Graft:
-    """A lesion's graft with one sub-region changed."""
-    counts = resized_counts(counts_of(lesion.voxels), subregion, factor)
-    growth = max((counts[0] / counts_of(lesion.voxels)[0]) ** (1 / 3) - 1, 0.0)
+def resized(lesion: LesionPatch, subregion: Subregion, factor: float) -> Graft:
+    """Return a lesion's graft with one sub-region changed."""
+    counts = resized_counts(lesion.counts, subregion, factor)
+    growth = max((counts[0] / lesion.counts[0]) ** (1 / 3) - 1, 0.0)
     extent = max(n * s for n, s in zip(lesion.voxels.shape, lesion.spacing, strict=True))
-    graft = Graft.of(lesion, MARGIN_MM + growth * extent)
+    graft = Graft.of(lesion, growth_mm=growth * extent)
     fields = graft.fields.copy()
     if subregion == "oedema":
         kept = np.logical_or.reduce([fields[1] > 0, *(field > 0 for field in fields[3:])])
@@ -126,12 +105,9 @@ def resized(lesion: Cutout, subregion: Subregion, factor: float) -> Graft:
     return replace(graft, fields=fields, counts=counts)
 
 
-def _with_cavity(labels: LabelMap, lesion: Cutout, share: float) -> LabelMap:
+def _with_cavity(labels: LabelMap, lesion: LesionPatch, share: float) -> LabelMap:
     """Map whose innermost share of the tumour core is a cavity, or fluid where the scheme names no cavity."""
-    graft = Graft.of(lesion, 0.0)
-    core = graft.fields[1] > 0
-    hollow = innermost(graft.fields[1], core, round(share * int(core.sum())))
     voxels = labels.voxels.copy()
-    places = np.array(np.nonzero(hollow)) + np.array(graft.start)[:, None]
-    voxels[tuple(places)] = labels.scheme.labels.get("resection_cavity", CSF)
+    places = Graft.of(lesion, 0.0).innermost_core(share)
+    voxels[tuple(places)] = labels.scheme.labels.get("resection_cavity", labels.scheme.value("csf"))
     return labels.with_voxels(voxels)

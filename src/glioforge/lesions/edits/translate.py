@@ -1,25 +1,13 @@
 """Shift the lesion by so many millimetres to another valid place (Shin et al. 2018, arXiv:1807.10225)."""
 
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import (
-    EDITS,
-    NOTHING,
-    EditSpec,
-    Range,
-    Sources,
-    open_for,
-    recorded_base,
-    recorded_lesion,
-    recorded_mass_effect,
-)
-from glioforge.lesions.implant import implant
-from glioforge.lesions.placement import Window, draw_offset
+from glioforge.lesions.base import EDITS, EditSpec
+from glioforge.lesions.context import EditContext
+from glioforge.lesions.patch import LesionPatch
 
 
 @final
@@ -28,7 +16,7 @@ class TranslateSpec(EditSpec):
 
     kind: Literal["translate"] = "translate"
     """Name of the edit."""
-    distance_mm: Range = (5.0, 40.0)
+    distance_mm: tuple[float, float] = (5.0, 40.0)
     """Shortest and longest way; the direction is free."""
 
 
@@ -38,26 +26,14 @@ class TranslateSpec(EditSpec):
 class Translate:
     """Shift the lesion; record: `offset` in voxels."""
 
-    spec: TranslateSpec = field(default_factory=TranslateSpec)
-    sources: Sources = NOTHING
+    spec: TranslateSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
-        """Draw a valid place within reach; raises `EditError` if there is none."""
-        spec = self.spec
-        theatre = open_for(labels, spec, self.sources, rng)
-        lesion = theatre.target
-        if spec.distance_mm[1] == 0:
-            return theatre.record("translate", offset=[0, 0, 0])
-        ground = theatre.ground(spec, lesion)
-        window = Window(*spec.distance_mm)
-        offset = draw_offset(ground, lesion, spec.placement, window, rng, prior=self.sources.prior)
-        return theatre.record("translate", offset=list(offset))
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:
+        """Draw a valid place within reach; a longest way of 0 stays where it is."""
+        if self.spec.distance_mm[1] == 0:
+            return {"offset": [0, 0, 0]}
+        return {"offset": context.offset_within(self.spec.distance_mm, self.spec.placement, rng)}
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
-        """Move the lesion; an offset of 0 gives the map back."""
-        i, j, k = record.values["offset"]
-        lesion = recorded_lesion(labels, record)
-        if not (i or j or k):
-            return labels
-        base = recorded_base(labels, lesion, record, self.sources)
-        return implant(labels, base, lesion.moved((i, j, k)), recorded_mass_effect(record))
+    def changed(self, context: EditContext) -> LesionPatch:
+        """Return the lesion as it is."""
+        return context.lesion

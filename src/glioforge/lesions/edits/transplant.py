@@ -1,24 +1,13 @@
 """Replace the lesion by that of another subject (Guo et al. 2020)."""
 
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import (
-    EDITS,
-    NOTHING,
-    EditSpec,
-    Sources,
-    open_for,
-    recorded_base,
-    recorded_lesion,
-    recorded_mass_effect,
-)
-from glioforge.lesions.donor import donor_at, recorded_donor
-from glioforge.lesions.implant import implant
+from glioforge.lesions.base import EDITS, EditSpec
+from glioforge.lesions.context import EditContext
+from glioforge.lesions.patch import LesionPatch
 
 
 @final
@@ -39,19 +28,13 @@ class TransplantSpec(EditSpec):
 class Transplant:
     """Replace the lesion; record: `donor`, `donor_digest`, `start` of its box in voxels."""
 
-    spec: TransplantSpec = field(default_factory=TransplantSpec)
-    sources: Sources = NOTHING
+    spec: TransplantSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:
         """Draw donor and place; raises `EditError` without donors, lesion or valid place."""
-        theatre = open_for(labels, self.spec, self.sources, rng)
-        _ = theatre.target
         near = self.spec.most_shift_mm if self.spec.place == "same" else None
-        return theatre.record("transplant", **donor_at(theatre, self.spec, self.sources, near, rng))
+        return context.donated(self.spec.placement, rng, replaced=context.lesion, near_mm=near)
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
-        """Take the own lesion out and put the donor's in."""
-        lesion = recorded_lesion(labels, record)
-        base = recorded_base(labels, lesion, record, self.sources)
-        donated = recorded_donor(record, self.sources, labels.geometry)
-        return implant(labels, base, donated, recorded_mass_effect(record))
+    def changed(self, context: EditContext) -> LesionPatch:
+        """Return the donor's lesion."""
+        return context.donor_lesion()

@@ -6,9 +6,9 @@ the field does not fold.  At the border of the grid they run along it, so that
 the grid is mapped to itself and no part of the brain leaves it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 from jaxtyping import Float64
@@ -18,11 +18,9 @@ from scipy import ndimage
 from glioforge.config.spec import Spec
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
-from glioforge.lesions.base import EDITS, NOTHING, Range, Sources, uniform
-from glioforge.lesions.brain_edit import sampled_at, weakened
-from glioforge.lesions.cutout import require_complete
-from glioforge.lesions.displacement import Displacement
+from glioforge.lesions.base import EDITS, uniform
+from glioforge.lesions.context import EditContext
+from glioforge.lesions.displacement import Displacement, sampled_at
 
 _FINER = 4
 _FEWEST, _MOST = 3, 9
@@ -34,7 +32,7 @@ class WarpBrainSpec(Spec):
 
     kind: Literal["warp_brain"] = "warp_brain"
     """Name of the edit."""
-    amplitude_mm: Range = (2.0, 6.0)
+    amplitude_mm: tuple[float, float] = (2.0, 6.0)
     """Smallest and largest length of the longest displacement."""
     smoothness_mm: float = Field(45.0, gt=0)
     """Distance of the control points: 3 to 9 of them fit along each axis."""
@@ -46,32 +44,24 @@ class WarpBrainSpec(Spec):
 class WarpBrain:
     """Warp the map; record: `vectors` in mm at the control points, `(3, a, b, c)`."""
 
-    spec: WarpBrainSpec = field(default_factory=WarpBrainSpec)
-    sources: Sources = NOTHING
+    spec: WarpBrainSpec
 
-    def draw(self, labels: LabelMap, rng: np.random.Generator) -> EditRecord:
+    def draw(self, context: EditContext, rng: np.random.Generator) -> dict[str, Any]:
         """Draw the displacement; it is weakened where a class would vanish."""
-        require_complete(labels)
         amplitude = uniform(rng, self.spec.amplitude_mm)
-        shape = labels.geometry.shape
+        geometry = context.labels.geometry
         counts = [
             int(np.clip(round((n - 1) * s / self.spec.smoothness_mm) + 1, _FEWEST, _MOST))
-            for n, s in zip(shape, labels.geometry.spacing, strict=True)
+            for n, s in zip(geometry.shape, geometry.spacing, strict=True)
         ]
         vectors = _along_the_border(rng.normal(size=(3, *counts)))
-        longest = float(np.linalg.norm(warp_of(vectors, labels.geometry).vectors, axis=0).max())
-        vectors *= amplitude / longest
-        return weakened(
-            labels,
-            self.apply,
-            lambda share: EditRecord("warp_brain", {"vectors": np.round(vectors * share, 3).tolist()}),
-        )
+        vectors *= amplitude / float(np.linalg.norm(warp_of(vectors, geometry).vectors, axis=0).max())
+        return context.strongest(self.changed, lambda share: {"vectors": np.round(vectors * share, 3).tolist()})
 
-    def apply(self, labels: LabelMap, record: EditRecord) -> LabelMap:
+    def changed(self, context: EditContext) -> LabelMap:
         """Warp the map; vectors of 0 give it back."""
-        require_complete(labels)
-        vectors = np.array(record.values["vectors"], dtype=np.float64)
-        return _warped(labels, vectors.tobytes(), vectors.shape) if vectors.any() else labels
+        vectors = np.array(context.values["vectors"], dtype=np.float64)
+        return _warped(context.labels, vectors.tobytes(), vectors.shape) if vectors.any() else context.labels
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The ground on which a lesion is placed: brain, obstacles and the places it should keep off.
+"""Where a lesion may be placed: brain, obstacles and the places it should keep off.
 
 Shares of a lesion in sampled masks (`measures`) become shares that break a rule
 (`rule_shares`), in one way for a single place and for all places together.
@@ -8,6 +8,7 @@ lesion's section with the midline that is no white matter: a lesion crosses
 through the corpus callosum alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -19,8 +20,8 @@ from glioforge.core.geometry import within
 from glioforge.core.labels import LabelMap, LabelVoxels
 from glioforge.lesions.coarse import Coarse, coarse_voxels
 from glioforge.lesions.compartments import Compartments
-from glioforge.lesions.cutout import WHITE, Cutout
 from glioforge.lesions.midline import Plane
+from glioforge.lesions.patch import WHITE, LesionPatch
 
 STEP_MM = 4.0
 """Distance of the lattice on which places are searched."""
@@ -36,14 +37,14 @@ RULES = (
 """What a place is judged by, in this order."""
 
 _EXACT = {1: ("ventricles",), 2: ("brainstem",), 3: ("cerebellum_white", "cerebellum_grey")}
-"""Structures of some `Ground.masks`, whose labels are also counted voxel by voxel where the map names them."""
+"""Structures of some `PlacementMap.masks`, whose labels are also counted voxel by voxel where the map names them."""
 _LEAST_SECTION = 1e-3
 """Share of a lesion near the midline below which it counts as not crossing."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Ground:
+class PlacementMap:
     """A brain without the lesion that is on its way.
 
     Args:
@@ -66,11 +67,11 @@ class Ground:
         labels: LabelMap,
         plane: Plane,
         *,
-        moving: Cutout | None = None,
+        moving: LesionPatch | None = None,
         gap_mm: float = 0.0,
         phase: tuple[int, int, int] = (0, 0, 0),
-    ) -> "Ground":
-        """Ground of a map; `moving` is the lesion that leaves it, `phase` shifts the lattice."""
+    ) -> "PlacementMap":
+        """PlacementMap of a map; `moving` is the lesion that leaves it, `phase` shifts the lattice."""
         voxels = labels.voxels.copy()
         if moving is not None:
             voxels[moving.box][moving.mask] = WHITE
@@ -91,7 +92,7 @@ class Ground:
             parts.falx,
         )
 
-    def shares(self, lesion: Cutout) -> dict[str, float]:
+    def shares(self, lesion: LesionPatch) -> dict[str, float]:
         """Share of a lesion's voxels that lies wrong, for each of `RULES`."""
         places = np.array(np.nonzero(lesion.mask)) + np.array(lesion.start)[:, None]
         shape = np.array(self.voxels.shape)[:, None]
@@ -109,6 +110,13 @@ class Ground:
             inside[row] = max(inside[row], exact / count)
         return {rule: float(s) for rule, s in zip(RULES, rule_shares(np.array([outside, right, *inside])), strict=True)}
 
+    def broken_rule(self, lesion: LesionPatch, limits: Mapping[str, float]) -> str | None:
+        """First rule that a lesion breaks where it lies, in words; none if the place is valid."""
+        for rule, share in self.shares(lesion).items():
+            if share > limits[rule] + 1e-9:
+                return f"{share:.0%} of the lesion lies {rule} (at most {limits[rule]:.0%})"
+        return None
+
     def _cell_of(self, places: Int[np.ndarray, "3 n"]) -> Int[np.ndarray, "n"]:
         """Flat index of the sample nearest to each voxel."""
         coarse, cell = self.coarse, np.zeros(places.shape[1], dtype=np.int64)
@@ -123,7 +131,7 @@ def rule_shares(measured: Float[np.ndarray, "9 *places"]) -> Float[np.ndarray, "
     """Return the shares that lie wrong, in the order of `RULES`.
 
     Args:
-        measured: Shares of a lesion outside the brain, on the right of the plane, and in each of `Ground.masks`.
+        measured: Shares of a lesion outside the brain, on the right of the plane, and in each of `PlacementMap.masks`.
 
     Example:
         >>> half = np.array([0, 0.5, 0, 0, 0, 0, 1, 0.2, 0.2])

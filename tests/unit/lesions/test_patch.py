@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import EditError, LabelError
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Geometry, bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023, COMPLETE
-from glioforge.lesions.cutout import Cutout, box_of, cut, part_volumes_mm3, require_complete, tight_cutout, within
+from glioforge.lesions.patch import LesionPatch, cut, part_volumes_mm3, relative_to, require_complete, tight_patch
 from toy_brain import toy_brain
 
 
@@ -47,22 +47,22 @@ def test_a_digest_tells_lesions_apart():
     lesion = cut(two_parts(), 0)
 
     assert lesion.moved((3, 0, 0)).digest == lesion.digest
-    assert Cutout(lesion.voxels, lesion.start, (1.0, 1.0, 1.0)).digest != lesion.digest
+    assert LesionPatch(lesion.voxels, lesion.start, (1.0, 1.0, 1.0)).digest != lesion.digest
     assert cut(two_parts(), 1).digest != lesion.digest
 
 
 def test_boxes():
-    """A margin stays within the grid; an empty mask has no box."""
+    """A margin stays relative_to the grid; an empty mask has no box."""
     mask = np.zeros((5, 5, 5), dtype=bool)
-    assert box_of(mask) is None
+    assert bounding_box(mask) is None
     mask[4, 2, 0] = True
 
-    assert box_of(mask, (1, 1, 1)) == (slice(3, 5), slice(1, 4), slice(0, 2))
-    assert within((slice(3, 5),) * 3, (slice(1, 9),) * 3) == (slice(2, 4),) * 3
+    assert bounding_box(mask, (1, 1, 1)) == (slice(3, 5), slice(1, 4), slice(0, 2))
+    assert relative_to((slice(3, 5),) * 3, (slice(1, 9),) * 3) == (slice(2, 4),) * 3
 
 
 def test_what_cannot_be_cut_is_refused():
-    """Healthy, unknown part, other scheme, no brain, empty cut-out."""
+    """Healthy, unknown part, other scheme, no brain, empty patch."""
     with pytest.raises(EditError, match="no lesion in the label map"):
         cut(toy_brain(centre=None))
     with pytest.raises(EditError, match="lesion part 2; expected one of the 2 parts"):
@@ -72,10 +72,10 @@ def test_what_cannot_be_cut_is_refused():
     empty = LabelMap(np.zeros((3, 3, 3), np.uint8), Geometry.isotropic((3, 3, 3)), COMPLETE)
     with pytest.raises(LabelError, match="background alone"):
         require_complete(empty)
-    with pytest.raises(EditError, match="a cut-out without lesion"):
-        Cutout(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
-    with pytest.raises(EditError, match="a cut-out without lesion"):
-        tight_cutout(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
+    with pytest.raises(EditError, match="a patch without lesion"):
+        LesionPatch(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
+    with pytest.raises(EditError, match="a patch without lesion"):
+        tight_patch(np.zeros((2, 2, 2), np.uint8), (0, 0, 0), (1.0, 1.0, 1.0))
 
 
 def test_colours_are_no_part_of_the_meaning():

@@ -20,11 +20,12 @@ from scipy import ndimage
 
 from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.errors import EditError, LabelError
-from glioforge.core.geometry import Index
+from glioforge.core.geometry import Box, Index, bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 
-Box = tuple[slice, slice, slice]
+Counts = tuple[int, ...]
+"""Voxels of the regions of a lesion, in the order of `level_set`."""
 
 CORE = tuple(COMPLETE.labels[name] for name in COMPLETE.regions["TC"])
 """Integers of the tumour core."""
@@ -41,7 +42,7 @@ _LABELS = tuple(dict(scheme.labels) for scheme in (COMPLETE, COMPLETE_CAVITY, CO
 
 @final
 @dataclass(frozen=True, eq=False)
-class Cutout:
+class LesionPatch:
     """Labels of one lesion in its box.
 
     Args:
@@ -56,7 +57,7 @@ class Cutout:
 
     def __post_init__(self) -> None:
         if not self.mask.any():
-            raise EditError("a cut-out without lesion", "at least one lesion voxel", "leave the case out")
+            raise EditError("a patch without lesion", "at least one lesion voxel", "leave the case out")
         self.voxels.setflags(write=False)
 
     @cached_property
@@ -71,6 +72,11 @@ class Cutout:
         """Slices of the box in its map."""
         i, j, k = (slice(s, s + n) for s, n in zip(self.start, self.voxels.shape, strict=True))
         return i, j, k
+
+    @property
+    def counts(self) -> Counts:
+        """Voxels of the whole lesion, tumour core and necrotic core, and of the cavity if there is one."""
+        return counts_of(self.voxels)
 
     @property
     def centre(self) -> tuple[float, float, float]:
@@ -89,10 +95,18 @@ class Cutout:
         head = repr((self.voxels.shape, tuple(round(s, 6) for s in self.spacing))).encode()
         return hashlib.blake2b(head + self.voxels.tobytes(), digest_size=8).hexdigest()
 
-    def moved(self, offset: Index) -> "Cutout":
+    def moved(self, offset: Index) -> "LesionPatch":
         """The same lesion, so many voxels further."""
         i, j, k = (s + o for s, o in zip(self.start, offset, strict=True))
-        return Cutout(self.voxels, (i, j, k), self.spacing)
+        return LesionPatch(self.voxels, (i, j, k), self.spacing)
+
+
+def counts_of(voxels: UInt8[np.ndarray, "a b c"]) -> Counts:
+    """Count the voxels of the whole lesion, tumour core and necrotic core, and of the cavity if there is one."""
+    tallies = np.bincount(voxels.ravel(), minlength=CAVITY + 1)
+    core, cavity = int(tallies[NECROTIC] + tallies[ENHANCING]), int(tallies[CAVITY])
+    counts = core + int(tallies[OEDEMA]) + cavity, core, int(tallies[NECROTIC])
+    return (*counts, cavity) if cavity else counts
 
 
 def require_complete(labels: LabelMap) -> None:
@@ -122,25 +136,13 @@ def is_fluid(voxels: UInt8[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
     return np.asarray(_IS_FLUID[voxels])
 
 
-def box_of(mask: Bool[np.ndarray, "i j k"], margin: Index = (0, 0, 0)) -> Box | None:
-    """Box around the true voxels, widened by a margin within the grid; none for an empty mask."""
-    sides = []
-    for axis in range(3):
-        line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not line.size:
-            return None
-        first, last = int(line[0]) - margin[axis], int(line[-1]) + 1 + margin[axis]
-        sides.append(slice(max(first, 0), min(last, mask.shape[axis])))
-    return sides[0], sides[1], sides[2]
-
-
-def within(inner: Box, outer: Box) -> Box:
+def relative_to(inner: Box, outer: Box) -> Box:
     """A box in the coordinates of the box around it."""
     i, j, k = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True))
     return i, j, k
 
 
-def cut(labels: LabelMap, part: int | None = None) -> Cutout:
+def cut(labels: LabelMap, part: int | None = None) -> LesionPatch:
     """Cut out the lesion, or one part of it.
 
     Raises:
@@ -149,7 +151,7 @@ def cut(labels: LabelMap, part: int | None = None) -> Cutout:
     """
     require_complete(labels)
     mask = is_lesion(labels.voxels)
-    box = box_of(mask)
+    box = bounding_box(mask)
     if box is None:
         raise EditError("no lesion in the label map", "at least one lesion voxel", "insert one, or leave the case out")
     inside = mask[box]
@@ -159,13 +161,13 @@ def cut(labels: LabelMap, part: int | None = None) -> Cutout:
             raise EditError(f"lesion part {part}", f"one of the {len(sizes)} parts of the lesion (0 is the largest)")
         inside = numbered == part + 1
     voxels = np.where(inside, labels.voxels[box], np.uint8(0))
-    return tight_cutout(voxels, (box[0].start, box[1].start, box[2].start), labels.geometry.spacing)
+    return tight_patch(voxels, (box[0].start, box[1].start, box[2].start), labels.geometry.spacing)
 
 
 def part_volumes_mm3(labels: LabelMap) -> tuple[float, ...]:
     """Volume of each part of the lesion, largest first; empty without lesion."""
     mask = is_lesion(labels.voxels)
-    box = box_of(mask)
+    box = bounding_box(mask)
     if box is None:
         return ()
     return tuple(size * labels.geometry.voxel_volume for size in _by_size(mask[box])[1])
@@ -181,8 +183,8 @@ def _by_size(mask: Bool[np.ndarray, "a b c"]) -> tuple[np.ndarray, list[int]]:
     return rank[numbered], [int(sizes[n]) for n in order]
 
 
-def tight_cutout(voxels: UInt8[np.ndarray, "a b c"], start: Index, spacing: tuple[float, float, float]) -> Cutout:
-    """Cut-out of the smallest box around some lesion labels.
+def tight_patch(voxels: UInt8[np.ndarray, "a b c"], start: Index, spacing: tuple[float, float, float]) -> LesionPatch:
+    """Patch of the smallest box around some lesion labels.
 
     Args:
         voxels: Lesion labels, 0 elsewhere.
@@ -192,8 +194,8 @@ def tight_cutout(voxels: UInt8[np.ndarray, "a b c"], start: Index, spacing: tupl
     Raises:
         EditError: There is no lesion voxel.
     """
-    inner = box_of(voxels > 0)
+    inner = bounding_box(voxels > 0)
     if inner is None:
-        raise EditError("a cut-out without lesion", "at least one lesion voxel", "leave the case out")
+        raise EditError("a patch without lesion", "at least one lesion voxel", "leave the case out")
     i, j, k = (first + side.start for first, side in zip(start, inner, strict=True))
-    return Cutout(voxels[inner].copy(), (i, j, k), spacing)
+    return LesionPatch(voxels[inner].copy(), (i, j, k), spacing)
