@@ -47,12 +47,12 @@ def export(
 ) -> None:
     """Export cohorts for other tools, real and synthetic cases together.
 
-    Files are written with new headers and new names; the table of original ids is in OUT-private.
+    Files are written with new headers and new names; the table of original ids is in private-OUT.
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.release.export import export_cohorts
+    from glioforge.release.export import KEY, export_cohorts, private_folder
     from glioforge.release.spec import ExportSpec
 
     spec = ExportSpec(
@@ -65,4 +65,6 @@ def export(
     )
     opened = [open_cohort(folder, where=where) for folder in cohorts]
     place = export_cohorts(opened, out, spec, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
-    typer.echo(f"data set in {place}" if keep_ids else f"data set in {place}; key to the ids in {out}-private/key.json")
+    typer.echo(
+        f"data set in {place}" if keep_ids else f"data set in {place}; key to the ids in {private_folder(out) / KEY}"
+    )

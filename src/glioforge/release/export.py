@@ -6,7 +6,7 @@ numbers to the ids lies in a folder of its own, with the settings of the export,
 and is not to be handed on:
 
     <out>              the data set
-    <out>-private      key.json, step.json, done.json, cases/
+    private-<out>      key.json, step.json, done.json, cases/
 
 A case depends on its files and the settings alone: neither on the number of
 workers nor on interruptions.
@@ -34,6 +34,8 @@ from glioforge.release.record import dataset_record, description_of, sidecar_of
 from glioforge.release.spec import ExportSpec
 
 KEY = "key.json"
+PRIVATE = "private-"
+"""How the name of the folder begins that is not handed on; nnU-Net takes any `Dataset001_...` for a data set."""
 _CASES = "cases"
 
 
@@ -49,7 +51,7 @@ def export_cohorts(
 
     Args:
         cohorts: Real, phantom and synthetic cohorts, prepared or not, of which no case is in two.
-        out: Folder of the data set; `<out>-private` gets the key to the ids.
+        out: Folder of the data set; `private-<out>` gets the key to the ids.
         spec: Format, grid, label scheme, contrasts, subjects left out; the defaults unless given.
         parallel: How cases are distributed over processes; one unless given.  The bytes do not depend on it.
         progress: Where to show progress, and what is worth knowing.
@@ -67,8 +69,7 @@ def export_cohorts(
     spec, progress = spec or ExportSpec(), progress or Silent()
     made = format_named(spec.format)
     plan = plan_export(cohorts, spec, made)
-    place = out.resolve()
-    private = place.with_name(f"{place.name}-private")
+    private = private_folder(out)
     _require_own(out, private)
     if plan.source is not None:
         require_no_lost_label(plan.cohorts, plan.source, parallel=parallel, progress=progress)
@@ -88,6 +89,12 @@ def export_cohorts(
         if not step.done:
             step.finish({"cases": len(items), "format": spec.format})
     return target.folder
+
+
+def private_folder(out: Path) -> Path:
+    """Return the folder next to an export that holds its key and settings."""
+    place = out.resolve()
+    return place.with_name(f"{PRIVATE}{place.name}")
 
 
 @final

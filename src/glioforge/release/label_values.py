@@ -84,7 +84,7 @@ def lost(own: LabelScheme, target: LabelScheme, used: Iterable[int] | None = Non
         name
         for name, place in places.items()
         if kept.count(place) > 1
-        or (name in own.tissue and target.tissue and not place)
+        or (name in own.tissue and not place and (target.tissue or not own.lesion))
         or (name not in own.tissue and place not in target.lesion_values)
     )
 
@@ -112,8 +112,8 @@ def require_no_lost_label(
             cases = [case_id for case_id, own in held.items() if values & own]
             others = ", ".join(candidates(doubtful)) or "none, so export the cohorts one by one"
             raise LabelError(
-                f"labels {', '.join(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
-                f"labels that {described(target)} distinguishes",
+                f"labels {_few(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
+                f"labels that {shown(target)} distinguishes",
                 f"export in a scheme that holds them (--scheme): {others}",
                 cohort.name,
             )
@@ -147,7 +147,7 @@ def expressed(labels: LabelMap, target: LabelScheme, given: frozenset[int]) -> L
     used = {int(value) for value in np.unique(labels.voxels)}
     gone = lost(labels.scheme, target, used & given)
     if gone:
-        raise LabelError(f"labels {', '.join(gone)}", f"labels that {described(target)} distinguishes")
+        raise LabelError(f"labels {_few(gone)}", f"labels that {shown(target)} distinguishes")
     table = np.zeros(256, dtype=np.uint8)
     for name, value in labels.scheme.labels.items():
         if value in used:
@@ -183,6 +183,21 @@ def consecutive(scheme: LabelScheme) -> Consecutive:
     return Consecutive(
         known or LabelScheme(name, labels, scheme.regions, scheme.tissue, scheme.broader, scheme.colours), values
     )
+
+
+def shown(scheme: LabelScheme) -> str:
+    """Return a scheme's name for people, with its lesion labels where it has any.
+
+    Example:
+        >>> shown(SCHEMES["lesion"]), shown(SCHEMES["bids_tissue"])
+        ('lesion (1 tumour)', 'bids_tissue')
+    """
+    return described(scheme) if scheme.lesion else scheme.name
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _place(own: LabelScheme, target: LabelScheme, name: str) -> int:

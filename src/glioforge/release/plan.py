@@ -11,9 +11,8 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import name_key
 from glioforge.core.preparation import preparations_of
-from glioforge.core.written_scheme import described
 from glioforge.release.base import Format, refuse
-from glioforge.release.label_values import Consecutive, consecutive, given_values, scheme_of_export
+from glioforge.release.label_values import Consecutive, consecutive, given_values, scheme_of_export, shown
 from glioforge.release.names import Names, kept, numbered
 from glioforge.release.record import NOTICE
 from glioforge.release.spec import ExportSpec
@@ -115,7 +114,7 @@ def remarks(plan: Plan, spec: ExportSpec) -> list[str]:
             f"{plan.left_out} cases are left out: those of {', '.join(spec.leave_out)}, and all made from them"
         )
     if plan.source is not None:
-        lines.append(f"label files hold the labels of {described(plan.source)}")
+        lines.append(f"label files hold the labels of {shown(plan.source)}")
     homeless = [entry for entry in synthetic if entry.grid == "own"]
     if homeless and any(entry.grid == "scan" for entry in plan.entries):
         lines.append(

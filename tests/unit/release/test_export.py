@@ -3,6 +3,8 @@
 import gzip
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from glioforge.cli.main import app
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CaseError, CohortError, GlioforgeError, LabelError, OutputError
 from glioforge.core.modality import Modality
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Volume
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.scan import read_scan
+from glioforge.release import formats
 from glioforge.release.export import export_cohorts
 from glioforge.release.record import NOTICE
 from glioforge.release.spec import ExportSpec
@@ -70,11 +74,11 @@ def test_real_and_synthetic_cases_become_one_set_that_keeps_the_firewall(tmp_pat
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_synthetic_cases_carry_the_notice_everywhere(tmp_path, mixed, form):
+def test_synthetic_cases_carry_the_notice_everywhere(tmp_path, monkeypatch, mixed, form):
     """In the description of the data set, in sidecars, in each header and on the screen; real cases do not."""
     said = []
-    progress = type("P", (), {"say": said.append, "track": lambda _self, items, *_: iter(items)})()
-    place = export_cohorts(mixed, tmp_path / "out", ExportSpec(format=form), progress=progress)
+    monkeypatch.setattr(Silent, "say", lambda _, text: said.append(text))
+    place = export_cohorts(mixed, tmp_path / "out", ExportSpec(format=form))
     made = [path for path in place.rglob("sub-syn001*") if path.is_file()]
 
     assert any(NOTICE in line for line in said)
@@ -186,12 +190,19 @@ def test_a_subject_goes_with_all_that_was_made_from_it(tmp_path, mixed):
     """As the firewall counts."""
     place = export_cohorts(mixed, tmp_path / "out", ExportSpec(leave_out=("s01",)))
 
-    assert json.loads((tmp_path / "out-private" / "key.json").read_text())["cases"] == {"sub-001": "s02-1"}
+    assert json.loads((tmp_path / "private-out" / "key.json").read_text())["cases"] == {"sub-001": "s02-1"}
     assert not list(place.rglob("*syn*"))
     with pytest.raises(CohortError, match="that no case has: s9; expected subjects of the cohort, such as s01"):
         export_cohorts(mixed, tmp_path / "none", ExportSpec(leave_out=("s9",)))
     with pytest.raises(CohortError, match="no case to export of real, made.*leave out fewer"):
         export_cohorts(mixed, tmp_path / "none", ExportSpec(leave_out=("s01", "s02")))
+
+
+def test_each_format_is_a_file_that_can_be_chosen():
+    """What the settings and the verb offer is what the folder holds."""
+    files = {path.stem for path in Path(formats.__file__).parent.glob("*.py")} - {"__init__"}
+
+    assert files == set(FORMATS) == set(get_args(ExportSpec.model_fields["format"].annotation))
 
 
 def test_nothing_to_export_is_an_error(tmp_path):
@@ -273,16 +284,16 @@ def test_the_verb_exports_and_says_where_the_key_lies(tmp_path):
     kept = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "b"), "--keep-ids"])
 
     assert numbered.exit_code == kept.exit_code == 0, numbered.output
-    assert "a-private/key.json" in numbered.output.replace("\n", "")
+    assert "private-a/key.json" in numbered.output.replace("\n", "")
     assert (tmp_path / "b" / "s01-1" / "s01-1_t1.nii.gz").is_file()
-    assert not (tmp_path / "b-private" / "key.json").exists()
+    assert not (tmp_path / "private-b" / "key.json").exists()
 
 
 def test_a_damaged_record_of_a_case_makes_it_again(tmp_path, mixed):
     """And so does a file that was cut short."""
     place = export_cohorts(mixed, tmp_path / "out", ExportSpec())
     whole = files_of(place)
-    (tmp_path / "out-private" / "cases" / "sub-001.json").write_text("{")
+    (tmp_path / "private-out" / "cases" / "sub-001.json").write_text("{")
     (place / "sub-002" / "sub-002_t1.nii.gz").write_bytes(gzip.compress(b""))
     export_cohorts(mixed, tmp_path / "out", ExportSpec())
 

@@ -117,8 +117,8 @@ def test_no_canary_gets_out(tmp_path, form, kind):
 
     assert canaries_in(tmp_path / "out") == []
     assert len(list(place.rglob("*.nii.gz"))) >= 6
-    assert CANARY in (tmp_path / "out-private" / "key.json").read_bytes()
-    assert (tmp_path / "out-private").stat().st_mode & 0o077 == 0
+    assert CANARY in (tmp_path / "private-out" / "key.json").read_bytes()
+    assert (tmp_path / "private-out").stat().st_mode & 0o077 == 0
 
 
 def test_kept_ids_are_all_that_gets_out_with_them(tmp_path):

@@ -7,7 +7,17 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, COMPLETE, GUO2020, LESION, scheme_named
+from glioforge.core.schemes import (
+    BIDS_TISSUE,
+    BRATS2013,
+    BRATS2017,
+    BRATS2023,
+    BRATS2024,
+    COMPLETE,
+    GUO2020,
+    LESION,
+    scheme_named,
+)
 from glioforge.release.label_values import (
     candidates,
     consecutive,
@@ -75,6 +85,8 @@ def test_candidates_hold_every_label():
         (COMPLETE, GUO2020, ("necrotic_core", "enhancing", "white_matter", "grey_matter", "csf")),
         (COMPLETE, BRATS2023, ()),
         (BRATS2017, BRATS2023, ()),
+        (BIDS_TISSUE, BRATS2023, ("grey_matter", "white_matter", "csf")),
+        (BIDS_TISSUE, COMPLETE, ()),
     ],
 )
 def test_labels_are_lost_where_they_merge_or_have_no_place(own, target, gone):
