@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, accelerator_sets
+from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, Where, accelerator_sets
 
 EXAMPLES = ("glioforge study study.yaml --data scans --out results",)
 
@@ -16,6 +16,7 @@ def study(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.")
     ] = None,
+    where: Where = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
     workers: MaybeWorkers = None,
     device: Device = None,
@@ -34,6 +35,8 @@ def study(
     sets += [] if budget is None else [f"budget={budget}"]
     sets += [] if workers is None else [f"parallel.workers={workers}"]
     settings = load_study(spec, tuple(sets))
+    if where:
+        settings = settings.model_copy(update={"where": tuple(where)})
     if dry_run:
         typer.echo(resolved_yaml(settings))
         return

@@ -68,6 +68,8 @@ class StudySpec(Spec):
     """Seed of everything that is drawn."""
     data: Annotated[PhantomData | FolderData, Field(discriminator="kind")] = FolderData()
     """Where the cases come from."""
+    where: tuple[str, ...] = ()
+    """Conditions on the cases to use, such as `grade=HGG`; all cases without any."""
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to use; none takes those that every case has."""
     split: Annotated[Holdout | Folds, Field(discriminator="kind")] = Holdout()
@@ -88,4 +90,5 @@ class StudySpec(Spec):
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything but how the work is spread, over processes and over threads."""
-        return self.model_dump(mode="json", exclude={"parallel": True, "title": True, "accelerator": {"threads"}})
+        spread = {"parallel": True, "title": True, "accelerator": {"threads"}}
+        return self.model_dump(mode="json", exclude=spread | ({} if self.where else {"where": True}))

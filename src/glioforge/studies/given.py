@@ -11,6 +11,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import BRATS2023
+from glioforge.core.selection import select_cases
 from glioforge.core.split import Split, folds_by_subject, split_by_subject
 from glioforge.data.phantom.make import phantom_id
 from glioforge.io.cohort_file import read_cohort
@@ -26,7 +27,8 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
 
     Raises:
         SpecError: The study reads a folder and none is given, or one is given to a study of phantoms.
-        CohortError: Cases without labels, too few subjects, or a contrast asked for that is missing.
+        CohortError: Cases without labels, too few subjects, none that fulfils the conditions, or a contrast asked for
+            that is missing.
         LeakageError: A case to train on, or what the preparation was fitted on, comes from a subject to be tested.
     """
     if isinstance(spec.data, PhantomData):
@@ -34,12 +36,12 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
             raise SpecError(
                 f"--data {data}", "no --data, because this study makes phantoms", "or set data.kind=folder", spec.name
             )
-        require_usable(spec, promised(spec.data))
+        require_usable(spec, select_cases(promised(spec.data), spec.where))
         return None
     if data is None:
         raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
     if (data / "cohort.json").is_file():
-        cohort = read_cohort(data)
+        cohort = select_cases(read_cohort(data), spec.where)
         require_usable(spec, cohort)
         return cohort
     return ingested(spec, data, progress)
@@ -48,7 +50,7 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
 def ingested(spec: StudySpec, folder: Path, progress: Progress) -> Cohort:
     """Read a folder of scans or phantoms, and check every file; errors as `read_given`."""
     layout = None if isinstance(spec.data, PhantomData) else spec.data.layout
-    cohort = ingest(folder, layout, parallel=spec.parallel, progress=progress)
+    cohort = ingest(folder, layout, where=spec.where, parallel=spec.parallel, progress=progress)
     require_usable(spec, cohort)
     return cohort
 
