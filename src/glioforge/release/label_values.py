@@ -12,6 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.core.anatomy_schemes import ANATOMIES
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LabelError
@@ -60,7 +61,8 @@ def scheme_of_export(cohorts: Sequence[Cohort], asked: str | None) -> LabelSchem
 def candidates(cohorts: Iterable[Cohort]) -> list[str]:
     """Return the schemes that hold every label of some cohorts' maps; none for no cohort."""
     held = [(cohort.scheme, given_values(cohort)) for cohort in cohorts]
-    return [name for name, target in SCHEMES.items() if held and not any(lost(own, target, v) for own, v in held)]
+    known = {**SCHEMES, **ANATOMIES}
+    return [name for name, target in known.items() if held and not any(lost(own, target, v) for own, v in held)]
 
 
 def lost(own: LabelScheme, target: LabelScheme, used: Iterable[int] | None = None) -> tuple[str, ...]:

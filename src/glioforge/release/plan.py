@@ -114,7 +114,9 @@ def remarks(plan: Plan, spec: ExportSpec) -> list[str]:
             f"{plan.left_out} cases are left out: those of {', '.join(spec.leave_out)}, and all made from them"
         )
     if plan.source is not None:
-        lines.append(f"label files hold the labels of {shown(plan.source)}")
+        numbered = plan.written is not None and dict(plan.written.scheme.labels) != dict(plan.source.labels)
+        without_gaps = "; numbered without gaps, see label_values.json" if numbered else ""
+        lines.append(f"label files hold the labels of {shown(plan.source)}{without_gaps}")
     homeless = [entry for entry in synthetic if entry.grid == "own"]
     if homeless and any(entry.grid == "scan" for entry in plan.entries):
         lines.append(

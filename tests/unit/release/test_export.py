@@ -135,12 +135,15 @@ def test_prepared_cases_return_to_the_scans_grid_unless_they_shall_not(tmp_path,
     }
 
 
-def test_nnunet_gets_consecutive_values_and_the_way_back(tmp_path):
+def test_nnunet_gets_consecutive_values_and_the_way_back(tmp_path, monkeypatch):
     """BraTS 2017 skips 3, so enhancing tumour is 3 there and 4 before."""
+    said = []
+    monkeypatch.setattr(Silent, "say", lambda _, text: said.append(text))
     place = export_cohorts([cohort_of([scan(1)])], tmp_path / "Dataset007_toys", ExportSpec(format="nnunet"))
     values = json.loads((place / "label_values.json").read_text())
 
     assert place == tmp_path / "Dataset007_toys"
+    assert any("numbered without gaps, see label_values.json" in line for line in said)
     assert json.loads((place / "dataset.json").read_text())["labels"]["enhancing"] == 3
     assert values["source_scheme"] == "brats2017"
     assert values["labels"]["enhancing"] == {"nnunet": 3, "source": 4}

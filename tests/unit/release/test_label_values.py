@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glioforge.core.anatomy_schemes import FREESURFER
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
@@ -73,6 +74,7 @@ def test_candidates_hold_every_label():
     """Two kinds of core need the scheme that has both."""
     assert candidates([cohort(BRATS2013, "brats2013")]) == ["brats2013"]
     assert {"brats2017", "decathlon", "complete"} <= set(candidates([cohort(BRATS2017, "brats2017")]))
+    assert candidates([cohort(FREESURFER, "freesurfer")]) == ["freesurfer"]
     assert candidates([]) == []
 
 
