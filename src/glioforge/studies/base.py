@@ -90,5 +90,5 @@ class StudySpec(Spec):
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything but how the work is spread, over processes and over threads."""
-        spread = {"parallel": True, "title": True, "accelerator": {"threads"}}
-        return self.model_dump(mode="json", exclude=spread | ({} if self.where else {"where": True}))
+        values = self.model_dump(mode="json", exclude={"parallel": True, "title": True, "accelerator": {"threads"}})
+        return {name: value for name, value in values.items() if name != "where" or value}
