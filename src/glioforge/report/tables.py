@@ -18,7 +18,7 @@ from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table
 from glioforge.report.scores import EMPTY, Endpoint, ResultTable, Spread
-from glioforge.report.words import number, p_text, reading, with_interval
+from glioforge.report.words import in_unit, number, p_text, reading, with_interval
 
 NO_INTERVAL: Final = f"An interval is given from {ENOUGH_SUBJECTS} subjects on; with fewer it would not hold its 95 %."
 
@@ -58,7 +58,12 @@ class Trained:
 
 
 def score_table(
-    groups: Mapping[str, Sequence[Endpoint]], arms: Mapping[str, str], caption: str, *, named: str = "Arm"
+    groups: Mapping[str, Sequence[Endpoint]],
+    arms: Mapping[str, str],
+    caption: str,
+    *,
+    named: str = "Arm",
+    grouped: str = "Region",
 ) -> Table:
     """Mean over subjects of every endpoint, a row for each group and arm.
 
@@ -68,6 +73,7 @@ def score_table(
         arms: Title of each arm by its name, in order.
         caption: What is shown.
         named: What an arm is called here.
+        grouped: What a group is called here.
 
     Returns:
         Cells of arms without results hold a dash; the first arm of each group is set off.
@@ -86,7 +92,7 @@ def score_table(
             count = max((interval.count for interval in found), default=0)
             most = max(most, count)
             cells.append((*((group,) if several else ()), title, *shown, str(count)))
-    heads = (*(("Region",) if several else ()), named, *(endpoint.title for endpoint in columns))
+    heads = (*((grouped,) if several else ()), named, *(endpoint.title for endpoint in columns))
     return Table(
         (*heads, f"{noun.capitalize()}s"),
         tuple(cells),
@@ -127,7 +133,7 @@ def difference_table(
     left_out = sorted({subject for entry in comparisons for subject in entry.left_out})
     lost = f" Left out for want of a result in both arms: {', '.join(left_out)}." if left_out else ""
     caption = (
-        f"Difference in {metric_named(metric).heading} from “{next(iter(arms.values()), 'the reference')}” on the same "
+        f"Difference in {in_unit(metric)} from “{next(iter(arms.values()), 'the reference')}” on the same "
         f"{noun}s and seeds; positive is better. "
         f"p: two-sided sign-flip test over {noun}s; Holm: corrected over {tested} tests. "
         f"Without each {noun}: smallest and largest mean when one {noun} is left out. "

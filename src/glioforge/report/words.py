@@ -97,7 +97,7 @@ def leading(endpoint: Endpoint, methods: Mapping[str, str], references: Sequence
         return f"No method has results on unseen {noun}s."
     start = f"{what}, on {counted(count, f'unseen {noun}')}: {order[0]} is the best mean of {len(order)}."
     if too_few(count):
-        return f"{start} Not answered: {too_few(count, noun)}."
+        return f"{start} Not answered: {counted(count, noun)} {'is' if count == 1 else 'are'} too few to conclude."
     if not references:
         return f"{start} No reference was named, so no difference was tested."
     return f"{start} {standings(endpoint, methods, references)}"
@@ -122,7 +122,9 @@ def outdone(endpoint: Endpoint, trained: Mapping[str, str], plain: str, plain_ti
     if not beaten:
         return ""
     measured = f"{endpoint.title} {number(theirs.estimate, unit)} on {counted(theirs.count, endpoint.results.noun)}"
-    return f"{plain_title} is at least as good without a trained network: {measured}, against {', '.join(beaten)}."
+    return (
+        f"{plain_title} has a mean at least as good without a trained network: {measured}, against {', '.join(beaten)}."
+    )
 
 
 def comparison_json(entry: ArmComparison, metric: str) -> dict[str, Any]:
@@ -163,6 +165,17 @@ def number(value: float, unit: str, *, signed: bool = False) -> str:
     decimals = 3 if unit in ("", "1", "intensity", "octaves") else 1
     rounded = round(value, decimals) + 0.0
     return f"{rounded:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+
+
+def in_unit(metric: str) -> str:
+    """Write the title of a metric with its unit in brackets, for running text.
+
+    Example:
+        >>> in_unit("dice"), in_unit("hd95")
+        ('Dice', 'HD95 (mm)')
+    """
+    shown = metric_named(metric)
+    return shown.title if shown.is_share else f"{shown.title} ({shown.unit})"
 
 
 def p_text(p: float) -> str:

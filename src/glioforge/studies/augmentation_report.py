@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from glioforge.core.modality import Modality
 from glioforge.data.statistics import fit_statistics
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.tables import ResultRow
@@ -37,6 +36,10 @@ from glioforge.studies.spec import AugmentationSpec
 METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
 """Columns of the table of arms."""
 _IMAGES: Final = {"generator": "Generator", "class mean": "Class means", "generator, one draw": "Generator, one draw"}
+_TRUTHS: Final = {
+    "against real": "against the scan, noise and all",
+    "against noise-free": "against the phantom without noise and bias field",
+}
 _WORK: Final = {
     "generator": "training the generator",
     "control": "fitting the control",
@@ -111,8 +114,10 @@ def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str
 def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
     """Say where images in which every class has its mean are as near to the scans as the generator's."""
     for note, table in likeness.items():
-        endpoint = Endpoint("ssim", "brain", table, f"SSIM {note}")
-        told = outdone(endpoint, {"generator": "the generator"}, "class mean", "Painting every class with its mean")
+        endpoint = Endpoint("ssim", "brain", table, f"SSIM {_TRUTHS.get(note, note)}")
+        told = outdone(
+            endpoint, {"generator": "the generator"}, "class mean", "Painting every class with its mean intensity"
+        )
         if told:
             return told
     return ""
@@ -125,7 +130,8 @@ def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str])
     start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
     first = next((arm.name for arm in spec.arms if arm.source == "generator" and arm.name in arms), "")
     compared = [entry for entry in compare_arms(overlap, arms, (MEAN,)) if entry.arm != first] if arms else []
-    others = [finding(entry, arms[entry.arm], arms[baseline], "dice") for entry in compared]
+    enough = [entry for entry in compared if entry.comparison.difference.known]
+    others = [finding(entry, arms[entry.arm], arms[baseline], "dice") for entry in enough]
     controls = [outdone(Endpoint("dice", MEAN, overlap), {a: arms[a]}, c, arms[c]) for c, a in _pairs(spec, arms)]
     missing = [neutral(spec, arm.title) for arm in spec.arms if arm.name not in arms]
     left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
@@ -175,13 +181,7 @@ def _pictures(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Rec
 
 
 def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Section:
-    """SSIM and mean absolute error inside the brain, the generator beside class means."""
-    truths = {"against real": "scan, noise and all", "against noise-free": "phantom without noise and bias field"}
-    groups: dict[str, list[Endpoint]] = {}
-    for note, table in likeness.items():
-        for region in (*(f"brain/{m}" for m in table.contrasts()), "brain"):
-            title = Modality(region.partition("/")[2]).title if "/" in region else "mean"
-            groups[f"{title}, {truths.get(note, note)}"] = [Endpoint(m, region, table) for m in ("ssim", "mae")]
+    """SSIM and mean absolute error inside the brain, the generator beside class means; one table is open."""
     text = (
         "The generator made images from the label maps of test subjects, which it never saw: the mean of "
         f"{DRAWS} draws of style and noise, and one draw by itself. Each is compared inside the brain, as is the image "
@@ -189,16 +189,21 @@ def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Secti
         "above that image. SSIM is computed on intensities raised by the reference's least value inside the brain, "
         "whose range there is the data range; the mean absolute error (MAE) is in standard deviations of the brain."
     )
-    caption = "Mean over test subjects with 95 % interval, by contrast and by what the images are compared with."
-    scores = score_table(groups, _IMAGES, caption, named="Image")
+    tables = []
+    for note, table in likeness.items():
+        regions = {m.title: f"brain/{m}" for m in table.contrasts()} | {"mean": "brain"}
+        groups = {name: [Endpoint(m, region, table) for m in ("ssim", "mae")] for name, region in regions.items()}
+        caption = f"Mean over test subjects with 95 % interval, {_TRUTHS.get(note, note)}."
+        tables.append(score_table(groups, _IMAGES, caption, named="Image", grouped="Contrast"))
     worse = outdone_by_means(likeness)
     notes = (Note(worse, "warning"),) if worse else ()
-    return Section("How alike are the images?", (*notes, Paragraph(text), scores, *_streaks(images)))
+    folded = tuple(Folded(table.caption, (table,)) for table in tables[1:])
+    return Section("How alike are the images?", (*notes, Paragraph(text), *tables[:1], *folded, *_streaks(images)))
 
 
 def _streaks(images: ResultTable) -> tuple[Block, ...]:
     """Gradient across slices over within them in the FLAIR lesion, of one draw and of the scans; none without FLAIR."""
-    key = ("generator, one draw", f"lesion/{Modality.FLAIR}")
+    key = ("generator, one draw", "lesion/flair")
     made, scans = (images.interval(*key, metric) for metric in ("gradient_ratio", "gradient_ratio_scan"))
     if not made.count or not scans.count:
         return ()

@@ -19,7 +19,7 @@ from glioforge.report.html import render
 from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
 from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
 from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
-from glioforge.report.words import comparison_json, counted
+from glioforge.report.words import comparison_json, counted, in_unit
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gather import load_fold
@@ -103,7 +103,7 @@ def difference_blocks(
         titles, blocks = against(reference, arms), list[Block]()
         for metric, compared in compare_endpoints(endpoints, arms, reference).items():
             if compared:
-                what = f"difference in {metric_named(metric).heading} from {arms[reference]}, positive is better"
+                what = f"difference in {in_unit(metric)} from {arms[reference]}, positive is better"
                 png = plots.difference_plot(compared, titles, what)
                 caption = "Paired differences; lines are 95 % intervals, where there are enough to give one."
                 blocks += [

@@ -106,7 +106,7 @@ def test_phantoms_are_counted_as_phantoms():
         ),
         (EVEN, ("real",), "is the best mean of 2. Against Scans, no difference shown: Scans + synthetic."),
         (GAINS, (), "No reference was named, so no difference was tested."),
-        ([0.1] * 3, ("real",), "is the best mean of 2. Not answered: 3 subjects: too few to conclude."),
+        ([0.1] * 3, ("real",), "is the best mean of 2. Not answered: 3 subjects are too few to conclude."),
         ([], ("real",), "No method has results on unseen subjects."),
     ],
 )
@@ -128,7 +128,7 @@ def test_what_is_not_better_than_no_network_is_named():
     told = outdone(dice, {"more": "the generator", "never": "Never trained"}, "real", "Class means")
 
     assert told == (
-        "Class means is at least as good without a trained network: Dice, WT 0.535 on 8 subjects, "
+        "Class means has a mean at least as good without a trained network: Dice, WT 0.535 on 8 subjects, "
         "against the generator 0.435."
     )
     assert outdone(dice, {"real": "itself"}, "more", "Class means") == ""

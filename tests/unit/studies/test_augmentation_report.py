@@ -3,7 +3,7 @@
 import pytest
 
 from glioforge.io.tables import ResultRow
-from glioforge.report.page import Note
+from glioforge.report.page import Note, Table
 from glioforge.report.scores import ResultTable
 from glioforge.studies import augmentation_report
 from glioforge.studies.augmentation_report import outdone_by_means, page, titles, verdict
@@ -83,7 +83,7 @@ def likeness(generator, means):
 
 def test_class_means_that_beat_the_generator_are_named():
     """Equal is not better; a generator that is better has no such sentence."""
-    text = "Painting every class with its mean is at least as good without a trained network: SSIM against real 0.800"
+    text = "Painting every class with its mean intensity has a mean at least as good without a trained network: SSIM "
     assert outdone_by_means({"against real": likeness(0.7, 0.8)}).startswith(text)
     assert outdone_by_means({"against real": likeness(0.8, 0.8)})
     assert outdone_by_means({"against real": likeness(0.9, 0.8)}) == ""
@@ -111,8 +111,9 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
     text = render(report)
 
     assert isinstance(alike.blocks[0], Note)
-    assert "T1, scan, noise and all" in text
-    assert "mean, phantom without noise and bias field" in text
+    assert "against the scan, noise and all" in text
+    assert "against the phantom without noise and bias field" in text
+    assert [block.columns[0] for block in alike.blocks if isinstance(block, Table)] == ["Contrast"]
     assert "Not run, because no synthetic case passed the quality check: Synthetic only." in report.lead
     assert "Phantom scans + no-network control" in text
     assert "finding the steps at which the baseline levels off" in text
