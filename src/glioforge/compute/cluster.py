@@ -1,6 +1,7 @@
 """A running Dask cluster: where work beyond one machine is scheduled. Glioforge only connects to it."""
 
 import importlib.util
+import logging
 import os
 import secrets
 import threading
@@ -25,6 +26,9 @@ TIMEOUT_S: Final = 10.0
 _ONE_AT_A_TIME = threading.Lock()
 """Held while a process works: torch's random numbers and its number of threads belong to the process."""
 
+_NOISY: Final = ("distributed.client", "distributed.utils")
+"""Loggers that print tracebacks of lost connections, which end in an error of our own."""
+
 _START = "start one: `dask scheduler`, then `dask worker tcp://HOST:8786 --nthreads 1` on each machine"
 
 
@@ -47,7 +51,7 @@ class DaskWorkers:
     def __init__(self, address: str | None = None, file: Path | None = None) -> None:
         self.client = _connected(address, file)
         try:
-            self.count: int = max(1, _workers_of(self.client))
+            self.count: int = _workers_of(self.client)
         except BaseException:
             self.client.close()
             raise
@@ -123,9 +127,17 @@ def lost_work(what: str, error: BaseException | None) -> WorkerError:
         what: The work, such as the name of a task.
         error: What Dask raised.
     """
+    from distributed import KilledWorker
+
+    if not isinstance(error, KilledWorker):
+        return WorkerError(
+            f"the Dask scheduler went away during {what}",
+            "one that lives until the work is done",
+            "start it again and repeat the command to continue where it stopped",
+        )
     return WorkerError(
-        f"{what} was given up by Dask ({error})",
-        "workers and a scheduler that live until the work is done",
+        f"{what} was given up by Dask, since {error.allowed_failures + 1} workers died while they did it",
+        "workers that live until their work is done",
         "memory may have run out: see the workers' logs; repeat the command to continue where it stopped",
     )
 
@@ -145,6 +157,8 @@ def _connected(address: str | None, file: Path | None) -> Any:  # noqa: ANN401 -
             f"parallel.scheduler, parallel.scheduler_file or the environment variable {ADDRESS}",
             _START,
         )
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     place = {"address": address} if address else {"scheduler_file": str(file)}
     try:
         return Client(**place, set_as_default=False, timeout=TIMEOUT_S)

@@ -99,27 +99,36 @@ def fan_out(
     if spec.in_process:
         yield from (function(item) for item in progress.track(work, title, total))
         return
-    yield from progress.track(_spread(function, work, spec), title, total)
+    yield from progress.track(_spread(function, work, spec, progress), title, total)
 
 
-def workers_of(spec: ParallelSpec) -> LocalWorkers | DaskWorkers:
-    """Start, or connect to, the workers that a spec asks for; a context manager.
+def cluster_of(spec: ParallelSpec, progress: Progress) -> DaskWorkers:
+    """Connect to the Dask cluster that a spec names; a context manager.
+
+    Args:
+        spec: Address or file of the scheduler, or neither.
+        progress: Where it is said that the cluster has no workers yet.
 
     Raises:
-        DependencyError: The backend is not installed.
-        SpecError: No Dask scheduler is named, or its workers have several threads.
-        WorkerError: No Dask scheduler answers.
+        DependencyError: `distributed` is not installed.
+        SpecError: No scheduler is named, or its workers have several threads.
+        WorkerError: No scheduler answers.
     """
-    return LocalWorkers(spec.workers) if spec.backend == "local" else DaskWorkers(spec.scheduler, spec.scheduler_file)
+    workers = DaskWorkers(spec.scheduler, spec.scheduler_file)
+    if not workers.count:
+        progress.say("the Dask cluster has no workers yet: work begins when one joins")
+    return workers
 
 
-def _spread(function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec) -> Iterator[Result]:
+def _spread(
+    function: Callable[[Item], Result], work: Iterator[Item], spec: ParallelSpec, progress: Progress
+) -> Iterator[Result]:
     """Results of workers in the order of the items, a bounded number of them at a time."""
     pending: deque[Any] = deque()
-    with workers_of(spec) as workers:
+    with LocalWorkers(spec.workers) if spec.backend == "local" else cluster_of(spec, progress) as workers:
         for item in work:
             pending.append(workers.submit(function, item))
-            if len(pending) == AHEAD * workers.count:
+            if len(pending) == AHEAD * max(1, workers.count):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
 
 from glioforge.compute.channel import SocketListener
-from glioforge.compute.cluster import DaskWorkers, lost_work, was_lost
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute.cluster import lost_work, was_lost
+from glioforge.compute.parallel import ParallelSpec, cluster_of
 from glioforge.compute.relay import Channel, Relay, relayed
 from glioforge.compute.workers import LocalWorkers, killed_worker, was_killed
 from glioforge.core.errors import GlioforgeError
@@ -167,7 +167,7 @@ def _in_workers(graph: _Graph[Result], spec: ParallelSpec, progress: Progress) -
 
 def _on_cluster(graph: _Graph[Result], spec: ParallelSpec, progress: Progress) -> Iterator[tuple[str, Result]]:
     """Jobs as futures of a Dask cluster with their dependencies; Dask decides where and when they run."""
-    with Relay(progress) as relay, DaskWorkers(spec.scheduler, spec.scheduler_file) as workers:
+    with Relay(progress) as relay, cluster_of(spec, progress) as workers:
         channel = workers.listen(relay.put)
         run = secrets.token_hex(4)
         futures: dict[str, Any] = {}

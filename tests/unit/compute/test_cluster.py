@@ -13,8 +13,9 @@ from functools import partial
 import dask
 import pytest
 from distributed import LocalCluster
+from distributed.client import FutureCancelledError
 
-from glioforge.compute.cluster import ADDRESS, DaskWorkers
+from glioforge.compute.cluster import ADDRESS, DaskWorkers, lost_work
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.compute.schedule import Job, run_graph
 from glioforge.core.errors import DependencyError, SpecError, WorkerError
@@ -79,6 +80,29 @@ def test_an_error_on_the_cluster_stops_only_what_needs_it(cluster):
     assert [line for line in progress.of("", "say") if "failed" in line[1]] == [
         ["say", "bad failed: an odd setting; expected an even one; change it; tasks that do not need it go on"]
     ]
+
+
+def test_a_cluster_without_workers_is_waited_for():
+    """Workers of a queue come when they come; the user knows what is waited for."""
+    progress = NotingProgress()
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0") as running:
+        spec = ParallelSpec(backend="dask", scheduler=running.scheduler_address)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(lambda: list(fan_out(square, [3], spec, progress=progress)))
+            deadline = time.monotonic() + 60
+            while not progress.of("", "say") and time.monotonic() < deadline:
+                time.sleep(0.01)
+            running.scale(1)
+            assert run.result(60) == [9]
+
+    assert progress.of("", "say") == [["say", "the Dask cluster has no workers yet: work begins when one joins"]]
+
+
+def test_a_scheduler_that_goes_away_is_an_error():
+    """The message says what to do, without a traceback of Dask."""
+    error = lost_work("a", FutureCancelledError("a", "scheduler-connection-lost"))
+
+    assert str(error).startswith("the Dask scheduler went away during a; expected one that lives")
 
 
 def test_workers_with_several_threads_are_refused():
@@ -178,7 +202,7 @@ def test_work_that_kills_every_worker_is_an_error_that_names_it(monkeypatch):
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL) as one,
-        pytest.raises(WorkerError, match="deadly was given up by Dask .*see the workers' logs"),
+        pytest.raises(WorkerError, match="deadly was given up by Dask, since 2 workers died.*see the workers' logs"),
     ):
         seen.update(run_graph(jobs, ParallelSpec(backend="dask", scheduler=one.scheduler_address)))
 
