@@ -112,23 +112,6 @@ def test_an_error_of_the_program_names_its_job():
     assert caught.value.__notes__ == ["in odd"]
 
 
-def test_a_killed_worker_is_an_error_that_names_the_jobs():
-    """No traceback of joblib: what happened, to which jobs, and what to do."""
-    with pytest.raises(WorkerError, match="a worker process that did deadly was ended .*memory may have run out"):
-        list(run_graph({"deadly": Job(die)}, ParallelSpec(workers=2)))
-
-
-def test_ending_early_ends_the_workers(tmp_path):
-    """Who stops iterating does not wait for the jobs that run."""
-    jobs = {"first": Job(partial(add, 1)), "endless": Job(partial(meet, tmp_path / "a", tmp_path / "never"))}
-    results = run_graph(jobs, ParallelSpec(workers=2))
-    began = time.monotonic()
-
-    assert next(results) == ("first", 1)
-    results.close()
-    assert time.monotonic() - began < 10
-
-
 @pytest.mark.parametrize("spec", BACKENDS)
 def test_each_job_has_a_row_of_progress(spec):
     """Bars, lines and notes of a worker arrive under the name of the job, warnings among the lines."""
@@ -154,3 +137,20 @@ def test_needs_that_nobody_can_have_are_refused(jobs):
     """Before anything runs."""
     with pytest.raises(ValueError, match="jobs whose needs are no jobs, or that need each other in a circle"):
         list(run_graph(jobs))
+
+
+def test_a_killed_worker_is_an_error_that_names_the_jobs():
+    """No traceback of joblib: what happened, to which jobs, and what to do."""
+    with pytest.raises(WorkerError, match="a worker process that did deadly was ended .*memory may have run out"):
+        list(run_graph({"deadly": Job(die)}, ParallelSpec(workers=2)))
+
+
+def test_ending_early_ends_the_workers(tmp_path):
+    """Who stops iterating does not wait for the jobs that run."""
+    jobs = {"first": Job(partial(add, 1)), "endless": Job(partial(meet, tmp_path / "a", tmp_path / "never"))}
+    results = run_graph(jobs, ParallelSpec(workers=2))
+    began = time.monotonic()
+
+    assert next(results) == ("first", 1)
+    results.close()
+    assert time.monotonic() - began < 10
