@@ -3,7 +3,8 @@
 Checks out two commits side by side in a temporary folder, runs each tiny study
 of `benchmarks/tiny_studies/` in both on one thread in float32, and compares
 
-results    the rows of `results.csv`, byte for byte
+results    the rows of `results.csv`, byte for byte; or with `--columns mapped`, where one commit has the columns of
+           before, sorted rows under today's columns
 weights    every tensor of every safetensors file, checkpoints aside, by type, shape and bytes
 synthetic  every synthetic case by the bytes of its label map and images, as the package reads them
 
@@ -11,7 +12,7 @@ Files are searched for, so that folders may be renamed.  Tensors and cases are c
 where the new code computes the same thing fewer times, the table says so and the outcome is still "same".
 Hashes depend on machine and libraries and are therefore never stored with the code.
 
-Run: `python benchmarks/same_bytes.py OLD [NEW] [--only KIND] [--keep FOLDER]`; a commit, or `.` for the files as they
+Run: `python benchmarks/same_bytes.py OLD [NEW] [--only NAME] [--keep FOLDER]`; a commit, or `.` for the files as they
 lie in this working tree, which is also the default for NEW.  Ends with 1 and the first differences where there are any.
 """
 
@@ -29,6 +30,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
+
+from old_columns import mapped
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 STUDIES: Final = Path(__file__).resolve().parent / "tiny_studies"
@@ -172,17 +175,31 @@ def compared(kind: str, old: list[str], new: list[str], *, ordered: bool = False
     return f"DIFFERENT  {kind:<10} {len(new):>6}  ({len(lost)} only before, {len(won)} only after)", lines
 
 
-def report(study: str, old: Prints, new: Prints) -> bool:
-    """Print the table of a study; true where nothing differs."""
+def report(study: str, old: Prints, new: Prints, kind: str = "") -> bool:
+    """Print the table of a study; true where nothing differs.
+
+    Args:
+        study: Its name.
+        old: From the old code.
+        new: From the new code.
+        kind: Its kind where rows are mapped to today's columns; else they are compared as they are.
+    """
     print(f"\n{study}")
+    rows = [mapped(prints.rows, kind) if kind else prints.rows for prints in (old, new)]
     parts = [
-        compared("rows", old.rows, new.rows, ordered=True),
+        compared("rows", *rows, ordered=True),
         compared("tensors", old.tensors, new.tensors),
         compared("cases", old.cases, new.cases) if old.cases or new.cases else ("same       cases           0", []),
     ]
     for line, differences in parts:
         print(f"  {line}", *differences, sep="\n  ")
     return not any(differences for _, differences in parts)
+
+
+def _kind(study: Path) -> str:
+    """Kind of a study by its YAML."""
+    lines = study.read_text(encoding="utf-8").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("kind:"))
 
 
 def main() -> int:
@@ -192,6 +209,7 @@ def main() -> int:
     parser.add_argument("new", nargs="?", default=HERE, help="commit, or . for the working tree, which is the default")
     parser.add_argument("--only", action="append", default=[], help="name of one tiny study; may be repeated")
     parser.add_argument("--keep", type=Path, help="folder outside the repository to keep fingerprints of commits in")
+    parser.add_argument("--columns", choices=("same", "mapped"), default="same", help="how rows are compared")
     parser.add_argument("--fingerprint", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.fingerprint is not None:
@@ -203,7 +221,8 @@ def main() -> int:
             prints_of(commit, studies, Path(name) / side, given.keep)
             for side, commit in (("old", given.old), ("new", given.new))
         )
-    same = [report(study.stem, old[study.stem], new[study.stem]) for study in studies]
+    kinds = {study: _kind(study) if given.columns == "mapped" else "" for study in studies}
+    same = [report(study.stem, old[study.stem], new[study.stem], kind) for study, kind in kinds.items()]
     print(f"\n{'same' if all(same) else 'DIFFERENT'}: {given.old} and {given.new}")
     return 0 if same and all(same) else 1
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from glioforge.core.errors import InputFileError
 from glioforge.io.atomic_write import write_atomically
@@ -29,9 +29,8 @@ CSV = "results.csv"
 class ResultRow:
     """One measured number.
 
-    `fold`, `seed`, `case_id`, `region`, `metric` and `note` together identify a number of an arm: rows on images
-    differ in `note` alone where the same images are compared with two references, or where a mean of draws and
-    one draw are compared with the same one.
+    All columns but `value`, `unit`, `empty` and `note` together identify a number: the same images may be compared
+    with two references, a mean of draws and one draw with the same reference, and a mask be scored on two grids.
 
     Args:
         study: Name of the study.
@@ -40,12 +39,19 @@ class ResultRow:
         seed: Seed of the training.
         case_id: Case that was judged; empty for a number about a whole cohort.
         subject_id: Its subject; empty for a number about a whole cohort.
-        region: Tumour region, or tissue; for images the mask and the contrast, as `brain/t1ce`; or empty.
+        region: Tumour region, tissue, or the mask in which images are compared; or empty.
         metric: Name of the metric.
         value: The number; NaN where the metric has none, and then the note says why.
         unit: Unit of the value; empty for a plain number.
-        note: For masks, which of the two was empty, or empty text. For images, what was compared, such as
-            `against real` or `mean of draws against the scan`.
+        contrast: Contrast of the images; empty for masks.
+        reference: What images were compared with, `scan` or `noise-free image`; empty for masks, which are compared
+            with labels, and for numbers without a reference.
+        sample: What of several was measured: `one draw`, `mean of draws` or `between draws` of a synthesizer, or
+            `bootstrap-017` for a resample of the cohort; empty where there is one alone.
+        grid: Voxels on which it was measured: `scan` for those of the file, with the labels that came with it, or
+            `prepared`; empty for a number that depends on none.
+        empty: For masks, which of the two was empty, so that the value follows the metric's policy; or empty.
+        note: A remark for readers, which no code reads.
     """
 
     study: str
@@ -58,11 +64,30 @@ class ResultRow:
     metric: str
     value: float
     unit: str = ""
+    contrast: str = ""
+    reference: str = ""
+    sample: str = ""
+    grid: str = ""
+    empty: str = ""
     note: str = ""
 
+    @property
+    def place(self) -> str:
+        """Region and contrast as one text, such as `brain/t1ce`; the region alone without a contrast."""
+        return f"{self.region}/{self.contrast}" if self.contrast else self.region
+
+
+ONE_DRAW: Final = "one draw"
+MEAN_OF_DRAWS: Final = "mean of draws"
+BETWEEN_DRAWS: Final = "between draws"
+SCAN: Final = "scan"
+NOISE_FREE: Final = "noise-free image"
+PREPARED: Final = "prepared"
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ResultRow))
 _INTEGERS = ("fold", "seed")
+_LAST = ("value", "unit", "empty", "note")
+_ORDER = (*(name for name in _FIELDS if name not in _LAST), *_LAST)
 
 
 def write_results(folder: Path, rows: Iterable[ResultRow]) -> None:
@@ -70,7 +95,7 @@ def write_results(folder: Path, rows: Iterable[ResultRow]) -> None:
 
     Args:
         folder: Target; made if it is missing.
-        rows: In any order; they are sorted by all fields.
+        rows: In any order; they are sorted by what identifies a number, then by the rest.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -105,7 +130,7 @@ def read_results(folder: Path) -> list[ResultRow]:
 
 def _order(row: ResultRow) -> tuple[object, ...]:
     """Sorting key; NaN comes after every number."""
-    values = dataclasses.astuple(row)
+    values = [getattr(row, name) for name in _ORDER]
     return tuple((math.isnan(v), 0.0 if math.isnan(v) else v) if isinstance(v, float) else v for v in values)
 
 

@@ -14,7 +14,7 @@ from typing import Final, Generic, Literal, TypeVar, final
 Subject = TypeVar("Subject")
 
 Empty = Literal["", "prediction empty", "truth empty", "both empty"]
-"""Which mask is empty, as written in the note of a row; `""` if none is."""
+"""Which mask is empty, as written in the column `empty` of a row; `""` if none is."""
 
 Fill = float | Literal["diagonal", "formula"]
 """A fixed value, the diagonal of the image in mm, or what the formula itself gives."""
@@ -108,11 +108,11 @@ class MetricRow:
         metric: Name of the metric.
         value: The number; never NaN.
         unit: Its unit.
-        note: Which mask was empty; `""` if none was.
+        empty: Which mask was empty, so that the value follows the metric's policy; `""` if none was.
     """
 
     region: str
     metric: str
     value: float
     unit: str
-    note: str = ""
+    empty: str = ""

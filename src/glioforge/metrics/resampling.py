@@ -79,13 +79,13 @@ def resampled_interval(values: Mapping[str, float], subjects: int, *, level: flo
         level: Coverage, in (0, 1).
 
     Returns:
-        No interval, and a note that says so, for fewer than `ENOUGH_RESAMPLES` resamples.
+        No interval, and a note that says why, for too few subjects or fewer than `ENOUGH_RESAMPLES` resamples.
     """
     estimate = values.get("", float("nan"))
     drawn = [value for name, value in values.items() if is_resample(name) and np.isfinite(value)]
-    few = too_few(subjects) if subjects else ""
-    if len(drawn) < ENOUGH_RESAMPLES:
-        note = f"number of the whole cohort with {len(drawn)} resamples: no interval"
+    lacking = f"number of the whole cohort with {len(drawn)} resamples: no interval"
+    note = (too_few(subjects) if subjects else "") or (lacking if len(drawn) < ENOUGH_RESAMPLES else "")
+    if note:
         return Interval(estimate, np.nan, np.nan, level, subjects, note)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), level, subjects, few)
+    return Interval(estimate, float(low), float(high), level, subjects)

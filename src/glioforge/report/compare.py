@@ -15,8 +15,9 @@ from jaxtyping import Float64
 
 from glioforge.core.errors import CohortError, MetricError
 from glioforge.metrics.base import Direction
-from glioforge.metrics.inference import Comparison, compare, holm
-from glioforge.metrics.register import metric_named
+from glioforge.metrics.inference import Comparison, Range, compare, holm
+from glioforge.metrics.register import Level, metric_named
+from glioforge.metrics.resampling import resampled_interval
 from glioforge.report.scores import Endpoint, Noun, ResultTable, Scores
 
 
@@ -100,6 +101,8 @@ def compare_arms(
         raise CohortError("no arms to compare", "a reference and at least one other arm")
     reference, *others = arms
     found: list[ArmComparison] = []
+    if metric_named(metric).level is Level.COHORT:
+        return tuple(_resampled(results, arm, reference, region, metric) for region in regions for arm in others)
     for region in regions:
         theirs = results.scores(reference, region, metric)
         for arm in others:
@@ -108,6 +111,20 @@ def compare_arms(
             found.append(ArmComparison(arm, region, comparison, float("nan"), left_out, results.noun))
     corrected = holm(np.array([entry.comparison.p for entry in found], dtype=np.float64))
     return tuple(replace(entry, p_holm=float(p)) for entry, p in zip(found, corrected, strict=True))
+
+
+def _resampled(results: ResultTable, arm: str, reference: str, region: str, metric: str) -> ArmComparison:
+    """Compare two numbers of whole cohorts, resample by resample: no test, and no subject is better or worse."""
+    ours, theirs = (results.samples(name, region, metric) for name in (arm, reference))
+    differences = {
+        name: float(np.diff(goodness(metric, np.array([theirs[name], ours[name]])))[0])
+        for name in ours
+        if name in theirs
+    }
+    nothing = float("nan")
+    difference = resampled_interval(differences, len(results.subjects()))
+    comparison = Comparison(difference, nothing, 0, 0, Range(nothing, nothing), nothing, nothing)
+    return ArmComparison(arm, region, comparison, nothing, (), results.noun)
 
 
 def against(reference: str, arms: Mapping[str, str]) -> dict[str, str]:

@@ -17,13 +17,14 @@ from jaxtyping import Float64
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means
-from glioforge.metrics.register import metric_named
+from glioforge.metrics.register import Level, metric_named
+from glioforge.metrics.resampling import is_resample, resampled_interval
 
 Noun = Literal["subject", "phantom"]
 MEAN: Final = "mean"
 """Region that stands for the mean over several."""
 EMPTY: Final = ("both empty", "prediction empty", "truth empty")
-"""Notes of scores that follow the policy for empty masks."""
+"""Values of the column `empty` of scores that follow the policy for empty masks."""
 
 
 @final
@@ -63,7 +64,7 @@ class ResultTable:
         self._kept: dict[tuple[str, str, str], Scores] = {}
         self._found: defaultdict[tuple[str, str, str], list[ResultRow]] = defaultdict(list)
         for row in self.rows:
-            self._found[row.arm, row.region, row.metric].append(row)
+            self._found[row.arm, row.place, row.metric].append(row)
 
     def of(self, arm: str, region: str, metric: str) -> Sequence[ResultRow]:
         """Rows of one metric of an arm and region; empty for none."""
@@ -82,8 +83,22 @@ class ResultTable:
         return self._kept[key]
 
     def interval(self, arm: str, region: str, metric: str) -> Interval:
-        """Return the mean over subjects with its 95 % interval."""
+        """Return the mean over subjects with its 95 % interval; of a metric of cohorts, the number itself.
+
+        Raises:
+            MetricError: The metric is not registered.
+        """
+        if metric_named(metric).level is Level.COHORT:
+            return resampled_interval(self.samples(arm, region, metric), len(self.subjects()))
         return bootstrap_mean(self.scores(arm, region, metric).values, seed=self.seed)
+
+    def samples(self, arm: str, region: str, metric: str) -> dict[str, float]:
+        """Return a number of whole cohorts, and those of resamples by their names, each a mean over folds and seeds."""
+        found: defaultdict[str, list[float]] = defaultdict(list)
+        for row in self.of(arm, region, metric):
+            if not row.sample or is_resample(row.sample):
+                found[row.sample].append(row.value)
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
     def arms(self) -> tuple[str, ...]:
         """Names of the arms that have rows, in their order."""
@@ -91,12 +106,11 @@ class ResultTable:
 
     def subjects(self) -> frozenset[str]:
         """Ids of all subjects."""
-        return frozenset(row.subject_id for row in self.rows)
+        return frozenset(row.subject_id for row in self.rows if row.subject_id)
 
     def contrasts(self) -> tuple[Modality, ...]:
         """Contrasts that images were measured in, in standard order."""
-        regions = {region for _, region, _ in self._found}
-        return in_standard_order({Modality(region.partition("/")[2]) for region in regions if "/" in region})
+        return in_standard_order({Modality(row.contrast) for row in self.rows if row.contrast})
 
     def chosen(self, rows: Iterable[ResultRow]) -> "ResultTable":
         """Return other rows under the same noun and seed."""
@@ -111,20 +125,29 @@ class ResultTable:
         for (arm, region, metric), rows in self._found.items():
             if region in regions:
                 for row in rows:
-                    groups[row.study, arm, row.fold, row.seed, row.case_id, metric][region] = row
+                    measured = (metric, row.reference, row.sample, row.grid)
+                    groups[row.study, arm, row.fold, row.seed, row.case_id, *measured][region] = row
         means = [
-            replace(found[regions[0]], region=name, value=float(np.mean([r.value for r in found.values()])), note="")
+            replace(
+                found[regions[0]],
+                region=name,
+                contrast="",
+                value=float(np.mean([r.value for r in found.values()])),
+                empty="",
+            )
             for found in groups.values()
             if len(found) == len(regions)
         ]
         return self.chosen((*self.rows, *means))
 
-    def over_contrasts(self, note: str = "") -> "ResultTable":
-        """Return rows whose note begins so, and their means over contrasts under the plain names `brain` and `lesion`.
+    def over_contrasts(self, *, sample: str | None = None, reference: str | None = None) -> "ResultTable":
+        """Return rows of a sample and reference, and their means over contrasts as `brain` and `lesion`; none is any.
 
         A method that makes fewer contrasts than others has no such mean: it would be one of other images.
         """
-        found = self.chosen(row for row in self.rows if row.note.startswith(note))
+        found = self.chosen(
+            row for row in self.rows if sample in (None, row.sample) and reference in (None, row.reference)
+        )
         contrasts = found.contrasts()
         for place in ("brain", "lesion"):
             found = found.with_mean([f"{place}/{contrast}" for contrast in contrasts], place)
@@ -204,7 +227,7 @@ def spreads(results: ResultTable, arm: str, regions: Sequence[str]) -> tuple[Spr
         if len(values):
             q1, median, q3 = (float(q) for q in np.quantile(subject_means(values), (0.25, 0.5, 0.75)))
             rows = results.of(arm, region, metric)
-            notes = Counter(row.note for row in rows)
+            notes = Counter(row.empty for row in rows)
             empty = (notes[EMPTY[0]], notes[EMPTY[1]], notes[EMPTY[2]])
             mean = results.interval(arm, region, metric)
             found.append(Spread(region, metric, mean, (q1, median, q3), len(rows), empty))
@@ -223,10 +246,10 @@ def finite_or_none(value: float) -> float | None:
 
 
 def _gathered(rows: Iterable[ResultRow]) -> Scores:
-    """Mean over the finite values of each subject and seed."""
+    """Mean over the finite values of each subject and seed; numbers of whole cohorts have no subject."""
     cells: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for row in rows:
-        if np.isfinite(row.value):
+        if row.subject_id and np.isfinite(row.value):
             cells[row.subject_id, row.seed].append(row.value)
     subjects = sorted({subject for subject, _ in cells})
     seeds = sorted({seed for _, seed in cells})

@@ -122,7 +122,7 @@ def difference_table(
             reading(entry),
             p_text(entry.comparison.p),
             p_text(entry.p_holm),
-            f"{entry.comparison.better} of {entry.comparison.difference.count}",
+            _better_text(entry),
             _without_text(entry, unit),
             _effect_text(entry.comparison.effect_size),
             number(entry.comparison.detectable, unit),
@@ -184,7 +184,7 @@ def empty_table(results: ResultTable, arms: Mapping[str, str], regions: Sequence
     cells = []
     for region in regions:
         for arm, title in arms.items():
-            notes = Counter(row.note for row in results.of(arm, region, metric))
+            notes = Counter(row.empty for row in results.of(arm, region, metric))
             cells.append((region, title, *(str(notes[note]) for note in EMPTY), str(notes.total())))
     caption = (
         "Predictions whose score follows the policy for empty masks. Both empty: a true negative, the best score. "
@@ -256,3 +256,9 @@ def _without_text(entry: ArmComparison, unit: str) -> str:
 def _effect_text(value: float) -> str:
     """Effect size with its sign and two decimals; a dash for none."""
     return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "–"
+
+
+def _better_text(entry: ArmComparison) -> str:
+    """Subjects on whom the arm is better, of all; a dash for numbers of whole cohorts."""
+    comparison = entry.comparison
+    return f"{comparison.better} of {comparison.difference.count}" if np.isfinite(comparison.p) else "–"

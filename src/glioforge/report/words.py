@@ -18,13 +18,15 @@ def reading(entry: ArmComparison) -> str:
     """Say what a comparison shows, in a few words.
 
     With too few subjects nothing is concluded; a significant difference that
-    rests on one subject is named so.
+    rests on one subject is named so.  Numbers of whole cohorts have no test;
+    their difference is shown where its interval leaves 0 out.
     """
     comparison = entry.comparison
     few = too_few(comparison.difference.count, entry.noun)
     if few:
         return few
-    if not entry.p_holm < SIGNIFICANT:
+    untested = not np.isfinite(entry.p_holm)
+    if not (comparison.difference.excludes(0) if untested else entry.p_holm < SIGNIFICANT):
         return "no difference shown"
     direction = "better" if comparison.difference.estimate > 0 else "worse"
     return f"{direction}, but one {entry.noun} decides" if comparison.without.changes_sign else direction
@@ -50,7 +52,8 @@ def finding(entry: ArmComparison, title: str, reference: str, metric: str, what:
         return f"Not answered for {title} against {reference}: {told} on {count}, too few to conclude."
     low, high = (number(end, shown.unit, signed=True) for end in (difference.low, difference.high))
     p = p_text(entry.p_holm)
-    sure = f"{told}, 95 % interval {low} to {high}, p {p if p.startswith('<') else f'= {p}'}, {count}"
+    tested = f", p {p if p.startswith('<') else f'= {p}'}" if np.isfinite(entry.p_holm) else ""
+    sure = f"{told}, 95 % interval {low} to {high}{tested}, {count}"
     word = reading(entry)
     if word == "no difference shown":
         return f"{title} is not distinguishable from {reference} ({sure})."

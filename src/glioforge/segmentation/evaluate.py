@@ -1,6 +1,7 @@
 """Label a cohort with a segmenter, and judge masks - anybody's - against a cohort's labels."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from glioforge.core.schemes import scheme_named
 from glioforge.data.prepare.restore import restore, restore_values
 from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step
-from glioforge.io.tables import ResultRow
+from glioforge.io.tables import PREPARED, SCAN, ResultRow
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
 from glioforge.segmentation.mask_scheme import mask_scheme, scheme_key, source_of_masks
@@ -151,9 +152,8 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
 
 def result_row(score: MetricRow, ref: CaseRef, *, arm: str) -> ResultRow:
     """A number of one case as a row of the results table."""
-    return ResultRow(
-        STUDY, arm, 0, 0, ref.case_id, ref.subject_id, score.region, score.metric, score.value, score.unit, score.note
-    )
+    grid = PREPARED if "prepared" in ref.facts else SCAN
+    return ResultRow(STUDY, arm, 0, 0, ref.case_id, ref.subject_id, **asdict(score), grid=grid)
 
 
 def _reader(predictions: Cohort | Path, truth: Cohort, scheme: str | None) -> Callable[[str, LabelMap], LabelMap]:

@@ -23,7 +23,7 @@ from glioforge.core.schemes import COMPLETE, complete_scheme
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step, write_json
-from glioforge.io.tables import ResultRow, write_results
+from glioforge.io.tables import PREPARED, ResultRow, write_results
 from glioforge.metrics.base import MetricRow
 from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
 from glioforge.segmentation.trained import TrainedSegmenter
@@ -156,7 +156,7 @@ def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress
     checked = {ref.case_id: _rows_of(ref) for ref in made}
     arm = str(segmenter.spec.model_dump()["kind"])
     table = [
-        ResultRow("complete", arm, 0, 0, ref.case_id, ref.subject_id, r.region, r.metric, r.value, r.unit, r.note)
+        ResultRow("complete", arm, 0, 0, ref.case_id, ref.subject_id, **asdict(r), grid=PREPARED)
         for ref in made
         for r in checked[ref.case_id]
     ]
@@ -172,7 +172,8 @@ def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress
 
 def _rows_of(ref: CaseRef) -> list[MetricRow]:
     """Rows that were kept with a completed case."""
-    return [MetricRow(**row) for row in ref.facts[COMPLETED]["rows"]]
+    rows = ref.facts[COMPLETED]["rows"]
+    return [MetricRow(r["region"], r["metric"], r["value"], r["unit"], r.get("empty", r.get("note", ""))) for r in rows]
 
 
 def _tissue_channels(segmenter: TrainedSegmenter) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from glioforge.data.statistics import fit_statistics
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.tables import ResultRow
+from glioforge.io.tables import NOISE_FREE, SCAN, ResultRow
 from glioforge.report.compare import compare_arms
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
@@ -37,8 +37,8 @@ METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
 """Columns of the table of arms."""
 _IMAGES: Final = {"generator": "Generator", "class mean": "Class means", "generator, one draw": "Generator, one draw"}
 _TRUTHS: Final = {
-    "against real": "against the scan, noise and all",
-    "against noise-free": "against the phantom without noise and bias field",
+    SCAN: "against the scan, noise and all",
+    NOISE_FREE: "against the phantom without noise and bias field",
 }
 _WORK: Final = {
     "generator": "training the generator",
@@ -74,7 +74,8 @@ def page(spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow],
     overlap = table_of(spec, (row for row in rows if row.arm in arms)).with_mean(spec.regions)
     images = table_of(spec, (row for row in rows if row.arm in _IMAGES))
     likeness = {
-        note: images.over_contrasts(note) for note in sorted({row.note for row in images.rows if row.metric == "ssim"})
+        truth: images.over_contrasts(reference=truth)
+        for truth in sorted({row.reference for row in images.rows if row.metric == "ssim"})
     }
     trained = trained_of(of_kind(records, "pilot", "segmenter"), {"": "Pilot of the baseline", **arms})
     sections = (
@@ -113,8 +114,8 @@ def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str
 
 def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
     """Say where images in which every class has its mean are as near to the scans as the generator's."""
-    for note, table in likeness.items():
-        endpoint = Endpoint("ssim", "brain", table, f"SSIM {_TRUTHS.get(note, note)}")
+    for truth, table in likeness.items():
+        endpoint = Endpoint("ssim", "brain", table, f"SSIM {_TRUTHS.get(truth, truth)}")
         told = outdone(
             endpoint, {"generator": "the generator"}, "class mean", "Painting every class with its mean intensity"
         )
@@ -190,10 +191,10 @@ def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Secti
         "whose range there is the data range; the mean absolute error (MAE) is in standard deviations of the brain."
     )
     tables = []
-    for note, table in likeness.items():
+    for truth, table in likeness.items():
         regions = {m.title: f"brain/{m}" for m in table.contrasts()} | {"mean": "brain"}
         groups = {name: [Endpoint(m, region, table) for m in ("ssim", "mae")] for name, region in regions.items()}
-        caption = f"Mean over test subjects with 95 % interval, {_TRUTHS.get(note, note)}."
+        caption = f"Mean over test subjects with 95 % interval, {_TRUTHS.get(truth, truth)}."
         tables.append(score_table(groups, _IMAGES, caption, named="Image", grouped="Contrast"))
     worse = outdone_by_means(likeness)
     notes = (Note(worse, "warning"),) if worse else ()

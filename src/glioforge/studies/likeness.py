@@ -16,6 +16,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.rng import stream
 from glioforge.core.volume import Mask, Voxels
+from glioforge.io.tables import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics.diversity import DIVERSITY, Draws
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
@@ -28,10 +29,6 @@ from glioforge.studies.scoring import Row, cut_axis, likeness_rows, row_of, stre
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
 
-MEAN_OF_DRAWS: Final = "mean of draws"
-"""How notes of rows on the mean image begin."""
-ONE_DRAW: Final = "one draw"
-"""How notes of rows on one image begin."""
 REGIONS: Final = ("brain", "lesion")
 """Where likeness is measured."""
 COMPARED_DRAWS: Final = 4
@@ -60,11 +57,11 @@ def method_rows(
         case, row = ref.load(), row_of(spec, *run, ref)
         one = {modality: volume.voxels for modality, volume in twin.load().images.items()}
         mean, drawn = _drawn(spec, synthesizer, case, one)
-        truth, against = true_images(spec, ref, case), truth_name(spec)
-        rows += likeness_rows(row, case, mean, truth, f"{MEAN_OF_DRAWS} against the {against}", REGIONS)
-        rows += likeness_rows(row, case, one, truth, f"{ONE_DRAW} against the {against}", REGIONS)
+        truth, compared = true_images(spec, ref, case), row | {"reference": truth_name(spec)}
+        rows += likeness_rows(compared | {"sample": MEAN_OF_DRAWS}, case, mean, truth, REGIONS)
+        rows += likeness_rows(compared | {"sample": ONE_DRAW}, case, one, truth, REGIONS)
         rows += _texture_rows(row, case, one, cut_axis(synthesizer))
-        rows += streak_rows(row, case, one, cut_axis(synthesizer), f"{ONE_DRAW} beside the scan")
+        rows += streak_rows(row, case, one, cut_axis(synthesizer))
         rows += _diversity_rows(row, case, drawn)
     return rows
 
@@ -86,7 +83,7 @@ def judged_rows(
         case = ref.load()
         truth = tumour_of(case.require_labels())
         scores = evaluate_case(tumour_of(judge.segment(case)), truth, spec.regions, JUDGED, where=case.case_id)
-        rows += [row_of(spec, *run, named) | asdict(score) for score in scores]
+        rows += [row_of(spec, *run, named) | asdict(score) | {"grid": PREPARED} for score in scores]
     return rows
 
 
@@ -98,8 +95,8 @@ def true_images(spec: StudySpec, ref: CaseRef, case: Case) -> Mapping[Modality, 
 
 
 def truth_name(spec: StudySpec) -> str:
-    """What images are compared with, as notes call it."""
-    return "noise-free image" if isinstance(spec.data, PhantomData) else "scan"
+    """What images are compared with, as in the column `reference`."""
+    return NOISE_FREE if isinstance(spec.data, PhantomData) else SCAN
 
 
 def _drawn(
@@ -124,11 +121,10 @@ def _texture_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis:
     rows: list[Row] = []
     for modality in (m for m in images if m in case.images):
         pair = ImagePair(images[modality], case.images[modality].voxels, brain, PREPARED_RANGE).cut(1)
-        rows += [
-            row | {"region": f"brain/{modality}", "metric": m.name, "value": m.function(pair), "unit": m.unit}
-            for m in metrics
-        ]
-    return [entry | {"note": f"{ONE_DRAW} beside the scan"} for entry in rows]
+        known = row | {"region": "brain", "contrast": str(modality), "grid": PREPARED}
+        known |= {"reference": SCAN, "sample": ONE_DRAW}
+        rows += [known | {"metric": m.name, "value": m.function(pair), "unit": m.unit} for m in metrics]
+    return rows
 
 
 def _diversity_rows(row: Row, case: Case, drawn: Mapping[Modality, Iterable[Voxels]]) -> list[Row]:
@@ -139,7 +135,8 @@ def _diversity_rows(row: Row, case: Case, drawn: Mapping[Modality, Iterable[Voxe
         stack = np.stack(list(images))
         for name, mask in masks.items():
             if len(stack) > 1 and mask.any():
-                known = row | {"region": f"{name}/{modality}", "note": f"{len(stack)} draws"}
+                known = row | {"region": name, "contrast": str(modality), "grid": PREPARED}
+                known |= {"sample": BETWEEN_DRAWS, "note": f"{len(stack)} draws"}
                 draws = Draws(stack, mask)
                 rows += [known | {"metric": m.name, "value": m.function(draws), "unit": m.unit} for m in DIVERSITY]
     return rows

@@ -18,6 +18,7 @@ from glioforge.core.split import Split
 from glioforge.core.volume import Voxels
 from glioforge.data.prepare.restore import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
+from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
 from glioforge.metrics.similarity import PREPARED_RANGE, compare_images
@@ -50,7 +51,7 @@ def overlap_rows(
     for ref in test:
         predicted = restore(tumour_of(segmenter.segment(ref.load())), ref)
         truth = tumour_of(source[ref.case_id].load().require_labels())
-        known = row_of(spec, *run, ref)
+        known = row_of(spec, *run, ref) | {"grid": SCAN}
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]
     return rows
 
@@ -82,26 +83,25 @@ def fidelity_rows(spec: StudySpec, fold: int, split: Split, made: Cohort, synthe
     rows: list[Row] = []
     for ref, synthetic in zip(split.test, made, strict=True):
         real = ref.load()
-        references = {"real": {m: real.images[m].voxels for m in modalities}}
+        references = {SCAN: {m: real.images[m].voxels for m in modalities}}
         if isinstance(spec.data, PhantomData):
-            references["noise-free"] = dict(noise_free_images(ref, spec.data.phantom))
+            references[NOISE_FREE] = dict(noise_free_images(ref, spec.data.phantom))
+        one = {m: v.voxels for m, v in synthetic.load().images.items()}
         images = {
-            "generator": mean_images(synthesizer, real, spec.seed),
-            "generator, one draw": {m: v.voxels for m, v in synthetic.load().images.items()},
-            "class mean": class_mean_images(real, statistics),
+            ("generator", MEAN_OF_DRAWS): mean_images(synthesizer, real, spec.seed),
+            ("generator, one draw", ONE_DRAW): one,
+            ("class mean", ""): class_mean_images(real, statistics),
         }
-        for arm, made_images in images.items():
-            for against, truth in references.items():
-                note = f"against {against}"
-                rows += likeness_rows(row_of(spec, fold, arm, 0, ref), real, made_images, truth, note)
-        arm = "generator, one draw"
-        rows += streak_rows(
-            row_of(spec, fold, arm, 0, ref), real, images[arm], cut_axis(synthesizer), "beside the scan"
-        )
+        for (arm, sample), made_images in images.items():
+            for reference, truth in references.items():
+                known = row_of(spec, fold, arm, 0, ref) | {"reference": reference, "sample": sample}
+                rows += likeness_rows(known, real, made_images, truth)
+        known = row_of(spec, fold, "generator, one draw", 0, ref)
+        rows += streak_rows(known, real, one, cut_axis(synthesizer))
     return rows
 
 
-def streak_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: int, note: str) -> list[Row]:
+def streak_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: int) -> list[Row]:
     """Measure streaks in the lesion of each contrast of one draw, and of the scan; none for a case without lesion.
 
     Args:
@@ -109,7 +109,6 @@ def streak_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: i
         case: The case, whose labels say where the lesion is.
         images: One draw.
         axis: Axis across which the method cuts slices.
-        note: What is compared.
     """
     lesion = case.require_labels().lesion
     if not lesion.any():
@@ -117,7 +116,8 @@ def streak_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis: i
     rows: list[Row] = []
     for modality in (m for m in images if m in case.images):
         pair = ImagePair(images[modality], case.images[modality].voxels, lesion, PREPARED_RANGE)
-        known = row | {"region": f"lesion/{modality}", "note": note}
+        known = row | {"region": "lesion", "contrast": str(modality), "grid": PREPARED}
+        known |= {"reference": SCAN, "sample": ONE_DRAW}
         rows += [known | {"metric": m.name, "value": m.function(pair), "unit": m.unit} for m in streaks(axis)]
     return rows
 
@@ -155,7 +155,6 @@ def likeness_rows(
     case: Case,
     images: Mapping[Modality, Voxels],
     truth: Mapping[Modality, Voxels],
-    note: str,
     regions: Sequence[str] = ("brain",),
 ) -> list[Row]:
     """Likeness of each contrast inside the brain and, if asked for, the lesion, on intensities that start at 0.
@@ -165,11 +164,10 @@ def likeness_rows(
     inside the brain, outside which they are 0, and the data range is that of the reference there.
 
     Args:
-        row: The columns that tell what was scored.
+        row: The columns that say what was scored, and in comparison with what.
         case: The case, whose labels say where brain and lesion are.
         images: What was made.
         truth: What it should equal.
-        note: What both are.
         regions: `brain`, `lesion`; a region without a voxel has no rows.
     """
     labels = case.require_labels()
@@ -183,9 +181,8 @@ def likeness_rows(
         )
         for name, mask in masks.items():
             if mask.any():
-                region = f"{name}/{modality}"
-                scores = compare_images(image, reference, mask, data_range=most - least, region=region)
-                rows += [row | asdict(score) | {"note": note} for score in scores]
+                scores = compare_images(image, reference, mask, data_range=most - least, region=name)
+                rows += [row | asdict(score) | {"contrast": str(modality), "grid": PREPARED} for score in scores]
     return rows
 
 

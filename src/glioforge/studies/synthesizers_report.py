@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from glioforge.core.modality import Modality
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.tables import ResultRow
+from glioforge.io.tables import MEAN_OF_DRAWS, ONE_DRAW, ResultRow
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
 from glioforge.report.tables import Trained, cost_table, score_table
@@ -15,7 +15,7 @@ from glioforge.studies.comparing import SynthesizersSpec, titles_of
 from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gallery import as_volumes, edit_series, every_method, label_legend
 from glioforge.studies.gather import load_fold
-from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, MEAN_OF_DRAWS, ONE_DRAW, true_images, truth_name
+from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, true_images, truth_name
 from glioforge.studies.pages import (
     difference_blocks,
     made_with,
@@ -58,7 +58,7 @@ def page(
     """Return the report, and what its tables show for programs; arguments as `augmentation_report.page`."""
     methods = titles_of(spec.methods)
     table = table_of(spec, rows)
-    mean, one = table.over_contrasts(MEAN_OF_DRAWS), table.over_contrasts(ONE_DRAW)
+    mean, one = (table.over_contrasts(sample=name) for name in (MEAN_OF_DRAWS, ONE_DRAW))
     trained = trained_of(of_kind(records, "synthesizer", "images", "scores"), methods)
     likeness = [
         Endpoint(metric, region, mean, f"{title}, {region}")

@@ -16,7 +16,7 @@ texts = st.text(max_size=8).filter(lambda text: not any(0xD800 <= ord(c) < 0xE00
 rows = st.lists(
     st.builds(
         ResultRow, texts, texts, st.integers(0, 9), st.integers(-5, 99), texts, texts, texts, texts,
-        st.floats(allow_nan=False), texts, texts,
+        st.floats(allow_nan=False), texts, texts, texts, texts, texts, texts, texts,
     ),
     max_size=6,
 )  # fmt: skip
@@ -34,7 +34,7 @@ def test_rows_come_back_sorted_and_stable(tmp_path_factory, table, data):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
-ROW = ResultRow("s", "real", 0, 1, "c", "p", "WT", "dice", 0.1, "", "")
+ROW = ResultRow("s", "real", 0, 1, "c", "p", "WT", "dice", 0.1)
 
 
 def test_csv_holds_the_same_numbers(tmp_path):
@@ -54,6 +54,26 @@ def test_spreadsheets_run_nothing(tmp_path):
     assert "'-1+2" in text
     assert ",-1.0," in text
     assert read_results(tmp_path)[0].case_id == "-1+2"
+
+
+def test_rows_are_sorted_by_what_identifies_a_number(tmp_path):
+    """Then by the number: rows of one contrast, reference, sample and grid lie together."""
+    keys = [("flair", "scan", "", ""), ("t1", "noise-free image", "", ""), ("t1", "scan", "mean of draws", "prepared")]
+    rows = [
+        replace(ROW, contrast=contrast, reference=reference, sample=sample, grid=grid, value=value)
+        for value in (2.0, 1.0)
+        for contrast, reference, sample, grid in keys
+    ]
+    write_results(tmp_path, rows)
+    found = [(row.contrast, row.reference, row.sample, row.grid, row.value) for row in read_results(tmp_path)]
+
+    assert found == [(*key, value) for key in keys for value in (1.0, 2.0)]
+
+
+def test_the_place_of_a_number_is_region_and_contrast():
+    """As tables show it."""
+    assert ROW.place == "WT"
+    assert replace(ROW, region="brain", contrast="t1ce").place == "brain/t1ce"
 
 
 def test_no_rows_are_an_empty_table(tmp_path):

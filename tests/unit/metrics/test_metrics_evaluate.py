@@ -36,7 +36,7 @@ def test_a_row_for_each_region_and_metric_in_order():
     """Regions outermost, metrics as given, units as declared."""
     rows = evaluate_case(tumour(), tumour())
     assert [(r.region, r.metric) for r in rows] == [(r, m) for r in REGIONS for m in DEFAULT_METRICS]
-    assert all(row.unit == METRICS[row.metric].unit and row.note == "" for row in rows)
+    assert all(row.unit == METRICS[row.metric].unit and row.empty == "" for row in rows)
 
 
 def test_no_regions_give_no_rows():
@@ -68,7 +68,7 @@ def test_an_empty_mask_gives_the_written_value_and_a_note(prediction, truth, not
         tumour(enhancing=prediction), tumour(enhancing=truth), ("ET",), ("dice", "hd95", "nsd_1mm", "volume_error")
     )
     assert [row.value for row in rows] == pytest.approx(expected)
-    assert {row.note for row in rows} == {note}
+    assert {row.empty for row in rows} == {note}
 
 
 @given(st.data())

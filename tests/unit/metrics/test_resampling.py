@@ -51,6 +51,14 @@ def test_without_resamples_there_is_no_interval_and_the_note_says_why():
     assert interval.note == "number of the whole cohort with 0 resamples: no interval"
 
 
+def test_few_subjects_have_no_interval():
+    """However many resamples there are: five subjects say little of all others."""
+    interval = resampled_interval(resampled(SUBJECTS[:5], mean, seed=1, count=200), 5)
+
+    assert not interval.known
+    assert interval.note == "5 subjects: too few to conclude"
+
+
 def test_one_subject_gives_no_resamples():
     """Nothing can be drawn from it."""
     assert resampled(["a"], len, seed=1) == {"": 1.0}

@@ -20,19 +20,19 @@ from glioforge.report.tables import (
 ARMS = {"real": "Scans", "more": "Scans + synthetic"}
 
 
-def rows_of(gains, note=""):
+def rows_of(gains, empty=""):
     """Two arms scored on as many subjects as there are gains."""
     return [
-        ResultRow("toy", arm, 0, 0, f"s{n}-1", f"s{n}", "WT", metric, 0.5 + n / 100 + better, unit, note)
+        ResultRow("toy", arm, 0, 0, f"s{n}-1", f"s{n}", "WT", metric, 0.5 + n / 100 + better, unit, empty=empty)
         for n, gain in enumerate(gains)
         for metric, unit in (("dice", "1"), ("hd95", "mm"))
         for arm, better in (("real", 0.0), ("more", gain))
     ]
 
 
-def study(gains, note=""):
+def study(gains, empty=""):
     """The same as a table of results."""
-    return ResultTable(rows_of(gains, note))
+    return ResultTable(rows_of(gains, empty))
 
 
 def test_difference_table_has_interval_tests_and_range():

@@ -75,7 +75,7 @@ def test_nothing_passed_is_no_answer():
 def likeness(generator, means):
     """SSIM of the generator and of class means on six subjects."""
     return ResultTable(
-        ResultRow("demo", arm, 0, 0, f"s{n}", f"s{n}", "brain", "ssim", value, "1", "against real")
+        ResultRow("demo", arm, 0, 0, f"s{n}", f"s{n}", "brain", "ssim", value, "1", reference="scan")
         for n in range(6)
         for arm, value in (("generator", generator), ("class mean", means))
     )
@@ -84,9 +84,9 @@ def likeness(generator, means):
 def test_class_means_that_beat_the_generator_are_named():
     """Equal is not better; a generator that is better has no such sentence."""
     text = "Painting every class with its mean intensity has a mean at least as good without a trained network: SSIM "
-    assert outdone_by_means({"against real": likeness(0.7, 0.8)}).startswith(text)
-    assert outdone_by_means({"against real": likeness(0.8, 0.8)})
-    assert outdone_by_means({"against real": likeness(0.9, 0.8)}) == ""
+    assert outdone_by_means({"scan": likeness(0.7, 0.8)}).startswith(text)
+    assert outdone_by_means({"scan": likeness(0.8, 0.8)})
+    assert outdone_by_means({"scan": likeness(0.9, 0.8)}) == ""
     assert outdone_by_means({}) == ""
 
 
@@ -99,11 +99,11 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
         monkeypatch.setattr(augmentation_report, name, lambda *_: Section("Left out", ()))
     monkeypatch.setattr(augmentation_report, "made_with", lambda _: "Made by Glioforge.")
     images = [
-        ResultRow("demo", arm, 0, 0, f"s{n}", f"s{n}", f"brain/{m}", metric, value, "1", f"against {truth}")
+        ResultRow("demo", arm, 0, 0, f"s{n}", f"s{n}", "brain", metric, value, "1", m, truth)
         for n in range(6)
         for m in ("t1", "flair")
         for metric in ("ssim", "mae")
-        for truth in ("real", "noise-free")
+        for truth in ("scan", "noise-free image")
         for arm, value in (("generator", 0.7), ("class mean", 0.8), ("generator, one draw", 0.6))
     ]
     report = page(SPEC, StudyFolder(tmp_path), [*rows_of(GAINS), *images], [REACHED])

@@ -13,7 +13,7 @@ OUTCOME = Outcome(4, 2, 0.5, True, 1.5, 0, ({"step": 4, "score": 0.5},), ("colla
 
 def row(study, arm, fold, value=0.5):
     """A number of one subject."""
-    return ResultRow(study, arm, fold, 2, "a", "a", "WT", "dice", value, "1", "a note")
+    return ResultRow(study, arm, fold, 2, "a", "a", "WT", "dice", value, "1", note="a note")
 
 
 def full():

@@ -62,13 +62,14 @@ def test_every_method_is_scored_in_brain_and_lesion_against_the_noise_free_image
     rows = read_results(study)
     for method in ("painted", "spade"):
         mine = [row for row in rows if row.arm == method]
-        measured = {(row.metric, row.region) for row in mine}
+        measured = {(row.metric, row.place) for row in mine}
         for region in ("brain/t1ce", "brain/flair", "lesion/t1ce", "lesion/flair"):
             assert {("ssim", region), ("psnr", region), ("mae", region), ("diversity", region)} <= measured
         assert {("through_plane_ratio", "brain/t1ce"), ("swd", "brain/flair"), ("dice", "WT")} <= measured
         assert {("gradient_ratio", "lesion/flair"), ("gradient_ratio_scan", "lesion/t1ce")} <= measured
-        notes = {row.note for row in mine if row.metric == "ssim"}
-        assert notes == {"mean of draws against the noise-free image", "one draw against the noise-free image"}
+        told = {(row.sample, row.reference, row.grid) for row in mine if row.metric == "ssim"}
+        assert told == {(sample, "noise-free image", "prepared") for sample in ("mean of draws", "one draw")}
+        assert {row.grid for row in mine if row.metric == "dice"} == {"prepared"}
     assert {row.metric for row in rows if row.arm == REAL} == {"dice", "sensitivity", "precision"}
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from glioforge.core.schemes import BRATS2023
 from glioforge.io.nifti import read_labels
+from glioforge.io.tables import SCAN
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.masks import written_scheme
@@ -48,6 +49,6 @@ def score_masks(context: Context, *, regions: tuple[str, ...]) -> Record:
     for path, ref in zip(masks, test, strict=True):
         truth = tumour_of(context.source[ref.case_id].load().require_labels())
         scores = evaluate_case(read_labels(path, scheme), truth, named, where=ref.case_id)
-        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref)
+        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | {"grid": SCAN}
         rows += [known | asdict(score) for score in scores]
     return context.record(rows, seconds_per_volume=pace)
