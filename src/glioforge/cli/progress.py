@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, final
 
 from rich.console import Console
 
+from glioforge.cli.log import shown
 from glioforge.cli.progress_view import LiveTable, LogLines, Row, View
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class TerminalProgress:
             if self.row.name and text in self._shared.said:
                 return
             self._shared.said.add(text)
-            self._view.say(f"{self.row.name}: {text}" if self.row.name else text)
+            line = f"{self.row.name}: {text}" if self.row.name else text
+            self._view.say(line)
+        shown(line)
 
     def note(self, text: str) -> None:
         """Show the present state of the work with its bar."""

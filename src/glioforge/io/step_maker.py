@@ -36,6 +36,7 @@ _BY_FIELDS = (
     ({"cohort", "spec", "splits"}, Made(NNUNET, "nnunet")),
     ({"cohort", "weights"}, Made(MASKS, "segment")),
     ({"study", "scans"}, Made(STUDY, "study")),
+    ({"task", "inputs", "needs"}, Made("a task of a study", "study")),
 )
 """Fields that only the keys of one command have together."""
 

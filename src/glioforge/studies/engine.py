@@ -12,6 +12,7 @@ from glioforge.studies.perform import perform
 from glioforge.studies.question import planned, write_page
 from glioforge.studies.results import keep_results, read_study_results
 from glioforge.studies.study import describe, open_study, read_study
+from glioforge.studies.unfinished import require_finished
 
 
 def run_study(
@@ -60,5 +61,7 @@ def write_report(out: Path, *, progress: Progress | None = None) -> Path:
     Raises:
         InputFileError: The folder holds no finished study, or one of another version.
     """
+    study = read_study(out)
+    require_finished(study)
     (progress or Silent()).say("reading results")
-    return write_page(read_study_results(read_study(out)))
+    return write_page(read_study_results(study))

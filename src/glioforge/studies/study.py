@@ -6,6 +6,7 @@ from typing import Final
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError
 from glioforge.core.protocols import Progress
+from glioforge.io.folder_kind import STUDY, require_kind
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step, read_json, run_facts, write_json
 from glioforge.studies.base import StudySpec
@@ -58,6 +59,7 @@ def read_study(out: Path) -> Study:
     Raises:
         InputFileError: The folder holds no study, or one of another version.
     """
+    require_kind(out, STUDY)
     path = out / DESCRIPTION
     values = read_json(path)
     version = values.get("version", 1) if isinstance(values, dict) else 1

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -25,18 +26,20 @@ def faulty() -> None:
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_a_log_holds_what_is_shown_and_more(tmp_path: Path, place: str) -> None:
+def test_a_log_holds_what_is_shown_and_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Every record has its time; the option works before and after the verb, and adds to the file."""
     file = tmp_path / "logs" / "run.log"
     option = ["--log-file", str(file)]
-    words = [*option, "methods"] if place == "before" else ["methods", *option]
+    verb = ["phantom", "--out", str(tmp_path / "x"), "--dry-run"]
+    words = [*option, *verb] if place == "before" else [*verb, *option]
+    monkeypatch.setattr(sys, "argv", ["glioforge", *words])
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     text = file.read_text(encoding="utf-8")
 
     assert result.exit_code == 0
     assert all(line in text for line in result.stdout.splitlines())
     assert STAMPED.match(text)
-    assert "DEBUG    glioforge " in text
+    assert f"DEBUG    {shlex.join(['glioforge', *words])}\n" in text
     assert "torch " in text
     assert "ended after" in text.splitlines()[-1]
     CliRunner().invoke(app, words)

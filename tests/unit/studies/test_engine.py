@@ -1,6 +1,7 @@
 """Promises of `studies.engine`: one file makes a question, one command its page, and the same command goes on."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,28 @@ def test_the_plan_refuses_what_the_run_refuses(folder, run, tmp_path, changes, d
 
     assert told[0] == told[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_report_before_the_end_names_the_tasks_that_are_missing(run, tmp_path):
+    """With the command that goes on, its folder quoted; before the cases are prepared, this is what is missing."""
+    study = tmp_path / "my study"
+    shutil.copytree(run, study, symlinks=True)
+    (study / "records.json").unlink()
+    with pytest.raises(InputFileError, match="the study is not finished; its results are not written yet"):
+        write_report(study)
+    tasks = [task for task in plan_study(load_study(run.parent / "study.yaml"), run) if task.done]
+    (study / tasks[-1].name / "done.json").unlink()
+    with pytest.raises(InputFileError) as caught:
+        write_report(study)
+    assert caught.value.found == f"the study is not finished; 1 task missing: {tasks[-1].name}"
+    assert caught.value.remedy.endswith(f"glioforge study YAML --out '{study}'")
+    shutil.rmtree(study / "tasks")
+    with pytest.raises(InputFileError, match="1 task missing: preparing the cases"):
+        write_report(study)
+
+
+def test_a_folder_of_something_else_is_named(tmp_path):
+    """A cohort is no study."""
+    (tmp_path / "cohort.json").write_text("{}")
+    with pytest.raises(InputFileError, match="this is a cohort; expected a study"):
+        write_report(tmp_path)
