@@ -72,6 +72,18 @@ class Case:
         """Contrasts present, in standard order."""
         return in_standard_order(set(self.images))
 
+    @property
+    def brain_mask(self) -> Mask:
+        """Mask of the brain: the case's own, else where any image is not 0, else where a bare label map is labelled.
+
+        Labels are not asked where there are images: what is measured or segmented must not know the truth.
+        """
+        if self.brain is not None:
+            return self.brain
+        if self.images:
+            return np.logical_or.reduce([volume.voxels != 0 for volume in self.images.values()])
+        return self.require_labels().foreground
+
     def require_labels(self) -> LabelMap:
         """Label map of the case.
 

@@ -15,6 +15,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError
 from glioforge.core.lineage import Lineage
+from glioforge.core.names import listed
 
 
 def require_no_leak(inputs: Mapping[str, Cohort | Lineage], evaluation: Cohort) -> None:
@@ -37,9 +38,8 @@ def require_no_leak(inputs: Mapping[str, Cohort | Lineage], evaluation: Cohort) 
         for ref in source:
             leaks += [f"{name}: case {ref.case_id!r} comes from {ways}" for ways in _ways(_whole(ref), guarded)]
     if leaks:
-        more = f" and {len(leaks) - 10} more" if len(leaks) > 10 else ""
         raise LeakageError(
-            f"evaluation subjects stand behind training inputs: {'; '.join(leaks[:10])}{more}",
+            f"evaluation subjects stand behind training inputs: {listed(leaks, 10, '; ')}",
             f"no subject of {evaluation.name!r} in any input",
             "split by subject before anything is fitted, and make synthetic cases from training subjects only",
         )

@@ -61,15 +61,23 @@ def bounding_box(mask: Bool[np.ndarray, "i j k"], margin: int | Index = 0) -> Bo
         >>> bounding_box(mask, (0, 1, 1))
         (slice(1, 2, None), slice(1, 5, None), slice(4, 6, None))
     """
+    # The axis that varies slowest in memory is reduced first: several times faster than axis by axis.
+    turned = mask.T if mask.flags.f_contiguous else mask
+    plane = np.any(turned, axis=0)
+    lines = [np.any(turned, axis=(1, 2)), np.any(plane, axis=1), np.any(plane, axis=0)]
+    if not lines[0].any():
+        return None
     wider = (margin,) * 3 if isinstance(margin, int) else margin
-    sides = []
-    for axis in range(3):
-        line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not line.size:
-            return None
-        first, last = int(line[0]) - wider[axis], int(line[-1]) + 1 + wider[axis]
-        sides.append(slice(max(first, 0), min(last, mask.shape[axis])))
-    return sides[0], sides[1], sides[2]
+    i, j, k = (
+        _side(line, room) for line, room in zip(lines[::-1] if turned is not mask else lines, wider, strict=True)
+    )
+    return i, j, k
+
+
+def _side(line: Bool[np.ndarray, "n"], margin: int) -> slice:
+    """From the first true place to the last, widened by a margin within the line."""
+    places = np.flatnonzero(line)
+    return slice(max(int(places[0]) - margin, 0), min(int(places[-1]) + 1 + margin, len(line)))
 
 
 @final

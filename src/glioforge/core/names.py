@@ -1,10 +1,11 @@
-r"""Names of cases and files, compared whatever the Unicode form and the capitals.
+r"""Names of cases and files: compared whatever the Unicode form and the capitals, and listed in messages.
 
 macOS stores names decomposed (NFD: `u` and a combining diaeresis), keyboards write them composed (NFC); both look
 alike and are one name.
 """
 
 import unicodedata
+from collections.abc import Sequence
 
 
 def composed(name: str) -> str:
@@ -25,3 +26,16 @@ def name_key(name: str) -> str:
         True
     """
     return composed(composed(name).casefold())
+
+
+def listed(names: Sequence[str], most: int = 5, separator: str = ", ") -> str:
+    """List the first names, and say how many more there are; an empty text for none.
+
+    Example:
+        >>> listed(["a", "b", "c", "d"], 2)
+        'a, b and 2 more'
+        >>> listed(["a", "b"], 2)
+        'a, b'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{separator.join(names[:most])}{more}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CohortError
+from glioforge.core.names import listed
 
 PREPARATION = "preparation"
 """Name of the fact of a case, and of the entry on a model's card."""
@@ -38,9 +39,8 @@ def require_prepared_alike(cases: Iterable[CaseRef | Case], known: Collection[st
     if not other:
         return
     settings = folder / SETTINGS
-    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
     raise CohortError(
-        f"cases prepared with other settings than the model's training cases: {', '.join(other[:5])}{more}",
+        f"cases prepared with other settings than the model's training cases: {listed(other)}",
         f"preparation {' or '.join(known)}",
         f"prepare the scans again: glioforge prepare SCANS --spec {shlex.quote(str(settings))} --out FOLDER"
         if settings.is_file()
@@ -64,7 +64,4 @@ def require_labelled(cases: Iterable[CaseRef | Case], remedy: str, where: str) -
     """
     missing = [case.case_id for case in cases if not case.facts.get("prepared", {}).get("labelled", True)]
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise CohortError(
-            f"cases without a label map: {', '.join(missing[:5])}{more}", "a label map for every case", remedy, where
-        )
+        raise CohortError(f"cases without a label map: {listed(missing)}", "a label map for every case", remedy, where)

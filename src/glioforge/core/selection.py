@@ -10,6 +10,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError, SpecError
+from glioforge.core.names import listed
 
 _RELATIONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     ">=": operator.ge,
@@ -141,8 +142,7 @@ def require_some(known: Mapping[str, Mapping[str, Any]], conditions: Sequence[Co
 def _values_of(known: Mapping[str, Mapping[str, Any]], fact: str) -> str:
     """A fact with the values that cases have."""
     values = sorted({str(facts[fact]) for facts in known.values() if facts.get(fact) is not None})
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return f"{fact} {', '.join(values[:_SHOWN])}{more}"
+    return f"{fact} {listed(values, _SHOWN)}"
 
 
 def _same(known: object, value: str) -> bool:

@@ -20,6 +20,7 @@ from typing import Any, final
 import numpy as np
 
 from glioforge.core.errors import InputFileError
+from glioforge.core.geometry import bounding_box
 from glioforge.data.part import Part
 
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
@@ -165,15 +166,8 @@ def modified(path: str | Path) -> int:
 
 def _box_of(array: np.ndarray) -> tuple[list[int], list[int]]:
     """First voxel `(k, i, j)` of the box outside which an array is 0, and the one after its last; never empty."""
-    used: np.ndarray = np.asarray(array.any(axis=1))
-    ends = [_ends(np.asarray(used.any(axis=others))) for others in ((1, 2), (0, 2), (0, 1))]
-    return [first for first, _ in ends], [last for _, last in ends]
-
-
-def _ends(line: np.ndarray) -> tuple[int, int]:
-    """First place that is true, and the one after the last; 0 and 1 where none is."""
-    places = np.flatnonzero(line)
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 1)
+    box = bounding_box(np.asarray(array.any(axis=1))) or (slice(0, 1),) * 3
+    return [side.start for side in box], [side.stop for side in box]
 
 
 def _framed(array: Any, path: Path) -> _Frame:  # noqa: ANN401 - blosc2 has no types

@@ -54,7 +54,7 @@ class _Job:
         labels, records = edit_labels(read_labels(ref), self.recipe, rng, donors)
         lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=self.seed)
         facts = {"recipe": self.recipe.name, "tumour_ml": round(labels.volume_ml("WT"), 3)}
-        brain = labels.voxels > 0
+        brain = labels.foreground
         return write_case(self.out, Case(case_id, ref.subject_id, {}, lineage, labels, brain, ref.session, facts))
 
 

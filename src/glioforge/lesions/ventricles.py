@@ -50,7 +50,7 @@ def ventricles_of(labels: LabelMap, plane: Plane) -> Bool[np.ndarray, "i j k"]:
 
 def _lateral(labels: LabelMap, plane: Plane) -> Bool[np.ndarray, "i j k"]:
     """Large components of deep fluid where the lateral ventricles lie."""
-    brain, spacing = labels.voxels > 0, labels.geometry.spacing
+    brain, spacing = labels.foreground, labels.geometry.spacing
     aside = aside_mm(Coarse(labels.voxels, (1, 1, 1), (0, 0, 0), spacing), plane)
     height = fraction_along(brain, labels.geometry, 2)
     place = (aside >= _NEAREST_MM) & (aside < _FURTHEST * float(aside[brain].max()))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from glioforge.core.errors import SpecError
+from glioforge.core.geometry import Box, bounding_box
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.volume import Mask
 from glioforge.metrics.base import Metric, MetricRow
@@ -19,7 +20,7 @@ from glioforge.metrics.identities import require_identities
 from glioforge.metrics.lesions import DILATION_STEPS
 from glioforge.metrics.lesionwise import LESIONWISE
 from glioforge.metrics.overlap import OVERLAP
-from glioforge.metrics.pair import Box, MaskPair, bounding_box
+from glioforge.metrics.pair import NOWHERE, MaskPair
 from glioforge.metrics.surface import SURFACE
 
 METRICS: Final[Mapping[str, Metric[MaskPair]]] = MappingProxyType(
@@ -101,7 +102,7 @@ def evaluate_case(
     truth.geometry.require_same(prediction.geometry, "prediction")
     chosen = metrics_named(metrics)
     if brain is None and truth.scheme.is_complete:
-        brain = truth.voxels > 0
+        brain = truth.foreground
     pairs = dict(_pairs(prediction, truth, regions, brain))
     rows = [_row(region, metric, pair) for region, pair in pairs.items() for metric in chosen]
     require_identities(prediction, truth, pairs, rows, where)
@@ -137,7 +138,7 @@ def _box(prediction: LabelMap, truth: LabelMap, ours: Iterable[np.ndarray], thei
     nowhere = np.zeros(256, dtype=bool)
     either = np.logical_or.reduce([nowhere, *ours])[prediction.voxels]
     either |= np.logical_or.reduce([nowhere, *theirs])[truth.voxels]
-    return bounding_box(either, DILATION_STEPS)
+    return bounding_box(either, DILATION_STEPS) or NOWHERE
 
 
 def _table(labels: LabelMap, region: str) -> Bool[np.ndarray, "256"]:

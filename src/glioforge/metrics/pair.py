@@ -12,28 +12,17 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from glioforge.core.errors import CaseError, GeometryError
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Box, Geometry, bounding_box
 from glioforge.metrics.base import Empty
 from glioforge.metrics.distances import Mask, SurfaceDistances
 from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, lesion_scores
 
-Box = tuple[slice, slice, slice]
+NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+"""Box around nothing."""
 
 # Shapes are compared by the classes below, which say in plain words what does not fit.
 AnyMask = Bool[np.ndarray, "_ _ _"]
 AnyImage = Float32[np.ndarray, "_ _ _"]
-
-
-def bounding_box(mask: Mask, margin: int = 0) -> Box:
-    """Smallest box around a mask, widened by a margin within the grid; an empty box for an empty mask."""
-    edges = []
-    for axis, size in enumerate(mask.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        if filled.size == 0:
-            return slice(0, 0), slice(0, 0), slice(0, 0)
-        edges.append(slice(max(0, int(filled[0]) - margin), min(size, int(filled[-1]) + 1 + margin)))
-    return edges[0], edges[1], edges[2]
 
 
 @final
@@ -67,7 +56,7 @@ class MaskPair:
 
     def cut(self) -> "MaskPair":
         """The pair of two masks of the whole image, cut to a box around both; all metrics stay the same."""
-        box = bounding_box(self.prediction | self.truth, DILATION_STEPS)
+        box = bounding_box(self.prediction | self.truth, DILATION_STEPS) or NOWHERE
         return MaskPair(self.prediction[box], self.truth[box], self.geometry, self.brain, box)
 
     @cached_property
@@ -149,7 +138,7 @@ class ImagePair:
 
     def cut(self, margin: int) -> "ImagePair":
         """The pair cut to the box around the mask, with a margin within the grid."""
-        box = bounding_box(self.mask, margin)
+        box = bounding_box(self.mask, margin) or NOWHERE
         return ImagePair(self.image[box], self.reference[box], self.mask[box], self.data_range)
 
     @cached_property

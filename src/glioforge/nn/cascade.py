@@ -11,9 +11,8 @@ from typing import Final, final
 import torch
 from torch import nn
 
+from glioforge.core.geometry import bounding_box
 from glioforge.nn.blocks import Features
-
-Box = tuple[slice, slice, slice]
 
 MARGIN: Final = 5
 """Voxels about a region that still belong to its box: the authors' own value, which the paper does not print."""
@@ -79,29 +78,11 @@ def nested_to_classes(regions: Features) -> Features:
     return torch.stack(classes, dim=1).clamp_min(1e-8).log()
 
 
-def box_of(mask: torch.Tensor, margin: int = MARGIN) -> Box | None:
-    """Smallest box that holds a mask `(x, y, z)` and a margin, inside the grid; none for an empty mask.
-
-    Example:
-        >>> mask = torch.zeros(9, 9, 9, dtype=torch.bool)
-        >>> mask[4, 4, 8] = True
-        >>> box_of(mask, 2)
-        (slice(2, 7, None), slice(2, 7, None), slice(6, 9, None))
-    """
-    found = mask.nonzero()
-    if not len(found):
-        return None
-    lows, highs = found.amin(dim=0).tolist(), found.amax(dim=0).tolist()
-    bounds = zip(lows, highs, mask.shape, strict=True)
-    x, y, z = (slice(max(low - margin, 0), min(high + margin + 1, size)) for low, high, size in bounds)
-    return x, y, z
-
-
 def _within_boxes(stage: nn.Module, volume: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Probability of a region for each sample, 0 outside the region before."""
     found = torch.zeros_like(volume[:, 0], dtype=torch.float32)
     for number, mask in enumerate(inside):
-        box = box_of(mask)
+        box = bounding_box(mask.cpu().numpy(), MARGIN)
         if box is not None:
             cut = stage(volume[(slice(number, number + 1), slice(None), *box)])[0, 1]
             found[(number, *box)] = cut * mask[box]

@@ -23,7 +23,6 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.protocols import Verdict
-from glioforge.core.volume import Mask
 
 
 class FilterSpec(Spec):
@@ -108,12 +107,3 @@ def calibrated_limit(scores: Float[np.ndarray, "case"], refused_share: float) ->
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     rank = int(np.ceil((len(ordered) + 1) * (1 - refused_share)))
     return float(ordered[min(rank, len(ordered)) - 1])
-
-
-def brain_of(case: Case) -> Mask:
-    """Brain mask of a case: its own, else where it is labelled, else where any image is not 0."""
-    if case.brain is not None:
-        return case.brain
-    if case.labels is not None and case.labels.scheme.is_complete:
-        return np.asarray(case.labels.voxels > 0)
-    return np.logical_or.reduce([volume.voxels != 0 for volume in case.images.values()])

@@ -14,6 +14,7 @@ from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
+from glioforge.core.names import listed
 from glioforge.release.names import CaseName, Names
 
 _PACKAGE = "glioforge.release.formats"
@@ -120,5 +121,4 @@ def refuse(refs: Sequence[CaseRef], found: str, expected: str, remedy: str) -> N
         CohortError: There is at least one case.
     """
     if refs:
-        more = f" and {len(refs) - 5} more" if len(refs) > 5 else ""
-        raise CohortError(f"{found}: {', '.join(ref.case_id for ref in refs[:5])}{more}", expected, remedy)
+        raise CohortError(f"{found}: {listed([ref.case_id for ref in refs])}", expected, remedy)

@@ -12,11 +12,10 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Box, Geometry, bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume
-from glioforge.metrics.pair import Box, bounding_box
 from glioforge.report.page import Figure
 from glioforge.report.scores import ResultTable
 from glioforge.report.slices import (
@@ -156,6 +155,4 @@ def _box(overlay: Overlay, lesions: Mask) -> Box:
     """Box around the head, or around the lesions where no image shows one."""
     shown = [_foreground(upright(v.voxels, overlay.truth.geometry)) for v in overlay.images.values()]
     mask = np.logical_or.reduce([lesions, *shown])
-    if not mask.any():
-        return slice(None), slice(None), slice(None)
-    return bounding_box(mask, MARGIN if shown else 4 * MARGIN)
+    return bounding_box(mask, MARGIN if shown else 4 * MARGIN) or (slice(None), slice(None), slice(None))

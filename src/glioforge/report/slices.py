@@ -110,7 +110,7 @@ def best_slice(labels: LabelMap, axis: int = 2) -> int:
         3
     """
     others = tuple(a for a in range(3) if a != axis)
-    for mask in (labels.lesion, labels.voxels > 0):
+    for mask in (labels.lesion, labels.foreground):
         areas = mask.sum(axis=others)
         if areas.any():
             return int(areas.argmax())
@@ -218,7 +218,7 @@ def case_pictures(
             "bring the case to canonical order first",
         )
     sides, aspect = seen_from(axis, labels.geometry.spacing)
-    brain = labels.voxels > 0 if labels.scheme.is_complete else np.ones(labels.voxels.shape, dtype=bool)
+    brain = labels.foreground if labels.scheme.is_complete else np.ones(labels.voxels.shape, dtype=bool)
     slice_, inside = (np.take(voxels, index, axis) for voxels in (labels.voxels, brain))
     borders = region_outlines(slice_, labels.scheme, outlined) if outlined else ()
     pictures = [Picture(label_rgb(slice_, labels.scheme), sides=sides, aspect=aspect)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from glioforge.core.cohort import Cohort
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
+from glioforge.core.names import listed
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.io.atomic_write import write_atomically, write_json
@@ -185,5 +186,4 @@ def _overlay(
 
 def _stray_text(strays: Sequence[str]) -> str:
     """Which masks were passed over."""
-    more = f" and {len(strays) - 10} more" if len(strays) > 10 else ""
-    return f"Files that belong to no case of the cohort and were not judged: {', '.join(strays[:10])}{more}."
+    return f"Files that belong to no case of the cohort and were not judged: {listed(strays, 10)}."

@@ -8,6 +8,7 @@ from glioforge.config.load import parse_spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError, SpecError
 from glioforge.core.labels import LabelScheme
+from glioforge.core.names import listed
 from glioforge.core.protocols import Progress
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 from glioforge.data.prepare.fitting import same_size, size_text
@@ -162,9 +163,8 @@ def _require_known_voxels(run: Path, prepared: Cohort) -> None:
     sizes = {ref.case_id: plan_of(ref).target.spacing for ref in prepared}
     strange = [name for name, size in sizes.items() if not any(same_size(size, k) for k in known)]
     if strange:
-        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         raise CohortError(
-            f"cases of {size_text(sizes[strange[0]])}: {', '.join(strange[:5])}{more}",
+            f"cases of {size_text(sizes[strange[0]])}: {listed(strange)}",
             f"the voxel size of the model's training cases, {' or '.join(sorted(map(size_text, known)))}",
             "train the model on cases prepared with grid.spacing_mm, which resamples whatever comes later",
             prepared.name,

@@ -13,7 +13,7 @@ from pathlib import Path
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError
 from glioforge.core.labels import LabelScheme
-from glioforge.core.names import composed
+from glioforge.core.names import composed, listed
 from glioforge.core.schemes import scheme_named
 from glioforge.io.image_names import is_image, stem
 from glioforge.io.run_folder import read_json, write_json
@@ -78,9 +78,8 @@ def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: P
     strangers = sorted(set(found) - {composed(ref.case_id) for ref in cohort})
     pairs = [(case_id, get_close_matches(case_id, strangers, 1)) for case_id in missing]
     near = [f"{match[0]} to {case_id}" for case_id, match in pairs if match]
-    more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
     return InputFileError(
-        f"no mask of {len(missing)} of {len(cohort)} cases: {', '.join(missing[:10])}{more}",
+        f"no mask of {len(missing)} of {len(cohort)} cases: {listed(missing, 10)}",
         "a file <case id>.nii or <case id>.nii.gz for every case",
         f"rename {', '.join(near[:5])}" if near else "add the masks, or evaluate a cohort of fewer cases",
         folder,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from glioforge.core.geometry import bounding_box
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, View, put_back, seen
 from glioforge.segmentation.windows import over_windows
@@ -146,7 +147,9 @@ def _over_volume(
         whole = torch.from_numpy(np.ascontiguousarray(images[None])).to(device)
         found[...] = run(whole)[0].cpu().numpy()
         return found
-    box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain))
+    box = bounding_box(brain)
+    if box is None:
+        return found
     inside = torch.from_numpy(np.ascontiguousarray(images[(None, slice(None), *box)])).to(device)
     found[(slice(None), *box)] = over_windows(run, inside, how.window, how.overlap)[0].cpu().numpy()
     return found

@@ -27,7 +27,6 @@ from glioforge.io.tables import PREPARED, ResultRow, write_results
 from glioforge.metrics.base import MetricRow
 from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
 from glioforge.segmentation.trained import TrainedSegmenter
-from glioforge.segmentation.validate import brain_of
 
 CASES: Final = "cases"
 """Folder of the cases within a cohort."""
@@ -124,7 +123,7 @@ def _shown(case: Case, *, mask_tumour: bool) -> Case:
     if not mask_tumour or case.labels is None or not case.labels.lesion.any():
         return case
     tumour = case.labels.lesion
-    normal = brain_of(case) & ~tumour
+    normal = case.brain_mask & ~tumour
     images = {}
     for modality, volume in case.images.items():
         voxels = volume.voxels.copy()
@@ -138,7 +137,7 @@ def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
     channels = _tissue_channels(segmenter)
     likeliest = segmenter.probabilities(case)[channels].argmax(axis=0)
     values = np.array([COMPLETE.value(name) for name in COMPLETE.tissue], dtype=np.uint8)
-    voxels = np.where(brain_of(case), values[likeliest], 0).astype(np.uint8)
+    voxels = np.where(case.brain_mask, values[likeliest], 0).astype(np.uint8)
     return LabelMap(voxels, case.geometry, COMPLETE)
 
 

@@ -104,7 +104,7 @@ def _ratio(name: str, above: float, below: float) -> list[MetricRow]:
 
 def _fluid_rows(made: LabelMap, found: LabelMap) -> list[MetricRow]:
     """Share of fluid beneath the tumour, close around it and elsewhere."""
-    tumour, brain = made.region("WT"), made.voxels > 0
+    tumour, brain = made.region("WT"), made.foreground
     if not tumour.any():
         return []
     near = within(ndimage.distance_transform_edt(~tumour, made.geometry.spacing), RIM_MM)

@@ -31,7 +31,6 @@ from glioforge.segmentation.clean import clean
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target, target_named
-from glioforge.segmentation.validate import brain_of
 from glioforge.training.budget import Outcome
 
 if TYPE_CHECKING:
@@ -138,11 +137,11 @@ class TrainedSegmenter:
                 case.case_id,
             )
         how = inference_of(self.spec, method_of(self.spec).dims, self._autocast())
-        return predict(list(zip(self.spec.views, self.networks, strict=True)), images, brain_of(case), how)
+        return predict(list(zip(self.spec.views, self.networks, strict=True)), images, case.brain_mask, how)
 
     def decode(self, probabilities: Probabilities, case: Case) -> LabelMap:
         """The map that belongs to these probabilities of a case, with the spec's rules applied."""
-        voxels = self.target.decode(probabilities, brain_of(case))
+        voxels = self.target.decode(probabilities, case.brain_mask)
         return clean(LabelMap(voxels, case.geometry, self.scheme), self.spec.clean)
 
     def _autocast(self) -> Any:  # noqa: ANN401 - a function that gives a context

@@ -4,9 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from jaxtyping import Bool
 
-from glioforge.core.case import Case, CaseRef
+from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
@@ -80,7 +79,7 @@ class Validation:
     def _read(self, ref: CaseRef) -> tuple[np.ndarray, np.ndarray, LabelMap]:
         """Images, brain and true labels of a case."""
         case = ref.load()
-        return case.stack(self._modalities), brain_of(case), self._how.target.truth(case.require_labels())
+        return case.stack(self._modalities), case.brain_mask, self._how.target.truth(case.require_labels())
 
 
 def weighted_dice(probabilities: Probabilities, truth: LabelMap, target: Target, weights: Sequence[float]) -> float:
@@ -96,10 +95,3 @@ def weighted_dice(probabilities: Probabilities, truth: LabelMap, target: Target,
     overlap = (probabilities * masks).sum(axis=(1, 2, 3), dtype=np.float64)
     sizes = probabilities.sum(axis=(1, 2, 3), dtype=np.float64) + masks.sum(axis=(1, 2, 3))
     return float(2 * np.dot(weights, overlap) / np.dot(weights, sizes))
-
-
-def brain_of(case: Case) -> Bool[np.ndarray, "i j k"]:
-    """The case's brain mask, or where any contrast is not 0 if it has none."""
-    if case.brain is not None:
-        return case.brain
-    return np.logical_or.reduce([volume.voxels != 0 for volume in case.images.values()])

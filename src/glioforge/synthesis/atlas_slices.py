@@ -123,7 +123,7 @@ def average_brain(
         return _box_average(real, tuple(modalities), shape)
     rounds = DEMONS_ROUNDS if alignment == "deformable" else 0
     case = build_atlas(real, AtlasSpec(demons_rounds=rounds), progress).case
-    return _boxed(case.stack(tuple(modalities)), case.require_labels().voxels > 0, shape)
+    return _boxed(case.stack(tuple(modalities)), case.require_labels().foreground, shape)
 
 
 def _box_average(train: Cohort, modalities: tuple[Modality, ...], shape: Shape) -> Average:
@@ -137,7 +137,7 @@ def _box_average(train: Cohort, modalities: tuple[Modality, ...], shape: Shape) 
         case = ref.load()
         weight = 1 / subjects.count(ref.subject_id)
         known = [place for place, modality in enumerate(modalities) if modality in case.images]
-        inside, tissue = case.require_labels().voxels > 0, _tissue(case)
+        inside, tissue = case.require_labels().foreground, _tissue(case)
         images = case.stack(tuple(modalities[place] for place in known)) * tissue
         layers = weight * _boxed(np.concatenate([images, tissue[None], inside[None]]), inside, shape)
         total[known] += layers[:-2]

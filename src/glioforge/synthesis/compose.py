@@ -164,7 +164,7 @@ def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
         images=images,
         lineage=lineage,
         labels=labels,
-        brain=labels.voxels > 0,
+        brain=labels.foreground,
         facts={"label_digest": digest, "tumour_ml": labels.volume_ml("WT"), **_preparation(plan)},
     )
     return write_case(plan.store, case), line

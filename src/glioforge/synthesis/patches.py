@@ -95,7 +95,7 @@ def make_from_windows(
         contrasts: Number of images.
         size: Size of a window; none takes the whole box of the brain.
     """
-    box = BrainBox.of(labels.voxels > 0)
+    box = BrainBox.of(labels.foreground)
     window = size or tuple(high - low + 1 for low, high in zip(box.low, box.high, strict=True))
     classes = class_indices(labels.voxels, labels.scheme)
     total = np.zeros((contrasts, *classes.shape), np.float32)

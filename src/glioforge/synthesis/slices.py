@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from glioforge.core.cohort import Cohort
+from glioforge.core.geometry import bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
@@ -42,12 +43,8 @@ class BrainBox:
     @classmethod
     def of(cls, inside: Bool[np.ndarray, "x y k"]) -> "BrainBox":
         """Box around a mask; the whole grid around an empty one."""
-        spans = []
-        for axis, size in enumerate(inside.shape):
-            found = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
-            spans.append((int(found[0]), int(found[-1])) if len(found) else (0, size - 1))
-        (a, b), (c, d), (e, f) = spans
-        return cls((a, c, e), (b, d, f), inside.shape[2])
+        x, y, k = bounding_box(inside) or (slice(0, n) for n in inside.shape)
+        return cls((x.start, y.start, k.start), (x.stop - 1, y.stop - 1, k.stop - 1), inside.shape[2])
 
     def frame(self, number: int, shift: tuple[int, int] = (0, 0)) -> Float32[np.ndarray, "5"]:
         """Place of slice `number`, on a plane cut by `shift` voxels."""

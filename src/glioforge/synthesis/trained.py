@@ -148,7 +148,7 @@ class TrainedSynthesizer:
                 where=self.kind,
             )
         labels = painted_map(labels, self._unseen, self.spec.stand_ins, self.kind)
-        inside = labels.voxels > 0
+        inside = labels.foreground
         if not inside.any():
             images = np.zeros((len(self.modalities), *labels.voxels.shape), np.float32)
         else:

@@ -1,5 +1,7 @@
 """Cases: one grid, named contrasts, errors that name the case."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
 from strategies import case_ref, cases
+from toy_cohort import toy_case
 
 GRID = Geometry.isotropic((2, 3, 4))
 OTHER = Geometry.isotropic((2, 3, 4), 2.0)
@@ -117,3 +120,15 @@ def test_the_reader_is_no_part_of_a_references_identity():
     assert ref.modalities == (Modality.T1, Modality.FLAIR)
     assert ref == CaseRef("p1-1", "p1", ref.images, ref.scheme, ref.lineage, ref.digest, reader=lambda ref: ref.load())
     assert ref != case_ref("p1-2", "p1")
+
+
+def test_the_brain_mask_is_the_own_one_else_that_of_images_else_that_of_labels():
+    """Labels are asked where there is no image alone, so that a mask never holds the truth."""
+    case = toy_case(1)
+    smaller = case.brain.copy()
+    smaller[8:] = False
+    unlabelled = case.labels.with_voxels(np.zeros_like(case.labels.voxels))
+
+    assert replace(case, brain=smaller).brain_mask is smaller
+    assert np.array_equal(replace(case, brain=None, labels=unlabelled).brain_mask, case.labels.foreground)
+    assert np.array_equal(replace(case, brain=None, images={}).brain_mask, case.labels.foreground)

@@ -273,3 +273,11 @@ def test_schemes_are_found_by_name():
     assert scheme_named("tumour") is TUMOUR
     with pytest.raises(LabelError, match=r"label scheme 'brats'; expected one of bids_tissue, brats2013"):
         scheme_named("brats")
+
+
+def test_the_foreground_is_all_that_is_labelled():
+    """Lesion and tissue; nothing of an empty map."""
+    labels = LabelMap(np.array([[[0, 1, 4]]], dtype=np.uint8), Geometry.isotropic((1, 1, 3)), COMPLETE)
+
+    assert labels.foreground.tolist() == [[[False, True, True]]]
+    assert not labels.with_voxels(np.zeros((1, 1, 3), dtype=np.uint8)).foreground.any()

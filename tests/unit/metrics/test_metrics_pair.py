@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
-from glioforge.metrics.pair import ImagePair, MaskPair, bounding_box
+from glioforge.metrics.pair import ImagePair, MaskPair
 
 masks = hnp.arrays(bool, st.tuples(*(st.integers(1, 6),) * 3))
 GRID = Geometry.isotropic((6, 7, 8))
@@ -19,19 +18,9 @@ def blank():
     return np.zeros(GRID.shape, dtype=bool)
 
 
-@given(masks, st.integers(0, 2))
-def test_the_box_holds_every_voxel_of_the_mask(mask, margin):
-    """No voxel lies outside, and without a margin every side touches the mask."""
-    box = bounding_box(mask, margin)
-    assert mask[box].sum() == mask.sum()
-    if mask.any() and margin == 0:
-        inner = mask[box]
-        assert all(np.take(inner, place, axis).any() for axis in range(3) for place in (0, -1))
-
-
-def test_the_box_of_an_empty_mask_is_empty():
+def test_the_cut_of_an_empty_pair_is_empty():
     """Nothing gives no voxels, whatever the margin."""
-    assert blank()[bounding_box(blank(), 3)].size == 0
+    assert MaskPair(blank(), blank(), GRID).cut().prediction.size == 0
 
 
 @pytest.mark.parametrize(

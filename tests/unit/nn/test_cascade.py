@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from glioforge.nn.cascade import Cascade, box_of, nested_to_classes
+from glioforge.nn.cascade import Cascade, nested_to_classes
 
 
 class Brighter(nn.Module):
@@ -60,8 +60,3 @@ def test_regions_become_classes_whose_probabilities_sum_to_one():
     torch.testing.assert_close(classes.exp().sum(dim=1), torch.ones(2, 4, 4, 4))
     sure = torch.tensor([[-9.0, 9, 9], [9, 9, -9], [9, -9, 9], [9, 9, 9]]).view(4, 3, 1)
     assert nested_to_classes(sure).argmax(dim=1).flatten().tolist() == [0, 1, 2, 3]
-
-
-def test_an_empty_mask_has_no_box():
-    """Nothing to look into."""
-    assert box_of(torch.zeros(3, 3, 3, dtype=torch.bool)) is None

@@ -1,7 +1,5 @@
 """What all quality filters share."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,12 +13,11 @@ from glioforge.quality.base import (
     FILTERS,
     AnyFilter,
     FittedFilter,
-    brain_of,
     calibrated_limit,
     fit_filter,
     require_subjects,
 )
-from toy_cohort import toy_case, toy_cohort
+from toy_cohort import toy_cohort
 
 
 class Holder(Spec):
@@ -76,14 +73,3 @@ def test_too_few_subjects_are_refused():
     """Two sessions of one subject are one subject; the message says what to do."""
     with pytest.raises(CohortError, match="1 training subjects for filter 'toy'; expected at least 2; leave"):
         require_subjects(toy_cohort([1]), 2, "toy")
-
-
-def test_brain_comes_from_mask_labels_or_images():
-    """The brain is its own mask, else the labels, else where an image shows something."""
-    case = toy_case(1)
-    smaller = case.brain.copy()
-    smaller[8:] = False
-
-    assert brain_of(replace(case, brain=smaller)).sum() == smaller.sum()
-    np.testing.assert_array_equal(brain_of(replace(case, brain=None)), case.labels.voxels > 0)
-    np.testing.assert_array_equal(brain_of(replace(case, brain=None, labels=None)), case.labels.voxels > 0)

@@ -14,7 +14,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023
 from glioforge.segmentation.predict import Inference, predict
 from glioforge.segmentation.target import target_named
-from glioforge.segmentation.validate import Validation, brain_of
+from glioforge.segmentation.validate import Validation
 from glioforge.segmentation.view import VIEWS
 from glioforge.segmentation.windows import over_windows, starts
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
@@ -133,8 +133,8 @@ def test_a_network_that_finds_nothing_scores_zero():
 def test_the_brain_is_the_mask_or_what_is_not_zero():
     """Prepared images are 0 outside the brain."""
     case = toy_case(1)
-    assert brain_of(case) is case.brain
-    assert np.array_equal(brain_of(replace(case, brain=None)), case.brain)
+    assert case.brain_mask is case.brain
+    assert np.array_equal(replace(case, brain=None).brain_mask, case.brain)
 
 
 class Cube(nn.Module):

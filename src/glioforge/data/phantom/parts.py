@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Geometry, bounding_box
 from glioforge.core.volume import Mask
 from glioforge.data.phantom.anatomy import Anatomy
 from glioforge.data.phantom.growth import VISIBLE_DENSITY, visibility
@@ -141,9 +141,7 @@ def _sampled(tumour: Tumour, points: Points) -> list[Values]:
 
 def _box(mask: Mask) -> tuple[slice, ...]:
     """Bounding box with a margin of two voxels; a corner of the grid for an empty mask."""
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    box = found[0] if found else (slice(0, 1),) * 3
-    return tuple(slice(max(s.start - 2, 0), min(s.stop + 2, n)) for s, n in zip(box, mask.shape, strict=True))
+    return bounding_box(mask, 2) or tuple(slice(0, min(3, n)) for n in mask.shape)
 
 
 def _quantile(values: Values, share: float) -> float:

@@ -166,7 +166,7 @@ def _training_cases(train: Cohort) -> list[Case]:
 def _layers(case: Case, modalities: Sequence[Modality], tissues: Sequence[str]) -> Layers:
     """Images, tissue masks and brain of a case, stacked; the tumour is no tissue."""
     labels = case.require_labels()
-    masks = [labels.region(name) for name in tissues] + [labels.voxels > 0]
+    masks = [labels.region(name) for name in tissues] + [labels.foreground]
     return np.concatenate([case.stack(tuple(modalities)), np.stack(masks).astype(np.float32)])
 
 
@@ -184,7 +184,7 @@ def _moved(layers: Layers, source: Geometry, grid: Geometry, transform: Affine) 
 
 def _centred(case: Case, grid: Geometry) -> Affine:
     """Shift that puts the middle of a brain into the middle of the grid."""
-    middle = case.geometry.world_of(ndimage.center_of_mass(case.require_labels().voxels > 0))
+    middle = case.geometry.world_of(ndimage.center_of_mass(case.require_labels().foreground))
     transform = np.eye(4)
     transform[:3, 3] = np.array(middle) - grid.world_of(((np.array(grid.shape) - 1) / 2).tolist())
     return transform

@@ -16,9 +16,9 @@ from scipy import ndimage
 from glioforge.config.spec import Spec
 from glioforge.core.case import Case
 from glioforge.core.errors import CaseError
+from glioforge.core.geometry import bounding_box
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume, Voxels
-from glioforge.data.prepare.box import box_of
 
 PLAUSIBLE_ML = (500.0, 2200.0)
 """A brain outside this range hints at a scan that is not skull-stripped, or cut off."""
@@ -53,7 +53,7 @@ def find_brain(case: Case, spec: BrainSpec | None = None) -> Mask:
     elif case.images:
         brain = cleaned(not_background(case.images), spec)
     else:
-        brain = case.require_labels().voxels > 0
+        brain = case.require_labels().foreground
     if not brain.any():
         raise CaseError(
             "no voxel that differs from the background",
@@ -104,7 +104,7 @@ def cleaned(mask: Mask, spec: BrainSpec) -> Mask:
 
 def largest_part(mask: Mask) -> Mask:
     """Largest part connected by faces; empty in, empty out."""
-    box = box_of(mask)
+    box = bounding_box(mask)
     if box is None:
         return mask
     parts, count = _parts(mask[box])
@@ -119,7 +119,7 @@ def largest_part(mask: Mask) -> Mask:
 
 def without_holes(mask: Mask) -> Mask:
     """Mask with every hole that it closes around, by faces, filled; empty in, empty out."""
-    box = box_of(mask)
+    box = bounding_box(mask)
     if box is None:
         return mask
     parts, count = _parts(~mask[box])

@@ -11,6 +11,7 @@ from typing import Any
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
+from glioforge.core.names import listed
 from glioforge.data.prepare.grid import GridPlan, Triple
 
 SAME = 0.01
@@ -117,8 +118,7 @@ def in_words(groups: Groups) -> str:
     """
     parts = []
     for name, cases in groups.items():
-        more = f" and {len(cases) - _SHOWN} more" if len(cases) > _SHOWN else ""
-        parts.append(f"{name} ({', '.join(cases[:_SHOWN])}{more})")
+        parts.append(f"{name} ({listed(cases, _SHOWN)})")
     return " and ".join(parts)
 
 

@@ -19,9 +19,8 @@ from typing import Any, Literal, final
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
-from glioforge.core.geometry import Geometry, Index
+from glioforge.core.geometry import Geometry, Index, bounding_box
 from glioforge.core.volume import Mask, Voxels
-from glioforge.data.prepare.box import box_of
 from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
 
 _SAME_SPACING = 1e-3
@@ -190,7 +189,7 @@ class Extent:
 def extent_of(geometry: Geometry, mask: Mask) -> Extent:
     """Box around a mask; the whole grid for an empty mask."""
     axes, flips = geometry.canonical_axes()
-    box = box_of(mask) or (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2]))
+    box = bounding_box(mask) or (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2]))
     starts, stops = [], []
     for axis, flip in zip(axes, flips, strict=True):
         side, length = box[axis], mask.shape[axis]

@@ -42,12 +42,12 @@ def prepare_labels(case: Case, spec: PrepareSpec, size: Index, scheme: LabelSche
             case.case_id,
         )
     known = _of_brain(labels.to(scheme), spec)
-    plan = plan_grid(known.geometry, extent_of(known.geometry, known.voxels > 0), spec.grid.spacing, size)
+    plan = plan_grid(known.geometry, extent_of(known.geometry, known.foreground), spec.grid.spacing, size)
     resampled = resample_labels(known, plan, spec.grid.keep_lesions_mm3)
     complete = LabelMap(resampled.voxels, plan.target, scheme)
-    brain = complete.voxels > 0
+    brain = complete.foreground
     names = [name for name in scheme.labels if name != "background"]
-    lost = plan.cut_off(known.voxels > 0)
+    lost = plan.cut_off(known.foreground)
     facts = {
         "grid": plan.to_json(),
         "labelled": True,
@@ -68,7 +68,7 @@ def prepare_labels(case: Case, spec: PrepareSpec, size: Index, scheme: LabelSche
 
 def _of_brain(labels: LabelMap, spec: PrepareSpec) -> LabelMap:
     """Return the map of the cleaned brain: without stray parts, and without holes."""
-    brain = cleaned(labels.voxels > 0, spec.brain)
+    brain = cleaned(labels.foreground, spec.brain)
     return labels.with_voxels(filled(labels.voxels, brain) * brain)
 
 

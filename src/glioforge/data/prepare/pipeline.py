@@ -19,6 +19,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.names import listed
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
@@ -194,9 +195,8 @@ def _any_contrasts(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
     wanted = in_standard_order(known if spec.modalities is None else set(spec.modalities))
     bare = [ref.case_id for ref in cohort if not _present(ref, wanted)]
     if bare:
-        more = f" and {len(bare) - 5} more" if len(bare) > 5 else ""
         raise CohortError(
-            f"cases without any of {[str(m) for m in wanted]}: {', '.join(bare[:5])}{more}",
+            f"cases without any of {[str(m) for m in wanted]}: {listed(bare)}",
             "at least one contrast in every case",
             "leave these cases out",
             cohort.name,

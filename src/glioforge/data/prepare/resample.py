@@ -32,7 +32,7 @@ def resampled(
 def resampled_labels(labels: LabelMap, target: Geometry, transform: Affine) -> LabelMap:
     """Label map on another grid: each voxel takes the label that fills it most, background included."""
     best = np.full(target.shape, 0.5, dtype=np.float32)
-    share = resampled((labels.voxels > 0).astype(np.float32), labels.geometry, target, transform)
+    share = resampled(labels.foreground.astype(np.float32), labels.geometry, target, transform)
     inside = share >= best
     best[inside] = 0
     result = np.zeros(target.shape, dtype=np.uint8)

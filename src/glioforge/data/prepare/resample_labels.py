@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
+from glioforge.core.geometry import bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.volume import Mask
-from glioforge.data.prepare.box import box_of
 from glioforge.data.prepare.grid import GridPlan
 
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
@@ -38,7 +38,7 @@ def resample_labels(
         return LabelMap(plan.moved(labels.voxels), plan.target, labels.scheme)
     tissue_values = tuple(v for n, v in labels.scheme.labels.items() if n in labels.scheme.tissue)
     lesion = _fullest(labels, plan, labels.scheme.lesion_values) * resample_mask(labels.lesion, plan)
-    tissue = _fullest(labels, plan, tissue_values) * resample_mask(labels.voxels > 0, plan)
+    tissue = _fullest(labels, plan, tissue_values) * resample_mask(labels.foreground, plan)
     voxels = np.where(lesion > 0, lesion, tissue).astype(np.uint8)
     if keep_lesions_mm3 is not None:
         inside = np.ones(plan.size, dtype=bool) if within is None else within
@@ -73,7 +73,7 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
         connected lesions before, cavities included, and how many of them have no voxel left. Empty without a lesion.
     """
     lesion = before.lesion
-    box = box_of(lesion) or (slice(0, 1),) * 3
+    box = bounding_box(lesion) or (slice(0, 1),) * 3
     grid = before.geometry.box([side.start for side in box], [side.stop for side in box])
     before = LabelMap(before.voxels[box], grid, before.scheme)
     volumes = {n: (before.volume_ml(n), after.volume_ml(n)) for n in before.scheme.lesion}

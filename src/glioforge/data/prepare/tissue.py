@@ -25,10 +25,10 @@ from scipy import ndimage
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import CaseError
+from glioforge.core.geometry import Box, bounding_box
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
-from glioforge.data.prepare.box import Box, box_of
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
 from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, least_part, mean_field
@@ -127,7 +127,7 @@ def tissue_map(
     empty = brain & (kept == 0)
     if not empty.any():
         return TissueMap(kept, "given")
-    box = box_of(brain) or (slice(0, 0),) * 3
+    box = bounding_box(brain) or (slice(0, 0),) * 3
     values = _standardised({m: v[box] for m, v in images.items() if m in _EXPECTED}, empty[box])
     if isinstance(spec, HmrfSpec):
         found = TissueMap(np.array(_VALUES, dtype=np.uint8)[hmrf_classes(values, empty[box], spec)], spec.kind)

@@ -26,7 +26,7 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Verdict
-from glioforge.quality.base import FILTERS, FilterSpec, brain_of, calibrated_limit, require_subjects
+from glioforge.quality.base import FILTERS, FilterSpec, calibrated_limit, require_subjects
 
 Grid = Float32[np.ndarray, "i j k"]
 Thumbnail = Float32[np.ndarray, "channel cell cell cell"]
@@ -108,7 +108,7 @@ class Duplicate:
 
 def _views(case: Case, modalities: tuple[Modality, ...], grid: int) -> Views:
     """Thumbnails of the case as it is and mirrored left to right, both cut to the brain's bounding box."""
-    brain = brain_of(case)
+    brain = case.brain_mask
     box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain)) if brain.any() else (slice(None),) * 3
     inside = brain[box].astype(np.float32)
     images = [image[box] * inside for image in case.stack(modalities)]

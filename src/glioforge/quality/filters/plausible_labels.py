@@ -139,7 +139,7 @@ def label_facts(case: Case, scheme: LabelScheme) -> LabelFacts:
     """
     labels = case.require_labels().to(scheme)
     lesion = labels.lesion
-    brain = case.brain if case.brain is not None else np.asarray(labels.voxels > 0)
+    brain = case.brain if case.brain is not None else labels.foreground
     pieces, count = ndimage.label(lesion, _TOUCHING)
     present = set(np.unique(labels.voxels).tolist())
     return LabelFacts(

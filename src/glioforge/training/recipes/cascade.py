@@ -21,8 +21,9 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from glioforge.core.geometry import bounding_box
 from glioforge.nn.anisotropic import AnisotropicNet, MultiView, turn
-from glioforge.nn.cascade import Cascade, box_of
+from glioforge.nn.cascade import MARGIN, Cascade
 from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
@@ -163,7 +164,7 @@ def draw_stack(
     Where the box is smaller than the stack it lies wholly inside; where it is larger, the stack does.
     An empty mask stands for the whole grid.  What lies beyond the grid is 0.
     """
-    box = box_of(mask) or tuple(slice(0, n) for n in mask.shape)
+    box = bounding_box(mask.cpu().numpy(), MARGIN) or tuple(slice(0, n) for n in mask.shape)
     starts = [_start(part.start, part.stop, want) for part, want in zip(box, size, strict=True)]
     return _cut(image, starts, size), _cut(truth, starts, size)
 

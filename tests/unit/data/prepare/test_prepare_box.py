@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from glioforge.data.prepare.box import box_of
+from glioforge.core.geometry import bounding_box
 from glioforge.data.prepare.brain import largest_part, without_holes
 from glioforge.data.prepare.intensity import moments, spread, within
 
@@ -30,7 +30,7 @@ def ordered(array, order):
 def test_boxes_parts_and_holes(order, mask):
     """They agree with plain definitions."""
     turned = ordered(mask, order)
-    box = box_of(turned)
+    box = bounding_box(turned)
     if not mask.any():
         assert box is None
     else:
