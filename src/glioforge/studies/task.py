@@ -15,6 +15,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress
 from glioforge.io.tables import ResultRow
+from glioforge.metrics.register import metric_named
 from glioforge.studies.fold import Fold
 from glioforge.studies.record import Clock, Record
 
@@ -134,9 +135,14 @@ class Context:
         Args:
             rows: Columns of the results table; those that name study, fold, arm and seed may be left out.
             **parts: Fields of `Record`.
+
+        Raises:
+            MetricError: A row's metric is not registered, so that no page could say which values are better.
         """
         task = self.task
         known = {"study": self.spec.name, "arm": task.arm, "fold": task.fold.index, "seed": task.seed}
         full = tuple(ResultRow(**{**known, **row}) for row in rows)
+        for metric in sorted({row.metric for row in full}):
+            metric_named(metric)
         cost = parts.pop("cost", None) or self.clock.cost(parts.pop("seconds_per_volume", None))
         return Record(task.name, task.kind, task.fold.index, task.arm, task.seed, full, cost=cost, **parts)
