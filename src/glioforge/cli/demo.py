@@ -22,13 +22,13 @@ def demo(
     Takes five to eight minutes on two cores; repeat the command to resume.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.config.load import resolved_yaml
+    from glioforge.cli.study import show_plan
     from glioforge.studies.engine import run_study
     from glioforge.studies.question import load_demo
 
     settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
     if dry_run:
-        typer.echo(resolved_yaml(settings))
+        show_plan(settings, out, None, None)
         return
     page = run_study(settings, out, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")

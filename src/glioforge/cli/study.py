@@ -1,11 +1,15 @@
 """`glioforge study`: a whole experiment from one YAML to a report."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, Where, accelerator_sets
+
+if TYPE_CHECKING:
+    from glioforge.studies.base import StudySpec
 
 EXAMPLES = ("glioforge study study.yaml --data scans --out results",)
 
@@ -17,6 +21,13 @@ def study(
         Path | None, typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.")
     ] = None,
     where: Where = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            help="Folder of finished models and cohorts that studies share; within --out unless given.",
+        ),
+    ] = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
     workers: MaybeWorkers = None,
     device: Device = None,
@@ -27,7 +38,6 @@ def study(
 ) -> None:
     """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.config.load import resolved_yaml
     from glioforge.studies.engine import run_study
     from glioforge.studies.question import load_study
 
@@ -38,7 +48,20 @@ def study(
     if where:
         settings = settings.model_copy(update={"where": tuple(where)})
     if dry_run:
-        typer.echo(resolved_yaml(settings))
+        show_plan(settings, out, data, store)
         return
-    page = run_study(settings, out, data=data, progress=TerminalProgress())
+    page = run_study(settings, out, data=data, store=store, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
+
+
+def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path | None) -> None:
+    """Print all settings as YAML, and the plan below them as comments, so that what is printed is a study's YAML."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.config.load import resolved_yaml
+    from glioforge.studies.forecast import plan_lines, plan_study
+
+    tasks = plan_study(settings, out, data=data, store=store, progress=TerminalProgress())
+    typer.echo(resolved_yaml(settings))
+    workers = settings.parallel.workers
+    for line in plan_lines(tasks, workers if workers > 0 else os.cpu_count() or 1):
+        typer.echo(f"# {line}")

@@ -4,8 +4,8 @@ All text is plain; whatever is in it is shown as it stands, never as markup.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, final
+from dataclasses import dataclass, field
+from typing import Any, Literal, final
 
 from glioforge.core.errors import OutputError
 
@@ -163,6 +163,7 @@ class Report:
         sections: In reading order.
         lead: What else a reader should know at once; empty for nothing.
         footer: How it was made; empty for none.
+        numbers: What its tables show, for programs: plain JSON values; empty for nothing.
     """
 
     title: str
@@ -170,3 +171,4 @@ class Report:
     sections: tuple[Section, ...]
     lead: str = ""
     footer: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)

@@ -1,20 +1,16 @@
-"""The page of an augmentation study: does synthetic data help a segmenter on unseen subjects?"""
+"""The page of an augmentation study: pictures, likeness, differences between arms, trainings, filters and costs."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from glioforge.data.statistics import fit_statistics
-from glioforge.io.cohort_file import read_cohort
 from glioforge.io.tables import NOISE_FREE, SCAN, ResultRow
 from glioforge.report.compare import compare_arms
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
 from glioforge.report.tables import difference_table, empty_table, score_table, subject_table
 from glioforge.report.words import counted, finding, outdone, with_interval
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gallery import as_volumes, edited_case, label_legend, spread_over, unseen_subject
-from glioforge.studies.gather import load_fold
 from glioforge.studies.pages import (
     difference_blocks,
     made_with,
@@ -27,11 +23,13 @@ from glioforge.studies.pages import (
     table_of,
     trained_of,
     trainings_section,
-    written,
 )
 from glioforge.studies.record import Record, of_kind
+from glioforge.studies.results import Results
 from glioforge.studies.scoring import DRAWS, class_mean_images
 from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.steps.score import RECONSTRUCTION
+from glioforge.studies.steps.synthesize import MADE
 
 METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
 """Columns of the table of arms."""
@@ -54,22 +52,9 @@ MOST_TEST_CASES: Final = 2
 MOST_EDITED_CASES: Final = 3
 
 
-def write_page(
-    spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
-) -> Path:
-    """Write the report; arguments as `page`."""
-    return written(folder, page(spec, folder, rows, records))
-
-
-def page(spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]) -> Report:
-    """Return the report of an augmentation study.
-
-    Args:
-        spec: Settings of the study.
-        folder: Its folder, with cohorts, splits and models.
-        rows: The long results table.
-        records: What each task recorded.
-    """
+def page(spec: AugmentationSpec, results: Results) -> Report:
+    """Return the report of an augmentation study."""
+    rows, records = results.rows, results.records
     arms = titles(spec, rows)
     overlap = table_of(spec, (row for row in rows if row.arm in arms)).with_mean(spec.regions)
     images = table_of(spec, (row for row in rows if row.arm in _IMAGES))
@@ -79,19 +64,19 @@ def page(spec: AugmentationSpec, folder: StudyFolder, rows: Sequence[ResultRow],
     }
     trained = trained_of(of_kind(records, "pilot", "segmenter"), {"": "Pilot of the baseline", **arms})
     sections = (
-        _pictures(spec, folder, records),
+        _pictures(spec, results),
         _likeness(images, likeness),
         _segmentation(spec, overlap, arms),
         trainings_section(
             trained, ("Pilot of the baseline", *arms.values()), {"score": "mean Dice of validation subjects"}
         ),
-        subjects_section(spec, folder, (record.fold for record in records), _arms_text(spec)),
+        subjects_section(spec, results, _arms_text(spec)),
         quality_section(records),
         _costs(records),
-        settings_section(spec, folder),
+        settings_section(spec, results),
     )
     lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
-    return Report(spec.title, verdict(spec, overlap, arms, records), sections, lead, made_with(folder))
+    return Report(spec.title, verdict(spec, overlap, arms, records), sections, lead, made_with(results))
 
 
 def titles(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> dict[str, str]:
@@ -160,10 +145,10 @@ def _pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, s
     return [(c.name, a.name) for c in controls for a in ours if a.synthetic_share == c.synthetic_share]
 
 
-def _pictures(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Record]) -> Section:
+def _pictures(spec: AugmentationSpec, results: Results) -> Section:
     """Samples of the first fold."""
-    split, fold = load_fold(folder, 0), folder.fold(0)
-    made, statistics = read_cohort(fold.reconstruction), fit_statistics(split.train)
+    split = results.split(0)
+    made, statistics = results.cohort("fidelity", RECONSTRUCTION), fit_statistics(split.train)
     what = "phantom" if noun_of(spec) == "phantom" else "scan"
     shown = []
     for ref, twin in list(zip(split.test, made, strict=True))[:MOST_TEST_CASES]:
@@ -172,10 +157,10 @@ def _pictures(spec: AugmentationSpec, folder: StudyFolder, records: Sequence[Rec
         shown.append(unseen_subject(case, {"generator": twin.load().images, "class means": means}, what))
     blocks: list[Block] = [label_legend(split.train.scheme), *shown[0]]
     blocks += [Folded("Another unseen case", found) for found in shown[1:]]
-    if any(record.arm == "generator" and record.details["made"] for record in of_kind(records, "synthetic")):
+    if any(record.arm == "generator" and record.details["made"] for record in results.of("cases")):
         edited = [
             edited_case(split.train[ref.lineage.parents[0]].load(), ref.load())
-            for ref in spread_over(read_cohort(fold.source("generator")), MOST_EDITED_CASES)
+            for ref in spread_over(results.cohort("cases", MADE, arm="generator"), MOST_EDITED_CASES)
         ]
         blocks += [*edited[0], *(Folded("Another edited case", found) for found in edited[1:])]
     return Section("What was made", tuple(blocks))

@@ -3,27 +3,23 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from glioforge.compute.precision import WORDS
 from glioforge.core.verdict import VerdictRow, funnel
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import read_json
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.register import metric_named
 from glioforge.report import plots
 from glioforge.report.compare import against, compare_endpoints
-from glioforge.report.html import render
-from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
+from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Section, Table
 from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
 from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
 from glioforge.report.words import comparison_json, counted, in_unit
 from glioforge.studies.base import PhantomData, StudySpec
-from glioforge.studies.folder import StudyFolder
-from glioforge.studies.gather import load_fold
 from glioforge.studies.record import Record, of_kind
+from glioforge.studies.results import Results
+from glioforge.studies.steps.train import MODEL
 
 FIREWALL: Final = Note(
     "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
@@ -31,14 +27,6 @@ FIREWALL: Final = Note(
     "would have stopped."
 )
 """Belongs beside every table of subjects."""
-
-
-def written(folder: StudyFolder, report: Report, numbers: Mapping[str, Any] | None = None) -> Path:
-    """Write a study's report, and what its tables show for programs; returns the page."""
-    if numbers is not None:
-        write_json(folder.root / "comparison.json", numbers)
-    write_atomically(folder.report, render(report).encode())
-    return folder.report
 
 
 def noun_of(spec: StudySpec) -> Noun:
@@ -166,61 +154,58 @@ def quality_section(records: Sequence[Record]) -> Section:
     return Section("Quality check of synthetic cases", tuple(blocks))
 
 
-def subjects_section(spec: StudySpec, folder: StudyFolder, folds: Iterable[int], arms: str = "") -> Section:
+def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Section:
     """Cases, sides and firewall of a study.
 
     Args:
         spec: Settings.
-        folder: The study's folder.
-        folds: Numbers of the folds.
+        results: The study's results.
         arms: What each arm was trained on; empty where all were trained on the same.
     """
-    source, noun = read_cohort(folder.source), noun_of(spec)
+    source, noun = results.study.source, noun_of(spec)
     kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
     facts = {
         "cases": f"{len(source)} {kinds} cases of {counted(len(source.subject_ids), noun)}",
-        "contrasts": ", ".join(m.title for m in read_cohort(folder.prepared).modalities),
+        "contrasts": ", ".join(m.title for m in results.study.prepared.modalities),
         "label scheme of the files": source.scheme.name,
         "fingerprint": source.fingerprint,
-        **generator_facts(folder),
+        **generator_facts(results),
         **({"arms": arms} if arms else {}),
     }
     sides = ("train", "validation", "test")
-    splits = [(str(fold), load_fold(folder, fold)) for fold in sorted(set(folds))]
+    splits = [(str(fold), results.split(fold)) for fold in results.folds]
     cells = tuple((fold, *(", ".join(getattr(split, side).subject_ids) for side in sides)) for fold, split in splits)
     caption = f"{noun.capitalize()}s of each side; none is on two sides of a fold."
     table = Table(("Fold", "Train", "Validation", "Test"), cells, caption)
     return Section("Who was trained on, and who was tested", (Facts(facts), table, FIREWALL))
 
 
-def generator_facts(folder: StudyFolder) -> dict[str, str]:
+def generator_facts(results: Results) -> dict[str, str]:
     """Return what the cards of trained generators record beside their spec, such as the source of perceptual features.
 
     Where trainings of one kind differ, each value stands with the folders that it belongs to.
     """
     found: dict[str, dict[str, list[str]]] = {}
-    for path in sorted(folder.root.rglob("card.json")):
-        card = read_json(path)
+    for record in results.of("generator", "control", "synthesizer"):
+        card = read_json(results.root / record.task / MODEL / "card.json")
         for name, value in card.get("facts", {}).items():
-            places = found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), [])
-            places.append(path.parent.relative_to(folder.root).as_posix())
+            found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), []).append(record.task)
     return {
         name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
         for name, v in found.items()
     }
 
 
-def made_with(folder: StudyFolder) -> str:
+def made_with(results: Results) -> str:
     """Return the last line of a report."""
-    packages = read_json(folder.root / "study.json")["made_with"]["packages"]
-    return f"Made by Glioforge {packages['glioforge']} from results.csv beside this page."
+    return f"Made by Glioforge {results.facts()['packages']['glioforge']} from results.csv beside this page."
 
 
-def settings_section(spec: StudySpec, folder: StudyFolder) -> Section:
+def settings_section(spec: StudySpec, results: Results) -> Section:
     """Everything needed to run the study again."""
     from glioforge.config.load import resolved_yaml
 
-    made = read_json(folder.root / "study.json")["made_with"]
+    made = results.facts()
     how = spec.accelerator
     plain = {str(key): value for key, value in made.items() if not isinstance(value, dict)}
     flat = {key: shlex.join(value) if isinstance(value, list) else str(value) for key, value in plain.items()}

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, cast
 from glioforge.config.load import parse_spec, read_values, with_overrides
 from glioforge.config.registry import Registry
 from glioforge.core.errors import SpecError
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Report
 from glioforge.studies.base import StudySpec
@@ -28,7 +28,7 @@ class Question(Protocol):
         """Name the tasks of all folds; those that come first are done first, once they have what they need."""
         ...
 
-    def page(self, spec: Any, results: Results) -> Any:  # noqa: ANN401 - the question's own settings
+    def page(self, spec: Any, results: Results) -> Report:  # noqa: ANN401 - the question's own settings
         """Write the report from what the tasks left."""
         ...
 
@@ -96,10 +96,11 @@ def planned(spec: StudySpec, folds: Sequence[Fold]) -> list[Task]:
 
 
 def write_page(results: Results) -> Path:
-    """Write the page that a study's question makes of its results, one HTML file."""
+    """Write the page that a study's question makes of its results, one HTML file, and its numbers for programs."""
     spec = results.study.spec
     report = QUESTIONS.part_for(spec)().page(spec, results)
     page = results.root / "report.html"
-    if isinstance(report, Report):
-        write_atomically(page, render(report).encode())
+    if report.numbers:
+        write_json(results.root / "comparison.json", report.numbers)
+    write_atomically(page, render(report).encode())
     return page

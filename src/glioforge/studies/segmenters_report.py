@@ -1,12 +1,9 @@
-"""The page of a comparison of segmenters: which finds the tumours of unseen subjects best?"""
+"""The page of a comparison of segmenters: scores, differences, pictures, trainings and costs."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from glioforge.io.cohort_file import read_cohort
 from glioforge.io.nifti import read_labels
-from glioforge.io.tables import ResultRow
 from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_figure
 from glioforge.report.page import Block, Folded, Paragraph, Report, Section
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
@@ -14,7 +11,6 @@ from glioforge.report.tables import cost_table, empty_table, score_table, subjec
 from glioforge.report.words import leading
 from glioforge.segmentation.masks import written_scheme
 from glioforge.studies.comparing import SegmentersSpec, titles_of
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.pages import (
     difference_blocks,
     made_with,
@@ -25,47 +21,40 @@ from glioforge.studies.pages import (
     table_of,
     trained_of,
     trainings_section,
-    written,
 )
-from glioforge.studies.record import Record
+from glioforge.studies.results import Results
 from glioforge.studies.scoring import tumour_of
+from glioforge.studies.steps.segment import MASKS
 
 SHOWN: Final = ("dice", "hd95", "sensitivity", "precision", "nsd_1mm", "lesionwise_dice")
 """Metrics of the table."""
 
 
-def write_page(spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]) -> Path:
-    """Write the report; arguments as `page`."""
-    return written(folder, *page(spec, folder, rows, records))
-
-
-def page(
-    spec: SegmentersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
-) -> tuple[Report, dict[str, Any]]:
-    """Return the report, and what its tables show for programs; arguments as `augmentation_report.page`."""
+def page(spec: SegmentersSpec, results: Results) -> Report:
+    """Return the report, with what its tables show for programs."""
     methods = titles_of(spec.methods)
-    scored = table_of(spec, rows).with_mean(spec.regions)
+    scored = table_of(spec, results.rows).with_mean(spec.regions)
     places = (*spec.regions, MEAN)
     dice, hd95 = (
         [Endpoint(metric, place, scored, f"{title}, {place}") for place in places]
         for metric, title in (("dice", "Dice"), ("hd95", "HD95"))
     )
-    trained = trained_of(records, methods)
+    trained = trained_of(results.records, methods)
     differences = difference_blocks(dice, methods, spec.references)
     sections = (
         _scores(methods, scored, spec.regions),
         Section(
             "Which is better?", tuple(differences) or (Paragraph("The study names no reference to compare with."),)
         ),
-        _cases(spec, folder, methods, scored),
+        _cases(spec, results, methods, scored),
         trainings_section(trained, tuple(methods.values())),
         Section("Time and size", (cost_table(trained),)),
-        subjects_section(spec, folder, (record.fold for record in records)),
-        settings_section(spec, folder),
+        subjects_section(spec, results),
+        settings_section(spec, results),
     )
     verdict = leading(dice[-1], methods, spec.references, f"Dice, mean over {', '.join(spec.regions)}")
     numbers = summary(spec, methods, spec.references, [*dice, *hd95], trained)
-    return Report(spec.title, verdict, sections, footer=made_with(folder)), numbers
+    return Report(spec.title, verdict, sections, footer=made_with(results), numbers=numbers)
 
 
 def _scores(methods: Mapping[str, str], scored: ResultTable, regions: Sequence[str]) -> Section:
@@ -85,9 +74,9 @@ def _scores(methods: Mapping[str, str], scored: ResultTable, regions: Sequence[s
     )
 
 
-def _cases(spec: SegmentersSpec, folder: StudyFolder, methods: Mapping[str, str], scored: ResultTable) -> Section:
+def _cases(spec: SegmentersSpec, results: Results, methods: Mapping[str, str], scored: ResultTable) -> Section:
     """Best, median and worst case of each method; those of the first one open."""
-    source = read_cohort(folder.source)
+    source = results.study.source
     blocks: list[Block] = [
         Paragraph("Cases with the highest, median and lowest mean Dice over regions under the first seed."),
         outline_legend(),
@@ -97,7 +86,7 @@ def _cases(spec: SegmentersSpec, folder: StudyFolder, methods: Mapping[str, str]
         for which, case_id, texts in extreme_cases(scored, name, spec.regions):
             fold = next(row.fold for row in scored.of(name, spec.regions[0], "dice") if row.case_id == case_id)
             case = source[case_id].load()
-            masks = folder.fold(fold).method(name, 0) / "masks"
+            masks = results.place("masks", fold=fold, arm=name) / MASKS
             mask = read_labels(masks / f"{case_id}.nii.gz", written_scheme(masks))
             named = f"{title}, {which} case, {case.subject_id}"
             overlay = Overlay(named, case.images, tumour_of(case.require_labels()), mask, texts)

@@ -1,20 +1,16 @@
-"""The page of a comparison of synthesizers: whose images of unseen label maps are nearest to the truth?"""
+"""The page of a comparison of synthesizers: pictures, likeness, texture, labels, edits, trainings and costs."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from glioforge.core.modality import Modality
-from glioforge.io.cohort_file import read_cohort
-from glioforge.io.tables import MEAN_OF_DRAWS, ONE_DRAW, ResultRow
+from glioforge.io.tables import MEAN_OF_DRAWS, ONE_DRAW
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
 from glioforge.report.tables import Trained, cost_table, score_table
 from glioforge.report.words import leading, outdone, ranking, standings
 from glioforge.studies.comparing import SynthesizersSpec, titles_of
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.gallery import as_volumes, edit_series, every_method, label_legend
-from glioforge.studies.gather import load_fold
 from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, true_images, truth_name
 from glioforge.studies.pages import (
     difference_blocks,
@@ -27,10 +23,9 @@ from glioforge.studies.pages import (
     table_of,
     trained_of,
     trainings_section,
-    written,
 )
-from glioforge.studies.record import Record, of_kind
-from glioforge.studies.steps.score import REAL
+from glioforge.studies.results import Results
+from glioforge.studies.steps.score import IMAGES, REAL, SERIES
 from glioforge.studies.steps.synthesize import ORIGINAL, draws_of, slug
 
 MOST_SUBJECTS: Final = 3
@@ -45,47 +40,38 @@ _DRAWS: Final = {"diversity": "Draws differ", "diversity_coarse": "Draws differ,
 _STREAKS: Final = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_scan": "The same in scans"}
 
 
-def write_page(
-    spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
-) -> Path:
-    """Write the report; arguments as `page`."""
-    return written(folder, *page(spec, folder, rows, records))
-
-
-def page(
-    spec: SynthesizersSpec, folder: StudyFolder, rows: Sequence[ResultRow], records: Sequence[Record]
-) -> tuple[Report, dict[str, Any]]:
-    """Return the report, and what its tables show for programs; arguments as `augmentation_report.page`."""
+def page(spec: SynthesizersSpec, results: Results) -> Report:
+    """Return the report, with what its tables show for programs."""
     methods = titles_of(spec.methods)
-    table = table_of(spec, rows)
+    table = table_of(spec, results.rows)
     mean, one = (table.over_contrasts(sample=name) for name in (MEAN_OF_DRAWS, ONE_DRAW))
-    trained = trained_of(of_kind(records, "synthesizer", "images", "scores"), methods)
+    trained = trained_of(results.of("synthesizer", "images"), methods)
     likeness = [
         Endpoint(metric, region, mean, f"{title}, {region}")
         for metric, title in (("ssim", "SSIM"), ("mae", "MAE"))
         for region in ("brain", "lesion")
     ]
     looks = Endpoint("swd", "brain", one, _TEXTURE["swd"])
-    overlap = table.chosen(row for row in rows if row.metric in JUDGED).with_mean(spec.regions)
+    overlap = table.chosen(row for row in results.rows if row.metric in JUDGED).with_mean(spec.regions)
     found = (
         [Endpoint("dice", region, overlap, f"Dice, {region}") for region in (*spec.regions, MEAN)] if spec.judge else []
     )
     sections = (
-        _images(spec, folder, methods),
+        _images(spec, results, methods),
         _likeness(spec, methods, likeness, one),
         _texture(spec, methods, one, table),
         *_labels(methods, found),
-        _edits(spec, folder, methods, records),
+        _edits(spec, results, methods),
         trainings_section(trained, tuple(methods.values())),
         Section("Time and size", (cost_table(trained),)),
-        subjects_section(spec, folder, (record.fold for record in records)),
-        settings_section(spec, folder),
+        subjects_section(spec, results),
+        settings_section(spec, results),
     )
     measured = f"SSIM in the brain against the {truth_name(spec)}, mean over contrasts"
     verdict = leading(likeness[0], methods, spec.references, measured)
     numbers = summary(spec, methods, spec.references, [*likeness, looks, *found], trained)
     lead = " ".join(_lead(likeness[0], looks, methods, trained))
-    return Report(spec.title, verdict, sections, lead, made_with(folder)), numbers
+    return Report(spec.title, verdict, sections, lead, made_with(results), numbers)
 
 
 def _lead(likeness: Endpoint, looks: Endpoint, methods: Mapping[str, str], trained: Sequence[Trained]) -> list[str]:
@@ -98,12 +84,12 @@ def _lead(likeness: Endpoint, looks: Endpoint, methods: Mapping[str, str], train
     return [*filter(None, worse), f"Distance of small patches from those of the scan, the less the better: {order}."]
 
 
-def _images(spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str]) -> Section:
+def _images(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:
     """The first subjects as every method paints them; those after the first are folded."""
     what = noun_of(spec) if noun_of(spec) == "phantom" else "scan"
-    cohorts = {title: read_cohort(folder.fold(0).method(name, 0) / "images") for name, title in methods.items()}
-    blocks: list[Block] = [label_legend(spec.prepare.scheme_of(read_cohort(folder.source).scheme))]
-    for place, ref in enumerate(load_fold(folder, 0).test.cases[:MOST_SUBJECTS]):
+    cohorts = {title: results.cohort("images", IMAGES, arm=name) for name, title in methods.items()}
+    blocks: list[Block] = [label_legend(spec.prepare.scheme_of(results.study.source.scheme))]
+    for place, ref in enumerate(results.split(0).test.cases[:MOST_SUBJECTS]):
         case = ref.load()
         truth = as_volumes(true_images(spec, ref, case), case)
         made = {title: cohort[ref.case_id].load() for title, cohort in cohorts.items()}
@@ -196,18 +182,16 @@ def _labels(methods: Mapping[str, str], found: Sequence[Endpoint]) -> tuple[Sect
     return (Section("Are the labels in the images?", (text, table, figure)),)
 
 
-def _edits(
-    spec: SynthesizersSpec, folder: StudyFolder, methods: Mapping[str, str], records: Sequence[Record]
-) -> Section:
+def _edits(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:
     """The series of edits, a figure a method, with what was left out."""
-    series = of_kind(records, "series")
+    series = results.of("series")
     blocks: list[Block] = [Note(f"An edit was left out: {text}", "warning") for r in series for text in r.notes]
     source = next((str(record.details["source"]) for record in series), "")
     if not source:
         return Section("Edited lesions", (Paragraph("No map was edited."),))
-    case = read_cohort(folder.prepared)[source].load()
+    case = results.study.prepared[source].load()
     for name, title in methods.items():
-        made = read_cohort(folder.fold(0).method(name, 0) / "series")
+        made = results.cohort("images", SERIES, arm=name)
         known = {ref.case_id: ref for ref in made}
         labels = [label for label in (ORIGINAL, *(r.name for r in spec.series)) if slug(label) in known]
         edited = [(label, known[slug(label)].load()) for label in labels]

@@ -7,10 +7,11 @@ from glioforge.report.page import Note, Table
 from glioforge.report.scores import ResultTable
 from glioforge.studies import augmentation_report
 from glioforge.studies.augmentation_report import outdone_by_means, page, titles, verdict
-from glioforge.studies.folder import StudyFolder
+from glioforge.studies.fold import Study
 from glioforge.studies.pages import table_of
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
+from glioforge.studies.results import Results
 
 SPEC = load_demo()
 SCANS = load_demo(["data={kind: folder}"])
@@ -106,7 +107,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
         for truth in ("scan", "noise-free image")
         for arm, value in (("generator", 0.7), ("class mean", 0.8), ("generator, one draw", 0.6))
     ]
-    report = page(SPEC, StudyFolder(tmp_path), [*rows_of(GAINS), *images], [REACHED])
+    report = page(SPEC, Results(Study(SPEC, tmp_path, tmp_path), [*rows_of(GAINS), *images], [REACHED]))
     alike = report.sections[1]
     text = render(report)
 

@@ -7,10 +7,10 @@ import pytest
 from glioforge.core.split import split_by_subject
 from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
-from glioforge.report.page import Figure, Folded, Note, Paragraph, Report, Table
+from glioforge.report.page import Figure, Folded, Note, Paragraph, Table
 from glioforge.report.scores import Endpoint, ResultTable
 from glioforge.studies import pages
-from glioforge.studies.folder import StudyFolder
+from glioforge.studies.fold import Study
 from glioforge.studies.pages import (
     difference_blocks,
     generator_facts,
@@ -25,10 +25,10 @@ from glioforge.studies.pages import (
     table_of,
     trained_of,
     trainings_section,
-    written,
 )
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
+from glioforge.studies.results import Results
 from toy_cohort import toy_cohort
 
 METHODS = {"a": "Method A", "b": "Method B", "never": "Never run"}
@@ -130,10 +130,11 @@ def test_subjects_of_each_side_are_listed(tmp_path, monkeypatch):
     """With the cases, what they are, and the firewall."""
     cohort = toy_cohort(range(6))
     split = split_by_subject(cohort, test=0.3, validation=0.2, seed=1)
-    folder = StudyFolder(tmp_path)
-    monkeypatch.setattr(pages, "read_cohort", lambda _: cohort)
-    monkeypatch.setattr(pages, "load_fold", lambda *_: split)
-    facts, table, firewall = subjects_section(load_demo(), folder, [0, 0], "all the same").blocks
+    monkeypatch.setattr(Study, "source", cohort)
+    monkeypatch.setattr(Study, "prepared", cohort)
+    monkeypatch.setattr(Results, "split", lambda *_: split)
+    results = Results(Study(load_demo(), tmp_path, tmp_path), (), [Record("a", "scores"), Record("b", "scores")])
+    facts, table, firewall = subjects_section(load_demo(), results, "all the same").blocks
 
     assert facts.values["arms"] == "all the same"
     assert "6 real cases of 6 phantoms" in facts.values["cases"]
@@ -144,40 +145,39 @@ def test_subjects_of_each_side_are_listed(tmp_path, monkeypatch):
     assert firewall is pages.FIREWALL
 
 
-def test_page_and_numbers_are_written(tmp_path):
-    """The numbers for programs only where there are some."""
-    folder = StudyFolder(tmp_path)
-    write_json(tmp_path / "study.json", {"made_with": {"packages": {"glioforge": "9"}}})
-    report = Report("Does it?", "It does.", (), footer=made_with(folder))
+def results_in(folder, *names):
+    """Results of a study in a folder, with trained generators."""
+    return Results(Study(load_demo(), folder, folder), (), [Record(name, "generator") for name in names])
 
-    assert "Made by Glioforge 9 from results.csv" in written(folder, report).read_text(encoding="utf-8")
-    assert not (tmp_path / "comparison.json").exists()
-    written(folder, report, {"study": "toy"})
-    assert json.loads((tmp_path / "comparison.json").read_text()) == {"study": "toy"}
+
+def test_a_page_names_the_release_that_made_it(tmp_path):
+    """From what the study noted."""
+    write_json(tmp_path / "study.json", {"made_with": {"packages": {"glioforge": "9"}}})
+    assert made_with(results_in(tmp_path)) == "Made by Glioforge 9 from results.csv beside this page."
 
 
 def card(folder, place, facts):
     """A generator's card in a study's folder."""
-    write_json(folder.root / place / "card.json", {"kind": "augmentation_net", **facts})
+    write_json(folder / place / "model" / "card.json", {"kind": "augmentation_net", **facts})
 
 
 def test_reports_name_the_features_that_judged_a_generator(tmp_path):
     """One value for all trainings; different ones with their places; cards that tell nothing are left out."""
-    folder = StudyFolder(tmp_path)
-    assert generator_facts(folder) == {}
-    card(folder, "fold-0/a", {"facts": {"perceptual": "project features"}})
-    card(folder, "fold-1/a", {"facts": {"perceptual": "project features"}})
-    card(folder, "fold-1/plain", {"facts": {}})
-    card(folder, "fold-1/older", {})
-    assert generator_facts(folder) == {"augmentation_net, perceptual": "project features"}
-    card(folder, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
+    assert generator_facts(results_in(tmp_path)) == {}
+    card(tmp_path, "fold-0/a", {"facts": {"perceptual": "project features"}})
+    card(tmp_path, "fold-1/a", {"facts": {"perceptual": "project features"}})
+    card(tmp_path, "fold-1/plain", {"facts": {}})
+    card(tmp_path, "fold-1/older", {})
+    names = ("fold-0/a", "fold-1/a", "fold-1/plain", "fold-1/older")
+    assert generator_facts(results_in(tmp_path, *names)) == {"augmentation_net, perceptual": "project features"}
+    card(tmp_path, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
     told = "project features (fold-0/a, fold-1/a); vgg19:12 (fold-1/b)"
-    assert generator_facts(folder) == {"augmentation_net, perceptual": told}
+    assert generator_facts(results_in(tmp_path, *names, "fold-1/b")) == {"augmentation_net, perceptual": told}
 
 
 def test_reports_name_precision_and_threads(tmp_path):
     """In words, among versions and machine."""
     write_json(tmp_path / "study.json", {"made_with": {"processor": "Some CPU", "packages": {"torch": "2"}}})
     spec = load_demo(["accelerator={precision: 32-true, threads: 3}"])
-    facts = settings_section(spec, StudyFolder(tmp_path)).blocks[0].values
+    facts = settings_section(spec, results_in(tmp_path)).blocks[0].values
     assert (facts["precision"], facts["threads"], facts["processor"]) == ("float32", "3", "Some CPU")

@@ -17,13 +17,12 @@ byte for byte, and is not trained a second time.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, final
 
+from glioforge.report.page import Report
 from glioforge.segmentation.method import SegmenterSpec
-from glioforge.studies.augmentation_report import write_page
+from glioforge.studies.augmentation_report import page
 from glioforge.studies.fold import Fold, cohort_in
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
@@ -56,9 +55,9 @@ class Augmentation:
             for arm in spec.arms[1:]:
                 yield from _arm(spec, fold, arm, tuple(task.name for task in pilot))
 
-    def page(self, spec: AugmentationSpec, results: Results) -> Path:
+    def page(self, spec: AugmentationSpec, results: Results) -> Report:
         """Pictures, likeness, differences between arms, trainings, quality check and costs."""
-        return write_page(spec, StudyFolder(results.root), results.rows, results.records)
+        return page(spec, results)
 
 
 def _pilot(spec: AugmentationSpec, fold: Fold) -> Iterator[Task]:

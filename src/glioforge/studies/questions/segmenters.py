@@ -7,15 +7,14 @@ three dimensions, whole subjects at a time.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import final
 
+from glioforge.report.page import Report
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.fold import Fold
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
-from glioforge.studies.segmenters_report import write_page
+from glioforge.studies.segmenters_report import page
 from glioforge.studies.steps.segment import score_masks
 from glioforge.studies.steps.train import fit_segmenter
 from glioforge.studies.task import Task
@@ -55,6 +54,6 @@ class Segmenters:
                         seed=seed,
                     )
 
-    def page(self, spec: SegmentersSpec, results: Results) -> Path:
+    def page(self, spec: SegmentersSpec, results: Results) -> Report:
         """Scores, differences, pictures, trainings and costs."""
-        return write_page(spec, StudyFolder(results.root), results.rows, results.records)
+        return page(spec, results)

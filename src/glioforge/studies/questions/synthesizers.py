@@ -9,18 +9,17 @@ with its edits is shown as every method paints it.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, final
 
+from glioforge.report.page import Report
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.fold import Fold
-from glioforge.studies.folder import StudyFolder
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
 from glioforge.studies.steps.score import judge_scans, score_images
 from glioforge.studies.steps.synthesize import make_series
 from glioforge.studies.steps.train import fit_segmenter, fit_synthesizer
-from glioforge.studies.synthesizers_report import write_page
+from glioforge.studies.synthesizers_report import page
 from glioforge.studies.task import Task
 
 
@@ -48,9 +47,9 @@ class Synthesizers:
                     shown = (series.name,) if fold.index == 0 and seed == 0 else ()
                     yield from _method(spec, fold, name, seed, (*shown, *(task.name for task in judges[:1])))
 
-    def page(self, spec: SynthesizersSpec, results: Results) -> Path:
+    def page(self, spec: SynthesizersSpec, results: Results) -> Report:
         """Pictures, likeness, texture, labels, edits, trainings and costs."""
-        return write_page(spec, StudyFolder(results.root), results.rows, results.records)
+        return page(spec, results)
 
 
 def _judge(spec: SynthesizersSpec, fold: Fold) -> Iterator[Task]:
