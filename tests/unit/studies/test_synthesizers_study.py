@@ -98,7 +98,7 @@ def test_report_shows_every_method_and_says_which_edit_was_left_out(study):
         "Painted",
         "spade",
         "An edit was left out: off the grid",
-        "too few subjects",
+        "too few to conclude",
         "T1ce",
         "Streaks, FLAIR lesion",
     ):
