@@ -36,21 +36,23 @@ def edit(
     from glioforge.config.load import resolved_yaml
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
-    from glioforge.lesions.edit_cohort import edit_cohort
+    from glioforge.lesions.edit_cohort import edit_cohort, edits_step
     from glioforge.lesions.recipe_file import load_recipe
 
     settings = load_recipe(recipe, overrides or ())
+    parents = select_cases(read_cohort(cohort), where or ())
+    others = None if donors is None else read_cohort(donors)
     if dry_run:
+        edits_step(parents, settings, out, count=count, donors=others, seed=seed)
         typer.echo(resolved_yaml(settings))
         return
-    parents = select_cases(read_cohort(cohort), where or ())
     edited = edit_cohort(
         parents,
         settings,
         out,
         count=count,
         seed=seed,
-        donors=None if donors is None else read_cohort(donors),
+        donors=others,
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )

@@ -29,7 +29,7 @@ def nnunet(
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
-    from glioforge.runs.nnunet import export_nnunet, run_nnunet
+    from glioforge.runs.nnunet import export_nnunet, require_divisible, run_nnunet
     from glioforge.segmentation.nnunet import NnunetRunSpec
 
     spec = parse_spec(
@@ -37,9 +37,10 @@ def nnunet(
         NnunetRunSpec,
         where="--set",
     )
+    cohort = open_cohort(folder, layout, scheme=scheme, where=where)
     if dry_run:
+        require_divisible(cohort, spec, test=test, seed=seed)
         typer.echo(resolved_yaml(spec))
         return
     run = export_nnunet if export else run_nnunet
-    cohort = open_cohort(folder, layout, scheme=scheme, where=where)
     typer.echo(run(cohort, spec, out, test=test, seed=seed, progress=TerminalProgress()))

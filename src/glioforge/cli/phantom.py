@@ -28,11 +28,12 @@ def phantom(
     from glioforge.core.counted import counted
     from glioforge.core.schemes import BRATS2017
     from glioforge.core.written_scheme import described
-    from glioforge.data.phantom.cohort import write_phantom_cohort
+    from glioforge.data.phantom.cohort import require_phantoms_fit, write_phantom_cohort
     from glioforge.data.phantom.spec import PhantomSpec
 
     spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
     if dry_run:
+        require_phantoms_fit(out, cases=cases, spec=spec, truth=truth, seed=seed)
         typer.echo(resolved_yaml(spec))
         return
     folders = write_phantom_cohort(

@@ -42,17 +42,18 @@ def prepare(
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core.counted import counted
     from glioforge.data.png_slices import write_png_slices
-    from glioforge.data.prepare.pipeline import PrepareSpec
+    from glioforge.data.prepare.pipeline import PrepareSpec, require_preparable
     from glioforge.data.prepare.pipeline import prepare as run
 
     sets = overrides or ()
     settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)
     if allow_missing:
         settings = settings.model_copy(update={"allow_missing": True})
+    cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
     if dry_run:
+        require_preparable(cohort, settings, out)
         typer.echo(resolved_yaml(settings))
         return
-    cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
     prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
         count = write_png_slices(prepared, png, progress=TerminalProgress())

@@ -89,16 +89,27 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         OutputError: The folder holds edits of another cohort, recipe, count or seed, or cannot be written.
     """
     progress = progress or Silent()
-    key = {"cohort": cohort.fingerprint, "recipe": recipe.model_dump(mode="json"), "seed": seed, "count": count}
-    if donors is not None:
-        key["donors"] = donors.fingerprint
-    with Step(out, key) as step:
+    with edits_step(cohort, recipe, out, count=count, donors=donors, seed=seed) as step:
         bank = _bank(cohort if donors is None else donors, recipe)
         edited = _edited(cohort, _Job(recipe, out, count, seed, bank), parallel, progress)
         write_cohort(edited, out)
         if not step.done:
             step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})
     return edited
+
+
+def edits_step(
+    cohort: Cohort, recipe: RecipeSpec, out: Path, *, count: int = 1, donors: Cohort | None = None, seed: int = 1
+) -> Step:
+    """Return the step of `edit_cohort`, which takes the same arguments; nothing is read or written.
+
+    Raises:
+        OutputError: The folder holds edits of another cohort, recipe, count or seed.
+    """
+    key = {"cohort": cohort.fingerprint, "recipe": recipe.model_dump(mode="json"), "seed": seed, "count": count}
+    if donors is not None:
+        key["donors"] = donors.fingerprint
+    return Step(out, key)
 
 
 def _bank(cohort: Cohort, recipe: RecipeSpec) -> LesionBank:

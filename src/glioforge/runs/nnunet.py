@@ -88,6 +88,16 @@ def export_nnunet(
     )
 
 
+def require_divisible(cohort: Cohort, spec: NnunetRunSpec, *, test: float = 0.2, seed: int = 1) -> None:
+    """Refuse what `run_nnunet` and `export_nnunet` would refuse of a cohort; nothing is written.
+
+    Raises:
+        LeakageError, CohortError: As these.
+    """
+    kept, _ = _divided(cohort, test, seed)
+    nnunet_folds(kept, spec.folds, seed)
+
+
 def _divided(cohort: Cohort, test: float, seed: int) -> tuple[Cohort, dict[str, list[str]]]:
     """All but the subjects for testing, and the subjects of each side."""
     split = split_by_subject(cohort, test=test, validation=(1 - test) / 2, seed=seed)

@@ -173,5 +173,5 @@ def test_results_within_the_folder_of_scans_are_not_taken_for_scans(made: Path, 
         path.rename(path.with_name(path.name.replace("001", "777")))
     text = call("ingest", tmp_path / "scans", "--out", out)
 
-    assert "2 cases" in text
+    assert "2 real cases of 2 subjects" in text
     assert f"{out},folders that Glioforge wrote" in (out / "passed_over.csv").read_text()

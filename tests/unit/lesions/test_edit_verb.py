@@ -37,8 +37,9 @@ def test_a_cohort_is_edited(tmp_path):
 
 
 def test_a_dry_run_prints_the_recipe(tmp_path):
-    """Nothing is read but the recipe, nothing written; single keys can be overridden."""
-    done = run(tmp_path, "--recipe", RECIPE, "--out", tmp_path / "out", "--set", "attempts=2", "--dry-run")
+    """Nothing is written; single keys can be overridden."""
+    write_cohort(Cohort("none", (), COMPLETE), tmp_path / "in")
+    done = run(tmp_path / "in", "--recipe", RECIPE, "--out", tmp_path / "out", "--set", "attempts=2", "--dry-run")
 
     assert done.exit_code == 0
     assert "attempts: 2" in done.output

@@ -38,6 +38,9 @@ Each <id>.json lists every parameter that was drawn, with units in the names.
 """
 
 
+_SETTINGS = "dataset.json"
+
+
 def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by name
     out: Path,
     *,
@@ -69,27 +72,41 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
         CohortError: `cases` is below 1, or the seed below 0.
         OutputError: The folder was made with other settings, or cannot be written.
     """
-    if cases < 1 or seed < 0:
-        raise CohortError(f"{cases} cases of seed {seed}", "at least one case, and a seed of 0 or above")
     spec, progress = spec or PhantomSpec(), progress or Silent()
-    _claim(out, seed, spec)
-    if truth:
-        _claim(_truth_folder(out), seed, spec)
+    for folder, settings in require_phantoms_fit(out, cases=cases, spec=spec, truth=truth, seed=seed).items():
+        if not (folder / _SETTINGS).exists():
+            write_atomically(folder / "README.txt", _README.encode())
+            write_json(folder / _SETTINGS, settings)
     write = partial(_write_case, out=out, seed=seed, spec=spec, truth=truth)
     rows = list(fan_out(write, range(cases), parallel, title="phantoms", progress=progress))
     _write_table(out, rows)
     return [out / case_id for case_id, _ in rows]
 
 
-def _claim(folder: Path, seed: int, spec: PhantomSpec) -> None:
-    """Note the settings in a new folder; refuse one that was made with others."""
-    path = folder / "dataset.json"
+def require_phantoms_fit(
+    out: Path, *, cases: int, spec: PhantomSpec, truth: bool = False, seed: int
+) -> dict[Path, dict[str, Any]]:
+    """Return the folders that `write_phantom_cohort` would write, each with its settings; nothing is written.
+
+    Raises:
+        CohortError: There is no case, or the seed is negative.
+        OutputError: A folder was made with other settings or by another command.
+    """
+    if cases < 1 or seed < 0:
+        raise CohortError(f"{cases} cases of seed {seed}", "at least one case, and a seed of 0 or above")
     key = {"phantom": True, "maker": "glioforge phantom", "version": _VERSION, "seed": seed}
     settings: dict[str, Any] = {**key, "spec": spec.model_dump(mode="json")}
+    folders = [out, *([_truth_folder(out)] if truth else [])]
+    for folder in folders:
+        _require_same(folder, settings)
+    return dict.fromkeys(folders, settings)
+
+
+def _require_same(folder: Path, settings: dict[str, Any]) -> None:
+    """Refuse a folder that was made with other settings, or by another command."""
+    path = folder / _SETTINGS
     if not path.exists():
         Step(folder, {VERB: "phantom"})  # a folder that another command made is refused
-        write_atomically(folder / "README.txt", _README.encode())
-        write_json(path, settings)
         return
     found = read_json(path)
     differing = sorted(name for name in settings if not isinstance(found, dict) or found.get(name) != settings[name])

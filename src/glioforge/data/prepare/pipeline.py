@@ -70,8 +70,7 @@ def prepare(
             ingested.
     """
     progress = progress or Silent()
-    require_no_loss(out, (ref.case_id for ref in cohort))
-    modalities = _modalities(cohort, spec)
+    modalities = require_preparable(cohort, spec, out)
     size = spec.grid.size or _fitted_size(cohort, spec, out, parallel, progress)
     described = spec.model_dump(mode="json")
     key = {"format": FORMAT, "spec": described, "modalities": list(modalities), "size": list(size), **file_hashes(spec)}
@@ -92,6 +91,22 @@ def prepare(
         write_json(out / REPORT, {"key": key, "cohort": cohort.fingerprint, "cases": report})
         step.finish({"cases": len(refs), "fingerprint": prepared.fingerprint})
     return prepared
+
+
+def require_preparable(cohort: Cohort, spec: PrepareSpec, out: Path) -> tuple[Modality, ...]:
+    """Return the contrasts that `prepare` would keep, in standard order; no scan is read and nothing is written.
+
+    Args:
+        cohort: Cases to prepare.
+        spec: What to do.
+        out: Folder of the prepared cohort.
+
+    Raises:
+        CohortError: The cohort is empty or has no contrast in common.
+        OutputError: The folder holds cases that this cohort lacks.
+    """
+    require_no_loss(out, (ref.case_id for ref in cohort))
+    return _modalities(cohort, spec)
 
 
 @final
