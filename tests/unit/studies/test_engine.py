@@ -16,7 +16,7 @@ from glioforge.studies.forecast import plan_study
 from glioforge.studies.question import QUESTIONS, load_study
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "add-a-question.md"
-EXAMPLE = re.search(r'```python title="volumes.py"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+EXAMPLE = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
 STUDY = {
     "kind": "volumes",
     "name": "volumes",

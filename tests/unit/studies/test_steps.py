@@ -1,0 +1,199 @@
+"""Promises of `studies.steps`: tasks train, synthesize, screen, segment and score what they say, and record it."""
+
+from dataclasses import replace
+
+import pytest
+
+from glioforge.core.errors import SpecError
+from glioforge.io.cohort_file import read_cohort
+from glioforge.lesions.recipe import RecipeSpec
+from glioforge.quality.base import FILTERS
+from glioforge.segmentation.base import SEGMENTERS
+from glioforge.studies.perform import perform
+from glioforge.studies.record import Record, Training
+from glioforge.studies.steps import score, segment, synthesize, train
+from glioforge.studies.steps.screen import screen_cases
+from glioforge.studies.task import Task
+from glioforge.synthesis.base import SYNTHESIZERS
+from glioforge.training.budget import Budget
+from noting_progress import NotingProgress
+from toy_study import SPLIT, toy_fold
+
+RECIPE = RecipeSpec(name="as they are", steps=())
+AWAY = RecipeSpec.model_validate(
+    {"name": "Off the grid", "steps": [{"edit": {"kind": "translate", "distance_mm": [900, 999]}}]}
+)
+ROW = {"case_id": "a", "subject_id": "a", "region": "WT", "metric": "dice", "value": 1.0, "unit": "1"}
+
+
+def task_of(fold, kind, run, key, inputs, needs=(), arm=""):  # noqa: PLR0917 - as `done` is called
+    """A task named after its kind."""
+    return Task(f"fold-0/{kind}", kind, fold, run, key, inputs, tuple(f"fold-0/{need}" for need in needs), arm)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Does a task on one set of toy heads, with the records of tasks done before; returns its record."""
+    fold, records = toy_fold(tmp_path_factory.mktemp("steps")), {}
+
+    def do(kind, run, key, inputs, needs=(), arm=""):
+        task = task_of(fold, kind, run, key, inputs, needs, arm)
+        known = {name: records[name] for name in task.needs}
+        records[task.name] = perform(task, known, NotingProgress())
+        return records[task.name]
+
+    do.root = fold.study.root
+    return do
+
+
+@pytest.fixture(scope="module")
+def generator(done):
+    """A synthesizer without a network."""
+    key = {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 1}
+    return done("generator", train.fit_synthesizer, key, ("train", "validation"))
+
+
+@pytest.fixture(scope="module")
+def cases(done, generator):
+    """Synthetic cases of each training subject."""
+    key = {"source": "generator", "recipe": RECIPE, "count": 2, "seed": 1}
+    return done("cases", synthesize.make_cases, key, ("train",), ("generator",), "generator")
+
+
+def test_a_synthesizer_is_fitted_and_opened_without_reading_it_again(done, generator, monkeypatch):
+    """One without a network has no steps."""
+    assert generator.training == Training()
+    monkeypatch.setattr(train, "load_synthesizer", lambda *_: pytest.fail("read again"))
+    opened = train.open_synthesizer(done.root / "fold-0" / "generator", toy_fold(done.root).study.spec.accelerator)
+    assert generator.made == {"weights": opened.weights_hash}
+
+
+def test_a_segmenter_is_trained_and_opened(done, monkeypatch):
+    """With its steps and history; another process reads its weights."""
+    spec = SEGMENTERS.parse({"kind": "unet", "widths": [4, 8], "batch_size": 2})
+    key = {"segmenter": spec, "budget": Budget(steps=2, validate_every=1, checkpoint_every=2), "seed": 1}
+    record = done("segmenter", train.fit_segmenter, key, ("train", "validation"))
+    how = toy_fold(done.root).study.spec.accelerator
+
+    assert (record.training.steps, len(record.training.history)) == (2, 2)
+    assert record.training.parameters > 0
+    monkeypatch.setattr(train, "_open", {})
+    opened = train.open_segmenter(done.root / "fold-0" / "segmenter", how)
+    assert record.made == {"weights": opened.weights_hash}
+    assert train.open_segmenter(done.root / "fold-0" / "segmenter", how) is opened
+
+
+def test_synthetic_cases_are_made_of_training_subjects_and_known_to_be_whole(done, cases):
+    """Twice as many as subjects; a changed byte is noticed."""
+    folder = done.root / "fold-0" / "cases"
+    made = read_cohort(folder / "made")
+
+    assert cases.details == {"made": 2 * len(SPLIT.train)}
+    assert cases.made == {"cohort": made.fingerprint}
+    assert {parent for ref in made for parent in ref.lineage.parents} == {ref.case_id for ref in SPLIT.train}
+    assert synthesize.intact(folder)
+    file = min((folder / "made" / "cases").glob("*/images.b2nd"))
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert not synthesize.intact(folder)
+    file.write_bytes(data)
+
+
+def test_filters_keep_cases_and_those_that_cannot_be_fitted_are_noted(done, cases):
+    """With every verdict."""
+    key = {"filters": (FILTERS.parse({"kind": "plausible_labels"}),), "seed": 1}
+    record = done("synthetic", screen_cases, key, ("train",), ("cases",), "generator")
+
+    assert record.details["made"] == cases.details["made"]
+    assert record.details["kept"] == len(record.made["kept"])
+    assert len(record.details["verdicts"]) + len(record.notes) > 0
+
+
+def test_a_series_has_every_edit_that_suits_the_map(done):
+    """One that suits no place is noted; the original is shown in further draws."""
+    key = {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}
+    record = done("series", synthesize.make_series, key, ("train", "test"))
+    series = read_cohort(done.root / "fold-0" / "series")
+
+    assert [ref.case_id for ref in series] == ["original", "as-they-are"]
+    assert record.details["source"] in {ref.case_id for ref in SPLIT.test}
+    assert len(record.notes) == 1
+    assert record.notes[0].startswith("Off the grid: ")
+    names = [case.case_id for case in synthesize.shown_maps(series, 2)]
+    assert names == ["original", "as-they-are", "draw-1", "draw-2"]
+    renamed = replace(series, cases=(replace(series.cases[0], case_id="draw-1"), series.cases[1]))
+    assert [ref.case_id for ref in synthesize.draws_of(renamed)] == ["draw-1"]
+
+
+def test_images_of_unseen_maps_are_made_and_scored(done, generator, monkeypatch):
+    """By the rows that the scoring gives, with the time for a volume; a series where one is asked for."""
+    monkeypatch.setattr(score, "fidelity_rows", lambda *_: [ROW | {"arm": "generator"}])
+    monkeypatch.setattr(score, "method_rows", lambda *_: [ROW])
+    key = {"seed": 1, "draw_seed": 1, "phantom": None}
+    fidelity = done("fidelity", score.compare_reconstructions, key, ("train", "test"), ("generator",))
+    assert [row.arm for row in fidelity.rows] == ["generator"]
+    assert len(read_cohort(done.root / "fold-0" / "fidelity" / "reconstruction")) == len(SPLIT.test)
+
+    done(
+        "synthesizer",
+        train.fit_synthesizer,
+        {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 2},
+        ("train", "validation"),
+    )
+    done("series", synthesize.make_series, {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}, ("train", "test"))
+    key = {"seed": 1, "draw_seed": 1, "draws": 1, "shown": 1, "regions": ("WT",), "phantom": None}
+    images = done("images", score.score_images, key, ("test",), ("synthesizer", "series"), "painted")
+    assert [row.arm for row in images.rows] == ["painted"]
+    assert images.cost.seconds_per_volume >= 0
+    assert {ref.case_id for ref in read_cohort(done.root / "fold-0" / "images" / "images")} == {
+        ref.case_id for ref in SPLIT.test
+    }
+    assert len(read_cohort(done.root / "fold-0" / "images" / "series")) == 3
+
+
+def test_segmenters_and_judges_are_scored_on_the_test_side(done, monkeypatch):
+    """With the cases as they came for the reference."""
+    seen = {}
+    for module in (segment, score):
+        monkeypatch.setattr(module, "open_segmenter", lambda folder, _: folder.name)
+    monkeypatch.setattr(segment, "overlap_rows", lambda *given: seen.update(overlap=given) or [ROW])
+    monkeypatch.setattr(score, "judged_rows", lambda *given: seen.update(judged=given) or [ROW | {"arm": score.REAL}])
+    fold = toy_fold(done.root / "other")
+    model = Record("fold-0/segmenter", "segmenter")
+    judge = replace(model, task="fold-0/judge", kind="judge")
+    scores = task_of(fold, "scores", segment.score_segmenter, {"regions": ("WT",)}, ("test",), ("segmenter",), "real")
+    judged = task_of(fold, "judge-scores", score.judge_scans, {"regions": ("WT",)}, ("test",), ("judge",))
+
+    record = perform(scores, {model.task: model}, NotingProgress())
+    scans = perform(judged, {judge.task: judge}, NotingProgress())
+    assert ([row.arm for row in record.rows], [row.arm for row in scans.rows]) == (["real"], ["real scans"])
+    assert seen["overlap"][1:] == ((0, "real", 0), "segmenter", fold.split.test, fold.study.source)
+    assert seen["judged"][1:] == ((0, "real scans", 0), "judge", fold.split.test)
+
+
+def test_masks_are_written_and_scored_where_they_name_regions(done, monkeypatch):
+    """No mask gives no row; the pace is that of labelling."""
+    monkeypatch.setattr(segment, "open_segmenter", lambda folder, _: folder.name)
+    monkeypatch.setattr(segment, "segment_cohort", lambda *_, **__: [])
+    fold = toy_fold(done.root / "masks", index=0)
+    fold = replace(fold, planned=replace(fold.split, test=replace(fold.split.test, cases=())))
+    model = Record("fold-0/segmenter", "segmenter")
+    task = task_of(fold, "masks", segment.score_masks, {"regions": ("WT",)}, ("test",), ("segmenter",), "narrow")
+    record = perform(task, {model.task: model}, NotingProgress())
+
+    assert record.rows == ()
+    assert record.cost.seconds_per_volume is not None
+
+
+def test_a_task_reads_what_it_named(done):
+    """A side or a need that it did not name is refused."""
+
+    def peeks(context):
+        return context.record(made={"test": len(context.cohort("test"))})
+
+    def reaches(context):
+        return context.record(made={"place": str(context.place("judge"))})
+
+    for run, told in ((peeks, "reads the test side"), (reaches, "reads a judge; expected needs that name")):
+        with pytest.raises(SpecError, match=told):
+            done(run.__name__, run, {}, ("train",))
