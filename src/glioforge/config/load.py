@@ -1,6 +1,7 @@
 """Read a spec from one YAML file, with overrides, and tell errors by the path of the key."""
 
 import json
+import logging
 from collections.abc import Hashable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
 from glioforge.core.errors import SpecError
+
+_LOG = logging.getLogger(__name__)
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
@@ -40,7 +43,10 @@ def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) ->
     Raises:
         SpecError: The file is missing or not YAML, or a key or value is wrong.
     """
-    return parse_spec(with_overrides(read_values(path), overrides), spec, where=str(path))
+    settings = parse_spec(with_overrides(read_values(path), overrides), spec, where=str(path))
+    if _LOG.isEnabledFor(logging.DEBUG):
+        _LOG.debug("settings of %s:\n%s", path, resolved_yaml(settings))
+    return settings
 
 
 def read_values(path: Path) -> dict[str, Any]:

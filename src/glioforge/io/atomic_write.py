@@ -7,6 +7,7 @@ process is killed or the disk is full.
 
 import errno
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.regular_file import read_regular_file
 
+_LOG = logging.getLogger(__name__)
 _MAX_JSON_BYTES = 2**28
 _PARTIAL = ".partial"
 
@@ -38,6 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _force_to_disk(partial)
         partial.replace(path)
         _force_to_disk(path.parent)
+        _LOG.debug("wrote %s", path)
     except OSError as error:
         raise output_error(error, path) from error
     finally:

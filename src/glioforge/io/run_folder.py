@@ -17,6 +17,7 @@ lock      `.lock`, held by the operating system (`flock`) for as long as the
 
 import errno
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ from glioforge.io.run_facts import run_facts
 from glioforge.io.step_maker import VERB, made_by
 
 __all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
+
+_LOG = logging.getLogger(__name__)
 
 DONE = "done.json"
 STARTED = "step.json"
@@ -140,6 +143,7 @@ class Step:
         if self._lock is None and not self.done:
             raise RuntimeError("a step is finished inside its `with`")
         write_json(self.folder / DONE, {"key": self.key, "facts": dict(facts or {})})
+        _LOG.debug("%s is finished", self.folder)
 
     def __enter__(self) -> "Step":
         """Take the lock, unless the step is done; look again whether another process made the step; note the key.
@@ -150,6 +154,7 @@ class Step:
             OutputError: Another process works in the folder, or made it with other settings; it cannot be written.
         """
         if self.done:
+            _LOG.debug("%s is done already", self.folder)
             return self
         self._lock = _lock(self.folder / LOCK, self._wait_s)
         try:
@@ -159,6 +164,7 @@ class Step:
         except BaseException:
             self._release()
             raise
+        _LOG.debug("%s is being made", self.folder)
         return self
 
     def __exit__(

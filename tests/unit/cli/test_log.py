@@ -14,7 +14,10 @@ from glioforge.cli.log import _Tee, logged, shown
 from glioforge.cli.main import _warn, app
 from glioforge.cli.verb import add_verb
 from glioforge.compute.precision import EmulatedPrecisionWarning
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import OutputError, SpecError
+from glioforge.core.schemes import COMPLETE
+from glioforge.io.cohort_file import write_cohort
 
 STAMPED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
 EXAMPLES = ("glioforge faulty",)
@@ -124,3 +127,17 @@ def test_colours_stay_out_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "INFO     one\n" in text
     assert "INFO     two\n" in text
     assert capsys.readouterr().out == "\x1b[1mone\x1b[0m\ntwo\n"
+
+
+def test_files_steps_and_settings_are_debug_records(tmp_path: Path) -> None:
+    """What a support question needs: which settings, what was written, what was there already."""
+    write_cohort(Cohort("none", (), COMPLETE), tmp_path / "in")
+    words = ["edit", str(tmp_path / "in"), "--recipe", "default", "--out", str(tmp_path / "out")]
+    for _ in range(2):
+        CliRunner().invoke(app, [*words, "--log-file", str(tmp_path / "run.log")], catch_exceptions=False)
+    text = (tmp_path / "run.log").read_text(encoding="utf-8")
+
+    assert re.search(r"DEBUG    settings of .*default\.yaml:\nname: default\n", text)
+    for record in (f"{tmp_path / 'out'} is being made", f"wrote {tmp_path / 'out' / 'cohort.json'}", "out is finished"):
+        assert f"DEBUG    {record}" in text or record in text
+    assert f"DEBUG    {tmp_path / 'out'} is done already" in text
