@@ -7,20 +7,25 @@ scores  `(subject, seed)`: mean over the cases and folds of a subject under a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, Literal, final
 
 import numpy as np
 from jaxtyping import Float64
 
 from glioforge.core.modality import Modality, in_standard_order
-from glioforge.io.tables import ResultRow
+from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
 from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means
 from glioforge.metrics.register import Level, metric_named
 from glioforge.metrics.resampling import is_resample, resampled_interval
 
 Noun = Literal["subject", "phantom"]
+TRUTHS: Final[Mapping[str, str]] = MappingProxyType(
+    {SCAN: "against the scan, noise and all", NOISE_FREE: "against the phantom without noise and bias field"}
+)
+"""What images are compared with, in words."""
 MEAN: Final = "mean"
 """Region that stands for the mean over several."""
 EMPTY: Final = ("both empty", "prediction empty", "truth empty")
@@ -152,6 +157,10 @@ class ResultTable:
         for place in ("brain", "lesion"):
             found = found.with_mean([f"{place}/{contrast}" for contrast in contrasts], place)
         return found
+
+    def drawn(self) -> tuple["ResultTable", "ResultTable"]:
+        """Return the results of the mean of draws and of one draw, each with its means over contrasts."""
+        return self.over_contrasts(sample=MEAN_OF_DRAWS), self.over_contrasts(sample=ONE_DRAW)
 
 
 @final

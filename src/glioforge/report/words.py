@@ -61,6 +61,21 @@ def finding(entry: ArmComparison, title: str, reference: str, metric: str, what:
     return f"{title} is {direction} than {reference} ({sure}){f', {caveat}' if caveat else ''}."
 
 
+def findings(endpoint: Endpoint, arms: Mapping[str, str], reference: str, what: str = "") -> dict[str, str]:
+    """Return the finding on each arm but the reference in one endpoint, by the arm's name.
+
+    Args:
+        endpoint: The number that decides.
+        arms: Title of each arm by its name; without the reference there is no finding.
+        reference: The arm that the others are compared with.
+        what: The endpoint in words; the metric's title unless given.
+    """
+    if reference not in arms:
+        return {}
+    entries = compare_endpoints([endpoint], arms, reference)[endpoint.metric]
+    return {e.arm: finding(e, arms[e.arm], arms[reference], endpoint.metric, what) for e in entries}
+
+
 def standings(endpoint: Endpoint, arms: Mapping[str, str], references: Sequence[str]) -> str:
     """For each reference, say which arms are better, worse or not distinguishable in one endpoint; empty for none."""
     sentences = []

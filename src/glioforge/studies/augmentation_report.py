@@ -1,43 +1,32 @@
-"""The page of an augmentation study: pictures, likeness, differences between arms, trainings, filters and costs."""
+"""The page of an augmentation study: does synthetic data help a segmenter on unseen subjects?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.data.statistics import fit_statistics
-from glioforge.io.tables import NOISE_FREE, SCAN, ResultRow
-from glioforge.report.compare import compare_arms
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import difference_table, empty_table, score_table, subject_table
-from glioforge.report.words import counted, finding, outdone, with_interval
-from glioforge.studies.gallery import as_volumes, edited_case, label_legend, spread_over, unseen_subject
+from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
+from glioforge.report.tables import Trained, empty_table, score_table, subject_table
+from glioforge.report.words import counted, findings, outdone, with_interval
 from glioforge.studies.pages import (
     difference_blocks,
-    made_with,
     neutral,
     noun_of,
     quality_section,
-    settings_section,
     subject_figure,
-    subjects_section,
     table_of,
     trained_of,
     trainings_section,
 )
-from glioforge.studies.record import Record, of_kind
+from glioforge.studies.pictures import made_section
 from glioforge.studies.results import Results
-from glioforge.studies.scoring import DRAWS, class_mean_images
+from glioforge.studies.scoring import DRAWS
+from glioforge.studies.setup import made_with, settings_section, subjects_section
 from glioforge.studies.spec import AugmentationSpec
-from glioforge.studies.steps.score import RECONSTRUCTION
-from glioforge.studies.steps.synthesize import MADE
 
 METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
 """Columns of the table of arms."""
 _IMAGES: Final = {"generator": "Generator", "class mean": "Class means", "generator, one draw": "Generator, one draw"}
-_TRUTHS: Final = {
-    SCAN: "against the scan, noise and all",
-    NOISE_FREE: "against the phantom without noise and bias field",
-}
+_PILOT: Final = "Pilot of the baseline"
 _WORK: Final = {
     "generator": "training the generator",
     "control": "fitting the control",
@@ -48,59 +37,65 @@ _WORK: Final = {
     "segmenter": "training segmenters",
     "scores": "scoring segmenters",
 }
-MOST_TEST_CASES: Final = 2
-MOST_EDITED_CASES: Final = 3
 
 
 def page(spec: AugmentationSpec, results: Results) -> Report:
-    """Return the report of an augmentation study."""
-    rows, records = results.rows, results.records
-    arms = titles(spec, rows)
-    overlap = table_of(spec, (row for row in rows if row.arm in arms)).with_mean(spec.regions)
-    images = table_of(spec, (row for row in rows if row.arm in _IMAGES))
-    likeness = {
-        truth: images.over_contrasts(reference=truth)
-        for truth in sorted({row.reference for row in images.rows if row.metric == "ssim"})
-    }
-    trained = trained_of(of_kind(records, "pilot", "segmenter"), {"": "Pilot of the baseline", **arms})
+    """Return the report of an augmentation study.
+
+    Args:
+        spec: Settings of the study.
+        results: Its rows, records and folders.
+    """
+    table = table_of(spec, results)
+    arms = titles(spec, table)
+    overlap = table.chosen(row for row in table.rows if row.arm in arms).with_mean(spec.regions)
+    images = table.chosen(row for row in table.rows if row.arm in _IMAGES)
+    truths = sorted({row.reference for row in images.rows if row.metric == "ssim"})
+    likeness = {truth: images.over_contrasts(reference=truth) for truth in truths}
+    trained = trained_of(results, {"": _PILOT, **arms}, "pilot", "segmenter")
+    pilots = [training for training in trained if training.title == _PILOT]
     sections = (
-        _pictures(spec, results),
+        made_section(spec, results),
         _likeness(images, likeness),
         _segmentation(spec, overlap, arms),
-        trainings_section(
-            trained, ("Pilot of the baseline", *arms.values()), {"score": "mean Dice of validation subjects"}
-        ),
+        trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
-        quality_section(records),
-        _costs(records),
+        quality_section(results),
+        _costs(results),
         settings_section(spec, results),
     )
     lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
-    return Report(spec.title, verdict(spec, overlap, arms, records), sections, lead, made_with(results))
+    return Report(spec.title, verdict(spec, overlap, arms, pilots), sections, lead, made_with(results))
 
 
-def titles(spec: AugmentationSpec, rows: Sequence[ResultRow]) -> dict[str, str]:
+def titles(spec: AugmentationSpec, table: ResultTable) -> dict[str, str]:
     """Return the title of each arm that has results, in which phantoms are not called real."""
-    found = {row.arm for row in rows}
+    found = table.arms()
     return {arm.name: neutral(spec, arm.title) for arm in spec.arms if arm.name in found}
 
 
-def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], records: Sequence[Record]) -> str:
-    """Say in a sentence or two whether synthetic data helped, how sure that is, and on how many subjects."""
+def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], pilots: Sequence[Trained]) -> str:
+    """Say in a sentence or two whether synthetic data helped, how sure that is, and on how many subjects.
+
+    Args:
+        spec: Settings of the study.
+        overlap: Scores of the arms, with their mean over regions.
+        arms: Title of each arm that has results, by its name.
+        pilots: Runs of the baseline that looked for its plateau.
+    """
     wanted = [arm.name for arm in spec.arms if arm.source == "generator"]
     tested = [name for name in wanted if name in arms]
     if not tested:
         return "Not answered: no synthetic case passed the quality check, so no segmenter was trained on any."
-    compared = {entry.arm: entry for entry in compare_arms(overlap, arms, (MEAN,))}
-    baseline = arms[spec.baseline.name]
-    answer = finding(compared[tested[0]], arms[tested[0]], baseline, "dice", f"Dice over {', '.join(spec.regions)}")
-    return " ".join(filter(None, (answer, _plateau_text(records))))
+    what = f"Dice over {', '.join(spec.regions)}"
+    answer = findings(Endpoint("dice", MEAN, overlap), arms, spec.baseline.name, what)[tested[0]]
+    return " ".join(filter(None, (answer, _plateau_text(pilots))))
 
 
 def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
     """Say where images in which every class has its mean are as near to the scans as the generator's."""
     for truth, table in likeness.items():
-        endpoint = Endpoint("ssim", "brain", table, f"SSIM {_TRUTHS.get(truth, truth)}")
+        endpoint = Endpoint("ssim", "brain", table, f"SSIM {TRUTHS.get(truth, truth)}")
         told = outdone(
             endpoint, {"generator": "the generator"}, "class mean", "Painting every class with its mean intensity"
         )
@@ -111,22 +106,20 @@ def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
 
 def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> list[str]:
     """The other arms, the control against the generator, and what was not run."""
-    baseline = spec.baseline.name
+    endpoint = Endpoint("dice", MEAN, overlap)
     tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
     start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
     first = next((arm.name for arm in spec.arms if arm.source == "generator" and arm.name in arms), "")
-    compared = [entry for entry in compare_arms(overlap, arms, (MEAN,)) if entry.arm != first] if arms else []
-    enough = [entry for entry in compared if entry.comparison.difference.known]
-    others = [finding(entry, arms[entry.arm], arms[baseline], "dice") for entry in enough]
-    controls = [outdone(Endpoint("dice", MEAN, overlap), {a: arms[a]}, c, arms[c]) for c, a in _pairs(spec, arms)]
+    found = findings(endpoint, arms, spec.baseline.name)
+    others = [text for arm, text in found.items() if arm != first and endpoint.of(arm).known]
+    controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in _pairs(spec, arms)]
     missing = [neutral(spec, arm.title) for arm in spec.arms if arm.name not in arms]
     left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
     return [start, *others, *controls, left_out]
 
 
-def _plateau_text(records: Sequence[Record]) -> str:
+def _plateau_text(pilots: Sequence[Trained]) -> str:
     """Whether the baseline reached its plateau before the arms were compared."""
-    pilots = [record.training for record in of_kind(records, "pilot") if record.training]
     short = sum(not training.plateaued for training in pilots)
     if not pilots:
         return "The steps were set beforehand; whether the baseline levels off at them was not asked."
@@ -145,27 +138,6 @@ def _pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, s
     return [(c.name, a.name) for c in controls for a in ours if a.synthetic_share == c.synthetic_share]
 
 
-def _pictures(spec: AugmentationSpec, results: Results) -> Section:
-    """Samples of the first fold."""
-    split = results.split(0)
-    made, statistics = results.cohort("fidelity", RECONSTRUCTION), fit_statistics(split.train)
-    what = "phantom" if noun_of(spec) == "phantom" else "scan"
-    shown = []
-    for ref, twin in list(zip(split.test, made, strict=True))[:MOST_TEST_CASES]:
-        case = ref.load()
-        means = as_volumes(class_mean_images(case, statistics), case)
-        shown.append(unseen_subject(case, {"generator": twin.load().images, "class means": means}, what))
-    blocks: list[Block] = [label_legend(split.train.scheme), *shown[0]]
-    blocks += [Folded("Another unseen case", found) for found in shown[1:]]
-    if any(record.arm == "generator" and record.details["made"] for record in results.of("cases")):
-        edited = [
-            edited_case(split.train[ref.lineage.parents[0]].load(), ref.load())
-            for ref in spread_over(results.cohort("cases", MADE, arm="generator"), MOST_EDITED_CASES)
-        ]
-        blocks += [*edited[0], *(Folded("Another edited case", found) for found in edited[1:])]
-    return Section("What was made", tuple(blocks))
-
-
 def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Section:
     """SSIM and mean absolute error inside the brain, the generator beside class means; one table is open."""
     text = (
@@ -179,7 +151,7 @@ def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Secti
     for truth, table in likeness.items():
         regions = {m.title: f"brain/{m}" for m in table.contrasts()} | {"mean": "brain"}
         groups = {name: [Endpoint(m, region, table) for m in ("ssim", "mae")] for name, region in regions.items()}
-        caption = f"Mean over test subjects with 95 % interval, {_TRUTHS.get(truth, truth)}."
+        caption = f"Mean over test subjects with 95 % interval, {TRUTHS.get(truth, truth)}."
         tables.append(score_table(groups, _IMAGES, caption, named="Image", grouped="Contrast"))
     worse = outdone_by_means(likeness)
     notes = (Note(worse, "warning"),) if worse else ()
@@ -214,7 +186,8 @@ def _segmentation(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[st
     places = (*spec.regions, MEAN)
     groups = {region: [Endpoint(metric, region, overlap) for metric in METRICS] for region in spec.regions}
     endpoints = [Endpoint("dice", region, overlap) for region in places]
-    against_control = tuple(_control_table(overlap, {c: arms[c], a: arms[a]}, places) for c, a in _pairs(spec, arms))
+    pairs = [{c: arms[c], a: arms[a]} for c, a in _pairs(spec, arms)]
+    against_control = [block for pair in pairs for block in difference_blocks(endpoints, pair, (next(iter(pair)),))]
     tables = tuple(subject_table(overlap, arms, region) for region in (MEAN, *spec.regions))
     blocks = (
         Paragraph(text),
@@ -227,16 +200,11 @@ def _segmentation(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[st
     return Section("Does it help a segmenter?", blocks)
 
 
-def _control_table(overlap: ResultTable, pair: Mapping[str, str], places: Sequence[str]) -> Table:
-    """Generator against the control without a network, at the same share of synthetic slices."""
-    return difference_table(compare_arms(overlap, pair, places), pair)
-
-
-def _costs(records: Sequence[Record]) -> Section:
+def _costs(results: Results) -> Section:
     """Seconds and memory by kind of work."""
     cells = []
     for kind, title in _WORK.items():
-        mine = [record.cost for record in of_kind(records, kind) if record.cost]
+        mine = [record.cost for record in results.of(kind) if record.cost]
         if mine:
             seconds, peak = sum(cost.seconds for cost in mine), max(cost.peak_gib for cost in mine)
             each = f"{seconds / len(mine):.0f}"

@@ -1,32 +1,19 @@
-"""Sections that the pages of all questions share: subjects, differences, trainings, quality check, settings."""
+"""Sections that the pages of all questions share: differences, trainings, quality check, numbers for programs."""
 
 import re
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from glioforge.compute.precision import WORDS
 from glioforge.core.verdict import VerdictRow, funnel
-from glioforge.io.run_folder import read_json
-from glioforge.io.tables import ResultRow
 from glioforge.metrics.register import metric_named
 from glioforge.report import plots
 from glioforge.report.compare import against, compare_endpoints
-from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Section, Table
+from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Section
 from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
 from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
-from glioforge.report.words import comparison_json, counted, in_unit
+from glioforge.report.words import comparison_json, in_unit
 from glioforge.studies.base import PhantomData, StudySpec
-from glioforge.studies.record import Record, of_kind
 from glioforge.studies.results import Results
-from glioforge.studies.steps.train import MODEL
-
-FIREWALL: Final = Note(
-    "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
-    "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study "
-    "would have stopped."
-)
-"""Belongs beside every table of subjects."""
 
 
 def noun_of(spec: StudySpec) -> Noun:
@@ -34,9 +21,9 @@ def noun_of(spec: StudySpec) -> Noun:
     return "phantom" if isinstance(spec.data, PhantomData) else "subject"
 
 
-def table_of(spec: StudySpec, rows: Iterable[ResultRow]) -> ResultTable:
+def table_of(spec: StudySpec, results: Results) -> ResultTable:
     """Return a study's results under its seed and the name of its subjects."""
-    return ResultTable(rows, noun=noun_of(spec), seed=spec.seed)
+    return ResultTable(results.rows, noun=noun_of(spec), seed=spec.seed)
 
 
 def neutral(spec: StudySpec, title: str) -> str:
@@ -52,13 +39,18 @@ def neutral(spec: StudySpec, title: str) -> str:
     return re.sub(r"\breal\b", "phantom scans", re.sub(r"\bReal\b", "Phantom scans", title))
 
 
-def trained_of(records: Sequence[Record], titles: Mapping[str, str]) -> list[Trained]:
-    """Return what pages show of trainings, in the order of the titles; records of other arms are passed over."""
-    paces = {
-        (r.arm, r.fold, r.seed): r.cost.seconds_per_volume for r in records if r.cost and r.cost.seconds_per_volume
-    }
+def trained_of(results: Results, titles: Mapping[str, str], *kinds: str) -> list[Trained]:
+    """Return what pages show of trainings, in the order of the titles.
+
+    Args:
+        results: Records of the study.
+        titles: Title of each arm by its name; records of other arms are passed over.
+        kinds: Kinds of tasks whose trainings are shown.
+    """
+    costs = [(r.arm, r.fold, r.seed, r.cost.seconds_per_volume) for r in results.records if r.cost]
+    paces = {(arm, fold, seed): pace for arm, fold, seed, pace in costs if pace is not None}
     found = []
-    for record in records:
+    for record in results.of(*kinds):
         training, cost = record.training, record.cost
         if training is None or record.arm not in titles:
             continue
@@ -136,11 +128,11 @@ def trainings_section(
     return Section("How the trainings went", (figure, named))
 
 
-def quality_section(records: Sequence[Record]) -> Section:
+def quality_section(results: Results) -> Section:
     """Funnel and reasons, for each source of synthetic cases."""
     blocks: list[Block] = []
     for source in ("generator", "control"):
-        mine = [record for record in of_kind(records, "synthetic") if record.arm == source]
+        mine = [record for record in results.of("synthetic") if record.arm == source]
         verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
         made, kept = sum(r.details["made"] for r in mine), sum(r.details["kept"] for r in mine)
         judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
@@ -152,67 +144,6 @@ def quality_section(records: Sequence[Record]) -> Section:
             blocks.append(Folded(f"Refused cases of the {source}", (refusal_table(verdicts),)))
         blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]
     return Section("Quality check of synthetic cases", tuple(blocks))
-
-
-def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Section:
-    """Cases, sides and firewall of a study.
-
-    Args:
-        spec: Settings.
-        results: The study's results.
-        arms: What each arm was trained on; empty where all were trained on the same.
-    """
-    source, noun = results.study.source, noun_of(spec)
-    kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
-    facts = {
-        "cases": f"{len(source)} {kinds} cases of {counted(len(source.subject_ids), noun)}",
-        "contrasts": ", ".join(m.title for m in results.study.prepared.modalities),
-        "label scheme of the files": source.scheme.name,
-        "fingerprint": source.fingerprint,
-        **generator_facts(results),
-        **({"arms": arms} if arms else {}),
-    }
-    sides = ("train", "validation", "test")
-    splits = [(str(fold), results.split(fold)) for fold in results.folds]
-    cells = tuple((fold, *(", ".join(getattr(split, side).subject_ids) for side in sides)) for fold, split in splits)
-    caption = f"{noun.capitalize()}s of each side; none is on two sides of a fold."
-    table = Table(("Fold", "Train", "Validation", "Test"), cells, caption)
-    return Section("Who was trained on, and who was tested", (Facts(facts), table, FIREWALL))
-
-
-def generator_facts(results: Results) -> dict[str, str]:
-    """Return what the cards of trained generators record beside their spec, such as the source of perceptual features.
-
-    Where trainings of one kind differ, each value stands with the folders that it belongs to.
-    """
-    found: dict[str, dict[str, list[str]]] = {}
-    for record in results.of("generator", "control", "synthesizer"):
-        card = read_json(results.root / record.task / MODEL / "card.json")
-        for name, value in card.get("facts", {}).items():
-            found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), []).append(record.task)
-    return {
-        name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
-        for name, v in found.items()
-    }
-
-
-def made_with(results: Results) -> str:
-    """Return the last line of a report."""
-    return f"Made by Glioforge {results.facts()['packages']['glioforge']} from results.csv beside this page."
-
-
-def settings_section(spec: StudySpec, results: Results) -> Section:
-    """Everything needed to run the study again."""
-    from glioforge.config.load import resolved_yaml
-
-    made = results.facts()
-    how = spec.accelerator
-    plain = {str(key): value for key, value in made.items() if not isinstance(value, dict)}
-    flat = {key: shlex.join(value) if isinstance(value, list) else str(value) for key, value in plain.items()}
-    versions = {str(k): str(v) for value in made.values() if isinstance(value, dict) for k, v in value.items()}
-    facts = {**flat, **versions, "precision": WORDS.get(how.precision, how.precision), "threads": str(how.threads)}
-    yaml = Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),))
-    return Section("Settings and versions", (Facts(facts), yaml))
 
 
 def summary(

@@ -1,35 +1,19 @@
-"""The page of a comparison of synthesizers: pictures, likeness, texture, labels, edits, trainings and costs."""
+"""The page of a comparison of synthesizers: whose images of unseen label maps are nearest to the truth?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.core.modality import Modality
-from glioforge.io.tables import MEAN_OF_DRAWS, ONE_DRAW
-from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section
+from glioforge.report.page import Block, Folded, Paragraph, Report, Section
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
 from glioforge.report.tables import Trained, cost_table, score_table
 from glioforge.report.words import leading, outdone, ranking, standings
 from glioforge.studies.comparing import SynthesizersSpec, titles_of
-from glioforge.studies.gallery import as_volumes, edit_series, every_method, label_legend
-from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, true_images, truth_name
-from glioforge.studies.pages import (
-    difference_blocks,
-    made_with,
-    noun_of,
-    settings_section,
-    subject_figure,
-    subjects_section,
-    summary,
-    table_of,
-    trained_of,
-    trainings_section,
-)
+from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, truth_name
+from glioforge.studies.pages import difference_blocks, subject_figure, summary, table_of, trained_of, trainings_section
+from glioforge.studies.pictures import edits_section, methods_section
 from glioforge.studies.results import Results
-from glioforge.studies.steps.score import IMAGES, REAL, SERIES
-from glioforge.studies.steps.synthesize import ORIGINAL, draws_of, slug
+from glioforge.studies.setup import made_with, settings_section, subjects_section
 
-MOST_SUBJECTS: Final = 3
-"""Subjects shown."""
 _TEXTURE: Final = {
     "swd": "Distance of patches",
     "through_plane_ratio": "Step between slices",
@@ -41,27 +25,27 @@ _STREAKS: Final = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_sc
 
 
 def page(spec: SynthesizersSpec, results: Results) -> Report:
-    """Return the report, with what its tables show for programs."""
+    """Return the report, with what its tables show for programs; arguments as `segmenters_report.page`."""
     methods = titles_of(spec.methods)
-    table = table_of(spec, results.rows)
-    mean, one = (table.over_contrasts(sample=name) for name in (MEAN_OF_DRAWS, ONE_DRAW))
-    trained = trained_of(results.of("synthesizer", "images"), methods)
+    table = table_of(spec, results)
+    mean, one = table.drawn()
+    trained = trained_of(results, methods, "synthesizer")
     likeness = [
         Endpoint(metric, region, mean, f"{title}, {region}")
         for metric, title in (("ssim", "SSIM"), ("mae", "MAE"))
         for region in ("brain", "lesion")
     ]
     looks = Endpoint("swd", "brain", one, _TEXTURE["swd"])
-    overlap = table.chosen(row for row in results.rows if row.metric in JUDGED).with_mean(spec.regions)
+    overlap = table.chosen(row for row in table.rows if row.metric in JUDGED).with_mean(spec.regions)
     found = (
         [Endpoint("dice", region, overlap, f"Dice, {region}") for region in (*spec.regions, MEAN)] if spec.judge else []
     )
     sections = (
-        _images(spec, results, methods),
+        methods_section(spec, results, methods),
         _likeness(spec, methods, likeness, one),
         _texture(spec, methods, one, table),
         *_labels(methods, found),
-        _edits(spec, results, methods),
+        edits_section(spec, results, methods),
         trainings_section(trained, tuple(methods.values())),
         Section("Time and size", (cost_table(trained),)),
         subjects_section(spec, results),
@@ -82,20 +66,6 @@ def _lead(likeness: Endpoint, looks: Endpoint, methods: Mapping[str, str], train
     worse = [outdone(likeness, ours, name, methods[name]) for name in plain]
     order = ", ".join(ranking(looks, methods))
     return [*filter(None, worse), f"Distance of small patches from those of the scan, the less the better: {order}."]
-
-
-def _images(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:
-    """The first subjects as every method paints them; those after the first are folded."""
-    what = noun_of(spec) if noun_of(spec) == "phantom" else "scan"
-    cohorts = {title: results.cohort("images", IMAGES, arm=name) for name, title in methods.items()}
-    blocks: list[Block] = [label_legend(spec.prepare.scheme_of(results.study.source.scheme))]
-    for place, ref in enumerate(results.split(0).test.cases[:MOST_SUBJECTS]):
-        case = ref.load()
-        truth = as_volumes(true_images(spec, ref, case), case)
-        made = {title: cohort[ref.case_id].load() for title, cohort in cohorts.items()}
-        shown = every_method(case, truth, made, (what, truth_name(spec) if what == "phantom" else what))
-        blocks += shown if not place else [Folded(f"The unseen {noun_of(spec)} {ref.subject_id}", shown)]
-    return Section("One label map, every method", tuple(blocks))
 
 
 def _likeness(
@@ -147,8 +117,8 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], one: ResultTabl
         f"mean absolute difference between {COMPARED_DRAWS} or fewer draws of a map, with grain, and blurred so that "
         "grain is gone; 0 is a method that always makes the same image."
     )
-    if Modality.FLAIR in one.contrasts():
-        columns += [Endpoint(metric, f"lesion/{Modality.FLAIR}", one, title) for metric, title in _STREAKS.items()]
+    if "flair" in one.contrasts():
+        columns += [Endpoint(metric, "lesion/flair", one, title) for metric, title in _STREAKS.items()]
         caption += (
             " Streaks: mean absolute difference of neighbours across slices over that within slices, in the FLAIR "
             "lesion; ideal is what scans of the same grid have."
@@ -175,28 +145,9 @@ def _labels(methods: Mapping[str, str], found: Sequence[Endpoint]) -> tuple[Sect
         "over unseen subjects with 95 % interval. The first row is the same segmenter on the scans of these subjects: "
         "far below it, an image does not show its labels; above it, it shows them more plainly than a scan does."
     )
-    arms = {REAL: "Scans", **methods}
+    scans = [arm for arm in found[0].results.arms() if arm not in methods]
+    arms = {**dict.fromkeys(scans, "Scans"), **methods}
     figure = subject_figure(found[0].results, arms, [endpoint.region for endpoint in found], "dice")
     text = Paragraph("A segmenter was trained on the training subjects' scans, and then left as it is.")
     table = score_table({"": found}, arms, caption, named="Images")
     return (Section("Are the labels in the images?", (text, table, figure)),)
-
-
-def _edits(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:
-    """The series of edits, a figure a method, with what was left out."""
-    series = results.of("series")
-    blocks: list[Block] = [Note(f"An edit was left out: {text}", "warning") for r in series for text in r.notes]
-    source = next((str(record.details["source"]) for record in series), "")
-    if not source:
-        return Section("Edited lesions", (Paragraph("No map was edited."),))
-    case = results.study.prepared[source].load()
-    for name, title in methods.items():
-        made = results.cohort("images", SERIES, arm=name)
-        known = {ref.case_id: ref for ref in made}
-        labels = [label for label in (ORIGINAL, *(r.name for r in spec.series)) if slug(label) in known]
-        edited = [(label, known[slug(label)].load()) for label in labels]
-        blocks += edit_series(case, edited, title, before=edited[0][1].require_labels())
-        draws = [(ref.case_id.replace("-", " "), ref.load()) for ref in draws_of(made)]
-        if draws:
-            blocks.append(Folded(f"{title}: several draws of one map", edit_series(case, draws, title)))
-    return Section("Edited lesions", tuple(blocks))

@@ -5,10 +5,11 @@ import pytest
 from glioforge.io.tables import ResultRow
 from glioforge.report.page import Note, Table
 from glioforge.report.scores import ResultTable
+from glioforge.report.tables import Trained
 from glioforge.studies import augmentation_report
 from glioforge.studies.augmentation_report import outdone_by_means, page, titles, verdict
 from glioforge.studies.fold import Study
-from glioforge.studies.pages import table_of
+from glioforge.studies.pages import noun_of
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
 from glioforge.studies.results import Results
@@ -16,8 +17,9 @@ from glioforge.studies.results import Results
 SPEC = load_demo()
 SCANS = load_demo(["data={kind: folder}"])
 GAINS = [0.1, 0.12] * 4
-REACHED = Record("p", "pilot", training=Training(7, 40, 40, 0.5, plateaued=True), cost=Cost(60.0, 1.0))
-SHORT = Record("p", "pilot", training=Training(7, 40, 40, 0.5), cost=Cost(60.0, 1.0))
+REACHED = Trained("Pilot of the baseline", 0, 0, 40, 60.0, plateaued=True)
+SHORT = Trained("Pilot of the baseline", 0, 0, 40, 60.0, plateaued=False)
+PILOT = Record("p", "pilot", training=Training(7, 40, 40, 0.5, plateaued=True), cost=Cost(60.0, 1.0))
 
 
 def rows_of(gains, arms=("real", "real+synthetic", "real+control")):
@@ -30,10 +32,10 @@ def rows_of(gains, arms=("real", "real+synthetic", "real+control")):
     ]
 
 
-def told(gains, records=(REACHED,), spec=SPEC, **values):
+def told(gains, pilots=(REACHED,), spec=SPEC, **values):
     """The verdict on a study with these gains."""
-    rows = rows_of(gains, **values)
-    return verdict(spec, table_of(spec, rows).with_mean(spec.regions), titles(spec, rows), records)
+    table = ResultTable(rows_of(gains, **values), noun=noun_of(spec)).with_mean(spec.regions)
+    return verdict(spec, table, titles(spec, table), pilots)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
     from glioforge.report.html import render
     from glioforge.report.page import Section
 
-    for name in ("_pictures", "subjects_section", "settings_section"):
+    for name in ("made_section", "subjects_section", "settings_section"):
         monkeypatch.setattr(augmentation_report, name, lambda *_: Section("Left out", ()))
     monkeypatch.setattr(augmentation_report, "made_with", lambda _: "Made by Glioforge.")
     images = [
@@ -107,7 +109,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
         for truth in ("scan", "noise-free image")
         for arm, value in (("generator", 0.7), ("class mean", 0.8), ("generator, one draw", 0.6))
     ]
-    report = page(SPEC, Results(Study(SPEC, tmp_path, tmp_path), [*rows_of(GAINS), *images], [REACHED]))
+    report = page(SPEC, Results(Study(SPEC, tmp_path, tmp_path), [*rows_of(GAINS), *images], [PILOT]))
     alike = report.sections[1]
     text = render(report)
 

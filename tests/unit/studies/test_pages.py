@@ -1,26 +1,20 @@
 """Sections that the pages of all studies share."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from glioforge.core.split import split_by_subject
-from glioforge.io.run_folder import write_json
 from glioforge.io.tables import ResultRow
 from glioforge.report.page import Figure, Folded, Note, Paragraph, Table
 from glioforge.report.scores import Endpoint, ResultTable
-from glioforge.studies import pages
 from glioforge.studies.fold import Study
 from glioforge.studies.pages import (
     difference_blocks,
-    generator_facts,
-    made_with,
     neutral,
     noun_of,
     quality_section,
-    settings_section,
     subject_figure,
-    subjects_section,
     summary,
     table_of,
     trained_of,
@@ -29,7 +23,6 @@ from glioforge.studies.pages import (
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
 from glioforge.studies.results import Results
-from toy_cohort import toy_cohort
 
 METHODS = {"a": "Method A", "b": "Method B", "never": "Never run"}
 TABLE = ResultTable(
@@ -49,12 +42,20 @@ RECORDS = [
 ]
 
 
+def results_of(records):
+    """A study with these records and no rows."""
+    return Results(Study(load_demo(), Path("nowhere"), Path("nowhere")), (), records)
+
+
+RESULTS = results_of(RECORDS)
+
+
 def test_phantoms_are_never_called_real():
     """Nor counted as subjects; titles of a study of scans stay as they are."""
     demo, scans = load_demo(), load_demo(["data={kind: folder}"])
 
     assert (noun_of(demo), noun_of(scans)) == ("phantom", "subject")
-    assert table_of(demo, ()).noun == "phantom"
+    assert table_of(demo, results_of(())).noun == "phantom"
     assert neutral(demo, "Real + synthetic") == "Phantom scans + synthetic"
     assert neutral(demo, "Not real, Realistic") == "Not phantom scans, Realistic"
     assert neutral(scans, "Real + synthetic") == "Real + synthetic"
@@ -62,7 +63,7 @@ def test_phantoms_are_never_called_real():
 
 def test_records_become_trainings_in_the_order_of_the_titles():
     """With the pace of the images made afterwards; without a network fitting time counts, and nothing was kept."""
-    first, second = trained_of(RECORDS, METHODS)
+    first, second = trained_of(RESULTS, METHODS, "segmenter")
 
     assert (first.title, first.steps, first.seconds, first.best_step, first.plateaued) == (
         "Method A",
@@ -77,7 +78,7 @@ def test_records_become_trainings_in_the_order_of_the_titles():
 
 def test_trainings_have_curves_and_steps():
     """Without any network there is a sentence in place of them."""
-    figure, folded = trainings_section(trained_of(RECORDS, METHODS), tuple(METHODS.values())).blocks
+    figure, folded = trainings_section(trained_of(RESULTS, METHODS, "segmenter"), tuple(METHODS.values())).blocks
 
     assert isinstance(figure, Figure)
     assert len(folded.blocks[0].rows) == 2
@@ -99,7 +100,7 @@ def test_differences_are_shown_for_each_reference():
 
 def test_summary_holds_what_the_tables_show():
     """Scores, differences and costs, as JSON."""
-    found = summary(load_demo(), METHODS, ("a",), [ENDPOINT], trained_of(RECORDS, METHODS))
+    found = summary(load_demo(), METHODS, ("a",), [ENDPOINT], trained_of(RESULTS, METHODS, "segmenter"))
 
     assert json.loads(json.dumps(found)) == found
     assert found["scores"]["b"]["dice WT Dice, WT"]["mean"] == pytest.approx(0.67)
@@ -117,67 +118,10 @@ def test_quality_check_shows_funnel_and_reasons():
         Record("g", "synthetic", arm="generator", details=details, notes=("5 cases are too few",)),
         Record("c", "synthetic", arm="control", details=plain),
     ]
-    text, figure, folded, note, control = quality_section(records).blocks
+    text, figure, folded, note, control = quality_section(results_of(records)).blocks
 
     assert text.text == "Cases of the generator: 2 made, 1 kept for training."
     assert isinstance(figure, Figure)
     assert folded.blocks[0].rows == (("c1", "class statistics", "dark oedema"),)
     assert note == Note("A filter was left out: 5 cases are too few.", "warning")
     assert control.text.startswith("Cases of the control: 3 made, 3 kept for training, as they are")
-
-
-def test_subjects_of_each_side_are_listed(tmp_path, monkeypatch):
-    """With the cases, what they are, and the firewall."""
-    cohort = toy_cohort(range(6))
-    split = split_by_subject(cohort, test=0.3, validation=0.2, seed=1)
-    monkeypatch.setattr(Study, "source", cohort)
-    monkeypatch.setattr(Study, "prepared", cohort)
-    monkeypatch.setattr(Results, "split", lambda *_: split)
-    results = Results(Study(load_demo(), tmp_path, tmp_path), (), [Record("a", "scores"), Record("b", "scores")])
-    facts, table, firewall = subjects_section(load_demo(), results, "all the same").blocks
-
-    assert facts.values["arms"] == "all the same"
-    assert "6 real cases of 6 phantoms" in facts.values["cases"]
-    assert table.rows == (
-        ("0", *(", ".join(side.subject_ids) for side in (split.train, split.validation, split.test))),
-    )
-    assert table.caption.startswith("Phantoms of each side")
-    assert firewall is pages.FIREWALL
-
-
-def results_in(folder, *names):
-    """Results of a study in a folder, with trained generators."""
-    return Results(Study(load_demo(), folder, folder), (), [Record(name, "generator") for name in names])
-
-
-def test_a_page_names_the_release_that_made_it(tmp_path):
-    """From what the study noted."""
-    write_json(tmp_path / "study.json", {"made_with": {"packages": {"glioforge": "9"}}})
-    assert made_with(results_in(tmp_path)) == "Made by Glioforge 9 from results.csv beside this page."
-
-
-def card(folder, place, facts):
-    """A generator's card in a study's folder."""
-    write_json(folder / place / "model" / "card.json", {"kind": "augmentation_net", **facts})
-
-
-def test_reports_name_the_features_that_judged_a_generator(tmp_path):
-    """One value for all trainings; different ones with their places; cards that tell nothing are left out."""
-    assert generator_facts(results_in(tmp_path)) == {}
-    card(tmp_path, "fold-0/a", {"facts": {"perceptual": "project features"}})
-    card(tmp_path, "fold-1/a", {"facts": {"perceptual": "project features"}})
-    card(tmp_path, "fold-1/plain", {"facts": {}})
-    card(tmp_path, "fold-1/older", {})
-    names = ("fold-0/a", "fold-1/a", "fold-1/plain", "fold-1/older")
-    assert generator_facts(results_in(tmp_path, *names)) == {"augmentation_net, perceptual": "project features"}
-    card(tmp_path, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
-    told = "project features (fold-0/a, fold-1/a); vgg19:12 (fold-1/b)"
-    assert generator_facts(results_in(tmp_path, *names, "fold-1/b")) == {"augmentation_net, perceptual": told}
-
-
-def test_reports_name_precision_and_threads(tmp_path):
-    """In words, among versions and machine."""
-    write_json(tmp_path / "study.json", {"made_with": {"processor": "Some CPU", "packages": {"torch": "2"}}})
-    spec = load_demo(["accelerator={precision: 32-true, threads: 3}"])
-    facts = settings_section(spec, results_in(tmp_path)).blocks[0].values
-    assert (facts["precision"], facts["threads"], facts["processor"]) == ("float32", "3", "Some CPU")

@@ -1,0 +1,83 @@
+"""Sections of pages on a study's set-up: subjects of each side, the firewall, settings and versions."""
+
+import shlex
+from typing import Final
+
+from glioforge.compute.precision import WORDS
+from glioforge.config.load import resolved_yaml
+from glioforge.io.run_folder import read_json
+from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
+from glioforge.report.words import counted
+from glioforge.studies.base import StudySpec
+from glioforge.studies.pages import noun_of
+from glioforge.studies.results import Results
+from glioforge.studies.steps.train import MODEL
+from glioforge.synthesis.card import CARD
+
+FIREWALL: Final = Note(
+    "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
+    "generators, statistics and filters, were compared with the test subjects. None overlapped, else the study "
+    "would have stopped."
+)
+"""Belongs beside every table of subjects."""
+
+
+def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Section:
+    """Cases, sides and firewall of a study.
+
+    Args:
+        spec: Settings.
+        results: Its results and folders.
+        arms: What each arm was trained on; empty where all were trained on the same.
+    """
+    source, noun = results.study.source, noun_of(spec)
+    kinds = ", ".join(sorted({ref.lineage.kind for ref in source}))
+    facts = {
+        "cases": f"{len(source)} {kinds} cases of {counted(len(source.subject_ids), noun)}",
+        "contrasts": ", ".join(m.title for m in results.study.prepared.modalities),
+        "label scheme of the files": source.scheme.name,
+        "fingerprint": source.fingerprint,
+        **generator_facts(results),
+        **({"arms": arms} if arms else {}),
+    }
+    sides = ("train", "validation", "test")
+    splits = [(str(fold), results.split(fold)) for fold in results.folds]
+    cells = tuple((fold, *(", ".join(getattr(split, side).subject_ids) for side in sides)) for fold, split in splits)
+    caption = f"{noun.capitalize()}s of each side; none is on two sides of a fold."
+    table = Table(("Fold", "Train", "Validation", "Test"), cells, caption)
+    return Section("Who was trained on, and who was tested", (Facts(facts), table, FIREWALL))
+
+
+def generator_facts(results: Results) -> dict[str, str]:
+    """Return what the cards of trained generators record beside their spec, such as the source of perceptual features.
+
+    Where trainings of one kind differ, each value stands with the tasks that it belongs to.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for record in results.of("generator", "control", "synthesizer"):
+        path = results.root / record.task / MODEL / CARD
+        card = read_json(path) if path.is_file() else {}
+        for name, value in card.get("facts", {}).items():
+            found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), []).append(record.task)
+    return {
+        name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
+        for name, v in found.items()
+    }
+
+
+def made_with(results: Results) -> str:
+    """Return the last line of a report."""
+    packages = results.facts()["packages"]
+    return f"Made by Glioforge {packages['glioforge']} from results.csv beside this page."
+
+
+def settings_section(spec: StudySpec, results: Results) -> Section:
+    """Everything needed to run the study again."""
+    made = results.facts()
+    how = spec.accelerator
+    plain = {str(key): value for key, value in made.items() if not isinstance(value, dict)}
+    flat = {key: shlex.join(value) if isinstance(value, list) else str(value) for key, value in plain.items()}
+    versions = {str(k): str(v) for value in made.values() if isinstance(value, dict) for k, v in value.items()}
+    facts = {**flat, **versions, "precision": WORDS.get(how.precision, how.precision), "threads": str(how.threads)}
+    yaml = Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),))
+    return Section("Settings and versions", (Facts(facts), yaml))
