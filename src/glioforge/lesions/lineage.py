@@ -31,5 +31,5 @@ def edited_lineage(parents: Mapping[str, Lineage], records: Iterable[EditRecord]
     """
     edits = tuple(records)
     made = Lineage.synthetic(METHOD, parents, seed=seed, edits=[e.to_json() for e in edits])
-    lineage = made.through("lesion donor, atlas or prior of an edit", subjects_of(edits))
+    lineage = made.through("lesion donor of an edit", subjects_of(edits))
     return replace(lineage, parents=tuple(sorted({*lineage.parents, *donors_of(edits)})))

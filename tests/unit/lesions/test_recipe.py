@@ -87,7 +87,7 @@ def test_several_lesions_come_from_several_insertions():
     assert len(records) == 2
     assert labels.lesion.any()
     assert set(lineage.subjects) == {"h", *subjects_of(records)}
-    assert lineage.ways == {"lesion donor, atlas or prior of an edit": subjects_of(records)}
+    assert lineage.ways == {"lesion donor of an edit": subjects_of(records)}
     assert set(lineage.parents) == {"healthy", *donors_of(records)}
     assert [edit["kind"] for edit in lineage.edits] == ["insert", "insert"]
 
