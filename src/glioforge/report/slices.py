@@ -245,9 +245,9 @@ def picture_grid(
     longest = max((len(pictures) for _, pictures in rows), default=0)
     if not longest or longest > len(columns):
         raise OutputError(f"a row of {longest} pictures for {len(columns)} column titles", "1 to as many as titles")
-    tallest = max(picture.tallness for _, pictures in rows for picture in pictures)
-    figure = sheet(cell_inch * len(columns) + 0.5, cell_inch * tallest * len(rows) + 0.3, gap_inch=0.02)
-    grid = figure.subplots(len(rows), len(columns), squeeze=False)
+    heights = [max((picture.tallness for picture in pictures), default=1.0) for _, pictures in rows]
+    figure = sheet(cell_inch * len(columns) + 0.5, cell_inch * sum(heights) + 0.3, gap_inch=0.02)
+    grid = figure.subplots(len(rows), len(columns), squeeze=False, height_ratios=heights)
     for (name, pictures), line in zip(rows, grid, strict=True):
         for column, axes in enumerate(line):
             axes.set_xticks([])

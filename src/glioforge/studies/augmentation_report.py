@@ -155,7 +155,8 @@ def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Secti
         tables.append(score_table(groups, _IMAGES, caption, named="Image", grouped="Contrast"))
     worse = outdone_by_means(likeness)
     notes = (Note(worse, "warning"),) if worse else ()
-    folded = tuple(Folded(table.caption, (table,)) for table in tables[1:])
+    others = [TRUTHS.get(truth, truth) for truth in likeness][1:]
+    folded = tuple(Folded(f"The same {what}", (table,)) for what, table in zip(others, tables[1:], strict=True))
     return Section("How alike are the images?", (*notes, Paragraph(text), *tables[:1], *folded, *_streaks(images)))
 
 
