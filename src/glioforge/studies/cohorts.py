@@ -47,7 +47,7 @@ def planned_folds(study: Study, given: Cohort | None) -> tuple[list[Fold], bool]
     cohort = given if given is not None else _made_phantoms(study)
     folder = None if cohort is None else prepared_folder(study, cohort.fingerprint)
     done = folder is not None and (folder / DONE).is_file()
-    promise = cohort or promised(PhantomData.model_validate(study.spec.data))
+    promise = cohort or promised(study.spec)
     cases = cohort_in(folder) if folder is not None and done else promise
     study = replace(study, cases=promise)
     return [Fold(study, index, split) for index, split in enumerate(splits(study.spec, cases))], done

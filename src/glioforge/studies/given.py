@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CaseError, CohortError, SpecError
+from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_no_leak
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress
-from glioforge.core.schemes import BRATS2023
 from glioforge.core.selection import select_cases
 from glioforge.core.split import Split, folds_by_subject, split_by_subject
-from glioforge.data.phantom.make import phantom_id
+from glioforge.data.phantom.promised import promised_phantoms
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.studies.base import Folds, PhantomData, StudySpec
@@ -37,7 +33,7 @@ def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort
                 f"--data {data}", "no --data, because this study makes phantoms", "or set data.kind=folder", spec.name
             )
         if not spec.where:  # what conditions ask of phantoms is known when they are made
-            require_usable(spec, promised(spec.data))
+            require_usable(spec, promised(spec))
         return None
     if data is None:
         raise SpecError("no folder of scans", "--data FOLDER, because this study reads one", where=spec.name)
@@ -56,19 +52,10 @@ def ingested(spec: StudySpec, folder: Path, progress: Progress) -> Cohort:
     return cohort
 
 
-def promised(data: PhantomData) -> Cohort:
-    """Return the cohort of phantoms that are not made yet: their names and contrasts, without files."""
-    names = [phantom_id(data.seed, index) for index in range(data.cases)]
-    images = {Modality(name): Path(name) for name in ("t1", "t1ce", "t2", "flair")}
-    refs = (
-        CaseRef(n, n, images, BRATS2023.name, Lineage.phantom(n, data.seed), "", _unmade, Path("seg")) for n in names
-    )
-    return Cohort("phantoms", tuple(refs), BRATS2023)
-
-
-def _unmade(ref: CaseRef) -> Case:
-    """Refuse to read a phantom that is not made yet."""
-    raise CaseError("a phantom that is not made yet", "one that is", where=ref.case_id)
+def promised(spec: StudySpec) -> Cohort:
+    """Return the phantoms of a study as they will be, without files; an empty cohort for a study of scans."""
+    data = spec.data
+    return promised_phantoms(data.seed, data.cases) if isinstance(data, PhantomData) else promised_phantoms(0, 0)
 
 
 def splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:

@@ -20,7 +20,8 @@ from glioforge.studies.likeness import true_images, truth_name
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import class_mean_images
-from glioforge.studies.steps.synthesize import MADE, ORIGINAL, draws_of, slug
+from glioforge.studies.steps.series import ORIGINAL, draws_of, slug
+from glioforge.studies.steps.synthesize import MADE
 
 MOST_SUBJECTS: Final = 3
 """Subjects shown."""

@@ -9,9 +9,8 @@ from glioforge.core.protocols import Silent
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.perform import perform
 from glioforge.studies.question import planned
-from glioforge.studies.questions import augmentation
 from glioforge.studies.spec import AugmentationSpec, StudyBudget
-from glioforge.studies.steps import train
+from glioforge.studies.steps import arm, train
 from glioforge.training.budget import Outcome
 from toy_study import HOW, SPLIT, toy_fold
 
@@ -62,7 +61,7 @@ def study(tmp_path, monkeypatch):
     def run(settings, levels_off, kept=(SPLIT.train.cases[0].case_id,)):
         trainings = Trainings(levels_off)
         monkeypatch.setattr(train, "train_segmenter", trainings.train)
-        monkeypatch.setattr(augmentation, "cohort_in", lambda _: SPLIT.train)
+        monkeypatch.setattr(arm, "cohort_in", lambda _: SPLIT.train)
         fold = toy_fold(tmp_path)
         fold = replace(fold, study=replace(fold.study, spec=settings))
         records = {}

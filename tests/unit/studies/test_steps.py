@@ -11,7 +11,7 @@ from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.studies.perform import perform
 from glioforge.studies.record import Record, Training
-from glioforge.studies.steps import score, segment, synthesize, train
+from glioforge.studies.steps import score, segment, series, synthesize, train
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.task import Task
 from glioforge.synthesis.base import SYNTHESIZERS
@@ -112,17 +112,17 @@ def test_filters_keep_cases_and_those_that_cannot_be_fitted_are_noted(done, case
 def test_a_series_has_every_edit_that_suits_the_map(done):
     """One that suits no place is noted; the original is shown in further draws."""
     key = {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}
-    record = done("series", synthesize.make_series, key, ("train", "test"))
-    series = read_cohort(done.root / "fold-0" / "series")
+    record = done("series", series.make_series, key, ("train", "test"))
+    maps = read_cohort(done.root / "fold-0" / "series")
 
-    assert [ref.case_id for ref in series] == ["original", "as-they-are"]
+    assert [ref.case_id for ref in maps] == ["original", "as-they-are"]
     assert record.details["source"] in {ref.case_id for ref in SPLIT.test}
     assert len(record.notes) == 1
     assert record.notes[0].startswith("Off the grid: ")
-    names = [case.case_id for case in synthesize.shown_maps(series, 2)]
+    names = [case.case_id for case in series.shown_maps(maps, 2)]
     assert names == ["original", "as-they-are", "draw-1", "draw-2"]
-    renamed = replace(series, cases=(replace(series.cases[0], case_id="draw-1"), series.cases[1]))
-    assert [ref.case_id for ref in synthesize.draws_of(renamed)] == ["draw-1"]
+    renamed = replace(maps, cases=(replace(maps.cases[0], case_id="draw-1"), maps.cases[1]))
+    assert [ref.case_id for ref in series.draws_of(renamed)] == ["draw-1"]
 
 
 def test_images_of_unseen_maps_are_made_and_scored(done, generator, monkeypatch):
@@ -140,7 +140,7 @@ def test_images_of_unseen_maps_are_made_and_scored(done, generator, monkeypatch)
         {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 2},
         ("train", "validation"),
     )
-    done("series", synthesize.make_series, {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}, ("train", "test"))
+    done("series", series.make_series, {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}, ("train", "test"))
     key = {"seed": 1, "draw_seed": 1, "draws": 1, "shown": 1, "regions": ("WT",), "phantom": None}
     images = done("images", score.score_images, key, ("test",), ("synthesizer", "series"), "painted")
     assert [row.arm for row in images.rows] == ["painted"]

@@ -14,7 +14,7 @@ from glioforge.io.tables import read_results
 from glioforge.studies.engine import run_study, write_report
 from glioforge.studies.question import load_study
 from glioforge.studies.steps.score import REAL
-from glioforge.studies.steps.synthesize import slug
+from glioforge.studies.steps.series import slug
 
 BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
 TINY = {

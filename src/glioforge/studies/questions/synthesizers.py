@@ -17,7 +17,7 @@ from glioforge.studies.fold import Fold
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
 from glioforge.studies.steps.score import judge_scans, score_images
-from glioforge.studies.steps.synthesize import make_series
+from glioforge.studies.steps.series import make_series
 from glioforge.studies.steps.train import fit_segmenter, fit_synthesizer
 from glioforge.studies.synthesizers_report import page
 from glioforge.studies.task import Task

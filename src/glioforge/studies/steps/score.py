@@ -8,7 +8,7 @@ from glioforge.studies.fold import cohort_in
 from glioforge.studies.likeness import judged_rows, method_rows
 from glioforge.studies.record import Clock, Record
 from glioforge.studies.scoring import fidelity_rows
-from glioforge.studies.steps.synthesize import label_case, shown_maps
+from glioforge.studies.steps.series import label_case, shown_maps
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
 from glioforge.studies.task import Context
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort
