@@ -1,4 +1,4 @@
-"""The page of an augmentation study: does synthetic data help a segmenter on unseen subjects?"""
+"""The page of an augmentation study, which says whether synthetic data helped a segmenter on unseen subjects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

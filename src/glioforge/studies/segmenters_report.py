@@ -1,4 +1,4 @@
-"""The page of a comparison of segmenters: which finds the tumours of unseen subjects best?"""
+"""The page of a comparison of segmenters: scores, differences, pictures, trainings and costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

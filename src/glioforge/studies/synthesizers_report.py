@@ -1,4 +1,4 @@
-"""The page of a comparison of synthesizers: whose images of unseen label maps are nearest to the truth?"""
+"""The page of a comparison of synthesizers: pictures, likeness, texture, labels, edits, trainings and costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
