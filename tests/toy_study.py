@@ -1,5 +1,6 @@
 """A study in memory for tests of the engine: toy heads, one split, tasks that count how often they are done."""
 
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,12 +37,14 @@ class Work:
     done: list[str] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
     kept: tuple[str, ...] = ("a",)
+    seconds: float = 0.0
 
     def __call__(self, context: Context, **_: object) -> Record:
         """Note the task, and leave a file and a row."""
         self.done.append(context.task.name)
         if context.task.name in self.failing:
             raise RuntimeError("bidden to fail")
+        time.sleep(self.seconds)
         (context.folder / "file").write_text("made", encoding="utf-8")
         row = {"case_id": "a", "subject_id": "a", "region": "WT", "metric": "dice", "value": 0.5}
         return context.record([row], made={"kept": list(self.kept)})

@@ -1,5 +1,6 @@
 """Promises of `studies.perform`: a task is done once, in its own folder, and never with a test subject behind it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -128,6 +129,18 @@ def test_a_failed_task_leaves_no_record_and_is_done_again(tmp_path):
     assert work.done == ["fold-0/a", "fold-0/b", "fold-0/b"]
     assert finished_record(second, {"fold-0/a": record}).rows
     assert finished_record(second, {}) is None
+
+
+def test_two_at_once_make_a_task_once(tmp_path):
+    """The second waits for the lock of the folder, and then reads what the first one made."""
+    work, fold = Work(seconds=0.2), toy_fold(tmp_path)
+    tasks = [work.task(fold, "fold-0/a", arm="real"), replace(work.task(fold, "fold-0/a"), name="fold-0/b", arm="more")]
+    with ThreadPoolExecutor(2) as pool:
+        records = list(pool.map(work.do, tasks))
+
+    assert len(work.done) == 1
+    assert [record.rows[0].arm for record in records] == ["real", "more"]
+    assert (tmp_path / "fold-0" / "a").resolve() == (tmp_path / "fold-0" / "b").resolve()
 
 
 def test_damage_is_found_where_a_task_says_how(tmp_path):
