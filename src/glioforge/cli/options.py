@@ -101,7 +101,7 @@ AllowMissing = Annotated[
 ]
 CohortFolder = Annotated[
     Path,
-    typer.Argument(help="Folder with a cohort.json, written by ingest, prepare, edit or synthesize.", metavar="COHORT"),
+    typer.Argument(help="Folder of a prepared cohort, written by prepare, edit, synthesize or join.", metavar="COHORT"),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"] | None,

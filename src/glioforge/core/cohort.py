@@ -73,6 +73,11 @@ class Cohort:
         raise CohortError(f"case {case_id!r}", f"one of {[ref.case_id for ref in self.cases][:20]}", where=self.name)
 
     @property
+    def where(self) -> str:
+        """What messages call the cohort: its folder as it was given, else its name."""
+        return self.name if self.folder is None else str(self.folder)
+
+    @property
     def subject_ids(self) -> tuple[str, ...]:
         """The cases' own subjects, each once, in order of appearance."""
         return tuple(dict.fromkeys(ref.subject_id for ref in self.cases))

@@ -49,6 +49,19 @@ def require_prepared_alike(cases: Iterable[CaseRef | Case], known: Collection[st
     )
 
 
+def not_prepared(labels: str, folder: Path | None, where: str) -> CohortError:
+    """Return the error for a cohort whose label maps are those of its scans, with the command that prepares it.
+
+    Args:
+        labels: Name of the scheme of its label maps.
+        folder: The cohort's folder, if it has one.
+        where: What messages call the cohort.
+    """
+    scans = shlex.quote("COHORT" if folder is None else str(folder))
+    remedy = f"run: glioforge prepare {scans} --out prepared"
+    return CohortError(f"not prepared (labels {labels})", "a prepared cohort", remedy, where)
+
+
 def require_labelled(cases: Iterable[CaseRef | Case], remedy: str, where: str) -> None:
     """Refuse cases that were prepared without a label map of their own.
 

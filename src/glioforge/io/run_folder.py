@@ -5,7 +5,9 @@ Conventions
 write     whole or not at all (see `io.atomic_write`)
 step      a folder made by one set of settings (its key).  `step.json` holds
           the key from the start, `done.json` key and facts at the end; no
-          later step reads a folder without `done.json`
+          later step reads a folder without `done.json`.  Where a command
+          wrote nothing but `step.json`, the same command with other settings
+          takes the folder
 kept      settings that the same command on another machine takes from `step.json`
 lock      `.lock`, held by the operating system (`flock`) for as long as the
           process lives: a killed process leaves no stale lock.  On NFS the
@@ -182,7 +184,8 @@ class Step:
         """Write the key down with what is kept, unless it is there or another process finished meanwhile."""
         if self.done:
             return
-        if not (self.folder / STARTED).exists() or (self.kept and self.kept != self.kept_in(self.folder)):
+        begun = (self.folder / STARTED).exists() and _marker(self.folder / STARTED)["key"] == self.key
+        if not begun or (self.kept and self.kept != self.kept_in(self.folder)):
             write_json(self.folder / STARTED, {"key": self.key, **({"kept": self.kept} if self.kept else {})})
 
     def _require_same_key(self) -> None:
@@ -199,7 +202,7 @@ class Step:
             if not (self.folder / name).exists():
                 continue
             before = _marker(self.folder / name)["key"]
-            if _differences(before, self.key):
+            if _differences(before, self.key) and not _left_empty(self.folder, before, self.key):
                 raise _made_otherwise(before, self.key, self.folder)
 
 
@@ -225,6 +228,14 @@ def _marker(path: Path) -> dict[str, Any]:
     return {"facts": {}, "kept": {}, **values}
 
 
+def _left_empty(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the same command began in the folder and wrote nothing else, as one that was refused does."""
+    mine = made_by(old)
+    if mine is None or mine != made_by(new):
+        return False
+    return all(path.name in {STARTED, LOCK} or path.name.endswith(".partial") for path in folder.iterdir())
+
+
 def _made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> OutputError:
     """The error for a folder of another command, or of the same one with other settings."""
     maker, asked = made_by(old), made_by(new)
@@ -244,10 +255,15 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
     paths.sort(key=lambda path: (path not in before or path not in after, path))
     shown = [
-        f"{path} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
+        f"{_part(path)} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
         for path in paths[:_MAX_DIFFERENCES]
     ]
     return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
+
+
+def _part(path: str) -> str:
+    """A part of a key in words: cohorts are kept by their fingerprint."""
+    return f"{path} (other cases; fingerprint)" if path in {"cohort", "donors", "train", "validation"} else path
 
 
 def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

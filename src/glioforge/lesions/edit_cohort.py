@@ -13,6 +13,7 @@ from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
+from glioforge.core.preparation import not_prepared
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.data.store import find_case, read_labels, write_case
@@ -20,6 +21,7 @@ from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
 from glioforge.lesions.bank import LesionBank
 from glioforge.lesions.lineage import edited_lineage
+from glioforge.lesions.patch import names_tissue
 from glioforge.lesions.recipe import RecipeSpec, edit_labels, kinds_of
 
 _TAKE_DONORS = frozenset({"insert", "transplant"})
@@ -84,6 +86,7 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         progress: Where to show progress, and what is left out.
 
     Raises:
+        CohortError: The label maps of the cohort or of the donors name no normal tissue.
         EditError: No map could be edited.
         LabelError: A map is not complete.
         OutputError: The folder holds edits of another cohort, recipe, count or seed, or cannot be written.
@@ -104,11 +107,15 @@ def edits_step(
     """Return the step of `edit_cohort`, which takes the same arguments; nothing is read or written.
 
     Raises:
+        CohortError: The label maps of the cohort or of the donors name no normal tissue.
         OutputError: The folder holds edits of another cohort, recipe, count or seed.
     """
     key = {"cohort": cohort.fingerprint, "recipe": recipe.model_dump(mode="json"), "seed": seed, "count": count}
     if donors is not None:
         key["donors"] = donors.fingerprint
+    for given in (cohort, *([] if donors is None else [donors])):
+        if len(given) and not names_tissue(given.scheme):
+            raise not_prepared(given.scheme.name, given.folder, given.where)
     return Step(out, key)
 
 

@@ -21,7 +21,7 @@ from scipy import ndimage
 from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.errors import EditError, LabelError
 from glioforge.core.geometry import Box, Index, bounding_box
-from glioforge.core.labels import LabelMap
+from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
 
 Counts = tuple[int, ...]
@@ -115,8 +115,7 @@ def require_complete(labels: LabelMap) -> None:
     Raises:
         LabelError: The scheme is another one, or the map holds no brain.
     """
-    scheme = labels.scheme
-    if dict(scheme.labels) not in _LABELS or not set(scheme.tissue) >= set(COMPLETE.tissue):
+    if not names_tissue(labels.scheme):
         raise LabelError(
             f"a label map in scheme {labels.scheme.name!r}",
             f"scheme {COMPLETE.name!r} or {COMPLETE_CAVITY.name!r}, where normal tissue is labelled too",
@@ -124,6 +123,11 @@ def require_complete(labels: LabelMap) -> None:
         )
     if not labels.voxels.any():
         raise LabelError("a label map of background alone", "a brain", "leave the case out")
+
+
+def names_tissue(scheme: LabelScheme) -> bool:
+    """Return whether a scheme labels lesion and normal tissue as a complete one does; colours and regions are free."""
+    return dict(scheme.labels) in _LABELS and set(scheme.tissue) >= set(COMPLETE.tissue)
 
 
 def is_lesion(voxels: UInt8[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:

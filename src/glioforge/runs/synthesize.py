@@ -6,7 +6,7 @@ from pathlib import Path
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.preparation import require_labelled, require_prepared_alike
+from glioforge.core.preparation import not_prepared, require_labelled, require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.cohort_file import require_no_loss
 from glioforge.lesions.edit_cohort import edit_cohort
@@ -61,6 +61,8 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
             "label these cases or leave them out; `unlabelled` (--unlabelled) takes their maps as healthy brains",
             cohort.name,
         )
+    if len(cohort) and not cohort.scheme.is_complete:
+        raise not_prepared(cohort.scheme.name, cohort.folder, cohort.where)
     require_prepared_alike(cohort, synthesizer.preparations, synthesizer.folder)
     if recipe is None:
         require_no_loss(out, (_name_of(ref, number) for ref in cohort for number in range(count)))

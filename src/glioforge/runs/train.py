@@ -1,5 +1,6 @@
 """One training from a YAML: a synthesizer or a segmenter on a prepared cohort."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,6 +14,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_apart
+from glioforge.core.names import listed
 from glioforge.core.preparation import require_labelled
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.split import Split, split_by_names, split_by_subject
@@ -28,6 +30,9 @@ from glioforge.training.budget import Budget
 if TYPE_CHECKING:
     from glioforge.training.estimate import Estimate
 
+
+_SCANS = frozenset({"nifti", "aligned"})
+"""Formats of cases whose files are the scans themselves."""
 
 Side = Literal["train", "validation", "test"]
 
@@ -159,6 +164,21 @@ def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:
     _require_sides(spec, split)
     require_apart({"training": split.train, "validation": split.validation, "test": split.test})
     return split
+
+
+def preparation_note(cohort: Cohort) -> str:
+    """Return a line for the user where cases were never prepared; else an empty text.
+
+    Args:
+        cohort: What a model is trained on.
+    """
+    scans = [ref.case_id for ref in cohort if getattr(ref.reader, "format", "") in _SCANS]
+    if not scans:
+        return ""
+    return (
+        f"{cohort.where}: not prepared: {listed(scans, 3)}; grids and intensities stay as the files have them; "
+        f"to prepare: glioforge prepare {shlex.quote(cohort.where)} --out prepared"
+    )
 
 
 def _split(spec: TrainingRunSpec, cohort: Cohort) -> Split:

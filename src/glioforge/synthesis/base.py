@@ -18,7 +18,7 @@ from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION, preparations_of
+from glioforge.core.preparation import PREPARATION, not_prepared, preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.prepare.record import write_records
 from glioforge.io.run_accelerator import kept_of, settled
@@ -123,12 +123,7 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
     if not len(train):
         raise CohortError("no training cases", "at least one", "check the split", train.name)
     if not train.scheme.is_complete:
-        raise CohortError(
-            f"labels in scheme {train.scheme.name!r}, which names no normal tissue",
-            "complete label maps",
-            "prepare the cohort first",
-            train.name,
-        )
+        raise not_prepared(train.scheme.name, train.folder, train.where)
     known = known_modalities(train, gaps=spec.gaps)
     modalities = chosen_modalities(spec.modalities, train, gaps=spec.gaps)
     missing = [str(m) for m in modalities if m not in known]

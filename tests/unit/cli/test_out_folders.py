@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fixtures_layouts import LAYOUTS
 from glioforge.cli.main import app
-from glioforge.core.errors import GlioforgeError, LabelError, OutputError, SpecError
+from glioforge.core.errors import CohortError, GlioforgeError, LabelError, OutputError, SpecError
 from glioforge.io.cohort_file import read_cohort
 
 NAMES = ("BraTS20_Training_001", "BraTS20_Training_002")
@@ -175,3 +175,19 @@ def test_results_within_the_folder_of_scans_are_not_taken_for_scans(made: Path, 
 
     assert "2 real cases of 2 subjects" in text
     assert f"{out},folders that Glioforge wrote" in (out / "passed_over.csv").read_text()
+
+
+def test_an_edit_of_scans_is_refused_with_the_command_that_prepares_them(made: Path, tmp_path: Path) -> None:
+    """Nothing is left behind; a training on them begins with a warning."""
+    words = ["edit", made / "cohort", "--recipe", "default", "--out", tmp_path / "edited"]
+    for more in ([], ["--dry-run"]):
+        with pytest.raises(
+            CohortError,
+            match=r"cohort: not prepared \(labels brats20.*\); .*run: glioforge prepare .*cohort",
+        ):
+            call(*words, *more)
+    (tmp_path / "seg.yaml").write_text("segmenter: unet\ntest: 0\nvalidation: 0\nbudget: {patience: null}\n")
+    text = call("train", tmp_path / "seg.yaml", made / "cohort", "--out", tmp_path / "model", "--dry-run")
+
+    assert f"warning: {made / 'cohort'}: not prepared: {NAMES[0]}, {NAMES[1]}; grids and intensities stay" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["seg.yaml"]

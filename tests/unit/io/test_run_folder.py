@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from glioforge.core.errors import InputFileError, OutputError
-from glioforge.io.run_folder import Step, write_json
+from glioforge.io.run_folder import Step, read_json, write_json
 
 HOLD = (
     "import sys, time; from pathlib import Path; from glioforge.io.run_folder import Step\n"
@@ -85,7 +85,7 @@ def test_the_message_says_which_command_made_what(tmp_path):
     spec = {f"option{n:03d}": n for n in range(160)}
     prepared = {"format": 1, "modalities": ["t1"], "size": [4, 4, 4], "spec": spec}
     with Step(tmp_path, prepared):
-        pass
+        (tmp_path / "cases").mkdir()
     with pytest.raises(OutputError) as caught:
         Step(tmp_path, {**prepared, "size": [4, 4, 5], "aaa": 1, "spec": dict.fromkeys(spec, -1)})
     assert caught.value.found.startswith(
@@ -97,6 +97,20 @@ def test_the_message_says_which_command_made_what(tmp_path):
         Step(tmp_path, {"recipe": spec, "count": 1, "seed": 1, "cohort": "x"})
     assert caught.value.found == "the folder holds a prepared cohort that `glioforge prepare` made"
     assert caught.value.expected == "an empty folder, or one that `glioforge edit` made"
+
+
+def test_a_command_that_wrote_nothing_leaves_the_folder_free(tmp_path):
+    """Other settings take it, another command does not; once anything is written they are refused."""
+    edits = {"recipe": "a", "count": 1, "seed": 1, "cohort": "5d1e"}
+    with Step(tmp_path, edits):
+        pass
+    with pytest.raises(OutputError, match="holds edited label maps that `glioforge edit` made"):
+        Step(tmp_path, {"verb": "ingest"})
+    with Step(tmp_path, {**edits, "cohort": "9c00"}) as step:
+        assert read_json(tmp_path / "step.json")["key"] == step.key
+        (tmp_path / "case1-edit000").mkdir()
+    with pytest.raises(OutputError, match=r'cohort \(other cases; fingerprint\) was "9c00", is now "5d1e"'):
+        Step(tmp_path, edits)
 
 
 def test_many_differences_are_counted(tmp_path):
