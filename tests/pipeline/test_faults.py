@@ -110,7 +110,7 @@ def test_a_wrong_override_is_told(verb: Verb, tiny_study: Path, tmp_path: Path, 
         ("missing", 1, "no folder; expected a folder of scans"),
         ("empty", 1, "no case found"),
         ("without labels", 1, "cases without a label map: phantom-007-0000"),
-        ("two subjects", 1, "2 subjects; expected at least three"),
+        ("two subjects", 1, "2 subjects; expected at least 3"),
         ("lacks a contrast", 1, "expected also ['aptw']; name only contrasts that every case has"),
     ],
 )
