@@ -41,15 +41,19 @@ def prepare(
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core.counted import counted
+    from glioforge.core.preparation import require_unprepared
     from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec, require_preparable
     from glioforge.data.prepare.pipeline import prepare as run
+    from glioforge.io.folder_kind import require_other_folder
 
     sets = overrides or ()
     settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)
     if allow_missing:
         settings = settings.model_copy(update={"allow_missing": True})
+    require_other_folder(out, folder)
     cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
+    require_unprepared(cohort)
     if dry_run:
         require_preparable(cohort, settings, out)
         typer.echo(resolved_yaml(settings))

@@ -41,15 +41,22 @@ def train(
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
-    from glioforge.runs.train import TrainingRunSpec, divide, estimate_training, preparation_note, run_training
+    from glioforge.runs.train import (
+        TrainingRunSpec,
+        estimate_training,
+        preparation_note,
+        require_trainable,
+        run_training,
+        with_own_budget,
+    )
 
     settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
     cases = select_cases(read_cohort(cohort), where or ())
     if preparation_note(cases):
         typer.echo(f"warning: {preparation_note(cases)}", err=True)
     if dry_run:
-        divide(settings, cases)
-        typer.echo(resolved_yaml(settings))
+        require_trainable(settings, cases, out)
+        typer.echo(resolved_yaml(with_own_budget(settings)))
         return
     if estimate:
         found = estimate_training(cases, settings)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.names import listed
 
@@ -60,6 +61,18 @@ def not_prepared(labels: str, folder: Path | None, where: str) -> CohortError:
     scans = shlex.quote("COHORT" if folder is None else str(folder))
     remedy = f"run: glioforge prepare {scans} --out prepared"
     return CohortError(f"not prepared (labels {labels})", "a prepared cohort", remedy, where)
+
+
+def require_unprepared(cohort: Cohort) -> None:
+    """Refuse a cohort of which any case was prepared already: its voxels would be resampled twice.
+
+    Raises:
+        CohortError: Names the cases, or the whole cohort.
+    """
+    done = [ref.case_id for ref in cohort if PREPARATION in ref.facts]
+    if done:
+        what = "already prepared" if len(done) == len(cohort) else f"cases that are already prepared: {listed(done)}"
+        raise CohortError(what, "scans, or an ingested cohort", "prepare the scans again", cohort.where)
 
 
 def require_labelled(cases: Iterable[CaseRef | Case], remedy: str, where: str) -> None:

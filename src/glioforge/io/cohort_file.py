@@ -23,7 +23,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.atomic_write import read_json, write_json
-from glioforge.io.folder_kind import COHORT, require_kind
+from glioforge.io.folder_kind import COHORT, is_export, require_kind
 
 NAME = "cohort.json"
 
@@ -73,6 +73,9 @@ def read_cohort(folder: Path) -> Cohort:
     path = folder / NAME
     if not path.is_file():
         require_kind(folder, COHORT)
+        what = "this is an exported data set, no cohort" if is_export(folder) else f"no {NAME} in the folder"
+        remedy = "name the cohort; scans and exports become one by `glioforge ingest`"
+        raise InputFileError(what, "a folder that ingest or prepare wrote", remedy, folder)
     values = read_json(path)
     try:
         _require_version(values["version"])

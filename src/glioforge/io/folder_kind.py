@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import read_json
 from glioforge.io.regular_file import regular_size
 
 SYNTHESIZER, SEGMENTER, NNUNET = "a synthesizer", "a segmenter", "an nnU-Net"
 COHORT, STUDY, MASKS = "a cohort", "a study", "a folder of masks"
+
+PRIVATE = "private-"
+"""How the name of the folder next to an export begins, which keeps its settings and is not handed on."""
 
 _MAX_CARD = 2**25
 
@@ -60,6 +63,24 @@ def require_kind(folder: Path, *expected: str) -> None:
     kind = kind_of_folder(folder)
     if kind is not None and kind not in expected:
         raise InputFileError(f"this is {kind}", expected[0], _REMEDIES[expected[0]], folder)
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether `glioforge export` wrote a folder, as the folder of its settings next to it says."""
+    place = folder.resolve()
+    return (place.with_name(f"{PRIVATE}{place.name}") / "step.json").is_file()
+
+
+def require_other_folder(out: Path, folder: Path) -> None:
+    """Refuse to write into the folder that is read; a folder within it is fine, as walks pass over it.
+
+    Raises:
+        OutputError: Both are one folder.
+    """
+    if out.resolve() == folder.resolve():
+        raise OutputError(
+            "the folder that is read", "a folder of its own for what is written", "choose another --out", out
+        )
 
 
 def require_scans(folder: Path) -> None:

@@ -11,6 +11,7 @@ from glioforge.core.protocols import Progress
 from glioforge.io.cohort_file import NAME, write_cohort
 from glioforge.io.csv_table import write_csv
 from glioforge.io.find_cases import find_cases
+from glioforge.io.folder_kind import require_other_folder
 from glioforge.io.ingest import ingest
 from glioforge.io.run_folder import Step
 
@@ -45,8 +46,9 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
 
     Raises:
         InputFileError, LabelError: As `ingest`.
-        OutputError: The folder holds a cohort of other scans or settings, or cannot be written.
+        OutputError: The folder is that of the scans, holds a cohort of other scans or settings, or cannot be written.
     """
+    require_other_folder(out, folder)
     cohort = ingest(
         folder,
         layout,

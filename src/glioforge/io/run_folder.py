@@ -21,7 +21,7 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, final
@@ -30,7 +30,9 @@ from filelock import FileLock, Timeout
 
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
+from glioforge.io.folder_kind import kind_of_folder
 from glioforge.io.run_facts import run_facts
+from glioforge.io.step_difference import differences, made_otherwise
 from glioforge.io.step_maker import VERB, made_by
 
 __all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
@@ -43,8 +45,6 @@ LOCK = ".lock"
 
 ORPHAN_S = 10.0
 """Time to wait for a folder within a run: workers of a killed run end by themselves in less, and leave their locks."""
-
-_MAX_DIFFERENCES = 5
 
 _NO_LOCKS: Final = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 """What a file system answers that has no locks, or whose lock service does not run."""
@@ -202,8 +202,8 @@ class Step:
             if not (self.folder / name).exists():
                 continue
             before = _marker(self.folder / name)["key"]
-            if _differences(before, self.key) and not _left_empty(self.folder, before, self.key):
-                raise _made_otherwise(before, self.key, self.folder)
+            if differences(before, self.key) and not _left_empty(self.folder, before, self.key):
+                raise made_otherwise(before, self.key, self.folder)
 
 
 def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -213,6 +213,31 @@ def _plain(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise OutputError(f"a step's key that is not JSON ({error})", "plain values", where=folder) from error
     return plain
+
+
+def require_free(folder: Path, verb: str) -> None:
+    """Refuse a folder in which another command began or which holds something else of Glioforge's; writes nothing.
+
+    Args:
+        folder: An output folder; one that is missing or empty passes, and so does one of the same command.
+        verb: The command that is to write into it.
+
+    Raises:
+        OutputError: Says what the folder holds.
+    """
+    expected = f"an empty folder, or one that `glioforge {verb}` made"
+    remedy = "choose another --out"
+    for name in (DONE, STARTED):
+        if not (folder / name).is_file():
+            continue
+        maker = made_by(_marker(folder / name)["key"])
+        if maker is None or maker.verb != verb:
+            what = "what another step made" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
+            raise OutputError(f"the folder holds {what}", expected, remedy, folder)
+        return
+    kind = kind_of_folder(folder)
+    if kind is not None:
+        raise OutputError(f"the folder holds {kind}", expected, remedy, folder)
 
 
 def _marker(path: Path) -> dict[str, Any]:
@@ -234,45 +259,6 @@ def _left_empty(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) ->
     if mine is None or mine != made_by(new):
         return False
     return all(path.name in {STARTED, LOCK} or path.name.endswith(".partial") for path in folder.iterdir())
-
-
-def _made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> OutputError:
-    """The error for a folder of another command, or of the same one with other settings."""
-    maker, asked = made_by(old), made_by(new)
-    remedy = "choose another --out, or delete the folder to make it anew"
-    what = "a folder of another step" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
-    if maker != asked:
-        wanted = "one that the same step made" if asked is None else f"one that `glioforge {asked.verb}` made"
-        return OutputError(f"the folder holds {what}", f"an empty folder, or {wanted}", remedy, folder)
-    same = "a folder made" if maker is None else what
-    found = f"{same} with other settings: {'; '.join(_differences(old, new))}"
-    return OutputError(found, "the same settings as before", remedy, folder)
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The first keys that differ, by path, with both values; those that one of the keys lacks come last."""
-    before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
-    paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
-    paths.sort(key=lambda path: (path not in before or path not in after, path))
-    shown = [
-        f"{_part(path)} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
-        for path in paths[:_MAX_DIFFERENCES]
-    ]
-    return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
-
-
-def _part(path: str) -> str:
-    """A part of a key in words: cohorts are kept by their fingerprint."""
-    return f"{path} (other cases; fingerprint)" if path in {"cohort", "donors", "train", "validation"} else path
-
-
-def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    """Every value below nested mappings by its dotted path, as JSON text."""
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", json.dumps(value, sort_keys=True)
 
 
 def _lock(path: Path, wait_s: float) -> FileLock:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.core.errors import InputFileError
+from glioforge.io.folder_kind import is_export
 from glioforge.io.image_names import is_image
 
 CONVERT = "convert them to NIfTI (.nii.gz)"
@@ -166,7 +167,7 @@ class _Walker:
         for path in (path for path in entries if folders[path]):
             if path.name.startswith(".") or path.name == "__MACOSX":
                 self._pass([path], "hidden folders")
-            elif (path / "step.json").is_file():
+            elif (path / "step.json").is_file() or is_export(path):
                 self._pass([path], "folders that Glioforge wrote", "name one as the folder to read it")
             elif path.is_symlink():
                 self._link(path)

@@ -24,6 +24,7 @@ from glioforge.core.errors import InputFileError, LabelError, OutputError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.atomic_write import read_json, remove_partials, write_json
+from glioforge.io.folder_kind import PRIVATE
 from glioforge.io.run_folder import DONE, STARTED, Step
 from glioforge.release.base import DataSet, Leaving, Target, format_named
 from glioforge.release.grid import on_scan_grid
@@ -34,8 +35,6 @@ from glioforge.release.record import dataset_record, description_of, sidecar_of
 from glioforge.release.spec import ExportSpec
 
 KEY = "key.json"
-PRIVATE = "private-"
-"""How the name of the folder begins that is not handed on; nnU-Net takes any `Dataset001_...` for a data set."""
 _CASES = "cases"
 
 

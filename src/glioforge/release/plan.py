@@ -82,6 +82,7 @@ def plan_export(cohorts: Sequence[Cohort], spec: ExportSpec, made: Format) -> Pl
         LabelError: Label files have several schemes, and none is asked for.
     """
     _require_known(cohorts, spec.leave_out)
+    _require_contrasts(cohorts, spec.modalities or ())
     left = _left(cohorts, spec.leave_out)
     parts = [[_entry(ref, spec, given_values(cohort)) for ref in cohort] for cohort in left]
     entries = tuple(entry for part in parts for entry in part)
@@ -169,6 +170,17 @@ def _require_known(cohorts: Iterable[Cohort], subjects: Iterable[str]) -> None:
             f"subjects to leave out that no case has: {', '.join(strange[:5])}",
             f"subjects of the cohort, such as {', '.join(sorted(known)[:5])}",
             "name them as the cohort does",
+        )
+
+
+def _require_contrasts(cohorts: Iterable[Cohort], asked: Iterable[Modality]) -> None:
+    """Refuse contrasts that no case has."""
+    known = {modality for cohort in cohorts for ref in cohort for modality in ref.images}
+    strange = in_standard_order(set(asked) - known)
+    if strange:
+        there = ", ".join(map(str, in_standard_order(known))) or "no images"
+        raise CohortError(
+            f"no case has {', '.join(map(str, strange))}", f"contrasts of the cohort: {there}", where="--modalities"
         )
 
 

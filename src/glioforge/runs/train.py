@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.compute.accelerator import AcceleratorSpec, resolved
+from glioforge.compute.accelerator import AcceleratorSpec, device_of, resolved
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
@@ -21,6 +21,7 @@ from glioforge.core.split import Split, split_by_names, split_by_subject
 from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
 from glioforge.data.prepare.record import write_records
 from glioforge.io.atomic_write import read_json
+from glioforge.io.run_folder import require_free
 from glioforge.segmentation.base import train_segmenter
 from glioforge.segmentation.method import AnySegmenter
 from glioforge.synthesis.base import train_synthesizer
@@ -97,7 +98,9 @@ def run_training(cohort: Cohort, spec: TrainingRunSpec, out: Path, *, progress: 
         CohortError: Cases whose scans had no label map, too few subjects, or unknown ones named.
         SpecError: The budget has patience and no subject validates.
         LeakageError: A case of one side was made from a subject of another.
+        OutputError: The folder holds something else.
     """
+    require_free(out, "train")
     split = divide(spec, cohort)
     sides = {side: list(getattr(split, side).subject_ids) for side in ("train", "validation", "test")}
     _fit(spec, split, out, progress or Silent())
@@ -146,6 +149,27 @@ def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> 
             accelerator=spec.accelerator,
             progress=progress,
         )
+
+
+def require_trainable(spec: TrainingRunSpec, cohort: Cohort, out: Path) -> None:
+    """Refuse what `run_training` would refuse at its start; nothing is trained or written.
+
+    Raises:
+        CohortError, SpecError, LeakageError, OutputError: As `run_training`.
+        DependencyError: The device asked for is not there.
+    """
+    require_free(out, "train")
+    divide(spec, cohort)
+    device_of(spec.accelerator)
+
+
+def with_own_budget(spec: TrainingRunSpec) -> TrainingRunSpec:
+    """Return a spec whose one budget is the model's; it trains the same."""
+    if spec.budget is None:
+        return spec
+    name = "segmenter" if spec.synthesizer is None else "synthesizer"
+    model = getattr(spec, name).model_copy(update={"budget": spec.budget})
+    return spec.model_copy(update={name: model, "budget": None})
 
 
 def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:

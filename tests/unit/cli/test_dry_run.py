@@ -4,15 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from fixtures_layouts import LAYOUTS
 from glioforge.cli.main import app
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GlioforgeError
+from glioforge.core.errors import DependencyError, GlioforgeError
 from glioforge.core.schemes import COMPLETE
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
+from glioforge.runs.train import TrainingRunSpec, require_trainable, with_own_budget
+from toy_cohort import toy_cohort
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,8 @@ CASES = {
     "too few subjects": ["nnunet", "scans", "--out", "out"],
     "shares above 1": ["train", "shares.yaml", "empty", "--out", "out"],
     "nobody to train on": ["train", "control.yaml", "empty", "--out", "out"],
+    "a training into a cohort": ["train", "control.yaml", "empty", "--out", "empty"],
+    "scans into their own folder": ["prepare", "scans", "--out", "scans"],
     "a wrong setting of phantoms": ["phantom", "--out", "out", "--set", "shape=3"],
     "a folder that phantoms may not take": ["phantom", "--out", "taken"],
 }
@@ -74,3 +79,23 @@ def test_a_study_shows_its_plan(tmp_path: Path) -> None:
     assert "tasks, 0 done" in result.output
     assert "to do: " in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_shows_one_budget() -> None:
+    """The one that counts, at the model; the settings that are printed train the same."""
+    settings = TrainingRunSpec.model_validate({"synthesizer": {"kind": "class_intensity"}, "budget": {"steps": 7}})
+    shown = with_own_budget(settings)
+
+    assert shown.budget is None
+    assert shown.synthesizer is not None
+    assert shown.synthesizer.budget.steps == 7
+    assert with_own_budget(shown) is shown
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_dry_run_of_a_training_checks_the_device(place: Path) -> None:
+    """As the training does at its start."""
+    cohort = toy_cohort(range(6))
+    settings = TrainingRunSpec.model_validate({"synthesizer": "class_intensity", "accelerator": {"device": "cuda"}})
+    with pytest.raises(DependencyError, match="device 'cuda' without a GPU"):
+        require_trainable(settings, cohort, place / "out")

@@ -191,3 +191,22 @@ def test_an_edit_of_scans_is_refused_with_the_command_that_prepares_them(made: P
 
     assert f"warning: {made / 'cohort'}: not prepared: {NAMES[0]}, {NAMES[1]}; grids and intensities stay" in text
     assert [path.name for path in tmp_path.iterdir()] == ["seg.yaml"]
+
+
+def test_scans_are_not_ingested_into_their_own_folder(made: Path) -> None:
+    """Its tables would lie among the scans; a folder within it is passed over by walks and allowed."""
+    with pytest.raises(OutputError, match="the folder that is read; expected a folder of its own"):
+        call("ingest", made / "scans", "--out", f"{made}/cohort/../scans")
+
+    assert not (made / "scans" / "cohort.json").exists()
+
+
+def test_exports_are_passed_over_and_contrasts_that_no_case_has_refused(made: Path, tmp_path: Path) -> None:
+    """An export within a folder of scans does not double the scans."""
+    shutil.copytree(made / "scans", tmp_path / "scans")
+    words = ["export", tmp_path / "scans", "--as", "nifti", "--out", tmp_path / "scans" / "export"]
+    with pytest.raises(CohortError, match="--modalities: no case has aptw; expected contrasts of the cohort: t1, "):
+        call(*words, "--modalities", "aptw")
+    call(*words)
+
+    assert "2 real cases of 2 subjects" in call("ingest", tmp_path / "scans", "--out", tmp_path / "cohort")

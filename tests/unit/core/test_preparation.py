@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
-from glioforge.core.preparation import preparations_of, require_prepared_alike
+from glioforge.core.preparation import preparations_of, require_prepared_alike, require_unprepared
+from glioforge.core.schemes import scheme_named
 from strategies import case_ref
 
 
@@ -42,3 +44,14 @@ def test_cases_prepared_otherwise_are_named_with_the_command_that_mends_it(tmp_p
     (model / "preparation.yaml").write_text("{}")
     with pytest.raises(CohortError, match=r"prepare SCANS --spec '.*my model/preparation\.yaml' --out FOLDER"):
         require_prepared_alike(cases[:1], ("a",), model)
+
+
+def test_a_prepared_cohort_is_not_prepared_again():
+    """Its voxels would be resampled twice; scans and an empty cohort pass."""
+    known, scan = prepared(1, "a"), case_ref("x", "x")
+    require_unprepared(Cohort("scans", (scan,), scheme_named(scan.scheme)))
+    require_unprepared(Cohort("none", (), scheme_named(scan.scheme)))
+    with pytest.raises(CohortError, match="done: already prepared; expected scans, or an ingested cohort"):
+        require_unprepared(Cohort("done", (known,), scheme_named(scan.scheme)))
+    with pytest.raises(CohortError, match="cases that are already prepared: c1;"):
+        require_unprepared(Cohort("both", (known, scan), scheme_named(scan.scheme)))

@@ -10,6 +10,7 @@ from hypothesis import given
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.schemes import BRATS2017, COMPLETE
+from glioforge.io.atomic_write import write_json
 from glioforge.io.cohort_file import READERS, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.nifti_reader import NiftiReader
@@ -97,6 +98,11 @@ def test_damaged_file_is_refused(tmp_path, brats_case, change, message):
 
 
 def test_missing_file_is_refused(tmp_path):
-    """A folder without a cohort is told."""
-    with pytest.raises(InputFileError, match=r"cohort\.json: cannot read the file"):
+    """A folder without a cohort is refused; an exported data set is called one."""
+    with pytest.raises(
+        InputFileError, match=r"no cohort\.json in the folder; expected a folder that ingest or prepare"
+    ):
+        read_cohort(tmp_path)
+    write_json(tmp_path.with_name(f"private-{tmp_path.name}") / "step.json", {"key": {"verb": "export"}})
+    with pytest.raises(InputFileError, match="this is an exported data set, no cohort"):
         read_cohort(tmp_path)

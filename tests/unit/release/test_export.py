@@ -233,9 +233,9 @@ def test_contrasts_that_some_lack_are_refused_or_chosen(tmp_path):
 
     assert len(list(chosen.glob("imagesTr/*.gz"))) == 2
     assert len(list(plain.rglob("*flair.nii.gz"))) == 1
-    bare = cohort_of([replace(first, labels=None)])
+    bare = cohort_of([replace(first, labels=None, images={Modality.T1: first.images[Modality.T1]}), second])
     with pytest.raises(CohortError, match=r"nothing would be written: s01-1"):
-        export_cohorts([bare], tmp_path / "bare", ExportSpec(modalities=(Modality.T2,)))
+        export_cohorts([bare], tmp_path / "bare", ExportSpec(modalities=(Modality.FLAIR,)))
 
 
 def test_maps_of_unlabelled_scans_are_no_labels(tmp_path):

@@ -1,0 +1,56 @@
+"""How the key of a step differs from the one that its folder keeps, in words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from glioforge.core.errors import OutputError
+from glioforge.io.step_maker import made_by
+
+_MAX_DIFFERENCES = 5
+
+
+def made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> OutputError:
+    """Return the error for a folder of another command, or of the same one with other settings.
+
+    Args:
+        old: Key that the folder keeps.
+        new: Key of the step that is to be made.
+        folder: The folder.
+    """
+    maker, asked = made_by(old), made_by(new)
+    remedy = "choose another --out, or delete the folder to make it anew"
+    what = "a folder of another step" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
+    if maker != asked:
+        wanted = "one that the same step made" if asked is None else f"one that `glioforge {asked.verb}` made"
+        return OutputError(f"the folder holds {what}", f"an empty folder, or {wanted}", remedy, folder)
+    same = "a folder made" if maker is None else what
+    found = f"{same} with other settings: {'; '.join(differences(old, new))}"
+    return OutputError(found, "the same settings as before", remedy, folder)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the first parts that differ, by path, with both values; those that one of the keys lacks come last."""
+    before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
+    paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    paths.sort(key=lambda path: (path not in before or path not in after, path))
+    shown = [
+        f"{_part(path)} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
+        for path in paths[:_MAX_DIFFERENCES]
+    ]
+    return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
+
+
+def _part(path: str) -> str:
+    """A part of a key in words: cohorts are kept by their fingerprint."""
+    return f"{path} (other cases; fingerprint)" if path in {"cohort", "donors", "train", "validation"} else path
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Every value below nested mappings by its dotted path, as JSON text."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value, sort_keys=True)
