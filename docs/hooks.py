@@ -74,6 +74,7 @@ def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of ty
             continue
         default = parameter.default
         shown = "" if default is None or default is False or callable(default) else f"`{default}`"
+        shown = parameter.show_default if isinstance(parameter.show_default, str) else shown
         if parameter.param_type_name == "argument":
             label = parameter.metavar or parameter.name.upper()
             words.append(label)

@@ -1,4 +1,4 @@
-"""Glioforge: synthetic multi-contrast brain-tumour MRI with labels, and measurements of whether it helps.
+"""Glioforge: synthetic multi-contrast brain-tumour MRI with labels, and tests of whether it improves segmentation.
 
 Every verb of the command line has its functions among the names of `__init__.pyi` (`docs/reference/api.md`).
 A name is imported when it is first used, so that `import glioforge` costs nothing.

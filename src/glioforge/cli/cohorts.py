@@ -11,6 +11,25 @@ if TYPE_CHECKING:
     from glioforge.core.modality import Modality
 
 
+def contrasts_from(texts: "Sequence[str] | None") -> "tuple[Modality, ...] | None":
+    """Return the contrasts of texts such as `t1,flair`, in their order; none for no text.
+
+    Raises:
+        SpecError: A name is no contrast.
+    """
+    from glioforge.core.errors import SpecError
+    from glioforge.core.modality import Modality
+
+    names = [name.strip().lower() for text in texts or () for name in text.split(",")]
+    known = [contrast.value for contrast in Modality]
+    wrong = [name for name in names if name not in known]
+    if wrong:
+        raise SpecError(
+            f"contrast {wrong[0]!r}", f"contrasts separated by commas, of {', '.join(known)}", where="--modalities"
+        )
+    return tuple(Modality(name) for name in names) or None
+
+
 def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None":
     """Return the layout spec of a name or a YAML file, or none to have it detected.
 

@@ -22,7 +22,11 @@ def doctor(
     spacing: Annotated[
         float | None,
         typer.Option(
-            "--spacing", help="Planned voxel size in mm; reports lesions that would be lost at this size.", min=0
+            "--spacing",
+            help="Planned voxel size in mm; reports lesions that would be lost at this size.",
+            min=0,
+            metavar="MM",
+            show_default="none: not checked",
         ),
     ] = None,
     follow_links: FollowLinks = False,

@@ -19,13 +19,20 @@ def edit(
     seed: Seed = 1,
     donors: Annotated[
         Path | None,
-        typer.Option("--donors", help="Prepared cohort whose lesions are inserted; COHORT itself unless given."),
+        typer.Option(
+            "--donors",
+            help="Prepared cohort whose lesions are inserted.",
+            metavar="COHORT",
+            show_default="COHORT itself",
+        ),
     ] = None,
     workers: Workers = 1,
     overrides: Set = None,
     preview: Annotated[
         Path | None,
-        typer.Option("--preview", help="PNG file to draw: the first cases before and after.", dir_okay=False),
+        typer.Option(
+            "--preview", help="PNG file to draw: the first cases before and after.", dir_okay=False, metavar="PNG"
+        ),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:

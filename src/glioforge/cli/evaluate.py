@@ -7,7 +7,10 @@ import typer
 
 from glioforge.cli.options import Layout, MaskScheme, Out, ScanFolder, Where
 
-EXAMPLES = ("glioforge evaluate masks scans --out scores",)
+EXAMPLES = (
+    "glioforge evaluate masks scans --out scores",
+    "glioforge evaluate masks scans --where subject=s003,s007 --out scores",
+)
 
 
 def evaluate(
@@ -18,7 +21,13 @@ def evaluate(
     where: Where = None,
     scheme: MaskScheme = None,
     truth_scheme: Annotated[
-        str | None, typer.Option("--truth-scheme", help="Label scheme of the label files in FOLDER, if it holds scans.")
+        str | None,
+        typer.Option(
+            "--truth-scheme",
+            help="How to read the label files in FOLDER, if it holds scans: a label scheme.",
+            metavar="SCHEME",
+            show_default="detected",
+        ),
     ] = None,
 ) -> None:
     """Compute Dice, HD95, sensitivity, precision and other metrics per case and region, and write a report.

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from glioforge.cli.options import Out, Where, Workers, WrittenScheme
-from glioforge.core.modality import Modality
 
 EXAMPLES = (
     "glioforge export synthetic --as nifti --out nifti",
+    "glioforge export prepared --as brats --grid prepared --modalities t1,flair --out brats",
     "glioforge export prepared synthetic --as nnunet --out mixed",
 )
 
@@ -27,16 +27,25 @@ def export(
     scheme: WrittenScheme = None,
     grid: Annotated[
         Literal["scan", "prepared"],
-        typer.Option("--grid", help="Grid of prepared cases: that of their scan, or the prepared one."),
+        typer.Option(
+            "--grid", help="Grid of prepared cases: scan returns them to the grid of their scan, prepared keeps theirs."
+        ),
     ] = "scan",
     modalities: Annotated[
-        list[Modality] | None,
-        typer.Option("--modalities", help="Contrast to write; may be repeated; all unless given."),
+        list[str] | None,
+        typer.Option(
+            "--modalities",
+            help="Contrasts to write, separated by commas: t1, t1ce, t2, flair, aptw.",
+            metavar="CONTRAST,...",
+            show_default="all",
+        ),
     ] = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(
-            "--leave-out", help="Subject to leave out, with all synthetic cases made from it; may be repeated."
+            "--leave-out",
+            help="Subject to leave out, with all synthetic cases made from it; may be repeated.",
+            metavar="SUBJECT",
         ),
     ] = None,
     where: Where = None,
@@ -48,8 +57,9 @@ def export(
     """Export cohorts for other tools, real and synthetic cases together.
 
     Files are written with new headers and new names; the table of original ids is in private-OUT.
+    To train nnU-Net through Glioforge, use `glioforge nnunet`, which writes its own data set.
     """
-    from glioforge.cli.cohorts import open_cohort
+    from glioforge.cli.cohorts import contrasts_from, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.release.export import KEY, export_cohorts, private_folder
@@ -59,7 +69,7 @@ def export(
         format=form,
         grid=grid,
         scheme=scheme,
-        modalities=tuple(modalities) if modalities else None,
+        modalities=contrasts_from(modalities),
         leave_out=tuple(leave_out or ()),
         keep_ids=keep_ids,
     )

@@ -34,7 +34,11 @@ from glioforge.cli.train import train
 from glioforge.cli.verb import BEFORE, Verbs, add_verb
 from glioforge.cli.view import view
 
-ABOUT = "Synthetic multi-contrast brain-tumour MRI with labels, and measurements of whether it helps."
+ABOUT = "Make synthetic multi-contrast brain-tumour MRI with labels, and test whether it improves segmentation."
+FIRST_STEPS = (
+    "Start: doctor, ingest, prepare, view; then train and synthesize, or study for all of it.\n\n"
+    "`glioforge VERB --help` explains a verb, its options and settings, with an example."
+)
 
 app = typer.Typer(
     name="glioforge",
@@ -70,7 +74,7 @@ def _print_version(value: bool) -> bool:
     return value
 
 
-@app.callback(help=ABOUT, epilog="`glioforge VERB --help` explains a verb, its options and settings, with an example.")
+@app.callback(help=ABOUT, epilog=FIRST_STEPS)
 def _root(
     version: Annotated[  # noqa: ARG001 - printed by its own callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -125,3 +129,7 @@ def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text.encode("utf-8", "backslashreplace").decode())
+
+
+if __name__ == "__main__":
+    run()

@@ -13,7 +13,13 @@ def nnunet(
     folder: ScanFolder,
     out: Out,
     test: Annotated[float, typer.Option("--test", help="Share of subjects held out for testing.")] = 0.2,
-    export: Annotated[bool, typer.Option("--export", help="Only write the raw data set and the folds.")] = False,
+    export: Annotated[
+        bool,
+        typer.Option(
+            "--export",
+            help="Only write the raw data set and the folds; `glioforge export` also takes synthetic cases.",
+        ),
+    ] = False,
     layout: Layout = None,
     where: Where = None,
     scheme: Scheme = None,

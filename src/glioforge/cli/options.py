@@ -1,7 +1,8 @@
 """Options that several verbs share, each written once."""
 
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,15 +19,23 @@ def _some_workers(value: int | None) -> int | None:
     return value
 
 
-_OUT = typer.Option("--out", help="Output folder; created if missing.", file_okay=False)
+def _with_default(option: Any, shown: str) -> Any:  # noqa: ANN401 - typer's own class
+    """Copy an option, with a text that help shows as its default."""
+    changed = copy(option)
+    changed.show_default = shown
+    return changed
+
+
+_OUT = typer.Option("--out", help="Output folder; created if missing.", file_okay=False, metavar="DIR")
 Out = Annotated[Path, _OUT]
-MaybeOut = Annotated[Path | None, _OUT]
+MaybeOut = Annotated[Path | None, _with_default(_OUT, "none: problems are only printed")]
 LogFile = Annotated[
     Path | None,
     typer.Option(
         "--log-file",
         help="Append all output, debug records and tracebacks to this file, each with its time.",
         dir_okay=False,
+        metavar="FILE",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print debug records.")]
@@ -39,7 +48,7 @@ _WORKERS = typer.Option(
     callback=_some_workers,
 )
 Workers = Annotated[int, _WORKERS]
-MaybeWorkers = Annotated[int | None, _WORKERS]
+MaybeWorkers = Annotated[int | None, _with_default(_WORKERS, "parallel.workers of the YAML, 1 if it has none")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -55,7 +64,9 @@ DryRun = Annotated[
 RegisterTo = Annotated[
     Modality | None,
     typer.Option(
-        "--register-to", help="Contrast to which the others of a case are registered where their grids differ."
+        "--register-to",
+        help="Contrast to which the others of a case are registered where their grids differ.",
+        show_default="none: differing grids are an error",
     ),
 ]
 FollowLinks = Annotated[
@@ -65,16 +76,19 @@ Scheme = Annotated[
     str | None,
     typer.Option(
         "--scheme",
-        help="Label scheme of the label files: a name, or labels with integers such as oedema=1,enhancing=2.",
+        help="How to read the label files: a scheme that `glioforge methods` lists, or labels with integers such as "
+        "oedema=1,enhancing=2.",
         metavar="SCHEME",
+        show_default="detected, or asked for",
     ),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
-        help="Use only cases whose facts fulfil this condition, such as grade=HGG, site!=A,B or 'tumour_ml>10'; may be "
-        "repeated.",
+        help="Use only cases that fulfil this condition, such as subject=s001,s002, grade!=LGG or 'tumour_ml>10'; may "
+        "be repeated. Facts are case, subject, session, kind and those of the data set; naming an unknown fact lists "
+        "them.",
         metavar="FACT=VALUE",
     ),
 ]
@@ -82,17 +96,18 @@ MaskScheme = Annotated[
     str | None,
     typer.Option(
         "--scheme",
-        help="Label scheme of the masks; that of masks.json or dataset.json next to them, else of the cohort, unless "
-        "given.",
+        help="How to read the masks: a label scheme that `glioforge methods` lists.",
         metavar="SCHEME",
+        show_default="as masks.json or dataset.json next to the masks says, else as the cohort's files",
     ),
 ]
 WrittenScheme = Annotated[
     str | None,
     typer.Option(
         "--scheme",
-        help="Label scheme of the label files that are written; that of the cohort's own files unless given.",
+        help="How to write label files: a label scheme that `glioforge methods` lists.",
         metavar="SCHEME",
+        show_default="as the cohort's own files",
     ),
 ]
 AllowMissing = Annotated[
@@ -105,40 +120,48 @@ CohortFolder = Annotated[
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"] | None,
-    typer.Option("--device", help="Device for networks; auto uses a GPU if there is one."),
+    typer.Option(
+        "--device",
+        help="Device for networks; auto uses a GPU if there is one.",
+        show_default="as the YAML says, else auto",
+    ),
 ]
 Precision = Annotated[
     Literal["auto", "bf16-mixed", "32-true"] | None,
     typer.Option(
         "--precision",
-        help="Precision of networks; auto is bfloat16 where the device supports it natively, else float32. "
-        "A resumed run keeps its own.",
+        help="Precision of networks; auto is bfloat16 where the device supports it natively, else float32.",
+        show_default="as the resumed run, the YAML or the trained model, else auto",
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", help="CPU threads of PyTorch. A resumed run keeps its own.", metavar="N", min=1),
+    typer.Option(
+        "--threads",
+        help="CPU threads of PyTorch; accelerator.threads in a YAML.",
+        metavar="N",
+        min=1,
+        show_default="as the resumed run or the YAML, else PyTorch's choice",
+    ),
 ]
 ScanFolder = Annotated[Path, typer.Argument(help="Cohort folder, or folder of scans.", metavar="FOLDER")]
 Layout = Annotated[
     str | None,
     typer.Option(
         "--layout",
-        help="Layout of the folder of scans: a name that `glioforge methods` lists, or a YAML file; detected unless "
-        "given.",
+        help="Layout of the folder of scans: a name that `glioforge methods` lists, or a YAML file.",
         metavar="NAME|YAML",
+        show_default="detected",
     ),
 ]
-Count = Annotated[
-    int, typer.Option("--count", help="How many new cases to make from each case of the cohort.", metavar="N", min=1)
-]
+Count = Annotated[int, typer.Option("--count", help="Number of new cases per case of the cohort.", metavar="N", min=1)]
 _RECIPE = typer.Option(
     "--recipe",
     help="Recipe of lesion edits: a name that `glioforge methods` lists, such as default, or a YAML file.",
     metavar="NAME|YAML",
 )
 Recipe = Annotated[str, _RECIPE]
-MaybeRecipe = Annotated[str | None, _RECIPE]
+MaybeRecipe = Annotated[str | None, _with_default(_RECIPE, "none: label maps as they are")]
 
 
 def accelerator_sets(device: str | None, precision: str | None, threads: int | None) -> list[str]:

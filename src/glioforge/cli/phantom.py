@@ -11,7 +11,7 @@ EXAMPLES = ("glioforge phantom --out scans --cases 20",)
 
 def phantom(
     out: Out,
-    cases: Annotated[int, typer.Option("--cases", help="Number of subjects.", min=1)] = 20,
+    cases: Annotated[int, typer.Option("--cases", help="Number of subjects.", min=1, metavar="N")] = 20,
     seed: Seed = 7,
     workers: Workers = 1,
     truth: Annotated[

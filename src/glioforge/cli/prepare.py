@@ -16,7 +16,16 @@ EXAMPLES = (
 def prepare(
     folder: ScanFolder,
     out: Out,
-    spec: Annotated[Path | None, typer.Option("--spec", help="YAML file of preparation settings.")] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec",
+            help="YAML file of preparation settings.",
+            dir_okay=False,
+            metavar="YAML",
+            show_default="the defaults that --dry-run prints",
+        ),
+    ] = None,
     layout: Layout = None,
     where: Where = None,
     scheme: Scheme = None,
@@ -24,12 +33,15 @@ def prepare(
     allow_missing: AllowMissing = False,
     workers: Workers = 1,
     png: Annotated[
-        Path | None, typer.Option("--png", help="Also write every axial slice as 16-bit PNG into this folder.")
+        Path | None,
+        typer.Option("--png", help="Also write every axial slice as 16-bit PNG into this folder.", metavar="DIR"),
     ] = None,
     qc: Annotated[
         Path | None,
         typer.Option(
-            "--qc", help="Also draw the tissue map of each case, and a page of all of them, into this folder."
+            "--qc",
+            help="Also draw the tissue map of each case, and a page of all of them, into this folder.",
+            metavar="DIR",
         ),
     ] = None,
     overrides: Set = None,

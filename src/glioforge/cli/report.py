@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("glioforge report results",)
+EXAMPLES = ("glioforge report run",)
 
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:

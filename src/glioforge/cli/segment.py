@@ -37,11 +37,16 @@ def segment(
         bool,
         typer.Option(
             "--complete",
-            help="Write a cohort with complete label maps: tissue from the segmenter, tumour from the cases' labels.",
+            help="Write a cohort of label maps with normal tissue in place of masks: tissue from the segmenter, tumour "
+            "from the cases' own labels.",
         ),
     ] = False,
     mask_tumour: Annotated[
-        bool, typer.Option("--mask-tumour", help="With --complete: hide the tumour from the segmenter.")
+        bool,
+        typer.Option(
+            "--mask-tumour",
+            help="With --complete: show the segmenter the mean intensity of normal brain in place of the tumour.",
+        ),
     ] = False,
     workers: Workers = 1,
     device: Device = None,
@@ -50,9 +55,7 @@ def segment(
 ) -> None:
     """Segment the tumours of a cohort or of scans: one mask per case, on the grid of its scans.
 
-    With --complete, write a cohort whose label maps name the normal tissue as well.
-
-    Workers share the preparation of scans; networks run in the main process.
+    Worker processes share the preparation of scans; the segmenter runs in the main process.
     """
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress

@@ -11,24 +11,30 @@ from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, 
 if TYPE_CHECKING:
     from glioforge.studies.base import StudySpec
 
-EXAMPLES = ("glioforge study study.yaml --data scans --out results",)
+EXAMPLES = ("glioforge study study.yaml --data scans --out run",)
 
 
 def study(
     spec: Annotated[Path, typer.Argument(help="YAML file of the study.", metavar="YAML")],
     out: Out,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.")
+        Path | None,
+        typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.", metavar="FOLDER"),
     ] = None,
     where: Where = None,
     store: Annotated[
         Path | None,
         typer.Option(
             "--store",
-            help="Folder of finished models and cohorts that studies share; within --out unless given.",
+            help="Folder of finished models and cohorts that studies share.",
+            metavar="DIR",
+            show_default="within --out",
         ),
     ] = None,
-    budget: Annotated[str | None, typer.Option("--budget", help="Name of one of the study's budgets.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", help="Name of one of the study's budgets.", metavar="NAME", show_default="the YAML's"),
+    ] = None,
     workers: MaybeWorkers = None,
     device: Device = None,
     precision: Precision = None,

@@ -37,7 +37,12 @@ def synthesize(
     precision: Precision = None,
     threads: Threads = None,
     unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Also use maps of scans without labels, as if they were healthy.")
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="Also use label maps of scans that came without labels, as if their brains were healthy: a tumour in "
+            "them is labelled as tissue.",
+        ),
     ] = False,
     nifti: Annotated[
         bool, typer.Option("--nifti/--no-nifti", help="Also export the cases as NIfTI in BraTS layout.")

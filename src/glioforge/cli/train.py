@@ -10,6 +10,7 @@ from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, 
 EXAMPLES = (
     "glioforge train spade.yaml prepared --out synthesizer --estimate",
     "glioforge train spade.yaml prepared --out synthesizer",
+    "glioforge train unet.yaml prepared --where grade=HGG --out segmenter",
 )
 
 
@@ -17,7 +18,8 @@ def train(
     spec: Annotated[
         Path,
         typer.Argument(
-            help="YAML file with `synthesizer:` or `segmenter:`, of a kind that `glioforge methods` lists.",
+            help="YAML file of one line or more, such as `synthesizer: {kind: spade}` or `segmenter: {kind: unet}`; "
+            "`glioforge methods` lists the kinds.",
             metavar="YAML",
         ),
     ],

@@ -84,9 +84,16 @@ def _logged(verb: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def _untyped(ctx: Any) -> str:  # noqa: ANN401, ARG001 - typer's own copy of click
+    """The type that help shows of an argument: none."""
+    return ""
+
+
 def _plain(params: list[Any]) -> list[Any]:
-    """Parameters of which switches have an empty place for the name of a value."""
+    """Parameters of which switches have no name of a value, and arguments no type after their name."""
     for parameter in params:
         if getattr(parameter, "is_flag", False) and parameter.metavar is None:
             parameter.metavar = ""
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = _untyped
     return params

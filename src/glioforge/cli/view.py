@@ -7,7 +7,10 @@ import typer
 
 from glioforge.cli.options import Scheme, Where
 
-EXAMPLES = ("glioforge view prepared",)
+EXAMPLES = (
+    "glioforge view prepared",
+    "glioforge view edited --compare prepared",
+)
 
 
 def view(
@@ -27,17 +30,17 @@ def view(
             metavar="CASE_OR_COHORT",
         ),
     ] = None,
-    case: Annotated[str | None, typer.Option("--case", help="Id of the one case to show.")] = None,
+    case: Annotated[str | None, typer.Option("--case", help="Id of the one case to show.", metavar="CASE")] = None,
     where: Where = None,
     scheme: Scheme = None,
     port: Annotated[
-        int, typer.Option("--port", help="Port on this machine; 0 takes a free one.", min=0, max=65535)
+        int, typer.Option("--port", help="Port on this machine; 0 takes a free one.", min=0, max=65535, metavar="N")
     ] = 0,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address and leave the browser closed.")
     ] = False,
 ) -> None:
-    """Show contrasts, labels and planes of cases in the browser, linked and side by side.
+    """Show scans and labels in three planes in the browser, with two cohorts side by side if --compare is given.
 
     The page can be reached from this machine alone, and fetches nothing from outside; Ctrl-C ends it.
     """

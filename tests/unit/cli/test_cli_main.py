@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import resource
 import shlex
 import subprocess
@@ -83,7 +84,7 @@ def test_help_shows_an_example_and_no_type_for_a_switch(verb: str) -> None:
         assert (program, name) == ("glioforge", verb)
         assert example in " ".join(result.output.split())
         command.make_context(verb, words)
-    assert "<bool>" not in result.output
+    assert re.search(r"<(bool|str|path|file|dir|list|int|float range)", result.output) is None
     assert "{" not in result.output.split("Usage:")[1].splitlines()[0]
 
 
@@ -146,6 +147,14 @@ def test_version_is_printed() -> None:
     result = CliRunner().invoke(app, ["--version"])
 
     assert result.output.startswith("glioforge ")
+
+
+@pytest.mark.parametrize("module", ["glioforge", "glioforge.cli.main"])
+def test_the_package_runs_as_a_module(module: str) -> None:
+    """Where the script `glioforge` is not on the path."""
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("glioforge ")
 
 
 @pytest.mark.parametrize("verb", ["train", "synthesize", "segment", "study", "demo"])

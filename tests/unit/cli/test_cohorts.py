@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from glioforge.cli.cohorts import describe
+from glioforge.cli.cohorts import contrasts_from, describe
 from glioforge.core.cohort import Cohort
+from glioforge.core.errors import SpecError
 from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
 from toy_cohort import toy_cohort
 
 SOURCE = Path(__file__).parents[3] / "src" / "glioforge"
@@ -62,3 +64,11 @@ def test_no_line_of_a_verb_counts_without_regard_to_one() -> None:
     ]
 
     assert lines == []
+
+
+def test_contrasts_are_read_from_commas_and_repeats() -> None:
+    """Either form gives the same contrasts; a wrong name is refused with those that there are."""
+    assert contrasts_from(["t1,FLAIR"]) == contrasts_from(["t1", "flair"]) == (Modality.T1, Modality.FLAIR)
+    assert contrasts_from(None) is None
+    with pytest.raises(SpecError, match="contrast 't3'.* t1, t1ce, t2, flair, aptw"):
+        contrasts_from(["t1,t3"])
