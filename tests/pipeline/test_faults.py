@@ -75,7 +75,7 @@ STEPS: dict[str, Callable[[Path, Path], list[Any]]] = {
         ({"segmentor": "unet"}, "segmentor: unknown key, did you mean 'segmenter'"),
         ({"synthesizer": "spadee"}, "synthesizer 'spadee'; expected one of augmentation_net, class_intensity"),
         ({"synthesizer": {"kind": "spade", "preset": "soud"}}, "preset 'soud'; expected one of ['paper', 'sound']"),
-        ({"seed": "three"}, "seed: Input should be a valid integer"),
+        ({"seed": "three"}, "seed: 'three' should be an integer"),
         ({"budget": "huge"}, "budget 'huge' is not among the budgets ['small']"),
         ({"arms": []}, "the first arm is the baseline"),
     ],

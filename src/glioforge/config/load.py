@@ -3,13 +3,13 @@
 import json
 import logging
 from collections.abc import Hashable, Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 import yaml
 from pydantic import ValidationError
 
+from glioforge.config.problems import refusal, yaml_problem
 from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
 from glioforge.core.errors import SpecError
@@ -57,14 +57,18 @@ def read_values(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot read the file ({error})", "a YAML file in UTF-8", "check the path", path) from error
+    except FileNotFoundError as error:
+        raise SpecError("no such file", "a YAML file", "check the path", path) from error
+    except IsADirectoryError as error:
+        raise SpecError("a folder", "a YAML file", "check the order of the arguments", path) from error
+    except UnicodeDecodeError as error:
+        raise SpecError("text that is not UTF-8", "a YAML file in UTF-8", "save it as UTF-8", path) from error
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", "a YAML file", "check its permissions", path) from error
     try:
         values = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise SpecError(
-            f"not YAML: {error}", "plain YAML without tags, each key once", "fix the named line", path
-        ) from error
+        raise SpecError(yaml_problem(error), "plain YAML without tags, each key once", where=path) from error
     if not isinstance(values, dict):
         raise SpecError(f"a {type(values).__name__} at the top", "a mapping of keys to values", where=path)
     return values
@@ -79,7 +83,7 @@ def parse_spec(values: Mapping[str, Any], spec: type[AnySpec], where: str = "spe
     try:
         return spec.model_validate(expand_preset(spec, values))
     except ValidationError as error:
-        raise SpecError("; ".join(_problems(error, spec)), remedy="fix these keys", where=where) from error
+        raise refusal(error, spec, values, where) from error
 
 
 def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -104,7 +108,9 @@ def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[
         last: Any = int(keys[-1]) if isinstance(place, list) and keys[-1].isdigit() else keys[-1]
         try:
             place[last] = yaml.safe_load(text)
-        except (yaml.YAMLError, TypeError, IndexError) as error:
+        except yaml.YAMLError as error:
+            raise SpecError(f"--set {override!r}: {yaml_problem(error)}", "the form a.b=c with c in YAML") from error
+        except (TypeError, IndexError) as error:
             raise SpecError(f"--set {override!r} ({error})", "the form a.b=c with c in YAML") from error
     return changed
 
@@ -125,28 +131,3 @@ def _step_into(place: Any, key: str, override: str) -> Any:  # noqa: ANN401 - pl
             place[key] = {"kind": place[key]}
         return place[key]
     raise SpecError(f"--set {override!r}: {key!r} lies below a {type(place).__name__}", "keys of a mapping")
-
-
-def _problems(error: ValidationError, spec: type[Spec]) -> list[str]:
-    """One line for each wrong key: path, what came, what was expected."""
-    lines = []
-    for problem in error.errors():
-        path = ".".join(str(part) for part in problem["loc"]) or "top level"
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            key = str(problem["loc"][-1])
-            near = get_close_matches(key, sorted(_field_names(spec) - {key}), n=1)
-            message = f"unknown key{f', did you mean {near[0]!r}?' if near else ''}"
-        lines.append(f"{path}: {message}")
-    return lines
-
-
-def _field_names(spec: type[Spec]) -> set[str]:
-    """Field names of a spec and of all specs that have been defined."""
-    names = set(spec.model_fields)
-    pending = list(Spec.__subclasses__())
-    while pending:
-        known = pending.pop()
-        names |= set(known.model_fields)
-        pending += known.__subclasses__()
-    return names

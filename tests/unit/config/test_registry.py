@@ -157,7 +157,7 @@ def test_an_unknown_preset_is_answered_with_the_known():
         ({"kind": "smoth"}, "chosen: smoother 'smoth'; expected .*did you mean 'smooth'"),
         ({"kind": "smooth", "preset": "x"}, r"chosen: preset 'x'; expected one of \['paper'\]"),
         ({"kind": "smooth", "smoothing_cm": 2}, "chosen.smoothing_cm: unknown key, did you mean 'smoothing_mm'"),
-        ({"kind": "smooth", "passes": "many"}, "chosen.passes: Input should be a valid integer"),
+        ({"kind": "smooth", "passes": "many"}, "chosen.passes: 'many' should be an integer"),
     ],
 )
 def test_errors_inside_a_larger_spec_carry_the_path(registry, values, message):

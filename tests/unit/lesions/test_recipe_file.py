@@ -21,5 +21,5 @@ def test_an_unknown_name_is_refused_with_the_nearest(tmp_path, monkeypatch):
     (tmp_path / "defualt").write_text("name: mine\nsteps: []\n")
     with pytest.raises(SpecError, match=r"recipe 'defualt', did you mean 'default'\?; expected one of carver, default"):
         load_recipe("defualt")
-    with pytest.raises(SpecError, match=r"nowhere\.yaml: cannot read the file"):
+    with pytest.raises(SpecError, match=r"nowhere\.yaml: no such file"):
         load_recipe("nowhere.yaml")
