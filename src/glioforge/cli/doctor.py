@@ -40,8 +40,10 @@ def doctor(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.data.doctor.examine import examine
-    from glioforge.runs.doctor import headline, write_diagnosis
+    from glioforge.runs.doctor import diagnosis_step, headline, write_diagnosis
 
+    if out is not None:
+        diagnosis_step(folder, out)
     diagnosis = examine(
         folder,
         layout_from(layout, follow_links=follow_links),

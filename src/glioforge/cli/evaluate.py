@@ -36,8 +36,12 @@ def evaluate(
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
+    from glioforge.io.folder_kind import MASKS, require_kind
+    from glioforge.io.run_folder import require_free
     from glioforge.runs.evaluate import evaluate_folder
 
+    require_kind(predictions, MASKS)
+    require_free(out, "evaluate")
     truth = open_cohort(cohort, layout, scheme=truth_scheme, where=where)
     page = evaluate_folder(truth, predictions, out, scheme=scheme, progress=TerminalProgress())
     typer.echo(f"results and report: {page.resolve()}")

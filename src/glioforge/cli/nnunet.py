@@ -12,7 +12,9 @@ EXAMPLES = ("glioforge nnunet prepared --out nnunet --device cuda",)
 def nnunet(
     folder: ScanFolder,
     out: Out,
-    test: Annotated[float, typer.Option("--test", help="Share of subjects held out for testing.")] = 0.2,
+    test: Annotated[
+        float, typer.Option("--test", help="Share of subjects held out for testing.", min=0, max=0.9)
+    ] = 0.2,
     export: Annotated[
         bool,
         typer.Option(

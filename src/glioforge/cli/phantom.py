@@ -28,7 +28,7 @@ def phantom(
     from glioforge.core.counted import counted
     from glioforge.core.schemes import BRATS2017
     from glioforge.core.written_scheme import described
-    from glioforge.data.phantom.cohort import require_phantoms_fit, write_phantom_cohort
+    from glioforge.data.phantom.cohort import count_phantoms, require_phantoms_fit, write_phantom_cohort
     from glioforge.data.phantom.spec import PhantomSpec
 
     spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
@@ -45,4 +45,6 @@ def phantom(
         parallel=ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    typer.echo(f"{counted(len(folders), 'phantom case')} in {out}, labels {described(BRATS2017)}")
+    held = count_phantoms(out)
+    more = f" ({len(folders)} asked for)" if held > len(folders) else ""
+    typer.echo(f"{counted(held, 'phantom case')} in {out}{more}, labels {described(BRATS2017)}")

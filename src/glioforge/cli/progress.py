@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar, final
 
 from rich.console import Console
 
-from glioforge.cli.log import shown
 from glioforge.cli.progress_view import LiveTable, LogLines, Row, View
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ class TerminalProgress:
             self._shared.said.add(text)
             line = f"{self.row.name}: {text}" if self.row.name else text
             self._view.say(line)
-        shown(line)
 
     def note(self, text: str) -> None:
         """Show the present state of the work with its bar."""

@@ -17,7 +17,7 @@ from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.names import composed
+from glioforge.core.names import composed, listed
 from glioforge.core.rng import stream
 from glioforge.core.schemes import scheme_named
 
@@ -48,11 +48,14 @@ class Cohort:
         ids = [composed(ref.case_id) for ref in self.cases]
         doubled = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
         if doubled:
-            raise CohortError(f"case ids used twice: {doubled}", "unique ids", "rename or drop one", self.name)
+            raise CohortError(f"case ids used twice: {listed(doubled)}", "unique ids", "rename or drop one", self.where)
         strange = sorted({ref.scheme for ref in self.cases} - {self.scheme.name})
         if strange:
             raise CohortError(
-                f"cases in schemes {strange}", f"scheme {self.scheme.name!r}", "prepare both cohorts alike", self.name
+                f"cases in schemes {', '.join(strange)}",
+                f"scheme {self.scheme.name}",
+                "prepare both cohorts alike",
+                self.where,
             )
 
     def __len__(self) -> int:
@@ -70,7 +73,8 @@ class Cohort:
         for ref in self.cases:
             if composed(ref.case_id) == composed(case_id):
                 return ref
-        raise CohortError(f"case {case_id!r}", f"one of {[ref.case_id for ref in self.cases][:20]}", where=self.name)
+        known = listed([ref.case_id for ref in self.cases]) or "none, for the cohort is empty"
+        raise CohortError(f"no case {case_id!r}", f"one of {known}", where=self.where)
 
     @property
     def where(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Final, final
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.names import listed
 
@@ -101,7 +100,7 @@ def select_cases(cohort: Cohort, where: Iterable[str]) -> Cohort:
     if not conditions:
         return cohort
     known = {ref.case_id: facts_of(ref) for ref in cohort}
-    names = require_some(known, conditions, cohort.name)
+    names = require_some(known, conditions, cohort.where)
     return replace(cohort, cases=tuple(ref for ref in cohort if ref.case_id in names))
 
 
@@ -130,19 +129,16 @@ def require_some(known: Mapping[str, Mapping[str, Any]], conditions: Sequence[Co
             )
     names = {name for name, facts in known.items() if all(condition.holds(facts) for condition in conditions)}
     if not names:
-        raise CohortError(
-            f"none of {counted(len(known), 'case')} with {' and '.join(map(str, conditions))}",
-            "at least one",
-            f"known are {'; '.join(_values_of(known, condition.fact) for condition in conditions)}",
-            where,
-        )
+        there = [_values_of(known, fact) for fact in dict.fromkeys(condition.fact for condition in conditions)]
+        asked = " and ".join(map(str, conditions))
+        raise CohortError(f"no case has {asked}", remedy=f"values of {'; '.join(there)}", where=where)
     return names
 
 
 def _values_of(known: Mapping[str, Mapping[str, Any]], fact: str) -> str:
     """A fact with the values that cases have."""
     values = sorted({str(facts[fact]) for facts in known.values() if facts.get(fact) is not None})
-    return f"{fact} {listed(values, _SHOWN)}"
+    return f"{fact} here: {listed(values, _SHOWN)}"
 
 
 def _same(known: object, value: str) -> bool:

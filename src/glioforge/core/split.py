@@ -86,7 +86,7 @@ def split_by_subject(
             counted(count, "subject"),
             f"at least {len(sides)}, one for each of {', '.join(sides)}",
             "add subjects",
-            cohort.name,
+            cohort.where,
         )
     n_test = min(max(1, round(test * count)), count - len(sides) + 1) if test else 0
     n_validation = min(max(1, round(validation * count)), count - n_test - 1) if validation else 0
@@ -118,13 +118,13 @@ def folds_by_subject(
     """
     count = len(cohort.subject_ids)
     if not 0 < validation < 1:
-        raise CohortError(f"validation share {validation}", "a number in (0, 1)", where=cohort.name)
+        raise CohortError(f"validation share {validation}", "a number in (0, 1)", where=cohort.where)
     if not 2 <= folds <= count or count - math.ceil(count / folds) < 2:
         raise CohortError(
             f"{folds} folds of {counted(count, 'subject')}",
             "at least two folds, a test subject in each, and two more subjects for training and validation",
-            "add subjects or change the number of folds",
-            cohort.name,
+            "add subjects, or set fewer `folds`",
+            cohort.where,
         )
     order = _dealt_by_stratum(cohort, stratum, seed)
     return tuple(_fold(cohort, order, folds, index, validation) for index in range(folds))
@@ -142,11 +142,11 @@ def split_by_names(cohort: Cohort, sides: Mapping[str, Iterable[str]]) -> Split:
     """
     strange = sorted(set(sides) - {"train", "validation", "test"})
     if strange:
-        raise CohortError(f"sides {strange}", "train, validation and test", where=cohort.name)
+        raise CohortError(f"sides {strange}", "train, validation and test", where=cohort.where)
     names = {side: list(sides.get(side, ())) for side in ("train", "validation", "test")}
     unknown = sorted({s for chosen in names.values() for s in chosen} - set(cohort.subject_ids))
     if unknown:
-        raise CohortError(f"unknown subjects {unknown}", "subjects of the cohort", where=cohort.name)
+        raise CohortError(f"unknown subjects {unknown}", "subjects of the cohort", where=cohort.where)
     return _sides(cohort, set(names["train"]), set(names["validation"]), set(names["test"]))
 
 

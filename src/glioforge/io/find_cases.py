@@ -14,7 +14,7 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.names import name_key
 from glioforge.core.selection import parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
-from glioforge.io.folder_kind import require_scans
+from glioforge.io.folder_kind import require_no_cohort, require_scans
 from glioforge.io.found_case import FoundCase
 from glioforge.io.image_names import stem
 from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
@@ -123,6 +123,7 @@ def _detected(seen: Walk, *, follow: bool) -> Layout:
     try:
         return detect(seen.root, follow_links=follow)
     except InputFileError as error:
+        require_no_cohort(seen.root)
         found = "; ".join([error.found, *summary(seen.passed, seen.root)])
         raise InputFileError(found, error.expected, error.remedy, seen.root) from error
 

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from glioforge.core.errors import CaseError, GlioforgeError, InputFileError
 from glioforge.core.modality import Modality, in_standard_order
@@ -63,8 +64,13 @@ def missing_files(found: Sequence[FoundCase], require: Iterable[Modality] | None
     return problems
 
 
-def same_images(checked: Sequence[CheckedCase]) -> list[Problem]:
-    """Images with the same voxels, in two cases or under two contrasts."""
+def same_images(checked: Sequence[CheckedCase], root: Path) -> list[Problem]:
+    """Return images with the same voxels, in two cases or under two contrasts.
+
+    Args:
+        checked: Cases of a folder.
+        root: The folder, which the other file is named from.
+    """
     places: defaultdict[str, list[tuple[CheckedCase, Modality]]] = defaultdict(list)
     for case in checked:
         for modality, voxels in case.images.items():
@@ -72,7 +78,9 @@ def same_images(checked: Sequence[CheckedCase]) -> list[Problem]:
     problems: list[Problem] = []
     for (first, modality), *others in places.values():
         for other, again in others:
-            where = f"{first.found.case_id} {modality} ({first.found.images[modality].name})"
+            path = first.found.images[modality]
+            below = path.relative_to(root) if path.is_relative_to(root) else path
+            where = f"{first.found.case_id} {modality} ({below})"
             error = InputFileError(
                 f"the same image as {where}",
                 "every image once",

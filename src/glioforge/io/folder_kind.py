@@ -1,5 +1,6 @@
 """What a folder holds, by the files that Glioforge writes into it."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,20 @@ def require_scans(folder: Path) -> None:
     kind = kind_of_folder(folder)
     if kind in {SYNTHESIZER, SEGMENTER, NNUNET, STUDY}:
         raise InputFileError(f"this is {kind}", "a folder of scans or a cohort", "name the folder of the scans", folder)
+
+
+def require_no_cohort(folder: Path) -> None:
+    """Refuse a cohort's folder in which scans were looked for in vain.
+
+    Raises:
+        InputFileError: Says what comes after the cohort.
+    """
+    if not (folder / "cohort.json").is_file():
+        return
+    if (folder / "passed_over.csv").is_file():
+        remedy = f"next: glioforge prepare {shlex.quote(folder.name)} --out prepared"
+        raise InputFileError("already ingested", "a folder of scans", remedy, folder)
+    raise InputFileError("this is a cohort", "a folder of scans", "name the folder of the scans", folder)
 
 
 def _mapping(path: Path) -> dict[str, Any]:

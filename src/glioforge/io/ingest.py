@@ -81,7 +81,7 @@ def ingest(  # noqa: PLR0913 - how a folder is read, by keyword
     checked = list(fan_out(check, found, parallel, title="checking scans", progress=progress))
     for case in checked:
         problems += [(case.found.case_id, error) for error in case.problems]
-    problems += same_images(checked)
+    problems += same_images(checked, root)
     evidence = evidence_of(checked, root)
     stated = stated_scheme(layout, scheme)
     _raise(problems, folder, len(found))
@@ -108,7 +108,8 @@ def _raise(problems: Sequence[tuple[str, GlioforgeError]], folder: Path, cases: 
     """Report all problems together, if there are any."""
     if not problems:
         return
-    lines = [f"  {case_id}: {error}" for case_id, error in problems[:_SHOWN]]
+    below = f"{folder.resolve()}/"
+    lines = [f"  {case_id}: {str(error).removeprefix(below)}" for case_id, error in problems[:_SHOWN]]
     more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     concerned = len({case_id for case_id, _ in problems})
     raise InputFileError(

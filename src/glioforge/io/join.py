@@ -30,7 +30,11 @@ def join_cohorts(folders: Sequence[Path], out: Path) -> Cohort:
     if len(folders) < 2:
         raise CohortError(f"{len(folders)} cohort to join", "at least two", "name their folders")
     cohorts = [read_cohort(folder) for folder in folders]
-    joined = reduce(add, cohorts)
+    try:
+        joined = reduce(add, cohorts)
+    except CohortError as error:
+        where = " and ".join(map(str, folders))
+        raise CohortError(error.found, error.expected, error.remedy, where) from error
     kinds = preparations_of(joined)
     if len(kinds) > 1 or (kinds and not all(preparations_of(cohort) for cohort in cohorts)):
         raise CohortError(

@@ -131,6 +131,7 @@ def detect(folder: Path, *, follow_links: bool = False) -> Layout:
         "no case found",
         f"a folder laid out as one of {', '.join(kinds)}",
         "describe it in a YAML file (layout: {kind: flat, pattern: '{case}/{contrast}', contrasts: {...}}) "
-        "and name that with --layout; for label maps without scans: --layout label_maps --scheme freesurfer",
+        "and run: glioforge ingest FOLDER --layout YAML --out cohort; for label maps without scans: "
+        "--layout label_maps --scheme freesurfer",
         folder,
     )

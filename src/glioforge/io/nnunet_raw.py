@@ -65,7 +65,7 @@ def write_nnunet_raw(
         raise CohortError(
             f"{len(cohort)} cases with contrasts {[str(m) for m in channels]} in common",
             "at least one case and one contrast",
-            where=cohort.name,
+            where=cohort.where,
         )
     scheme = scheme or tumour_scheme(cohort.scheme)
     values = dataset_values(channels, scheme, len(cohort), regions=regions)

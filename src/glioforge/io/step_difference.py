@@ -36,15 +36,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
     paths.sort(key=lambda path: (path not in before or path not in after, path))
     shown = [
-        f"{_part(path)} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}"
+        f"{path} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}{_remark(path)}"
         for path in paths[:_MAX_DIFFERENCES]
     ]
     return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
 
 
-def _part(path: str) -> str:
-    """A part of a key in words: cohorts are kept by their fingerprint."""
-    return f"{path} (other cases; fingerprint)" if path in {"cohort", "donors", "train", "validation"} else path
+def _remark(path: str) -> str:
+    """What a part of a key means; cohorts are kept by their fingerprint."""
+    return " (fingerprints: other cases)" if path in {"cohort", "donors", "train", "validation"} else ""
 
 
 def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ A case depends on its files and the settings alone: neither on the number of
 workers nor on interruptions.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ from glioforge.release.spec import ExportSpec
 
 KEY = "key.json"
 _CASES = "cases"
+_OPTIONS = {"format": "as"}
+"""Names of options that differ from those of the settings."""
 
 
 def export_cohorts(
@@ -72,7 +75,7 @@ def export_cohorts(
     _require_own(out, private)
     if plan.source is not None:
         require_no_lost_label(plan.cohorts, plan.source, parallel=parallel, progress=progress)
-    with Step(private, key_of(plan, spec), writes=(KEY,)) as step:
+    with _step(private, key_of(plan, spec), out) as step:
         private.chmod(0o700)
         if plan.names.renumbered:
             write_json(private / KEY, plan.names.key())
@@ -88,6 +91,23 @@ def export_cohorts(
         if not step.done:
             step.finish({"cases": len(items), "format": spec.format})
     return target.folder
+
+
+def _step(private: Path, key: Mapping[str, Any], out: Path) -> Step:
+    """The step of an export; another one that is there is refused in the words of the options."""
+    try:
+        return Step(private, key, writes=(KEY,))
+    except OutputError as error:
+        found = re.sub(
+            r"spec\.(\w+)", lambda part: f"--{_OPTIONS.get(part[1], part[1].replace('_', '-'))}", error.found
+        )
+        remedy = f"choose another --out, or delete {out} and {private.name} next to it"
+        raise OutputError(found, error.expected, remedy, out) from error
+
+
+def _option(part: re.Match[str]) -> str:
+    """The option of a setting, as one types it."""
+    return f"--{_OPTIONS.get(part[1], part[1].replace('_', '-'))}"
 
 
 def private_folder(out: Path) -> Path:

@@ -49,7 +49,7 @@ def scheme_of_export(cohorts: Sequence[Cohort], asked: str | None) -> LabelSchem
     if first is not None and all(scheme == first for scheme in schemes):
         return first
     pairs = zip(cohorts, schemes, strict=True)
-    found = ", ".join(f"{cohort.name}: {scheme.name if scheme else 'not known'}" for cohort, scheme in pairs)
+    found = ", ".join(f"{cohort.where}: {scheme.name if scheme else 'not known'}" for cohort, scheme in pairs)
     possible = ", ".join(candidates(cohorts))
     raise LabelError(
         f"label files of several schemes, or of one that is not recorded ({found})",
@@ -117,7 +117,7 @@ def require_no_lost_label(
                 f"labels {_few(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
                 f"labels that {shown(target)} distinguishes",
                 f"export in a scheme that holds them (--scheme): {others}",
-                cohort.name,
+                cohort.where,
             )
 
 
@@ -185,6 +185,25 @@ def consecutive(scheme: LabelScheme) -> Consecutive:
     return Consecutive(
         known or LabelScheme(name, labels, scheme.regions, scheme.tissue, scheme.broader, scheme.colours), values
     )
+
+
+def numbering(written: LabelScheme, values: Mapping[int, int], source: str | None) -> str:
+    """Return a sentence on lesion labels that were numbered without gaps.
+
+    Args:
+        written: Scheme of the files that are written.
+        values: For each of its values the value of the same label in the source.
+        source: Name of the source's scheme.
+
+    Example:
+        >>> new = consecutive(SCHEMES["brats2017"])
+        >>> numbering(new.scheme, new.values, "brats2017")
+        'written as 1 necrotic_core, 2 oedema, 3 enhancing (3 is 4 in brats2017)'
+    """
+    names = {value: name for name, value in written.labels.items() if value}
+    named = ", ".join(f"{value} {names[value]}" for value in sorted(names))
+    moved = ", ".join(f"{value} is {values[value]}" for value in sorted(names) if values[value] != value)
+    return f"written as {named} ({moved} in {source or 'the source'})" if moved else f"written as {named}"
 
 
 def shown(scheme: LabelScheme) -> str:

@@ -12,7 +12,7 @@ from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import name_key
 from glioforge.core.preparation import preparations_of
 from glioforge.release.base import Format, refuse
-from glioforge.release.label_values import Consecutive, consecutive, given_values, scheme_of_export, shown
+from glioforge.release.label_values import Consecutive, consecutive, given_values, numbering, scheme_of_export, shown
 from glioforge.release.names import Names, kept, numbered
 from glioforge.release.record import NOTICE
 from glioforge.release.spec import ExportSpec
@@ -115,9 +115,12 @@ def remarks(plan: Plan, spec: ExportSpec) -> list[str]:
             f"{plan.left_out} cases are left out: those of {', '.join(spec.leave_out)}, and all made from them"
         )
     if plan.source is not None:
-        numbered = plan.written is not None and dict(plan.written.scheme.labels) != dict(plan.source.labels)
-        without_gaps = "; numbered without gaps, see label_values.json" if numbered else ""
-        lines.append(f"label files hold the labels of {shown(plan.source)}{without_gaps}")
+        renumbered = plan.written is not None and dict(plan.written.scheme.labels) != dict(plan.source.labels)
+        if renumbered and plan.written is not None:
+            how = numbering(plan.written.scheme, plan.written.values, plan.source.name)
+            lines.append(f"label files: {how}; see label_values.json")
+        else:
+            lines.append(f"label files hold the labels of {shown(plan.source)}")
     homeless = [entry for entry in synthetic if entry.grid == "own"]
     if homeless and any(entry.grid == "scan" for entry in plan.entries):
         lines.append(

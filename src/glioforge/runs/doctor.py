@@ -12,6 +12,7 @@ from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
 from glioforge.data.doctor.thumbnail import montage
+from glioforge.io.folder_kind import require_other_folder
 from glioforge.io.run_folder import Step, write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
@@ -35,14 +36,27 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> Path:
     Raises:
         OutputError: The folder holds the diagnosis of another folder, or cannot be written.
     """
-    key = {"verb": "doctor", "folder": str(diagnosis.folder.resolve())}
-    with Step(out, key, writes=(JSON, PAGE)) as step:
+    with diagnosis_step(diagnosis.folder, out) as step:
         # Written again where it is done: scans are corrected between two looks.
         write_json(out / JSON, diagnosis.to_json())
         write_atomically(out / PAGE, render(doctor_page(diagnosis)).encode())
         if not step.done:
             step.finish()
     return out / PAGE
+
+
+def diagnosis_step(folder: Path, out: Path) -> Step:
+    """Return the step of `write_diagnosis`; nothing is read or written.
+
+    Args:
+        folder: Folder of scans.
+        out: Folder to write.
+
+    Raises:
+        OutputError: The folder is that of the scans, or holds something else.
+    """
+    require_other_folder(out, folder)
+    return Step(out, {"verb": "doctor", "folder": str(folder.resolve())}, writes=(JSON, PAGE))
 
 
 def doctor_page(diagnosis: Diagnosis) -> Report:

@@ -59,7 +59,7 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
         require_labelled(
             cohort,
             "label these cases or leave them out; `unlabelled` (--unlabelled) takes their maps as healthy brains",
-            cohort.name,
+            cohort.where,
         )
     if len(cohort) and not cohort.scheme.is_complete:
         raise not_prepared(cohort.scheme.name, cohort.folder, cohort.where)

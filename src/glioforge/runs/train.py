@@ -182,7 +182,7 @@ def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:
     Raises:
         CohortError, SpecError, LeakageError: As `run_training`, which divides alike.
     """
-    require_labelled(cohort, "label these cases or leave them out", cohort.name)
+    require_labelled(cohort, "label these cases or leave them out", cohort.where)
     _require_fitting(spec, cohort)
     split = _split(spec, cohort)
     _require_sides(spec, split)
@@ -221,7 +221,7 @@ def _split(spec: TrainingRunSpec, cohort: Cohort) -> Split:
 def _require_sides(spec: TrainingRunSpec, split: Split) -> None:
     """Refuse a training without subjects, or one that waits for a score that no subject gives."""
     if not len(split.train):
-        raise CohortError("no subject to train on", "at least one", "name fewer for other sides", split.train.name)
+        raise CohortError("no subject to train on", "at least one", "name fewer for other sides", split.train.where)
     model: Any = spec.synthesizer or spec.segmenter
     budget = spec.budget or model.budget
     if not len(split.validation) and budget.patience is not None:

@@ -67,7 +67,7 @@ class Mix:
         """
         for cohort in self.used:
             if not len(cohort):
-                raise CohortError("no cases", "at least one to train on", where=cohort.name)
+                raise CohortError("no cases", "at least one to train on", where=cohort.where)
         cohorts = (*self.used, *([validation] if len(validation) else []))
         shared = set.intersection(*(set(cohort.modalities) for cohort in cohorts))
         chosen = tuple(modality for modality in Modality if modality in shared) if wanted is None else tuple(wanted)

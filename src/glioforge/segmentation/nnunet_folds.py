@@ -58,6 +58,6 @@ def _fold(cohort: Cohort, held: Cohort) -> Fold:
             f"every case comes from one of the subjects {sorted(held.subjects_guarded)}",
             "cases of other subjects to train on",
             "make synthetic cases from training subjects only, or give a validation cohort",
-            cohort.name,
+            cohort.where,
         )
     return Fold(train=free, val=[ref.case_id for ref in held])

@@ -141,7 +141,7 @@ class Target:
                 f"cases with a lesion: {', '.join(ill[:5])}",
                 f"brains without one, as target {self.name!r} knows tissue alone",
                 "leave these cases out, or choose the target `complete`",
-                cohort.name,
+                cohort.where,
             )
 
 

@@ -121,7 +121,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
 def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 - any method's spec
     """Contrasts to make, once the cohort is seen to have them and tissue labels."""
     if not len(train):
-        raise CohortError("no training cases", "at least one", "check the split", train.name)
+        raise CohortError("no training cases", "at least one", "check the split", train.where)
     if not train.scheme.is_complete:
         raise not_prepared(train.scheme.name, train.folder, train.where)
     known = known_modalities(train, gaps=spec.gaps)
@@ -132,7 +132,7 @@ def _usable(spec: Any, train: Cohort) -> tuple[Modality, ...]:  # noqa: ANN401 -
             f"contrasts {[str(m) for m in known]} in {'any' if spec.gaps else 'every'} case",
             f"also {missing}" if missing else "some",
             "leave incomplete cases out, or ask for fewer contrasts",
-            train.name,
+            train.where,
         )
     return modalities
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.core.errors import CohortError
+from glioforge.core.names import listed as names
 from glioforge.core.protocols import Progress, Silent
 from glioforge.viewer.assets import VIEW, asset
 from glioforge.viewer.listed import Listed, listed
@@ -133,7 +134,7 @@ def _chosen(cases: Sequence[Listed], case_id: str | None) -> Sequence[Listed]:
         return cases
     chosen = [case for case in cases if case.case_id == case_id]
     if not chosen:
-        raise CohortError(f"no case {case_id!r}", f"one of {[case.case_id for case in cases][:20]}", "see the list")
+        raise CohortError(f"no case {case_id!r}", f"one of {names([case.case_id for case in cases])}", where="--case")
     return chosen
 
 

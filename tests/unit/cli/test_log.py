@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from glioforge.cli.log import _Tee, logged, shown
 from glioforge.cli.main import _warn, app
+from glioforge.cli.progress import TerminalProgress
 from glioforge.cli.verb import add_verb
 from glioforge.compute.precision import EmulatedPrecisionWarning
 from glioforge.core.cohort import Cohort
@@ -141,3 +142,12 @@ def test_files_steps_and_settings_are_debug_records(tmp_path: Path) -> None:
     for record in (f"{tmp_path / 'out'} is being made", f"wrote {tmp_path / 'out' / 'cohort.json'}", "out is finished"):
         assert f"DEBUG    {record}" in text or record in text
     assert f"DEBUG    {tmp_path / 'out'} is done already" in text
+
+
+def test_a_line_of_progress_is_logged_once(tmp_path: Path) -> None:
+    """Where it is printed."""
+    with logged(tmp_path / "run.log"):
+        TerminalProgress().say("label files hold labels")
+    text = (tmp_path / "run.log").read_text(encoding="utf-8")
+
+    assert text.count("label files hold labels") == 1

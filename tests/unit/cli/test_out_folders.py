@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fixtures_layouts import LAYOUTS
 from glioforge.cli.main import app
-from glioforge.core.errors import CohortError, GlioforgeError, LabelError, OutputError, SpecError
+from glioforge.core.errors import CohortError, GlioforgeError, InputFileError, LabelError, OutputError, SpecError
 from glioforge.io.cohort_file import read_cohort
 
 NAMES = ("BraTS20_Training_001", "BraTS20_Training_002")
@@ -210,3 +210,31 @@ def test_exports_are_passed_over_and_contrasts_that_no_case_has_refused(made: Pa
     call(*words)
 
     assert "2 real cases of 2 subjects" in call("ingest", tmp_path / "scans", "--out", tmp_path / "cohort")
+
+
+def test_arguments_are_checked_before_scans_are_read(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output folder of another command, and a cohort in place of masks."""
+    monkeypatch.setattr("glioforge.data.doctor.examine.examine", lambda *_, **__: pytest.fail("scans were read"))
+    monkeypatch.setattr("glioforge.io.ingest.ingest", lambda *_, **__: pytest.fail("scans were read"))
+    with pytest.raises(OutputError, match="holds a cohort"):
+        call("doctor", made / "scans", "--out", made / "cohort")
+    with pytest.raises(InputFileError, match="this is a cohort; expected a folder of masks"):
+        call("evaluate", made / "cohort", made / "scans", "--out", tmp_path)
+    with pytest.raises(OutputError, match="holds a cohort that `glioforge ingest` made"):
+        call("evaluate", made / "a", made / "scans", "--out", made / "cohort")
+
+
+def test_a_cohort_in_place_of_scans_is_called_one(made: Path, tmp_path: Path) -> None:
+    """With the command that comes next."""
+    with pytest.raises(InputFileError, match="already ingested; .*; next: glioforge prepare cohort --out prepared"):
+        call("ingest", made / "cohort", "--out", tmp_path / "again")
+
+
+def test_cohorts_are_named_by_the_folder_that_was_typed(made: Path, tmp_path: Path) -> None:
+    """Two cohorts of scans in folders of one name would be called alike."""
+    with pytest.raises(CohortError, match=f"{made / 'cohort'} and {made / 'cohort'}: case ids used twice: {NAMES[0]}"):
+        call("join", made / "cohort", made / "cohort", "--out", tmp_path / "joined")
+    with pytest.raises(CohortError, match=f"{made / 'cohort'}: no case has kind=phantom; values of kind here: real"):
+        call("nnunet", made / "cohort", "--out", tmp_path / "nnunet", "--where", "kind=phantom")

@@ -23,13 +23,13 @@ def test_refuses_two_cases_of_one_id():
     """The message names the ids and the cohort."""
     ref = case_ref("a-1", "a")
 
-    with pytest.raises(CohortError, match=r"twins: case ids used twice: \['a-1'\]; expected unique ids; rename"):
+    with pytest.raises(CohortError, match="twins: case ids used twice: a-1; expected unique ids; rename"):
         Cohort("twins", (ref, ref), COMPLETE)
 
 
 def test_refuses_cases_in_another_scheme():
     """Two readings of the integers never meet in one cohort."""
-    with pytest.raises(CohortError, match=r"mixed: cases in schemes \['complete'\]; expected scheme 'brats2017'"):
+    with pytest.raises(CohortError, match="mixed: cases in schemes complete; expected scheme brats2017"):
         Cohort("mixed", (case_ref("a-1", "a"),), BRATS2017)
 
 
@@ -72,9 +72,9 @@ def test_cases_are_found_by_id_and_in_order(cohort):
 
 def test_an_unknown_id_is_answered_with_known_ones():
     """The message lists ids."""
-    with pytest.raises(CohortError, match=r"cohort: case 's09'; expected one of \['s00-0', 's01-0'\]"):
+    with pytest.raises(CohortError, match="cohort: no case 's09'; expected one of s00-0, s01-0"):
         cohort_of(2)["s09"]
-    with pytest.raises(CohortError, match="case 's09'"):
+    with pytest.raises(CohortError, match="no case 's09'"):
         cohort_of(2).select(["s00-0", "s09"])
 
 

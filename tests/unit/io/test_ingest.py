@@ -150,7 +150,10 @@ def test_one_file_as_two_contrasts_is_refused(tmp_path, brats_case):
     """A T1 image that was also saved as T1ce is found."""
     folder = brats_case("BraTS20_Training_000")
     shutil.copy(next(folder.glob("*_t1.nii.gz")), next(folder.glob("*_t1ce.nii.gz")))
-    assert "the same image as BraTS20_Training_000 t1 (BraTS20_Training_000_t1.nii.gz)" in problems(tmp_path)
+    assert (
+        "the same image as BraTS20_Training_000 t1 (BraTS20_Training_000/BraTS20_Training_000_t1.nii.gz)"
+        in problems(tmp_path)
+    )
 
 
 def test_links_must_stay_inside(tmp_path, brats_case):

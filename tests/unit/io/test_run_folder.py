@@ -109,7 +109,7 @@ def test_a_command_that_wrote_nothing_leaves_the_folder_free(tmp_path):
     with Step(tmp_path, {**edits, "cohort": "9c00"}) as step:
         assert read_json(tmp_path / "step.json")["key"] == step.key
         (tmp_path / "case1-edit000").mkdir()
-    with pytest.raises(OutputError, match=r'cohort \(other cases; fingerprint\) was "9c00", is now "5d1e"'):
+    with pytest.raises(OutputError, match=r'cohort was "9c00", is now "5d1e" \(fingerprints: other cases\)'):
         Step(tmp_path, edits)
 
 

@@ -143,7 +143,9 @@ def test_nnunet_gets_consecutive_values_and_the_way_back(tmp_path, monkeypatch):
     values = json.loads((place / "label_values.json").read_text())
 
     assert place == tmp_path / "Dataset007_toys"
-    assert any("numbered without gaps, see label_values.json" in line for line in said)
+    how = "written as 1 necrotic_core, 2 oedema, 3 enhancing (3 is 4 in brats2017)"
+    assert f"label files: {how}; see label_values.json" in said
+    assert f"Labels are {how}." in (place / "README.md").read_text()
     assert json.loads((place / "dataset.json").read_text())["labels"]["enhancing"] == 3
     assert values["source_scheme"] == "brats2017"
     assert values["labels"]["enhancing"] == {"nnunet": 3, "source": 4}
@@ -274,7 +276,7 @@ def test_no_other_output_is_written_over(tmp_path, mixed):
 
     with pytest.raises(OutputError, match="that this command did not write"):
         export_cohorts(mixed, tmp_path / "mine", ExportSpec())
-    with pytest.raises(OutputError, match="spec.format was"):
+    with pytest.raises(OutputError, match=r"out: .*--as was .*, is now .*; choose another --out.* and private-out"):
         export_cohorts(mixed, tmp_path / "out", ExportSpec(format="bids"))
 
 

@@ -118,18 +118,18 @@ def examine(  # noqa: PLR0913 - how a folder is looked at, by keyword
     cases = tuple(fan_out(look, found, parallel, title="looking at scans", progress=progress))
     source, about_labels = _labels(cases, place.root, stated)
     findings = [finding for case in cases for finding in case.findings]
-    findings += [*about_labels, *_beside_each_other(found, cases), *_passed_over(place)]
+    findings += [*about_labels, *_beside_each_other(found, cases, place.root), *_passed_over(place)]
     return Diagnosis(folder, place.layout, source.scheme, cases, in_order(findings), place.passed, source.reason)
 
 
-def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook]) -> list[Finding]:
+def _beside_each_other(found: Sequence[FoundCase], cases: Sequence[CaseLook], root: Path) -> list[Finding]:
     """What only shows when cases are compared."""
     checked = [case.checked for case in cases]
     findings = []
     told: tuple[tuple[str, list[Problem]], ...] = (
         ("case id", id_problems(found)),
         ("file missing", missing_files(found, None)),
-        ("same image twice", same_images(checked)),
+        ("same image twice", same_images(checked, root)),
     )
     for topic, problems in told:
         findings += [finding_of(error, case_id, topic) for case_id, error in problems]

@@ -39,6 +39,7 @@ Each <id>.json lists every parameter that was drawn, with units in the names.
 
 
 _SETTINGS = "dataset.json"
+_TABLE = "name_mapping.csv"
 
 
 def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by name
@@ -102,6 +103,12 @@ def require_phantoms_fit(
     return dict.fromkeys(folders, settings)
 
 
+def count_phantoms(out: Path) -> int:
+    """Return how many cases the table of a folder of phantoms lists; 0 without a table."""
+    path = out / _TABLE
+    return max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0) if path.is_file() else 0
+
+
 def _require_same(folder: Path, settings: dict[str, Any]) -> None:
     """Refuse a folder that was made with other settings, or by another command."""
     path = folder / _SETTINGS
@@ -159,7 +166,7 @@ def _write_truth(folder: Path, phantom: Phantom, description: str) -> None:
 
 def _write_table(out: Path, rows: list[tuple[str, str]]) -> None:
     """Write BraTS' table of grades, from which the layout reads them; of more cases than before only."""
-    path = out / "name_mapping.csv"
+    path = out / _TABLE
     lines = ["Grade,phantom_subject_ID", *(f"{grade},{case_id}" for case_id, grade in rows)]
     if not path.exists() or len(path.read_text(encoding="utf-8").splitlines()) <= len(lines):
         write_atomically(path, ("\n".join(lines) + "\n").encode())

@@ -43,7 +43,7 @@ def require_one_grid(cohort: Cohort) -> None:
             f"cases whose voxel sizes differ: {in_words(sizes)}",
             "one voxel size",
             "prepare them with one, for example --set grid.spacing_mm=1.0, into another folder",
-            cohort.name,
+            cohort.where,
         )
     shapes = _grouped(cohort, lambda ref: " x ".join(map(str, _plan(ref).size)))
     if len(shapes) > 1:
@@ -51,7 +51,7 @@ def require_one_grid(cohort: Cohort) -> None:
             f"cases on grids of different shapes: {in_words(shapes)}",
             "one shape",
             "prepare them together, or with the same grid.size",
-            cohort.name,
+            cohort.where,
         )
 
 
@@ -68,7 +68,10 @@ def require_same_contrasts(cohort: Cohort, remedy: str) -> None:
     groups = contrasts_of(cohort)
     if len(groups) > 1:
         raise CohortError(
-            f"cases whose contrasts differ: {in_words(groups)}", "the same contrasts in every case", remedy, cohort.name
+            f"cases whose contrasts differ: {in_words(groups)}",
+            "the same contrasts in every case",
+            remedy,
+            cohort.where,
         )
 
 

@@ -185,7 +185,7 @@ def preparation_hash(spec: PrepareSpec) -> str:
 def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
     """Contrasts to keep, in standard order."""
     if not len(cohort):
-        raise CohortError("no cases to prepare", "at least one", "check the folder and its layout", cohort.name)
+        raise CohortError("no cases to prepare", "at least one", "check the folder and its layout", cohort.where)
     if not any(ref.images for ref in cohort) and cohort.scheme.is_complete:
         return ()
     if spec.allow_missing:
@@ -199,7 +199,7 @@ def _modalities(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
             f"contrasts that every case has: {[str(m) for m in cohort.modalities]}",
             f"{[str(m) for m in wanted] or 'at least one'}",
             "name only contrasts that every case has, leave the others' cases out, or set allow_missing: true",
-            cohort.name,
+            cohort.where,
         )
     return wanted
 
@@ -214,7 +214,7 @@ def _any_contrasts(cohort: Cohort, spec: PrepareSpec) -> tuple[Modality, ...]:
             f"cases without any of {[str(m) for m in wanted]}: {listed(bare)}",
             "at least one contrast in every case",
             "leave these cases out",
-            cohort.name,
+            cohort.where,
         )
     return wanted
 

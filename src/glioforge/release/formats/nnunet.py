@@ -28,6 +28,7 @@ from glioforge.io.nifti import write_labels
 from glioforge.io.nnunet_raw import ENDING, dataset_values, write_channels
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
+from glioforge.release.label_values import numbering
 from glioforge.segmentation.nnunet import DATASET
 from glioforge.segmentation.nnunet_folds import FILE, Fold, nnunet_folds
 
@@ -87,7 +88,8 @@ class NnunetFormat(Format):
         folds = _folds(data, target.scheme)
         if folds:
             write_json(target.folder / FILE, folds)
-        write_about(data, target.folder, "A raw data set of nnU-Net version 2.")
+        how = numbering(target.scheme, data.values, data.source)
+        write_about(data, target.folder, f"A raw data set of nnU-Net version 2. Labels are {how}.")
 
 
 def values_back(data: DataSet, target: Target) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, OutputError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
-from glioforge.data.phantom.cohort import PhantomSpec, make_phantom, write_phantom_cohort
+from glioforge.data.phantom.cohort import PhantomSpec, count_phantoms, make_phantom, write_phantom_cohort
 from glioforge.io.nifti import read_image, read_labels
 
 TINY = PhantomSpec(shape=(24, 24, 16))
@@ -35,6 +35,12 @@ def test_layout_is_that_of_brats(written):
     expected = {f"phantom-007-0000_{part}.nii.gz" for part in parts} | {"phantom-007-0000.json"}
     assert {p.name for p in folders[0].iterdir()} == expected
     assert {p.name for p in out.iterdir() if p.is_file()} == {"README.txt", "dataset.json", "name_mapping.csv"}
+
+
+def test_phantoms_of_earlier_calls_are_counted(written, tmp_path):
+    """By the table; a folder without one holds none."""
+    assert count_phantoms(written[0]) == 2
+    assert count_phantoms(tmp_path) == 0
 
 
 def test_files_hold_the_phantom(written):
