@@ -13,7 +13,8 @@ def nnunet(
     folder: ScanFolder,
     out: Out,
     test: Annotated[
-        float, typer.Option("--test", help="Share of subjects held out for testing.", min=0, max=0.9)
+        float,
+        typer.Option("--test", help="Share of subjects held out for testing.", metavar="SHARE", min=0, max=0.9),
     ] = 0.2,
     export: Annotated[
         bool,
