@@ -1,5 +1,6 @@
 """How verbs name, open and describe cohorts and layouts."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from glioforge.config.spec import Spec
     from glioforge.core.cohort import Cohort
     from glioforge.core.modality import Modality
+
+_LOG = logging.getLogger(__name__)
 
 
 def contrasts_from(texts: "Sequence[str] | None") -> "tuple[Modality, ...] | None":
@@ -103,17 +106,21 @@ def open_cohort(
 
 
 def describe(cohort: "Cohort") -> str:
-    """A few lines: what the cohort holds, the scheme of its label files and why, and its fingerprint."""
+    """A few lines: what the cohort holds, and the scheme of its label files and why; the log has its fingerprint."""
     from glioforge.core.modality import in_standard_order
 
     common = cohort.modalities
     some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
-    contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)]) or "no images"
-    files = f"label files: {cohort.source}\n" if cohort.source else ""
-    return (
-        f"{cohort.name}: {_held(cohort)}; {contrasts}; labels {cohort.scheme.name}\n{files}"
-        f"fingerprint {cohort.fingerprint}"
-    )
+    contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)])
+    files = f"\nlabel files: {cohort.source}" if cohort.source else ""
+    _LOG.debug("fingerprint of %s: %s", cohort.name, cohort.fingerprint)
+    parts = [_held(cohort), contrasts or ("" if _only_maps(cohort) else "no images"), f"labels {cohort.scheme.name}"]
+    return f"{cohort.name}: {'; '.join(part for part in parts if part)}{files}"
+
+
+def _only_maps(cohort: "Cohort") -> bool:
+    """Whether the cohort holds edited label maps alone."""
+    return len(cohort) > 0 and all(ref.lineage.is_synthetic and not ref.images for ref in cohort)
 
 
 def _held(cohort: "Cohort") -> str:
@@ -124,9 +131,10 @@ def _held(cohort: "Cohort") -> str:
     for kind in sorted({ref.lineage.kind for ref in cohort}):
         refs = [ref for ref in cohort if ref.lineage.kind == kind]
         made = refs[0].lineage.is_synthetic
+        maps = made and not any(ref.images for ref in refs)
         people = {name for ref in refs for name in (ref.lineage.subjects if made else (ref.subject_id,))}
         parts.append(
-            f"{counted(len(refs), f'{kind} case')} "
-            f"{'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
+            f"{counted(len(refs), 'edited label map' if maps else f'{kind} case')} "
+            f"{'from' if maps else 'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
         )
     return " and ".join(parts) or "no cases"

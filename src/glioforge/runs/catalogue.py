@@ -1,4 +1,4 @@
-"""The list of everything that can be chosen: parts by `kind` in a YAML, from the registries, and recipes by name."""
+"""The list of everything that can be chosen: parts by `kind` in a YAML, and recipes and label schemes by name."""
 
 import inspect
 import re
@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from glioforge.config.registry import Registry
+from glioforge.core.anatomy_schemes import ANATOMIES
+from glioforge.core.labels import LabelScheme
+from glioforge.core.schemes import SCHEMES
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.recipe_file import load_recipe, recipe_files
@@ -13,6 +16,7 @@ from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.synthesis.base import SYNTHESIZERS
 
+_LISTED = 8
 FAMILIES: tuple[Registry[Any], ...] = (SYNTHESIZERS, SEGMENTERS, EDITS, FILTERS, LAYOUTS)
 
 
@@ -22,10 +26,11 @@ class Entry:
     """One part that can be chosen.
 
     Args:
-        family: Synthesizer, segmenter, edit, filter, layout or recipe.
-        kind: Its name in a YAML, or after `--recipe`.
+        family: Synthesizer, segmenter, edit, filter, layout, recipe or scheme.
+        kind: Its name in a YAML, or after `--recipe` or `--scheme`.
         presets: Named sets of values.
-        summary: First line of its file's docstring, which names the source; of a recipe what it says of itself.
+        summary: First line of its file's docstring, which names the source; of a recipe what it says of itself; of a
+            scheme its labels with their integers, without background.
     """
 
     family: str
@@ -39,9 +44,17 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every part of every family and every recipe, in the order of the families and of the alphabet."""
+    """Every part of every family, every recipe and every label scheme, in the order of the families and of names."""
+    known = {**SCHEMES, **ANATOMIES}
     parts = [_entry(family, kind) for family in FAMILIES for kind in family.kinds()]
-    return parts + [Entry("recipe", name, (), _clause(load_recipe(name).about)) for name in recipe_files()]
+    recipes = [Entry("recipe", name, (), _clause(load_recipe(name).about)) for name in recipe_files()]
+    return parts + recipes + [Entry("scheme", name, (), _labels_of(known[name])) for name in sorted(known)]
+
+
+def _labels_of(scheme: LabelScheme) -> str:
+    """Labels with their integers, as `--scheme` takes them; a few of long lists."""
+    pairs = [f"{name}={value}" for name, value in scheme.labels.items() if value]
+    return ", ".join(pairs if len(pairs) <= _LISTED else [*pairs[:_LISTED], f"and {len(pairs) - _LISTED} more"])
 
 
 def _clause(about: str) -> str:

@@ -31,7 +31,7 @@ def test_a_cohort_is_edited(tmp_path):
     done = run(tmp_path / "in", "--recipe", RECIPE, "--out", tmp_path / "out", "--count", 2, "--preview", sheet)
 
     assert done.exit_code == 0, done.output
-    assert "toy-default: 2 synthetic cases made with data of 1 subject;" in done.output
+    assert "toy-default: 2 edited label maps from 1 subject; labels" in done.output
     assert len(read_cohort(tmp_path / "out")) == 2
     assert sheet.is_file()
 

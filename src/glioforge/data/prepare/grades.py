@@ -45,6 +45,16 @@ PLAUSIBLE: Final[Mapping[str, tuple[float, float]]] = {
     "cerebellum": (0.8, 8.0),
 }
 """Least and greatest value of each grade that raises no warning."""
+_WORDS: Final[Mapping[str, str]] = {
+    "grey_to_white": "grey matter has {} times the volume of white matter",
+    "csf_share": "fluid is {} of the brain's volume",
+    "ring": "thin grey matter covers {} of the surface of the ventricles",
+    "islands": "{} specks of a tissue lie within another",
+    "symmetry": "a tissue has in one half of the brain {} times the volume that it has in the other",
+    "deep_grey": "grey matter is {} of where deep grey matter lies",
+    "cerebellum": "in the cerebellum, grey matter has {} times the volume of white matter",
+}
+"""What each grade says of a map, for warnings."""
 
 
 @final
@@ -66,12 +76,13 @@ class Grades:
 
     @property
     def warnings(self) -> list[str]:
-        """What is implausible, as sentence fragments."""
+        """What is implausible, in words, and how to look at it."""
         lines = []
         for name, value in asdict(self).items():
             low, high = PLAUSIBLE[name]
             if value is not None and not low <= value <= high:
-                lines.append(f"tissue map: {name} {value:.3g}, expected {low:g} to {high:g}; look at it")
+                said = _WORDS[name].format(f"{value:.3g}")
+                lines.append(f"{said} (expected {low:g} to {high:g}): look at the tissue map, prepare ... --qc FOLDER")
         return lines
 
 

@@ -235,7 +235,10 @@ def test_grades_say_what_is_implausible_and_are_summed_up():
     assert graded.grey_to_white == pytest.approx(1 / 3)
     assert graded.symmetry == 0
     assert (graded.ring, graded.deep_grey, graded.cerebellum) == (None, None, None)
-    assert any(line.startswith("tissue map: grey_to_white 0.333, expected 0.9 to 1.8") for line in graded.warnings)
+    assert any(
+        line.startswith("grey matter has 0.333 times the volume of white matter (expected 0.9 to 1.8): look at")
+        for line in graded.warnings
+    )
     assert summary([graded.to_json()])["grey_to_white"]["plausible"] == 0
     assert "ring" not in summary([graded.to_json()])
     assert grade(TissueMap(0 * labels, "mixture"), labels > 9, (2.0,) * 3).grey_to_white is None
