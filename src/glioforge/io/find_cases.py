@@ -70,7 +70,7 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
     seen = walk(root, follow_links=follow)
     refuse_leading_out(seen)
     _require_utf8(seen)
-    chosen = layout_for(layout) if layout and not _is_any(layout) else _detected(seen, follow=follow)
+    chosen = layout_for(layout) if layout and not _is_any(layout) else _detected(seen, folder, follow=follow)
     found = chosen.find(root)
     left_out = [case for case in found if case.labels is None] if _only_labelled(layout) else []
     kept = _without_namesakes([case for case in found if case not in left_out], seen)
@@ -118,12 +118,12 @@ def _is_any(layout: Spec) -> bool:
     return type(layout) is LayoutSpec
 
 
-def _detected(seen: Walk, *, follow: bool) -> Layout:
+def _detected(seen: Walk, folder: Path, *, follow: bool) -> Layout:
     """The layout that a folder looks like; what is passed over is said where there is none."""
     try:
         return detect(seen.root, follow_links=follow)
     except InputFileError as error:
-        require_no_cohort(seen.root)
+        require_no_cohort(folder)
         found = "; ".join([error.found, *summary(seen.passed, seen.root)])
         raise InputFileError(found, error.expected, error.remedy, seen.root) from error
 

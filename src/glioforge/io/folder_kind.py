@@ -107,7 +107,7 @@ def require_no_cohort(folder: Path) -> None:
     if not (folder / "cohort.json").is_file():
         return
     if (folder / "passed_over.csv").is_file():
-        remedy = f"next: glioforge prepare {shlex.quote(folder.name)} --out prepared"
+        remedy = f"next: glioforge prepare {shlex.quote(str(folder))} --out prepared"
         raise InputFileError("already ingested", "a folder of scans", remedy, folder)
     raise InputFileError("this is a cohort", "a folder of scans", "name the folder of the scans", folder)
 

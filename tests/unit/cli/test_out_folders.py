@@ -228,7 +228,7 @@ def test_arguments_are_checked_before_scans_are_read(
 
 def test_a_cohort_in_place_of_scans_is_called_one(made: Path, tmp_path: Path) -> None:
     """With the command that comes next."""
-    with pytest.raises(InputFileError, match="already ingested; .*; next: glioforge prepare cohort --out prepared"):
+    with pytest.raises(InputFileError, match="already ingested; .*; next: glioforge prepare .*cohort --out prepared"):
         call("ingest", made / "cohort", "--out", tmp_path / "again")
 
 
