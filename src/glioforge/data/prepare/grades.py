@@ -45,6 +45,16 @@ PLAUSIBLE: Final[Mapping[str, tuple[float, float]]] = {
     "cerebellum": (0.8, 8.0),
 }
 """Least and greatest value of each grade that raises no warning."""
+TITLES: Final[Mapping[str, str]] = {
+    "grey_to_white": "grey over white matter",
+    "csf_share": "share of fluid in the brain",
+    "ring": "share of the ventricles' surface under thin grey matter",
+    "islands": "specks of a tissue within another",
+    "symmetry": "symmetry of the halves",
+    "deep_grey": "share of grey matter where deep grey matter lies",
+    "cerebellum": "grey over white matter in the cerebellum",
+}
+"""Name of each grade on the screen."""
 _WORDS: Final[Mapping[str, str]] = {
     "grey_to_white": "grey matter has {} times the volume of white matter",
     "csf_share": "fluid is {} of the brain's volume",

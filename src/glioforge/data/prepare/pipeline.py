@@ -24,7 +24,7 @@ from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.data.prepare.fitting import misfits, require_same_contrasts
-from glioforge.data.prepare.grades import PLAUSIBLE, summary
+from glioforge.data.prepare.grades import PLAUSIBLE, TITLES, summary
 from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.sources import note_sources, require_unchanged, stamps_of
@@ -158,8 +158,8 @@ def _graded(prepared: Iterable[Mapping[str, Any]]) -> list[str]:
     """Lines with the grades of a cohort's tissue maps; none where no case has any."""
     found = [facts["tissue"]["grades"] for facts in prepared if "tissue" in facts]
     return [
-        f"tissue {name}: median {s['median']:g}, {s['min']:g} to {s['max']:g}; "
-        f"{s['plausible']} of {s['cases']} within {PLAUSIBLE[name][0]:g} to {PLAUSIBLE[name][1]:g}"
+        f"tissue maps, {TITLES[name]}: median {s['median']:g}, {s['min']:g} to {s['max']:g}; "
+        f"plausible ({PLAUSIBLE[name][0]:g} to {PLAUSIBLE[name][1]:g}) in {s['plausible']} of {s['cases']}"
         for name, s in summary(found).items()
     ]
 
