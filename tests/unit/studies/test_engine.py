@@ -101,6 +101,7 @@ def test_a_folder_of_an_older_version_is_refused(folder, tmp_path):
     """By the run and by the plan, with the key that differs."""
     spec = load_study(folder / "study.yaml")
     write_json(tmp_path / "step.json", {"key": {"study": spec.identity(), "scans": "phantoms"}})
+    (tmp_path / "store").mkdir()
 
     for call in (run_study, plan_study):
         with pytest.raises(OutputError, match="version was absent, is now 2"):

@@ -45,7 +45,7 @@ def test_a_study_takes_the_cases_that_fulfil_its_conditions(folder):
 
 def test_conditions_that_leave_too_few_cases_are_refused_before_anything_is_written(folder):
     """Nobody, or fewer than a split needs."""
-    with pytest.raises(CohortError, match="with grade=IV; expected at least one"):
+    with pytest.raises(CohortError, match="no case has grade=IV; values of grade here: HGG, LGG"):
         read_given(study(where=("grade=IV",)), folder, Silent())
     with pytest.raises(CohortError, match="2 subjects; expected at least 3"):
         read_given(study(where=("subject=s00,s01",)), folder, Silent())
