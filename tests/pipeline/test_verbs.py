@@ -145,7 +145,15 @@ def test_methods_are_listed() -> None:
     """Every family appears, as a table and as JSON."""
     listed = json.loads(call("methods", "--json").output)
 
-    assert {entry["family"] for entry in listed} == {"synthesizer", "segmenter", "edit", "filter", "layout"}
+    assert {entry["family"] for entry in listed} == {
+        "synthesizer",
+        "segmenter",
+        "edit",
+        "filter",
+        "layout",
+        "recipe",
+        "scheme",
+    }
     assert all(entry["summary"] for entry in listed)
     assert "spade" in call("methods").output
 

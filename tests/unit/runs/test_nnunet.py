@@ -69,7 +69,7 @@ def test_an_export_is_not_written_over_and_a_refused_one_leaves_nothing(tmp_path
         export_nnunet(toy_cohort(range(6)), NnunetRunSpec(device="cpu", folds=50), tmp_path / "raw", **how)
     for _ in range(2):
         export_nnunet(toy_cohort(range(6)), SPEC, tmp_path / "raw", **how)
-    with pytest.raises(OutputError, match="cohort was .*, is now "):
+    with pytest.raises(OutputError, match="cohort .*was .*, is now "):
         export_nnunet(toy_cohort(range(8)), SPEC, tmp_path / "raw", **how)
 
 
