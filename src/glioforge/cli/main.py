@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 import warnings
 from types import FrameType
 from typing import Annotated, Any, NoReturn, cast
@@ -86,6 +87,13 @@ def _root(
     BEFORE.log_file, BEFORE.verbose = log_file, verbose
 
 
+def _close_frames(error: BaseException | None) -> None:
+    """End the generators that an error left open, so that progress writes its last lines before ours."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+
+
 def run() -> None:
     """Run the command line; typed errors become one line on stderr and their exit code."""
     from glioforge.core.errors import GlioforgeError
@@ -102,6 +110,7 @@ def run() -> None:
     except (KeyboardInterrupt, SystemExit) as ending:
         code = 130 if isinstance(ending, KeyboardInterrupt) else ending.code
         if code in STOPPED:
+            _close_frames(ending)
             sys.stderr.write(f"stopped; to resume: {shlex.join(['glioforge', *sys.argv[1:]])}\n")
         sys.exit(code)
     except BrokenPipeError:
