@@ -31,7 +31,7 @@ class Verb(TyperCommand):
     """A verb whose help names no type for a switch and no braces for an argument."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own copy of click
-        """Return the parameters, once switches are told to show no type."""
+        """Return the parameters, with no type shown for switches."""
         return _plain(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own copy of click
@@ -44,7 +44,7 @@ class Verbs(TyperGroup):
     """All verbs, with the same kind of help."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own copy of click
-        """Return the parameters, once switches are told to show no type."""
+        """Return the parameters, with no type shown for switches."""
         return _plain(super().get_params(ctx))
 
 

@@ -20,7 +20,7 @@ def made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path)
         folder: The folder.
     """
     maker, asked = made_by(old), made_by(new)
-    remedy = "choose another --out, or delete the folder to make it anew"
+    remedy = "choose another --out, or delete the folder and run again"
     what = "a folder of another step" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
     if maker != asked:
         wanted = "one that the same step made" if asked is None else f"one that `glioforge {asked.verb}` made"

@@ -144,7 +144,7 @@ class EditContext:
         return inpainted(self.labels, self.lesion, self.values["fill"], self.plane)
 
     def with_lesion(self, lesion: LesionPatch | Graft, base: LabelVoxels | None = None) -> LabelMap:
-        """Return the map with a lesion put into some voxels, else beside those that it holds, with its mass effect."""
+        """Return the map with a lesion implanted into `base`, or into its own voxels, with its mass effect."""
         recorded = self.values["mass_effect"]
         mass_effect = None if recorded is None else MassEffectSpec(**recorded)
         return implant(self.labels, self.labels.voxels.copy() if base is None else base, lesion, mass_effect)

@@ -136,7 +136,7 @@ def _tile(pixels: Pixels, pixel_mm: tuple[float, float]) -> "Image":
 
 
 def _paste(image: "Image", draw: "ImageDraw", pairs: Sequence[_Pair], top: int) -> None:
-    """Put the pairs of a row beside each other, captions above."""
+    """Place the pairs of a row side by side, with captions above."""
     left = _MARGIN
     for pair in pairs:
         for word, tile in (("before", pair.before), ("after", pair.after)):

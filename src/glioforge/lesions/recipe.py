@@ -32,7 +32,7 @@ AnyEdit = Annotated[SerializeAsAny[Spec], BeforeValidator(EDITS.parse)]
 
 
 class RecipeItem(Spec):
-    """Base of the items of a recipe: each is told by the first of its keys."""
+    """Base of the items of a recipe; the first key identifies the kind of an item."""
 
     weight: float = Field(1.0, ge=0)
     """Weight within a choice."""
@@ -48,7 +48,7 @@ class RecipeItem(Spec):
 
 
 def _parse_item(values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
-    """The item that a mapping describes, by the one key that tells them apart."""
+    """Return the item that a mapping describes, identified by its key."""
     if isinstance(values, Spec):
         return values
     named = [key for key in _ITEMS if isinstance(values, Mapping) and key in values]

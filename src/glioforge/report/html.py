@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing beside itself.
+"""A report as one self-contained HTML file.
 
 Style and pictures stand inside; there is no script and no address to ask, and
 the page forbids its reader's browser to ask any.  The same report gives the

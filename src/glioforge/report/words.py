@@ -45,15 +45,15 @@ def finding(entry: ArmComparison, title: str, reference: str, metric: str, what:
     shown = metric_named(metric)
     difference = entry.comparison.difference
     count = counted(difference.count, entry.noun)
-    told = f"{what or shown.title} {number(difference.estimate, shown.unit, signed=True)}"
+    finding = f"{what or shown.title} {number(difference.estimate, shown.unit, signed=True)}"
     if not difference.count:
         return f"{title} and {reference} have no {entry.noun} in common."
     if too_few(difference.count):
-        return f"Not answered for {title} against {reference}: {told} on {count}, too few to conclude."
+        return f"Not answered for {title} against {reference}: {finding} on {count}, too few to conclude."
     low, high = (number(end, shown.unit, signed=True) for end in (difference.low, difference.high))
     p = p_text(entry.p_holm)
     tested = f", p {p if p.startswith('<') else f'= {p}'}" if np.isfinite(entry.p_holm) else ""
-    sure = f"{told}, 95 % interval {low} to {high}{tested}, {count}"
+    sure = f"{finding}, 95 % interval {low} to {high}{tested}, {count}"
     word = reading(entry)
     if word == "no difference shown":
         return f"{title} is not distinguishable from {reference} ({sure})."
