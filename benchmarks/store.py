@@ -32,7 +32,8 @@ from glioforge.core.volume import Volume
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
-from glioforge.data.store import folder_of, read_patch, read_slices, write_case
+from glioforge.data.store import folder_of, write_case
+from glioforge.data.store_parts import read_patch, read_slices
 
 RESULT = Path(__file__).parent / "results" / "store.json"
 GRID = Geometry.isotropic((240, 240, 155))

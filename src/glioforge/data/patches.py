@@ -32,7 +32,8 @@ from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.room import fits_in_memory
 from glioforge.data.sampling import lesion_table, parts_of, scales_of, whole
-from glioforge.data.store import is_stored, read_packed, read_patch
+from glioforge.data.store import is_stored, read_packed
+from glioforge.data.store_parts import read_patch
 
 if TYPE_CHECKING:
     import torch

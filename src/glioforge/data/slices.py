@@ -11,7 +11,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.modality import Modality
 from glioforge.data.packed import Packed
 from glioforge.data.sampling import parts_of, scales_of
-from glioforge.data.store import read_slices
+from glioforge.data.store_parts import read_slices
 
 _ORDER = {0: (2, 1, 3, 0), 1: (3, 1, 2, 0), 2: (0, 1, 2, 3)}
 """Order of the stored axes `(k, c, i, j)` with the axis cut first; the others keep theirs."""

@@ -10,7 +10,7 @@ refused and never decoded.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,15 +19,14 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry, Index
+from glioforge.core.errors import InputFileError
+from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.data.frames import REMEDY, checked_bytes, cut, decode, encode, hash_of, modified, take
+from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, modified
 from glioforge.data.packed import Packed, pack
-from glioforge.data.part import Part
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 
 IMAGES = "images.b2nd"
@@ -122,68 +121,8 @@ def read_labels(ref: CaseRef) -> LabelMap:
     return LabelMap(np.ascontiguousarray(masks.transpose(1, 2, 0)), geometry, scheme)
 
 
-def read_slices(ref: CaseRef, axis: int, indices: Sequence[int]) -> Packed:
-    """Read single slices of a stored case as integers; `images` are `(slice, channel, a, b)`, masks `(slice, a, b)`.
-
-    Args:
-        ref: A case of the store.
-        axis: Axis cut, 0-2; a and b are the two others in their order. Along 2 only the slices asked for are read,
-            along the others their blocks of 16 rows, or the whole case.
-        indices: Slice numbers along that axis; none give arrays of length 0.
-
-    Raises:
-        GeometryError: A slice number lies outside the case.
-        InputFileError: A file is missing or damaged.
-    """
-    folder, facts = _known_entry(ref)
-    depth = facts["geometry"]["shape"][axis]
-    if any(not 0 <= number < depth for number in indices):
-        raise GeometryError(
-            f"slices {list(indices)}",
-            f"numbers from 0 to {depth - 1} along axis {axis}",
-            "leave them out",
-            Path(folder),
-        )
-    parts = {name: take(f"{folder}/{name}", expected, axis, indices) for name, expected in facts["files"].items()}
-    plane = [n for a, n in enumerate(facts["geometry"]["shape"]) if a != axis]
-    return _packed(parts, facts, (len(indices), *plane))
-
-
-def read_patch(ref: CaseRef, start: Index, size: Index) -> Packed:
-    """Read a box of a stored case as integers, axes as in the store; only the blocks that it touches are decompressed.
-
-    Args:
-        ref: A case of the store.
-        start: First voxel of the box, `(i, j, k)`.
-        size: Voxels along each axis, at least 1.
-
-    Raises:
-        GeometryError: The box is empty or reaches outside the case.
-        InputFileError: A file is missing or damaged.
-    """
-    folder, facts = _known_entry(ref)
-    shape = facts["geometry"]["shape"]
-    if any(first < 0 or n < 1 or first + n > most for first, n, most in zip(start, size, shape, strict=True)):
-        raise GeometryError(
-            f"a box of {size} from {start}",
-            f"a box inside the grid of {tuple(shape)}",
-            "pad or move the box",
-            Path(folder),
-        )
-    parts = {name: cut(f"{folder}/{name}", expected, start, size) for name, expected in facts["files"].items()}
-    return _packed(parts, facts, (size[2], *size[:2]))
-
-
-def _packed(parts: Mapping[str, Part], facts: Mapping[str, Any], shape: tuple[int, ...]) -> Packed:
-    """What was read of a case; no channels where it has no images."""
-    n, *plane = shape
-    images = parts[IMAGES].whole() if IMAGES in parts else np.zeros((n, 0, *plane), np.int16)
-    masks = parts[MASKS].whole() if MASKS in parts else None
-    return _assembled(facts, images, masks)
-
-
-def _known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
-    """Folder and description of a stored case; text, since making paths takes as long as unpacking a slice."""
+def known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
+    """Return folder, as text, and description of a stored case; making paths takes as long as unpacking a slice."""
     folder = str(folder_of(ref))
     return folder, _known_facts(folder, modified(f"{folder}/{FACTS}"))
 
@@ -211,7 +150,7 @@ def stored_bytes(ref: CaseRef, bytes_per_voxel: int | None = None) -> int:
     """
     if not is_stored(ref):
         return 0
-    facts = _known_entry(ref)[1]
+    facts = known_entry(ref)[1]
     each = np.dtype(np.int16).itemsize if bytes_per_voxel is None else bytes_per_voxel
     return math.prod(facts["geometry"]["shape"]) * (len(facts["modalities"]) * each + 2)
 
@@ -314,11 +253,11 @@ def _read_packed(folder: Path, facts: Mapping[str, Any]) -> Packed:
     i, j, k = facts["geometry"]["shape"]
     files = facts["files"]
     images = decode(folder / IMAGES, files[IMAGES]) if IMAGES in files else np.zeros((k, 0, i, j), dtype=np.int16)
-    return _assembled(facts, images, decode(folder / MASKS, files[MASKS]) if MASKS in files else None)
+    return assembled(facts, images, decode(folder / MASKS, files[MASKS]) if MASKS in files else None)
 
 
-def _assembled(facts: Mapping[str, Any], images: np.ndarray, masks: np.ndarray | None) -> Packed:
-    """A case, or a part of one, from the arrays of its files."""
+def assembled(facts: Mapping[str, Any], images: np.ndarray, masks: np.ndarray | None) -> Packed:
+    """Return a case, or a part of one, from the arrays of its files."""
     planes = {} if masks is None else {m: np.ascontiguousarray(masks[:, n]) for n, m in enumerate(facts["masks"])}
     brain = planes["brain"].view(bool) if "brain" in planes else None
     modalities = tuple(Modality(m) for m in facts["modalities"])

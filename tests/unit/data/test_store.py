@@ -23,16 +23,8 @@ from glioforge.core.volume import Volume
 from glioforge.data import frames
 from glioforge.data.frames import cut, decode, encode, hash_of, take
 from glioforge.data.packed import pack, scale_for
-from glioforge.data.store import (
-    StoreReader,
-    find_case,
-    folder_of,
-    read_labels,
-    read_packed,
-    read_patch,
-    read_slices,
-    write_case,
-)
+from glioforge.data.store import StoreReader, find_case, folder_of, read_labels, read_packed, write_case
+from glioforge.data.store_parts import read_patch, read_slices
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from strategies import cases
 
