@@ -16,6 +16,9 @@ STAMP := $(VENV)/.installed
 # nnU-Net and the BIDS validator, apart from Glioforge's own dependencies.
 EXPORTS := .venv-exports
 EXPORTS_STAMP := $(EXPORTS)/.installed
+# Scripts that measure time without being asked what; the others of benchmarks/ compare commits or studies.
+TIMINGS := doctor lesions metrics phantom precision prepare random_recipes spade_step store synthesizers \
+           larger_than_memory
 FAST := -m "not slow and not gpu and not browser"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 io:85 data:85 nn:85 losses:85 metrics:95 training:85 \
@@ -80,8 +83,8 @@ docs: $(STAMP) ## the documentation, into site/
 fuzz: $(STAMP) ## the property tests with many more random examples, for ten minutes at most
 	FUZZ_SECONDS=$(FUZZ_SECONDS) HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS) --timeout=0
 
-bench: $(STAMP) ## timings
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## timings, into benchmarks/results
+	for name in $(TIMINGS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 check-exports: $(STAMP) $(EXPORTS_STAMP) ## exports of phantoms, judged by nnU-Net and the BIDS validator; not part of check
 	$(BIN)/python .ci/check_exports.py $(BIN) $(EXPORTS)/bin

@@ -117,9 +117,9 @@ def halved(case: Case) -> Case:
 def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     """Random slices and patches, with labels, from the store and from an uncompressed memory map.
 
-    A patch has 64 x 64 x 32 voxels; all lie about the brain.  Both give intensities as float32; the maps are opened
-    once, as the store's are.  A slice of a small grid takes some ten microseconds, about as long as to see that the
-    files are still the same, which the map does not ask.
+    A patch has 64 x 64 x 32 voxels; all lie about the brain.  Both give the integers that they hold, the store also
+    the brain mask; the maps are opened once, as the store's are.  A slice of a small grid takes some ten
+    microseconds, about as long as to see that the files are still the same, which the map does not ask.
     """
     ref = write_case(folder, case)
     stacked = np.stack([case.images[m].voxels for m in FOUR]).astype(np.int16)
@@ -135,8 +135,7 @@ def at_random(case: Case, folder: Path) -> dict[str, dict[str, float]]:
 
     def plain(i: int, j: int, k: int, size: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         box = slice(i, i + size[0]), slice(j, j + size[1])
-        scaled = images[k : k + size[2], :, *box].astype(np.float32) * np.float32(1 / 16)
-        return scaled, np.array(labels[k : k + size[2], *box])
+        return np.array(images[k : k + size[2], :, *box]), np.array(labels[k : k + size[2], *box])
 
     work = {
         "slice": (
