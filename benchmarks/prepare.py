@@ -33,7 +33,6 @@ from store import FOUR, GRID, scan
 
 from glioforge.core.case import CaseRef
 from glioforge.data.packed import FINEST_SCALE
-from glioforge.data.prepare.box import box_of
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.store import write_case
@@ -130,7 +129,9 @@ def largest_difference(refs: list[CaseRef], rows: list[dict[str, str]], out: Pat
         other = theirs(rows, lambda _: lambda values: values)(number)
         for modality, volume in case.load().images.items():
             mine, peer = volume.voxels, np.asarray(other[str(modality)])[0]
-            boxes = box_of(mine != 0), box_of(peer != 0)
+            boxes = bounding_box(mine != 0), bounding_box(peer != 0)
+            if boxes[0] is None or boxes[1] is None:
+                raise SystemExit(f"an empty image of {ref.case_id}")
             most = max(most, float(np.abs(mine[boxes[0]] - peer[boxes[1]]).max()))
     return most
 
