@@ -24,6 +24,8 @@ PLANTED = [
     ("core/planted.py", "import pydantic", "core is plain Python and numpy"),
     ("data/planted.py", "import nibabel", "Image files are read and written in io only"),
     ("studies/planted.py", "import SimpleITK", "Image files are read and written in io only"),
+    ("statistics/planted.py", "import torch", "Statistics are plain numpy, SciPy and statsmodels"),
+    ("statistics/planted.py", "import glioforge.metrics.base", LAYERS),
     ("reader/app.py", "import glioforge.training.loop", "The reading study starts without a deep-learning stack"),
 ]
 """File to plant, what it says, and the contract that has to report it."""

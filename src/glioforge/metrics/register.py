@@ -2,7 +2,7 @@
 
 A metric that is not registered raises an error, because a page that guesses its
 direction can praise the worse arm.  A metric of a whole cohort belongs to no
-subject; its interval comes from resamples (see `metrics.resampling`).
+subject; its interval comes from resamples (see `statistics.resampling`).
 
 Conventions
 -----------

@@ -15,10 +15,10 @@ from jaxtyping import Float64
 
 from glioforge.core.errors import CohortError, MetricError
 from glioforge.metrics.base import Direction
-from glioforge.metrics.inference import Comparison, Range, compare, holm
 from glioforge.metrics.register import Level, metric_named
-from glioforge.metrics.resampling import resampled_interval
 from glioforge.report.scores import Endpoint, Noun, ResultTable, Scores
+from glioforge.statistics.inference import Comparison, Range, compare, holm
+from glioforge.statistics.resampling import resampled_interval
 
 
 @final

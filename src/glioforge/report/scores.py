@@ -17,9 +17,9 @@ from jaxtyping import Float64
 
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
-from glioforge.metrics.intervals import Interval, bootstrap_mean, subject_means
 from glioforge.metrics.register import Level, metric_named
-from glioforge.metrics.resampling import is_resample, resampled_interval
+from glioforge.statistics.intervals import Interval, bootstrap_mean, subject_means
+from glioforge.statistics.resampling import is_resample, resampled_interval
 
 Noun = Literal["subject", "phantom"]
 TRUTHS: Final[Mapping[str, str]] = MappingProxyType(

@@ -13,12 +13,12 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.core.verdict import VerdictRow, funnel
-from glioforge.metrics.intervals import ENOUGH_SUBJECTS
 from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table
 from glioforge.report.scores import EMPTY, Endpoint, ResultTable, Spread
 from glioforge.report.words import in_unit, number, p_text, reading, with_interval
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS
 
 NO_INTERVAL: Final = f"An interval is given from {ENOUGH_SUBJECTS} subjects on; with fewer it would not hold its 95 %."
 

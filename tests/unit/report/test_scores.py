@@ -9,11 +9,11 @@ from glioforge.io.tables import ResultRow
 from glioforge.metrics import register
 from glioforge.metrics.base import Direction
 from glioforge.metrics.register import Level, RegisteredMetric
-from glioforge.metrics.resampling import resampled
 from glioforge.report.compare import compare_arms
 from glioforge.report.scores import Endpoint, ResultTable, spreads
 from glioforge.report.tables import difference_table
 from glioforge.report.words import finding, reading
+from glioforge.statistics.resampling import resampled
 
 
 def row(arm, subject, value, **values):

@@ -5,8 +5,6 @@ from dataclasses import replace
 import pytest
 
 from glioforge.io.tables import ResultRow
-from glioforge.metrics.inference import Range
-from glioforge.metrics.intervals import Interval
 from glioforge.report.compare import compare_arms
 from glioforge.report.scores import Endpoint, ResultTable
 from glioforge.report.words import (
@@ -22,6 +20,8 @@ from glioforge.report.words import (
     standings,
     with_interval,
 )
+from glioforge.statistics.inference import Range
+from glioforge.statistics.intervals import Interval
 
 ARMS = {"real": "Scans", "more": "Scans + synthetic"}
 

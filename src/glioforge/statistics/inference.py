@@ -12,7 +12,8 @@ p            two-sided; NaN where nothing was tested
 
 Source: Fisher's randomisation test as in Good, Permutation, Parametric and
 Bootstrap Tests of Hypotheses (2005), section 3.2; Phipson & Smyth (2010) for
-Monte Carlo p values; Holm, Scandinavian Journal of Statistics 6 (1979).
+Monte Carlo p values; Holm, Scandinavian Journal of Statistics 6 (1979).  SciPy
+and statsmodels compute them.
 """
 
 from collections.abc import Sequence
@@ -21,11 +22,10 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.special import stdtrit
 
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
-from glioforge.metrics.intervals import Interval, PerSubject, bootstrap_mean, subject_means
+from glioforge.statistics.intervals import Interval, PerSubject, bootstrap_mean, subject_means
 
 EXACT_UP_TO = 15
 """Subjects up to which all sign patterns are enumerated (2**15 = 32768)."""
@@ -132,16 +132,39 @@ def sign_flip_p(differences: Float[np.ndarray, "subject"], *, seed: int, draws: 
         0.03125
     """
     values = np.asarray(differences, dtype=np.float64)
-    count = len(values)
-    if count == 0:
-        return float("nan")
-    threshold = abs(values.sum()) - 1e-10 * np.abs(values).sum()
-    if count <= EXACT_UP_TO:
-        patterns = np.arange(2**count)[:, None] >> np.arange(count) & 1
-        return float((np.abs((1 - 2 * patterns) @ values) >= threshold).mean())
-    signs = 1 - 2 * stream(seed, "sign-flip").integers(0, 2, size=(draws, count), dtype=np.int8)
-    extreme = int((np.abs(signs @ values) >= threshold).sum())
-    return (1 + extreme) / (1 + draws)
+    return float(sign_flip_p_values(values[None], seed=seed, draws=draws)[0])
+
+
+def sign_flip_p_values(
+    differences: Float[np.ndarray, "study subject"], *, seed: int, draws: int = 20000
+) -> Float64[np.ndarray, "study"]:
+    """Return `sign_flip_p` of each row, all with the same sign patterns: for simulations, and for many regions.
+
+    Args:
+        differences: A row for each study, a column for each subject.
+        seed: Of the random patterns.
+        draws: Number of random patterns.
+    """
+    from scipy.stats import permutation_test
+
+    rows = np.asarray(differences, dtype=np.float64)
+    studies, subjects = rows.shape
+    if subjects < 2 or studies == 0:
+        return np.full(studies, 1.0 if subjects else np.nan)
+    # Sums that are equal on paper differ in their last bits, and SciPy's own tolerance vanishes with the observed sum.
+    scale = np.abs(rows).sum(axis=1)
+    scale[scale == 0] = 1.0
+    tested = permutation_test(
+        (rows,),
+        lambda flipped, axis: np.round(flipped.sum(axis=axis) / scale, 10),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**EXACT_UP_TO if subjects <= EXACT_UP_TO else draws,
+        batch=max(1, 2_000_000 // rows.size),
+        axis=1,
+        rng=stream(seed, "sign-flip"),
+    )
+    return np.asarray(tested.pvalue, dtype=np.float64)
 
 
 def holm(p_values: Float[np.ndarray, "test"]) -> Float64[np.ndarray, "test"]:
@@ -151,12 +174,12 @@ def holm(p_values: Float[np.ndarray, "test"]) -> Float64[np.ndarray, "test"]:
         >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
         [0.03, 0.06, 0.06]
     """
-    given = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(given.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(given))
-    order = tested[np.argsort(given[tested], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(given[order] * factors), 1.0)
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = np.asarray(p_values, dtype=np.float64).copy()
+    tested = np.isfinite(adjusted)
+    if tested.any():
+        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
     return adjusted
 
 
@@ -193,8 +216,8 @@ def detectable_difference(
 ) -> float:
     """Smallest true mean difference that so many subjects would show with this power.
 
-    `(t(1 - alpha / 2) + t(power)) * sd / sqrt(n)` with n - 1 degrees of freedom.
-    A smaller observed difference that is not significant says nothing.
+    From the power of the paired t test, with the non-central t distribution.  A
+    smaller observed difference that is not significant says nothing.
 
     Returns:
         NaN for fewer than two subjects.
@@ -207,9 +230,10 @@ def detectable_difference(
     values = np.asarray(differences, dtype=np.float64)
     if len(values) < 2:
         return float("nan")
-    freedom = len(values) - 1
-    steps = float(stdtrit(freedom, 1 - alpha / 2) + stdtrit(freedom, power))
-    return steps * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+    from statsmodels.stats.power import TTestPower
+
+    steps = TTestPower().solve_power(effect_size=None, nobs=len(values), alpha=alpha, power=power)
+    return float(steps) * float(values.std(ddof=1))
 
 
 def _means_without_each(values: PerSubject) -> PerSubject:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean, subject_means, too_few
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean, subject_means, too_few
 
 
 def test_one_subject_has_no_interval_and_says_so():

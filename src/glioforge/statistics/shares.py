@@ -7,10 +7,9 @@ exact binomial test in its two-sided form by likelihood.
 """
 
 import numpy as np
-from scipy.special import gammaln, ndtri
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import Interval
+from glioforge.statistics.intervals import Interval
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
@@ -33,13 +32,10 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
         raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
     if trials == 0:
         return Interval(np.nan, np.nan, np.nan, level, 0, "no trials")
-    z = float(ndtri(0.5 + level / 2))
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    low = 0.0 if successes == 0 else float(centre - half)
-    high = 1.0 if successes == trials else float(centre + half)
-    return Interval(share, low, high, level, trials)
+    from scipy.stats import binomtest
+
+    ends = binomtest(successes, trials).proportion_ci(level, method="wilson")
+    return Interval(successes / trials, float(ends.low), float(ends.high), level, trials)
 
 
 def binomial_p(successes: int, trials: int, chance: float = 0.5) -> float:
@@ -59,7 +55,6 @@ def binomial_p(successes: int, trials: int, chance: float = 0.5) -> float:
     """
     if not 0 <= successes <= trials:
         raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
-    outcomes = np.arange(trials + 1)
-    ways = gammaln(trials + 1) - gammaln(outcomes + 1) - gammaln(trials - outcomes + 1)
-    likelihood = np.exp(ways + outcomes * np.log(chance) + (trials - outcomes) * np.log1p(-chance))
-    return float(min(1.0, likelihood[likelihood <= likelihood[successes] * (1 + 1e-7)].sum()))
+    from scipy.stats import binomtest
+
+    return float(binomtest(successes, trials, chance).pvalue) if trials else 1.0

@@ -18,7 +18,7 @@ import numpy as np
 
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
-from glioforge.metrics.intervals import Interval, too_few
+from glioforge.statistics.intervals import Interval, too_few
 
 RESAMPLES: Final = 200
 """Resamples of a cohort, unless given: enough for a 95 % percentile interval to about a tenth of its width."""

@@ -1,0 +1,1 @@
+"""Tests, intervals and power for comparisons made on the same subjects."""
