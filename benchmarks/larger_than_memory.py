@@ -74,14 +74,14 @@ def one_way(folder: Path, share: float) -> dict[str, Any]:
     import torch
 
     from glioforge.compute.accelerator import AcceleratorSpec, start
-    from glioforge.data import room
+    from glioforge.data import sampling
     from glioforge.io.cohort_file import read_cohort
     from glioforge.segmentation.batches import SegmenterBatches
     from glioforge.segmentation.method import SEGMENTERS, Task
     from glioforge.segmentation.mix import Mix
     from glioforge.segmentation.target import target_named
 
-    room.SHARE = share
+    sampling.SHARE = share
     cohort = read_cohort(folder)
     fabric = start(AcceleratorSpec(device="cpu", precision="32-true", threads=1))
     found: dict[str, Any] = {}

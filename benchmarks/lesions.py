@@ -31,9 +31,8 @@ from glioforge.core.schemes import COMPLETE
 from glioforge.data.phantom.make import make_phantom
 from glioforge.lesions import midline
 from glioforge.lesions.apply import Edit
-from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.bank import Donor, LesionBank, canonical
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.donor import Donor, canonical
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.patch import cut
 

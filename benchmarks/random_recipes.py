@@ -21,11 +21,9 @@ from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.rng import stream
 from glioforge.data.phantom.make import make_phantom
-from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.donor import Donor, canonical
+from glioforge.lesions.bank import Donor, LesionBank, canonical
 from glioforge.lesions.patch import cut, part_volumes_mm3
-from glioforge.lesions.recipe import edit_labels, replay
-from glioforge.lesions.recipe_file import load_recipe, recipe_files
+from glioforge.lesions.recipe import edit_labels, load_recipe, recipe_files, replay
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "random_recipes.json"

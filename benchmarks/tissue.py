@@ -28,7 +28,7 @@ from glioforge.data.phantom.make import Phantom, make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.grades import islands
 from glioforge.data.prepare.hmrf import HmrfSpec
-from glioforge.data.prepare.prior import PriorSpec
+from glioforge.data.prepare.template import PriorSpec
 from glioforge.data.prepare.tissue import CLASSES, TissueSpec, complete_labels
 from glioforge.data.prepare.unified import UnifiedSpec
 

@@ -6,8 +6,7 @@ from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
-from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.donor import Donor, canonical
+from glioforge.lesions.bank import Donor, LesionBank, canonical
 from glioforge.lesions.patch import cut
 
 EXTENT_MM = np.array([144.0, 168.0, 132.0])

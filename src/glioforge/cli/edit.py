@@ -44,7 +44,7 @@ def edit(
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.edit_cohort import edit_cohort, edits_step
-    from glioforge.lesions.recipe_file import load_recipe
+    from glioforge.lesions.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides or ())
     parents = select_cases(read_cohort(cohort), where or ())

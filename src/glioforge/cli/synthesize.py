@@ -59,7 +59,7 @@ def synthesize(
     from glioforge.core.selection import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
-    from glioforge.lesions.recipe_file import load_recipe
+    from glioforge.lesions.recipe import load_recipe
     from glioforge.runs.synthesize import make_synthetic
     from glioforge.synthesis.base import load_synthesizer
     from glioforge.synthesis.compose import export_cohort

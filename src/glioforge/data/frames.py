@@ -21,7 +21,7 @@ import numpy as np
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.geometry import bounding_box
-from glioforge.data.part import Part
+from glioforge.data.packed import Part
 
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"
 _CHUNK_SLICES = 8

@@ -8,15 +8,16 @@ scale    1/4096 for z-scores (half a step is 1/8192); the next power of two
          that fits where a contrast reaches beyond ±8
 labels   uint8, axes `(k, i, j)`
 brain    bool, axes `(k, i, j)`
+part     a stored array of which only the voxels that may differ from 0 are held
 """
 
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16, UInt8
+from jaxtyping import Bool, Float32, Int16, Shaped, UInt8
 
 from glioforge.core.case import Case
 from glioforge.core.geometry import Geometry
@@ -108,3 +109,38 @@ def scale_for(voxels: Float32[np.ndarray, "..."]) -> float:
     if largest <= _LARGEST * FINEST_SCALE:
         return FINEST_SCALE
     return float(2.0 ** math.ceil(math.log2(largest / _LARGEST)))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What was read of an array: the voxels that may differ from 0, and where they lie in it.
+
+    Args:
+        voxels: `(n, channel, a, b)`, or none where all that was asked for is 0.
+        place: First slice, row and column of `voxels` in the whole.
+        shape: Shape of the whole, `(n, channel, a, b)`.
+        kind: Type of its numbers.
+    """
+
+    voxels: Shaped[np.ndarray, "n c a b"] | None
+    place: tuple[int, int, int]
+    shape: tuple[int, ...]
+    kind: np.dtype[Any]
+
+    def whole(self) -> Shaped[np.ndarray, "n c a b"]:
+        """All that was asked for, in an array of the caller's own."""
+        result = np.zeros(self.shape, self.kind)
+        if self.voxels is not None:
+            result[self._box(self.voxels)] = self.voxels
+        return result
+
+    def _box(self, voxels: np.ndarray) -> tuple[slice, ...]:
+        """Where they lie in the whole."""
+        n, a, b = self.place
+        return (
+            slice(n, n + voxels.shape[0]),
+            slice(None),
+            slice(a, a + voxels.shape[2]),
+            slice(b, b + voxels.shape[3]),
+        )

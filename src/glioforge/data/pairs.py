@@ -27,8 +27,7 @@ from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.data.room import fits_in_memory
-from glioforge.data.sampling import Batches, Row, Source, lesion_table, slab_around, whole
+from glioforge.data.sampling import Batches, Row, Source, fits_in_memory, lesion_table, slab_around, whole
 from glioforge.data.slices import Cut, Slices, Stack, StoredSlices, slices_of
 from glioforge.data.store import is_stored, read_packed
 

@@ -30,8 +30,7 @@ from glioforge.core.errors import CohortError
 from glioforge.core.geometry import Index
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.data.room import fits_in_memory
-from glioforge.data.sampling import lesion_table, parts_of, scales_of, whole
+from glioforge.data.sampling import fits_in_memory, lesion_table, parts_of, scales_of, whole
 from glioforge.data.store import is_stored, read_packed
 from glioforge.data.store_parts import read_patch
 

@@ -1,4 +1,7 @@
-"""What samplers of slices and of patches share: their promise, and the checks of the cases they take."""
+"""What samplers of slices and of patches share: their promise, the checks of the cases they take, and where they read.
+
+A cohort that does not fit into memory is read from the store while it is used.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -6,11 +9,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
+from glioforge.compute.memory import usable_memory
+from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme, LabelVoxels
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask
 from glioforge.data.packed import Packed
+from glioforge.data.store import stored_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -117,3 +123,22 @@ def slab_around(tumour: Int[np.ndarray, "n"], brain: Int[np.ndarray, "n"], lengt
 def whole(expected: float, rng: np.random.Generator) -> int:
     """The number rounded down or up at random, so that it is right on average."""
     return int(expected) + int(rng.random() < expected - int(expected))
+
+
+SHARE = 0.25
+"""Share of the machine's memory that a cohort may take: a training often holds two, and several may run at once."""
+
+
+def fits_in_memory(cohort: Cohort, *, bytes_per_voxel: int | None = None) -> bool:
+    """Return whether the voxels of all stored cases fit into a quarter of the memory; other cases do not count.
+
+    Args:
+        cohort: Any cohort.
+        bytes_per_voxel: Size of a voxel of an image in memory; that of the store (2) unless given.
+    """
+    room = SHARE * usable_memory()
+    for ref in cohort:
+        room -= stored_bytes(ref, bytes_per_voxel)
+        if room < 0:
+            return False
+    return True

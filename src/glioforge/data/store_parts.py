@@ -10,8 +10,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.errors import GeometryError
 from glioforge.core.geometry import Index
 from glioforge.data.frames import cut, take
-from glioforge.data.packed import Packed
-from glioforge.data.part import Part
+from glioforge.data.packed import Packed, Part
 from glioforge.data.store import IMAGES, MASKS, assembled, known_entry
 
 

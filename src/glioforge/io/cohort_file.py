@@ -28,7 +28,7 @@ from glioforge.io.folder_kind import COHORT, is_export, require_kind
 NAME = "cohort.json"
 
 READERS: Mapping[str, str] = {
-    "aligned": "glioforge.data.prepare.aligned:AlignedReader",
+    "aligned": "glioforge.data.prepare.register:AlignedReader",
     "nifti": "glioforge.io.nifti_reader:NiftiReader",
     "store": "glioforge.data.store:StoreReader",
 }

@@ -16,8 +16,8 @@ from glioforge.core.selection import parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
 from glioforge.io.folder_kind import require_no_cohort, require_scans
 from glioforge.io.found_case import FoundCase
-from glioforge.io.image_names import stem
 from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
+from glioforge.io.scan_names import stem
 from glioforge.io.walk import PassedOver, Walk, refuse_leading_out, summary, walk
 
 UNUSED = "image files whose names the layout does not know"

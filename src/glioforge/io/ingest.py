@@ -1,11 +1,13 @@
 """Find, open and check every scan of a folder, and make a cohort of them.
 
 Every file is read once and every problem is reported at once, so that a data
-set is mended in one round.  Nothing is copied, changed or written.
+set is mended in one round.  Nothing is copied, changed or written.  Cohorts of one
+scheme are joined into one `cohort.json`, again without copying an image.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,25 @@ from glioforge.config.spec import Spec
 from glioforge.core.case import CaseReader, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.counted import counted
-from glioforge.core.errors import GlioforgeError, InputFileError, LabelError
+from glioforge.core.errors import CohortError, GlioforgeError, InputFileError, LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
+from glioforge.core.preparation import preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
 from glioforge.core.selection import select_cases
 from glioforge.io.case_check import CheckedCase, check_case
-from glioforge.io.cohort_file import reader_for
+from glioforge.io.cohort_file import NAME, read_cohort, reader_for, write_cohort
+from glioforge.io.csv_table import write_csv
 from glioforge.io.digest import case_digest
 from glioforge.io.find_cases import find_cases, select_found
 from glioforge.io.folder_check import id_problems, missing_files, same_images
+from glioforge.io.folder_kind import require_other_folder
 from glioforge.io.layout import LayoutSpec
 from glioforge.io.nifti_reader import NiftiReader
+from glioforge.io.run_folder import Step
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 from glioforge.io.scheme_evidence import Evidence, evidence_of, stated_scheme
 
@@ -146,3 +152,102 @@ def _reference(case: CheckedCase, scheme: LabelScheme, root: Path, register_to: 
         (sidecar.session if sidecar else None) or found.session,
         facts,
     )
+
+
+PASSED = "passed_over.csv"
+"""File that lists everything that was passed over, with the reason."""
+
+
+def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
+    folder: Path,
+    out: Path,
+    layout: Spec | None = None,
+    *,
+    require: Iterable[Modality] | None = None,
+    register_to: Modality | None = None,
+    scheme: str | None = None,
+    where: Iterable[str] = (),
+    parallel: ParallelSpec | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Check every scan of a folder and write the cohort as `cohort.json`; the same call again changes nothing.
+
+    Args:
+        folder: Folder of scans; it is only read.
+        out: Folder of the cohort; also gets `passed_over.csv`.
+        layout: How the folder is laid out; detected unless given.
+        require: Contrasts that every case must have, as for `ingest`; none at all takes cases that lack some.
+        register_to: Contrast onto whose grid the others of a case are registered.
+        scheme: Label scheme, as for `ingest`.
+        where: Conditions on the cases to take, as for `ingest`.
+        parallel: How the work over cases is spread; one process unless given.
+        progress: Where to show progress; nowhere unless given.
+
+    Raises:
+        InputFileError, LabelError: As `ingest`.
+        OutputError: The folder is that of the scans, holds a cohort of other scans or settings, or cannot be written.
+    """
+    require_other_folder(out, folder)
+    cohort = ingest(
+        folder,
+        layout,
+        require=require,
+        register_to=register_to,
+        scheme=scheme,
+        where=where,
+        parallel=parallel,
+        progress=progress,
+    )
+    key = {
+        "verb": "ingest",
+        "folder": str(folder.resolve()),
+        "layout": None if layout is None else layout.model_dump(mode="json"),
+        "register_to": None if register_to is None else str(register_to),
+        "scheme": cohort.scheme.name,
+        "cases": {ref.case_id: ref.digest for ref in cohort},
+    }
+    with Step(out, key, writes=(NAME,)) as step:
+        write_cohort(cohort, out)
+        passed = find_cases(folder, layout).passed
+        write_csv(out / PASSED, ("path", "reason"), [{"path": str(p.path), "reason": p.kind} for p in passed])
+        if not step.done:
+            step.finish({"cases": len(cohort), "fingerprint": cohort.fingerprint})
+    return cohort
+
+
+def join_cohorts(folders: Sequence[Path], out: Path) -> Cohort:
+    """Join the cohorts of some folders and write the outcome as `cohort.json`; the same call again changes nothing.
+
+    The files stay where they are.  A subject id that two cohorts hold means one
+    person, who is never divided between training and test.
+
+    Args:
+        folders: At least two folders with a `cohort.json`.
+        out: Folder of the joined cohort.
+
+    Raises:
+        CohortError: Fewer than two folders, schemes or preparations differ, or a case id is in two of them.
+        InputFileError: A cohort cannot be read.
+        OutputError: The folder holds another cohort, or cannot be written.
+    """
+    if len(folders) < 2:
+        raise CohortError(f"{len(folders)} cohort to join", "at least two", "name their folders")
+    cohorts = [read_cohort(folder) for folder in folders]
+    try:
+        joined = reduce(add, cohorts)
+    except CohortError as error:
+        where = " and ".join(map(str, folders))
+        raise CohortError(error.found, error.expected, error.remedy, where) from error
+    kinds = preparations_of(joined)
+    if len(kinds) > 1 or (kinds and not all(preparations_of(cohort) for cohort in cohorts)):
+        raise CohortError(
+            f"cohorts with {max(len(kinds), 2)} different preparations: {', '.join(map(str, folders))}",
+            "cohorts that were prepared with the same settings, or none that was prepared",
+            "prepare them alike: voxel size, intensities and tissue must mean the same",
+        )
+    key = {"verb": "join", "cohorts": [cohort.fingerprint for cohort in cohorts]}
+    with Step(out, key, writes=(NAME,)) as step:
+        write_cohort(joined, out)
+        if not step.done:
+            step.finish({"cases": len(joined), "fingerprint": joined.fingerprint})
+    return joined

@@ -24,9 +24,9 @@ from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume, Voxels
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.gzip_stream import gzip_bytes
-from glioforge.io.image_names import SUFFIXES, stem
 from glioforge.io.nifti_grid import header_bytes
 from glioforge.io.scan import Scan, read_scan
+from glioforge.io.scan_names import SUFFIXES, stem
 
 __all__ = [
     "SUFFIXES",

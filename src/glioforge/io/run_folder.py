@@ -32,8 +32,7 @@ from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.folder_kind import kind_of_folder
 from glioforge.io.run_facts import run_facts
-from glioforge.io.step_difference import differences, made_otherwise
-from glioforge.io.step_maker import VERB, made_by
+from glioforge.io.step_key import VERB, differences, made_by, made_otherwise
 
 __all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
 

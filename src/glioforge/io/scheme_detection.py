@@ -28,9 +28,8 @@ from glioforge.core.errors import LabelError
 from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.schemes import BIDS_TISSUE, BRATS2017, BRATS2023, BRATS2024, LESION, SCHEMES, scheme_named
-from glioforge.io.scheme_evidence import Evidence
+from glioforge.io.scheme_evidence import Evidence, contradiction, question, shown_counts
 from glioforge.io.scheme_hint import NAME_HINTS, NEW_NAMES
-from glioforge.io.scheme_question import contradiction, question, shown_counts
 
 BRAIN_ML = 400.0
 """A map of less labelled tissue than this is no map of a brain's tissue."""

@@ -19,7 +19,7 @@ from typing import final
 
 from glioforge.core.errors import InputFileError
 from glioforge.io.folder_kind import is_export
-from glioforge.io.image_names import is_image
+from glioforge.io.scan_names import is_image
 
 CONVERT = "convert them to NIfTI (.nii.gz)"
 _FOREIGN = {

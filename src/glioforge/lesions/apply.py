@@ -8,9 +8,9 @@ import numpy as np
 from glioforge.config.spec import Spec
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import EditRecord
+from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.base import EDITS, Change, EditSpec
 from glioforge.lesions.context import EditContext
-from glioforge.lesions.donor import DonorSource
 from glioforge.lesions.implant import without_islands
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.patch import part_volumes_mm3, require_complete

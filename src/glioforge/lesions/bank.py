@@ -1,20 +1,96 @@
-"""A bank of lesions, cut from the cases of a training cohort.
+"""A bank of lesions, cut from the cases of a training cohort, and how they are fitted to a target grid.
 
-The bank is a `DonorSource`.  It holds lesions in canonical axes and nothing of
-the brains around them, so hundreds fit into memory; each donor names the
-subjects behind its case, and every record and lineage that uses it names them
-again, so the leakage firewall sees them.
+Donor lesions are kept in canonical axes (i to the right, j to the front, k up),
+so that left stays left on a target grid of any orientation; where voxel sizes
+differ the nested distances are resampled and the volume in mm³ is kept.
+
+The bank is a `DonorSource`.  It holds nothing of the brains around the
+lesions, so hundreds fit into memory; each donor names the subjects behind its
+case, and every record and lineage that uses it names them again, so the
+leakage firewall sees them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Protocol, final, runtime_checkable
+
+import numpy as np
 
 from glioforge.core.case import CaseRef
 from glioforge.core.errors import EditError
+from glioforge.core.geometry import Geometry
 from glioforge.data.store import read_labels
-from glioforge.lesions.donor import Donor, canonical
-from glioforge.lesions.patch import cut, require_complete
+from glioforge.lesions.graft import Graft
+from glioforge.lesions.patch import LesionPatch, cut, require_complete
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Donor:
+    """A lesion of another case, and whose it is."""
+
+    case_id: str
+    subjects: tuple[str, ...]
+    lesion: LesionPatch
+
+
+@runtime_checkable
+class DonorSource(Protocol):
+    """Hands lesions of other cases in, by the case's id; must hold training subjects only."""
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        """Cases that can be had, in a fixed order."""
+        ...
+
+    def donor(self, case_id: str) -> Donor:
+        """The lesion of a case; raises `EditError` if there is none."""
+        ...
+
+
+def canonical(lesion: LesionPatch, geometry: Geometry) -> LesionPatch:
+    """A lesion of a grid in canonical axes, at voxel (0, 0, 0)."""
+    axes, flips = geometry.canonical_axes()
+    voxels = lesion.voxels.transpose(axes)[tuple(slice(None, None, -1 if f else 1) for f in flips)]
+    a, b, c = (lesion.spacing[n] for n in axes)
+    return LesionPatch(np.ascontiguousarray(voxels), (0, 0, 0), (a, b, c))
+
+
+def fitted(lesion: LesionPatch, geometry: Geometry) -> LesionPatch:
+    """A canonical lesion on the axes and voxel size of a grid, near voxel (0, 0, 0)."""
+    axes, flips = geometry.canonical_axes()
+    voxels = lesion.voxels[tuple(slice(None, None, -1 if f else 1) for f in flips)]
+    back = (axes.index(0), axes.index(1), axes.index(2))
+    a, b, c = (lesion.spacing[n] for n in back)
+    turned = LesionPatch(np.ascontiguousarray(voxels.transpose(back)), (0, 0, 0), (a, b, c))
+    if np.allclose(turned.spacing, geometry.spacing, rtol=1e-3):
+        return LesionPatch(turned.voxels, (0, 0, 0), geometry.spacing)
+    return Graft.of(turned).mapped(np.eye(3), turned.centre, (0.0, 0.0, 0.0), geometry.spacing).free()
+
+
+def recorded_donor(values: Mapping[str, Any], donors: DonorSource | None, geometry: Geometry) -> LesionPatch:
+    """The donor lesion of a record's values, where they put it.
+
+    Raises:
+        EditError: Donors are not handed in, or the donor has changed since the draw.
+    """
+    donor = require_donors(donors).donor(values["donor"])
+    if donor.lesion.digest != values["donor_digest"]:
+        raise EditError(
+            f"donor {donor.case_id!r} with lesion {donor.lesion.digest}",
+            f"the lesion {values['donor_digest']} of the record",
+            "hand in the bank that the record was drawn from",
+        )
+    lesion = fitted(donor.lesion, geometry)
+    i, j, k = (int(s) for s in values["start"])
+    return LesionPatch(lesion.voxels, (i, j, k), lesion.spacing)
+
+
+def require_donors(donors: DonorSource | None) -> DonorSource:
+    """Return the donors, at least one; raises `EditError` without."""
+    if donors is None or not donors.case_ids:
+        raise EditError("no donor lesions", "a bank of training subjects' lesions", "hand donors in")
+    return donors
 
 
 @final

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from glioforge.core.geometry import Geometry, within
 from glioforge.core.labels import LabelMap
-from glioforge.lesions.coarse import Coarse
+from glioforge.lesions.displacement import Coarse
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import CSF, WHITE, is_lesion
 

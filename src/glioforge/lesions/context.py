@@ -9,7 +9,7 @@ import numpy as np
 
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap, LabelVoxels
-from glioforge.lesions.donor import DonorSource, fitted, recorded_donor, require_donors
+from glioforge.lesions.bank import DonorSource, fitted, recorded_donor, require_donors
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.implant import implant
 from glioforge.lesions.inpaint import inpainted

@@ -1,11 +1,13 @@
-"""A cohort of edited label maps, made from a prepared one.
+"""Make a cohort of edited label maps from a prepared one.
 
-The new cases hold labels and no images; a synthesizer makes these.  Every case
-draws from its own random stream, so that the number of workers, the order and
-an interruption change nothing.
+The new cases hold labels and no images; a synthesizer makes these.  Their
+lineage names every subject who gave a lesion.  Every case draws from its own
+random stream, so that the number of workers, the order and an interruption
+change nothing.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
@@ -13,16 +15,45 @@ from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import EditError
+from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import not_prepared
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core.protocols import EditRecord, Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.data.store import find_case, read_labels, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
 from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.lineage import edited_lineage
 from glioforge.lesions.patch import names_tissue
 from glioforge.lesions.recipe import RecipeSpec, edit_labels, kinds_of
+
+METHOD = "lesion edits"
+"""Source of a label map that was edited and not yet imaged."""
+
+
+def subjects_of(records: Iterable[EditRecord]) -> tuple[str, ...]:
+    """Subjects that edits brought in as donors, sorted; none for no records."""
+    return tuple(sorted({str(s) for record in records for s in record.values.get("subjects", ())}))
+
+
+def donors_of(records: Iterable[EditRecord]) -> tuple[str, ...]:
+    """Ids of the donor cases, sorted."""
+    named = {record.values["donor"] for record in records if record.values.get("donor") is not None}
+    return tuple(sorted(str(n) for n in named))
+
+
+def edited_lineage(parents: Mapping[str, Lineage], records: Iterable[EditRecord], *, seed: int) -> Lineage:
+    """Lineage of an edited label map.
+
+    Args:
+        parents: Lineage of the case that was edited, by its id.
+        records: Edits that were applied, in order.
+        seed: Seed of the draw.
+    """
+    edits = tuple(records)
+    made = Lineage.synthetic(METHOD, parents, seed=seed, edits=[e.to_json() for e in edits])
+    lineage = made.through("lesion donor of an edit", subjects_of(edits))
+    return replace(lineage, parents=tuple(sorted({*lineage.parents, *donors_of(edits)})))
+
 
 _TAKE_DONORS = frozenset({"insert", "transplant"})
 

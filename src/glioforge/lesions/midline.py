@@ -22,7 +22,7 @@ from scipy import ndimage, optimize
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index
 from glioforge.core.labels import LabelMap
-from glioforge.lesions.coarse import Coarse, coarse_of
+from glioforge.lesions.displacement import Coarse, coarse_of
 from glioforge.lesions.patch import is_fluid
 
 _WIDEST_SHIFT_MM = 20.0

@@ -18,7 +18,7 @@ from scipy import fft
 from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Index, within
-from glioforge.lesions.coarse import Coarse
+from glioforge.lesions.displacement import Coarse
 from glioforge.lesions.patch import WHITE, LesionPatch
 from glioforge.lesions.placement_map import RULES, PlacementMap, rule_shares
 

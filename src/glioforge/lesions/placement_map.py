@@ -18,8 +18,8 @@ from scipy import ndimage
 
 from glioforge.core.geometry import within
 from glioforge.core.labels import LabelMap, LabelVoxels
-from glioforge.lesions.coarse import Coarse, coarse_voxels
 from glioforge.lesions.compartments import Compartments
+from glioforge.lesions.displacement import Coarse, coarse_voxels
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import WHITE, LesionPatch
 

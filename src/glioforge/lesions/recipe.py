@@ -9,23 +9,28 @@ repeat     a step, done `count` times (a whole number between two bounds)
 
 Source: the manipulations of Shin et al. 2018, Carver et al. and Guo et al. 2020,
 whose magnitudes the papers leave open; see `lesions/recipes/`.
+A recipe that comes with the package is read by its name, a user's own by its path.
 """
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, final
 
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from pydantic_core import PydanticCustomError
 
+from glioforge.config.load import load_spec
+from glioforge.config.shipped import named_file
 from glioforge.config.spec import Spec
 from glioforge.core.errors import EditError
 from glioforge.core.labels import LabelMap
 from glioforge.core.protocols import EditRecord
 from glioforge.lesions.apply import Edit
+from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.donor import DonorSource
 
 AnyEdit = Annotated[SerializeAsAny[Spec], BeforeValidator(EDITS.parse)]
 """Any registered edit's spec, told by `kind`."""
@@ -225,3 +230,28 @@ def _run(
         labels = edit.apply(labels, record)
         records.append(record)
     return labels, tuple(records)
+
+
+def recipe_files() -> dict[str, Traversable]:
+    """Return the recipes that come with Glioforge by their names, in alphabetical order."""
+    folder = files("glioforge.lesions") / "recipes"
+    found = (file for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return {file.name.removesuffix(".yaml"): file for file in sorted(found, key=lambda file: file.name)}
+
+
+def load_recipe(recipe: str, overrides: Iterable[str] = ()) -> RecipeSpec:
+    """Read a recipe of lesion edits.
+
+    Args:
+        recipe: Name of a recipe that comes with Glioforge, such as `default`, or path of a YAML file.
+        overrides: `a.b=c` pairs that replace single keys.
+
+    Raises:
+        SpecError: There is no recipe of this name, the file cannot be read, or a key or value is wrong.
+
+    Example:
+        >>> load_recipe("default", ["attempts=2"]).attempts
+        2
+    """
+    with as_file(named_file(recipe, recipe_files(), "recipe")) as path:
+        return load_spec(path, RecipeSpec, overrides)

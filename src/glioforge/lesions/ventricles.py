@@ -15,9 +15,8 @@ from scipy import ndimage
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Box, bounding_box, within
 from glioforge.core.labels import LabelMap
-from glioforge.lesions.coarse import Coarse
 from glioforge.lesions.compartments import VENTRICLE_DEPTH_MM, aside_mm, fraction_along
-from glioforge.lesions.displacement import sampled_at
+from glioforge.lesions.displacement import Coarse, sampled_at
 from glioforge.lesions.level_set import signed_distance
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import CSF

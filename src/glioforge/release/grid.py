@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32
 
 from glioforge.core.case import Case
 from glioforge.core.volume import Mask, Volume
-from glioforge.data.prepare.restore import restore, restore_values
+from glioforge.data.prepare.resample import restore, restore_values
 
 _HALF = 0.5 - 1e-4
 

@@ -15,7 +15,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.lineage import METHOD
+from glioforge.lesions.edit_cohort import METHOD
 from glioforge.release.names import CaseName, Names
 from glioforge.synthesis.base import SYNTHESIZERS
 

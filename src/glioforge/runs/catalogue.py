@@ -11,7 +11,7 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.schemes import SCHEMES
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.recipe_file import load_recipe, recipe_files
+from glioforge.lesions.recipe import load_recipe, recipe_files
 from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.synthesis.base import SYNTHESIZERS

@@ -15,7 +15,7 @@ from glioforge.data.prepare.fitting import same_size, size_text
 from glioforge.data.prepare.grid import GridPlan
 from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
 from glioforge.data.prepare.record import PREPARATION
-from glioforge.data.prepare.restore import plan_of
+from glioforge.data.prepare.resample import plan_of
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.folder_kind import NNUNET, SEGMENTER, require_kind
 from glioforge.io.run_accelerator import remembered

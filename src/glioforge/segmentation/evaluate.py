@@ -13,7 +13,7 @@ from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.schemes import scheme_named
-from glioforge.data.prepare.restore import restore, restore_values
+from glioforge.data.prepare.resample import restore, restore_values
 from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step
 from glioforge.io.tables import PREPARED, SCAN, ResultRow

@@ -23,8 +23,7 @@ from glioforge.core.written_scheme import scheme_to_write
 from glioforge.io.dataset_json import hint_of, read_dataset_json
 from glioforge.io.nifti import read_integers
 from glioforge.io.scheme_detection import detect_scheme
-from glioforge.io.scheme_evidence import Evidence
-from glioforge.io.scheme_question import question
+from glioforge.io.scheme_evidence import Evidence, question
 from glioforge.segmentation.masks import FACTS, written_scheme
 
 _REGIONS = ("WT", "TC", "ET")

@@ -15,8 +15,8 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.names import composed, listed
 from glioforge.core.schemes import scheme_named
-from glioforge.io.image_names import is_image, stem
 from glioforge.io.run_folder import read_json, write_json
+from glioforge.io.scan_names import is_image, stem
 
 FACTS = "masks.json"
 

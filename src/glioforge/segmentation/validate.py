@@ -9,7 +9,7 @@ from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
-from glioforge.data.room import fits_in_memory
+from glioforge.data.sampling import fits_in_memory
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target

@@ -9,7 +9,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.selection import select_cases
 from glioforge.core.split import Split, folds_by_subject, split_by_subject
-from glioforge.data.phantom.promised import promised_phantoms
+from glioforge.data.phantom.cohort import promised_phantoms
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.studies.base import Folds, PhantomData, StudySpec

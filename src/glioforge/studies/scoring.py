@@ -16,7 +16,7 @@ from glioforge.core.rng import stream
 from glioforge.core.schemes import tumour_scheme
 from glioforge.core.split import Split
 from glioforge.core.volume import Voxels
-from glioforge.data.prepare.restore import restore
+from glioforge.data.prepare.resample import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case

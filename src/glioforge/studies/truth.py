@@ -10,8 +10,7 @@ from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.brain import find_brain
 from glioforge.data.prepare.intensity import normalise
-from glioforge.data.prepare.resample_labels import resample_mask
-from glioforge.data.prepare.restore import plan_of
+from glioforge.data.prepare.resample import plan_of, resample_mask
 
 
 def noise_free_images(ref: CaseRef, spec: PhantomSpec) -> Mapping[Modality, Voxels]:

@@ -23,10 +23,9 @@ from glioforge.core.schemes import scheme_named
 from glioforge.core.selection import select_cases
 from glioforge.data.store import FACTS, find_case
 from glioforge.io.cohort_file import NAME, read_cohort
-from glioforge.io.image_names import is_image, stem
 from glioforge.io.ingest import ingest
 from glioforge.io.scan import Scan, read_scan
-from glioforge.io.scan_names import LABELS, UNCLEAR, role_of
+from glioforge.io.scan_names import LABELS, UNCLEAR, is_image, role_of, stem
 from glioforge.io.sidecar import MARKS
 from glioforge.viewer.shown import Shown
 

@@ -18,7 +18,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
-from glioforge.data import room
+from glioforge.data import sampling
 from glioforge.data.pairs import MixedPairs, SlicePairs
 from glioforge.data.slices import Slices, StoredSlices
 from glioforge.data.store import stored_bytes, write_case
@@ -144,12 +144,12 @@ def test_a_cohort_is_read_from_the_store_where_memory_is_short(two, monkeypatch)
     needed = sum(stored_bytes(ref) for ref in two)
     assert needed == 2 * 8 * 10 * 12 * (2 * 2 + 2)
     for memory, fits in ((4 * needed, True), (4 * needed - 4, False)):
-        monkeypatch.setattr(room, "usable_memory", lambda memory=memory: memory)
-        assert room.fits_in_memory(two) is fits
+        monkeypatch.setattr(sampling, "usable_memory", lambda memory=memory: memory)
+        assert sampling.fits_in_memory(two) is fits
         kinds = {type(stack) for stack in SlicePairs(two, (T1,), batch_size=1, seed=0)._stacks}
         assert kinds == ({Slices} if fits else {StoredSlices})
-    monkeypatch.setattr(room, "usable_memory", lambda: 4 * needed)
-    assert not room.fits_in_memory(two, bytes_per_voxel=4)
+    monkeypatch.setattr(sampling, "usable_memory", lambda: 4 * needed)
+    assert not sampling.fits_in_memory(two, bytes_per_voxel=4)
 
 
 @given(size=st.tuples(st.integers(1, 20), st.integers(1, 20)))

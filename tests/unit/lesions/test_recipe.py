@@ -7,9 +7,8 @@ from glioforge.config.load import load_spec, parse_spec, resolved_yaml
 from glioforge.core.errors import EditError, SpecError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.lineage import donors_of, edited_lineage, subjects_of
-from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, replay
-from glioforge.lesions.recipe_file import load_recipe, recipe_files
+from glioforge.lesions.edit_cohort import donors_of, edited_lineage, subjects_of
+from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, load_recipe, recipe_files, replay
 from toy_brain import toy_bank, toy_brain
 
 BRAIN = toy_brain(radii=(16.0, 11.0, 6.0))

@@ -3,7 +3,7 @@
 import pytest
 
 from glioforge.core.errors import SpecError
-from glioforge.lesions.recipe_file import load_recipe, recipe_files
+from glioforge.lesions.recipe import load_recipe, recipe_files
 
 
 def test_a_name_and_a_path_are_read_alike(tmp_path):

@@ -6,9 +6,8 @@ import pytest
 from glioforge.core.errors import EditError
 from glioforge.core.protocols import EditRecord
 from glioforge.lesions.apply import Edit
-from glioforge.lesions.bank import LesionBank
+from glioforge.lesions.bank import LesionBank, canonical, fitted
 from glioforge.lesions.base import EDITS
-from glioforge.lesions.donor import canonical, fitted
 from glioforge.lesions.patch import cut
 from toy_brain import toy_bank, toy_brain
 

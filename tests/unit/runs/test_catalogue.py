@@ -1,7 +1,7 @@
 """The list of what can be chosen."""
 
 from glioforge.core.schemes import scheme_named
-from glioforge.lesions.recipe_file import recipe_files
+from glioforge.lesions.recipe import recipe_files
 from glioforge.runs.catalogue import catalogue
 
 

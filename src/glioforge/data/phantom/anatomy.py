@@ -23,9 +23,8 @@ from scipy import ndimage
 
 from glioforge.core.geometry import Geometry
 from glioforge.core.volume import Mask
-from glioforge.data.phantom.lattice import Lattice, Points
+from glioforge.data.phantom.lattice import Deformation, Lattice, Points
 from glioforge.data.phantom.spec import CENTRE_MM
-from glioforge.data.phantom.warp import Deformation
 
 _MARGIN_MM = 6
 _COARSE = (2.5, 2.5, 2.5)

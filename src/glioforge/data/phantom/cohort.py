@@ -6,6 +6,8 @@ the sidecars in their first key, the folder in `README.txt` and `dataset.json`.
     <out>/dataset.json, README.txt, name_mapping.csv
     <out>/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz, <id>.json
     <out>-truth/<id>/<id>_tissue.nii.gz, <id>_{t1,t1ce,t2,flair}_noisefree.nii.gz
+
+Plans need the names and contrasts of phantoms before they are made: `promised_phantoms`.
 """
 
 from functools import partial
@@ -13,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.errors import CohortError, OutputError
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CaseError, CohortError, OutputError
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress, Silent
+from glioforge.core.schemes import BRATS2023
 from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
@@ -170,3 +177,25 @@ def _write_table(out: Path, rows: list[tuple[str, str]]) -> None:
     lines = ["Grade,phantom_subject_ID", *(f"{grade},{case_id}" for case_id, grade in rows)]
     if not path.exists() or len(path.read_text(encoding="utf-8").splitlines()) <= len(lines):
         write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def promised_phantoms(seed: int, cases: int) -> Cohort:
+    """Return the cohort that `write_phantom_cohort` will make, without files.
+
+    Args:
+        seed: Seed of the cohort.
+        cases: Number of subjects; 0 gives an empty cohort.
+
+    Example:
+        >>> promised_phantoms(7, 2).subject_ids
+        ('phantom-007-0000', 'phantom-007-0001')
+    """
+    names = [phantom_id(seed, index) for index in range(cases)]
+    images = {Modality(name): Path(name) for name in ("t1", "t1ce", "t2", "flair")}
+    refs = (CaseRef(n, n, images, BRATS2023.name, Lineage.phantom(n, seed), "", _unmade, Path("seg")) for n in names)
+    return Cohort("phantoms", tuple(refs), BRATS2023)
+
+
+def _unmade(ref: CaseRef) -> Case:
+    """Refuse to read a phantom that is not made yet."""
+    raise CaseError("a phantom that is not made yet", "one that is", where=ref.case_id)

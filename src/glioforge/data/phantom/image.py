@@ -17,8 +17,7 @@ from glioforge.core.modality import Modality
 from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.lattice import Lattice, smooth_field
 from glioforge.data.phantom.regions import Composition
-from glioforge.data.phantom.signal import Scanner, Sequence
-from glioforge.data.phantom.tissues import RELAXIVITY, TISSUES, Relaxation
+from glioforge.data.phantom.signal import RELAXIVITY, TISSUES, Relaxation, Scanner, Sequence
 
 _BLOOD_MMOL = 1.2
 _STEP = 0.01

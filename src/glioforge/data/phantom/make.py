@@ -19,12 +19,11 @@ from glioforge.core.rng import stream
 from glioforge.core.volume import Volume
 from glioforge.data.phantom.anatomy import Anatomy, centred, warped_anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
-from glioforge.data.phantom.lattice import Lattice
+from glioforge.data.phantom.lattice import Lattice, random_deformation
 from glioforge.data.phantom.regions import Composition, compose
 from glioforge.data.phantom.signal import Scanner, draw_scanner
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect
-from glioforge.data.phantom.warp import random_deformation
 
 _WARP_LATTICE = Lattice.covering((-108.0, -124.0, -88.0), (107.0, 91.0, 97.0), 5.0)
 

@@ -1,4 +1,9 @@
-"""A subject with a tumour: what every voxel is made of, and the label maps that follow from it."""
+"""Compose a subject with a tumour: what every voxel is made of, and the label maps that follow from it.
+
+The tumour has four parts: core, enhancing rim, necrosis and oedema.
+Thresholds on fields become fractions of voxels by the field's own slope: a
+voxel whose centre lies just on a border holds one half of each side.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,15 +13,152 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
+from glioforge.core.geometry import Geometry, bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.core.volume import Mask
 from glioforge.data.phantom.anatomy import Anatomy, Flat
-from glioforge.data.phantom.growth import VISIBLE_DENSITY
-from glioforge.data.phantom.lattice import Field
-from glioforge.data.phantom.parts import TumourFields, TumourParts, tumour_fields, tumour_parts
-from glioforge.data.phantom.tumour import Tumour
+from glioforge.data.phantom.growth import VISIBLE_DENSITY, visibility
+from glioforge.data.phantom.lattice import Field, Points, Values
+from glioforge.data.phantom.tumour import Tumour, TumourDraw
+
+_RIM_MM = 4.0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TumourFields:
+    """Fields of a tumour in a box of voxels; zero outside the brain.
+
+    Args:
+        box: The box, in voxels of the grid.
+        spacing: Size of its voxels in millimetres.
+        density: Density of tumour cells.
+        visible: Density as T2 shows it.
+        crowded: Days of crowding, roughened; its upper level sets are the core.
+        decay: Days of crowding, roughened otherwise; its upper level sets within the core are dead.
+        patches: Smooth random field.
+        fluid: Fraction of cerebrospinal fluid.
+        brain: Mask of the brain.
+    """
+
+    box: tuple[slice, ...]
+    spacing: tuple[float, float, float]
+    density: Field
+    visible: Field
+    crowded: Field
+    decay: Field
+    patches: Field
+    fluid: Field
+    brain: Mask
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TumourParts:
+    """Shares of the voxels of the box.
+
+    Args:
+        core: All of the tumour but oedema.
+        enhancing: Enhancing tumour, within the core.
+        necrosis: Dead or cystic tumour, within the core.
+        visible: What T2 shows: core and oedema.
+        solidity: How much of the core's tissue the tumour has replaced.
+    """
+
+    core: Field
+    enhancing: Field
+    necrosis: Field
+    visible: Field
+    solidity: Field
+
+
+def tumour_fields(tumour: Tumour, anatomy: Anatomy, geometry: Geometry) -> TumourFields:
+    """Sample a tumour at the voxels of a subject.
+
+    Args:
+        tumour: In atlas coordinates.
+        anatomy: Displaced by the tumour already.
+        geometry: Grid of the anatomy.
+    """
+    density, crowded, roughness, decay, patches = _sampled(tumour, anatomy.points)
+    white = anatomy.white / np.maximum(anatomy.white + anatomy.grey, np.float32(0.2))
+    visible = np.clip(density * np.exp(np.float32(0.3) * roughness), 0, 1) * visibility(white)
+    grid = np.zeros(geometry.shape, dtype=np.float32)
+    grid[anatomy.brain] = visible
+    box = _box(grid > VISIBLE_DENSITY / 4)
+
+    def in_box(values: Values) -> Field:
+        grid[anatomy.brain] = values
+        return grid[box].copy()
+
+    return TumourFields(
+        box=box,
+        spacing=geometry.spacing,
+        density=in_box(density),
+        visible=in_box(visible),
+        crowded=in_box(crowded * np.exp(np.float32(0.9) * roughness)),
+        decay=in_box(crowded * np.exp(np.float32(0.4) * decay)),
+        patches=in_box(patches),
+        fluid=in_box(anatomy.fluid),
+        brain=anatomy.brain[box],
+    )
+
+
+def tumour_parts(draw: TumourDraw, fields: TumourFields) -> TumourParts:
+    """Divide a tumour by its grade.
+
+    The core is the share of the visible tumour that has been crowded longest.
+    In a high-grade core the longest crowded part is dead, behind a rim that is
+    thin but nowhere missing.  A low-grade core keeps some of the tissue that it
+    infiltrates, is cystic in places, and seldom enhances in a few spots.
+    """
+    whole = (fields.visible > VISIBLE_DENSITY) & (fields.fluid < 0.5)
+    level = max(_quantile(fields.crowded[whole], 1 - draw.core_share), 1e-3)
+    core = _soft(fields.crowded, level) * fields.brain
+    visible = np.maximum(_soft(fields.visible, VISIBLE_DENSITY) * fields.brain, core)
+    if draw.grade == "HGG":
+        return _high_grade(draw, fields, core, visible)
+    enhancing = np.zeros_like(core)
+    if draw.rim_share > 0:
+        spots = fields.patches * (core > 0.5)
+        enhancing = np.minimum(core, _soft(spots, _quantile(spots[core > 0.5], 1 - draw.rim_share)))
+    cystic = (core - enhancing) * np.clip(np.float32(0.25) + np.float32(0.3) * fields.patches, 0, 0.8)
+    rise = np.clip(fields.crowded / np.float32(2.5 * level), 0, 1)
+    return TumourParts(core, enhancing, cystic, visible, np.float32(0.55) + np.float32(0.4) * rise)
+
+
+def _high_grade(draw: TumourDraw, fields: TumourFields, core: Field, visible: Field) -> TumourParts:
+    """A dead centre, not all of it fluid, in a rim."""
+    depth = ndimage.distance_transform_edt(core > 0.5, sampling=fields.spacing).astype(np.float32)
+    decay = fields.decay * np.clip(depth / np.float32(_RIM_MM), 0, 1)
+    inner = np.minimum(core, _soft(decay, _quantile(decay[core > 0.5], draw.rim_share)))
+    fluid = np.clip(np.float32(0.75) + np.float32(0.35) * fields.patches, 0.25, 1)
+    return TumourParts(core, core - inner, inner * fluid, visible, np.ones_like(core))
+
+
+def _sampled(tumour: Tumour, points: Points) -> list[Values]:
+    """Density, days of crowding, roughness, decay and patches at some points of the atlas."""
+    lattice, grown = tumour.growth.lattice, tumour.growth
+    bounded = [lattice.sample(values, points, outside=0.0) for values in (grown.density, grown.crowded_days)]
+    return bounded + [lattice.sample(values, points) for values in (tumour.roughness, tumour.decay, tumour.patches)]
+
+
+def _box(mask: Mask) -> tuple[slice, ...]:
+    """Bounding box with a margin of two voxels; a corner of the grid for an empty mask."""
+    return bounding_box(mask, 2) or tuple(slice(0, min(3, n)) for n in mask.shape)
+
+
+def _quantile(values: Values, share: float) -> float:
+    """Quantile; 0 of no values."""
+    return float(np.quantile(values, share)) if values.size else 0.0
+
+
+def _soft(field: Field, level: float) -> Field:
+    """Share of each voxel above a level, by the field's slope over one voxel."""
+    slope = np.sqrt(sum(np.gradient(field, axis=axis) ** 2 for axis in range(3)))
+    above: Field = np.clip(0.5 + (field - np.float32(level)) / np.maximum(slope, np.float32(1e-6)), 0, 1)
+    return above
 
 
 @final

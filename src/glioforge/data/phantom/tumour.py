@@ -20,9 +20,8 @@ from scipy import ndimage, special
 
 from glioforge.data.phantom.anatomy import Atlas, atlas
 from glioforge.data.phantom.growth import Growth, Kinetics, Tissue, grow
-from glioforge.data.phantom.lattice import Field, Lattice, smooth_field
+from glioforge.data.phantom.lattice import Deformation, Field, Lattice, exponential, smooth_field
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.phantom.warp import Deformation, exponential
 
 Grade = Literal["HGG", "LGG"]
 

@@ -34,7 +34,7 @@ from glioforge.data.frames import decode, encode, hash_of
 from glioforge.data.prepare.resample import resampled
 from glioforge.data.store import find_case, folder_of, write_case
 from glioforge.io.atomic_write import write_atomically
-from glioforge.io.registration import deform, register
+from glioforge.io.itk import deform, register
 
 NAME = "atlas"
 PRIOR = "prior.b2nd"

@@ -14,7 +14,7 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import CaseError
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume
-from glioforge.io.bias_field import bias_field
+from glioforge.io.itk import bias_field
 
 
 @final

@@ -26,8 +26,7 @@ from scipy import ndimage
 
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask
-from glioforge.data.prepare.neighbours import least_part
-from glioforge.data.prepare.ring import thin_grey, ventricles_of
+from glioforge.data.prepare.neighbours import least_part, thin_grey, ventricles_of
 from glioforge.data.prepare.tissue import CLASSES, TissueMap
 
 LEAST_VOXELS: Final = 20

@@ -7,9 +7,8 @@ import numpy as np
 
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Voxels
-from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, normalise
+from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, PercentileSpec, Stretch, normalise, stretch
 from glioforge.data.prepare.landmarks import HistogramSpec, Matching, landmarks_for, match
-from glioforge.data.prepare.percentile import PercentileSpec, Stretch, stretch
 
 AnyIntensity = IntensitySpec | PercentileSpec | HistogramSpec
 

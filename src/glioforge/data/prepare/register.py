@@ -3,25 +3,32 @@
 Carver et al. register T1, T2 and FLAIR rigidly to T1ce.  Public tumour data
 comes registered, so both steps are off unless a spec names them.  What was
 done is recorded, and `restore` brings label maps back through it.
+
+A scanner gives each contrast its own slices.  `ingest` takes such cases only
+where a reference contrast is named; labels and brain mask lie on its grid.
+Contrasts that lie on it already are left as they are (`AlignedReader`).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
+from glioforge.core.case import Case, CaseRef
 from glioforge.core.errors import CaseError
 from glioforge.core.geometry import Affine, Geometry
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.brain import background_value
 from glioforge.data.prepare.resample import resampled, resampled_labels
+from glioforge.io.digest import case_digest
+from glioforge.io.itk import register
 from glioforge.io.nifti import read_image
-from glioforge.io.registration import register
+from glioforge.io.nifti_reader import assembled, digest_of, read_scans, require_digest
+from glioforge.io.scan import Scan
 
 Template = Literal["mni152"] | Path
 _DIGITS = 9
@@ -138,3 +145,47 @@ def _moved(volume: Volume, target: Geometry, transform: Affine) -> Volume:
     """A volume on another grid."""
     background = background_value(volume.voxels)
     return Volume(resampled(volume.voxels, volume.geometry, target, transform, background), target, volume.modality)
+
+
+@final
+@dataclass(frozen=True)
+class AlignedReader:
+    """Reads a case and registers, rigidly, what does not lie on the reference's grid.
+
+    Args:
+        reference: Name of the contrast that stays.
+        channels: Which image of its file each contrast is, where a file holds several.
+    """
+
+    format: ClassVar[str] = "aligned"
+
+    reference: str
+    channels: Mapping[str, int] = field(default_factory=dict)
+
+    def __call__(self, ref: CaseRef, /) -> Case:
+        """Read the voxels of a case; its facts tell the transforms, from the reference's world to each contrast's.
+
+        Raises:
+            InputFileError: As `NiftiReader`; also where files have changed since they were ingested.
+            CaseError: The reference is missing.
+            DependencyError: SimpleITK is not installed.
+        """
+        scans = read_scans(ref, self.channels)
+        self._require(ref, scans)
+        volumes = {modality: scans[str(modality)].image(modality) for modality in ref.modalities}
+        reference = Modality(self.reference)
+        fixed = volumes.get(reference)
+        others = {m: v for m, v in volumes.items() if fixed is None or not fixed.geometry.matches(v.geometry)}
+        if fixed is not None:
+            others[reference] = fixed
+        moved, transforms = register_volumes(others, reference)
+        found = {str(m): t.tolist() for m, t in transforms.items()}
+        facts = {**ref.facts, "registered": {"reference": self.reference, "transforms": found}}
+        return assembled(ref, scans, {m: moved.get(m, v) for m, v in volumes.items()}, facts)
+
+    def require_unchanged(self, ref: CaseRef) -> None:
+        """Compare the files with what was ingested, without registering anything; errors as `NiftiReader`."""
+        self._require(ref, read_scans(ref, self.channels))
+
+    def _require(self, ref: CaseRef, scans: Mapping[str, Scan]) -> None:
+        require_digest(ref, case_digest({"files": digest_of(scans), "register_to": self.reference}))

@@ -31,9 +31,8 @@ from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Mask, Voxels
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
-from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, least_part, mean_field
-from glioforge.data.prepare.prior import PriorSpec, prior_maps
-from glioforge.data.prepare.ring import without_ring
+from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, least_part, mean_field, without_ring
+from glioforge.data.prepare.template import PriorSpec, prior_maps
 from glioforge.data.prepare.unified import UnifiedSpec, too_small, unified_classes
 
 CLASSES = ("csf", "grey_matter", "white_matter")

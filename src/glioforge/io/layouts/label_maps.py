@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import ClassVar, Literal, final
 
 from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.image_names import stem
 from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.scan_names import stem
 
 
 @final

@@ -11,7 +11,7 @@ from glioforge.core.rng import stream
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.lineage import edited_lineage
+from glioforge.lesions.edit_cohort import edited_lineage
 from glioforge.lesions.recipe import RecipeSpec, edit_labels
 from glioforge.studies.record import Record
 from glioforge.studies.task import Context

@@ -8,14 +8,16 @@ import pytest
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.data.phantom.signal import (
+    RELAXIVITY,
+    TISSUES,
     GradientEcho,
     InversionRecovery,
+    Relaxation,
     SpinEcho,
     draw_scanner,
     fluid_null_ms,
 )
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.phantom.tissues import RELAXIVITY, TISSUES, Relaxation
 
 WATER = Relaxation(1000, 100, 50, 1.0)
 

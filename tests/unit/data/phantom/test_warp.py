@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glioforge.core.rng import stream
-from glioforge.data.phantom.lattice import Lattice
-from glioforge.data.phantom.warp import Deformation, exponential, random_deformation
+from glioforge.data.phantom.lattice import Deformation, Lattice, exponential, random_deformation
 
 LATTICE = Lattice((-100.0, -117.0, -80.0), 8.0, (26, 26, 22))
 

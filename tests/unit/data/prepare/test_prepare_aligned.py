@@ -13,7 +13,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Volume
-from glioforge.data.prepare.aligned import AlignedReader
+from glioforge.data.prepare.register import AlignedReader
 from glioforge.data.prepare.resample import resampled
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.digest import case_digest

@@ -13,8 +13,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import COMPLETE, complete_scheme, scheme_named
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.ingest import ingest
-from glioforge.io.join import join_cohorts
+from glioforge.io.ingest import ingest, join_cohorts
 from glioforge.io.layouts.label_maps import LabelMapsSpec
 from glioforge.lesions.edit_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec

@@ -10,7 +10,7 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2024, COMPLETE_CAVITY, GUO2020
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare, prepare_case
-from glioforge.data.prepare.restore import restore
+from glioforge.data.prepare.resample import restore
 from toy_cohort import cohort_of_cases, toy_case
 
 SPEC = PrepareSpec(grid=GridSpec(multiple=2, margin=0))

@@ -11,7 +11,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.data.prepare.grid import Extent, GridPlan, common_size, extent_of, plan_grid
-from glioforge.data.prepare.resample_labels import loss_report, resample_labels, resample_mask, restored
+from glioforge.data.prepare.resample import loss_report, resample_labels, resample_mask, restored
 from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
 from strategies import geometries, label_maps
 

@@ -10,7 +10,7 @@ from glioforge.cli.main import app
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.data.prepare.restore import restore
+from glioforge.data.prepare.resample import restore
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 

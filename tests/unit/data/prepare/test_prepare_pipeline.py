@@ -24,7 +24,7 @@ from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.prepare import pipeline
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare, prepare_case
-from glioforge.data.prepare.restore import restore
+from glioforge.data.prepare.resample import restore
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort
 from strategies import cohort_of

@@ -17,11 +17,10 @@ from glioforge.core.schemes import BRATS2023
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.prepare.register import RegisterSpec, read_template, register_case, register_volumes
-from glioforge.data.prepare.resample import resampled
-from glioforge.data.prepare.restore import restore
+from glioforge.data.prepare.resample import resampled, restore
 from glioforge.data.store import write_case
+from glioforge.io.itk import deform, register
 from glioforge.io.nifti import write_image
-from glioforge.io.registration import deform, register
 
 T1, FLAIR = Modality.T1, Modality.FLAIR
 SHAPE = (30, 34, 28)

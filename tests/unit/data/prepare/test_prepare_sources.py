@@ -102,7 +102,7 @@ def test_registered_cases_are_compared_without_registering_again(scans, tmp_path
     voxels[1:7, 1:7, 1:3] = np.random.default_rng(1).integers(1, 900, (6, 6, 2))
     save(scans / f"{NAME}_t2.nii.gz", voxels, spacing=19.0)
     (ref,) = ingest(scans, register_to=Modality.T1)
-    monkeypatch.setattr("glioforge.data.prepare.aligned.register_volumes", None)
+    monkeypatch.setattr("glioforge.data.prepare.register.register_volumes", None)
     require_unchanged(tmp_path, ref)
     assert sources.stamps_of(ref).keys() >= {str(scans / f"{NAME}_t2.nii.gz")}
     save(scans / f"{NAME}_t2.nii.gz", voxels + 1, spacing=19.0)

@@ -11,8 +11,8 @@ from glioforge.core.errors import CaseError, DependencyError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
-from glioforge.data.prepare.prior import PriorSpec, prior_maps
 from glioforge.data.prepare.spec import PrepareSpec
+from glioforge.data.prepare.template import PriorSpec, prior_maps
 from glioforge.data.prepare.tissue import TissueSpec, complete_labels
 from glioforge.data.prepare.unified import UnifiedSpec
 

@@ -14,9 +14,8 @@ from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.align import Alignment, best_affine, coarsened, fit_affine, tilted
 from glioforge.data.prepare.grades import grade, islands, summary
-from glioforge.data.prepare.neighbours import bridged, clear_islands
+from glioforge.data.prepare.neighbours import bridged, clear_islands, without_ring
 from glioforge.data.prepare.one_case import prepare_case
-from glioforge.data.prepare.ring import without_ring
 from glioforge.data.prepare.spec import PrepareSpec
 from glioforge.data.prepare.template import template
 from glioforge.data.prepare.tissue import TissueMap, TissueSpec, complete_labels, tissue_map

@@ -16,9 +16,8 @@ from glioforge.core.schemes import BRATS2023, CARVER_BRAINMAP, COMPLETE
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.one_case import prepare_case
-from glioforge.data.prepare.presets import PRESETS
-from glioforge.data.prepare.restore import restore
-from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.prepare.resample import restore
+from glioforge.data.prepare.spec import PRESETS, GridSpec, PrepareSpec
 from glioforge.data.prepare.window import plan_window
 
 BRATS = Geometry((240, 240, 155), np.array([[-1.0, 0, 0, 120], [0, -1, 0, 120], [0, 0, 1, -78], [0, 0, 0, 1]]))
