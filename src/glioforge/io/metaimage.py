@@ -10,6 +10,11 @@ grid         given in LPS, as ITK has it, and turned to RAS; a file that does
              not say how its axes lie is refused
 compression  zlib, read to its end and checksum
 
+SimpleITK is not used: it returns wrong voxels from damaged compressed data
+without an error, takes a file without orientation as LPS, reads over bytes
+behind the data, and would be a dependency of everybody who reads BRATS 2012
+to 2016.
+
 Source: MetaIO documentation (Kitware, 2003-); ITK's `itkMetaImageIO`.
 """
 

@@ -14,6 +14,8 @@ SSIM        Wang et al. 2004, eq. 13: Gaussian window of sigma 1.5 cut at 3.5
             mirrored; the map is averaged over the mask.  `ssim` takes the window
             in three dimensions, `ssim_slices` in the axial plane `(i, j)` alone,
             as 2-D papers do
+            scikit-image averages the map over the whole image or crops its
+            border, and takes no mask; a test compares both where they agree
 identities  RMSE = sqrt(MSE), MAE <= RMSE, PSNR = 10 log10(range² / MSE)
 """
 

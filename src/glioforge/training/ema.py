@@ -1,5 +1,9 @@
 """Exponential moving average of a network's weights: steadier than any single step.
 
+`torch.optim.swa_utils.AveragedModel` is not used: it copies the weights at its
+first update and keeps a count of its own, where the rate here follows the
+step of the training, so that a resumed run and its averages agree.
+
 Source: Polyak & Juditsky 1992; for GANs Yazıcı et al. 2019, arXiv:1806.04498.
 """
 
