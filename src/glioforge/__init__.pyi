@@ -65,6 +65,7 @@ from .lesions.preview import preview_cohort as preview_cohort
 from .lesions.recipe_file import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
+from .metrics.near_duplicates import near_duplicates as near_duplicates
 from .release.export import export_cohorts as export_cohorts
 from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
