@@ -58,11 +58,11 @@ from .data.png_slices import write_png_slices as write_png_slices
 from .data.prepare.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
 from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_cohort
 from .io.ingest import ingest as ingest
-from .io.ingest_folder import ingest_folder as ingest_folder
-from .io.join import join_cohorts as join_cohorts
+from .io.ingest import ingest_folder as ingest_folder
+from .io.ingest import join_cohorts as join_cohorts
 from .lesions.edit_cohort import edit_cohort as edit_cohort
 from .lesions.preview import preview_cohort as preview_cohort
-from .lesions.recipe_file import load_recipe as load_recipe
+from .lesions.recipe import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
 from .metrics.near_duplicates import near_duplicates as near_duplicates
