@@ -174,6 +174,7 @@ def deterministic(function: Callable[[], Result]) -> Result:
     import torch
 
     before = torch.are_deterministic_algorithms_enabled()
+    # Some CUDA kernels have no deterministic form; a warning is better than no result.
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         return function()

@@ -64,6 +64,7 @@ class RelayedProgress:
             self._outbox.set(self._task, "at", title, 0, total)
             for done, item in enumerate(items, start=1):
                 yield item
+                # Replaces the message that still waits, so that a fast loop does not fill the outbox.
                 self._outbox.set(self._task, "at", title, done, total)
         finally:
             self._tracking = False
@@ -111,6 +112,7 @@ class Outbox:
         """Return what waits, and leave nothing: beginnings and lines, states, ends."""
         with self._lock:
             ends = [line for line in self._lines if line[1] == "end"]
+            # An end must come after the last state of its task, or the row would be opened again by it.
             taken = [line for line in self._lines if line[1] != "end"] + [*self._states.values()] + ends
             self._lines, self._states = [], {}
         return taken

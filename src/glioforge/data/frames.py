@@ -64,6 +64,7 @@ def encode(array: np.ndarray) -> bytes:
             clevel=1,
             nthreads=1,
             typesize=array.itemsize,
+            # Shuffling bytes helps stronger codecs; noise does not compress either way, and reading would take longer.
             filters=[blosc2.Filter.NOFILTER],
             filters_meta=[0],
         ),
@@ -100,6 +101,7 @@ def take(path: str | Path, expected: str, axis: int, indices: Sequence[int]) -> 
     """
     frame = _frame(path, expected)
     depth, high, wide = frame.grid
+    # One slice is what training asks for most; it is given as a part, without filling the air around it.
     if axis == 2 and len(indices) == 1:
         return _part(frame, (int(indices[0]), 0, 0), (1, high, wide))
     if axis == 2:
@@ -227,6 +229,7 @@ class _Kept:
     def keep(self, path: str | Path, expected: str, changed: int, frame: _Frame) -> _Frame:
         """Keep a frame where it is small and there is room; returns what to read from."""
         with self._lock:
+            # A changed file takes the place of its former self before the room is counted.
             self._frames.pop((path, expected), None)
             held = sum(known.array.nbytes for _, known in self._frames.values())
             size = int(np.prod(frame.array.shape)) * np.dtype(frame.array.dtype).itemsize

@@ -118,6 +118,7 @@ class SlicePairs:
         """Case and slice number of each member of this step's batch."""
         rng = stream(self._seed, "pairs", step)
         with_tumour = whole(self.batch_size * self._share, rng) if len(self._slices.lesion) else 0
+        # The rest comes from all slices with brain, with tumour too: the share is a floor, not a split.
         chosen = [self._slices.lesion] * with_tumour + [self._slices.brain] * (self.batch_size - with_tumour)
         rows = [candidates[int(rng.integers(len(candidates)))] for candidates in chosen]
         return [(int(case), int(number)) for case, number in rows]
@@ -133,6 +134,7 @@ class SlicePairs:
         brain = np.empty((len(rows), x, y), dtype=bool)
         for place, (case, number) in enumerate(rows):
             stack = self._stacks[case]
+            # At the ends of the stack the last slice stands in for the neighbours that are not there.
             around = np.clip(np.arange(number - self._context, number + self._context + 1), 0, stack.depth - 1)
             read = stack.read(around)
             np.multiply(read.images, read.scales, out=images[place].reshape(planes, -1, x, y))
@@ -226,4 +228,5 @@ def _rows_of(slices: Slices, case: int, scheme: LabelScheme, slab: int | None) -
 
 def _spread(rows: list[Row], count: int, rng: np.random.Generator) -> list[Row]:
     """`count` of the rows at random, so that samples with and without tumour keep their shares."""
+    # Sorted, because rows with tumour come first in a draw and samplers may count on that order.
     return [rows[int(n)] for n in np.sort(rng.permutation(len(rows))[:count])]

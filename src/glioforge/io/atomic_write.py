@@ -39,6 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         _force_to_disk(partial)
         partial.replace(path)
+        # Without this the rename itself may be lost in a power failure, though the contents are not.
         _force_to_disk(path.parent)
         _LOG.debug("wrote %s", path)
     except OSError as error:
@@ -50,6 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def remove_partials(folder: Path) -> None:
     """Remove what a killed writer left half written in a folder; only for one who holds its lock."""
+    # A random name says nothing of its writer, so only the lock tells that nobody is writing any more.
     for partial in folder.glob(f".*{_PARTIAL}"):
         with suppress(OSError):
             partial.unlink()

@@ -63,6 +63,7 @@ class GzipStream:
         Raises:
             InputFileError: There is more data, a part is missing, or checksum or length are wrong.
         """
+        # Asking for one byte more also makes the decoder reach the end mark, which it may not have read yet.
         if self._unpack(1):
             raise InputFileError(
                 "more data than the header inside announces",
@@ -96,6 +97,7 @@ class GzipStream:
                 raise InputFileError(
                     f"the compressed data are damaged ({error})", "a valid gzip stream", _REMEDY, self._path
                 ) from error
+            # The decoder keeps what it did not use; handing the same bytes over twice would unpack them twice.
             self._pending = memoryview(b"")
             if not part:
                 break
@@ -108,6 +110,7 @@ class GzipStream:
 
 def gzip_bytes(data: bytes) -> bytes:
     """Compress into one member without time and file name: same data, same bytes."""
+    # No time, no name and system 255 (unknown), so that the same voxels make the same file on every machine.
     header = MAGIC + b"\x08\x00" + bytes(4) + b"\x00\xff"
     body = igzip_lib.compress(data, level=_LEVEL, flag=igzip_lib.COMP_DEFLATE)
     length = len(data) & 0xFFFFFFFF

@@ -151,6 +151,7 @@ def _byte_order(data: bytes, path: Path, *, pair: bool) -> str:
             path,
         )
     little, magic = int.from_bytes(data[:4], "little"), data[344:348]
+    # 348 read with the wrong byte order is 0x5C010000; 540 is the length of a NIfTI-2 header.
     order = {348: "<", 0x5C010000: ">", 540: "2"}.get(little)
     if order == "2" or int.from_bytes(data[:4], "big") == 540:
         raise InputFileError("a NIfTI-2 file", "NIfTI-1", "convert it (nibabel: Nifti1Image.from_image)", path)
@@ -202,6 +203,7 @@ def _dtype(code: int, bits: int, order: str, path: Path) -> np.dtype[Any]:
 
 def _require_millimetres(units: int, path: Path) -> None:
     """Refuse grids in metres or micrometres."""
+    # The lower three bits are the unit of length, the others that of time; 0 says nothing and is taken as millimetres.
     name = {0: "", 2: ""}.get(units & 7, {1: "metres", 3: "micrometres"}.get(units & 7, f"code {units & 7}"))
     if name:
         raise InputFileError(f"a grid in {name}", "millimetres", "write the file again in millimetres", path)
@@ -222,6 +224,7 @@ def _offset(offset: float, *, first: int, extended: bool, path: Path) -> int:
 
 def _scaling(slope: float, intercept: float, path: Path) -> tuple[float, float]:
     """Slope and intercept; 1 and 0 where the header gives none."""
+    # The standard reads slope 0 as no scaling; tools that never set the field leave NaN.
     if slope == 0 or math.isnan(slope):
         return 1.0, 0.0
     if not (1e-15 < abs(slope) < 1e15 and math.isfinite(intercept) and abs(intercept) < 1e15):

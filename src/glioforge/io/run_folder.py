@@ -183,6 +183,7 @@ class Step:
         """Write the key down with what is kept, unless it is there or another process finished meanwhile."""
         if self.done:
             return
+        # The marker is not rewritten for the same key: its time says when the step was begun first.
         begun = (self.folder / STARTED).exists() and _marker(self.folder / STARTED)["key"] == self.key
         if not begun or (self.kept and self.kept != self.kept_in(self.folder)):
             write_json(self.folder / STARTED, {"key": self.key, **({"kept": self.kept} if self.kept else {})})

@@ -45,6 +45,7 @@ def signed_distance(
     if not mask.any():
         return np.full(mask.shape, _FAR, dtype=np.float32)
     if mask.all():
+        # Without a voxel outside there is no border; padding puts it just outside the array.
         return signed_distance(np.pad(mask, 1), spacing)[1:-1, 1:-1, 1:-1]
     rim = mask & ~ndimage.binary_erosion(mask, border_value=1)
     distance = ndimage.distance_transform_edt(~rim, spacing).astype(np.float32)
@@ -128,6 +129,8 @@ def innermost(
     chosen = np.zeros(within.size, dtype=bool)
     if count:
         values = field.ravel()[places]
+        # Partition is linear where sorting is not; ties are cut by the order in memory, so that equal inputs give equal
+        # lesions.
         limit = np.partition(values, values.size - count)[values.size - count]
         above, equal = np.flatnonzero(values > limit), np.flatnonzero(values == limit)
         chosen[places[above]] = True

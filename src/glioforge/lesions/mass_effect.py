@@ -75,8 +75,10 @@ def displace(voxels: UInt8[np.ndarray, "i j k"], lesion: LesionPatch, push: floa
     moves[relative_to(lesion.box, box)] &= ~lesion.mask[inner]
     places, ways = np.array(np.nonzero(moves)), vectors[:, moves]
     here, found = block[moves], _labels_at(block, places, ways)
+    # Fluid is squeezed out rather than pushed along: looking up a shorter way lets the far wall of a ventricle stay.
     filled = is_fluid(found) & ~is_fluid(here)
     found[filled] = _labels_at(block, places[:, filled], ways[:, filled] * (1 - spec.fluid_yield))
+    # Background and other lesions are never drawn into the brain; the voxel keeps what it has.
     usable = (found > 0) & ~is_lesion(found)
     voxels[box][tuple(places[:, usable])] = found[usable]
 
@@ -102,7 +104,9 @@ def displacement(lesion: LesionPatch, box: Box, push: float, reach_mm: float) ->
         np.gradient(smooth, s, axis=a) if smooth.shape[a] > 1 else np.zeros_like(smooth) for a, s in enumerate(spacing)
     ]
     away = np.clip(distance / reach_mm, 0, 1)
+    # The cubic with flat ends (1 at the border, 0 at the reach): its slope is at most 1.5 push / reach.
     decay = push * (1 - away) ** 2 * (1 + 2 * away)
+    # Towards the middle of the lesion the push fades, so that the field is continuous where all directions meet.
     inside = np.clip(1 + distance / max(-float(distance.min()), 1e-6), 0, 1)
     return Displacement(-np.stack(slopes) * (decay * inside), lattice, lesion.spacing).unfolded()
 
@@ -135,5 +139,6 @@ def _on_lattice(lesion: LesionPatch, box: Box, lattice: tuple[np.ndarray, ...]) 
     there = [(line >= 0) & (line < n) for line, n in zip(lines, lesion.voxels.shape, strict=True)]
     mask[np.ix_(*there)] = lesion.mask[np.ix_(*(line[t] for line, t in zip(lines, there, strict=True)))]
     centre = [int(np.argmin(np.abs(line + s - c))) for line, s, c in zip(lattice, starts, lesion.centre, strict=True)]
+    # A lesion smaller than the lattice would otherwise displace nothing.
     mask[tuple(centre)] = True
     return mask

@@ -92,6 +92,7 @@ class LesionPatch:
     @property
     def digest(self) -> str:
         """Hash of labels and spacing, to tell whether a donor is still the same."""
+        # Spacing is rounded, since the same grid read from NIfTI and from the store differs in its last digits.
         head = repr((self.voxels.shape, tuple(round(s, 6) for s in self.spacing))).encode()
         return hashlib.blake2b(head + self.voxels.tobytes(), digest_size=8).hexdigest()
 
@@ -181,6 +182,7 @@ def _by_size(mask: Bool[np.ndarray, "a b c"]) -> tuple[np.ndarray, list[int]]:
     """Components numbered from 1 by falling size, and their voxel counts."""
     numbered, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
     sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+    # Stable, so that of two parts of one size the first in memory stays the first whatever numpy's version.
     order = np.argsort(-sizes, kind="stable")
     rank = np.zeros(count + 1, dtype=np.int32)
     rank[order + 1] = np.arange(1, count + 1)

@@ -99,13 +99,16 @@ def draw_offset(
     offsets, weights, reasons = _valid_offsets(placement_map, lesion, spec, window)
     if not len(offsets):
         raise EditError(f"no valid place for the lesion: {reasons}", "at least one", "widen range or limits")
+    # Weights of 0 cannot be drawn without replacement, so there are never more tries than places with a weight.
     tries = min(spec.attempts, int(np.count_nonzero(weights)))
     chosen = rng.choice(len(offsets), size=tries, replace=False, p=weights / weights.sum())
     steps = np.array(placement_map.coarse.steps)
+    # The lattice alone would put lesions on every third or fourth voxel only; the jitter reaches all voxels of a cell.
     jitters = rng.integers(-((steps - 1) // 2), steps // 2 + 1, size=(tries, 3))
     spacing = np.array(lesion.spacing)
     limits, last = spec.limits(), ""
     for offset, jitter in zip(offsets[chosen], jitters, strict=True):
+        # The lattice point itself is tried second: its neighbour may break a rule that the point keeps.
         for candidate in (offset + jitter, offset):
             i, j, k = (int(o) for o in candidate)
             if not window.holds(float(np.linalg.norm(candidate * spacing))):
@@ -144,6 +147,7 @@ def draw_near(
     """
     if placement_map.broken_rule(lesion, spec.limits(floor)) is None:
         return 0, 0, 0
+    # The prior says where lesions arise; one that is already there needs a place that is only anatomically possible.
     anywhere = spec.model_copy(update={"prior": "brain"})
     for share in (1 / 3, 2 / 3):
         try:
@@ -162,9 +166,11 @@ def _valid_offsets(
     offsets = np.array(np.indices(shares.shape[1:])).reshape(3, -1).T + first
     offsets = offsets * np.array(placement_map.coarse.steps)
     distance = np.linalg.norm(offsets * np.array(lesion.spacing), axis=1)
+    # A cell at the edge of the window holds voxels on both sides; its own centre does not decide for them.
     near = window.holds(distance) | _cell_holds_edge(distance, window, placement_map.coarse)
     weights = _weights(placement_map, lesion, offsets, spec)
     near &= weights > 0
+    # Shares on the lattice are off by some per cent: the tolerance keeps places that the exact count may still accept.
     limits = np.array(list(spec.limits().values()))[:, None] + _LATTICE_TOLERANCE
     wrong = shares.reshape(len(RULES), -1) > limits
     valid = near & ~wrong.any(axis=0)

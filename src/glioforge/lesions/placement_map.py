@@ -74,6 +74,7 @@ class PlacementMap:
         """PlacementMap of a map; `moving` is the lesion that leaves it, `phase` shifts the lattice."""
         voxels = labels.voxels.copy()
         if moving is not None:
+            # What lay under the lesion is unknown; white matter is the most frequent tissue there and breaks no rule.
             voxels[moving.box][moving.mask] = WHITE
         coarse = coarse_voxels(voxels, labels.geometry.spacing, STEP_MM, phase)
         return cls(voxels, coarse, plane, _near_others(coarse, gap_mm), Compartments.of(labels, coarse, plane))
@@ -106,6 +107,7 @@ class PlacementMap:
         inside = [tallies[mask.ravel()].sum() / count for mask in self.masks]
         for row, structures in _EXACT.items():
             named = [self.parts.named[name] for name in structures if name in self.parts.named]
+            # Thin structures fall between the samples; the larger of both counts can only refuse too much.
             exact = np.count_nonzero(np.isin(values, named))
             inside[row] = max(inside[row], exact / count)
         return {rule: float(s) for rule, s in zip(RULES, rule_shares(np.array([outside, right, *inside])), strict=True)}
@@ -140,6 +142,8 @@ def rule_shares(measured: Float[np.ndarray, "9 *places"]) -> Float[np.ndarray, "
     """
     outside, right, others, ventricle, stem, below, above, section, falx = measured
     crossing = np.divide(falx, section, out=np.zeros_like(section), where=section > _LEAST_SECTION)
+    # A lesion may cross the midline through the corpus callosum, so only the part of its section that meets the falx
+    # counts.
     side = np.minimum(right, 1 - right) * np.clip(crossing, 0, 1)
     return np.stack([outside, others, ventricle, stem, np.minimum(below, above), side])
 

@@ -35,6 +35,7 @@ def surface_voxels(mask: Mask) -> Mask:
         view, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
         view[1:] &= source[:-1]
         view[:-1] &= source[1:]
+        # A voxel at the edge of the array has a neighbour outside the mask.
         view[0] = False
         view[-1] = False
     return mask & ~inner
@@ -86,6 +87,7 @@ def _distances(source: Mask, target: Mask, affine: Affine) -> Float64[np.ndarray
     found = np.zeros(np.count_nonzero(source), dtype=np.float64)
     apart = ~target[source]
     if apart.any():
+        # Built once and asked once: balancing the tree would take longer than it saves.
         tree = cKDTree(_positions(target, affine), balanced_tree=False, compact_nodes=False)
         found[apart] = tree.query(_positions(source & ~target, affine))[0]
     return found

@@ -85,6 +85,7 @@ def lesion_scores(prediction: Mask, truth: Mask, geometry: Geometry) -> LesionSc
     owners = _owners(zones, count, components, int(parts))
     lesions = np.where(truth, zones, 0)
     volumes = np.bincount(lesions.ravel(), minlength=count + 1) * geometry.voxel_volume
+    # A small lesion is not judged, but its zone still excuses the component that meets it.
     judged = [n for n in range(1, count + 1) if not within(volumes[n], MINIMUM_MM3)]
     scores = [_score(owners[n][components], lesions == n, geometry) for n in judged]
     return LesionScores(
@@ -98,6 +99,7 @@ def lesion_scores(prediction: Mask, truth: Mask, geometry: Geometry) -> LesionSc
 def _zones(truth: Mask) -> tuple[Numbers, int]:
     """Number of the lesion whose dilation holds each voxel, 0 for none, and how many lesions there are."""
     grown = ndimage.binary_dilation(truth, structure=_NEIGHBOURS_18, iterations=DILATION_STEPS)
+    # The challenge's own order: dilate, then label, so that parts closer than twice the dilation are one lesion.
     zones, count = ndimage.label(grown, structure=_NEIGHBOURS_26)
     return zones, int(count)
 

@@ -180,6 +180,7 @@ def _bca_shares(
     squares = (deviations**2).sum()
     if squares <= 1e-24 * max(1.0, estimate**2):
         return shares
+    # Replicates equal to the estimate, frequent with few subjects or rounded metrics, count half on each side.
     ties = np.abs(replicates - estimate) <= 1e-9 * np.sqrt(squares)
     below = ((replicates < estimate) & ~ties).mean() + ties.mean() / 2
     bias = ndtri(np.clip(below, 1 / len(replicates), 1 - 1 / len(replicates)))

@@ -71,6 +71,7 @@ def within_classes(labels: Int64[torch.Tensor, "batch x y"]) -> Bool[torch.Tenso
     """Voxels whose class is that of all voxels the blur reaches."""
     window, values = 2 * BLURS + 1, labels[:, None].float()
     largest = functional.max_pool2d(values, window, 1, BLURS)
+    # Largest and smallest label in the window agree only where the window holds one class.
     smallest = -functional.max_pool2d(-values, window, 1, BLURS)
     return (largest == smallest)[:, 0]
 

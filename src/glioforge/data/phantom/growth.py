@@ -118,6 +118,8 @@ def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> 
     crowded = np.zeros_like(density)
     step, faces = _steps(tissue, kinetics)
     reaction = np.float32(step * kinetics.proliferation_per_day) * tissue.vigour
+    # Oedema in cortex shows at a higher density only; the same edge as in the images, so that the volume asked for is
+    # seen.
     edge = np.float32(VISIBLE_DENSITY) / tissue.seen
     enough = volume_ml * 1000 / tissue.lattice.spacing_mm**3
     days = 0.0
@@ -138,6 +140,7 @@ def _steps(tissue: Tissue, kinetics: Kinetics) -> tuple[float, tuple[Faces, ...]
     step = min(_COURANT * h * h / (6 * float(diffusion.max()) + 1e-9), 0.25 / kinetics.proliferation_per_day)
     faces = []
     for axis in range(3):
+        # Harmonic mean at a face: where one side does not diffuse, nothing passes, so fluid stays a barrier.
         a, b = _neighbours(diffusion, axis)
         faces.append((2 * a * b / np.maximum(a + b, np.float32(1e-9)) * np.float32(step / h**2)).astype(np.float32))
     return step, tuple(faces)
@@ -165,5 +168,6 @@ def _continued(density: Field, solid: np.ndarray) -> Field:
     """Density carried about one lattice point into fluid, so that thin sulci do not cut the tumour."""
     weight = ndimage.gaussian_filter(solid.astype(np.float32), 1.0)
     near = ndimage.gaussian_filter(density, 1.0)
+    # The floor keeps fluid far from tissue at nearly 0 instead of dividing by nearly nothing.
     filled: Field = np.where(solid, density, near / np.maximum(weight, np.float32(0.3)))
     return filled

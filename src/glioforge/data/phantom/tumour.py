@@ -91,6 +91,8 @@ def draw_tumour(rng: np.random.Generator, spec: PhantomSpec) -> TumourDraw:
     within those of Harpold et al. 2007.
     """
     grade: Grade = "HGG" if rng.random() < spec.high_grade_share else "LGG"
+    # Drawn by its quantile within the bounds, so that a narrow range costs no rejected draws and the stream stays in
+    # step.
     low, high = special.ndtr(np.log(np.divide(spec.tumour_ml, _MEDIAN_ML[grade])) / _SPREAD)
     aim = float(_MEDIAN_ML[grade] * np.exp(_SPREAD * special.ndtri(rng.uniform(low, high))))
     white = float(np.exp(rng.uniform(np.log(0.15), np.log(0.65))))
@@ -107,6 +109,7 @@ def draw_tumour(rng: np.random.Generator, spec: PhantomSpec) -> TumourDraw:
         kinetics=kinetics,
         core_share=float(core),
         rim_share=float(rim),
+        # In proportion to the radius, relative to the median high-grade volume.
         push_mm=float(push * (aim / 75) ** (1 / 3) * spec.mass_effect),
         uptake_mmol=float(rng.uniform(0.25, 0.8)),
     )
@@ -148,6 +151,7 @@ def mass_effect(tumour: Tumour, anatomy: Deformation) -> Deformation:
     lattice = anatomy.lattice
     places = lattice.points + anatomy.displacement.reshape(3, -1)
     density = tumour.growth.lattice.sample(tumour.growth.density, places, outside=0.0).reshape(lattice.shape)
+    # Infiltrating cells displace nothing; only the denser half of the range counts as mass.
     core = np.clip(density * 2 - 1, 0, 1)
     smooth = ndimage.gaussian_filter(core, 10.0 / lattice.spacing_mm)
     away = np.stack([np.gradient(smooth, axis=axis) for axis in range(3)])

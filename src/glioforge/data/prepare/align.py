@@ -76,6 +76,7 @@ def by_moments(brain: Mask, spacing: Spacing, average: Template, step_mm: float)
     """Bring middle and spread of both brains together along each axis; the brain isn't empty."""
     middle, spread = average.moments
     places = (np.argwhere(brain) + 0.5) * np.array(spacing)
+    # A mask of one slice has no spread along that axis; half a voxel keeps the ratio finite.
     ratio = spread / np.maximum(places.std(axis=0), 0.5 * np.array(spacing))
     affine = np.concatenate([np.diag(ratio), (middle - ratio * places.mean(axis=0))[:, None]], axis=1)
     factors = _factors(spacing, step_mm)
@@ -129,6 +130,7 @@ def fit_affine(
     fixed, moving = _matched(maps, start.step, average, sigma_mm)
     slopes = [np.gradient(values, average.spacing_mm) for values in moving]
     chosen = np.flatnonzero(weight.ravel() > 0)
+    # Every n-th point in C order: the same points on every machine, without a random draw.
     chosen = chosen[:: max(1, len(chosen) // _POINTS)]
     places = places_of(maps.shape[1:], start.step)[:, chosen]
     middle = places.mean(axis=1, keepdims=True)
@@ -139,6 +141,7 @@ def fit_affine(
     affine, cost = first, 0.0
     heavy = weight.ravel()[chosen].astype(np.float64)
     target = fixed.reshape(len(maps), -1)[:, chosen]
+    # Scale and shear are held near the start, shifts are free: a brain with a large tumour has little else to pull on.
     held = np.kron(np.eye(3), np.diag([_HELD, _HELD, _HELD, 0.0]))
     for _ in range(_AFFINE_STEPS):
         gram, pull = held.copy(), -held @ (affine - first).ravel()
@@ -197,6 +200,7 @@ def fit_displacement(
             apart = (target - average.sample(values, at).reshape(target.shape)) * weight
             rise = np.stack([average.sample(g, at) for g in slope]).reshape(shift.shape)
             force += apart * rise
+            # Thirion's normalisation, which bounds a step where the slope is small and the difference large.
             norm += (rise**2).sum(axis=0) + (_NORMALISATION / min(start.step)) ** 2 * apart**2
         force /= norm + np.float32(1e-5)
         shift = np.stack([ndimage.gaussian_filter(s + f, soft) for s, f in zip(shift, force, strict=True)])

@@ -57,6 +57,7 @@ class Mixture:
         logs = self._log_components(values - polynomial(positions, self.order) @ self.field)
         owners = _owners(len(self.means))
         classes = [np.logaddexp.reduce(logs[:, owners == k], axis=1) for k in range(len(self.means))]
+        # Outliers belong to no class: with the same floor under all, the neighbourhood decides about them.
         return np.asarray(np.maximum(np.stack(classes, axis=1), self.log_outlier))
 
     @property
@@ -92,6 +93,7 @@ def fit_mixture(values: Values, positions: Positions, start: Weights, *, order: 
     terms = polynomial(positions, order)
     field = np.zeros((terms.shape[1], values.shape[1]))
     classes = start.shape[1]
+    # The first guess knows pure classes only; mixed ones start small and grow where the data ask for them.
     mixed = np.full((len(values), 2 * (classes - 1)), 0.02)
     mixture = _maximise(values, np.concatenate([start, mixed], axis=1), classes, field, order)
     for _ in range(rounds):
@@ -125,6 +127,7 @@ def _components(means: np.ndarray, covariances: np.ndarray) -> tuple[np.ndarray,
         for part in (1 / 3, 2 / 3):
             all_means.append(means[k] + part * way)
             between = (1 - part) * covariances[k] + part * covariances[k + 1]
+            # A component stands for a third of the way: a uniform share of width 1/3 has variance (1/3)^2 / 12 = 1/108.
             all_covariances.append(between + np.outer(way, way) / 108)
     return np.stack(all_means), np.stack(all_covariances)
 
@@ -173,6 +176,7 @@ def _fit_field(
         weight = precision.sum(axis=1) + 1e-9
         residual = values[:, contrast] - precision @ means[:, contrast] / weight
         weighted = terms * weight[:, None]
+        # The ridge grows with the data, so that it means the same for a small head and a large one.
         gram = weighted.T @ terms + _RIDGE * weight.sum() * np.eye(terms.shape[1])
         field[:, contrast] = np.linalg.solve(gram, weighted.T @ residual)
     return field

@@ -68,6 +68,7 @@ def clear_specks(
         if count:
             specks |= (np.bincount(parts.ravel()) < least)[parts] & (parts > 0)
     result = labels.copy()
+    # A speck is at most this thick, so as many rounds from its rim inwards reach all of it.
     for _ in range(least):
         if not specks.any():
             break
@@ -133,6 +134,7 @@ def bridged(mask: Mask, chance: Float32[np.ndarray, "i j k"], least: int, thresh
             cut[axis] = slice(shift, shift + parts.shape[axis])
             beside.append(padded[tuple(cut)])
     around = np.stack(beside)
+    # A voxel joins two parts where the lowest and highest numbers around it differ; `count + 1` stands for no part.
     lowest = np.where(around > 0, around, count + 1).min(axis=0)
     highest = around.max(axis=0)
     small = np.append(np.bincount(parts.ravel(), minlength=count + 1) < least, False)
@@ -220,11 +222,13 @@ def ventricles_of(fluid: Mask, expected: Mask, brain: Mask, spacing: tuple[float
     """Wide parts of the fluid that the average brain's fluid deep in the brain lies in; sulci are too narrow."""
     core = ndimage.distance_transform_edt(fluid, sampling=spacing) > _NARROW_MM
     wide = fluid & (ndimage.distance_transform_edt(~core, sampling=spacing) <= _NARROW_MM) if core.any() else core
+    # A mask may lack the ventricles; depth is measured from the outside of the head alone.
     padded = ndimage.binary_fill_holes(np.pad(brain, 1))
     depth = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1, 1:-1]
     parts, count = ndimage.label(wide & (depth > _DEPTH_MM), _CROSS)
     seen = np.bincount(parts.ravel(), (expected & (depth > _DEEP_MM)).ravel(), count + 1)
     large = seen * float(np.prod(spacing)) >= _LEAST_MM3
+    # Number 0 is everything that is not labelled.
     large[0] = False
     return np.asarray(large[parts])
 

@@ -44,6 +44,8 @@ def resampled(
 
 def resampled_labels(labels: LabelMap, target: Geometry, transform: Affine) -> LabelMap:
     """Label map on another grid: each voxel takes the label that fills it most, background included."""
+    # Half of a voxel must be foreground before any label may take it; then the fullest label wins, however small its
+    # share.
     best = np.full(target.shape, 0.5, dtype=np.float32)
     share = resampled(labels.foreground.astype(np.float32), labels.geometry, target, transform)
     inside = share >= best
@@ -123,6 +125,7 @@ def loss_report(before: LabelMap, after: LabelMap, plan: GridPlan) -> dict[str, 
     }
     if report:
         parts, count = ndimage.label(lesion[box], _TOUCHING)
+        # Looked at from the source grid: a lesion survives if any prepared lesion voxel reaches it, in part at least.
         seen = plan.fractions_back(after.lesion) > _EPSILON if plan.resamples else plan.moved_back(after.lesion)
         reached = np.unique(parts[seen[box]])
         tumour = [report[name] for name in before.scheme.regions["WT"] if name in report]
@@ -138,6 +141,7 @@ def restored(voxels: UInt8[np.ndarray, "x y z"], plan: GridPlan) -> UInt8[np.nda
     """
     if not plan.resamples:
         return plan.moved_back(voxels)
+    # A half-filled voxel is foreground on the way back, as ties on the way there were given to the wider neighbourhood.
     best = np.full(plan.source.shape, 0.5 - _EPSILON, dtype=np.float32)
     result = np.zeros(plan.source.shape, dtype=np.uint8)
     present = [int(v) for v in np.unique(voxels) if v]
@@ -176,11 +180,13 @@ def _keep_lesions(
     boxes = ndimage.find_objects(parts)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     for number, box in enumerate(boxes, start=1):
+        # A part of more than eight prepared voxels cannot vanish, and its fractions would be computed for nothing.
         if sizes[number] * labels.geometry.voxel_volume < least_mm3 or sizes[number] > 8 * _ratio(plan):
             continue
         alone = np.zeros(labels.voxels.shape, dtype=bool)
         alone[box] = parts[box] == number
         share = plan.fractions(alone) * within
+        # A neighbouring lesion that grew into the same voxel stands for this one too.
         if not (kept & (share > 0)).any() and share.max() > 0:
             dominant = int(np.bincount(labels.voxels[alone]).argmax())
             voxels.reshape(-1)[int(share.argmax())] = dominant

@@ -128,6 +128,7 @@ def component_priors(prior: Prior) -> Weights:
     first = [prior[:, CSF], prior[:, CORTEX], prior[:, WHITE], prior[:, DEEP]]
     tissue = {CSF: prior[:, CSF], CORTEX: grey, WHITE: prior[:, WHITE]}
     for a, b in _MIXED:
+        # The geometric mean is large only where both classes are possible.
         first += [np.sqrt(tissue[a] * tissue[b])] * 2
     return np.stack(first, axis=1)
 
@@ -157,6 +158,8 @@ def fit_unified(
         agent: Contrast that shows a contrast agent, if any.
     """
     terms, spatial = polynomial(positions, order), component_priors(prior)
+    # A multiplicative field needs the scanner's zero, which normalisation moved: just below the darkest brain is near
+    # enough.
     zeros = np.quantile(values, 0.002, axis=0) - 0.25
     field = np.zeros((terms.shape[1], values.shape[1]))
     mixed = len(_PARTS) * len(_MIXED)
@@ -164,6 +167,7 @@ def fit_unified(
     means = np.zeros((_PURE, values.shape[1]))
     nothing = np.zeros((*means.shape, values.shape[1]))
     blank = UnifiedMixture(shares, means, nothing, field, zeros, order, agent)
+    # Squared, the prior is sharper: voxels between classes would pull the first means towards each other.
     pure = prior**2 / (prior**2).sum(axis=1, keepdims=True)
     mixture = _maximise(values, np.concatenate([pure, np.zeros((len(values), mixed))], axis=1), spatial, blank, shares)
     for _ in range(rounds):
@@ -200,6 +204,7 @@ def _maximise(
     precision = np.linalg.inv(covariances[CORTEX])
     place = float(way @ precision @ (means[DEEP] - means[CORTEX]) / max(float(way @ precision @ way), 1e-9))
     means[DEEP] = means[CORTEX] + min(max(place, 0.0), _DEEPEST) * way
+    # Too few voxels and too mixed to have a spread of their own.
     covariances[DEEP] = covariances[CORTEX]
     tied = (covariances + covariances[CORTEX : WHITE + 1].mean(axis=0)) / 2
     return replace(before, shares=shares, means=means, covariances=tied)
