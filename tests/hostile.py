@@ -5,9 +5,12 @@ import json
 import pickle
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from glioforge.training.model_folder import hash_of_card
 
 ZEROS = bytes(8)
 
@@ -75,6 +78,13 @@ MISFITS: dict[str, bytes] = {
     "infinity": file_of(entry(), struct.pack("<2f", float("inf"), 1.0)),
 }
 """Whole files, but not of a network with two float32 numbers named `a`."""
+
+
+def forge_card(folder: Path, **entries: object) -> None:
+    """Change entries of a model's card, and its hash so that it agrees."""
+    values = {**json.loads((folder / "card.json").read_text()), **entries}
+    (folder / "card.json").write_text(json.dumps({**values, "card": hash_of_card(values)}))
+
 
 NOT_A_CARD: dict[str, bytes] = {
     "empty": b"",

@@ -197,7 +197,7 @@ def test_training_again_loads_and_the_seed_decides_the_weights(trained, tmp_path
         train_synthesizer(*arguments, tmp_path / "m", seed=2, accelerator=PLAIN)
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "card.json", "spec.json", "done.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
 def test_damaged_or_missing_files_are_refused(trained, tmp_path, name):
     """Cut short, swapped for a pickle, or gone: one typed error that names the file."""
     for file in trained.folder.iterdir():
@@ -209,9 +209,8 @@ def test_damaged_or_missing_files_are_refused(trained, tmp_path, name):
         load_synthesizer(tmp_path)
     for hostile in (whole[: len(whole) // 2], b"\x80\x04K\x01.", b"{}", b""):
         (tmp_path / name).write_bytes(hostile)
-        if name != "done.json":
-            with pytest.raises(InputFileError):
-                load_synthesizer(tmp_path)
+        with pytest.raises(InputFileError):
+            load_synthesizer(tmp_path)
 
 
 def test_unusable_cohorts_are_refused(trained, tmp_path):

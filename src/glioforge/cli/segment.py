@@ -64,7 +64,7 @@ def segment(
     from glioforge.core.errors import SpecError
     from glioforge.core.schemes import scheme_named
     from glioforge.core.written_scheme import described
-    from glioforge.io.folder_kind import NNUNET, SEGMENTER, require_kind
+    from glioforge.io.folder_kind import SEGMENTER, require_kind
     from glioforge.runs.segment import complete_folder, segment_folder
     from glioforge.segmentation.masks import written_scheme
 
@@ -72,7 +72,7 @@ def segment(
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
     if mask_tumour and not complete:
         raise SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
-    require_kind(run, SEGMENTER, NNUNET)
+    require_kind(run, SEGMENTER)
     cohort = open_cohort(folder, layout, where=where)
     accelerator = accelerator_of(device, precision, threads)
     if complete:

@@ -1,6 +1,7 @@
 """What a folder holds, by the files that Glioforge writes into it."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,16 @@ from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import read_json
 from glioforge.io.regular_file import regular_size
 
-SYNTHESIZER, SEGMENTER, NNUNET = "a synthesizer", "a segmenter", "an nnU-Net"
+SYNTHESIZER, SEGMENTER = "a synthesizer", "a segmenter"
 COHORT, STUDY, MASKS = "a cohort", "a study", "a folder of masks"
 
 PRIVATE = "private-"
 """How the name of the folder next to an export begins, which keeps its settings and is not handed on."""
 
-_MAX_CARD = 2**25
+CARD, SPEC = "card.json", "spec.json"
+"""Files of a trained model: its card, and the settings of a synthesizer of earlier releases."""
+MAX_CARD = 2**25
+"""Largest card in bytes."""
 
 _MARKS = {
     "study.json": STUDY,
@@ -24,8 +28,6 @@ _MARKS = {
     "summary.json": "an evaluation of masks",
 }
 _REMEDIES = {
-    SYNTHESIZER: "name the folder that `glioforge train` wrote from a YAML with `synthesizer:`",
-    SEGMENTER: "name the folder that `glioforge train` wrote from a YAML with `segmenter:`",
     COHORT: "name a folder that ingest, prepare, edit or synthesize wrote",
     MASKS: "name a folder of NIfTI masks, such as one that `glioforge segment` wrote",
     STUDY: "name a folder that `glioforge study` or `glioforge demo` wrote",
@@ -38,14 +40,15 @@ def kind_of_folder(folder: Path) -> str | None:
     Args:
         folder: Any path; damaged files say nothing.
     """
-    card = _mapping(folder / "card.json")
-    if card.get("type") == "segmenter":
-        return SEGMENTER
-    if card.get("type") == "nnunet":
-        return NNUNET
-    if "weights" in card and "kind" in card:
-        return SYNTHESIZER
+    family = _family_of(_mapping(folder / CARD))
+    if family:
+        return f"a {family}"
     return next((kind for name, kind in _MARKS.items() if (folder / name).is_file()), None)
+
+
+def is_model(folder: Path) -> bool:
+    """Return whether a folder holds a trained model of any family; false where a damaged card does not say so."""
+    return bool(_family_of(_mapping(folder / CARD)))
 
 
 def require_kind(folder: Path, *expected: str) -> None:
@@ -60,10 +63,10 @@ def require_kind(folder: Path, *expected: str) -> None:
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
-        raise InputFileError(found, f"the folder of {expected[0]}", _REMEDIES[expected[0]], folder)
+        raise InputFileError(found, f"the folder of {expected[0]}", _remedy(expected[0]), folder)
     kind = kind_of_folder(folder)
     if kind is not None and kind not in expected:
-        raise InputFileError(f"this is {kind}", expected[0], _REMEDIES[expected[0]], folder)
+        raise InputFileError(f"this is {kind}", expected[0], _remedy(expected[0]), folder)
 
 
 def is_export(folder: Path) -> bool:
@@ -94,7 +97,7 @@ def require_scans(folder: Path) -> None:
         InputFileError: Says what the folder holds.
     """
     kind = kind_of_folder(folder)
-    if kind in {SYNTHESIZER, SEGMENTER, NNUNET, STUDY}:
+    if kind == STUDY or is_model(folder):
         raise InputFileError(f"this is {kind}", "a folder of scans or a cohort", "name the folder of the scans", folder)
 
 
@@ -112,10 +115,26 @@ def require_no_cohort(folder: Path) -> None:
     raise InputFileError("this is a cohort", "a folder of scans", "name the folder of the scans", folder)
 
 
+def _remedy(expected: str) -> str:
+    """What to name in place of a folder of another kind."""
+    family = expected.removeprefix("a ")
+    return _REMEDIES.get(expected, f"name the folder that `glioforge train` wrote from a YAML with `{family}:`")
+
+
+def _family_of(card: Mapping[str, Any]) -> str:
+    """Family of a model by its card, also by one of an earlier release; empty for what is no card."""
+    family = card.get("family")
+    if isinstance(family, str):
+        return family if family.isidentifier() else ""
+    if card.get("type") in {"segmenter", "nnunet"}:
+        return "segmenter"
+    return "synthesizer" if "weights" in card and "kind" in card else ""
+
+
 def _mapping(path: Path) -> dict[str, Any]:
     """A JSON mapping; empty for whatever is none."""
     try:
-        if not path.is_file() or regular_size(path, _MAX_CARD) == 0:
+        if not path.is_file() or regular_size(path, MAX_CARD) == 0:
             return {}
         values = read_json(path)
     except InputFileError:

@@ -18,12 +18,17 @@ def run_facts() -> dict[str, Any]:
         "command": list(sys.argv),
         "commit": _commit(Path(__file__).parent),
         "cores": os.cpu_count(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": versions(),
         "platform": platform.platform(),
         "processor": _processor(),
         "python": platform.python_version(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the installed version of each package that results depend on; none where it is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def _processor(info: Path = Path("/proc/cpuinfo")) -> str:

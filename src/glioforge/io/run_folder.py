@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
-from glioforge.io.folder_kind import kind_of_folder
+from glioforge.io.folder_kind import is_model, kind_of_folder
 from glioforge.io.run_facts import run_facts
 from glioforge.io.step_key import VERB, differences, made_by, made_otherwise
 
@@ -235,8 +235,8 @@ def require_free(folder: Path, verb: str) -> None:
             what = "what another step made" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
             raise OutputError(f"the folder holds {what}", expected, remedy, folder)
         return
-    kind = kind_of_folder(folder)
-    if kind is not None:
+    kind = kind_of_folder(folder)  # several views have steps in folders of their own: there the card alone tells
+    if kind is not None and not (verb == "train" and is_model(folder)):
         raise OutputError(f"the folder holds {kind}", expected, remedy, folder)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from glioforge.core.errors import OutputError
-from glioforge.io.folder_kind import MASKS, NNUNET, STUDY, SYNTHESIZER
+from glioforge.io.folder_kind import MASKS, STUDY, SYNTHESIZER
 
 _MAX_DIFFERENCES = 5
 
@@ -84,7 +84,7 @@ _BY_FIELDS = (
     ({"format", "modalities", "size"}, Made("a prepared cohort", "prepare")),
     ({"recipe", "count"}, Made("edited label maps", "edit")),
     ({"synthesizer", "name"}, Made("synthetic cases", "synthesize")),
-    ({"cohort", "spec", "splits"}, Made(NNUNET, "nnunet")),
+    ({"cohort", "spec", "splits"}, Made("an nnU-Net", "nnunet")),
     ({"cohort", "weights"}, Made(MASKS, "segment")),
     ({"study", "scans"}, Made(STUDY, "study")),
     ({"task", "inputs", "needs"}, Made("a task of a study", "study")),

@@ -17,7 +17,7 @@ from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.prepare.resample import plan_of
 from glioforge.io.atomic_write import write_atomically
-from glioforge.io.folder_kind import NNUNET, SEGMENTER, require_kind
+from glioforge.io.folder_kind import SEGMENTER, require_kind
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import read_json
 from glioforge.segmentation.base import load_segmenter
@@ -57,7 +57,7 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
         CohortError: The cohort was prepared otherwise than the model's training cases.
         SpecError: An nnU-Net is asked for probabilities, or for a precision or threads.
     """
-    require_kind(run, SEGMENTER, NNUNET)
+    require_kind(run, SEGMENTER)
     by_nnunet = is_nnunet(run)
     if by_nnunet and probabilities:
         raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
@@ -104,7 +104,7 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         CohortError: The cohort was prepared otherwise than the model's training cases.
         OutputError: The folder was made from other cases or by another model.
     """
-    require_kind(run, SEGMENTER, NNUNET)
+    require_kind(run, SEGMENTER)
     if is_nnunet(run):
         raise SpecError(
             "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run

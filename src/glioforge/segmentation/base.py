@@ -18,21 +18,15 @@ from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch
 from glioforge.core.cohort import Cohort
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION, preparations_of
 from glioforge.core.protocols import Progress, Silent
 from glioforge.data.epoch import steps_of_an_epoch
-from glioforge.data.frames import hash_of
-from glioforge.data.prepare.record import write_records
+from glioforge.io.digest import hash_of_file
 from glioforge.io.run_accelerator import kept_of, settled
-from glioforge.io.run_folder import read_json, write_json
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_classes
 from glioforge.segmentation.trained import (
-    CARD,
-    VERSION,
-    WAYS,
     TrainedSegmenter,
     inference_of,
     load_onto,
@@ -43,9 +37,9 @@ from glioforge.segmentation.trained import (
 from glioforge.segmentation.validate import Validation
 from glioforge.segmentation.view import ORDER, View
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.model_folder import WEIGHTS, Card, write_model
 
 __all__ = [
-    "CARD",
     "SEGMENTERS",
     "SegmenterMethod",
     "SegmenterSpec",
@@ -133,15 +127,25 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         )
         outcomes.append(outcome)
     if fabric.is_global_zero:
-        facts = {
-            **kept_of(accelerator),
-            "device": fabric.device.type,
-            PREPARATION: list(preparations_of(train)),
-            "unseen_classes": list(unseen),
-            WAYS: mix.lineage("segmenter", validation).to_json().get("ways", {}),
-        }
-        _write_card(out, spec, {**settings, **facts}, outcomes)
-        write_records(out, train, {"train": train.subject_ids, "validation": validation.subject_ids})
+        places = [place / WEIGHTS for place in view_folders(out, spec.views)]
+        card = Card(
+            family=SEGMENTERS.family,
+            spec=spec,
+            modalities=modalities,
+            lineage=mix.lineage("segmenter", validation),
+            files={place.relative_to(out).as_posix(): hash_of_file(place) for place in places},
+            scheme=target.scheme,
+            outcome=joined(outcomes),
+            precision=accelerator.precision,
+            facts={"unseen classes": ", ".join(unseen)} if unseen else {},
+            training={
+                **{name: settings[name] for name in ("train", "synthetic_share", "validation")},
+                "seed": seed,
+                "device": fabric.device.type,
+                "threads": accelerator.threads,
+            },
+        )
+        write_model(out, card, train, validation)
     fabric.barrier()
     return load_onto(out, fabric.device, accelerator)
 
@@ -176,22 +180,6 @@ def _settings(
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
         "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }
-
-
-def _write_card(folder: Path, spec: SegmenterSpec, settings: dict[str, Any], outcomes: list[Outcome]) -> None:
-    """Write what `load_segmenter` needs."""
-    hashes = [read_json(place / "done.json")["facts"]["weights"] for place in view_folders(folder, spec.views)]
-    write_json(
-        folder / CARD,
-        {
-            "type": "segmenter",
-            "version": VERSION,
-            **settings,
-            "weights": hashes[0] if len(hashes) == 1 else hash_of(" ".join(hashes).encode()),
-            "view_weights": hashes,
-            "outcome": joined(outcomes).to_json(),
-        },
-    )
 
 
 def joined(outcomes: list[Outcome]) -> Outcome:

@@ -14,7 +14,7 @@ weights     nnU-Net keeps pickles, which its own code loads: take them from nobo
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
@@ -34,9 +34,9 @@ from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import ENDING, write_channels
 from glioforge.io.run_folder import read_json
 from glioforge.segmentation.nnunet_command import call_nnunet
-from glioforge.segmentation.trained import lineage_of
 
 CARD = "card.json"
+WAYS = "lineage_ways"
 NUMBER = "1"
 DATASET = "Dataset001_glioforge"
 
@@ -193,6 +193,13 @@ def load_nnunet(folder: Path, device: Literal["auto", "cpu", "cuda", "mps"] = "a
         raise InputFileError(f"weights with hash {found}", f"hash {expected}", "copy or train it again", folder / CARD)
     scheme = scheme_named(str(card.get("scheme", BRATS2023.name)))
     return NnunetSegmenter(folder, spec, modalities, folds, lineage, found, scheme)
+
+
+def lineage_of(card: Mapping[str, Any], kind: str) -> Lineage:
+    """Lineage of a model by its card."""
+    ways = {str(way): tuple(subjects) for way, subjects in card.get(WAYS, {}).items()}
+    subjects = tuple(str(subject) for subject in card["lineage_subjects"])
+    return Lineage("synthetic", kind, subjects, weights=str(card["weights"]), ways=ways)
 
 
 def fold_folder(spec: NnunetRunSpec, fold: int, folder: Path) -> Path:

@@ -18,6 +18,7 @@ from glioforge.segmentation.nnunet import (
     CARD,
     DATASET,
     NUMBER,
+    WAYS,
     NnunetRunSpec,
     NnunetSegmenter,
     fold_folder,
@@ -27,7 +28,6 @@ from glioforge.segmentation.nnunet import (
 from glioforge.segmentation.nnunet_command import call_nnunet
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, single_fold
-from glioforge.segmentation.trained import WAYS
 
 _PLANNED = "planned.json"
 

@@ -4,11 +4,11 @@ Conventions
 -----------
 input      prepared cases: intensities in [-5, 5], 0 outside the brain
 output     the target's scheme (BRATS2023 unless chosen otherwise) on the case's grid, background outside the brain
-folder     `card.json` (spec, lineage, hashes) beside what `training.loop` writes; where several views
-           were trained, a folder for each beside the card
+folder     a model's folder (see `training.model_folder`) in which `training.loop` wrote; where several views
+           were trained, a folder for each next to the card
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,35 +19,22 @@ import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note, set_threads
 from glioforge.core.case import Case
-from glioforge.core.errors import CaseError, InputFileError, SpecError
+from glioforge.core.errors import CaseError, InputFileError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION
-from glioforge.io.folder_kind import SEGMENTER, require_kind
-from glioforge.io.regular_file import regular_size
-from glioforge.io.run_folder import read_json
+from glioforge.io.folder_kind import CARD
 from glioforge.segmentation.clean import clean
 from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target, target_named
 from glioforge.training.budget import Outcome
+from glioforge.training.model_folder import WEIGHTS, expected_hash, read_card
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-CARD: Final = "card.json"
-VERSION: Final = 2
-"""Version of the card; rises when older ones cannot be read."""
-WAYS: Final = "lineage_ways"
-"""Entry of the card: subjects that had a part in one way alone, by that way."""
-WEIGHTS: Final = "weights.safetensors"
-MAX_CARD: Final = 2**25
-"""Largest card in bytes."""
-_NEEDED: Final = frozenset(
-    {"spec", "modalities", "view_weights", "lineage_subjects", "weights", "outcome", "precision"}
-)
 LARGEST_INTENSITY: Final = 5.0
 """Prepared images are clipped here."""
 
@@ -192,63 +179,31 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
     """Read card and weights onto a device, to run in the accelerator's precision; errors as `load_segmenter`."""
     from glioforge.training.weights import built_to_fit, read_weights
 
-    require_kind(folder, SEGMENTER)
-    card = _read_card(folder / CARD)
-    try:
-        spec = cast("SegmenterSpec", SEGMENTERS.parse(card["spec"]))
-        modalities = tuple(Modality(name) for name in card["modalities"])
-        places = list(zip(view_folders(folder, spec.views), card["view_weights"], strict=True))
-        outcome = Outcome.from_json(card["outcome"])
-        known = tuple(str(name) for name in card.get(PREPARATION, ()))
-        lineage = lineage_of(card, str(card["spec"]["kind"]))
-    except (KeyError, TypeError, ValueError, AttributeError, SpecError) as error:
+    card = read_card(folder, SEGMENTERS)
+    spec, outcome = cast("SegmenterSpec", card.spec), card.outcome
+    if outcome is None or len(card.files) != len(spec.views):
         raise InputFileError(
-            f"a damaged card ({error!r})", "the card as train wrote it", "copy or train it again", folder / CARD
-        ) from error
+            f"a damaged card with {len(card.files)} files of weights for {len(spec.views)} views",
+            "the card as train wrote it",
+            "copy or train it again",
+            folder / CARD,
+        )
     networks = []
-    for place, expected in places:
-        network = built_to_fit(partial(method_of(spec).build, modalities, target_named(spec.target)), place / WEIGHTS)
-        read_weights(place / WEIGHTS, network, str(expected))
+    for place in view_folders(folder, spec.views):
+        path = place / WEIGHTS
+        expected = expected_hash(card, path.relative_to(folder).as_posix(), folder)
+        network = built_to_fit(partial(method_of(spec).build, card.modalities, target_named(spec.target)), path)
+        read_weights(path, network, expected)
         networks.append(network.to(device).eval())
     return TrainedSegmenter(
         spec,
         tuple(networks),
-        modalities,
-        lineage,
-        card["weights"],
+        card.modalities,
+        card.model_lineage,
+        card.weights,
         outcome,
-        precision_for(str(card["precision"]), accelerator),
-        str(card["precision"]),
-        known,
+        precision_for(card.precision, accelerator),
+        card.precision,
+        card.preparations,
         folder,
     )
-
-
-def lineage_of(card: Mapping[str, Any], kind: str) -> Lineage:
-    """Lineage of a model by its card; one of an older release says who, but not in which way."""
-    ways = {str(way): tuple(subjects) for way, subjects in card.get(WAYS, {}).items()}
-    subjects = tuple(str(subject) for subject in card["lineage_subjects"])
-    return Lineage("synthetic", kind, subjects, weights=str(card["weights"]), ways=ways)
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    """The card, with the entries that loading needs."""
-    regular_size(path, MAX_CARD)
-    card = read_json(path)
-    kind = card.get("type") if isinstance(card, dict) else type(card).__name__
-    if kind != "segmenter":
-        raise InputFileError(f"a card of type {kind!r}", "a segmenter's card", "name the folder of a segmenter", path)
-    if card.get("version", VERSION) != VERSION:
-        remedy = "use the release of Glioforge that wrote it, or train again"
-        raise InputFileError(f"a card of version {card['version']}", f"version {VERSION}", remedy, path)
-    if WAYS not in card and card.get("synthetic_share") == 1:
-        raise InputFileError(
-            "a card that does not name the real cases whose voxels weighed the classes",
-            f"their subjects among `lineage_subjects`, and `{WAYS}`",
-            "train it again: nobody knows on whom it may be evaluated",
-            path,
-        )
-    missing = sorted(_NEEDED - card.keys())
-    if missing:
-        raise InputFileError(f"a card without {missing}", "the card as train wrote it", "train it again", path)
-    return cast("dict[str, Any]", card)

@@ -5,14 +5,15 @@ from typing import Final
 
 from glioforge.compute.precision import WORDS
 from glioforge.config.load import resolved_yaml
-from glioforge.io.run_folder import read_json
+from glioforge.io.folder_kind import is_model
 from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
 from glioforge.report.words import counted
 from glioforge.studies.base import StudySpec
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.steps.train import MODEL
-from glioforge.synthesis.card import CARD
+from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.training.model_folder import read_card
 
 FIREWALL: Final = Note(
     "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "
@@ -55,10 +56,12 @@ def generator_facts(results: Results) -> dict[str, str]:
     """
     found: dict[str, dict[str, list[str]]] = {}
     for record in results.of("generator", "control", "synthesizer"):
-        path = results.root / record.task / MODEL / CARD
-        card = read_json(path) if path.is_file() else {}
-        for name, value in card.get("facts", {}).items():
-            found.setdefault(f"{card['kind']}, {name}", {}).setdefault(str(value), []).append(record.task)
+        model = results.root / record.task / MODEL
+        if not is_model(model):
+            continue
+        card = read_card(model, SYNTHESIZERS)
+        for name, value in card.facts.items():
+            found.setdefault(f"{card.kind}, {name}", {}).setdefault(value, []).append(record.task)
     return {
         name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
         for name, v in found.items()

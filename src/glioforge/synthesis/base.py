@@ -18,13 +18,12 @@ from glioforge.core.errors import CohortError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION, not_prepared, preparations_of
+from glioforge.core.preparation import not_prepared
 from glioforge.core.protocols import Progress, Silent
-from glioforge.data.prepare.record import write_records
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.card import write_model
+from glioforge.synthesis.card import write_tensors
 from glioforge.synthesis.method import (
     SYNTHESIZERS,
     Fitting,
@@ -36,7 +35,8 @@ from glioforge.synthesis.method import (
 )
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
-from glioforge.training.budget import Budget
+from glioforge.training.budget import Budget, Outcome
+from glioforge.training.model_folder import Card, write_model
 
 __all__ = [
     "SYNTHESIZERS",
@@ -95,7 +95,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     if not step.done:
         from glioforge.training.parallel import leads, meet
 
-        def fitted() -> tuple[Method, Any]:
+        def fitted() -> tuple[Method, Outcome | None]:
             progress.say(described(settings))
             knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
             _announce_unseen(spec, knowledge, progress)
@@ -106,12 +106,19 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
             with step:
                 if not step.done:
                     method, outcome = fitted()
-                    facts = {**kept_of(settings), "device": device_of(settings).type}
-                    lineage = _lineage(spec, train, validation)
-                    card = write_model(out, method, {**_card(train, lineage, seed, outcome), **facts})
-                    judged = () if validation is None else validation.subject_ids
-                    write_records(out, train, {"train": train.subject_ids, "validation": judged})
-                    step.finish({"weights": card["weights"]})
+                    card = Card(
+                        family=SYNTHESIZERS.family,
+                        spec=spec,
+                        modalities=modalities,
+                        lineage=_lineage(spec, train, validation),
+                        files=write_tensors(out, method),
+                        scheme=train.scheme,
+                        outcome=outcome,
+                        precision=settings.precision,
+                        facts=method.facts,
+                        training=_record(train, seed, settings),
+                    )
+                    step.finish({"weights": write_model(out, card, train, validation).weights})
         else:
             fitted()
         meet()
@@ -187,16 +194,11 @@ def _lineage(spec: Any, train: Cohort, validation: Cohort | None) -> Lineage:  #
     return lineage.through(VALIDATION, validation.lineage)
 
 
-def _card(train: Cohort, lineage: Lineage, seed: int, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - an outcome or none
-    """Entries of the card that come from the training."""
+def _record(train: Cohort, seed: int, accelerator: AcceleratorSpec) -> dict[str, Any]:
+    """What the card says of the training for people to read."""
     return {
-        "subjects": list(lineage.subjects),
-        "ways": lineage.to_json().get("ways", {}),
-        "train": {"name": train.name, "cases": len(train), "fingerprint": train.fingerprint},
-        PREPARATION: list(preparations_of(train)),
         "seed": seed,
-        "metrics": {} if outcome is None else {"validation_score": outcome.best_score, "best_step": outcome.best_step},
-        "training": None
-        if outcome is None
-        else {"steps": outcome.steps, "seconds": outcome.seconds, "alarms": list(outcome.alarms)},
+        "train": [{"name": train.name, "cases": len(train), "fingerprint": train.fingerprint}],
+        "device": device_of(accelerator).type,
+        "threads": accelerator.threads,
     }

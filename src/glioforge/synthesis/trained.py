@@ -17,11 +17,11 @@ from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION
 from glioforge.core.volume import Volume
 from glioforge.synthesis.card import read_model
 from glioforge.synthesis.method import Method
 from glioforge.synthesis.unseen_classes import painted_map, unseen_classes, warning_of
+from glioforge.training.model_folder import Card
 
 LIMIT = 5.0
 """Largest absolute z-score of an image."""
@@ -40,8 +40,8 @@ class TrainedSynthesizer:
             `compute.accelerator.precision_for`).
     """
 
-    def __init__(self, method: Method, card: Mapping[str, Any], folder: Path, accelerator: AcceleratorSpec) -> None:
-        self.card = dict(card)
+    def __init__(self, method: Method, card: Card, folder: Path, accelerator: AcceleratorSpec) -> None:
+        self.card = card
         self.folder = folder
         self._method = method
         self._unseen = unseen_classes(method.knowledge.appearance, method.knowledge.scheme)
@@ -61,7 +61,7 @@ class TrainedSynthesizer:
     @property
     def kind(self) -> str:
         """Name of the method."""
-        return str(self.card["kind"])
+        return self.card.kind
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -75,8 +75,8 @@ class TrainedSynthesizer:
 
     @property
     def trained_in(self) -> str:
-        """Precision of its training; float32 where the card does not say."""
-        return str(self.card.get("precision", "32-true"))
+        """Precision of its training."""
+        return self.card.precision
 
     @property
     def runs_in(self) -> str:
@@ -101,12 +101,12 @@ class TrainedSynthesizer:
     @property
     def weights_hash(self) -> str:
         """Hash of the file of weights and statistics."""
-        return str(self.card["weights"])
+        return self.card.weights
 
     @property
     def lineage_subjects(self) -> tuple[str, ...]:
         """Subjects that the weights depend on: those of the training cases, and of validation if it selected them."""
-        return tuple(self.card["subjects"])
+        return self.card.lineage.subjects
 
     @property
     def parameters(self) -> int:
@@ -118,18 +118,17 @@ class TrainedSynthesizer:
     def facts(self) -> Mapping[str, str]:
         """What a report says of the training besides the spec."""
         warning = warning_of(self._unseen, self.spec.stand_ins)
-        return {**self.card.get("facts", {}), **({"unseen classes": warning} if warning else {})}
+        return {**self.card.facts, **({"unseen classes": warning} if warning else {})}
 
     @property
     def preparations(self) -> tuple[str, ...]:
         """Preparations of the training cases, where known."""
-        return tuple(self.card.get(PREPARATION, ()))
+        return self.card.preparations
 
     @property
     def lineage(self) -> Lineage:
         """Origin of the model itself, for the leakage firewall."""
-        ways = {str(way): tuple(subjects) for way, subjects in self.card.get("ways", {}).items()}
-        return Lineage("synthetic", self.kind, self.lineage_subjects, weights=self.weights_hash, ways=ways)
+        return self.card.model_lineage
 
     def synthesize(self, labels: LabelMap, rng: np.random.Generator) -> dict[Modality, Volume]:
         """Synthesize one volume per contrast on the map's grid; the same generator state gives the same bytes.

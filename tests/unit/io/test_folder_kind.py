@@ -16,11 +16,11 @@ from glioforge.io.folder_kind import kind_of_folder
 CARDS = {
     "a synthesizer": {"kind": "spade", "weights": "0", "format": 2},
     "a segmenter": {"type": "segmenter", "version": 1},
-    "an nnU-Net": {"type": "nnunet"},
+    "a sampler": {"family": "sampler", "kind": "noise"},
 }
 FILES = {"a cohort": "cohort.json", "a study": "study.json", "an evaluation of masks": "summary.json"}
 KINDS = [*CARDS, *FILES]
-MODELS = {"segment": {"a segmenter", "an nnU-Net"}, "synthesize": {"a synthesizer"}}
+MODELS = {"segment": {"a segmenter"}, "synthesize": {"a synthesizer"}}
 
 
 @pytest.fixture

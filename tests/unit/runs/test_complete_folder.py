@@ -61,7 +61,7 @@ def test_the_verb_writes_a_cohort_that_a_synthesizer_is_trained_on(place):
     run_training(made, spec(synthesizer={"kind": "class_intensity"}), place / "second", progress=Silent())
     assert (place / "second" / PREPARATION).is_file()
     card = json.loads((place / "second" / "card.json").read_text())
-    assert len(set(card["subjects"]) & {"s10", "s11", "s12", "s13"}) == 3
+    assert len(set(card["lineage"]["subjects"]) & {"s10", "s11", "s12", "s13"}) == 3
 
 
 def test_scans_are_prepared_with_all_their_contrasts(place, tmp_path, monkeypatch):

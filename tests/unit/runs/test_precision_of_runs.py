@@ -90,7 +90,7 @@ def models(tmp_path_factory):
 @pytest.mark.parametrize(("name", "precision"), [(NATIVE, "bf16-mixed"), (PLAIN, "32-true")])
 def test_cards_hold_what_was_resolved(models, family, name, precision):
     """Precision, threads and device of the training."""
-    card = read_json(models[family, name] / "card.json")
+    card = read_json(models[family, name] / "card.json")["training"]
 
     assert (card["precision"], card["threads"], card["device"]) == (precision, 1, "cpu")
 

@@ -120,7 +120,7 @@ def test_a_model_may_train_on_all_subjects(tmp_path):
     line = run_training(toy_cohort(range(3)), spec(**TINY, test=0, validation=0), tmp_path / "all")
     assert line.startswith("trained on 3 subjects, 0 for validation, 0 kept away for testing")
     assert trained_on(tmp_path / "all") == {"train": ["s00", "s01", "s02"], "validation": [], "test": []}
-    card = json.loads((tmp_path / "all" / "card.json").read_text())
+    card = json.loads((tmp_path / "all" / "card.json").read_text())["training"]
     assert (card["outcome"]["best_step"], card["outcome"]["best_score"]) == (2, None)
 
 
@@ -160,3 +160,10 @@ def test_shares_that_leave_nobody_to_train_on_are_no_settings():
     """So that a dry run refuses them as well."""
     with pytest.raises(ValueError, match="leave no subject to train on"):
         spec(**TINY, test=0.6, validation=0.5)
+
+
+def test_a_segmenter_of_several_views_is_found_done_by_the_same_command(tmp_path):
+    """Its steps lie in the folders of its views, and its card above them."""
+    two = spec(segmenter={**UNET, "views": ["axial", "coronal"]}, budget={"steps": 1, "validate_every": 1})
+    lines = {run_training(toy_cohort(range(4)), two, tmp_path / "model") for _ in range(2)}
+    assert len(lines) == 1

@@ -153,9 +153,9 @@ def test_raw_scans_are_refused(trained):
 
 
 def test_another_models_folder_is_refused(tmp_path):
-    """A card of another type."""
-    (tmp_path / "card.json").write_text(json.dumps({"type": "synthesizer"}))
-    with pytest.raises(InputFileError, match=r"a card of type 'synthesizer'; expected a segmenter's card"):
+    """A card of another family."""
+    (tmp_path / "card.json").write_text(json.dumps({"family": "sampler"}))
+    with pytest.raises(InputFileError, match=r"this is a sampler; expected a segmenter"):
         load_segmenter(tmp_path)
 
 
@@ -264,8 +264,8 @@ def test_a_class_that_no_training_case_has_is_named_and_not_scored(tmp_path):
     card = json.loads((tmp_path / "card.json").read_text())
 
     assert any("no training case has enhancing" in line for line in progress.lines)
-    assert card["unseen_classes"] == ["enhancing"]
-    assert segmenter.target.scored_without(card["unseen_classes"]) == ("WT", "TC")
+    assert card["facts"] == {"unseen classes": "enhancing"}
+    assert segmenter.target.scored_without(("enhancing",)) == ("WT", "TC")
     assert np.isfinite(segmenter.outcome.best_score)
     assert segmenter.outcome.best_score < 0.3
     assert all(0 < row["weighted_dice"] < 1 for row in segmenter.outcome.history)

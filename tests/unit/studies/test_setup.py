@@ -1,5 +1,6 @@
 """What every page says of a study's set-up."""
 
+from glioforge.core.lineage import Lineage
 from glioforge.core.split import split_by_subject
 from glioforge.io.run_folder import write_json
 from glioforge.studies import fold
@@ -14,6 +15,8 @@ from glioforge.studies.setup import (
     settings_section,
     subjects_section,
 )
+from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.training.model_folder import Card
 from toy_cohort import toy_cohort
 
 
@@ -25,20 +28,23 @@ def results_at(folder, *tasks, spec=None):
 
 def card(folder, task, facts):
     """A generator's card in a study's folder."""
-    write_json(folder / task / "model" / "card.json", {"kind": "augmentation_net", **facts})
+    spec = SYNTHESIZERS.parse("augmentation_net")
+    write_json(
+        folder / task / "model" / "card.json",
+        Card("synthesizer", spec, (), Lineage.union("", ()), {"weights.safetensors": "0"}, facts=facts).to_json(),
+    )
 
 
 def test_reports_name_the_features_that_judged_a_generator(tmp_path):
     """One value for all trainings; different ones with their tasks; cards without facts are left out."""
-    tasks = ["fold-0/a", "fold-1/a", "fold-1/plain", "fold-1/older", "fold-1/none"]
+    tasks = ["fold-0/a", "fold-1/a", "fold-1/plain", "fold-1/none"]
     results = results_at(tmp_path, *tasks)
     assert generator_facts(results) == {}
-    card(tmp_path, "fold-0/a", {"facts": {"perceptual": "project features"}})
-    card(tmp_path, "fold-1/a", {"facts": {"perceptual": "project features"}})
-    card(tmp_path, "fold-1/plain", {"facts": {}})
-    card(tmp_path, "fold-1/older", {})
+    card(tmp_path, "fold-0/a", {"perceptual": "project features"})
+    card(tmp_path, "fold-1/a", {"perceptual": "project features"})
+    card(tmp_path, "fold-1/plain", {})
     assert generator_facts(results) == {"augmentation_net, perceptual": "project features"}
-    card(tmp_path, "fold-1/b", {"facts": {"perceptual": "vgg19:12"}})
+    card(tmp_path, "fold-1/b", {"perceptual": "vgg19:12"})
     told = "project features (fold-0/a, fold-1/a); vgg19:12 (fold-1/b)"
     assert generator_facts(results_at(tmp_path, *tasks, "fold-1/b")) == {"augmentation_net, perceptual": told}
 

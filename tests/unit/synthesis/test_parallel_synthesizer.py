@@ -27,7 +27,7 @@ def test_two_processes_train_one_synthesizer_in_one_folder(tmp_path):
     )
     trained = load_synthesizer(tmp_path / "m")
     assert done.stdout.split() == [trained.weights_hash] * 2
-    assert trained.card["training"]["steps"] == 4
+    assert trained.card.outcome.steps == 4
     assert int(trained._method.network.generator.trained) == 1
 
 

@@ -214,7 +214,7 @@ def test_an_enhancer_that_never_learned_paints_nothing(tmp_path):
     spec = staged(0.9, patience=2, min_delta=1e6).model_copy(update={"select": True})
     cohorts = (toy_cohort([1, 2]), toy_cohort([9], "validation"))
     trained = train_synthesizer(*cohorts, spec, tmp_path, seed=1, accelerator=PLAIN)
-    assert trained.card["training"]["steps"] == 3
+    assert trained.card.outcome.steps == 3
     labels, network = toy_case(5).labels, trained._method.network
     before = trained.synthesize(labels, stream(1))[Modality.T1].voxels
     with torch.no_grad():

@@ -97,8 +97,8 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
         train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN, progress=Stopping())
     resumed = train_synthesizer(*arguments, tmp_path / "b", seed=1, accelerator=PLAIN)
     assert resumed.weights_hash == whole.weights_hash
-    assert whole.card["metrics"]["validation_score"] < 0
-    assert whole.card["training"]["steps"] == 6
+    assert whole.card.outcome.best_score < 0
+    assert whole.card.outcome.steps == 6
 
 
 @pytest.mark.parametrize("size", [None, (16, 16, 8)])

@@ -28,8 +28,8 @@ def train(folder, validation=None, budget=None, **changes):
 def test_training_stops_when_the_figures_on_held_out_subjects_rise_no_more(tmp_path):
     """No score rises by so much: two validations after the first one it ends."""
     made = train(tmp_path, [3], {"patience": 2, "min_delta": 1e6}, select=True)
-    assert made.card["training"]["steps"] == 3
-    assert made.card["metrics"]["validation_score"] < 0
+    assert made.card.outcome.steps == 3
+    assert made.card.outcome.best_score < 0
 
 
 def test_subjects_that_selected_the_weights_are_behind_the_model(tmp_path):
@@ -74,12 +74,12 @@ def test_snapshots_are_networks_of_the_method_and_pictures_show_all_contrasts(tm
     picture = read_png_labels(tmp_path / "training" / "samples" / "step_000008.png")
     assert (picture.shape[0] % 2, picture.shape[1] % 5) == (0, 0)
     assert picture.max() == 255
-    assert made.card["training"]["alarms"] == []
+    assert made.card.outcome.alarms == ()
 
 
 def test_alarms_stand_on_the_card(tmp_path):
     """A watch that no images can content."""
     watch = {"collapse": 0.999999, "saturation": None, "rows": 1}
     made = train(tmp_path, budget={"watch": watch}, style=False)
-    assert made.card["training"]["alarms"]
-    assert made.card["training"]["alarms"][0].startswith("step 1: made images hardly differ any more")
+    assert made.card.outcome.alarms
+    assert made.card.outcome.alarms[0].startswith("step 1: made images hardly differ any more")

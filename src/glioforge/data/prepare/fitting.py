@@ -11,6 +11,7 @@ from typing import Any
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
+from glioforge.core.geometry import Geometry
 from glioforge.core.names import listed
 from glioforge.data.prepare.grid import GridPlan, Triple
 
@@ -73,6 +74,20 @@ def require_same_contrasts(cohort: Cohort, remedy: str) -> None:
             remedy,
             cohort.where,
         )
+
+
+def grid_of(cohort: Cohort) -> Geometry | None:
+    """Return shape and spacing that all cases were prepared to, on the first case's grid; none where they differ.
+
+    Args:
+        cohort: The cases; none is returned for one without a record of preparation too.
+    """
+    plans = [_plan(ref) for ref in cohort if "grid" in _record(ref)]
+    if not plans or len(plans) < len(cohort):
+        return None
+    first = plans[0]
+    alike = all(p.size == first.size and same_size(p.target.spacing, first.target.spacing) for p in plans)
+    return first.target if alike else None
 
 
 def contrasts_of(cohort: Cohort) -> Groups:

@@ -5,14 +5,13 @@ from typing import Any, Final
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.cohort import Cohort
-from glioforge.io.run_folder import DONE, Step
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.method import SegmenterSpec
 from glioforge.segmentation.trained import TrainedSegmenter
 from glioforge.studies.record import Record, Training
 from glioforge.studies.task import Context
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
-from glioforge.training.budget import Budget, Outcome
+from glioforge.training.budget import Budget
 
 MODEL: Final = "model"
 """Folder of the model below that of a task."""
@@ -40,8 +39,7 @@ def fit_synthesizer(context: Context, *, synthesizer: Any, seed: int) -> Record:
         progress=context.progress,
     )
     _open["synthesizer"] = (folder.resolve(), trained)
-    done = folder / "training"
-    outcome = Outcome.from_json(Step.facts_of(done)["outcome"]) if (done / DONE).is_file() else None
+    outcome = trained.card.outcome
     training = Training() if outcome is None else Training.of(trained.parameters, outcome)
     return context.record(training=training, made={"weights": trained.weights_hash})
 
