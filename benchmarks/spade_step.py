@@ -32,7 +32,8 @@ from glioforge.losses.adversarial import critic_loss, generator_loss
 from glioforge.losses.feature_matching import feature_matching_loss
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial import Adversarial
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 
 CLASSES, CONTRASTS, BATCH, SIZE, HIDDEN, WIDTH = 7, 4, 8, 96, 32, 16
 STAGES = tuple(Stage(8 * multiple, up=n > 0) for n, multiple in enumerate((8, 8, 4, 2, 1)))

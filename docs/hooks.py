@@ -37,11 +37,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
 
 def python_page(package: str) -> str:
     """Every public module of a package, in the order of their names."""
-    modules = sorted(
-        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
-        for path in (SOURCE / package).rglob("*.py")
-        if not path.stem.startswith("_")
-    )
+    files = [path for path in (SOURCE / package).rglob("*.py") if not path.stem.startswith("_")]
+    # A method with private parts is a folder, and its own module is the folder's `__init__`.
+    folders = [path.parent for path in (SOURCE / package).glob("methods/*/__init__.py")]
+    modules = sorted(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for path in [*files, *folders])
     return "\n\n".join([f"# glioforge.{package}", *(f"::: {module}" for module in modules)]) + "\n"
 
 

@@ -12,7 +12,8 @@ from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
 from glioforge.training.loop import Budget, train
 from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec, Batch
+from glioforge.training.recipes.adversarial import Adversarial, Batch
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.recipes.supervised import Supervised
 
 PLAYER = OptimizerSpec(method="sgd", learning_rate=0.05, momentum=0.0, weight_decay=0.0)

@@ -40,9 +40,10 @@ def test_families_are_registries():
 
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_each_file_registers_the_kind_it_is_named_after(registry):
-    """Looking for a kind, a reader finds its file; looking at a file, its kind."""
+    """Looking for a kind, a reader finds its file, or its folder where it has private parts, and back."""
     folder = Path(importlib.import_module(registry.package).__path__[0])
-    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    folders = {path.parent.name for path in folder.glob("*/__init__.py")}
+    files = folders | {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
 
     assert files
     assert set(registry.kinds()) == files

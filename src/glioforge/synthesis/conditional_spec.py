@@ -1,16 +1,22 @@
-"""Settings shared by all synthesizers with a network conditioned on labels; free of torch."""
+"""Settings shared by all synthesizers with a network conditioned on labels; free of torch.
+
+A YAML holds them side by side; here they are grouped by the part that reads them:
+condition (labels to channels), batches (what training sees) and finish (from the
+network's images to volumes).
+"""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from glioforge.config.spec import Spec
 from glioforge.synthesis.augmented import SpatialAugmentSpec
 from glioforge.synthesis.method import SynthesizerSpec
 from glioforge.training.budget import Budget
 
 
-class ConditionalSpec(SynthesizerSpec):
-    """What the network is shown, how it is trained on slices or patches, and how volumes are synthesized with it."""
+class ConditionSpec(Spec):
+    """What the network is shown."""
 
     dims: Literal[2, 3] = 2
     """Slices, or volumes."""
@@ -22,16 +28,11 @@ class ConditionalSpec(SynthesizerSpec):
     """Condition on an image of per-class mean intensities and predict the residual to it."""
     position: bool = False
     """Give the place in the head as three channels."""
-    output: Literal["linear", "tanh"] = "linear"
-    """Last function; tanh is stretched to z-scores of -5 to 5."""
-    grain: float = Field(1.0, ge=0)
-    """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
-    scans; 0 adds none."""
-    smoothing: float = Field(1.0, ge=0)
-    """Strength of the smoothing across slices that was measured on training subjects (`synthesis.slice_smoothing`);
-    0 leaves slices as they were synthesized. Volumes (`dims` 3) need none."""
-    jitter: float = Field(0.3, ge=0)
-    """Shift of a drawn style's class means, as a share of the spread between subjects."""
+
+
+class BatchSpec(Spec):
+    """Which slices or patches training sees, and how they are varied."""
+
     batch_size: int = Field(4, ge=1)
     """Slices or patches in a step."""
     size: tuple[int, int] | tuple[int, int, int] | None = None
@@ -56,16 +57,35 @@ class ConditionalSpec(SynthesizerSpec):
     """Train on slices along all three axes, step by step in turn; volumes are still synthesized along `axis`."""
     mirror: bool = True
     """Swap left and right in every second draw; sagittal slices are never swapped."""
+
+
+class FinishSpec(Spec):
+    """How volumes are made of what the network gives."""
+
+    output: Literal["linear", "tanh"] = "linear"
+    """Last function; tanh is stretched to z-scores of -5 to 5."""
+    jitter: float = Field(0.3, ge=0)
+    """Shift of a drawn style's class means, as a share of the spread between subjects."""
+    grain: float = Field(1.0, ge=0)
+    """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
+    scans; 0 adds none."""
+    smoothing: float = Field(1.0, ge=0)
+    """Strength of the smoothing across slices that was measured on training subjects (`synthesis.slice_smoothing`);
+    0 leaves slices as they were synthesized. Volumes (`dims` 3) need none."""
     moved: bool = False
     """Synthesize each draw from a randomly shifted (and, with `mirror`, flipped) copy of the label map and undo the
     shift, so that position-dependent artefacts average out over draws."""
-    select: bool = False
-    """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
-    and a pixel score favours smooth images."""
-
     ensemble: int = Field(1, ge=1)
     """Number of networks that draws are distributed over: the last one and those of the validations before it, which
     differ more than draws of one network do. 1 uses the last network alone."""
+
+
+class ConditionalSpec(ConditionSpec, BatchSpec, FinishSpec, SynthesizerSpec):
+    """What the network is shown, how it is trained on slices or patches, and how volumes are synthesized with it."""
+
+    select: bool = False
+    """Keep the weights with the best score on validation subjects; else the last ones, as the learning rate ends at 0
+    and a pixel score favours smooth images."""
 
     @property
     def trained_budget(self) -> Budget:

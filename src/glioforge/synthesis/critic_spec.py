@@ -5,6 +5,8 @@ from pydantic import Field
 from glioforge.nn.blocks import Norm
 from glioforge.nn.patch_critic import MultiScaleCritic, Padding
 from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.training.budget import Budget
+from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 
 
 class CriticSpec(ConditionalSpec):
@@ -22,6 +24,10 @@ class CriticSpec(ConditionalSpec):
     """Learn a scale and a shift after the critic's instance norm: batch norm over a batch of one."""
     critic_padding: Padding = 2
     """Zeros around the inputs of the critic's convolutions: 2 as in SPADE and pix2pixHD, 1 as in pix2pix."""
+    losses: AdversarialSpec = HOUSE_LOSSES
+    """Weights of losses, and optimisers."""
+    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
 
     def critic(self, channels: int, *, spectral: bool = True, stages: int = 0) -> MultiScaleCritic:
         """Build a critic with torch's default initialisation, from torch's global generator.

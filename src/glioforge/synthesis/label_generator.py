@@ -1,10 +1,4 @@
-"""From labels, place in the head, style and noise to the condition of a generator, and to its images.
-
-Conventions
------------
-grid        `x y` of slices or `x y z` of patches
-frame       see `synthesis.slices` and `synthesis.patches`
-"""
+"""A network with what it is shown and how it is called: from labels, place, style and noise to images."""
 
 from typing import final
 
@@ -12,16 +6,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import nn
 
-
-@final
-class Position(nn.Module):
-    """Place in the head as three channels: see `position_channels`."""
-
-    channels = 3
-
-    def forward(self, frame: Float[torch.Tensor, "b _"], grid: torch.Size) -> Float[torch.Tensor, "b 3 ..."]:
-        """Channels on a grid."""
-        return position_channels(frame, grid)
+from glioforge.synthesis.condition import Condition, painted_with
+from glioforge.synthesis.passes import OnePass, Passes
 
 
 @final
@@ -29,45 +15,38 @@ class LabelGenerator(nn.Module):
     """A generator of images with the inputs that it is conditioned on.
 
     Args:
-        generator: Takes the condition and one channel of noise.
-        classes: Number of label classes, background included.
-        grain: Training cases and contrasts: shape of the table of grain, which is kept with the weights, as the
-            widths of the smoothing across slices are.
-        style: Whether the map painted with class means joins condition and output.
+        generator: What `passes` calls with the condition and noise.
+        condition: Labels, place and style to channels.
+        cases: Training cases: rows of the table of grain, which is kept with the weights, as the widths of the
+            smoothing across slices are.
         span: Largest absolute output, by tanh; none leaves it linear.
-        extras: Modules that add channels at the end of the condition, from frame and grid.
-        groups: Group of each class; the condition has a channel for each group instead of each class.
+        passes: How noise becomes images: by one call of the generator, or by several.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of a condition
+    def __init__(
         self,
         generator: nn.Module,
-        classes: int,
-        grain: tuple[int, int],
+        condition: Condition,
+        cases: int,
         *,
-        style: bool,
-        span: float | None,
-        extras: tuple[nn.Module, ...] = (),
-        groups: tuple[int, ...] | None = None,
+        span: float | None = None,
+        passes: Passes | None = None,
     ) -> None:
         super().__init__()
-        self.generator, self.classes = generator, classes
-        self.groups: torch.Tensor
-        self.register_buffer("groups", torch.tensor(groups or range(classes)), persistent=False)
-        self.hot = max(groups) + 1 if groups else classes
-        self.style, self.span = style, span
-        self.extras = nn.ModuleList(extras)
+        self.generator, self.condition, self.span = generator, condition, span
+        self.passes: Passes = passes or OnePass()
+        self.extras = condition.extras
         self.grain: torch.Tensor
-        self.register_buffer("grain", torch.zeros(grain))
+        self.register_buffer("grain", torch.zeros(cases, condition.contrasts))
         self.smoothing: torch.Tensor
-        self.register_buffer("smoothing", torch.zeros(grain[1]))
+        self.register_buffer("smoothing", torch.zeros(condition.contrasts))
 
     def forward(
         self,
         labels: Int64[torch.Tensor, "b planes *grid"],
         frame: Float[torch.Tensor, "b _"],
         means: Float[torch.Tensor, "b classes contrasts"],
-        noise: Float[torch.Tensor, "b 1 *grid"],
+        noise: Float[torch.Tensor, "b channels *grid"],
     ) -> Float[torch.Tensor, "b contrasts *grid"]:
         """Images in z-scores.
 
@@ -75,45 +54,10 @@ class LabelGenerator(nn.Module):
             labels: Classes of the slice (in the middle) and its neighbours, or of a patch (one plane).
             frame: Place of the sample in the brain's box.
             means: Class means of each sample's style.
-            noise: Of variance 1.
+            noise: Of variance 1, with as many channels as `passes` takes.
         """
-        middle = labels[:, labels.shape[1] // 2]
-        painted = torch.stack([row[index] for row, index in zip(means, middle, strict=True)]).movedim(-1, 1)
-        parts = [one_hot(self.groups[labels], self.hot)]
-        if self.style:
-            parts.append(painted)
-        parts.extend(extra(frame, labels.shape[2:]) for extra in self.extras)
-        made: torch.Tensor = self.generator(torch.cat(parts, dim=1), noise).float()
+        painted = painted_with(means, labels)
+        made = self.passes(self.generator, self.condition(labels, frame, painted), noise).float()
         if self.span is not None:
             made = self.span * torch.tanh(made)
-        return made + painted if self.style else made
-
-
-def one_hot(labels: Int64[torch.Tensor, "b planes *grid"], classes: int) -> Float[torch.Tensor, "b hot *grid"]:
-    """One channel for each class of each plane, plane by plane.
-
-    Example:
-        >>> one_hot(torch.tensor([[[[1, 0]]]]), 2)[0, :, 0].tolist()
-        [[0.0, 1.0], [1.0, 0.0]]
-    """
-    values = torch.arange(classes, device=labels.device).view(1, 1, -1, *[1] * (labels.ndim - 2))
-    return (labels[:, :, None] == values).float().flatten(1, 2)
-
-
-def position_channels(frame: Float[torch.Tensor, "b _"], grid: torch.Size) -> Float[torch.Tensor, "b 3 ..."]:
-    """Place of each voxel along x, y and the height: -1 to 1 across the brain's box.
-
-    Args:
-        frame: Of slices (their height is one number) or of patches.
-        grid: Grid of the samples.
-    """
-    axes = len(grid)
-    channels = []
-    for axis, size in enumerate(grid):
-        place = torch.arange(size, device=frame.device, dtype=frame.dtype)
-        scaled = (place[None] - frame[:, axis, None]) / frame[:, axes + axis, None]
-        shape = [len(frame), *[1] * axis, size, *[1] * (axes - axis - 1)]
-        channels.append(scaled.view(shape).expand(-1, *grid))
-    if axes == 2:
-        channels.append(frame[:, 4, None, None].expand(-1, *grid))
-    return torch.stack(channels, dim=1)
+        return made + painted if self.condition.style else made

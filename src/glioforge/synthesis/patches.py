@@ -80,7 +80,7 @@ def make_from_windows(
     make: Callable[[tuple[torch.Tensor, ...]], torch.Tensor],
     labels: LabelMap,
     means: Float32[torch.Tensor, "classes contrasts"],
-    noise: Float32[np.ndarray, "i j k"],
+    noise: Float32[np.ndarray, "channels i j k"],
     *,
     contrasts: int,
     size: tuple[int, int, int] | None,
@@ -107,7 +107,7 @@ def make_from_windows(
             torch.from_numpy(_cut(classes, (i, j, k), window))[None, None],
             torch.from_numpy(box.patch_frame((i, j, k)))[None],
             means[None],
-            torch.from_numpy(_cut(noise, (i, j, k), window))[None, None],
+            torch.from_numpy(np.stack([_cut(channel, (i, j, k), window) for channel in noise]))[None],
         )
         made = make(inputs)[0].numpy()
         inside = tuple(

@@ -148,7 +148,7 @@ def make_volume(  # noqa: PLR0913 - what a volume of slices consists of
     make: Callable[[tuple[torch.Tensor, ...]], torch.Tensor],
     labels: LabelMap,
     means: Float32[torch.Tensor, "classes contrasts"],
-    noise: Float32[np.ndarray, "i j k"],
+    noise: Float32[np.ndarray, "channels i j k"],
     *,
     contrasts: int,
     context: int,
@@ -169,7 +169,8 @@ def make_volume(  # noqa: PLR0913 - what a volume of slices consists of
     """
     voxels = np.moveaxis(labels.voxels, axis, 2)
     classes = torch.from_numpy(class_indices(voxels, labels.scheme)).movedim(2, 0)
-    drawn = torch.from_numpy(np.ascontiguousarray(np.moveaxis(noise, axis, 0)))[:, None]
+    # Slices come first, then channels, as the network takes them.
+    drawn = torch.from_numpy(np.ascontiguousarray(np.moveaxis(noise, (1 + axis, 0), (0, 1))))
     box = BrainBox.of(voxels > 0)
     frames = torch.from_numpy(np.stack([box.frame(n) for n in range(box.depth)]))
     made = np.zeros((contrasts, *voxels.shape), np.float32)

@@ -34,7 +34,7 @@ class StyledBatches:
     """
 
     def __init__(self, spec: ConditionalSpec, modalities: tuple[Modality, ...], means: torch.Tensor) -> None:
-        self._spec, self._modalities, self._means = spec, modalities, means
+        self._spec, self.modalities, self.means = spec, modalities, means
 
     def staged(self, cohort: Cohort, seed: int, steps: int) -> tuple[Callable[[int], Batch], str]:
         """Return the batch of each step, and one sentence on the stages; empty where there is a single one.
@@ -52,7 +52,7 @@ class StyledBatches:
         spec = self._spec
         if not spec.gaps_first:
             return self.styled(cohort, seed), ""
-        lacking = [place for place, ref in enumerate(cohort) if not set(self._modalities) <= set(ref.images)]
+        lacking = [place for place, ref in enumerate(cohort) if not set(self.modalities) <= set(ref.images)]
         complete = sorted(set(range(len(cohort))) - set(lacking))
         chosen = complete if spec.gaps_then == "complete" else list(range(len(cohort)))
         if not chosen:
@@ -95,7 +95,7 @@ class StyledBatches:
             if spec.augment is not None and not plain:
                 drawn = augmented(drawn, spec.augment, seed=seed, step=step)
             case = table[drawn["case"]]
-            return {**drawn, "case": case, "means": self._means[case]}
+            return {**drawn, "case": case, "means": self.means[case]}
 
         return batch
 
@@ -111,6 +111,6 @@ class StyledBatches:
             "gaps": spec.gaps,
         }
         if spec.dims == 3:
-            return FramedPatches(cohort, self._modalities, **common)
+            return FramedPatches(cohort, self.modalities, **common)
         cut = spec.axis if axis is None else axis
-        return FramedSlices(cohort, self._modalities, context=spec.context, axis=cut, slab=spec.slab, **common)
+        return FramedSlices(cohort, self.modalities, context=spec.context, axis=cut, slab=spec.slab, **common)

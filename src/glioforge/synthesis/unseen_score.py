@@ -15,7 +15,9 @@ BATCHES = 4
 """Batches of held-out subjects in a score."""
 
 
-def unseen_score(batches: Batches, means: torch.Tensor, accelerator: AcceleratorSpec) -> Callable[[nn.Module], float]:
+def unseen_score(
+    batches: Batches, means: torch.Tensor, accelerator: AcceleratorSpec, *, channels: int = 1
+) -> Callable[[nn.Module], float]:
     """Return a score of `LabelGenerator`s: minus the mean absolute difference inside the brain, in z-scores.
 
     Both images are set to 0 outside the brain and blurred slightly (`low_pass`, once) before they are compared.
@@ -25,6 +27,7 @@ def unseen_score(batches: Batches, means: torch.Tensor, accelerator: Accelerator
         batches: Slices or patches of the held-out subjects by number; the first ones are taken.
         means: Class means of each of their cases, `(case, class, contrast)`.
         accelerator: Device, precision and threads that images are made with.
+        channels: Channels of the noise, which is 0 here.
     """
     drawn = [batches(number) for number in range(BATCHES)]
 
@@ -32,7 +35,7 @@ def unseen_score(batches: Batches, means: torch.Tensor, accelerator: Accelerator
         total = 0.0
         for batch in drawn:
             labels = batch["labels"]
-            noise = torch.zeros((len(labels), 1, *labels.shape[2:]))
+            noise = torch.zeros((len(labels), channels, *labels.shape[2:]))
             inputs = (labels, batch["frame"], means[batch["case"]], noise)
             made = inferred(network, inputs, accelerator)
             blurred = low_pass(made * batch["brain"][:, None], 1)

@@ -9,7 +9,7 @@ import torch
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.synthesis.atlas_slices import AtlasSlices, average_brain
+from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.slices import BrainBox
 from toy_cohort import MEANS, cohort_of_cases, toy_case, toy_cohort
 
@@ -111,7 +111,7 @@ def test_synthetic_cases_are_left_out_and_alone_refused():
 @pytest.mark.parametrize("alignment", ["affine", "deformable"])
 def test_registered_averages_lie_in_the_box_as_well(alignment, monkeypatch):
     """Brain in the middle, nothing in the corner; the same contrasts as by boxes, less blurred or not."""
-    monkeypatch.setattr("glioforge.synthesis.atlas_slices.DEMONS_ROUNDS", 2)
+    monkeypatch.setattr("glioforge.synthesis.methods.samr.atlas_slices.DEMONS_ROUNDS", 2)
     cohort = toy_cohort([1, 2])
     average = average_brain(cohort, CONTRASTS[::-1], (10, 10, 10), alignment)
     by_box = average_brain(cohort, CONTRASTS[::-1], (10, 10, 10))

@@ -10,7 +10,7 @@ from glioforge.data.augment.spec import Amount
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.augmented import SpatialAugmentSpec, augmented
 from glioforge.synthesis.base import SYNTHESIZERS
-from glioforge.synthesis.label_generator import position_channels
+from glioforge.synthesis.condition import position_channels
 from glioforge.synthesis.method import Knowledge
 from toy_cohort import toy_case, toy_cohort
 

@@ -6,7 +6,7 @@ import torch
 
 from glioforge.core.modality import Modality
 from glioforge.synthesis.appearance import class_indices
-from glioforge.synthesis.label_generator import position_channels
+from glioforge.synthesis.condition import position_channels
 from glioforge.synthesis.patches import FramedPatches, make_from_windows
 from glioforge.synthesis.slices import BrainBox
 from toy_cohort import toy_cohort, toy_labels
@@ -59,7 +59,7 @@ def test_windows_blend_to_the_volume(size):
         return table[0][stack[:, 0]].movedim(-1, 1) + noise + position.sum(dim=1, keepdim=True)
 
     noise = np.random.default_rng(0).standard_normal(labels.voxels.shape).astype(np.float32)
-    made = make_from_windows(make, labels, means, noise, contrasts=1, size=size)
+    made = make_from_windows(make, labels, means, noise[None], contrasts=1, size=size)
     classes = class_indices(labels.voxels, labels.scheme)
     inside = classes > 0
     frame = torch.from_numpy(BrainBox.of(inside).patch_frame((0, 0, 0)))[None]

@@ -148,7 +148,7 @@ def test_every_member_of_an_ensemble_draws_its_own_dropout(tmp_path):
     """A draw of any member has the masks of its own seed, and all members have those of seed 0 afterwards."""
     method = method_of(**TINY["pix2pix"], style=False, grain=0.0, ensemble=3)
     seen = []
-    for member in (method._network, *method._earlier):
+    for member in method.network:
         layers = [layer for layer in member.modules() if isinstance(layer, NoiseDropout)]
         with seeded_dropout(method.network, 99):
             seen.append([layer.seed for layer in layers])

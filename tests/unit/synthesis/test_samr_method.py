@@ -17,11 +17,11 @@ from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.atlas_slices import average_brain
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.samr import SamrMethod
-from glioforge.synthesis.shape_consistency import ShapeConsistency, ShapeConsistencySpec
+from glioforge.synthesis.methods.samr.atlas_slices import average_brain
+from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency, ShapeConsistencySpec
 from toy_cohort import Held, cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
@@ -176,7 +176,7 @@ def test_tissue_makes_no_difference_to_the_papers_image():
 def test_critics_start_as_the_preset_says():
     """Normal with deviation 0.02 in the papers' presets, Xavier else."""
     for changes, normal in (({"critic_deviation": 0.02}, True), ({}, False)):
-        critic = method(critic_width=16, critic_spectral=False, **changes)._critic()
+        critic = method(critic_width=16, critic_spectral=False, **changes)._critics()
         deviation = critic.critics[0].critics[0].stages[1][0].weight.std().item()
         assert (abs(deviation - 0.02) < 0.002) == normal
     assert SYNTHESIZERS.parse({"kind": "samr", "preset": "authors"}).critic_deviation == 0.02
@@ -251,9 +251,9 @@ def test_critics_see_the_atlas_if_asked():
     plain, shown = (method(contrasts=contrasts, atlas_in_critic=value) for value in (False, True))
     shown.network.extras[0].images.normal_()
     batch = batch_of(contrasts=5)
-    channels = [m._condition(m.network, batch).shape[1] for m in (plain, shown)]
+    channels = [m._shown(m.network, batch).shape[1] for m in (plain, shown)]
     assert channels == [7, 7 + 15]
-    assert shown._condition(shown.network, batch)[:, 7:].std() > 0.1
+    assert shown._shown(shown.network, batch)[:, 7:].std() > 0.1
     recipe = shown.recipe(shown.network, 10)
     assert torch.isfinite(recipe.step(batch, 0, start(PLAIN))["critic"])
 

@@ -6,7 +6,8 @@ import torch
 
 from glioforge.core.modality import Modality
 from glioforge.synthesis.appearance import class_indices
-from glioforge.synthesis.label_generator import LabelGenerator, Position, one_hot, position_channels
+from glioforge.synthesis.condition import Condition, Position, one_hot, position_channels
+from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.slices import BrainBox, FramedSlices, make_volume, mirrored
 from toy_cohort import SHAPE, toy_cohort, toy_labels
 
@@ -86,11 +87,11 @@ def test_style_paints_the_middle_slice_and_tanh_bounds_the_output():
     labels = torch.tensor([[[[0, 1]], [[1, 2]], [[2, 2]]]])
     means = torch.tensor([[[0.0], [5.0], [7.0]]])
     frame, noise = torch.ones(1, 5), torch.zeros(1, 1, 1, 2)
-    painted = LabelGenerator(Constant(0.0), 3, (1, 1), style=True, span=None, extras=(Position(),))(
-        labels, frame, means, noise
-    )
+    shown = Condition(3, 1, planes=3, style=True, extras=torch.nn.ModuleList([Position()]))
+    assert shown.channels == 3 * 3 + 1 + 3
+    painted = LabelGenerator(Constant(0.0), shown, 1)(labels, frame, means, noise)
     assert painted.flatten().tolist() == [5.0, 7.0]
-    bounded = LabelGenerator(Constant(99.0), 3, (1, 1), style=False, span=5.0)(labels, frame, means, noise)
+    bounded = LabelGenerator(Constant(99.0), Condition(3, 1, planes=3), 1, span=5.0)(labels, frame, means, noise)
     assert bounded.flatten().tolist() == [5.0, 5.0]
     assert one_hot(labels, 3).shape == (1, 9, 1, 2)
 
@@ -118,7 +119,7 @@ def test_a_volume_of_slices_lies_as_its_labels_do(axis):
         return table[0][stack[:, 1]].movedim(-1, 1) + noise
 
     noise = np.random.default_rng(0).standard_normal(labels.voxels.shape).astype(np.float32)
-    made = make_volume(make, labels, means, noise, contrasts=1, context=1, batch_size=3, axis=axis)
+    made = make_volume(make, labels, means, noise[None], contrasts=1, context=1, batch_size=3, axis=axis)
     classes = class_indices(labels.voxels, labels.scheme)
     inside = classes > 0
     assert np.allclose(made[0][inside], (classes + noise)[inside])

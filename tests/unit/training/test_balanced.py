@@ -8,7 +8,8 @@ from torch import nn
 
 from glioforge.losses.balance import LossBalance
 from glioforge.nn.patch_critic import MultiScaleCritic
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial import Adversarial
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.stability import NonFiniteError
 from glioforge.training.state import capture, restore
 from toy_training import fabric

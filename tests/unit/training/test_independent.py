@@ -10,7 +10,8 @@ from glioforge.losses.balance import LossBalance
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.training.recipe import Recipe
 from glioforge.training.recipes import independent
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial import Adversarial
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.recipes.independent import Independent
 from glioforge.training.stability import NonFiniteError
 from glioforge.training.watch import RIGHT

@@ -16,7 +16,8 @@ from glioforge.training.ema import Ema
 from glioforge.training.estimate import estimate
 from glioforge.training.observe import Averages, write_history
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_factor, set_rate
-from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, AdversarialSpec, Companion
+from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, Companion
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.stability import NonFiniteError, update_all
 from glioforge.training.state import Checkpoints, Snapshot, capture, restore
 from glioforge.training.watch import RIGHT

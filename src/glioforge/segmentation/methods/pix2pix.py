@@ -46,8 +46,8 @@ from glioforge.nn.unet import Upsampling
 from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec, Batch
+from glioforge.training.recipes.adversarial import Adversarial, Batch
+from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec
 
 _SCANS = "scans"
 _SURE = 1e-6
@@ -80,9 +80,7 @@ _PAPER: Mapping[str, Any] = {
         "critic": _PLAYER,
     },
 }
-_SOUND_PLAYER = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.99, weight_decay=0, schedule="cosine"
-)
+_SOUND_PLAYER = HOUSE_OPTIMIZER.model_copy(update={"second_momentum": 0.99})
 _SOUND_LOSSES = AdversarialSpec(
     adversarial=0.1,
     feature_matching=0.0,

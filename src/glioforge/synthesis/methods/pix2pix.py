@@ -51,15 +51,13 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.labels import LabelMap
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
+from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.conditional import SPAN, Batch, ConditionalMethod
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch
+from glioforge.synthesis.conditional import SPAN
 from glioforge.synthesis.critic_spec import CriticSpec
-from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Images
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
 
 _PLAYER = {"method": "adam", "momentum": 0.5, "second_momentum": 0.999, "weight_decay": 0.0, "learning_rate": 2e-4}
 _PAPER = {
@@ -89,18 +87,6 @@ _PAPER = {
         "critic": _PLAYER,
     },
 }
-_SOUND_GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-)
-_SOUND_LOSSES = AdversarialSpec(
-    adversarial=0.2,
-    feature_matching=1.0,
-    l1=10.0,
-    generator=_SOUND_GENERATOR,
-    critic=_SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3}),
-    clip_norm=10.0,
-    ema=0.995,
-)
 
 
 class Pix2PixSpec(CriticSpec):
@@ -126,10 +112,6 @@ class Pix2PixSpec(CriticSpec):
     """Image sizes that are judged."""
     deviation: float | None = Field(None, gt=0)
     """Standard deviation of the starting weights; none takes Xavier's."""
-    losses: AdversarialSpec = _SOUND_LOSSES
-    """Weights of losses, and optimisers."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
@@ -161,7 +143,7 @@ class Pix2PixSpec(CriticSpec):
 
 @final
 @SYNTHESIZERS.register(Pix2PixSpec)
-class Pix2PixMethod(ConditionalMethod):
+class Pix2PixMethod(AdversarialMethod):
     """Trains the U-Net against a critic of patches."""
 
     def build(self, inputs: int, contrasts: int) -> nn.Module:
@@ -178,17 +160,15 @@ class Pix2PixMethod(ConditionalMethod):
             noise=spec.noise,
             strides=None if spec.size is None else halvings(spec.size, spec.levels),
         )
-        self._start(generator)
+        self.start(generator)
         return generator
 
-    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Generator against a critic with fresh weights."""
+    def critic(self) -> MultiScaleCritic:
+        """Return the critic with fresh weights; with spectral norm where they are Xavier's."""
         spec: Pix2PixSpec = self.spec
         critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None)
-        self._start(critic)
-        return Adversarial(
-            network, critic, spec.losses, steps=steps, generate=self.generate, condition=self.label_channels
-        )
+        self.start(critic)
+        return critic
 
     @property
     def varied(self) -> bool:
@@ -207,8 +187,8 @@ class Pix2PixMethod(ConditionalMethod):
         with seeded_dropout(network, int(torch.randint(2**31, ()))):
             return super().generate(network, batch)
 
-    def _start(self, network: nn.Module) -> None:
-        """Starting weights."""
+    def start(self, network: nn.Module) -> None:
+        """Draw Xavier weights, or normal ones."""
         if self.spec.deviation is None:
             xavier(network, 1.0)
         else:

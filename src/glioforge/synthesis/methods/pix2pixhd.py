@@ -43,13 +43,9 @@ from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pixhd import Pix2PixHDGenerator
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch
 from glioforge.synthesis.critic_spec import CriticSpec
-from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
 
 _PLAYER = {
     "method": "adam",
@@ -59,18 +55,6 @@ _PLAYER = {
     "learning_rate": 2e-4,
     "schedule": "constant_linear",
 }
-_SOUND_GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-)
-_SOUND_LOSSES = AdversarialSpec(
-    adversarial=0.2,
-    feature_matching=1.0,
-    l1=10.0,
-    generator=_SOUND_GENERATOR,
-    critic=_SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3}),
-    clip_norm=10.0,
-    ema=0.995,
-)
 
 
 class Pix2PixHDSpec(CriticSpec):
@@ -99,10 +83,6 @@ class Pix2PixHDSpec(CriticSpec):
     learns more slowly."""
     deviation: float | None = Field(None, gt=0)
     """Standard deviation of the starting weights; none takes Xavier's."""
-    losses: AdversarialSpec = _SOUND_LOSSES
-    """Weights of losses, and optimisers."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
@@ -139,7 +119,7 @@ class Pix2PixHDSpec(CriticSpec):
 
 @final
 @SYNTHESIZERS.register(Pix2PixHDSpec)
-class Pix2PixHDMethod(ConditionalMethod):
+class Pix2PixHDMethod(AdversarialMethod):
     """Trains the generator from coarse to fine against critics of several sizes."""
 
     def build(self, inputs: int, contrasts: int) -> nn.Module:
@@ -158,25 +138,23 @@ class Pix2PixHDMethod(ConditionalMethod):
             upsampling=spec.upsampling,
             noise=spec.noise,
         )
-        self._start(generator)
+        self.start(generator)
         return generator
 
-    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Generator against critics with fresh weights; both learn from coarse to fine."""
+    def critic(self) -> MultiScaleCritic:
+        """Return critics with fresh weights, one more for each coarser stage."""
         spec: Pix2PixHDSpec = self.spec
         stages = spec.enhancers if spec.coarse_share else 0
         critic = spec.critic(self.classes + self.contrasts, spectral=spec.deviation is None, stages=stages)
-        self._start(critic)
-        return Adversarial(
-            network,
-            critic,
-            spec.losses,
-            steps=steps,
-            generate=self.generate,
-            condition=self.label_channels,
-            during=partial(self._stage, _generator_of(network), critic),
-            restarts=coarse_steps(spec.coarse_share, steps),
-        )
+        self.start(critic)
+        return critic
+
+    def stages(self, network: nn.Module, critic: MultiScaleCritic, steps: int) -> Mapping[str, Any]:
+        """Let generator and critics learn from coarse to fine."""
+        return {
+            "during": partial(self._stage, _generator_of(network), critic),
+            "restarts": coarse_steps(self.spec.coarse_share, steps),
+        }
 
     @property
     def varied(self) -> bool:
@@ -215,8 +193,8 @@ class Pix2PixHDMethod(ConditionalMethod):
             for parameter in (*generator.idle_parameters(), *critic.idle_parameters()):
                 parameter.grad = None
 
-    def _start(self, network: nn.Module) -> None:
-        """Starting weights."""
+    def start(self, network: nn.Module) -> None:
+        """Draw Xavier weights, or normal ones."""
         if self.spec.deviation is None:
             xavier(network, 1.0)
         else:

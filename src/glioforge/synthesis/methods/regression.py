@@ -21,7 +21,6 @@ from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training.budget import Budget
 from glioforge.training.optimizer import OptimizerSpec
@@ -67,7 +66,7 @@ class Regression(ConditionalMethod):
         he(network)
         return _Deterministic(network)
 
-    def recipe(self, network: LabelGenerator, steps: int) -> Supervised:
+    def recipe(self, network: nn.Module, steps: int) -> Supervised:
         """Absolute difference, one optimiser."""
         spec: RegressionSpec = self.spec
         return Supervised(

@@ -36,15 +36,14 @@ from torch.nn import functional
 
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import he, xavier
+from glioforge.nn.initialise import he
 from glioforge.nn.residual_generator import ResidualGenerator
-from glioforge.synthesis.conditional import Batch, ConditionalMethod
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch
 from glioforge.synthesis.critic_spec import CriticSpec
-from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training.budget import Budget
 from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec
 
 _GENERATOR = OptimizerSpec(
     method="muon",
@@ -55,9 +54,7 @@ _GENERATOR = OptimizerSpec(
     schedule="cosine",
     warmup=10,
 )
-_CRITIC = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine", warmup=10
-)
+_CRITIC = HOUSE_OPTIMIZER.model_copy(update={"warmup": 10})
 _LOSSES = AdversarialSpec(
     adversarial=2.0,
     feature_matching=0.0,
@@ -116,7 +113,7 @@ class SoundSpec(CriticSpec):
 
 @final
 @SYNTHESIZERS.register(SoundSpec)
-class Sound(ConditionalMethod):
+class Sound(AdversarialMethod):
     """Learns what labels determine first, then plays against a critic."""
 
     @property
@@ -131,22 +128,7 @@ class Sound(ConditionalMethod):
         he(generator)
         return generator
 
-    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Differences inside the brain and along boundaries, and a critic that joins late."""
-        spec: SoundSpec = self.spec
-        critic = spec.critic(self.classes + self.contrasts)
-        xavier(critic, 1.0)
-        return Adversarial(
-            network,
-            critic,
-            spec.losses,
-            steps=steps,
-            generate=self.generate,
-            condition=self.label_channels,
-            terms=self._terms,
-        )
-
-    def _terms(self, fake: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+    def terms(self, fake: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
         """Absolute difference along class boundaries."""
         spec: SoundSpec = self.spec
         if not spec.boundary:

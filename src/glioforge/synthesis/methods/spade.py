@@ -46,28 +46,11 @@ from torch import nn
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import xavier
 from glioforge.nn.spade import SpadeGenerator, Stage
-from glioforge.synthesis.conditional import ConditionalMethod
+from glioforge.synthesis.adversarial import AdversarialMethod
 from glioforge.synthesis.critic_spec import CriticSpec
-from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
 
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
-_SOUND_GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-)
-_SOUND_CRITIC = _SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3})
-_SOUND_LOSSES = AdversarialSpec(
-    adversarial=0.2,
-    feature_matching=1.0,
-    l1=10.0,
-    generator=_SOUND_GENERATOR,
-    critic=_SOUND_CRITIC,
-    clip_norm=10.0,
-    ema=0.995,
-)
 
 
 class SpadeSpec(CriticSpec):
@@ -89,10 +72,6 @@ class SpadeSpec(CriticSpec):
     """Give noise to every block."""
     gain: float = Field(1.0, gt=0)
     """Gain of the Xavier start."""
-    losses: AdversarialSpec = _SOUND_LOSSES
-    """Weights of losses, and optimisers."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
@@ -127,7 +106,7 @@ class SpadeSpec(CriticSpec):
 
 @final
 @SYNTHESIZERS.register(SpadeSpec)
-class SpadeMethod(ConditionalMethod):
+class SpadeMethod(AdversarialMethod):
     """Trains the generator against a multi-scale critic."""
 
     @property
@@ -148,19 +127,9 @@ class SpadeMethod(ConditionalMethod):
             spectral=spec.spectral,
             noise=spec.noise,
         )
-        xavier(generator, spec.gain)
+        self.start(generator)
         return generator
 
-    def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
-        """Generator against a critic with fresh weights."""
-        spec: SpadeSpec = self.spec
-        critic = spec.critic(self.classes + self.contrasts)
-        xavier(critic, spec.gain)
-        return Adversarial(
-            network,
-            critic,
-            spec.losses,
-            steps=steps,
-            generate=self.generate,
-            condition=self.label_channels,
-        )
+    def start(self, network: nn.Module) -> None:
+        """Draw Xavier weights."""
+        xavier(network, self.spec.gain)

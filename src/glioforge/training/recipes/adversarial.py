@@ -13,18 +13,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, final
+from typing import final
 
 import torch
 from lightning_fabric import Fabric
-from pydantic import Field
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import Adversary, critic_loss, generator_loss, right_shares
+from glioforge.losses.adversarial import critic_loss, generator_loss, right_shares
 from glioforge.losses.balance import LossBalance
-from glioforge.losses.feature_matching import Difference, feature_matching_loss
+from glioforge.losses.feature_matching import feature_matching_loss
 from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
@@ -33,6 +31,7 @@ from glioforge.training.ema import Ema
 from glioforge.training.observation import Observation
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.stability import mean_over_processes, update_all
 from glioforge.training.watch import RIGHT
 
@@ -44,38 +43,6 @@ View = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 During = Callable[[Batch], AbstractContextManager[None]]
 SLOPE_EVERY = 16
 """Steps between two penalties on the critic's slope; each then counts as many times."""
-
-
-class AdversarialSpec(Spec):
-    """Weights of the losses, and the two optimisers."""
-
-    adversary: Adversary = "hinge"
-    """Form of the adversarial loss."""
-    adversarial: float = Field(1.0, ge=0)
-    """Weight of the generator's adversarial loss."""
-    feature_matching: float = Field(10.0, ge=0)
-    """Weight of feature matching."""
-    feature_difference: Difference = "absolute"
-    """How features are compared."""
-    l1: float = Field(0.0, ge=0)
-    """Weight of the mean absolute difference, in z-scores."""
-    l1_over: Literal["brain", "image"] = "brain"
-    """Voxels that it is a mean over: those of the brain, or all of the image, background included."""
-    l1_low_pass: int = Field(0, ge=0)
-    """Binomial blurs of both images before that difference: 0 compares every voxel; more leave fine texture to the
-    critic, for noise can't be predicted."""
-    generator: OptimizerSpec = OptimizerSpec(method="adam", learning_rate=1e-4, weight_decay=0, momentum=0)
-    """Optimiser of the generator."""
-    critic: OptimizerSpec = OptimizerSpec(method="adam", learning_rate=4e-4, weight_decay=0, momentum=0)
-    """Optimiser of the critic."""
-    begins: float = Field(0.0, ge=0, lt=1)
-    """Share of the steps before the critic joins; until then the generator only learns what the other losses teach."""
-    r1: float = Field(0.0, ge=0)
-    """Weight (gamma) of the penalty on the critic's slope at real images."""
-    clip_norm: float | None = Field(None, gt=0)
-    """Largest L2 norm of each player's gradient; none leaves it."""
-    ema: float | None = Field(None, ge=0, lt=1)
-    """Decay of the average of the generator's weights used for inference; none uses the weights themselves."""
 
 
 @final

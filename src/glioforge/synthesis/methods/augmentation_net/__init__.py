@@ -36,6 +36,7 @@ Preset `sound` deviates further, each for a reason:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
@@ -56,25 +57,12 @@ from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Knowledge
-from glioforge.synthesis.project_features import FOLDER, NAME, FeatureSpec, train_features
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
+from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
+from glioforge.training.recipes.adversarial import Adversarial
+from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 from glioforge.training.recipes.independent import Independent
 
-_SOUND_GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-)
-_SOUND_LOSSES = AdversarialSpec(
-    adversary="lsgan",
-    adversarial=0.2,
-    feature_matching=0.0,
-    l1=10.0,
-    generator=_SOUND_GENERATOR,
-    critic=_SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3}),
-    clip_norm=10.0,
-    ema=0.995,
-)
+_SOUND_LOSSES = HOUSE_LOSSES.model_copy(update={"adversary": "lsgan", "feature_matching": 0.0})
 PAPER_DOUBLINGS = 6
 """From 4 x 4 to 256 x 256."""
 
@@ -105,8 +93,6 @@ class AugmentationNetSpec(CriticSpec):
     """Spectral norm of the critic."""
     losses: AdversarialSpec = _SOUND_LOSSES
     """Weights of the other losses until the first adaptation, and optimisers."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
@@ -223,9 +209,8 @@ class AugmentationNet(ConditionalMethod):
 
     def _wrapped(self, generator: nn.Module, like: LabelGenerator, contrasts: int) -> LabelGenerator:
         """A generator with the inputs that the whole network has."""
-        shape = (len(like.grain), contrasts)
-        extras = tuple(like.extras)
-        return LabelGenerator(generator, self.classes, shape, style=like.style, span=like.span, extras=extras)
+        condition = replace(like.condition, contrasts=contrasts)
+        return LabelGenerator(generator, condition, len(like.grain), span=like.span, passes=like.passes)
 
     def _game(self, network: LabelGenerator, contrasts: int, steps: int) -> Adversarial:
         """Generator against a critic with fresh weights."""

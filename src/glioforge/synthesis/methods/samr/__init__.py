@@ -5,7 +5,7 @@ parts can be switched off one by one, as in the paper's ablations: a way up for
 each contrast (`stretch_out`), critics of one region each (`label_wise`), the
 average brain (`atlas`), and a U-Net that must find the labels again in the
 image (`shape_consistency`).  `nn.samr`, `nn.label_wise_critic`, `losses.generalised_dice` and
-`synthesis.atlas_slices` hold these parts.
+`atlas_slices` hold these parts.
 
 Preset `paper`: five label classes, in which all normal tissue is one (white matter, grey matter and CSF of the label
 maps are not shown), encoders of six layers (kernel 7, then five halvings), batch norm, transposed convolutions, critics
@@ -49,179 +49,29 @@ Preset `sound` deviates further from the paper, each for a reason:
     width 8 and three layers with spectral norm.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal, Self, final
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool
-from pydantic import Field, model_validator
+from torch import nn
 
 from glioforge.core.labels import LabelScheme
 from glioforge.core.schemes import GUO2020
-from glioforge.nn.blocks import Norm, Padding
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic
-from glioforge.nn.samr import SamrGenerator, Upsampling, doubling_widths
-from glioforge.synthesis.atlas_slices import Alignment, AtlasSlices, average_brain
+from glioforge.nn.samr import SamrGenerator, doubling_widths
+from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Fitting
-from glioforge.synthesis.shape_consistency import ShapeConsistency, ShapeConsistencySpec
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.adversarial import Adversarial, AdversarialSpec
-
-Region = Literal["background", "brain", "lesion"]
-_PLAYER: dict[str, Any] = {
-    "method": "adam",
-    "learning_rate": 2e-4,
-    "momentum": 0.5,
-    "second_momentum": 0.999,
-    "weight_decay": 0,
-    "schedule": "constant_linear",
-}
-_SOUND_GENERATOR = OptimizerSpec(
-    method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-)
-_SOUND_CRITIC = _SOUND_GENERATOR.model_copy(update={"learning_rate": 1e-3})
-_SOUND_LOSSES = AdversarialSpec(
-    adversary="lsgan",
-    adversarial=0.05,
-    feature_matching=0.25,
-    l1=10.0,
-    generator=_SOUND_GENERATOR,
-    critic=_SOUND_CRITIC,
-    clip_norm=10.0,
-    ema=0.995,
-)
-_PAPER: dict[str, Any] = {
-    "ngf": 64,
-    "halvings": 5,
-    "widest": 512,
-    "blocks": 9,
-    "norm": "batch",
-    "upsampling": "transposed",
-    "output": "tanh",
-    "style": False,
-    "grain": 0.0,
-    "smoothing": 0.0,
-    "context": 0,
-    "mirror": False,
-    "lesion_share": 0.0,
-    "batch_size": 8,
-    "atlas_shape": (256, 256, 15),
-    "atlas_alignment": "deformable",
-    "regions": ("background", "brain", "lesion"),
-    "critic_width": 64,
-    "critic_layers": 4,
-    "critic_spectral": False,
-    "critic_deviation": 0.02,
-    "masked": False,
-    "label_classes": "guo2020",
-    "consistency": {
-        "weight": 1.0,
-        "widths": (64, 128, 256, 512, 1024),
-        "learns_from": "both",
-        "dice": "plain",
-        "optimizer": _PLAYER,
-    },
-    "losses": {
-        "adversary": "vanilla",
-        "adversarial": 1.0,
-        "feature_matching": 5.0,
-        "feature_difference": "squared",
-        "generator": _PLAYER,
-        "critic": _PLAYER,
-    },
-    "budget": {"steps": 0, "epochs": 500, "validate_every": 1_350, "checkpoint_every": 1_350},
-}
-
-
-class SamrSpec(CriticSpec):
-    """Stretch-out generator with atlas, label-wise critics and shape consistency."""
-
-    kind: Literal["samr"] = "samr"
-    """Name of the method."""
-    stretch_out: bool = True
-    """Give each contrast a way up of its own; else all share one."""
-    label_wise: bool = True
-    """Give each region critics of its own; else one pair sees the entire image."""
-    atlas: bool = True
-    """Show the generator slices of the training subjects' average brain."""
-    shape_consistency: bool = True
-    """Let a U-Net find the labels again."""
-    ngf: int = Field(8, ge=1)
-    """Channels of an encoder's first layer."""
-    halvings: int = Field(2, ge=1)
-    """Layers of an encoder that halve the grid and double the channels."""
-    widest: int = Field(64, ge=1)
-    """Most channels of an encoder."""
-    blocks: int = Field(2, ge=0)
-    """Residual blocks that all contrasts share."""
-    norm: Norm = "instance"
-    """Normalisation of the generator."""
-    affine: bool = True
-    """Learn a scale and a shift after the generator's norms."""
-    padding: Padding = "zeros"
-    """Values beyond the edges for the generator's kernels of 7 and in its residual blocks."""
-    wide_up: bool = False
-    """Make the ways up as wide as the latents of labels and atlas together, instead of as wide as one encoder."""
-    label_classes: Literal["cohort", "guo2020"] = "cohort"
-    """Classes that the networks are shown: those of the label maps, or the five of the paper, in which all normal
-    tissue is one. Label maps are given in the cohort's scheme either way."""
-    upsampling: Upsampling = "resize"
-    """Transposed convolutions, or nearest neighbour and convolution."""
-    atlas_shape: tuple[int, int, int] = (64, 64, 32)
-    """Grid of the average brain, within the brain's box."""
-    atlas_alignment: Alignment = "box"
-    """How brains are brought together for the average: by their boxes, or by registration (SimpleITK, minutes)."""
-    atlas_in_critic: bool = False
-    """Show the average to the critics too."""
-    regions: tuple[Region, ...] = Field(("brain", "lesion"), min_length=1)
-    """Regions with critics of their own; a cavity belongs to the lesion."""
-    critic_width: int = Field(8, ge=1)
-    """Channels of a critic's first layer."""
-    critic_spectral: bool = True
-    """Spectral norm of the critics."""
-    critic_deviation: float | None = Field(None, gt=0)
-    """Standard deviation of the critics' starting weights; none takes Xavier's."""
-    consistency: ShapeConsistencySpec = ShapeConsistencySpec()
-    """The U-Net and its loss."""
-    losses: AdversarialSpec = _SOUND_LOSSES
-    """Weights of losses, and optimisers; those of the critics count for each critic, and critics are summed."""
-    budget: Budget = Budget(steps=500, validate_every=100, checkpoint_every=100)
-    """Length of the training."""
-
-    @model_validator(mode="after")
-    def _atlas_has_one_axis(self) -> Self:
-        if self.mix_axes and self.atlas:
-            msg = "mix_axes with an atlas, whose slices are cut along one axis: leave one of them out"
-            raise ValueError(msg)
-        return self
-
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "sound": {},
-        "paper": _PAPER,
-        "authors": {
-            **_PAPER,
-            "halvings": 3,
-            "norm": "instance",
-            "affine": False,
-            "padding": "reflect",
-            "wide_up": True,
-            "atlas_in_critic": True,
-            "consistency": {
-                **_PAPER["consistency"],
-                "network": "strided",
-                "widths": (64, 128, 256, 512, 512),
-                "dice": "all_classes",
-            },
-            "losses": {**_PAPER["losses"], "adversary": "lsgan", "feature_difference": "absolute"},
-        },
-    }
+from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
+from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
+from glioforge.synthesis.methods.samr.spec import SamrSpec
+from glioforge.training.recipes.adversarial import Adversarial
+from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 
 
 @final
@@ -229,22 +79,17 @@ class SamrSpec(CriticSpec):
 class SamrMethod(ConditionalMethod):
     """Trains the generator against critics of regions, together with a U-Net."""
 
-    def groups(self) -> tuple[int, ...] | None:
-        """Group the classes as the paper does, where the spec asks for it."""
-        return None if self.spec.label_classes == "cohort" else guo_classes(self.knowledge.scheme)
-
-    def extras(self) -> AtlasSlices | None:
-        """The average brain."""
+    def condition(self) -> Condition:
+        """Add the average brain, and group the classes as the paper does where the spec asks for it."""
         spec: SamrSpec = self.spec
-        if not spec.atlas:
-            return None
-        return AtlasSlices(self.contrasts, spec.atlas_shape, dims=spec.dims, axis=spec.axis)
+        plain = super().condition()
+        groups = () if spec.label_classes == "cohort" else guo_classes(self.knowledge.scheme)
+        return replace(plain, groups=groups, extras=nn.ModuleList([*plain.extras, *self._atlas()]))
 
     def build(self, inputs: int, contrasts: int) -> SamrGenerator:
         """Generator with normal weights; the average brain has an encoder of its own."""
         spec: SamrSpec = self.spec
-        atlas = self.extras()
-        channels = 0 if atlas is None else atlas.channels
+        channels = sum(atlas.channels for atlas in self._atlas())
         generator = SamrGenerator(
             inputs - channels,
             channels,
@@ -273,28 +118,29 @@ class SamrMethod(ConditionalMethod):
 
     def recipe(self, network: LabelGenerator, steps: int) -> Adversarial:
         """Set the generator against fresh critics, with a fresh U-Net."""
+        condition = network.condition
         spec: SamrSpec = self.spec
         shape = (
-            ShapeConsistency(spec.consistency, self.contrasts, self.hot, dims=spec.dims, grouped=self.grouped)
+            ShapeConsistency(spec.consistency, self.contrasts, condition.hot, dims=spec.dims, grouped=condition.grouped)
             if spec.shape_consistency
             else None
         )
         return Adversarial(
             network,
-            self._critic(),
+            self._critics(),
             self._summed(),
             steps=steps,
             generate=self.generate,
-            condition=partial(self._condition, network),
+            condition=partial(self._shown, network),
             terms=None if shape is None else lambda fake, batch: {"shape": shape.generator_loss(fake, batch)},
             companion=None if shape is None else shape.companion,
         )
 
-    def _critic(self) -> LabelWiseCritic | MultiScaleCritic:
+    def _critics(self) -> LabelWiseCritic | MultiScaleCritic:
         """Critics with fresh weights: of each region, or of the entire image."""
         spec: SamrSpec = self.spec
-        atlas = self.extras() if spec.atlas_in_critic else None
-        channels = self.hot + self.contrasts + (0 if atlas is None else atlas.channels)
+        atlas = self._atlas() if spec.atlas_in_critic else []
+        channels = self.condition().hot + self.contrasts + sum(part.channels for part in atlas)
         settings: dict[str, Any] = {"scales": spec.critic_scales, "dims": spec.dims, "spectral": spec.critic_spectral}
         sizes = (channels, spec.critic_width, spec.critic_layers)
         critic = (
@@ -307,6 +153,11 @@ class SamrMethod(ConditionalMethod):
         else:
             gaussian(critic, spec.critic_deviation)
         return critic
+
+    def _atlas(self) -> list[AtlasSlices]:
+        """The average brain, empty until training fills it; none where the spec leaves it out."""
+        spec: SamrSpec = self.spec
+        return [AtlasSlices(self.contrasts, spec.atlas_shape, dims=spec.dims, axis=spec.axis)] if spec.atlas else []
 
     def _region_classes(self) -> Bool[torch.Tensor, "regions classes"]:
         """Which classes form each region: what is neither background nor normal tissue is lesion."""
@@ -328,7 +179,7 @@ class SamrMethod(ConditionalMethod):
         }
         return losses.model_copy(update=weights)
 
-    def _condition(self, network: LabelGenerator, batch: Batch) -> torch.Tensor:
+    def _shown(self, network: LabelGenerator, batch: Batch) -> torch.Tensor:
         """What the critics see with the images: labels, and the average brain if asked for."""
         labels = self.label_channels(batch)
         if not (self.spec.atlas and self.spec.atlas_in_critic):

@@ -31,7 +31,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Progress
 from glioforge.data.prepare.atlas import AtlasSpec, build_atlas
 from glioforge.nn.blocks import Dims
-from glioforge.synthesis.label_generator import position_channels
+from glioforge.synthesis.condition import position_channels
 from glioforge.synthesis.slices import BrainBox
 
 Alignment = Literal["box", "affine", "deformable"]

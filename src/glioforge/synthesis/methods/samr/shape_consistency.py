@@ -21,6 +21,7 @@ from glioforge.nn.pix2pix import Pix2PixGenerator
 from glioforge.nn.unet import UNet
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.adversarial import Companion
+from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER
 
 if TYPE_CHECKING:
     from glioforge.synthesis.conditional import Batch
@@ -42,9 +43,7 @@ class ShapeConsistencySpec(Spec):
     """Overlap of all classes together (the paper's equation 3), weighted by inverse squared volume (Sudre et al.), the
     mean Dice of the foreground classes that a batch has, with which a small U-Net finds lesions soonest, or the mean
     Dice of all classes, absent ones and the background included, as the authors published it."""
-    optimizer: OptimizerSpec = OptimizerSpec(
-        method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
-    )
+    optimizer: OptimizerSpec = HOUSE_OPTIMIZER
     """Optimiser of the U-Net."""
 
 
