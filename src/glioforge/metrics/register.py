@@ -150,7 +150,23 @@ _DESCRIPTIONS: Final = (
 )
 """Numbers about completed label maps (`segmentation.tissue_check`)."""
 
+_OF_COHORTS: Final = (
+    ("sliced_wasserstein", "Sliced Wasserstein distance", Direction.LOWER, NOT_NEGATIVE),
+    ("kid", "Kernel distance", Direction.ZERO, ANY),
+    ("frechet", "Fréchet distance", Direction.LOWER, NOT_NEGATIVE),
+    ("transport", "Transport distance", Direction.LOWER, NOT_NEGATIVE),
+    ("manifold_precision", "Precision of features", Direction.HIGHER, SHARE),
+    ("manifold_recall", "Recall of features", Direction.HIGHER, SHARE),
+    ("manifold_density", "Density of features", Direction.HIGHER, NOT_NEGATIVE),
+    ("manifold_coverage", "Coverage of features", Direction.HIGHER, SHARE),
+    ("ms_ssim_gap", "Difference of MS-SSIM of pairs", Direction.LOWER, SHARE),
+    ("two_sample_auc", "AUC of the two-sample test", Direction.NEITHER, SHARE),
+)
+"""Numbers about two cohorts (`metrics.cohort`); all of unit 1."""
+
 for _metric in _OF_CASES:
     register(RegisteredMetric(_metric.name, _metric.title, _metric.unit, _metric.direction, _bounds_of(_metric)))
 for _name, _title, _unit, _bounds in _DESCRIPTIONS:
     register(RegisteredMetric(_name, _title, _unit, Direction.NEITHER, _bounds))
+for _name, _title, _direction, _bounds in _OF_COHORTS:
+    register(RegisteredMetric(_name, _title, "1", _direction, _bounds, Level.COHORT))

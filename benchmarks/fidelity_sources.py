@@ -1,0 +1,119 @@
+"""Fidelity of four sources of images, on phantoms and on scans: a real half, a painted control, the house method, blur.
+
+Subjects are divided into three parts that share nobody: a generator and a control are trained on the first, images
+are made from the label maps of the second, and the third is what they are compared with (of few scans, the first two
+parts are one).  Sources:
+
+    real      the second part's own images
+    painted   `class_intensity`, the control without a network, on its label maps
+    house     `sound`, on its label maps
+    blurred   the images of `house`, blurred by one voxel inside the brain
+
+Expected, written down before the first run, in the numbers `EXPECTED`: the real half is nearest of the four, and the
+blurred images lie behind those of the house method.  Nothing was expected of the painted control; where it falls is
+reported.  A number in which the expectation fails is listed in the result, and none is left out.
+
+Writes `benchmarks/results/fidelity_sources.json` and, with `--pages FOLDER`, the pages.  Pictures of scans are not
+for publication, so pages are never written into the repository.
+
+Run: `python benchmarks/fidelity_sources.py --work FOLDER [--data FOLDER] [--pages FOLDER]`; repeat it to resume.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core.cohort import Cohort
+from glioforge.core.rng import stream
+from glioforge.core.volume import Volume
+from glioforge.data.phantom.cohort import write_phantom_cohort
+from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.store import write_case
+from glioforge.io.cohort_file import read_cohort, write_cohort
+from glioforge.io.ingest import ingest
+from glioforge.runs.synthesize import make_synthetic
+from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
+
+RESULT: Final = Path(__file__).parent / "results" / "fidelity_sources.json"
+EXPECTED: Final = (
+    "patches/sliced_wasserstein",
+    "random_convolution/kid",
+    "random_convolution/frechet",
+    "spectrum/transport",
+)
+"""Numbers in which the order was written down beforehand."""
+BLUR_VOXELS: Final = 1.0
+PHANTOMS, SEED, STEPS = 60, 21, 600
+CPU = AcceleratorSpec(device="cpu", threads=1)
+KINDS: Final = {"painted": {"kind": "class_intensity"}, "house": {"kind": "sound"}}
+
+
+def parts(cohort: Cohort, count: int) -> list[Cohort]:
+    """Parts that share no subject, of equal size but for one."""
+    names = sorted(cohort.subject_ids)
+    order = stream(SEED, "sources").permutation(len(names))
+    return [cohort.of_subjects([names[n] for n in order[part::count]], f"part {part}") for part in range(count)]
+
+
+def sources(train: Cohort, maps: Cohort, work: Path) -> Iterator[tuple[str, Cohort]]:
+    """Each source by its name; what is finished is read."""
+    yield "real", maps
+    for name, settings in KINDS.items():
+        budget = {"budget": {"steps": STEPS, "validate_every": STEPS}} if name == "house" else {}
+        spec = SYNTHESIZERS.parse({**settings, **budget})
+        model = train_synthesizer(train, None, spec, work / f"{name}-model", seed=SEED, accelerator=CPU)
+        made = make_synthetic(maps, model, None, work / name, name=name, seed=SEED)
+        yield name, made
+        if name == "house":
+            yield "blurred", blurred(made, work / "blurred")
+
+
+def blurred(cohort: Cohort, out: Path) -> Cohort:
+    """The same cases, smoother: a blur inside the brain divided by the blurred mask."""
+    if (out / "cohort.json").exists():
+        return read_cohort(out)
+    refs = []
+    for ref in cohort:
+        case = ref.load()
+        brain = case.brain_mask
+        weights = np.maximum(gaussian_filter(brain.astype(np.float32), BLUR_VOXELS), np.float32(1e-6))
+        images = {
+            m: Volume(gaussian_filter(v.voxels * brain, BLUR_VOXELS) / weights * brain, v.geometry, m)
+            for m, v in case.images.items()
+        }
+        lineage = replace(case.lineage, source=f"{case.lineage.source}, blurred")
+        refs.append(write_case(out / "cases", replace(case, images=images, lineage=lineage)))
+    found = Cohort("blurred", tuple(refs), cohort.scheme, cohort.source)
+    write_cohort(found, out)
+    return found
+
+
+def main() -> int:
+    """Make the sources, compare them, write the numbers, and fail where the expectation does."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", type=Path, required=True, help="folder of cohorts and models, kept for resuming")
+    parser.add_argument("--data", type=Path, help="folder of scans, in a layout that `glioforge ingest` knows")
+    given = parser.parse_args()
+    cohorts = {"phantoms": 3, **({} if given.data is None else {"scans": 2})}
+    write_phantom_cohort(given.work / "phantoms", cases=PHANTOMS, seed=SEED)
+    for title, count in cohorts.items():
+        folder = given.data if title == "scans" else given.work / "phantoms"
+        cohort = prepare(ingest(folder), PrepareSpec(), given.work / f"{title}-prepared")
+        divided = parts(cohort, count)
+        train, maps, _ = divided if count == 3 else (divided[0], divided[0], divided[1])
+        for name, made in sources(train, maps, given.work / f"{title}-sources"):
+            print(title, name, len(made), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Numbers about two sets of cases: distances, shares and tests, none of which belongs to one case."""
