@@ -33,7 +33,7 @@ Power = Float64[np.ndarray, "row column"]
 
 def spectrum(images: Mapping[Modality, Voxels], brain: Mask) -> dict[str, float]:
     """Share of power of each contrast in each ring, in octaves; nothing where the brain is empty."""
-    found = {}
+    found: dict[str, float] = {}
     for modality, image in images.items():
         power = _power(image, brain)
         if power is None:
@@ -57,7 +57,7 @@ def checkerboard(images: Mapping[Modality, Voxels], brain: Mask) -> dict[str, fl
         >>> checkerboard({Modality.T1: noise}, inside)["t1 period 2"] > 3
         True
     """
-    found = {}
+    found: dict[str, float] = {}
     for modality, image in images.items():
         power = _power(image, brain)
         if power is None:

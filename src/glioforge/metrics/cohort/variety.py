@@ -7,6 +7,7 @@ the scans is what counts, not the mean.
 
 Conventions
 -----------
+borders   mirrored; contrast and structure of all but the last scale are averaged over whole windows, as in torchmetrics
 image     `(row, column)`, the axial slice with most brain of each contrast
 scales    as many of Wang's five as the window of 11 pixels fits, their weights scaled to sum 1
 """
@@ -87,20 +88,23 @@ def mean_of_pairs(likeness: Float64[np.ndarray, "n n"]) -> float:
 
 
 def _similarity(x: Float64[np.ndarray, "r c"], y: Float64[np.ndarray, "r c"], data_range: float) -> tuple[float, float]:
-    """Mean structural similarity, and its part of contrast and structure; windows lie whole in the image."""
+    """Mean structural similarity, and its part of contrast and structure."""
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     mean_x, mean_y, xx, yy, xy = (_windowed(values) for values in (x, y, x * x, y * y, x * y))
     structure = (2 * (xy - mean_x * mean_y) + c2) / (xx - mean_x**2 + yy - mean_y**2 + c2)
     whole = structure * (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return float(whole.mean()), float(structure.mean())
+    edge = _TAPS // 2
+    inner = structure[edge : len(structure) - edge, edge : structure.shape[1] - edge]
+    return float(whole.mean()), float(inner.mean())
 
 
-def _windowed(values: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "_ _"]:
-    """Weighted mean of every window."""
-    kernel, edge = _WINDOW / _WINDOW.sum(), _TAPS // 2
-    means = correlate1d(correlate1d(values, kernel, axis=0), kernel, axis=1)
-    inner: Float64[np.ndarray, "_ _"] = means[edge : len(means) - edge, edge : means.shape[1] - edge]
-    return inner
+def _windowed(values: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "r c"]:
+    """Weighted mean of every window; borders are mirrored."""
+    kernel = _WINDOW / _WINDOW.sum()
+    means: Float64[np.ndarray, "r c"] = correlate1d(
+        correlate1d(values, kernel, axis=0, mode="mirror"), kernel, axis=1, mode="mirror"
+    )
+    return means
 
 
 def _halved(values: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "_ _"]:
