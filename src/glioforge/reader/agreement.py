@@ -1,0 +1,220 @@
+"""Agreement of readers with each other and with themselves: Cohen's and Fleiss' kappa, and masks.
+
+Agreement within a reader comes from items shown a second time, agreement
+between readers from items that both judged.  Kappa is 0 for agreement by chance
+and 1 for complete agreement; scores are weighted by the square of their
+distance.  Intervals draw subjects with replacement.
+
+Sources: Cohen, Educational and Psychological Measurement 20 (1960) and
+Psychological Bulletin 70 (1968); Fleiss, Psychological Bulletin 76 (1971).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import final
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from glioforge.core.geometry import Geometry
+from glioforge.core.rng import stream
+from glioforge.metrics.intervals import Interval, too_few
+from glioforge.metrics.overlap import dice
+from glioforge.metrics.pair import MaskPair
+from glioforge.reader.analysis_readings import Readings
+from glioforge.reader.answers import Answer
+
+DRAWS = 2000
+"""Bootstrap samples of subjects."""
+Codes = Int[np.ndarray, "item"]
+
+
+@final
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement on the same items.
+
+    Args:
+        who: Whose, in words.
+        kappa: Cohen's kappa, weighted for scores, with its interval.
+        share: Share of items answered alike.
+        items: Items answered twice.
+    """
+
+    who: str
+    kappa: Interval
+    share: float
+    items: int
+
+
+def cohen(first: Codes, second: Codes, levels: int, *, weighted: bool = False) -> float:
+    """Cohen's kappa of two sets of answers; NaN where neither varies.
+
+    Args:
+        first: Answers as numbers from 0.
+        second: The same items answered again.
+        levels: Number of possible answers.
+        weighted: Weight disagreements by the square of their distance.
+
+    Example:
+        >>> one, two = np.array([0, 0, 1, 1, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 0, 1, 0, 1])
+        >>> cohen(one, two, 2)
+        0.5
+    """
+    table = np.zeros((1, levels, levels))
+    np.add.at(table[0], (first, second), 1)
+    return float(_kappas(table, weighted=weighted)[0])
+
+
+def pair_agreement(who: str, first: Codes, second: Codes, subjects: np.ndarray, levels: int, *, weighted: bool, seed: int) -> Agreement:
+    """Agreement of two sets of answers to the same items, with an interval by the bootstrap over subjects.
+
+    Args:
+        who: Whose, in words.
+        first: Answers as numbers from 0.
+        second: The same items answered again.
+        subjects: Subject of each item.
+        levels: Number of possible answers.
+        weighted: Weight disagreements by the square of their distance.
+        seed: Of the bootstrap.
+
+    Returns:
+        No interval for fewer than six subjects or where most samples do not vary.
+    """
+    names, codes = np.unique(subjects, return_inverse=True)
+    tables = np.zeros((len(names), levels, levels))
+    np.add.at(tables, (codes, first, second), 1)
+    share = float((first == second).mean()) if len(first) else float("nan")
+    kappa = float(_kappas(tables.sum(axis=0, keepdims=True), weighted=weighted)[0])
+    note = too_few(len(names))
+    if note:
+        return Agreement(who, Interval(kappa, np.nan, np.nan, 0.95, len(names), note), share, len(first))
+    weights = stream(seed, "kappa").multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
+    drawn = _kappas(np.einsum("ds,sab->dab", weights.astype(np.float64), tables), weighted=weighted)
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(drawn, (0.025, 0.975)) if len(drawn) > DRAWS / 2 else (np.nan, np.nan)
+    return Agreement(who, Interval(kappa, float(low), float(high), 0.95, len(names)), share, len(first))
+
+
+def fleiss(counts: Int[np.ndarray, "item level"]) -> float:
+    """Fleiss' kappa of items that the same number of readers judged; NaN where answers do not vary.
+
+    Args:
+        counts: Readers who gave each answer.
+
+    Example:
+        >>> round(fleiss(np.array([[3, 0], [0, 3], [2, 1], [3, 0]])), 3)
+        0.625
+    """
+    readers = counts.sum(axis=1)
+    if not len(counts) or (readers < 2).any() or len(set(readers.tolist())) > 1:
+        return float("nan")
+    size = int(readers[0])
+    observed = float(((counts**2).sum(axis=1) - size).mean() / (size * (size - 1)))
+    expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
+    return (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+
+
+def agreements(answers: Sequence[Answer], *, seed: int) -> tuple[Agreement, ...]:
+    """Agreement of every reader with himself, of every pair of readers, and of all readers together.
+
+    Args:
+        answers: Answers with repeats; practice items are passed over.
+        seed: Of the bootstrap.
+
+    Returns:
+        Only of what was answered twice; empty for one reader without repeats.
+    """
+    counted = [answer for answer in answers if not answer.practice and _value(answer) is not None]
+    levels = sorted({_value(answer) or "" for answer in counted}, key=_as_number)
+    weighted = bool(counted) and not counted[0].call
+    code = {value: place for place, value in enumerate(levels)}
+    options = {"levels": max(len(levels), 2), "weighted": weighted, "seed": seed}
+    return (*_within(counted, code, options), *_between(counted, code, options))
+
+
+def mask_agreement(masks: Mapping[str, np.ndarray]) -> Mapping[tuple[str, str], float]:
+    """Dice of every pair of readers who drew a tumour in the same image; 1 where both drew nothing.
+
+    Args:
+        masks: Drawing of each reader, all of one shape.
+
+    Example:
+        >>> mask_agreement({"a": np.array([1, 1, 0]), "b": np.array([1, 0, 0])})
+        {('a', 'b'): 0.6666666666666666}
+    """
+    found = {}
+    for one, two in combinations(sorted(masks), 2):
+        first, second = (np.atleast_3d(masks[name] > 0) for name in (one, two))
+        pair = MaskPair(first, second, Geometry.isotropic(first.shape))
+        found[one, two] = dice(pair) if first.any() and second.any() else float(first.any() == second.any())
+    return found
+
+
+def _value(answer: Answer) -> str | None:
+    """What is compared: the call, for pairs as the method chosen, or the score."""
+    if answer.kind == "preference":
+        return answer.preferred or "equal"
+    if answer.kind == "choice":
+        return "right" if answer.correct else "wrong"
+    if answer.call:
+        return answer.call
+    return None if answer.score is None or answer.kind == "delineation" else f"{answer.score:g}"
+
+
+def _as_number(value: str) -> tuple[float, str]:
+    """Scores in the order of their size, calls in that of the alphabet."""
+    try:
+        return float(value), ""
+    except ValueError:
+        return 0.0, value
+
+
+def _within(answers: Sequence[Answer], code: Mapping[str, int], options: Mapping[str, int]) -> list[Agreement]:
+    """Agreement of each reader on repeats."""
+    found = []
+    for reader in sorted({answer.reader for answer in answers}):
+        mine = {answer.item: answer for answer in answers if answer.reader == reader}
+        pairs = [(mine[again.repeat_of], again) for again in mine.values() if again.repeat_of in mine]
+        if pairs:
+            found.append(_of_pairs(f"{reader}, repeats", pairs, code, options))
+    return found
+
+
+def _between(answers: Sequence[Answer], code: Mapping[str, int], options: Mapping[str, int]) -> list[Agreement]:
+    """Agreement of each pair of readers on items that both judged."""
+    readings = Readings.of(answers)
+    table: dict[str, dict[str, Answer]] = {}
+    for answer in readings.answers:
+        table.setdefault(answer.reader, {})[answer.item] = answer
+    found = []
+    for one, two in combinations(sorted(table), 2):
+        shared = sorted(table[one].keys() & table[two].keys())
+        if shared:
+            pairs = [(table[one][name], table[two][name]) for name in shared]
+            found.append(_of_pairs(f"{one} and {two}", pairs, code, options))
+    return found
+
+
+def _of_pairs(
+    who: str, pairs: Sequence[tuple[Answer, Answer]], code: Mapping[str, int], options: Mapping[str, int]
+) -> Agreement:
+    """Agreement of pairs of answers."""
+    first, second = (np.array([code[_value(pair[place]) or ""] for pair in pairs]) for place in (0, 1))
+    subjects = np.array([pair[0].subject for pair in pairs])
+    return pair_agreement(
+        who, first, second, subjects, options["levels"], weighted=bool(options["weighted"]), seed=options["seed"]
+    )
+
+
+def _kappas(tables: Float64[np.ndarray, "table level level"], *, weighted: bool) -> Float64[np.ndarray, "table"]:
+    """Cohen's kappa of each table of answers against answers; NaN where neither varies."""
+    levels = tables.shape[-1]
+    total = tables.sum(axis=(1, 2))
+    shares = tables / np.maximum(total, 1)[:, None, None]
+    apart = np.subtract.outer(np.arange(levels), np.arange(levels)).astype(np.float64)
+    cost = apart**2 if weighted else (apart != 0).astype(np.float64)
+    observed = (shares * cost).sum(axis=(1, 2))
+    expected = np.einsum("ta,tb,ab->t", shares.sum(axis=2), shares.sum(axis=1), cost)
+    return np.where(expected > 1e-12, 1 - observed / np.where(expected > 1e-12, expected, 1.0), np.nan)
