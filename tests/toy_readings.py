@@ -3,10 +3,12 @@
 import numpy as np
 
 from glioforge.reader.answers import Answer
-from glioforge.reader.simulated import PROFILES, answer_items
+from glioforge.reader.simulated import PROFILES, Form, answer_items
 
 
-def turing_items(reader, count, *, methods=("samr", "spade"), contrasts=("flair", "t1"), seed=0, per_subject=1, kind="turing"):
+def turing_items(
+    reader, count, *, methods=("samr", "spade"), contrasts=("flair", "t1"), seed=0, per_subject=1, kind="turing"
+):
     """Items of one reader in a random order: `count` real and `count` synthetic ones, and six repeats."""
     items = [(f"r{n}", f"real{n // per_subject}", "real", "real") for n in range(count)]
     items += [(f"s{n}", f"synthetic{n // per_subject}", methods[n % len(methods)], "synthetic") for n in range(count)]
@@ -16,7 +18,18 @@ def turing_items(reader, count, *, methods=("samr", "spade"), contrasts=("flair"
         for place, (key, subject, method, truth) in enumerate(items[n] for n in order)
     ]
     repeats = [
-        Answer(reader, f"{a.item}-again", a.subject, a.method, a.contrast, a.truth, "", len(rows) + n, kind, repeat_of=a.item)
+        Answer(
+            reader,
+            f"{a.item}-again",
+            a.subject,
+            a.method,
+            a.contrast,
+            a.truth,
+            "",
+            len(rows) + n,
+            kind,
+            repeat_of=a.item,
+        )
         for n, a in enumerate(rows[:8], start=1)
     ]
     return [*rows, *repeats]
@@ -29,9 +42,8 @@ def turing_study(readers, count=20, *, seed=3, strengths=None, **options):
         found += answer_items(
             turing_items(name, count, seed=place, **options),
             PROFILES[profile],
+            Form(scores=5, cues=("texture", "border", "noise")),
             seed=seed,
-            scores=5,
-            cues=("texture", "border", "noise"),
             strengths=strengths,
         )
     return found
@@ -49,4 +61,4 @@ def preference_study(reader, strengths, count, *, seed=0):
         )
         for n in range(count)
     ]  # fmt: skip
-    return list(answer_items(rows, PROFILES["chance"], seed=seed, strengths=strengths))
+    return list(answer_items(rows, PROFILES["chance"], Form(), seed=seed, strengths=strengths))

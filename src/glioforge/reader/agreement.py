@@ -19,15 +19,16 @@ from jaxtyping import Float64, Int
 
 from glioforge.core.geometry import Geometry
 from glioforge.core.rng import stream
-from glioforge.metrics.intervals import Interval, too_few
 from glioforge.metrics.overlap import dice
 from glioforge.metrics.pair import MaskPair
 from glioforge.reader.analysis_readings import Readings
 from glioforge.reader.answers import Answer
+from glioforge.statistics.intervals import Interval, too_few
 
 DRAWS = 2000
 """Bootstrap samples of subjects."""
 Codes = Int[np.ndarray, "item"]
+Pair = tuple[Answer, Answer]
 
 
 @final
@@ -46,6 +47,20 @@ class Agreement:
     kappa: Interval
     share: float
     items: int
+
+
+@final
+@dataclass(frozen=True)
+class Scale:
+    """Possible answers.
+
+    Args:
+        levels: Their number.
+        weighted: Whether they are scores, whose disagreement weighs by the square of the distance.
+    """
+
+    levels: int
+    weighted: bool
 
 
 def cohen(first: Codes, second: Codes, levels: int, *, weighted: bool = False) -> float:
@@ -67,31 +82,32 @@ def cohen(first: Codes, second: Codes, levels: int, *, weighted: bool = False) -
     return float(_kappas(table, weighted=weighted)[0])
 
 
-def pair_agreement(who: str, first: Codes, second: Codes, subjects: np.ndarray, levels: int, *, weighted: bool, seed: int) -> Agreement:
+def pair_agreement(
+    first: Codes, second: Codes, subjects: np.ndarray, scale: Scale, *, who: str, seed: int
+) -> Agreement:
     """Agreement of two sets of answers to the same items, with an interval by the bootstrap over subjects.
 
     Args:
-        who: Whose, in words.
         first: Answers as numbers from 0.
         second: The same items answered again.
         subjects: Subject of each item.
-        levels: Number of possible answers.
-        weighted: Weight disagreements by the square of their distance.
+        scale: Possible answers.
+        who: Whose answers, in words.
         seed: Of the bootstrap.
 
     Returns:
         No interval for fewer than six subjects or where most samples do not vary.
     """
     names, codes = np.unique(subjects, return_inverse=True)
-    tables = np.zeros((len(names), levels, levels))
+    tables = np.zeros((len(names), scale.levels, scale.levels))
     np.add.at(tables, (codes, first, second), 1)
     share = float((first == second).mean()) if len(first) else float("nan")
-    kappa = float(_kappas(tables.sum(axis=0, keepdims=True), weighted=weighted)[0])
+    kappa = float(_kappas(tables.sum(axis=0, keepdims=True), weighted=scale.weighted)[0])
     note = too_few(len(names))
     if note:
         return Agreement(who, Interval(kappa, np.nan, np.nan, 0.95, len(names), note), share, len(first))
     weights = stream(seed, "kappa").multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
-    drawn = _kappas(np.einsum("ds,sab->dab", weights.astype(np.float64), tables), weighted=weighted)
+    drawn = _kappas(np.einsum("ds,sab->dab", weights.astype(np.float64), tables), weighted=scale.weighted)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, (0.025, 0.975)) if len(drawn) > DRAWS / 2 else (np.nan, np.nan)
     return Agreement(who, Interval(kappa, float(low), float(high), 0.95, len(names)), share, len(first))
@@ -130,8 +146,11 @@ def agreements(answers: Sequence[Answer], *, seed: int) -> tuple[Agreement, ...]
     levels = sorted({_value(answer) or "" for answer in counted}, key=_as_number)
     weighted = bool(counted) and not counted[0].call
     code = {value: place for place, value in enumerate(levels)}
-    options = {"levels": max(len(levels), 2), "weighted": weighted, "seed": seed}
-    return (*_within(counted, code, options), *_between(counted, code, options))
+    scale = Scale(max(len(levels), 2), weighted)
+    return tuple(
+        pair_agreement(*_coded(pairs, code), scale, who=who, seed=seed)
+        for who, pairs in [*_within(counted), *_between(counted)]
+    )
 
 
 def mask_agreement(masks: Mapping[str, np.ndarray]) -> Mapping[tuple[str, str], float]:
@@ -171,41 +190,34 @@ def _as_number(value: str) -> tuple[float, str]:
         return 0.0, value
 
 
-def _within(answers: Sequence[Answer], code: Mapping[str, int], options: Mapping[str, int]) -> list[Agreement]:
-    """Agreement of each reader on repeats."""
+def _within(answers: Sequence[Answer]) -> list[tuple[str, list[Pair]]]:
+    """Repeats of each reader with what they repeat."""
     found = []
     for reader in sorted({answer.reader for answer in answers}):
         mine = {answer.item: answer for answer in answers if answer.reader == reader}
         pairs = [(mine[again.repeat_of], again) for again in mine.values() if again.repeat_of in mine]
         if pairs:
-            found.append(_of_pairs(f"{reader}, repeats", pairs, code, options))
+            found.append((f"{reader}, repeats", pairs))
     return found
 
 
-def _between(answers: Sequence[Answer], code: Mapping[str, int], options: Mapping[str, int]) -> list[Agreement]:
-    """Agreement of each pair of readers on items that both judged."""
-    readings = Readings.of(answers)
+def _between(answers: Sequence[Answer]) -> list[tuple[str, list[Pair]]]:
+    """Answers of each pair of readers to items that both judged."""
     table: dict[str, dict[str, Answer]] = {}
-    for answer in readings.answers:
+    for answer in Readings.of(answers).answers:
         table.setdefault(answer.reader, {})[answer.item] = answer
     found = []
     for one, two in combinations(sorted(table), 2):
         shared = sorted(table[one].keys() & table[two].keys())
         if shared:
-            pairs = [(table[one][name], table[two][name]) for name in shared]
-            found.append(_of_pairs(f"{one} and {two}", pairs, code, options))
+            found.append((f"{one} and {two}", [(table[one][item], table[two][item]) for item in shared]))
     return found
 
 
-def _of_pairs(
-    who: str, pairs: Sequence[tuple[Answer, Answer]], code: Mapping[str, int], options: Mapping[str, int]
-) -> Agreement:
-    """Agreement of pairs of answers."""
+def _coded(pairs: Sequence[Pair], code: Mapping[str, int]) -> tuple[Codes, Codes, np.ndarray]:
+    """Answers of pairs as numbers, and their subjects."""
     first, second = (np.array([code[_value(pair[place]) or ""] for pair in pairs]) for place in (0, 1))
-    subjects = np.array([pair[0].subject for pair in pairs])
-    return pair_agreement(
-        who, first, second, subjects, options["levels"], weighted=bool(options["weighted"]), seed=options["seed"]
-    )
+    return first, second, np.array([pair[0].subject for pair in pairs])
 
 
 def _kappas(tables: Float64[np.ndarray, "table level level"], *, weighted: bool) -> Float64[np.ndarray, "table"]:

@@ -13,8 +13,6 @@ from typing import Any, final
 import numpy as np
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.inference import holm
-from glioforge.metrics.intervals import Interval
 from glioforge.reader import mrmc
 from glioforge.reader.agreement import Agreement, agreements
 from glioforge.reader.analysis_cues import Cue, cue_table
@@ -26,6 +24,8 @@ from glioforge.reader.analysis_rows import ALL, Row, row
 from glioforge.reader.answers import Answer
 from glioforge.reader.preference import Preference, comparisons, preferences
 from glioforge.reader.spec import AnalysisSpec
+from glioforge.statistics.inference import holm
+from glioforge.statistics.intervals import Interval
 
 DETECTED = frozenset({"turing", "training", "choice", "diagnosis"})
 """Kinds whose calls are right or wrong."""
@@ -177,7 +177,9 @@ def _detected(readings: Readings, plan: AnalysisSpec, seed: int) -> dict[str, An
     """Lines, ROC curves and trends of kinds whose calls are right or wrong."""
     if plan.primary not in {ALL, *readings.methods}:
         raise CohortError(
-            f"no answer on primary method {plan.primary!r}", f"one of {', '.join(readings.methods)}", "check the settings"
+            f"no answer on primary method {plan.primary!r}",
+            f"one of {', '.join(readings.methods)}",
+            "check the settings",
         )
     alone = readings.kind == "diagnosis"
     methods = [ALL, *((REAL,) if alone else ()), *(readings.methods if alone or len(readings.methods) > 1 else ())]
@@ -222,9 +224,13 @@ def _auc_pairs(readings: Readings) -> tuple[MethodPair, ...]:
     found = []
     for one, two in combinations(readings.methods, 2):
         scores = [np.where((method == REAL) | (method == name), laid.rating, np.nan) for name in (one, two)]
-        seen = all(np.isfinite(given[:, kind]).any(axis=1).all() for given in scores for kind in (laid.positive, ~laid.positive))
+        seen = all(
+            np.isfinite(given[:, kind]).any(axis=1).all()
+            for given in scores
+            for kind in (laid.positive, ~laid.positive)
+        )
         if seen:
-            difference = mrmc.auc_difference(*scores, laid.positive, laid.subjects)
+            difference = mrmc.auc_difference(scores[0], scores[1], laid.positive, laid.subjects)
             found.append(MethodPair(one, two, difference.interval(), float(difference.p())))
     return tuple(found)
 

@@ -30,8 +30,8 @@ from scipy import stats
 from scipy.special import ndtri
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import Interval
-from glioforge.metrics.shares import binomial_p, wilson
+from glioforge.statistics.intervals import Interval
+from glioforge.statistics.shares import binomial_p, wilson
 
 ROOM_FOR_BIAS = 2.0
 """Equivalence is concluded only where the share of calls would allow an accuracy this many margins from chance."""
@@ -194,7 +194,7 @@ def fisher_p(counts: Counts) -> float:
 
 
 def dprime_interval(counts: Counts, level: float = 0.95) -> Interval:
-    """d' with its large-sample interval (Gourevitch & Galanter 1967); NaN where one kind of image is missing."""
+    """Return d' with its large-sample interval (Gourevitch & Galanter 1967); NaN where one kind of image is missing."""
     if not (counts.real and counts.synthetic):
         return Interval(np.nan, np.nan, np.nan, level, counts.trials, "one kind of image is missing")
     rates = np.array(_rates(counts))
@@ -242,7 +242,7 @@ def leaves_room(counts: Counts, margin: float) -> bool:
 
 
 def forced_choice_dprime(correct: int, trials: int) -> float:
-    """d' of a two-alternative forced choice, sqrt(2) z(share correct), log-linear corrected; NaN without trials.
+    """Return d' of a two-alternative forced choice, sqrt(2) z(share correct), log-linear corrected; NaN without trials.
 
     Example:
         >>> round(forced_choice_dprime(76, 100), 2)

@@ -10,11 +10,11 @@ from typing import final
 
 import numpy as np
 
-from glioforge.metrics.inference import holm
-from glioforge.metrics.intervals import Interval
-from glioforge.metrics.shares import wilson
 from glioforge.reader.analysis_readings import REAL, Readings
 from glioforge.reader.analysis_subjects import exchange_p
+from glioforge.statistics.inference import holm
+from glioforge.statistics.intervals import Interval
+from glioforge.statistics.shares import wilson
 
 
 @final

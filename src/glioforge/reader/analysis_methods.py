@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from glioforge.core.rng import stream
-from glioforge.metrics.inference import holm, sign_flip_p
-from glioforge.metrics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean
-from glioforge.metrics.shares import wilson
+from glioforge.statistics.inference import holm, sign_flip_p
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean
+from glioforge.statistics.shares import wilson
 
 DRAWS = 5000
 """Random exchanges of subjects, and bootstrap samples."""

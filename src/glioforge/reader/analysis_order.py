@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.special import ndtr
 
-from glioforge.metrics.intervals import Interval
-from glioforge.metrics.shares import wilson
+from glioforge.statistics.intervals import Interval
+from glioforge.statistics.shares import wilson
 
 PARTS = 4
 """Parts of the session that are shown."""

@@ -11,13 +11,13 @@ from typing import Final, Literal, final
 
 import numpy as np
 
-from glioforge.metrics.intervals import Interval
-from glioforge.metrics.shares import binomial_p
 from glioforge.reader import mrmc, mrmc_binary
 from glioforge.reader.analysis_counts import Counts, Detection, detect
 from glioforge.reader.analysis_readings import Grid, Readings, grid
 from glioforge.reader.analysis_subjects import exchange_p
 from glioforge.reader.mrmc import FEWEST_READERS, Estimates
+from glioforge.statistics.intervals import Interval
+from glioforge.statistics.shares import binomial_p
 
 Basis = Literal["exact", "subjects", "these readers", "readers"]
 BASES: Final[dict[Basis, str]] = {

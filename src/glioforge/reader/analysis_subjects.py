@@ -20,7 +20,12 @@ DRAWS = 5000
 
 
 def exchange_p(
-    truth: Bool[np.ndarray, "item"], call: Bool[np.ndarray, "item"], subjects: np.ndarray, *, seed: int, draws: int = DRAWS
+    truth: Bool[np.ndarray, "item"],
+    call: Bool[np.ndarray, "item"],
+    subjects: np.ndarray,
+    *,
+    seed: int,
+    draws: int = DRAWS,
 ) -> float:
     """Two-sided p that calls do not depend on truth, with subjects as units.
 
@@ -82,7 +87,9 @@ def _by_subject(
 
 
 def _difference(
-    counts: Float64[np.ndarray, "subject 2"], hits: Float64[np.ndarray, "subject 2"], flip: Bool[np.ndarray, "draw subject"]
+    counts: Float64[np.ndarray, "subject 2"],
+    hits: Float64[np.ndarray, "subject 2"],
+    flip: Bool[np.ndarray, "draw subject"],
 ) -> Float64[np.ndarray, "draw"]:
     """Share of calls in the second class minus that in the first, with the classes of some subjects exchanged."""
     weight = flip.astype(np.float64)

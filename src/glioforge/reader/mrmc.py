@@ -38,7 +38,7 @@ from jaxtyping import Float, Float64
 from scipy.special import stdtr, stdtrit
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.intervals import Interval
+from glioforge.statistics.intervals import Interval
 
 Scores = Float[np.ndarray, "*batch reader case"]
 Kernels = Float64[np.ndarray, "*batch reader real synthetic"]
@@ -127,9 +127,7 @@ class Estimates:
         return np.where(np.abs(distance) < 1e-12, 0.0, ratio)
 
 
-def kernels(
-    scores: Scores, synthetic: np.ndarray, subjects: np.ndarray | None = None
-) -> tuple[Kernels, Kernels]:
+def kernels(scores: Scores, synthetic: np.ndarray, subjects: np.ndarray | None = None) -> tuple[Kernels, Kernels]:
     """Sums of kernels and numbers of pairs for each reader, real case and synthetic case.
 
     Args:
@@ -216,7 +214,10 @@ def summed_categories(moments: Sequence[PairSums], weights: Sequence[PairSums]) 
         fewer, each pair of readers is taken as given.
     """
     sampled = weights[0].shape[-1] >= FEWEST_READERS
-    sums = [(_by_readers(m, sampled=sampled), _by_readers(w, sampled=sampled)) for m, w in zip(moments, weights, strict=True)]
+    sums = [
+        (_by_readers(m, sampled=sampled), _by_readers(w, sampled=sampled))
+        for m, w in zip(moments, weights, strict=True)
+    ]
     means = [np.where(w > _NOTHING, m / np.where(w > _NOTHING, w, 1.0), 0.0) for m, w in sums]
     base = means[-1][..., -1:] if sampled else means[-1]
     parts = [np.where(w > _NOTHING, w * (mean - base), 0.0) for mean, (_, w) in zip(means, sums, strict=True)]

@@ -60,7 +60,7 @@ def accuracy_difference(
 
 
 def cochran_q(answers: Answers) -> Numbers:
-    """p of Cochran's Q: methods differ in the share of answers that are 1, within reader and case.
+    """Return p of Cochran's Q: methods differ in the share of answers that are 1, within reader and case.
 
     Args:
         answers: `(..., reader, case, method)` of 0 and 1; every reader judged every method of every case.
@@ -84,7 +84,7 @@ def cochran_q(answers: Answers) -> Numbers:
 
 
 def clustered_q(answers: Answers) -> Numbers:
-    """p of the same hypothesis with the variance of the scores taken between cases.
+    """Return p of the same hypothesis with the variance of the scores taken between cases.
 
     Valid where a case suits one method better than another for all readers; needs more cases than methods.
 

@@ -73,7 +73,7 @@ def plans(
 
     Example:
         >>> [plan.items for plan in plans(0.1, readers=(1,))]
-        [216]
+        [214]
     """
     if not (0 < margin < 0.5 and 0 < power < 1 and 0 <= correlation < 1 and spread >= 0 and seconds > 0):
         raise CohortError(
@@ -174,9 +174,7 @@ def minutes(items: int, *, repeats: float = 0.1, practice: int = 3, seconds: flo
     return float((_SETTLING_S + reading + _BREAK_S * np.floor(reading / _BREAK_EVERY_S)) / 60)
 
 
-def _variance(
-    items: int, readers: int, truth: float, spread: float, correlation: float
-) -> tuple[float, float]:
+def _variance(items: int, readers: int, truth: float, spread: float, correlation: float) -> tuple[float, float]:
     """Standard error and degrees of freedom of a mean accuracy; those of `mrmc.Estimates`."""
     one = truth * (1 - truth) / items
     own = (spread**2 + one * (1 - correlation)) / readers

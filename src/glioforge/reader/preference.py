@@ -15,6 +15,7 @@ Sources: Bradley & Terry, Biometrika 39 (1952); Davidson & Beaver, Biometrics 33
 (1977) for the effect of the order; Guo et al. 2020, table 1, for the rates.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -23,12 +24,12 @@ from typing import final
 import numpy as np
 from jaxtyping import Float64, Int
 
-from glioforge.core.errors import CohortError, DependencyError
+from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
-from glioforge.metrics.inference import holm
-from glioforge.metrics.intervals import Interval
-from glioforge.metrics.shares import binomial_p, wilson
 from glioforge.reader.answers import Answer
+from glioforge.statistics.inference import holm
+from glioforge.statistics.intervals import Interval
+from glioforge.statistics.shares import binomial_p, wilson
 
 DRAWS = 5000
 """Random exchanges of methods."""
@@ -138,24 +139,20 @@ def preferences(given: Comparisons, *, seed: int) -> Preference:
 
 
 def bradley_terry(given: Comparisons) -> tuple[Interval, ...]:
-    """Strength of each method in log odds from the mean of all, with 95 % intervals clustered by subject.
+    """Strength of each method in log odds from the mean of all, with 95 % intervals clustered by subject."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-    Raises:
-        DependencyError: statsmodels is not installed.
-    """
-    try:
-        from statsmodels.genmod.families import Binomial
-        from statsmodels.genmod.generalized_linear_model import GLM
-    except ImportError as error:
-        raise DependencyError(
-            "statsmodels is not installed", "it, for Bradley-Terry strengths", 'pip install "glioforge[reader]"'
-        ) from error
     count = len(given.methods)
     design, won, groups = _augmented(given)
     basis = np.eye(count)[:, :-1] - np.eye(count)[:, -1:]
     columns = np.column_stack([design[:, :count] @ basis, design[:, count]])
-    used = columns if design[:, count].any() else columns[:, :-1]
-    fit = GLM(won, used, family=Binomial()).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    used = columns if np.linalg.matrix_rank(columns) == columns.shape[1] else columns[:, :-1]
+    with warnings.catch_warnings():
+        # A method that always wins is separated but for the half comparison that was added.
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        fit = GLM(won, used, family=Binomial()).fit(cov_type="cluster", cov_kwds={"groups": groups})
     free = count - 1
     strengths = basis @ fit.params[:free]
     errors = np.sqrt(np.einsum("ma,ab,mb->m", basis, np.asarray(fit.cov_params())[:free, :free], basis))
@@ -167,7 +164,7 @@ def bradley_terry(given: Comparisons) -> tuple[Interval, ...]:
 
 
 def equal_p(given: Comparisons, *, seed: int, draws: int = DRAWS) -> float:
-    """p that all methods are equally preferred, exchanging the methods within comparisons.
+    """Return p that all methods are equally preferred, exchanging the methods within comparisons.
 
     Args:
         given: The comparisons.
@@ -188,9 +185,7 @@ def _pairs(given: Comparisons, decided: np.ndarray) -> tuple[tuple[str, str, int
     """Exact test of each pair of methods that was compared."""
     rows = []
     for one, two in combinations(range(len(given.methods)), 2):
-        direct, turned = (
-            decided & (given.first == a) & (given.second == b) for a, b in ((one, two), (two, one))
-        )
+        direct, turned = (decided & (given.first == a) & (given.second == b) for a, b in ((one, two), (two, one)))
         wins = int(given.won[direct].sum() + (1 - given.won[turned]).sum())
         count = int(direct.sum() + turned.sum())
         if count:

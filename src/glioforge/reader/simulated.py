@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Float64
 
 from glioforge.core.rng import stream
 from glioforge.reader.analysis_readings import POSITIVE
@@ -63,14 +62,28 @@ PROFILES: Final[Mapping[str, SimulatedReader]] = {
 """The profiles described above."""
 
 
+@final
+@dataclass(frozen=True)
+class Form:
+    """What a reader is asked besides the call.
+
+    Args:
+        levels: Steps of confidence; 0 for none.
+        scores: Steps of a quality score; 0 for none.
+        cues: Reasons to tick from.
+    """
+
+    levels: int = 5
+    scores: int = 0
+    cues: tuple[str, ...] = ()
+
+
 def answer_items(
     items: Sequence[Answer],
     reader: SimulatedReader,
+    form: Form,
     *,
     seed: int,
-    levels: int = 5,
-    scores: int = 0,
-    cues: Sequence[str] = (),
     strengths: Mapping[str, float] | None = None,
 ) -> tuple[Answer, ...]:
     """Answer one reader's items in their order.
@@ -78,10 +91,8 @@ def answer_items(
     Args:
         items: Rows of the table of answers without answers: truth, method, order, side and kind are read.
         reader: How the reader behaves.
+        form: What is asked.
         seed: Of the noise; the part that lies in an image depends on subject, method and contrast, not on the reader.
-        levels: Steps of confidence; 0 for none.
-        scores: Steps of a quality score; 0 for none.
-        cues: Reasons to tick from.
         strengths: How much of d' the images of a method give away, 1 unless given; and how much better a method is than
             others where a preference is asked.
 
@@ -98,53 +109,23 @@ def answer_items(
         sensitivity = (reader.start + (reader.end - reader.start) * place) * strength
         shared = stream(seed, "image", item.subject, item.method, item.contrast).normal()
         mixed = np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * own
-        filled = _filled(item, sensitivity, mixed, reader.criterion, strengths)
-        distance = abs(filled[1])
+        call, evidence = _filled(item, sensitivity, mixed, reader.criterion, strengths)
         answered.append(
             replace(
                 item,
-                call=filled[0],
-                confidence=int(np.clip(np.ceil(distance / 2 * levels), 1, levels)) if levels and filled[0] else None,
-                score=_score(item, mixed, strength, scores),
-                cues=_cues(item, filled[0], cues, rng),
-                ms=int(1000 * reader.seconds * np.exp(0.35 * rng.normal() - 0.25 * min(distance, 2.0))),
+                call=call,
+                confidence=_confidence(abs(evidence), form.levels) if call else None,
+                score=_score(item, mixed, strength, form.scores),
+                cues=_cues(item, call, form.cues, rng),
+                ms=int(1000 * reader.seconds * np.exp(0.35 * rng.normal() - 0.25 * min(abs(evidence), 2.0))),
             )
         )
     return tuple(answered)
 
 
-def simulate_turing(
-    readers: int,
-    real: int,
-    synthetic: int,
-    *,
-    sensitivity: float = 0.0,
-    criterion: float = 0.0,
-    spread: float = 0.0,
-    studies: int = 1,
-    seed: int = 0,
-) -> tuple[Float64[np.ndarray, "study reader item"], np.ndarray]:
-    """Evidence of many studies at once, and the truth of the items: call synthetic above 0.
-
-    Args:
-        readers: Readers of each study.
-        real: Real items.
-        synthetic: Synthetic items.
-        sensitivity: Mean d' of the readers.
-        criterion: Criterion of all readers.
-        spread: Standard deviation of d' between readers.
-        studies: Number of studies.
-        seed: Of all draws.
-
-    Returns:
-        `(study, reader, item)` evidence, and `(item,)` whether synthetic, real items first.
-    """
-    rng = stream(seed, "simulated studies")
-    truth = np.arange(real + synthetic) >= real
-    own = sensitivity + spread * rng.normal(size=(studies, readers, 1))
-    shared = np.sqrt(SHARED) * rng.normal(size=(studies, 1, len(truth)))
-    noise = np.sqrt(1 - SHARED) * rng.normal(size=(studies, readers, len(truth)))
-    return own * (truth - 0.5) + shared + noise - criterion, truth
+def _confidence(distance: float, levels: int) -> int | None:
+    """Confidence that grows with the distance from the criterion."""
+    return int(np.clip(np.ceil(distance / 2 * levels), 1, levels)) if levels else None
 
 
 def _filled(

@@ -48,7 +48,10 @@ def test_hans_physician_could_tell(han):
     assert all(d.criterion < 0 for d in found)
     assert min(d.counts.said_synthetic for d in found) == pytest.approx(0.54)
     assert max(d.counts.said_synthetic for d in found) == pytest.approx(0.80)
-    assert [round(min(d.counts.dprime for d in found), 2), round(max(d.counts.dprime for d in found), 2)] == [0.16, 1.51]
+    assert [round(min(d.counts.dprime for d in found), 2), round(max(d.counts.dprime for d in found), 2)] == [
+        0.16,
+        1.51,
+    ]
 
 
 def test_carvers_share_is_recomputed():
