@@ -23,6 +23,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "glioforge"))
 FUZZ_UNTIL = time.monotonic() + float(os.environ["FUZZ_SECONDS"]) if "FUZZ_SECONDS" in os.environ else None
 
 
+@pytest.fixture(autouse=True, scope="session")
+def fresh_state(tmp_path_factory):
+    """Keep looks of tests in a folder of their own, never in that of whoever runs them."""
+    before = os.environ.get("GLIOFORGE_STATE")
+    os.environ["GLIOFORGE_STATE"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    os.environ.pop("GLIOFORGE_STATE")
+    if before is not None:
+        os.environ["GLIOFORGE_STATE"] = before
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call():
     """Skip a test, also in the midst of its examples, once the time for the search is up."""

@@ -164,6 +164,7 @@ class Report:
         lead: What else a reader should know at once; empty for nothing.
         footer: How it was made; empty for none.
         numbers: What its tables show, for programs: plain JSON values; empty for nothing.
+        notices: Notes right under the verdict, without which it would be read wrongly.
     """
 
     title: str
@@ -172,3 +173,4 @@ class Report:
     lead: str = ""
     footer: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[Note, ...] = ()

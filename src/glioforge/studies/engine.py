@@ -1,5 +1,6 @@
 """Run a study: every task as soon as what it needs is done, then the results table and the page."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,10 +9,14 @@ from glioforge.compute.schedule import Job, run_graph
 from glioforge.core.protocols import Progress, Silent
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import prepared_folds
-from glioforge.studies.perform import perform
+from glioforge.studies.fold import Fold, Study
+from glioforge.studies.lock import KEYS, TestLock, registered_lock, settings_hash
+from glioforge.studies.perform import perform, step_of
 from glioforge.studies.question import planned, write_page
+from glioforge.studies.record import Record
 from glioforge.studies.results import keep_results, read_study_results
 from glioforge.studies.study import describe, open_study, read_study
+from glioforge.studies.task import Task
 from glioforge.studies.unfinished import require_finished
 
 
@@ -39,6 +44,7 @@ def run_study(
     Raises:
         OutputError: The folder belongs to a study with other settings, or was made by another version.
         LeakageError: A test subject contributed to a training input.
+        InputFileError: A copy of the test lock is damaged.
         GlioforgeError: Whatever is wrong with the scans or the settings, or the first error of a task: what does not
             need that task has been done and is kept.
     """
@@ -47,12 +53,39 @@ def run_study(
     with step:
         progress.say(described(study.spec.accelerator))
         describe(study)
-        tasks = planned(study.spec, prepared_folds(study, given, progress))
-        jobs = {task.name: Job(partial(perform, task), task.needs) for task in tasks}
+        folds = prepared_folds(study, given, progress)
+        tasks = planned(study.spec, folds)
+        lock = _lock_of(study, folds, data, progress)
+        jobs = {task.name: Job(partial(_performed, lock, task), task.needs) for task in tasks}
         done = dict(run_graph(jobs, study.spec.parallel, progress=progress))
+        if any(task.evaluates for task in tasks):
+            lock.look()
+        lock.standing().write(out)
         page = write_page(keep_results(study, [done[task.name] for task in tasks]))
         step.finish({"tasks": len(tasks)})
     return page
+
+
+def _lock_of(study: Study, folds: Sequence[Fold], data: Path | None, progress: Progress) -> TestLock:
+    """Lock over the test scans of all folds, with the study registered for them."""
+    tested = dict.fromkeys(ref.case_id for fold in folds for ref in fold.split.test)
+    return registered_lock(
+        [study.source[case_id] for case_id in tested],
+        study=settings_hash(study.spec),
+        name=study.spec.name,
+        title=study.spec.title,
+        keys_file=study.root / KEYS,
+        beside=data,
+        progress=progress,
+    )
+
+
+def _performed(lock: TestLock, task: Task, needs: Mapping[str, Record], progress: Progress) -> Record:
+    """Do a task; the first that scores a test scan notes the look before it does."""
+    left_out = any(record.left_out for record in needs.values())
+    if task.evaluates and not left_out and not step_of(task, needs).done:
+        lock.look()
+    return perform(task, needs, progress)
 
 
 def write_report(out: Path, *, progress: Progress | None = None) -> Path:

@@ -17,6 +17,8 @@ from glioforge.report.html import render
 from glioforge.report.page import Report
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Fold
+from glioforge.studies.lock import Standing
+from glioforge.studies.lock_page import with_lock
 from glioforge.studies.results import Results
 from glioforge.studies.task import Task
 
@@ -98,7 +100,7 @@ def planned(spec: StudySpec, folds: Sequence[Fold]) -> list[Task]:
 def write_page(results: Results) -> Path:
     """Write the page that a study's question makes of its results, one HTML file, and its numbers for programs."""
     spec = results.study.spec
-    report = QUESTIONS.part_for(spec)().page(spec, results)
+    report = with_lock(QUESTIONS.part_for(spec)().page(spec, results), Standing.read(results.root))
     page = results.root / "report.html"
     if report.numbers:
         write_json(results.root / "comparison.json", report.numbers)
