@@ -23,7 +23,6 @@ from glioforge.cli.export import export
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
-from glioforge.cli.mix import mix
 from glioforge.cli.nnunet import nnunet
 from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
@@ -52,7 +51,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, nnunet, segment, evaluate),
-    "Synthetic cases": (edit, mix, synthesize),
+    "Synthetic cases": (edit, synthesize),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

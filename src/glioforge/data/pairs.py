@@ -176,12 +176,15 @@ class MixedPairs(Generic[Row]):
         synthetic: Second source, of the same contrasts, size and batch size.
         share: Share of the samples that come from `synthetic`, in [0, 1].
         seed: Seed of the rounding and of the order within a batch.
+        until: Step from which on all samples come from `real`; none for never.
 
     Raises:
         CohortError: The sources do not fit each other or the share is out of range.
     """
 
-    def __init__(self, real: Source[Row], synthetic: Source[Row], share: float, *, seed: int = 0) -> None:
+    def __init__(
+        self, real: Source[Row], synthetic: Source[Row], share: float, *, seed: int = 0, until: int | None = None
+    ) -> None:
         ours, theirs = ((p.modalities, p.size, p.batch_size, p.scheme.name) for p in (real, synthetic))
         if ours != theirs:
             raise CohortError(f"sources {ours} and {theirs}", "the same contrasts, size, batch size and scheme")
@@ -192,13 +195,15 @@ class MixedPairs(Generic[Row]):
         self.synthetic = synthetic
         self.share = share
         self._seed = seed
+        self._until = until
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
         """The batch of this step; `synthetic` (bool) tells where each sample comes from."""
         import torch
 
         rng = stream(self._seed, "mix", step)
-        count = whole(self.batch_size * self.share, rng)
+        mixed = self._until is None or step < self._until
+        count = whole(self.batch_size * self.share, rng) if mixed else 0
         parts = [
             self.real.take(_spread(self.real.draw(step), self.batch_size - count, rng)),
             self.synthetic.take(_spread(self.synthetic.draw(step), count, rng)),

@@ -52,6 +52,8 @@ class ResultRow:
             `prepared`; empty for a number that depends on none.
         empty: For masks, which of the two was empty, so that the value follows the metric's policy; or empty.
         note: A remark for readers, which no code reads.
+        draw: Number of the draw of training subjects, where several were drawn; 0 for the first or only one.
+        generator_seed: Number of the generator's training, where several were trained; 0 for the first or only one.
     """
 
     study: str
@@ -70,6 +72,8 @@ class ResultRow:
     grid: str = ""
     empty: str = ""
     note: str = ""
+    draw: int = 0
+    generator_seed: int = 0
 
     @property
     def place(self) -> str:
@@ -85,7 +89,7 @@ NOISE_FREE: Final = "noise-free image"
 PREPARED: Final = "prepared"
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ResultRow))
-_INTEGERS = ("fold", "seed")
+_INTEGERS = ("fold", "seed", "draw", "generator_seed")
 _LAST = ("value", "unit", "empty", "note")
 _ORDER = (*(name for name in _FIELDS if name not in _LAST), *_LAST)
 
@@ -117,7 +121,7 @@ def read_results(folder: Path) -> list[ResultRow]:
     path = folder / PARQUET
     data = read_regular_file(path)
     try:
-        table = pq.read_table(pa.BufferReader(data)).cast(_schema())
+        table = _with_new_columns(pq.read_table(pa.BufferReader(data))).cast(_schema())
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputFileError(
             f"not a table of results ({error})",
@@ -140,6 +144,17 @@ def _schema() -> "pa.Schema":
 
     types = {**dict.fromkeys(_FIELDS, pa.string()), **dict.fromkeys(_INTEGERS, pa.int64()), "value": pa.float64()}
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in types.items()])
+
+
+def _with_new_columns(table: "pa.Table") -> "pa.Table":
+    """A table of an earlier release with the columns that it lacks: one draw of subjects, one generator."""
+    import pyarrow as pa
+
+    for name in ("draw", "generator_seed"):
+        if name not in table.column_names and table.column_names:
+            place = _FIELDS.index(name)
+            table = table.add_column(place, pa.field(name, pa.int64(), nullable=False), pa.array([0] * len(table)))
+    return table
 
 
 def _parquet(rows: list[ResultRow]) -> bytes:

@@ -130,7 +130,7 @@ class ResultTable:
         for (arm, region, metric), rows in self._found.items():
             if region in regions:
                 for row in rows:
-                    measured = (metric, row.reference, row.sample, row.grid)
+                    measured = (metric, row.reference, row.sample, row.grid, row.draw, row.generator_seed)
                     groups[row.study, arm, row.fold, row.seed, row.case_id, *measured][region] = row
         means = [
             replace(

@@ -59,6 +59,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     budget: Budget | None = None,
     synthetic: Cohort | None = None,
     synthetic_share: float = 0.0,
+    real_steps: float = 0.0,
     seed: int = 1,
     accelerator: AcceleratorSpec | None = None,
     progress: Progress | None = None,
@@ -75,6 +76,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         budget: Length, validation and plateau, for each view; the spec's own unless given.
         synthetic: Synthetic cases to mix in.
         synthetic_share: Share of synthetic slices or patches in every batch; 1 leaves the real cases out.
+        real_steps: Share of the steps, the last ones, that draw from real cases alone, whatever the share before.
         seed: Seed of weights, batches and augmentation.
         accelerator: Device, precision and threads; `auto` and none take those that the folder began with, else this
             machine's.
@@ -92,7 +94,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     from glioforge.training.loop import train as run
 
     spec = spec if budget is None else spec.model_copy(update={"budget": budget})
-    mix = Mix(train, synthetic, synthetic_share)
+    mix = Mix(train, synthetic, synthetic_share, real_steps)
     modalities = mix.modalities(spec.modalities, validation)
     require_no_leak(mix.inputs, validation)
     target = target_named(spec.target)
@@ -113,7 +115,9 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         network = method.build(modalities, target)
         outcome = run(
             method.recipe(network, task),
-            SegmenterBatches(mix, modalities, spec, dims=method.dims, view=view, seed=seed, device=fabric.device),
+            SegmenterBatches(
+                mix, modalities, spec, dims=method.dims, view=view, seed=seed, steps=length.steps, device=fabric.device
+            ),
             length,
             place,
             seed=seed,
@@ -177,6 +181,7 @@ def _settings(
         "precision": accelerator.precision,
         "train": [{"name": cohort.name, "fingerprint": cohort.fingerprint} for cohort in mix.used],
         "synthetic_share": mix.share,
+        **({"real_steps": mix.real_steps} if mix.real_steps else {}),
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
         "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }

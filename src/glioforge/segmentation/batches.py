@@ -31,6 +31,7 @@ class SegmenterBatches:
         dims: 2 for slices, 3 for patches.
         view: How the heads are cut.
         seed: Seed of the training.
+        steps: Length of the training, which the mix's last steps are counted from.
         device: Where batches are augmented.
 
     Raises:
@@ -46,6 +47,7 @@ class SegmenterBatches:
         dims: int,
         view: View = "axial",
         seed: int,
+        steps: int = 0,
         device: "torch.device | str" = "cpu",
     ) -> None:
         if spec.size is not None and len(spec.size) != dims:
@@ -54,7 +56,9 @@ class SegmenterBatches:
             _source(cohort, modalities, spec, dims, view, stream_seed(seed, "slices", place))
             for place, cohort in enumerate(mix.used)
         ]
-        self._pairs = cast("Batches", MixedPairs(first, others[0], mix.share, seed=seed) if others else first)
+        self._pairs = cast("Batches", first)
+        if others:
+            self._pairs = MixedPairs(first, others[0], mix.share, seed=seed, until=_mixed_until(mix, steps))
         self._table = target_named(spec.target).classes_from(mix.used[0].scheme)
         self._augment = None if spec.augment is None else augment_for(spec.augment, view)
         self._view = view if dims == 3 else None
@@ -72,6 +76,11 @@ class SegmenterBatches:
         if self._augment is not None:
             batch = augment_batch(batch, self._augment, seed=self._seed, step=step)
         return {**batch, "labels": torch.from_numpy(self._table).to(self._device)[batch["labels"]]}
+
+
+def _mixed_until(mix: Mix, steps: int) -> int | None:
+    """Step from which on only real cases are drawn; none where they are mixed to the end."""
+    return round(steps * (1 - mix.real_steps)) if mix.real_steps else None
 
 
 def _source(

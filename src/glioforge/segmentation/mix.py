@@ -19,6 +19,7 @@ class Mix:
         real: Real (or phantom) cases; class weights and the like are taken from them alone.
         synthetic: Synthetic cases, if any.
         share: Share of the slices of a batch that are synthetic; 1 leaves the real cases out.
+        real_steps: Share of the steps, the last ones, that draw from real cases alone.
 
     Raises:
         SpecError: The share is out of range, or does not fit the absence of synthetic cases.
@@ -27,6 +28,7 @@ class Mix:
     real: Cohort
     synthetic: Cohort | None = None
     share: float = 0.0
+    real_steps: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1 or (self.share > 0) != (self.synthetic is not None):
@@ -35,13 +37,15 @@ class Mix:
                 f"synthetic share {self.share} with synthetic cohort {given}",
                 "a share in (0, 1] with a synthetic cohort, or 0 without one",
             )
+        if not 0 <= self.real_steps < 1 or (self.real_steps > 0 and self.synthetic is None):
+            raise SpecError(f"real_steps {self.real_steps}", "a number in [0, 1), and 0 without a synthetic cohort")
 
     @property
     def used(self) -> tuple[Cohort, ...]:
         """Cohorts that slices are drawn from."""
         if self.synthetic is None:
             return (self.real,)
-        return (self.synthetic,) if self.share == 1 else (self.real, self.synthetic)
+        return (self.synthetic,) if self.share == 1 and not self.real_steps else (self.real, self.synthetic)
 
     @property
     def inputs(self) -> dict[str, Cohort]:

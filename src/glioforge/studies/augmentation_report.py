@@ -7,6 +7,15 @@ from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Sectio
 from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
 from glioforge.report.tables import Trained, empty_table, score_table, subject_table
 from glioforge.report.words import counted, findings, outdone, with_interval
+from glioforge.studies.arms_report import (
+    arms_blocks,
+    control_pairs,
+    exploratory,
+    groups_of,
+    tested_arms,
+    title_of,
+    titles,
+)
 from glioforge.studies.pages import (
     difference_blocks,
     neutral,
@@ -33,6 +42,8 @@ _WORK: Final = {
     "cases": "making synthetic cases",
     "synthetic": "filtering synthetic cases",
     "pilot": "finding the steps at which the baseline levels off",
+    "search": "searching for near-duplicates of held-out subjects",
+    "trial": "tuning segmenters",
     "fidelity": "measuring the images",
     "segmenter": "training segmenters",
     "scores": "scoring segmenters",
@@ -53,11 +64,11 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     truths = sorted({row.reference for row in images.rows if row.metric == "ssim"})
     likeness = {truth: images.over_contrasts(reference=truth) for truth in truths}
     trained = trained_of(results, {"": _PILOT, **arms}, "pilot", "segmenter")
-    pilots = [training for training in trained if training.title == _PILOT]
+    told = verdict(spec, overlap, arms, pilots_of(results))
+    shown = (made_section(spec, results), _likeness(images, likeness)) if results.of("fidelity") or images.rows else ()
     sections = (
-        made_section(spec, results),
-        _likeness(images, likeness),
-        _segmentation(spec, overlap, arms),
+        *shown,
+        _segmentation(spec, results, overlap, arms),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
         quality_section(results),
@@ -65,13 +76,13 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         settings_section(spec, results),
     )
     lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
-    return Report(spec.title, verdict(spec, overlap, arms, pilots), sections, lead, made_with(results))
+    caution = exploratory(spec, results)
+    return Report(spec.title, f"{caution} {told}" if caution else told, sections, lead, made_with(results))
 
 
-def titles(spec: AugmentationSpec, table: ResultTable) -> dict[str, str]:
-    """Return the title of each arm that has results, in which phantoms are not called real."""
-    found = table.arms()
-    return {arm.name: neutral(spec, arm.title) for arm in spec.arms if arm.name in found}
+def pilots_of(results: Results) -> list[Trained]:
+    """Return the trial runs that looked for a plateau."""
+    return trained_of(results, {"": _PILOT}, "pilot")
 
 
 def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], pilots: Sequence[Trained]) -> str:
@@ -83,12 +94,13 @@ def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str
         arms: Title of each arm that has results, by its name.
         pilots: Runs of the baseline that looked for its plateau.
     """
-    wanted = [arm.name for arm in spec.arms if arm.source == "generator"]
-    tested = [name for name in wanted if name in arms]
+    tested = [arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms]
     if not tested:
         return "Not answered: no synthetic case passed the quality check, so no segmenter was trained on any."
     what = f"Dice over {', '.join(spec.regions)}"
-    answer = findings(Endpoint("dice", MEAN, overlap), arms, spec.baseline.name, what)[tested[0]]
+    first = tested[0]
+    compared = {first.reference: arms[first.reference], **groups_of(spec, arms)[first.reference]}
+    answer = findings(Endpoint("dice", MEAN, overlap), compared, first.reference, what)[first.name]
     return " ".join(filter(None, (answer, _plateau_text(pilots))))
 
 
@@ -109,11 +121,13 @@ def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str])
     endpoint = Endpoint("dice", MEAN, overlap)
     tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
     start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
-    first = next((arm.name for arm in spec.arms if arm.source == "generator" and arm.name in arms), "")
-    found = findings(endpoint, arms, spec.baseline.name)
+    first = next((arm.name for arm in tested_arms(spec) if arm.name in arms), "")
+    found: dict[str, str] = {}
+    for reference, group in groups_of(spec, arms).items():
+        found |= findings(endpoint, {reference: arms[reference], **group}, reference)
     others = [text for arm, text in found.items() if arm != first and endpoint.of(arm).known]
-    controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in _pairs(spec, arms)]
-    missing = [neutral(spec, arm.title) for arm in spec.arms if arm.name not in arms]
+    controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in control_pairs(spec, arms)]
+    missing = [title_of(spec, arm) for arm in spec.every_arm if arm.name not in arms]
     left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
     return [start, *others, *controls, left_out]
 
@@ -129,13 +143,6 @@ def _plateau_text(pilots: Sequence[Trained]) -> str:
         f"The budget stopped {short} of {counted(len(pilots), 'baseline')} short of the plateau: "
         "a difference at so few steps may vanish when all arms are trained on."
     )
-
-
-def _pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Names of controls and of the generator's arms with the same share of synthetic slices."""
-    shown = [arm for arm in spec.arms if arm.name in arms]
-    controls, ours = ([a for a in shown if a.source == source] for source in ("control", "generator"))
-    return [(c.name, a.name) for c in controls for a in ours if a.synthetic_share == c.synthetic_share]
 
 
 def _likeness(images: ResultTable, likeness: Mapping[str, ResultTable]) -> Section:
@@ -175,30 +182,55 @@ def _streaks(images: ResultTable) -> tuple[Block, ...]:
     )
 
 
-def _segmentation(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> Section:
+def _segmentation(spec: AugmentationSpec, results: Results, overlap: ResultTable, arms: Mapping[str, str]) -> Section:
     """Does it help: tables, figures and what they cannot show."""
-    steps = "that at which a pilot run of the baseline reached its plateau on validation subjects or ran out of budget"
     text = (
-        "All arms share segmenter, classical augmentation, learning-rate schedule and number of optimiser steps, "
-        f"which is {steps if spec.spending.segmenter.patience is not None else 'that of the budget'}. Test subjects "
-        "are whole subjects that no training, generator, statistic or filter saw; they are scored in three dimensions "
+        f"{_length(spec)} Test subjects are whole subjects that no training, generator, statistic or filter saw; they "
+        "are scored in three dimensions "
         "on their scan's own grid. Each subject counts once, whatever its number of scans and the size of its tumour."
     )
     places = (*spec.regions, MEAN)
     groups = {region: [Endpoint(metric, region, overlap) for metric in METRICS] for region in spec.regions}
     endpoints = [Endpoint("dice", region, overlap) for region in places]
-    pairs = [{c: arms[c], a: arms[a]} for c, a in _pairs(spec, arms)]
+    groups_by = groups_of(spec, arms)
+    compared = [
+        block
+        for reference, group in groups_by.items()
+        for block in _against(endpoints, {reference: arms[reference], **group}, folded=len(groups_by) > 1)
+    ]
+    pairs = [{c: arms[c], a: arms[a]} for c, a in control_pairs(spec, arms)]
     against_control = [block for pair in pairs for block in difference_blocks(endpoints, pair, (next(iter(pair)),))]
     tables = tuple(subject_table(overlap, arms, region) for region in (MEAN, *spec.regions))
     blocks = (
         Paragraph(text),
         score_table(groups, arms, "Mean over subjects with the 95 % interval over subjects and seeds in brackets."),
         subject_figure(overlap, arms, spec.regions, "dice"),
-        *difference_blocks(endpoints, arms, (spec.baseline.name,), named="Arm"),
+        *compared,
         *against_control,
+        *arms_blocks(spec, results),
         Folded(f"Every test {noun_of(spec)}", (*tables, empty_table(overlap, arms, spec.regions))),
     )
     return Section("Does it help a segmenter?", blocks)
+
+
+def _length(spec: AugmentationSpec) -> str:
+    """How long arms are trained."""
+    if spec.spending.match == "epochs":
+        return f"Every arm makes {spec.spending.segmenter.epochs} passes over its own cases."
+    if not spec.spending.trial:
+        return "The optimiser steps are those of the budget, the same for all arms and seeds."
+    return (
+        "The optimiser steps were found by a trial run of the baseline, which levelled off on validation subjects or "
+        "ran out of budget, and was thrown away; all arms and seeds, the baseline's included, were trained for "
+        "them from the start on one learning-rate schedule."
+    )
+
+
+def _against(endpoints: Sequence[Endpoint], arms: Mapping[str, str], *, folded: bool) -> list[Block]:
+    """Differences of arms from the first one; folded where there are several such groups."""
+    reference = next(iter(arms))
+    blocks = difference_blocks(endpoints, arms, (reference,), named="Arm")
+    return [Folded(f"Differences from {arms[reference]}", tuple(blocks))] if folded and blocks else blocks
 
 
 def _costs(results: Results) -> Section:

@@ -33,7 +33,7 @@ def prepared_folds(study: Study, given: Cohort | None, progress: Progress) -> li
     cohort = given if given is not None else _phantoms(study, progress)
     write_cohort(cohort, study.root / SOURCE)
     folder = placed(study.root / PREPARED, prepared_folder(study, cohort.fingerprint))
-    prepared = prepare(cohort, _settings(spec), folder, parallel=spec.parallel, progress=progress)
+    prepared = prepare(cohort, settings_of(spec), folder, parallel=spec.parallel, progress=progress)
     require_one_grid(prepared)
     folds = []
     for index, split in enumerate(splits(spec, prepared)):
@@ -60,7 +60,7 @@ def _made_phantoms(study: Study) -> Cohort | None:
 
 def prepared_folder(study: Study, fingerprint: str) -> Path:
     """Return the folder in which the study's cases are prepared, given the fingerprint of the cases as they came."""
-    key = {"prepare": plain(_settings(study.spec)), "cohort": fingerprint}
+    key = {"prepare": plain(settings_of(study.spec)), "cohort": fingerprint}
     return address(study.store, PREPARED, key)
 
 
@@ -76,7 +76,7 @@ def _phantoms(study: Study, progress: Progress) -> Cohort:
     return ingested(spec, folder, progress)
 
 
-def _settings(spec: StudySpec) -> PrepareSpec:
+def settings_of(spec: StudySpec) -> PrepareSpec:
     """Preparation that keeps the contrasts of the study, where it names some."""
     if spec.modalities is None:
         return spec.prepare

@@ -131,19 +131,24 @@ def trainings_section(
 def quality_section(results: Results) -> Section:
     """Funnel and reasons, for each source of synthetic cases."""
     blocks: list[Block] = []
-    for source in ("generator", "control"):
+    for source in dict.fromkeys(record.arm for record in results.of("synthetic")):
         mine = [record for record in results.of("synthetic") if record.arm == source]
         verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
         made, kept = sum(r.details["made"] for r in mine), sum(r.details["kept"] for r in mine)
-        judged = "" if verdicts else ", as they are: filters belong to the generator's chain"
-        blocks.append(Paragraph(f"Cases of the {source}: {made} made, {kept} kept for training{judged}."))
+        judged = "" if verdicts else ", as they are: no filter belongs to this source"
+        blocks.append(Paragraph(f"Cases of {_named(source)}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
-            caption = f"Cases of the {source} left after each filter."
-            blocks.append(Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the {source}'s cases"))
+            caption = f"Cases of {_named(source)} left after each filter."
+            blocks.append(Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the cases of {_named(source)}"))
         if any(not row.keep for row in verdicts):
-            blocks.append(Folded(f"Refused cases of the {source}", (refusal_table(verdicts),)))
+            blocks.append(Folded(f"Refused cases of {_named(source)}", (refusal_table(verdicts),)))
         blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]
     return Section("Quality check of synthetic cases", tuple(blocks))
+
+
+def _named(source: str) -> str:
+    """A source in a sentence: those that every study has with an article, others by their names."""
+    return f"the {source}" if source in {"generator", "control"} else source
 
 
 def summary(

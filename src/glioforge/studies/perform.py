@@ -48,7 +48,7 @@ def perform(task: Task, needs: Mapping[str, Record], progress: Progress) -> Reco
             placed(place, step.folder)
         if not step.done:
             found = task.run(Context(task, step.folder, needs, progress), **task.key)
-            behind = None if task.evaluates else lineage.to_json()
+            behind = None if task.evaluates else _with_found(lineage, found, task).to_json()
             values = {**found.to_json(), "amount": task.amount, "lineage": behind}
             step.finish(_with_size(values, step.folder))
     return Record.from_json(step.facts, task.empty_record, task.fold.study.spec.name)
@@ -103,6 +103,14 @@ def _guarded(task: Task, needs: Mapping[str, Record]) -> Lineage:
     chosen = sides.pop("validation", None)
     lineage = Lineage.union(task.kind, (*(cohort.lineage for cohort in sides.values()), *models.values()))
     return lineage if chosen is None else lineage.through(VALIDATION, chosen.lineage)
+
+
+def _with_found(lineage: Lineage, found: Record, task: Task) -> Lineage:
+    """Everyone behind a task, and those whom the task itself found to be, such as behind cases of another tool."""
+    if found.lineage is None:
+        return lineage
+    require_no_leak({task.name: found.lineage}, task.fold.split.test)
+    return Lineage.union(task.kind, (lineage, found.lineage))
 
 
 def _with_size(values: dict[str, Any], folder: Path) -> dict[str, Any]:

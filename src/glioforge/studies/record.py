@@ -5,7 +5,8 @@ in the order of the plan, with the results table, as `Results`.
 
 Kinds of task
 -------------
-pilot             run of the baseline that finds the number of steps (`training`)
+pilot             trial run of the baseline that finds the number of steps (`training`)
+trial             training of a segmenter with one of the changes that are tried (`training`, `made`: `score`)
 generator         training of the synthesizer under test, in augmentation studies (`training`)
 synthesizer       training of one synthesizer of a comparison (`training`)
 segmenter         training of one segmenter, of an arm or of a comparison (`training`)
@@ -13,6 +14,7 @@ judge             training of the reference segmenter, and its rows on scans (`t
 synthetic         synthetic cases of the source `arm` (`details`: `made`, `kept`, `verdicts`); a filter that could
                   not be fitted is a note
 fidelity, images  images of unseen label maps, with their rows
+search            search of cases for held-out subjects: a hit is an error (`details`: `searched`, `held_out`)
 series            edited label maps for pictures (`details`: `source`); an edit that suits no map is a note
 scores            rows of a segmenter on unseen subjects
 """
@@ -127,6 +129,8 @@ class Record:
         made: Hashes and numbers that other tasks depend on, plain JSON values.
         lineage: Everyone behind what the task made, for the firewall; none for what is never trained on.
         details: What only pages read, plain JSON values.
+        draw: Number of the draw of training subjects.
+        generator_seed: Number of the generator's repetition.
     """
 
     task: str
@@ -142,6 +146,8 @@ class Record:
     made: Mapping[str, Any] = field(default_factory=dict)
     lineage: Lineage | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    draw: int = 0
+    generator_seed: int = 0
 
     def without_rows(self) -> Self:
         """Return the record as other tasks and processes get it."""
@@ -163,7 +169,7 @@ class Record:
             named: Record with task, kind, fold, arm and seed.
             study: Name of the study that the rows are for.
         """
-        known = {"study": study, "fold": named.fold, "seed": named.seed}
+        known = {"study": study, **{name: getattr(named, name) for name in _OWN[1:]}}
         training, cost = values["training"], values["cost"]
         lists = {name: tuple(training[name]) for name in ("history", "alarms")} if training else {}
         return replace(
@@ -193,9 +199,13 @@ def rows_of(records: Sequence[Record]) -> list[ResultRow]:
     return [row for record in records for row in record.rows]
 
 
+_OWN = ("study", "fold", "seed", "draw", "generator_seed")
+"""Columns of a row that its study and its task give."""
+
+
 def _row_to_json(row: ResultRow, arm: str) -> dict[str, Any]:
-    """Columns of a row that do not name study, fold and seed; no value stands for NaN, no arm for the task's."""
-    own = {name: value for name, value in asdict(row).items() if name not in {"study", "fold", "seed"}}
+    """Columns of a row that do not name study, fold, draw and seeds; no value stands for NaN, no arm for the task's."""
+    own = {name: value for name, value in asdict(row).items() if name not in _OWN}
     return {**own, "arm": None if row.arm == arm else row.arm, "value": None if math.isnan(row.value) else row.value}
 
 

@@ -14,7 +14,7 @@ from glioforge.studies.fold import Study, cohort_in
 from glioforge.studies.record import Record, of_kind, rows_of
 
 RECORDS: Final = "records.json"
-_NAMES: Final = ("task", "kind", "fold", "arm", "seed")
+_NAMES: Final = ("task", "kind", "fold", "arm", "seed", "draw", "generator_seed")
 
 
 @final

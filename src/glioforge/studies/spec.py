@@ -1,87 +1,90 @@
-"""Settings of an augmentation study: arms, edits and budgets, complete in one YAML."""
+"""Settings of an augmentation study: arms, sources and budgets, complete in one YAML."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.quality.base import AnyFilter
-from glioforge.segmentation.method import AnySegmenter
+from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
+from glioforge.studies.arms import NAME, STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import StudySpec
+from glioforge.studies.sources import AnySource, Source, SubjectsSpec, SynthesizerSource
+from glioforge.studies.tuning import require_changeable
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
+__all__ = ["STANDARD_ARMS", "ArmSpec", "AugmentationSpec", "StudyBudget"]
 
-class ArmSpec(Spec):
-    """What one segmenter is trained on."""
-
-    name: str = Field(pattern=r"^[a-z0-9_+-]+$")
-    """Name in tables and folders."""
-    title: str
-    """Name in figures."""
-    source: Literal["generator", "control"] | None = None
-    """Where synthetic cases come from; none for real cases alone."""
-    synthetic_share: float = Field(0.0, ge=0, le=1)
-    """Share of synthetic slices in a batch; 1 is synthetic only."""
-
-    @model_validator(mode="after")
-    def _share_needs_source(self) -> Self:
-        if (self.synthetic_share > 0) != (self.source is not None):
-            msg = "synthetic_share above 0 needs a source, and a source needs a share above 0"
-            raise ValueError(msg)
-        return self
-
-
-STANDARD_ARMS = (
-    ArmSpec(name="real", title="Real"),
-    ArmSpec(name="real+synthetic", title="Real + synthetic", source="generator", synthetic_share=0.5),
-    ArmSpec(name="synthetic", title="Synthetic only", source="generator", synthetic_share=1.0),
-    ArmSpec(name="real+control", title="Real + no-network control", source="control", synthetic_share=0.5),
-)
-"""The arms that every augmentation study has; the first is the baseline."""
+PartName = Annotated[str, Field(pattern=NAME)]
 
 
 class StudyBudget(Spec):
     """How much a run may spend."""
 
-    generator: Budget
+    generator: Budget = Budget()
     """Steps of each generator."""
     segmenter: Budget
-    """Steps of each segmenter at most; with `patience`, a pilot run of the baseline finds at how many it levels off,
-    and every segmenter is trained for as many."""
+    """Steps of each segmenter at most.  With `gain` (or `patience`) a trial run of the baseline finds at how many it
+    levels off on validation subjects; the trial is thrown away, and every segmenter is trained for as many."""
+    match: Literal["steps", "epochs", "exposure"] = "steps"
+    """What arms have in common: their number of steps; their passes over their own cases, in `segmenter.epochs`, as the
+    papers have it; or how often each real slice is seen, for which arms with synthetic cases get more steps."""
+    one_subject_steps: int = Field(400, ge=1)
+    """Steps of the arms with a single training subject, at most those of `segmenter`, where a trial run is asked for,
+    which one subject cannot support: the median plateau of phantoms (`experiments/one_subject_length.py`)."""
     seeds: int = Field(3, ge=1)
-    """Segmenters of each arm and fold, with other seeds."""
+    """Segmenters of each arm, fold and draw, with other seeds."""
+    generator_seeds: int = Field(1, ge=1)
+    """Generators of each source, fold and draw, with other seeds; each is crossed with all seeds of the segmenters."""
     synthetic_per_case: int = Field(3, ge=1)
-    """Edited label maps made from each training case."""
+    """Synthetic cases made from each training case."""
 
-    @field_validator("segmenter")
-    @classmethod
-    def _in_steps(cls, budget: Budget) -> Budget:
-        """Refuse epochs, of which arms with more cases have longer ones."""
-        if budget.epochs is not None:
-            msg = f"epochs {budget.epochs}: arms are matched in steps, and an epoch of more cases has more of them"
+    @model_validator(mode="after")
+    def _length_fits(self) -> Self:
+        """Refuse epochs where arms are matched in steps, and a trial run where they are not."""
+        epochs = self.segmenter.epochs
+        if epochs is not None and self.match != "epochs":
+            msg = f"epochs {epochs}: arms are matched in steps, and an epoch of more cases has more of them"
             raise ValueError(msg)
-        return budget
+        if self.match == "epochs" and (epochs is None or self.trial):
+            msg = "match epochs: give segmenter.epochs, and neither gain nor patience"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def trial(self) -> bool:
+        """Whether a trial run finds the number of steps."""
+        return self.segmenter.gain is not None or self.segmenter.patience is not None
 
 
 class AugmentationSpec(StudySpec):
     """Does synthetic data help a segmenter on unseen real subjects?"""
 
     kind: Literal["augmentation"] = "augmentation"
-    recipe: RecipeSpec
-    """Lesion edits."""
-    synthesizer: AnySynthesizer
-    """The generator under test."""
-    control: AnySynthesizer
-    """Images without a network, which the generator must beat."""
+    recipe: RecipeSpec | None = None
+    """Lesion edits of sources that name none; none keeps the label maps as they are."""
+    synthesizer: AnySynthesizer | None = None
+    """The generator under test: the source `generator`."""
+    control: AnySynthesizer | None = None
+    """Images without a network, which the generator must beat: the source `control`, which no filter weakens."""
     filters: tuple[AnyFilter, ...] = ()
-    """Quality filters that every synthetic case must pass."""
-    segmenter: AnySegmenter
-    """The segmenter of every arm."""
+    """Quality filters of the source `generator`."""
+    sources: Mapping[PartName, AnySource] = Field(default_factory=dict)
+    """Further sources of synthetic cases by their names."""
+    segmenter: AnySegmenter | None = None
+    """The segmenter of every arm, where there is one alone."""
+    segmenters: Mapping[PartName, AnySegmenter] = Field(default_factory=dict)
+    """Several segmenters by their names; an arm that names none is trained with each."""
     arms: tuple[ArmSpec, ...] = STANDARD_ARMS
     """What segmenters are trained on; the first arm is the baseline."""
+    curve: CurveSpec | None = None
+    """Numbers of real training subjects at which all arms are trained; all subjects unless given."""
+    tuning: tuple[Mapping[str, Any], ...] = ()
+    """Changes to the segmenter's settings, each of which is a tuning trial: every arm is trained with each, and keeps
+    the one with the best validation score; none tunes nothing."""
     budgets: Mapping[str, StudyBudget]
     """Named budgets."""
     budget: str = "small"
@@ -99,22 +102,54 @@ class AugmentationSpec(StudySpec):
         if not self.arms or self.arms[0].source is not None:
             msg = "the first arm is the baseline and is trained on real cases alone"
             raise ValueError(msg)
+        known = sorted(self.all_sources)
+        for arm in self.arms:
+            _require(arm.name, "source", arm.source, known)
+            _require(arm.name, "segmenter", arm.segmenter, sorted(self.segmenters))
+            _require(arm.name, "reference", arm.reference, names)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if (self.segmenter is None) == (not self.segmenters):
+            msg = "give segmenter, or segmenters by their names"
+            raise ValueError(msg)
+        for changes in self.tuning:
+            for segmenter in (self.segmenter, *self.segmenters.values()):
+                if segmenter is not None:
+                    require_changeable(segmenter, changes)
+        reserved = sorted({"generator", "control"} & set(self.sources))
+        if reserved:
+            msg = f"sources {reserved}: these names belong to synthesizer and control"
+            raise ValueError(msg)
+        names = [arm.name for arm in self.every_arm]
+        alone = [arm.name for arm in self.every_arm if not {arm.reference, arm.baseline} <= set(names)]
+        if alone:
+            msg = f"arms {alone} have no arm to be compared with that has their segmenter: leave out its `segmenter`"
+            raise ValueError(msg)
+        if len(set(names)) != len(names):
+            msg = f"arms {names} are not named uniquely once segmenters and numbers of subjects are added"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _generator_apart_from_validation(self) -> Self:
         """Refuse a generator chosen by the subjects that also choose the segmenters of its cases."""
-        if getattr(self.synthesizer, "select", False):
-            msg = "synthesizer.select: validation subjects choose the segmenters, and may not choose the generator too"
-            raise ValueError(msg)
+        for name, source in self.all_sources.items():
+            if isinstance(source, SynthesizerSource) and getattr(source.synthesizer, "select", False):
+                where = "synthesizer" if name == "generator" else f"sources.{name}.synthesizer"
+                msg = f"{where}.select: validation subjects choose the segmenters, and may not choose the generator too"
+                raise ValueError(msg)
         return self
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers of all arms; each arm's own settings are the key of its own tasks.
 
-        An arm can therefore be added to a study that has run: only the new one is trained.
+        An arm can therefore be added to a study that has run, with its source or its segmenter: only the new one is
+        trained.
         """
-        return {name: value for name, value in super().identity().items() if name != "arms"}
+        added = {"arms", "sources", "segmenters", "curve"}
+        return {name: value for name, value in super().identity().items() if name not in added}
 
     @property
     def spending(self) -> StudyBudget:
@@ -122,6 +157,47 @@ class AugmentationSpec(StudySpec):
         return self.budgets[self.budget]
 
     @property
-    def baseline(self) -> ArmSpec:
-        """The arm that all others are compared with."""
-        return self.arms[0]
+    def all_sources(self) -> dict[str, Source]:
+        """Every source by its name, `generator` and `control` first."""
+        found: dict[str, Source] = {}
+        if self.synthesizer is not None:
+            found["generator"] = SynthesizerSource(synthesizer=self.synthesizer, filters=self.filters)
+        if self.control is not None:
+            found["control"] = SynthesizerSource(synthesizer=self.control)
+        return {**found, **self.sources}
+
+    @property
+    def every_arm(self) -> tuple[Arm, ...]:
+        """The arms as they are trained: each with every segmenter, at every number of real subjects."""
+        return tuple(self._expanded())
+
+    @property
+    def baseline(self) -> Arm:
+        """The first arm, with which others are compared unless they say otherwise."""
+        return self.every_arm[0]
+
+    def _expanded(self) -> Iterator[Arm]:
+        """Arms of each segmenter and number of subjects together, the baseline of each first."""
+        sizes = (SubjectsSpec(),) if self.curve is None else self.curve.sizes
+        draws = 1 if self.curve is None else self.curve.draws
+        several = len(self.segmenters) > 1
+        named: Mapping[str, SegmenterSpec | None] = self.segmenters or {"": self.segmenter}
+        for name, segmenter in named.items():
+            for size in sizes:
+                end = f"{f'-{name}' if several else ''}{size.suffix}"
+                words = ", ".join(filter(None, (name if several else "", size.words)))
+                for arm in self.arms:
+                    if arm.segmenter in {None, name}:
+                        title = f"{arm.title}, {words}" if words else arm.title
+                        real, repeats = (size, draws) if arm.real is None else (arm.real, arm.draws)
+                        reference = f"{arm.reference or self.arms[0].name}{end}"
+                        first = f"{self.arms[0].name}{end}"
+                        many = 1 if real.all else repeats
+                        yield Arm(f"{arm.name}{end}", title, arm, real, many, segmenter, reference, first)
+
+
+def _require(arm: str, key: str, name: str | None, known: list[str]) -> None:
+    """Refuse an arm that names a part which the study has not."""
+    if name is not None and name not in known:
+        msg = f"arm {arm!r} names {key} {name!r}, which is not among {known}"
+        raise ValueError(msg)

@@ -15,7 +15,7 @@ from glioforge.studies.given import read_given
 from glioforge.studies.question import parse_study
 from glioforge.studies.store import STORE
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of study folders; rises when older ones cannot be read."""
 DESCRIPTION: Final = "study.json"
 

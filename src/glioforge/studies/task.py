@@ -6,7 +6,7 @@ seeds, regions and the like belong to the key.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -40,7 +40,11 @@ class Task:
         needs: Names of tasks whose records and folders it reads.
         arm: What is compared, or the source of synthetic cases; empty for a task of the whole fold.
         seed: Number of the repetition.
+        draw: Number of the draw of training subjects.
+        generator_seed: Number of the generator's repetition.
         amount: How much work it is, in units that tasks of its kind share, such as steps; for estimates.
+        guards: Whether it reads the test side only to refuse a leak, so that tasks that train may need it: whatever it
+            finds is an error, and nothing of the test side is kept for them.
         intact: Says whether what a finished task left is whole; it is done again where it is not.
     """
 
@@ -53,18 +57,29 @@ class Task:
     needs: tuple[str, ...] = ()
     arm: str = ""
     seed: int = 0
+    draw: int = 0
+    generator_seed: int = 0
     amount: float = 1.0
+    guards: bool = False
     intact: Callable[[Path], bool] | None = None
 
     @property
     def evaluates(self) -> bool:
-        """Whether it reads the test side."""
-        return TEST in self.inputs
+        """Whether it reads the test side to judge what was made."""
+        return TEST in self.inputs and not self.guards
 
     @property
     def empty_record(self) -> Record:
         """Record that names the task and holds nothing."""
-        return Record(self.name, self.kind, self.fold.index, self.arm, self.seed)
+        return Record(
+            self.name,
+            self.kind,
+            self.fold.index,
+            self.arm,
+            self.seed,
+            draw=self.draw,
+            generator_seed=self.generator_seed,
+        )
 
 
 @final
@@ -141,8 +156,9 @@ class Context:
         """
         task = self.task
         known = {"study": self.spec.name, "arm": task.arm, "fold": task.fold.index, "seed": task.seed}
+        known |= {"draw": task.draw, "generator_seed": task.generator_seed}
         full = tuple(ResultRow(**{**known, **row}) for row in rows)
         for metric in sorted({row.metric for row in full}):
             metric_named(metric)
         cost = parts.pop("cost", None) or self.clock.cost(parts.pop("seconds_per_volume", None))
-        return Record(task.name, task.kind, task.fold.index, task.arm, task.seed, full, cost=cost, **parts)
+        return replace(task.empty_record, rows=full, cost=cost, **parts)

@@ -1,6 +1,7 @@
 """How long a training may take and when it is judged; free of torch, so that specs can hold it."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -31,6 +32,9 @@ class Budget(Spec):
     """Validations without improvement until the plateau is declared and training ends; none trains to the last step."""
     min_delta: float = Field(0.0, ge=0.0)
     """By how much a score must rise to count as an improvement for `patience`."""
+    gain: float | None = Field(None, gt=0, exclude_if=lambda value: value is None)
+    """Training ends when the best score of the last third of the steps exceeds the best one before by less than this,
+    from a score of .1 and six validations on; none trains to the last step."""
     checkpoint_every: int = Field(200, ge=1)
     """Steps between two checkpoints."""
     max_skipped: int = Field(10, ge=1)
@@ -76,6 +80,31 @@ class Budget(Spec):
         count = epoch()
         often = min(self.validate_every, count)
         return self.model_copy(update={"steps": self.epochs * count, "epochs": None, "validate_every": often})
+
+
+LEAST_VALIDATIONS = 6
+"""Validations from which on a plateau is looked for by `gain`."""
+LEAST_SCORE = 0.1
+"""Score from which on a flat curve is a plateau and no slow begin."""
+
+
+def levelled(history: Sequence[HistoryRow], gain: float) -> bool:
+    """Return whether the best score of the last third of the validations exceeds the best before by less than `gain`.
+
+    Args:
+        history: Rows with a `score`, one a validation; rows without one are passed over.
+        gain: Smallest rise that counts.
+
+    Example:
+        >>> rows = [{"step": n, "score": score} for n, score in enumerate([0.1, 0.5, 0.7, 0.8, 0.801, 0.8])]
+        >>> levelled(rows, 0.005), levelled(rows, 0.0005)
+        (True, False)
+    """
+    scores = [float(score) for row in history if (score := row.get("score")) is not None]
+    last = math.ceil(len(scores) / 3)
+    if len(scores) < LEAST_VALIDATIONS or max(scores) < LEAST_SCORE:
+        return False
+    return max(scores[-last:]) - max(scores[:-last]) < gain
 
 
 @final

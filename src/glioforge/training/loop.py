@@ -27,7 +27,7 @@ from glioforge.core.errors import SpecError
 from glioforge.core.protocols import Progress, Silent
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts
-from glioforge.training.budget import Budget, Outcome
+from glioforge.training.budget import Budget, Outcome, levelled
 from glioforge.training.estimate import end_if_estimating
 from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observation import Observation, observe_last
@@ -80,11 +80,12 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
         TrainingError: Losses stayed NaN or infinite, or exploded, after going back once.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written first.
     """
-    if budget.patience is not None and validate is None:
+    if (budget.patience is not None or budget.gain is not None) and validate is None:
+        rule = "gain" if budget.patience is None else "patience"
         raise SpecError(
-            f"budget.patience {budget.patience} without a score to wait for",
+            f"budget.{rule} {getattr(budget, rule)} without a score to wait for",
             "a model that is selected on held-out cases",
-            "set select to true, keep validation subjects, or leave patience out",
+            f"set select to true, keep validation subjects, or leave {rule} out",
         )
     if budget.epochs is not None:
         raise SpecError(
@@ -162,6 +163,8 @@ class _Run:
 
     @property
     def _plateaued(self) -> bool:
+        if self.budget.gain is not None and levelled(self.standing.history, self.budget.gain):
+            return True
         return self.budget.patience is not None and self.standing.stale >= self.budget.patience
 
     def _step(self, number: int) -> None:

@@ -17,6 +17,7 @@ rows = st.lists(
     st.builds(
         ResultRow, texts, texts, st.integers(0, 9), st.integers(-5, 99), texts, texts, texts, texts,
         st.floats(allow_nan=False), texts, texts, texts, texts, texts, texts, texts,
+        st.integers(0, 9), st.integers(0, 9),
     ),
     max_size=6,
 )  # fmt: skip
@@ -35,6 +36,16 @@ def test_rows_come_back_sorted_and_stable(tmp_path_factory, table, data):
 
 
 ROW = ResultRow("s", "real", 0, 1, "c", "p", "WT", "dice", 0.1)
+
+
+def test_a_table_of_one_draw_and_one_generator_is_read(tmp_path):
+    """As earlier releases wrote it, without columns for them."""
+    import pyarrow.parquet as pq
+
+    write_results(tmp_path, [ROW])
+    table = pq.read_table(tmp_path / PARQUET)
+    pq.write_table(table.drop_columns(["draw", "generator_seed"]), tmp_path / PARQUET)
+    assert read_results(tmp_path) == [ROW]
 
 
 def test_csv_holds_the_same_numbers(tmp_path):

@@ -195,3 +195,18 @@ def test_class_shares_sum_to_one_and_follow_the_labels():
     assert shares[3] == pytest.approx(enhancing / labels.voxels.size)
     bare = replace(toy_case(1), labels=None)
     assert class_shares([cohort_of_cases([bare])], target_named("regions4")) == (0, 0, 0, 0)
+
+
+def test_the_last_steps_may_draw_from_real_cases_alone():
+    """From their share of the training on; of a synthetic-only mix too, whose real cases are then used."""
+    real, synthetic = toy_cohort([1, 2]), cohort_of_cases([child(1)], "made")
+    mix = Mix(real, synthetic, 1.0, 0.25)
+    spec = SegmenterSpec(augment=None, batch_size=4)
+    drawn = SegmenterBatches(mix, BOTH, spec, dims=2, seed=1, steps=8)
+
+    assert mix.used == (real, synthetic)
+    pairs = [drawn._pairs.batch(step)["synthetic"] for step in range(8)]
+    assert [bool(batch.all()) for batch in pairs] == [True] * 6 + [False] * 2
+    assert not any(batch.any() for batch in pairs[6:])
+    with pytest.raises(SpecError, match="real_steps 0.5"):
+        Mix(real, real_steps=0.5)

@@ -92,7 +92,7 @@ def test_the_page_is_written_again(run):
     assert write_report(run).read_bytes() == page
     values = read_json(run / "study.json")
     write_json(run / "study.json", {name: value for name, value in values.items() if name != "version"})
-    with pytest.raises(InputFileError, match="a study folder of version 1; expected version 2"):
+    with pytest.raises(InputFileError, match="a study folder of version 1; expected version 3"):
         write_report(run)
     write_json(run / "study.json", values, in_order=True)
 
@@ -104,7 +104,7 @@ def test_a_folder_of_an_older_version_is_refused(folder, tmp_path):
     (tmp_path / "store").mkdir()
 
     for call in (run_study, plan_study):
-        with pytest.raises(OutputError, match="version was absent, is now 2"):
+        with pytest.raises(OutputError, match="version was absent, is now 3"):
             call(spec, tmp_path)
 
 

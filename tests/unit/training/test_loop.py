@@ -14,6 +14,7 @@ from torch import nn
 
 import toy_training
 from glioforge.core.errors import OutputError, SpecError, TrainingError
+from glioforge.training.budget import levelled
 from glioforge.training.loop import Budget
 from toy_training import BUDGET, Lines, batch, recipe, run
 
@@ -121,6 +122,21 @@ def test_plateau_ends_the_training(tmp_path):
     budget = BUDGET.model_copy(update={"patience": 2, "min_delta": 0.2})
     outcome = run(tmp_path, budget=budget, validate=lambda network: next(scores))
     assert (outcome.plateaued, outcome.steps, outcome.best_score) == (True, 32, 2.1)
+
+
+def test_a_small_gain_over_the_last_third_ends_the_training(tmp_path):
+    """From six validations on, and never at a score near 0; a rise within the last third goes on."""
+    slow, flat = [0.0, 0.05, 0.06, 0.06, 0.06, 0.06, 0.06], [0.1, 0.5, 0.7, 0.8, 0.802, 0.801, 0.9]
+    rows = [[{"step": n, "score": score} for n, score in enumerate(scores)] for scores in (slow, flat)]
+    assert not any(levelled(rows[0][:count], 0.005) for count in range(8))
+    assert [levelled(rows[1][:count], 0.005) for count in range(8)] == [False] * 6 + [True, False]
+
+    scores = iter(flat)
+    budget = BUDGET.model_copy(update={"steps": 56, "gain": 0.005})
+    outcome = run(tmp_path, budget=budget, validate=lambda network: next(scores))
+    assert (outcome.plateaued, outcome.steps, outcome.best_score) == (True, 48, 0.802)
+    with pytest.raises(SpecError, match="gain 0.005 without a score to wait for"):
+        run(tmp_path / "other", budget=budget, validate=None)
 
 
 def test_patience_without_a_score_is_refused(tmp_path):

@@ -12,19 +12,25 @@ from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.task import Context
 
 
-def screen_cases(context: Context, *, filters: Sequence[Spec], seed: int) -> Record:
+def screen_cases(
+    context: Context, *, filters: Sequence[Spec], seed: int, subjects: Sequence[str] | None = None
+) -> Record:
     """Judge synthetic cases; their ids that pass are what arms train on.
 
     Args:
         context: The task; reads the side train, and needs synthetic cases.
         filters: Filters in the order of the funnel; one that cannot be fitted to so few cases is left out with a note.
         seed: Seed of filters that draw.
+        subjects: Training subjects that the filters are fitted on; all unless given.
     """
+    train = context.cohort("train")
+    if subjects is not None:
+        train = train.of_subjects(subjects, train.name)
     fitted: list[tuple[str, FittedFilter]] = []
     notes: list[str] = []
     for spec in filters:
         try:
-            fitted.append((spec.model_dump()["kind"], fit_filter(spec, context.cohort("train"), seed=seed)))
+            fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, seed=seed)))
         except CohortError as error:
             notes.append(str(error))
     made = cohort_in(context.place("cases") / MADE)

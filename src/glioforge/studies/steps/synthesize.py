@@ -1,5 +1,6 @@
 """Make synthetic cases from edited label maps of training subjects."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,19 +18,30 @@ MADE: Final = "made"
 """Folder of the synthetic cohort below that of a task."""
 
 
-def make_cases(context: Context, *, source: str, recipe: RecipeSpec, count: int, seed: int) -> Record:
+def make_cases(
+    context: Context,
+    *,
+    source: str,
+    recipe: RecipeSpec | None,
+    count: int,
+    seed: int,
+    subjects: Sequence[str] | None = None,
+) -> Record:
     """Make synthetic cases from edited label maps of training subjects.
 
     Args:
-        context: The task; reads the side train, and needs a trained synthesizer of the kind `source`.
-        source: Kind of the needed task, and name of the cohort.
-        recipe: Lesion edits.
+        context: The task; reads the side train, and needs the trained synthesizer of a source.
+        source: Name of the cohort.
+        recipe: Lesion edits; none keeps the label maps as they are.
         count: Cases for each training case.
         seed: Seed of edits and images.
+        subjects: Training subjects whose label maps are taken; all unless given.
     """
+    kind = "control" if context.need("generator") is None else "generator"
+    train = context.cohort("train")
     made = make_synthetic(
-        context.cohort("train"),
-        open_synthesizer(context.place(source), context.accelerator),
+        train if subjects is None else train.of_subjects(subjects, train.name),
+        open_synthesizer(context.place(kind), context.accelerator),
         recipe,
         context.folder / MADE,
         count=count,

@@ -1,5 +1,6 @@
 """Train a synthesizer or a segmenter on the training subjects of a fold."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,17 +21,25 @@ _open: dict[str, tuple[Path, Any]] = {}
 """The last model of each family in this process, so that what follows a training need not read its weights again."""
 
 
-def fit_synthesizer(context: Context, *, synthesizer: Any, seed: int) -> Record:  # noqa: ANN401 - any registered spec
+def fit_synthesizer(
+    context: Context,
+    *,
+    synthesizer: Any,  # noqa: ANN401 - any registered spec
+    seed: int,
+    subjects: Sequence[str] | None = None,
+) -> Record:
     """Train a synthesizer.
 
     Args:
         context: The task; reads the sides train and validation.
         synthesizer: Settings, with the budget.
         seed: Seed of the training.
+        subjects: Training subjects; all unless given.
     """
     folder = context.folder / MODEL
+    train = context.cohort("train")
     trained = train_synthesizer(
-        context.cohort("train"),
+        train if subjects is None else train.of_subjects(subjects, train.name),
         context.cohort("validation"),
         synthesizer,
         folder,
@@ -44,14 +53,16 @@ def fit_synthesizer(context: Context, *, synthesizer: Any, seed: int) -> Record:
     return context.record(training=training, made={"weights": trained.weights_hash})
 
 
-def fit_segmenter(
+def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
     context: Context,
     *,
     segmenter: SegmenterSpec,
     budget: Budget | None,
     seed: int,
+    train: Cohort | None = None,
     synthetic: Cohort | None = None,
     share: float = 0.0,
+    real_steps: float = 0.0,
 ) -> Record:
     """Train a segmenter.
 
@@ -60,17 +71,20 @@ def fit_segmenter(
         segmenter: Settings.
         budget: Length of the training; that of the settings where it is none.
         seed: Seed of the training.
+        train: Real cases; the whole training side unless given.  Like `synthetic` not part of a key.
         synthetic: Synthetic cases to mix in; not part of a key, as they come from a needed task.
         share: Share of synthetic slices in every batch.
+        real_steps: Share of the steps, the last ones, that draw from real cases alone.
     """
     folder = context.folder / MODEL
     trained = train_segmenter(
-        context.cohort("train"),
+        context.cohort("train") if train is None else train,
         context.cohort("validation"),
         segmenter,
         folder,
         synthetic=synthetic,
         synthetic_share=share,
+        real_steps=real_steps,
         seed=seed,
         budget=budget,
         accelerator=context.accelerator,

@@ -1,0 +1,253 @@
+"""Ask studies whose answers are known: do they find a planted help, no help in noise, and refuse a leak?
+
+Every seed makes phantoms, of which two are trained on and fourteen are tested, and folders of cases that come disguised
+as another tool's synthetic ones: further phantoms of the same kind (`extra`), whose arm should be better than the
+baseline; noise in the place of images (`noise`), whose arm should not be; and cases of test phantoms in four disguises
+(`leak`), which should be refused where nobody declares whose they are, while two of `extra` should not be (`honest`).
+
+    python experiments/planted_effects.py run --out planted --seeds 20
+    python experiments/planted_effects.py table --out planted > docs/results/planted_effects.json
+
+`run` writes one JSON a seed and goes on where it stopped; `table` counts them.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glioforge.core.case import Case
+from glioforge.core.errors import LeakageError
+from glioforge.core.labels import LabelMap
+from glioforge.core.rng import stream
+from glioforge.core.volume import Volume
+from glioforge.data.phantom.make import make_phantom
+from glioforge.data.phantom.spec import PhantomSpec
+from glioforge.io.atomic_write import read_json, write_json
+from glioforge.io.nifti import write_image, write_labels
+from glioforge.report.compare import compare_endpoints
+from glioforge.report.scores import MEAN, Endpoint
+from glioforge.report.words import reading
+from glioforge.statistics.shares import wilson
+from glioforge.studies.base import StudySpec
+from glioforge.studies.engine import run_study
+from glioforge.studies.pages import table_of
+from glioforge.studies.question import parse_study
+from glioforge.studies.results import read_study_results
+from glioforge.studies.study import read_study
+
+PHANTOM = {"shape": [40, 40, 32], "high_grade_share": 1.0, "tumour_ml": [20.0, 150.0]}
+SUBJECTS, EXTRA, SEARCHED = 18, 8, 2
+STEPS = 120
+DISGUISES = ("renamed", "images", "mirrored", "labels")
+"""What is done to a test phantom: another name; its images alone, with noise and another scale, under the label map of
+another phantom; left and right swapped; its label map alone, every class painted in an intensity of its own."""
+EXPECTED = {"extra": (16, 20), "noise": (0, 1), "leak": (20, 20), "honest": (0, 1)}
+"""Least and most of 20 studies that should say `helps`, or refuse the source."""
+
+
+def main() -> None:
+    """Run seeds, or count what they gave."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("run", "table"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--keep", action="store_true", help="keep the studies of each seed")
+    asked = parser.parse_args()
+    if asked.action == "table":
+        print(json.dumps(table(asked.out), indent=1))
+        return
+    for seed in range(1, asked.seeds + 1):
+        if not (asked.out / f"seed-{seed:02d}.json").is_file():
+            one_seed(asked.out, seed, keep=asked.keep)
+
+
+def one_seed(out: Path, seed: int, *, keep: bool) -> None:
+    """Run the three studies of a seed, and write what they said."""
+    work = out / f"work-{seed:02d}"
+    began = time.monotonic()
+    write_sources(work, seed)
+    found: dict[str, Any] = {"seed": seed, "subjects": SUBJECTS, "steps": STEPS}
+    for kind in ("extra", "noise"):
+        run_study(study(work, seed, kind, STEPS), work / kind, store=work / "store")
+        found[kind] = answer(work / kind, kind)
+    write_leak(work, seed)
+    found["leak"] = {"disguise": disguise_of(seed), **refusal(work, seed, "leak")}
+    found["honest"] = refusal(work, seed, "honest")
+    found["seconds"] = round(time.monotonic() - began, 1)
+    write_json(out / f"seed-{seed:02d}.json", found)
+    print(json.dumps(found), flush=True)
+    if not keep:
+        shutil.rmtree(work)
+
+
+def refusal(work: Path, seed: int, kind: str) -> dict[str, Any]:
+    """Whether a source whose subjects nobody declared is refused; arms are trained for one step."""
+    try:
+        run_study(study(work, seed, kind, 1), work / kind, store=work / "store")
+    except LeakageError as error:
+        return {"refused": True, "found": error.found}
+    return {"refused": False}
+
+
+def study(work: Path, seed: int, kind: str, steps: int) -> StudySpec:
+    """Settings of a study of one source."""
+    searched = kind in {"leak", "honest"}
+    declared: dict[str, Any] = {} if searched else {"subjects": []}
+    segmenter = {"steps": steps, "validate_every": 50, "checkpoint_every": 1000}
+    values = {
+        "kind": "augmentation",
+        "name": f"planted-{kind}",
+        "title": f"A planted effect: {kind}",
+        "seed": seed,
+        "data": {"kind": "phantom", "cases": SUBJECTS, "seed": 1000 + seed, "phantom": PHANTOM},
+        "split": {"kind": "holdout", "test": 0.75, "validation": 0.1},
+        "prepare": {"tissue": None},
+        "curve": {"subjects": [2]},
+        "sources": {kind: {"kind": "folder", "path": str(work / "sources" / kind), **declared}},
+        "segmenter": {"kind": "unet", "preset": "sound", "widths": [8, 16, 32], "batch_size": 6},
+        "arms": [
+            {"name": "real", "title": "Real"},
+            {"name": f"real+{kind}", "title": f"Real + {kind}", "source": kind, "synthetic_share": 0.5},
+        ],
+        "budgets": {"small": {"segmenter": segmenter, "seeds": 1 if searched else 2}},
+        "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
+    }
+    return parse_study(values, f"seed {seed}")
+
+
+def write_sources(work: Path, seed: int) -> None:
+    """Write the folders of further phantoms, a few of them once more, and of noise."""
+    spec = PhantomSpec.model_validate(PHANTOM)
+    for index in range(EXTRA):
+        case = make_phantom(5000 + seed, index, spec).case
+        name = f"made-{index:03d}"
+        write_case(work / "sources" / "extra" / name, name, case)
+        if index < SEARCHED:
+            write_case(work / "sources" / "honest" / name, name, case)
+        write_case(work / "sources" / "noise" / name, name, as_noise(case, seed, index))
+
+
+def write_leak(work: Path, seed: int) -> None:
+    """Write the cases of test phantoms, which the first study has drawn, in their disguise."""
+    spec = PhantomSpec.model_validate(PHANTOM)
+    tested = read_json(work / "extra" / "fold-0" / "split.json")["test"]
+    for index, subject in enumerate(tested[:SEARCHED]):
+        name, place = f"made-{index:03d}", int(subject.rsplit("-", 1)[1])
+        other = make_phantom(5000 + seed, index, spec).case.require_labels()
+        case = make_phantom(1000 + seed, place, spec).case
+        write_case(
+            work / "sources" / "leak" / name,
+            name,
+            disguised(case, other, disguise_of(seed), stream(seed, "leak", index)),
+        )
+
+
+def disguise_of(seed: int) -> str:
+    """Disguise of the leaking cases of a seed: each of them in turn."""
+    return DISGUISES[seed % len(DISGUISES)]
+
+
+def as_noise(case: Case, seed: int, index: int) -> Case:
+    """The case with noise in the place of its images, inside the head alone."""
+    rng = stream(seed, "noise", index)
+    images = {}
+    for modality, volume in case.images.items():
+        noise = 500 + 100 * rng.standard_normal(volume.voxels.shape).astype(np.float32)
+        images[modality] = replace(volume, voxels=np.where(volume.voxels > 0, noise, 0).astype(np.float32))
+    return replace(case, images=images)
+
+
+def disguised(case: Case, other: LabelMap, how: str, rng: np.random.Generator) -> Case:
+    """The case of a test phantom, so that it does not look like one."""
+    labels = case.require_labels()
+    if how == "renamed":
+        return case
+    if how == "images":
+        images = {
+            m: replace(v, voxels=np.where(v.voxels > 0, noisy(v, rng), 0).astype(np.float32))
+            for m, v in case.images.items()
+        }
+        return replace(case, images=images, labels=other)
+    if how == "mirrored":
+        images = {m: replace(v, voxels=np.ascontiguousarray(v.voxels[::-1])) for m, v in case.images.items()}
+        flipped = LabelMap(np.ascontiguousarray(labels.voxels[::-1]), labels.geometry, labels.scheme)
+        return replace(case, images=images, labels=flipped)
+    table = 400 + 100 * rng.standard_normal((len(case.images), 256)).astype(np.float32)
+    images = {}
+    for place, (modality, volume) in enumerate(case.images.items()):
+        painted = table[place][labels.voxels] + 20 * rng.standard_normal(labels.voxels.shape)
+        images[modality] = replace(volume, voxels=np.where(volume.voxels > 0, painted, 0).astype(np.float32))
+    return replace(case, images=images)
+
+
+def noisy(volume: Volume, rng: np.random.Generator) -> np.ndarray:
+    """Voxels on another scale, with noise of a tenth of their spread."""
+    spread = float(volume.voxels[volume.voxels > 0].std())
+    return np.maximum(1.7 * volume.voxels + 0.17 * spread * rng.standard_normal(volume.voxels.shape), 1)
+
+
+def write_case(folder: Path, name: str, case: Case) -> None:
+    """Write a case as another tool would."""
+    if (folder / f"{name}_seg.nii.gz").is_file():
+        return
+    for modality, volume in case.images.items():
+        write_image(folder / f"{name}_{modality}.nii.gz", volume, "PHANTOM")
+    write_labels(folder / f"{name}_seg.nii.gz", case.require_labels(), "PHANTOM")
+
+
+def answer(folder: Path, kind: str) -> dict[str, Any]:
+    """What a study says of its source: the paired difference of mean Dice, and whether it helps."""
+    results = read_study_results(read_study(folder))
+    spec = results.study.spec
+    endpoint = Endpoint("dice", MEAN, table_of(spec, results).with_mean(spec.regions))
+    arms = {arm.name: arm.title for arm in spec.every_arm}
+    (entry,) = compare_endpoints([endpoint], arms, spec.baseline.name)["dice"]
+    difference = entry.comparison.difference
+    return {
+        "source": kind,
+        "difference": round(difference.estimate, 4),
+        "low": round(difference.low, 4),
+        "high": round(difference.high, 4),
+        "p": round(float(entry.p_holm), 5),
+        "subjects": difference.count,
+        "baseline": round(endpoint.of(spec.baseline.name).estimate, 4),
+        "reading": reading(entry),
+        "helps": reading(entry).startswith("better") and difference.low > 0,
+    }
+
+
+def table(out: Path) -> dict[str, Any]:
+    """Counts over all seeds that are done, with their 95 % intervals, and the seeds themselves."""
+    seeds = [read_json(path) for path in sorted(out.glob("seed-*.json"))]
+    counts = {
+        "extra": sum(seed["extra"]["helps"] for seed in seeds),
+        "noise": sum(seed["noise"]["helps"] for seed in seeds),
+        "leak": sum(seed["leak"]["refused"] for seed in seeds),
+        "honest": sum(seed["honest"]["refused"] for seed in seeds),
+    }
+    return {
+        "studies_of_each_kind": len(seeds),
+        "counts": {
+            kind: {"count": count, "expected_of_20": EXPECTED[kind], "share_95": interval(count, len(seeds))}
+            for kind, count in counts.items()
+        },
+        "seeds": seeds,
+    }
+
+
+def interval(count: int, total: int) -> list[float]:
+    """Wilson's 95 % interval of a share."""
+    if not total:
+        return [0.0, 1.0]
+    found = wilson(count, total)
+    return [round(float(found.low), 3), round(float(found.high), 3)]
+
+
+if __name__ == "__main__":
+    main()

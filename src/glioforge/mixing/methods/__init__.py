@@ -1,1 +1,0 @@
-"""Ways of mixing, one file each."""

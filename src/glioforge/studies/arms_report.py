@@ -1,0 +1,134 @@
+"""Arms on the page of an augmentation study: who is compared with whom, and what each was trained on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from glioforge.report.page import Block, Note, Table
+from glioforge.report.scores import ResultTable
+from glioforge.studies.arms import Arm
+from glioforge.studies.pages import neutral
+from glioforge.studies.record import Record
+from glioforge.studies.results import Results
+from glioforge.studies.sources import CopiesSource, unverified
+from glioforge.studies.spec import AugmentationSpec
+
+LEAKY: Final = "LEAKY"
+"""What titles of arms begin with whose test slices come from subjects that were trained on."""
+UNVERIFIED: Final = "provenance unverified"
+
+
+def titles(spec: AugmentationSpec, table: ResultTable) -> dict[str, str]:
+    """Return the title of each arm that has results, in which phantoms are not called real."""
+    found = table.arms()
+    return {arm.name: title_of(spec, arm) for arm in spec.every_arm if arm.name in found}
+
+
+def title_of(spec: AugmentationSpec, arm: Arm) -> str:
+    """Return an arm's title, marked where its source's subjects are not declared or its split leaks."""
+    title = neutral(spec, arm.title)
+    if arm.source is not None and unverified(spec.all_sources[arm.source]):
+        title = f"{title} ({UNVERIFIED})"
+    return f"{LEAKY}: {title}" if arm.split == "leaky" else title
+
+
+def groups_of(spec: AugmentationSpec, arms: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the titles of arms by the arm that they are compared with, which is left out itself."""
+    groups: dict[str, dict[str, str]] = {}
+    for arm in spec.every_arm:
+        if arm.name in arms and arm.reference in arms and arm.reference != arm.name:
+            groups.setdefault(arm.reference, {})[arm.name] = arms[arm.name]
+    return groups
+
+
+def tested_arms(spec: AugmentationSpec) -> list[Arm]:
+    """Return the arms with synthetic cases under test: neither a control's nor copies of real ones."""
+    return [arm for arm in spec.every_arm if arm.source is not None and not is_control(spec, arm)]
+
+
+def is_control(spec: AugmentationSpec, arm: Arm) -> bool:
+    """Return whether an arm's cases are of the control or copies of real ones."""
+    return arm.source == "control" or isinstance(spec.all_sources.get(arm.source or ""), CopiesSource)
+
+
+def control_pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names of controls and of arms under test that have as many synthetic slices and the same reference."""
+    shown = [arm for arm in spec.every_arm if arm.name in arms]
+    ours = [arm for arm in tested_arms(spec) if arm.name in arms]
+
+    def alike(one: Arm, other: Arm) -> bool:
+        mine, theirs = (
+            (a.reference, a.spec.synthetic_share, a.spec.amount, a.spec.schedule, a.spec.augment, a.segmenter)
+            for a in (one, other)
+        )
+        return mine == theirs
+
+    return [(c.name, a.name) for c in shown if is_control(spec, c) for a in ours if alike(c, a)]
+
+
+def exploratory(spec: AugmentationSpec, results: Results | None = None) -> str:
+    """Say why an answer is exploratory; empty for one that is not.
+
+    Args:
+        spec: Settings of the study.
+        results: Its records; only sources that arms were trained on count where they are given.
+    """
+    used = {arm.source for arm in spec.every_arm if arm.source is not None}
+    if results is not None:
+        used &= {record.arm for record in results.of("search")}
+    names = sorted(name for name in used if unverified(spec.all_sources[name]))
+    if not names:
+        return ""
+    return (
+        f"Exploratory: nobody declared which subjects are behind {', '.join(names)} ({UNVERIFIED}); no near-duplicate "
+        "of a held-out image or label map was found, which is no proof."
+    )
+
+
+def arms_blocks(spec: AugmentationSpec, results: Results) -> tuple[Block, ...]:
+    """Return a table of what each arm was trained on, with steps and tuning trials, and notes on what was missing."""
+    rows = []
+    for arm in spec.every_arm:
+        mine = [record for record in results.of("segmenter") if record.arm == arm.name]
+        if mine:
+            rows.append((title_of(spec, arm), *_cells(spec, arm, mine)))
+    columns = ("Arm", "Real subjects", "Synthetic cases", "Share of a batch", "Source", "Steps", "Trainings")
+    caption = (
+        "What each arm was trained on, by fold where it differs. Trainings are draws of subjects, times generators, "
+        f"times seeds. {_matched(spec)}"
+    )
+    table = Table((*columns, "Tuning trials"), tuple(rows), caption)
+    texts = dict.fromkeys(note for record in results.of("segmenter") for note in record.notes)
+    told = exploratory(spec, results)
+    notes = [Note(text, "warning") for text in (*([told] if told else []), *(f"{text}." for text in texts))]
+    return (*notes, table)
+
+
+def _cells(spec: AugmentationSpec, arm: Arm, mine: Sequence[Record]) -> tuple[str, ...]:
+    """What an arm's trainings say of themselves."""
+
+    def told(name: str) -> str:
+        values = sorted({float(record.details[name]) for record in mine if name in record.details})
+        return ", ".join(f"{value:g}" for value in values) or "–"
+
+    steps = sorted({record.training.steps for record in mine if record.training is not None})
+    source = arm.source or "–"
+    if arm.spec.schedule.real_steps:
+        source = f"{source}; last {arm.spec.schedule.real_steps:.0%} of steps on real cases"
+    return (
+        told("real_subjects"),
+        told("synthetic_cases"),
+        told("share"),
+        source,
+        ", ".join(map(str, steps)),
+        str(len(mine)),
+        str(len(spec.tuning)),
+    )
+
+
+def _matched(spec: AugmentationSpec) -> str:
+    """What arms have in common."""
+    return {
+        "steps": "Arms share their number of steps and their learning-rate schedule.",
+        "epochs": "Arms share their number of passes over their own cases, so that more cases mean more steps.",
+        "exposure": "Arms see each real slice as often, so that arms with synthetic cases have more steps.",
+    }[spec.spending.match]

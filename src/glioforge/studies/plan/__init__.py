@@ -1,0 +1,1 @@
+"""Tasks of an augmentation study: draws of subjects, sources of synthetic cases, arms."""

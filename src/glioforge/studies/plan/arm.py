@@ -1,0 +1,132 @@
+"""Tasks of the arms: trial runs that find the number of steps, tuning trials, trainings, scores."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from glioforge.studies.arms import Arm
+from glioforge.studies.fold import Fold
+from glioforge.studies.plan.draw import Draw, draw_of
+from glioforge.studies.plan.source import Made
+from glioforge.studies.sources import CopiesSource
+from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.steps.arm import COPIES, MIXED, fit_arm, fit_pilot
+from glioforge.studies.steps.segment import score_segmenter
+from glioforge.studies.task import Task
+from glioforge.studies.tuning import changed
+from glioforge.training.budget import Budget
+
+Trained = tuple[Arm, Draw, Made]
+"""An arm, the draw of its real subjects, and its synthetic cases."""
+
+
+def trial_run(spec: AugmentationSpec, fold: Fold, arm: Arm) -> list[Task]:
+    """Return the run of an arm's baseline that finds the number of steps; none where steps are given.
+
+    It is trained on the first draw of the baseline's subjects, and shared by all arms and draws of that baseline.
+    """
+    if not spec.spending.trial:
+        return []
+    baseline = next(one for one in spec.every_arm if one.name == arm.baseline)
+    draw = draw_of(fold, baseline.real, 0)
+    if draw.size(fold) == 1:
+        return []
+    budget = spec.spending.segmenter
+    key = {"segmenter": baseline.segmenter, "budget": budget, "seed": fold.seed("trial"), **draw.key}
+    own = baseline.name == spec.arms[0].name
+    name = f"{fold.name}/pilot" if own else f"{fold.name}/pilots/{baseline.name}"
+    return [Task(name, "pilot", fold, fit_pilot, key, amount=budget.steps)]
+
+
+def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Sequence[str]) -> Iterator[Task]:
+    """Return trainings and scores of an arm's seeds on one draw and one generator, after its tuning trials."""
+    arm, draw, made = trained
+    key = _key(spec, fold, trained, trial)
+    copied = isinstance(spec.all_sources.get(made.source), CopiesSource)
+    needs = (*trial, *(() if not made.source or copied else made.needs(fold)))
+    trials = list(_tuning_trials(spec, fold, trained, key, needs))
+    yield from trials
+    tuning = {"tuning": spec.tuning} if trials else {}
+    numbers: dict[str, Any] = {"draw": draw.number, "generator_seed": made.seed}
+    for seed in range(spec.spending.seeds):
+        place = "-".join([*_parts(draw, made), f"seed-{seed}"])
+        training = Task(
+            f"{fold.name}/segmenters/{arm.name}/{place}",
+            "segmenter",
+            fold,
+            fit_arm,
+            {**key, "seed": draw.seed(fold, "segmenter", seed), **tuning},
+            needs=(*needs, *(task.name for task in trials)),
+            arm=arm.name,
+            seed=seed,
+            amount=key["budget"].steps,
+            **numbers,
+        )
+        yield training
+        yield Task(
+            f"{fold.name}/scores/{arm.name}/{place}",
+            "scores",
+            fold,
+            score_segmenter,
+            {"regions": spec.regions},
+            inputs=("test",),
+            needs=(training.name,),
+            arm=arm.name,
+            seed=seed,
+            **numbers,
+        )
+
+
+def _tuning_trials(
+    spec: AugmentationSpec, fold: Fold, trained: Trained, key: dict[str, Any], needs: tuple[str, ...]
+) -> Iterator[Task]:
+    """A training for each change of the segmenter's settings; as many for every arm."""
+    arm, draw, made = trained
+    place = "-".join([arm.name, *_parts(draw, made)])
+    for number, changes in enumerate(spec.tuning):
+        yield Task(
+            f"{fold.name}/tuning/{place}/trial-{number}",
+            "trial",
+            fold,
+            fit_arm,
+            {**key, "segmenter": changed(key["segmenter"], changes), "seed": draw.seed(fold, "tuning")},
+            needs=needs,
+            arm=arm.name,
+            seed=number,
+            draw=draw.number,
+            generator_seed=made.seed,
+            amount=key["budget"].steps,
+        )
+
+
+def _key(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Sequence[str]) -> dict[str, Any]:
+    """Settings of an arm's trainings but their seed; what is as usual is left out, so that addresses stay."""
+    arm, draw, made = trained
+    own = arm.spec
+    segmenter = arm.segmenter if own.augment else arm.segmenter.model_copy(update={"augment": None})
+    key: dict[str, Any] = {"segmenter": segmenter, "budget": _budget(spec, fold, draw, trial)}
+    key |= {"share": own.synthetic_share, **draw.key}
+    if made.source:
+        copied = isinstance(spec.all_sources[made.source], CopiesSource)
+        key |= {"source": COPIES if copied else made.source, "order": fold.seed("order", made.source)}
+    if own.amount is not None:
+        key["amount"] = own.amount
+    if own.schedule != MIXED:
+        key["schedule"] = own.schedule
+    if spec.spending.match == "exposure":
+        key["exposure"] = True
+    return key
+
+
+def _budget(spec: AugmentationSpec, fold: Fold, draw: Draw, trial: Sequence[str]) -> Budget:
+    """The study's budget; a fixed number of steps for a single subject, whose plateau no trial run can find."""
+    budget = spec.spending.segmenter
+    if spec.spending.trial and not trial and draw.size(fold) == 1:
+        steps = min(budget.steps, spec.spending.one_subject_steps)
+        return budget.model_copy(update={"steps": steps, "gain": None, "patience": None})
+    return budget
+
+
+def _parts(draw: Draw, made: Made) -> list[str]:
+    """Parts of the name of a training; none for the first draw and generator."""
+    drawn = [f"draw-{draw.number}"] if draw.number else []
+    return [*drawn, *([f"generator-{made.seed}"] if made.seed else [])]

@@ -1,0 +1,132 @@
+"""Tasks of a source of synthetic cases: training, cases, search for leaks, filters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+from glioforge.core.errors import LeakageError
+from glioforge.studies.cohorts import settings_of
+from glioforge.studies.fold import Fold
+from glioforge.studies.plan.draw import Draw
+from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource, unverified
+from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
+from glioforge.studies.steps.score import compare_reconstructions
+from glioforge.studies.steps.screen import screen_cases
+from glioforge.studies.steps.synthesize import intact, make_cases
+from glioforge.studies.steps.train import fit_synthesizer
+from glioforge.studies.task import Side, Task
+
+_OWN = ("generator", "control")
+"""Sources whose trainings lie directly below the fold."""
+
+
+@final
+@dataclass(frozen=True)
+class Made:
+    """The synthetic cases of one source.
+
+    Args:
+        source: Name of the source; empty for none.
+        draw: Subjects that it is trained on.
+        seed: Number of the generator's repetition.
+    """
+
+    source: str
+    draw: Draw
+    seed: int = 0
+
+    def task(self, fold: Fold, kind: str) -> str:
+        """Name of a task of this source: `model`, `cases`, `search` or `synthetic`."""
+        below = "" if kind == "model" and self.source in _OWN else "models/" if kind == "model" else f"{kind}/"
+        return f"{self.draw.below(fold)}/{below}{self.source}{f'-seed-{self.seed}' if self.seed else ''}"
+
+    def needs(self, fold: Fold) -> tuple[str, ...]:
+        """Names of the tasks that an arm needs."""
+        return tuple(self.task(fold, kind) for kind in ("cases", "synthetic"))
+
+    def random(self, fold: Fold, name: str) -> int:
+        """Seed of the draws of one of its tasks."""
+        return self.draw.seed(fold, name, *([self.seed] if self.seed else []))
+
+
+def source_tasks(spec: AugmentationSpec, fold: Fold, made: Made) -> Iterator[Task]:
+    """Return the tasks that make and screen the cases of a source; none for copies of real cases.
+
+    Raises:
+        LeakageError: A subject who is declared to be behind a source is held out.
+        InputFileError: The folder of a source is missing.
+    """
+    source = spec.all_sources[made.source]
+    if isinstance(source, CopiesSource):
+        return
+    if isinstance(source, SynthesizerSource):
+        yield from _from_synthesizer(spec, fold, made, source)
+    else:
+        yield from _from_folder(spec, fold, made, source)
+    filters = {"filters": source.filters, "seed": made.random(fold, "quality"), **made.draw.key}
+    search = (made.task(fold, "search"),) if unverified(source) else ()
+    yield _task(fold, made, "synthetic", screen_cases, filters, needs=(made.task(fold, "cases"), *search))
+
+
+def fidelity_task(spec: AugmentationSpec, fold: Fold, made: Made) -> Task:
+    """Return the task that measures the likeness of a generator's images of unseen subjects to their scans."""
+    key = {"seed": fold.seed("reconstruction"), "draw_seed": spec.seed, "phantom": spec.phantom}
+    name, needs = f"{fold.name}/fidelity", (made.task(fold, "model"),)
+    return Task(name, "fidelity", fold, compare_reconstructions, key, inputs=("train", "test"), needs=needs)
+
+
+def _from_synthesizer(spec: AugmentationSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:
+    """Training of a synthesizer, and the cases that it makes of label maps of its training subjects.
+
+    The control has no budget: it is fitted, not trained.
+    """
+    synthesizer: Any = source.synthesizer
+    if made.source != "control":
+        synthesizer = synthesizer.model_copy(update={"budget": source.budget or spec.spending.generator})
+    kind = "control" if made.source == "control" else "generator"
+    key = {"synthesizer": synthesizer, "seed": made.random(fold, "generator"), **made.draw.key}
+    steps = synthesizer.budget.steps
+    name = made.task(fold, "model")
+    seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    yield Task(name, kind, fold, fit_synthesizer, key, arm=made.source, amount=steps, **seeds)
+    count = source.per_case or spec.spending.synthetic_per_case
+    recipe = source.recipe or spec.recipe
+    making = {"source": made.source, "recipe": recipe, "count": count, "seed": made.random(fold, "synthetic")}
+    yield _task(fold, made, "cases", make_cases, {**making, **made.draw.key}, needs=(name,), intact=intact)
+
+
+def _from_folder(spec: AugmentationSpec, fold: Fold, made: Made, source: FolderSource) -> Iterator[Task]:
+    """Cases of a folder, and the search for held-out subjects among them where nobody declared whose they are."""
+    _require_declared_apart(fold, made.source, source)
+    key = {
+        "source": made.source,
+        "content": content_of(source.path),
+        "layout": source.layout,
+        "prepare_as": settings_of(spec),
+        "subjects": source.subjects,
+    }
+    yield _task(fold, made, "cases", take_folder, key)
+    if unverified(source):
+        name, needs = made.task(fold, "search"), (made.task(fold, "cases"),)
+        sides: tuple[Side, ...] = ("train", "validation", "test")
+        search = {"source": made.source}
+        yield Task(name, "search", fold, search_near_duplicates, search, sides, needs, made.source, guards=True)
+
+
+def _task(fold: Fold, made: Made, kind: str, run: Any, key: dict[str, Any], **more: Any) -> Task:  # noqa: ANN401 - of a task
+    """A task that reads the training side for a source."""
+    numbers: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    return Task(made.task(fold, kind), kind, fold, run, key, inputs=("train",), arm=made.source, **numbers, **more)
+
+
+def _require_declared_apart(fold: Fold, name: str, source: FolderSource) -> None:
+    """Refuse a source whose declared subjects are held out, before anything is trained."""
+    held_out = {*fold.split.validation.subject_ids, *fold.split.test.subject_ids}
+    shared = sorted(held_out & set(source.subjects or ()))
+    if shared:
+        raise LeakageError(
+            f"source {name!r} was made from subjects {shared}, who are held out in {fold.name}",
+            "only subjects of the training side",
+            "make the cases again without these subjects, or split so that they are trained on",
+        )

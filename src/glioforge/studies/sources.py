@@ -1,0 +1,137 @@
+"""Where the synthetic cases of an arm come from: a synthesizer, a folder of another tool's, or the real cases again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, final
+
+from pydantic import Field, model_validator
+
+from glioforge.config.spec import Spec
+from glioforge.io.layout import AnyLayout
+from glioforge.lesions.recipe import RecipeSpec
+from glioforge.quality.base import AnyFilter
+from glioforge.synthesis.method import AnySynthesizer
+from glioforge.training.budget import Budget
+
+
+@final
+class SubjectsSpec(Spec):
+    """How many of the training subjects are used: all, a number, or a share; drawn by the study's seed."""
+
+    subjects: int | None = Field(None, ge=1)
+    """Number of subjects; smaller draws of one seed lie within larger ones."""
+    share: float | None = Field(None, gt=0, le=1)
+    """Share of the subjects, at least one."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.subjects is not None and self.share is not None:
+            msg = f"subjects {self.subjects} and share {self.share}: give one of them"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def all(self) -> bool:
+        """Whether nobody is left out."""
+        return self.subjects is None and self.share in {None, 1.0}
+
+    def count(self, available: int) -> int:
+        """Return the number of subjects out of those available; never more than these."""
+        if self.subjects is not None:
+            return min(self.subjects, available)
+        return available if self.share is None else max(1, round(self.share * available))
+
+    @property
+    def suffix(self) -> str:
+        """What names of arms end with; empty for all subjects."""
+        if self.all:
+            return ""
+        return f"-n{self.subjects}" if self.subjects is not None else f"-{_percent(self.share)}pct"
+
+    @property
+    def words(self) -> str:
+        """What titles of arms end with; empty for all subjects."""
+        if self.all:
+            return ""
+        if self.subjects is not None:
+            return f"{self.subjects} training subject{'s' if self.subjects > 1 else ''}"
+        return f"{_percent(self.share)} % of the training subjects"
+
+
+@final
+class SynthesizerSource(Spec):
+    """Cases that a synthesizer makes of label maps of training subjects: edits, images, filters."""
+
+    kind: Literal["synthesizer"] = "synthesizer"
+    synthesizer: AnySynthesizer
+    """Any registered kind, with its preset and changes to it; one without a network is a control."""
+    recipe: RecipeSpec | None = None
+    """Lesion edits; that of the study unless given."""
+    filters: tuple[AnyFilter, ...] = ()
+    """Quality filters that every case must pass."""
+    budget: Budget | None = None
+    """Length of its training; the study's `generator` budget unless given."""
+    train_on: SubjectsSpec | None = None
+    """Subjects that it is trained on and whose label maps are edited, drawn from the whole training side apart from
+    the draw of the arms; those of the arm unless given."""
+    per_case: int | None = Field(None, ge=1)
+    """Cases made from each label map; `synthetic_per_case` of the budget unless given."""
+
+
+@final
+class FolderSource(Spec):
+    """Cases that any other tool made: images with label maps in a folder."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    """Folder of scans and label maps in any layout, or a cohort of Glioforge."""
+    layout: AnyLayout | None = None
+    """Layout of the folder; detected when none is given."""
+    subjects: tuple[str, ...] | None = None
+    """Subjects of the study behind these cases, through label maps, generator or filters; empty for nobody.  Without
+    it everyone on the training side is taken to be, the cases are searched for near-duplicates of other subjects, and
+    the answer is exploratory."""
+    filters: tuple[AnyFilter, ...] = ()
+    """Quality filters that every case must pass."""
+
+
+@final
+class CopiesSource(Spec):
+    """The real training cases of the arm once more: a control for drawing more, without anything new."""
+
+    kind: Literal["copies"] = "copies"
+
+
+Source = SynthesizerSource | FolderSource | CopiesSource
+AnySource = Annotated[Source, Field(discriminator="kind")]
+
+
+def unverified(source: Source) -> bool:
+    """Return whether nobody declared whom the cases of a source were made from.
+
+    Example:
+        >>> unverified(FolderSource(path=Path("made"))), unverified(FolderSource(path=Path("made"), subjects=()))
+        (True, False)
+    """
+    return isinstance(source, FolderSource) and source.subjects is None
+
+
+def drawn(subjects: Sequence[str], spec: SubjectsSpec, order: Sequence[int]) -> tuple[str, ...]:
+    """Return the subjects of a draw, sorted.
+
+    Args:
+        subjects: All subjects, in any order.
+        spec: How many.
+        order: Permutation of their places, from one seed: smaller draws are the begin of larger ones.
+
+    Example:
+        >>> drawn(["a", "b", "c"], SubjectsSpec(subjects=2), [2, 0, 1])
+        ('a', 'c')
+    """
+    everyone = sorted(subjects)
+    return tuple(sorted(everyone[int(place)] for place in order[: spec.count(len(everyone))]))
+
+
+def _percent(share: float | None) -> str:
+    """A share in percent, without a trailing zero."""
+    return f"{100 * (share or 0):g}".replace(".", "_")

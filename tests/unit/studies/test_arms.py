@@ -1,0 +1,193 @@
+"""Promises of `studies.arms`, `studies.sources` and `studies.plan`: arms as values, subsets nested, each task once."""
+
+from dataclasses import replace
+
+import pytest
+
+from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.studies.plan.draw import EVERYONE, draw_of
+from glioforge.studies.question import parse_study, planned
+from glioforge.studies.sources import SubjectsSpec
+from glioforge.studies.spec import AugmentationSpec
+from toy_study import HOW, SPLIT, toy_fold
+
+REAL = {"name": "real", "title": "Real"}
+MORE = {"name": "more", "title": "More", "source": "generator", "synthetic_share": 0.5}
+
+
+def study(arms=(REAL, MORE), *, budget=None, **more):
+    """Settings of a study of these arms, without a trial run."""
+    values = {
+        "name": "tiny",
+        "title": "Tiny",
+        "synthesizer": {"kind": "class_intensity"},
+        "control": {"kind": "class_intensity"},
+        "segmenter": {"kind": "unet"},
+        "arms": list(arms),
+        "budgets": {"small": {"generator": {"steps": 2}, "segmenter": {"steps": 12}, "seeds": 2, **(budget or {})}},
+        "accelerator": HOW.model_dump(mode="json"),
+        **more,
+    }
+    return parse_study({name: value for name, value in values.items() if value is not None}, "tiny")
+
+
+def tasks_of(spec, tmp_path):
+    """Tasks of one fold by their names."""
+    fold = toy_fold(tmp_path)
+    return {task.name: task for task in planned(spec, [replace(fold, study=replace(fold.study, spec=spec))])}
+
+
+def test_a_curve_trains_every_arm_at_every_number_of_subjects():
+    """With names and titles that tell them apart, and the baseline of each number as its reference."""
+    spec = study(curve={"subjects": [1, 2], "draws": 3})
+    assert [arm.name for arm in spec.every_arm] == ["real-n1", "more-n1", "real-n2", "more-n2"]
+    assert spec.every_arm[3].title == "More, 2 training subjects"
+    assert [arm.reference for arm in spec.every_arm] == ["real-n1", "real-n1", "real-n2", "real-n2"]
+    assert {arm.draws for arm in spec.every_arm} == {3}
+
+
+def test_several_segmenters_are_trained_by_every_arm_that_names_none():
+    """Each compared with the baseline of its own segmenter."""
+    only = {**MORE, "name": "only", "segmenter": "b"}
+    spec = study((REAL, MORE, only), segmenter=None, segmenters={"a": {"kind": "unet"}, "b": {"kind": "unet"}})
+    assert [arm.name for arm in spec.every_arm] == ["real-a", "more-a", "real-b", "more-b", "only-b"]
+    assert [arm.reference for arm in spec.every_arm] == ["real-a"] * 2 + ["real-b"] * 3
+
+
+def test_draws_are_nested_and_differ(tmp_path):
+    """Two subjects of a draw are among the three of the same draw; other draws are others; all is nobody left out."""
+    fold = toy_fold(tmp_path)
+    draws = [{n: set(draw_of(fold, SubjectsSpec(subjects=n), d).subjects) for n in (1, 2, 3)} for d in range(8)]
+
+    assert all(draw[1] < draw[2] < draw[3] for draw in draws)
+    assert len({frozenset(draw[2]) for draw in draws}) > 1
+    assert draw_of(fold, SubjectsSpec(share=1.0), 3) is EVERYONE
+    with pytest.raises(CohortError, match="at least 9, as an arm, a source or the curve asks for"):
+        draw_of(fold, SubjectsSpec(subjects=9), 0)
+
+
+def test_draws_generators_and_seeds_are_crossed(tmp_path):
+    """Two draws, two generators of each, two segmenters of each; the baseline has no generator."""
+    spec = study(curve={"subjects": [2], "draws": 2}, budget={"generator_seeds": 2})
+    tasks = tasks_of(spec, tmp_path)
+
+    def design(kind, arm):
+        mine = [task for task in tasks.values() if (task.kind, task.arm) == (kind, arm)]
+        return sorted((task.draw, task.generator_seed, task.seed) for task in mine)
+
+    crossed = [(draw, generator, seed) for draw in (0, 1) for generator in (0, 1) for seed in (0, 1)]
+    assert design("scores", "more-n2") == design("segmenter", "more-n2") == crossed
+    assert design("scores", "real-n2") == [(draw, 0, seed) for draw in (0, 1) for seed in (0, 1)]
+    assert design("generator", "generator") == [(draw, generator, 0) for draw in (0, 1) for generator in (0, 1)]
+    seeds = [task.key["seed"] for task in tasks.values() if task.kind == "generator"]
+    assert len(set(seeds)) == 4
+    generator = tasks["fold-0/trained-on-n2-draw-1/generator-seed-1"]
+    trained = tasks["fold-0/segmenters/more-n2/draw-1-generator-1-seed-0"]
+    assert generator.key["subjects"] == trained.key["subjects"]
+    assert len(trained.key["subjects"]) == 2
+
+
+def test_a_generator_may_learn_from_other_subjects_than_the_arms(tmp_path):
+    """One seeded draw for all arms and draws; its cases come from the label maps of these subjects."""
+    source = {"kind": "synthesizer", "synthesizer": {"kind": "class_intensity"}, "train_on": {"share": 0.7}}
+    arms = (REAL, {**MORE, "source": "apart"})
+    tasks = tasks_of(study(arms, sources={"apart": source}, curve={"subjects": [1], "draws": 2}), tmp_path)
+    made = [task for task in tasks.values() if (task.kind, task.arm) == ("cases", "apart")]
+
+    assert [task.name for task in made] == ["fold-0/made-by-70pct-draw-0/cases/apart"]
+    assert len(made[0].key["subjects"]) == round(0.7 * len(SPLIT.train.subject_ids))
+    assert made[0].key["subjects"] == tasks["fold-0/made-by-70pct-draw-0/models/apart"].key["subjects"]
+
+
+def test_every_arm_has_as_many_tuning_trials(tmp_path):
+    """Each of a training; seeds need the trials of their arm, and know what each of them changed."""
+    changes = [{"optimizer.learning_rate": 0.01}, {"optimizer.learning_rate": 0.001}]
+    tasks = tasks_of(study(tuning=changes), tmp_path)
+    trials = [task for task in tasks.values() if task.kind == "trial"]
+
+    assert [task.arm for task in trials] == ["real", "real", "more", "more"]
+    assert [task.key["segmenter"].optimizer.learning_rate for task in trials] == [0.01, 0.001] * 2
+    assert {"fold-0/tuning/more/trial-0", "fold-0/tuning/more/trial-1"} < set(
+        tasks["fold-0/segmenters/more/seed-1"].needs
+    )
+    assert list(tasks["fold-0/segmenters/more/seed-1"].key["tuning"]) == changes
+
+
+def test_one_subject_has_a_fixed_number_of_steps(tmp_path):
+    """No trial run can find its plateau; more subjects have one for each number of them."""
+    budget = {"segmenter": {"steps": 900, "gain": 0.005}, "one_subject_steps": 300}
+    tasks = tasks_of(study(curve={"subjects": [1, 2]}, budget=budget), tmp_path)
+
+    assert [task.name for task in tasks.values() if task.kind == "pilot"] == ["fold-0/pilots/real-n2"]
+    assert {tasks[f"fold-0/segmenters/{arm}-n1/seed-0"].key["budget"].steps for arm in ("real", "more")} == {300}
+    assert tasks["fold-0/segmenters/real-n1/seed-0"].key["budget"].gain is None
+    assert "fold-0/pilots/real-n2" in tasks["fold-0/segmenters/more-n2/seed-1"].needs
+
+
+def test_declared_subjects_who_are_held_out_are_refused_before_anything_runs(tmp_path):
+    """By the plan; an undeclared source has a search that its screening and its arms wait for."""
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "a.txt").write_text("a")
+    held_out = SPLIT.test.subject_ids[0]
+    arms = (REAL, {**MORE, "source": "other"})
+
+    def source(**more):
+        return {"other": {"kind": "folder", "path": str(tmp_path / "made"), **more}}
+
+    with pytest.raises(LeakageError, match=f"source 'other' was made from subjects \\['{held_out}'\\], who are held"):
+        tasks_of(study(arms, sources=source(subjects=[held_out])), tmp_path)
+    declared = tasks_of(study(arms, sources=source(subjects=[])), tmp_path)
+    tasks = tasks_of(study(arms, sources=source()), tmp_path)
+    assert "fold-0/search/other" not in declared
+    assert tasks["fold-0/synthetic/other"].needs == ("fold-0/cases/other", "fold-0/search/other")
+    assert tasks["fold-0/search/other"].guards
+    assert not tasks["fold-0/search/other"].evaluates
+
+
+def test_exposure_and_schedules_are_part_of_an_arms_key(tmp_path):
+    """Classical augmentation too; an arm of the usual kind has none of them."""
+    arms = (
+        REAL,
+        {**MORE, "name": "tuned", "synthetic_share": 1, "schedule": {"real_steps": 0.25, "real_share": 0.1}},
+        {"name": "plain", "title": "Plain", "augment": False},
+    )
+    tasks = tasks_of(study(arms, budget={"match": "exposure"}), tmp_path)
+    assert tasks["fold-0/segmenters/tuned/seed-0"].key["schedule"].real_share == 0.1
+    assert tasks["fold-0/segmenters/tuned/seed-0"].key["exposure"]
+    assert tasks["fold-0/segmenters/plain/seed-0"].key["segmenter"].augment is None
+    assert "schedule" not in tasks["fold-0/segmenters/real/seed-0"].key
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": [REAL, {**MORE, "source": "nobody"}]}, "names source 'nobody', which is not among"),
+        ({"arms": [REAL, {**MORE, "reference": "nobody"}]}, "names reference 'nobody', which is not among"),
+        ({"arms": [MORE]}, "the first arm is the baseline"),
+        ({"arms": [REAL, REAL]}, "are not named uniquely"),
+        ({"arms": [REAL, {**REAL, "name": "b", "amount": {"cases": 2}}]}, "an amount needs a source"),
+        ({"arms": [REAL, {**REAL, "name": "b", "schedule": {"real_steps": 0.5}}]}, "without synthetic cases"),
+        ({"arms": [REAL, {**MORE, "schedule": {"real_share": 0.5}}]}, "is fine-tuned on some of its real subjects"),
+        ({"arms": [{**REAL, "draws": 2}]}, "draws 2 of all real subjects are the same"),
+        ({"arms": [{**REAL, "real": {"subjects": 1, "share": 0.5}}]}, "give one of them"),
+        ({"arms": [REAL, {**MORE, "amount": {}}]}, "cases None and multiple None: give one of them"),
+        ({"segmenters": {"a": {"kind": "unet"}}}, "give segmenter, or segmenters by their names"),
+        ({"sources": {"control": {"kind": "copies"}}}, "these names belong to synthesizer and control"),
+        ({"curve": {}}, "give one of them"),
+        ({"tuning": [{"optimizer.rate": 1}]}, "optimizer.rate: unknown key"),
+        ({"budget": {"match": "epochs"}}, "match epochs: give segmenter.epochs"),
+    ],
+)
+def test_arms_that_cannot_be_are_refused(changes, message):
+    """With the key."""
+    with pytest.raises(SpecError, match=message):
+        study(**{"arms": [REAL, MORE], **changes})
+
+
+def test_a_study_of_a_folder_needs_no_synthesizer():
+    """And one that names none has no standard arms."""
+    more = {"synthesizer": None, "control": None}
+    spec = study((REAL, {**MORE, "source": "copies"}), sources={"copies": {"kind": "copies"}}, **more)
+    assert isinstance(spec, AugmentationSpec)
+    with pytest.raises(SpecError, match="names source 'generator', which is not among"):
+        study(arms=[REAL, MORE], **more)
