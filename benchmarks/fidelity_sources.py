@@ -13,10 +13,10 @@ Expected, written down before the first run, in the numbers `EXPECTED`: the real
 blurred images lie behind those of the house method.  Nothing was expected of the painted control; where it falls is
 reported.  A number in which the expectation fails is listed in the result, and none is left out.
 
-Writes `benchmarks/results/fidelity_sources.json` and, with `--pages FOLDER`, the pages.  Pictures of scans are not
-for publication, so pages are never written into the repository.
+Writes `benchmarks/results/fidelity_sources.json` and, below the folder of work, a page a
+source.  Pictures of scans are not for publication, so pages are never written into the repository.
 
-Run: `python benchmarks/fidelity_sources.py --work FOLDER [--data FOLDER] [--pages FOLDER]`; repeat it to resume.
+Run: `python benchmarks/fidelity_sources.py --work FOLDER [--data FOLDER]`; repeat it to resume.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -38,8 +38,11 @@ from glioforge.core.volume import Volume
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case
+from glioforge.io.atomic_write import read_json, write_json
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.ingest import ingest
+from glioforge.runs.fidelity import JSON, fidelity
+from glioforge.runs.fidelity_spec import FidelitySpec
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 
@@ -52,7 +55,7 @@ EXPECTED: Final = (
 )
 """Numbers in which the order was written down beforehand."""
 BLUR_VOXELS: Final = 1.0
-PHANTOMS, SEED, STEPS = 60, 21, 600
+PHANTOMS, SEED, STEPS, DRAWS = 60, 21, 600, 50
 CPU = AcceleratorSpec(device="cpu", threads=1)
 KINDS: Final = {"painted": {"kind": "class_intensity"}, "house": {"kind": "sound"}}
 
@@ -104,15 +107,54 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder of scans, in a layout that `glioforge ingest` knows")
     given = parser.parse_args()
     cohorts = {"phantoms": 3, **({} if given.data is None else {"scans": 2})}
+    result: dict[str, Any] = {}
     write_phantom_cohort(given.work / "phantoms", cases=PHANTOMS, seed=SEED)
     for title, count in cohorts.items():
         folder = given.data if title == "scans" else given.work / "phantoms"
         cohort = prepare(ingest(folder), PrepareSpec(), given.work / f"{title}-prepared")
         divided = parts(cohort, count)
-        train, maps, _ = divided if count == 3 else (divided[0], divided[0], divided[1])
+        train, maps, held_out = divided if count == 3 else (divided[0], divided[0], divided[1])
+        found: dict[str, dict[str, Any]] = {}
         for name, made in sources(train, maps, given.work / f"{title}-sources"):
+            out = given.work / f"{title}-fidelity" / name
+            fidelity(made, held_out, out, spec=FidelitySpec(draws=DRAWS))
+            found[name] = read_json(out / JSON)
             print(title, name, len(made), flush=True)
-    return 0
+        result[title] = summary(found)
+        write_json(RESULT, result)
+    return 0 if all(not entry["expectation_failed_in"] for entry in result.values()) else 1
+
+
+def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Values of each source in each number, the floor, and where the expectation fails."""
+    rows = {name: {row["name"]: row for row in entry["numbers"]} for name, entry in found.items()}
+    table = {
+        number: {
+            "floor": [rows["real"][number][end] for end in ("floor", "floor_low", "floor_high")],
+            **{name: [rows[name][number][end] for end in ("value", "low", "high")] for name in rows},
+        }
+        for number in rows["real"]
+    }
+    expected = [number for number in table if number.startswith(EXPECTED)]
+    failed = [number for number in expected if not as_expected({n: table[number][n][0] for n in rows})]
+    return {
+        "subjects_a_side": found["real"]["subjects_a_side"],
+        "cases": {name: entry["synthetic"]["cases"] for name, entry in found.items()},
+        "extractors": found["real"]["extractors"],
+        "numbers": table,
+        "two_sample_tests": {name: entry["two_sample_tests"] for name, entry in found.items()},
+        "reconstruction": {name: entry["reconstruction"] for name, entry in found.items()},
+        "expected_in": expected,
+        "expectation_failed_in": failed,
+        "place_of_the_painted_control": {
+            number: sorted(rows, key=lambda name: table[number][name][0]).index("painted") + 1 for number in expected
+        },
+    }
+
+
+def as_expected(values: dict[str, float]) -> bool:
+    """Whether the real half is nearest and blur lies behind the house method."""
+    return values["real"] == min(values.values()) and values["blurred"] > values["house"]
 
 
 if __name__ == "__main__":

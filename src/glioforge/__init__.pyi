@@ -71,6 +71,8 @@ from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
+from .runs.fidelity import fidelity as fidelity
+from .runs.fidelity_spec import FidelitySpec as FidelitySpec
 from .runs.nnunet import export_nnunet as export_nnunet, run_nnunet as run_nnunet
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic

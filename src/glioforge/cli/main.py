@@ -20,6 +20,7 @@ from glioforge.cli.doctor import doctor
 from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
 from glioforge.cli.export import export
+from glioforge.cli.fidelity import fidelity
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
@@ -51,7 +52,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, nnunet, segment, evaluate),
-    "Synthetic cases": (edit, synthesize),
+    "Synthetic cases": (edit, synthesize, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }
