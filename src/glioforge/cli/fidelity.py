@@ -39,7 +39,7 @@ def fidelity(
         bool,
         typer.Option(
             "--training-subjects",
-            help="Also compare with real subjects who stand behind the synthetic cases; the page says so.",
+            help="Also compare with real subjects who contributed to the synthetic cases; the page says so.",
         ),
     ] = False,
     seed: Seed = 1,

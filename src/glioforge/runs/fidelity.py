@@ -1,6 +1,6 @@
 """Compare a synthetic cohort with a real one: every number at equal counts, beside what two real halves give.
 
-Real subjects who stand behind the synthetic cases are left out of the comparison,
+Real subjects who contributed to the synthetic cases are left out of the comparison,
 because a generator that remembers them would look best; they stay among those in
 whom the nearest neighbour of each synthetic case is sought.
 """
@@ -58,7 +58,7 @@ def fidelity(  # noqa: PLR0913 - two cohorts, place and settings, by keyword
             differently.
         DependencyError: `features` name radiomics and fastrad is not installed.
         GeometryError: Grids differ.
-        LeakageError: Too few real subjects are left who don't stand behind the synthetic cases, or the encoder was
+        LeakageError: Too few real subjects are left who did not contribute to the synthetic cases, or the encoder was
             trained on compared subjects.
         OutputError: The folder holds the result of other cohorts or settings.
     """
@@ -122,7 +122,7 @@ def require_comparable(synthetic: Cohort, real: Cohort) -> None:
 
 
 def unseen(synthetic: Cohort, real: Cohort, *, training_subjects: bool) -> Cohort:
-    """Return the real cases to compare with: those of subjects who don't stand behind the synthetic cases, or all.
+    """Return the real cases to compare with: those of subjects who did not contribute to the synthetic cases, or all.
 
     Raises:
         LeakageError: Too few subjects are left.
@@ -133,7 +133,7 @@ def unseen(synthetic: Cohort, real: Cohort, *, training_subjects: bool) -> Cohor
     left = real.of_subjects(set(real.subject_ids) - set(behind))
     if len(left.subject_ids) < 2 * FEWEST:
         raise LeakageError(
-            f"{len(left.subject_ids)} real subjects who don't stand behind the synthetic cases ({len(behind)} do)",
+            f"{len(left.subject_ids)} real subjects who did not contribute to the synthetic cases ({len(behind)} do)",
             f"at least {2 * FEWEST}",
             "name a cohort of held-out subjects; --training-subjects compares with the others too, and says so",
             real.where,

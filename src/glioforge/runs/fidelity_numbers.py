@@ -41,7 +41,7 @@ class Compared:
     Args:
         made: Synthetic cases, in the order of the table.
         real: Real cases compared with.
-        behind: Real subjects who stand behind the synthetic cases.
+        behind: Real subjects who contributed to the synthetic cases.
         modalities: Contrasts.
         numbers: All numbers with floors.
         tests: Two-sample tests by what the classifier saw.

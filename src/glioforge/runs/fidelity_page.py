@@ -84,11 +84,13 @@ def lead(found: Compared, spec: FidelitySpec) -> str:
     parts = [first]
     if found.behind and spec.training_subjects:
         parts.append(
-            f"{counted(len(found.behind), 'real subject')} stand behind the synthetic cases and are compared with: "
+            f"{counted(len(found.behind), 'real subject')} contributed to the synthetic cases and are compared with: "
             "a generator that remembers them scores too well."
         )
     elif found.behind:
-        parts.append(f"{counted(len(found.behind), 'real subject')} behind the synthetic cases were left out.")
+        parts.append(
+            f"{counted(len(found.behind), 'real subject')} who contributed to the synthetic cases were left out."
+        )
     shortcuts = [name for name in found.tests if name.startswith("shortcut") and found.adjusted[name] <= 0.05]
     if shortcuts:
         names = ", ".join(name.removeprefix("shortcut: ") for name in shortcuts)
@@ -198,7 +200,7 @@ def _neighbours(found: Compared) -> tuple[Block, ...]:
         f"nearest, among all real ones; the axial slice with the largest synthetic lesion. {CONVENTION}"
     )
     names = Table(
-        ("Row", "Synthetic case", "Nearest real case", "Stands behind it"), listing, "The same cases by name."
+        ("Row", "Synthetic case", "Nearest real case", "Contributed to it"), listing, "The same cases by name."
     )
     return Figure(grid, caption, "Rows of axial slices: synthetic contrasts, then the nearest real case's."), names
 

@@ -20,7 +20,7 @@ class FidelitySpec(Spec):
     permutations: int = Field(999, ge=99)
     """Permutations of each two-sample test."""
     training_subjects: bool = False
-    """Also compare with real subjects who stand behind the synthetic cases; the page says so."""
+    """Also compare with real subjects who contributed to the synthetic cases; the page says so."""
     encoder_steps: int = Field(150, ge=1)
     """Training steps of the encoder."""
     seed: int = Field(1, ge=0)

@@ -99,7 +99,7 @@ def test_halves_share_no_subject_and_have_one_case_each():
 
 def test_too_few_subjects_are_refused():
     """Cases of one subject do not count as several."""
-    with pytest.raises(CohortError, match=r"1 subjects behind the synthetic cases; expected at least 8"):
+    with pytest.raises(CohortError, match=r"1 subjects of the synthetic cases; expected at least 8"):
         half_of(["one"] * 50, [str(n) for n in range(20)])
     assert half_of([str(n) for n in range(2 * FEWEST)], [str(n) for n in range(30)]) == FEWEST
 

@@ -85,7 +85,7 @@ def test_subjects_behind_the_synthetic_cases_are_left_out():
 
     assert unseen(made, both, training_subjects=False).subject_ids == tuple(f"s{n:02}" for n in range(5, 13))
     assert unseen(made, both, training_subjects=True) is both
-    with pytest.raises(LeakageError, match=r"4 real subjects who don't stand behind .* \(8 do\)"):
+    with pytest.raises(LeakageError, match=r"4 real subjects who did not contribute .* \(8 do\)"):
         unseen(synthetic(range(1, 9)), both, training_subjects=False)
 
 

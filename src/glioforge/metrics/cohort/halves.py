@@ -104,7 +104,7 @@ def half_of(made: Sequence[str], real: Sequence[str]) -> int:
     for name, units in (("synthetic", made), ("real", real)):
         if len(set(units)) < 2 * FEWEST:
             raise CohortError(
-                f"{len(set(units))} subjects behind the {name} cases",
+                f"{len(set(units))} subjects of the {name} cases",
                 f"at least {2 * FEWEST}, so that each half has {FEWEST}",
                 "add subjects; cases of one subject don't replace others",
             )
