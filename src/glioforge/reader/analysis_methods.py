@@ -18,7 +18,7 @@ from glioforge.statistics.inference import holm, sign_flip_p
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean
 from glioforge.statistics.shares import wilson
 
-DRAWS = 5000
+DRAWS = 3000
 """Random exchanges of subjects, and bootstrap samples."""
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64
 
 from glioforge.core.rng import stream
 
-DRAWS = 5000
+DRAWS = 3000
 """Random exchanges of truth."""
 
 

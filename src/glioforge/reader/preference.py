@@ -31,7 +31,7 @@ from glioforge.statistics.inference import holm
 from glioforge.statistics.intervals import Interval
 from glioforge.statistics.shares import binomial_p, wilson
 
-DRAWS = 5000
+DRAWS = 3000
 """Random exchanges of methods."""
 
 

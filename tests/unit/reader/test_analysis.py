@@ -60,6 +60,7 @@ def test_the_family_is_corrected(three):
     assert all(test.p <= test.p_holm for test in three.planned)
 
 
+@pytest.mark.slow
 def test_repeats_and_practice_do_not_count():
     """They change nothing but their own numbers."""
     answers = turing_study({"A": "expert"}, 20)
@@ -81,6 +82,7 @@ def test_several_items_of_a_subject_make_the_subject_the_unit():
     assert (apart.subjects, together.subjects) == (80, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "word"), [("learning", "learning"), ("tired", "fatigue"), ("chance", "no trend")])
 def test_learning_and_fatigue_are_found(profile, word):
     """By their direction, and not where there is neither."""
@@ -95,6 +97,7 @@ def test_perfect_readers_have_an_interval():
     assert 0.7 < found.accuracy.low < 0.9
 
 
+@pytest.mark.slow
 def test_methods_that_give_less_away_are_found():
     """Images of a method without any trace are called synthetic less often, and have a lower AUC."""
     readers = {"A": "expert", "B": "expert", "C": "expert"}
@@ -112,6 +115,7 @@ def test_cues_of_synthetic_images_are_found(three):
     assert three.cues[0].on_method["spade"].count == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["accept", "likert", "delineation", "diagnosis", "choice"])
 def test_every_kind_is_analysed(kind):
     """With the numbers that its answers have."""

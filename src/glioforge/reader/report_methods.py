@@ -1,0 +1,98 @@
+"""The methods paragraph of a reading study, as for the methods section of a paper."""
+
+from glioforge.reader.analysis import Analysis
+from glioforge.reader.mrmc import FEWEST_READERS
+from glioforge.reader.spec import ReaderSpec
+
+_ASKED = {
+    "turing": "called each image real or synthetic",
+    "training": "called each image real or synthetic and were shown the truth after each answer",
+    "choice": "chose the real image of a real and a synthetic one, shown side by side",
+    "preference": "chose the better of two images that two methods made of one label map, or said that both were equal",
+    "accept": "accepted or rejected each image",
+    "likert": "scored the quality of each image",
+    "delineation": "drew the tumour in each image",
+    "diagnosis": "said for each image whether it shows a tumour",
+}
+
+
+def methods_text(analysis: Analysis, spec: ReaderSpec) -> str:
+    """Describe design and statistics in running text.
+
+    Args:
+        analysis: The analysis.
+        spec: Settings of the study.
+    """
+    return " ".join([*_design(analysis, spec), *_statistics(analysis)])
+
+
+def _design(analysis: Analysis, spec: ReaderSpec) -> list[str]:
+    """What was shown and asked."""
+    count = len(analysis.readers)
+    shown = {"slice": "one slice", "stack": "a stack of slices", "volume": "a volume in three planes"}[spec.show]
+    contrasts = "with all MRI contrasts next to each other" if spec.together else "in one MRI contrast"
+    sentences = [
+        f"{count} reader{'' if count == 1 else 's'} {_ASKED[analysis.kind]}; an item showed {shown} {contrasts}.",
+        "Items came in a random order of each reader's own, without feedback and without what was true of them."
+        if analysis.kind != "training"
+        else "Items came in a random order of each reader's own.",
+    ]
+    if analysis.practice:
+        sentences.append("Practice items, made of phantoms, came first and do not count.")
+    if analysis.repeats:
+        sentences.append(f"{analysis.repeats} items were shown once more, which serves agreement alone.")
+    if analysis.several_per_subject:
+        sentences.append("Some subjects have several items; they are resampled and exchanged as wholes.")
+    return sentences
+
+
+def _statistics(analysis: Analysis) -> list[str]:
+    """How answers were tested."""
+    plan = analysis.plan
+    sentences = [
+        (
+            f"Margin ({100 * plan.margin:g} points), level ({100 * plan.alpha:g} %), primary method ({plan.primary}) "
+            "and the planned tests were fixed before the first answer; Holm's method corrects over the planned tests."
+        )
+    ]
+    if analysis.rows:
+        sentences.append(_of_detection(analysis))
+    if analysis.preference is not None:
+        sentences.append(
+            "Rates have Wilson's interval; strengths are those of Bradley and Terry (logistic regression with an "
+            "effect of the side, half a comparison added each way, errors clustered by subject); that all methods are "
+            "alike is tested by exchanging methods within comparisons, which is exact."
+        )
+    if any(means.differences for means in analysis.means):
+        sentences.append(
+            "Methods are compared by means over subjects: by sign flips where they share subjects, else by exchanging "
+            "subjects."
+        )
+    if analysis.agreements:
+        sentences.append("Agreement is Cohen's kappa, with a bootstrap over subjects.")
+    return sentences
+
+
+def _of_detection(analysis: Analysis) -> str:
+    """Statistics of right and wrong answers."""
+    basis = analysis.rows[0].basis
+    text = (
+        "Sensitivity is d' with a log-linear correction (Hautus 1995) and bias the criterion c; calls are tested "
+        "against truth with the bias given (Fisher's exact test, or an exchange of truth between subjects)."
+    )
+    if basis == "exact":
+        return (
+            "Accuracy has Wilson's interval and is tested against chance by the exact binomial test, and for "
+            f"equivalence by two exact one-sided tests (Schuirmann 1987). {text}"
+        )
+    if basis == "readers":
+        return (
+            "Accuracy and AUC are means over readers; their variance over readers and cases comes from U-statistics "
+            f"(Gallas 2006; binary answers: Gallas 2007), with t tests in the manner of Obuchowski and Rockette. {text}"
+        )
+    if basis == "these readers":
+        return (
+            f"With fewer than {FEWEST_READERS} readers, variances of accuracy and AUC are over cases alone "
+            f"(U-statistics), and hold for these readers. {text}"
+        )
+    return f"Accuracy is the mean of the shares of right answers on both kinds, with a variance over subjects. {text}"
