@@ -6,6 +6,7 @@
 """
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,16 @@ def command_line() -> str:
     from glioforge.cli.main import app
 
     group = typer.main.get_command(app)
-    return "\n".join(verb_help(name, command) for name, command in sorted(group.commands.items()))
+    return "\n".join(verb_help(name, command) for name, command in verbs_of(group))
+
+
+def verbs_of(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a group of typer's
+    """Names and commands in alphabetical order; those of a group follow its name."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from verbs_of(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of typer's

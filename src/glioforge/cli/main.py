@@ -28,12 +28,14 @@ from glioforge.cli.nnunet import nnunet
 from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
+from glioforge.cli.reader import ABOUT as READER
+from glioforge.cli.reader import VERBS as READER_VERBS
 from glioforge.cli.report import report
 from glioforge.cli.segment import segment
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
 from glioforge.cli.train import train
-from glioforge.cli.verb import BEFORE, Verbs, add_verb
+from glioforge.cli.verb import BEFORE, Verbs, add_group, add_verb
 from glioforge.cli.view import view
 
 ABOUT = "Make synthetic multi-contrast brain-tumour MRI with labels, and test whether it improves segmentation."
@@ -61,6 +63,7 @@ PANELS = {
 for panel, verbs in PANELS.items():
     for verb in verbs:
         add_verb(app, verb, panel)
+add_group(app, "reader", READER, READER_VERBS, "Experiments")
 
 
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -51,14 +51,33 @@ class Verbs(TyperGroup):
 def add_verb(app: typer.Typer, verb: Callable[..., None], panel: str) -> None:
     """Add a verb to the command line, with the options for the log and the `EXAMPLES` of its module as epilogue.
 
+    A module of several verbs has the examples of each by its name.
+
     Args:
         app: The command line.
         verb: Function of the verb.
         panel: Heading under which the list of verbs shows it.
     """
     examples = sys.modules[verb.__module__].EXAMPLES
+    examples = examples[verb.__name__] if isinstance(examples, dict) else examples
     heading = "Example:" if len(examples) == 1 else "Examples:"
     app.command(cls=Verb, epilog="\n\n".join([heading, *examples]), rich_help_panel=panel)(_logged(verb))
+
+
+def add_group(app: typer.Typer, name: str, about: str, verbs: Iterable[Callable[..., None]], panel: str) -> None:
+    """Add verbs that stand behind a word of their own, such as `reader create`.
+
+    Args:
+        app: The command line.
+        name: The word.
+        about: What they are for, one sentence.
+        verbs: Functions of the verbs, in the order of their use.
+        panel: Heading under which the list of verbs shows the word.
+    """
+    group = typer.Typer(name=name, help=about, cls=Verbs, no_args_is_help=True, rich_markup_mode="rich")
+    for verb in verbs:
+        add_verb(group, verb, "Commands")
+    app.add_typer(group, rich_help_panel=panel)
 
 
 def _logged(verb: Callable[..., None]) -> Callable[..., None]:

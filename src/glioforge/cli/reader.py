@@ -1,0 +1,212 @@
+"""`glioforge reader`: blinded reading studies with physicians, from cohorts to locked answers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glioforge.cli.options import Out, Set
+
+if TYPE_CHECKING:
+    from glioforge.core.cohort import Cohort
+
+ABOUT = "Ask readers blindly: can they tell synthetic from real cases, why, and which do they prefer?"
+EXAMPLES = {
+    "create": (
+        "glioforge reader create --real prepared --synthetic spade=made --set real=20 --set synthetic=20 --out reading",
+        "glioforge reader create --preset han2018 --real prepared --synthetic wgan=made --out reading",
+    ),
+    "serve": (
+        "glioforge reader serve reading",
+        "glioforge reader serve reading --host 0.0.0.0 --host-name ward.example --certificate tls.pem --key tls.key",
+    ),
+    "invite": ("glioforge reader invite reading 'Dr Example'",),
+    "status": ("glioforge reader status reading",),
+    "lock": ("glioforge reader lock reading",),
+    "export": ("glioforge reader export reading --out answers",),
+    "backup": ("glioforge reader backup reading --out reading.zip",),
+    "restore": ("glioforge reader restore reading.zip --out reading",),
+}
+
+Folder = Annotated[Path, typer.Argument(help="Folder of a reading study.", metavar="STUDY")]
+
+
+def create(
+    out: Out,
+    real: Annotated[
+        Path | None, typer.Option("--real", help="Cohort of real cases.", metavar="COHORT", show_default="none")
+    ] = None,
+    synthetic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--synthetic",
+            help="Cohort of synthetic cases, with the name of its method; may be repeated.",
+            metavar="NAME=COHORT",
+            show_default="none",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help="Settings of a paper: han2018, carver or guo2020.", metavar="NAME"),
+    ] = None,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="YAML file with the settings.", metavar="YAML", dir_okay=False)
+    ] = None,
+    overrides: Set = None,
+    allow_shortcuts: Annotated[
+        bool,
+        typer.Option(
+            "--allow-shortcuts", help="Go on where a pixel shortcut tells real from synthetic; marks every table."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all settings and stop; writes nothing.")] = False,
+) -> None:
+    """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.config.load import parse_spec, read_values, resolved_yaml, with_overrides
+    from glioforge.reader.create import create_study
+    from glioforge.reader.spec import ReaderSpec
+
+    values = {} if spec is None else read_values(spec)
+    values |= {} if preset is None else {"preset": preset}
+    settings = parse_spec(with_overrides(values, overrides or ()), ReaderSpec, where=str(spec or "--set"))
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    cohorts = _sources(real, synthetic or [])
+    study = create_study(out, settings, cohorts, allow_shortcuts=allow_shortcuts, progress=TerminalProgress())
+    counts = ", ".join(f"{count} {source}" for source, count in study.sources.items())
+    items = sum(study.sources.values()) // (2 if settings.paired else 1)
+    typer.echo(f"study in {out}: {items} items ({counts}), about {study.minutes(items)} minutes a reader")
+    for name, text in study.flags.items():
+        typer.echo(f"{name}: {text}")
+    typer.echo(f"next: glioforge reader serve {out}")
+
+
+def serve(
+    folder: Folder,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", help="Port; 0 takes a free one.", min=0, max=65535, metavar="N")
+    ] = 8765,
+    host_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host-name", help="Name under which readers reach this machine; may be repeated.", metavar="NAME"
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="TLS certificate, PEM.", metavar="FILE")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Private key of the certificate, PEM.", metavar="FILE")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve plain HTTP to other machines, within a network that you trust.")
+    ] = False,
+) -> None:
+    """Serve a reading study to browsers; on this machine alone unless an address is given."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.reader.serve import Address, serve_study
+
+    address = Address(host, port, tuple(host_name or ()), certificate, key, insecure)
+    serve_study(folder, address, progress=TerminalProgress())
+
+
+def invite(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(help="Name of the reader.", metavar="READER")],
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Replace a lost invitation: ends the reader's sessions and passphrase, not answers."
+        ),
+    ] = False,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            help="Address of the server for the reader.",
+            metavar="URL",
+            show_default="where it was served last",
+        ),
+    ] = "",
+) -> None:
+    """Add a reader and print the link of the invitation, which works once."""
+    from glioforge.reader.invitations import invite_reader
+
+    typer.echo(invite_reader(folder, name, again=again, url=url))
+
+
+def status(folder: Folder) -> None:
+    """Show how far readers are, without answers or truth, and check the audit chain."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from glioforge.reader.lock import status_of
+
+    found = status_of(folder)
+    table = Table("Reader", "Answered", "Median s", "Last answer (UTC)", "Invitation", title=found.title)
+    for one in found.readers:
+        seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
+        used = "open" if one.invited else "used"
+        table.add_row(one.name, f"{one.done} of {one.total}", seconds, one.last[:16].replace("T", " "), used)
+    Console().print(table if found.readers else "no readers yet: glioforge reader invite", markup=False)
+    typer.echo(f"{f'locked at {found.locked}' if found.locked else 'open'}; audit chain {found.head[:16]} is whole")
+
+
+def lock(
+    folder: Folder,
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="Lock it although readers have items left.")] = False,
+) -> None:
+    """Close a study for good: no answer is accepted after the lock, and no truth is shown before it."""
+    from glioforge.reader.lock import lock_study
+
+    typer.echo(f"locked; audit chain {lock_study(folder, unfinished=unfinished)}")
+
+
+def export(folder: Folder, out: Out) -> None:
+    """Write answers with their truth, the key of the items and the audit chain of a locked study."""
+    from glioforge.reader.export import export_study
+
+    answers = export_study(folder, out)
+    typer.echo(f"{len(answers)} answers in {out / 'answers.csv'}")
+
+
+def backup(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", help="ZIP file to write.", metavar="FILE", dir_okay=False)],
+) -> None:
+    """Copy a study into one file, also while it is served."""
+    from glioforge.reader.backup import backup_study
+
+    typer.echo(f"backup in {backup_study(folder, out)}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="File that backup wrote.", metavar="FILE")],
+    out: Out,
+) -> None:
+    """Restore a backup into a new folder."""
+    from glioforge.reader.backup import restore_study
+
+    typer.echo(f"study in {restore_study(file, out)}")
+
+
+def _sources(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
+    """Cohorts by source."""
+    from glioforge.cli.cohorts import open_cohort
+    from glioforge.core.errors import SpecError
+
+    cohorts = {} if real is None else {"real": open_cohort(real)}
+    for text in synthetic:
+        name, equals, place = text.partition("=")
+        if not equals or not name.strip() or not place or name.strip() in {*cohorts, "real", "phantom", "all"}:
+            raise SpecError(
+                f"--synthetic {text!r}", "the form NAME=COHORT, each name once and none of real, phantom and all"
+            )
+        cohorts[name.strip()] = open_cohort(Path(place))
+    return cohorts
+
+
+VERBS = (create, serve, invite, status, lock, export, backup, restore)

@@ -1,0 +1,138 @@
+"""Close a study before anybody looks at the truth: no answer after the lock, no truth before it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from glioforge.core.errors import CohortError, OutputError
+from glioforge.reader.folder import open_study
+from glioforge.reader.reading import locked_at
+from glioforge.reader.store import note, now, record, verify
+
+
+@final
+@dataclass(frozen=True)
+class Reader:
+    """How far a reader is.
+
+    Args:
+        name: Name.
+        invited: Whether the invitation is still to be used.
+        done: Items answered.
+        total: Items in all.
+        last: Time of the last answer, ISO 8601; empty before the first.
+        seconds: Median seconds an answer; none before the first.
+    """
+
+    name: str
+    invited: bool
+    done: int
+    total: int
+    last: str
+    seconds: float | None
+
+
+@final
+@dataclass(frozen=True)
+class Status:
+    """How far a study is; nothing in it tells answers or truth.
+
+    Args:
+        title: Title of the study.
+        kind: Kind of the study.
+        readers: Each reader, by name.
+        locked: When it was locked; none where it is open.
+        head: Hash of the audit chain.
+        address: Where it was served last; empty where it never was.
+    """
+
+    title: str
+    kind: str
+    readers: tuple[Reader, ...]
+    locked: str | None
+    head: str
+    address: str
+
+
+_READERS = """
+SELECT reader.name, reader.passphrase IS NULL AS invited, count(assignment.id) AS total, count(answer.at) AS done,
+  coalesce(max(answer.at), '') AS last
+FROM reader LEFT JOIN assignment ON assignment.reader = reader.id
+LEFT JOIN answer ON answer.assignment = assignment.id GROUP BY reader.id ORDER BY reader.folded
+"""
+_TIMES = """
+SELECT json_extract(answer.body, '$.ms') AS ms FROM answer JOIN assignment ON assignment.id = answer.assignment
+JOIN reader ON reader.id = assignment.reader WHERE reader.name = ? AND ms IS NOT NULL ORDER BY ms
+"""
+
+
+def status_of(folder: Path) -> Status:
+    """Return how far a study is.
+
+    Raises:
+        InputFileError: There is no study, or its audit chain is broken.
+    """
+    study = open_study(folder)
+    with study.store() as store:
+        head = store.read(verify)
+        readers = []
+        for row in store.read(lambda db: db.execute(_READERS).fetchall()):
+            name = str(row["name"])
+            times = [r["ms"] for r in store.read(lambda db, name=name: db.execute(_TIMES, (name,)).fetchall())]
+            middle = times[len(times) // 2] / 1000 if times else None
+            readers.append(Reader(name, bool(row["invited"]), row["done"], row["total"], row["last"], middle))
+        found = store.read(lambda db: (locked_at(db), db.execute("SELECT value FROM meta WHERE key = 'address'")))
+        address = found[1].fetchone()
+        return Status(
+            study.spec.title, study.spec.kind, tuple(readers), found[0], head, str(address[0]) if address else ""
+        )
+
+
+def lock_study(folder: Path, *, unfinished: bool = False) -> str:
+    """Lock a study, which may be served meanwhile; return the hash of the audit chain, which belongs into the report.
+
+    A study that is locked already stays as it is.
+
+    Args:
+        folder: The study.
+        unfinished: Lock it although readers have items left.
+
+    Raises:
+        CohortError: There is no answer, or readers have items left and `unfinished` is not given.
+        InputFileError: There is no study, or its audit chain is broken.
+    """
+    status = status_of(folder)
+    if status.locked:
+        return status.head
+    if not any(reader.done for reader in status.readers):
+        raise CohortError("no answer", "a study that was read", "invite readers first", folder.name)
+    left = [f"{one.name} ({one.total - one.done} left)" for one in status.readers if one.done < one.total]
+    if left and not unfinished:
+        raise CohortError(
+            f"readers with items left: {', '.join(left)}",
+            "readers who have finished",
+            "wait for them, or give --unfinished: what they have not answered stays unanswered",
+            folder.name,
+        )
+    with open_study(folder).store() as store:
+
+        def locking(db: object) -> str:
+            note(db, "locked", now())
+            return record(db, "lock", {"head": status.head, "unfinished": left})
+
+        return store.write(locking)
+
+
+def require_locked(locked: str | None, folder: Path) -> None:
+    """Refuse to show the truth of a study that is still open.
+
+    Raises:
+        OutputError: The study is not locked.
+    """
+    if locked is None:
+        raise OutputError(
+            "a study that is still open",
+            "a locked study, for nobody may see the truth before the last answer",
+            f"lock it: glioforge reader lock {folder}",
+            folder,
+        )
