@@ -139,7 +139,8 @@ def _encoded(spec: ReaderSpec, items: Sequence[Item], frame: Frame) -> Iterator[
     """Encode items; a case that the next item shows as well is loaded once."""
     kept: tuple[str, Case] | None = None
     for item in items:
-        pixels, facts = [], {}
+        pixels: list[np.ndarray] = []
+        facts: dict[str, Any] = {}
         for stimulus in item.stimuli:
             ref = stimulus.case.ref
             if kept is None or kept[0] != f"{stimulus.case.source} {ref.case_id}":

@@ -159,7 +159,7 @@ class Handlers:
             return Reply(pages.done_page(self.study, session, progress))
         if locked:
             return Reply(status=303, location="/")
-        self.store.write(lambda db: (note_shown(db, showing.id), accounts.keep(db, session)))
+        self.store.write(lambda db: note_shown(db, showing.id, session))
         return Reply(pages.item_page(self.study, session, showing, progress))
 
     def answer(self, call: Call) -> Reply:

@@ -1,6 +1,8 @@
 """Close a study before anybody looks at the truth: no answer after the lock, no truth before it."""
 
+import sqlite3
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -78,7 +80,7 @@ def status_of(folder: Path) -> Status:
         readers = []
         for row in store.read(lambda db: db.execute(_READERS).fetchall()):
             name = str(row["name"])
-            times = [r["ms"] for r in store.read(lambda db, name=name: db.execute(_TIMES, (name,)).fetchall())]
+            times = store.read(partial(_times, name))
             middle = times[len(times) // 2] / 1000 if times else None
             readers.append(Reader(name, bool(row["invited"]), row["done"], row["total"], row["last"], middle))
         found = store.read(lambda db: (locked_at(db), db.execute("SELECT value FROM meta WHERE key = 'address'")))
@@ -86,6 +88,11 @@ def status_of(folder: Path) -> Status:
         return Status(
             study.spec.title, study.spec.kind, tuple(readers), found[0], head, str(address[0]) if address else ""
         )
+
+
+def _times(name: str, db: sqlite3.Connection) -> list[int]:
+    """Milliseconds of the answers of a reader, rising."""
+    return [int(row["ms"]) for row in db.execute(_TIMES, (name,))]
 
 
 def lock_study(folder: Path, *, unfinished: bool = False) -> str:
@@ -116,7 +123,7 @@ def lock_study(folder: Path, *, unfinished: bool = False) -> str:
         )
     with open_study(folder).store() as store:
 
-        def locking(db: object) -> str:
+        def locking(db: sqlite3.Connection) -> str:
             note(db, "locked", now())
             return record(db, "lock", {"head": status.head, "unfinished": left})
 

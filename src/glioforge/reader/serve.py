@@ -98,7 +98,8 @@ def serve_study(folder: Path, address: Address | None = None, progress: Progress
     with study.store() as store, _listening(address) as listener:
         store.read(verify)
         url = address.url(listener.getsockname()[1])
-        store.write(lambda db: (note(db, "address", url), record(db, "serve", {"public": address.public})))
+        store.write(lambda db: note(db, "address", url))
+        store.write(lambda db: record(db, "serve", {"public": address.public}))
         names = frozenset(name.lower() for name in address.names)
         app = reading_app(study, store, names, public=address.public, secure=address.secure)
         progress.say(f"{study.spec.title}: {url}")
@@ -140,6 +141,7 @@ def _config(app: Any, address: Address) -> "Config":  # noqa: ANN401 - any ASGI 
             "uvicorn is not installed", "the packages of reading studies", "pip install 'glioforge[reader]'"
         ) from error
 
+    @final
     class Patient(H11Protocol):
         """HTTP that waits for the head of a request for some seconds only."""
 
@@ -150,7 +152,7 @@ def _config(app: Any, address: Address) -> "Config":  # noqa: ANN401 - any ASGI 
 
         def _lose_patience(self) -> None:
             """Close it if no request was read yet."""
-            if self.cycle is None and not self.transport.is_closing():
+            if getattr(self, "cycle", None) is None and not self.transport.is_closing():
                 self.transport.close()
 
     return Config(
