@@ -24,8 +24,8 @@ from jaxtyping import UInt8
 from scipy import ndimage, stats
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.inference import holm
 from glioforge.reader.stimulus import Pixels
+from glioforge.statistics.inference import holm
 
 FEATURES: Final = ("levels", "commonest", "clipped", "holes", "rim", "ragged", "extent")
 LARGEST_AUC: Final = 0.85
