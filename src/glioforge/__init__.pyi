@@ -86,6 +86,7 @@ from .segmentation.base import load_segmenter as load_segmenter, train_segmenter
 from .segmentation.nnunet import NnunetRunSpec as NnunetRunSpec
 from .studies.comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec
 from .studies.engine import run_study as run_study, write_report as write_report
+from .studies.later import score_later as score_later
 from .studies.forecast import plan_study as plan_study
 from .studies.question import load_demo as load_demo, load_study as load_study
 from .studies.spec import AugmentationSpec as AugmentationSpec

@@ -29,6 +29,7 @@ def _with_default(option: Any, shown: str) -> Any:  # noqa: ANN401 - typer's own
 _OUT = typer.Option("--out", help="Output folder; created if missing.", file_okay=False, metavar="DIR")
 Out = Annotated[Path, _OUT]
 MaybeOut = Annotated[Path | None, _with_default(_OUT, "none: problems are only printed")]
+ScoreOut = Annotated[Path | None, _with_default(_OUT, "with --score a folder within the study's; needed otherwise")]
 LogFile = Annotated[
     Path | None,
     typer.Option(

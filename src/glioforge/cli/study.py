@@ -1,25 +1,50 @@
 """`glioforge study`: a whole experiment from one YAML to a report."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import Device, DryRun, MaybeWorkers, Out, Precision, Set, Threads, Where, accelerator_sets
+from glioforge.cli.options import (
+    Device,
+    DryRun,
+    MaybeWorkers,
+    Precision,
+    ScoreOut,
+    Set,
+    Threads,
+    Where,
+    accelerator_sets,
+)
 
 if TYPE_CHECKING:
     from glioforge.studies.base import StudySpec
 
-EXAMPLES = ("glioforge study study.yaml --data scans --out run",)
+EXAMPLES = (
+    "glioforge study study.yaml --data scans --out run",
+    "glioforge study run --score scans-of-next-year",
+)
 
 
 def study(
-    spec: Annotated[Path, typer.Argument(help="YAML file of the study.", metavar="YAML")],
-    out: Out,
+    spec: Annotated[
+        Path, typer.Argument(help="YAML file of the study; with --score the folder of a finished one.", metavar="YAML")
+    ],
+    out: ScoreOut = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.", metavar="FOLDER"),
+    ] = None,
+    score: Annotated[
+        Path | None,
+        typer.Option(
+            "--score",
+            help="Folder of scans or of a cohort of subjects that came later: the models of the finished study score "
+            "them once; nothing is trained.",
+            metavar="COHORT",
+        ),
     ] = None,
     where: Where = None,
     store: Annotated[
@@ -47,6 +72,12 @@ def study(
     from glioforge.studies.engine import run_study
     from glioforge.studies.question import load_study
 
+    if score is not None:
+        given = {"--data": data, "--where": where, "--store": store, "--budget": budget, "--set": overrides}
+        score_cohort(spec, score, out, dry_run=dry_run, given={**given, "--workers": workers, "--device": device})
+        return
+    if out is None:
+        raise typer.BadParameter("give the output folder of the study", param_hint="--out")
     sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]
     sets += [] if workers is None else [f"parallel.workers={workers}"]
@@ -58,6 +89,18 @@ def study(
         return
     page = run_study(settings, out, data=data, store=store, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
+
+
+def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, given: Mapping[str, object]) -> None:
+    """Let the models of a finished study score a cohort; options that would change them are refused."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.studies.later import score_later
+
+    strange = [name for name, value in given.items() if value]
+    if strange:
+        raise typer.BadParameter(f"{', '.join(strange)} with --score: the models of a finished study stay as they are")
+    page = score_later(run, cohort, out=out, progress=TerminalProgress(), dry_run=dry_run)
+    typer.echo(f"checked, nothing scored; report: {page.resolve()}" if dry_run else f"report: {page.resolve()}")
 
 
 def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path | None) -> None:

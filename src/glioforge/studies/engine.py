@@ -10,7 +10,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.fold import Fold, Study
-from glioforge.studies.lock import KEYS, TestLock, registered_lock, settings_hash
+from glioforge.studies.lock import KEYS, TestLock, lock_of, settings_hash
 from glioforge.studies.perform import perform, step_of
 from glioforge.studies.question import planned, write_page
 from glioforge.studies.record import Record
@@ -69,7 +69,7 @@ def run_study(
 def _lock_of(study: Study, folds: Sequence[Fold], data: Path | None, progress: Progress) -> TestLock:
     """Lock over the test scans of all folds, with the study registered for them."""
     tested = dict.fromkeys(ref.case_id for fold in folds for ref in fold.split.test)
-    return registered_lock(
+    return lock_of(
         [study.source[case_id] for case_id in tested],
         study=settings_hash(study.spec),
         name=study.spec.name,
@@ -77,7 +77,7 @@ def _lock_of(study: Study, folds: Sequence[Fold], data: Path | None, progress: P
         keys_file=study.root / KEYS,
         beside=data,
         progress=progress,
-    )
+    ).registered(progress)
 
 
 def _performed(lock: TestLock, task: Task, needs: Mapping[str, Record], progress: Progress) -> Record:

@@ -13,7 +13,7 @@ Phantoms are exempt, as no number of them is ever used up.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal, final
@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, final
 from glioforge.core.case import CaseRef
 from glioforge.core.counted import counted
 from glioforge.core.protocols import Progress
+from glioforge.io.cohort_file import NAME as COHORT
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.scan_keys import scan_keys
 from glioforge.io.state_folder import state_folder
@@ -31,6 +32,10 @@ NAME: Final = "test-lock.json"
 """Copy of what the lock said, in the folder of a study."""
 KEYS: Final = "test-scans.json"
 """Hashes of the test scans, in the folder of a study, by the digests of their files."""
+
+_STATE_ALONE: Final = (
+    "the folder of the cohort cannot be written, so that looks are kept in the user's state folder alone"
+)
 
 Kind = Literal["exempt", "pre-registered", "exploratory"]
 
@@ -117,6 +122,25 @@ class TestLock:
     entry: Entry
     note: str = ""
 
+    def registered(self, progress: Progress) -> "TestLock":
+        """Note the study, and say what a user should know before anything is scored.
+
+        Raises:
+            InputFileError: A copy of the book is damaged.
+            OutputError: The state folder cannot be written.
+        """
+        if self.book is None:
+            return self
+        note = "" if self.book.beside is None or self.book.beside_is_kept else _STATE_ALONE
+        if note:
+            progress.say(note)
+        lock = replace(self, entry=self.book.register(self.entry), note=note)
+        earlier = lock.standing().earlier
+        if earlier:
+            looks = counted(len(earlier), "look")
+            progress.say(f"test lock: {looks} at these test scans before; this study is exploratory")
+        return lock
+
     def look(self) -> None:
         """Note that a test scan is scored now; errors as `LookBook.look`."""
         if self.book is not None:
@@ -144,52 +168,51 @@ class TestLock:
         return Standing(kind, mine.study, len(mine.scans), mine.registered, mine.looked, tuple(others), self.note)
 
 
-def registered_lock(  # noqa: PLR0913 - what makes an entry, by keyword
+def lock_of(  # noqa: PLR0913 - what makes an entry, by keyword
     refs: Iterable[CaseRef],
     *,
     study: str,
     name: str,
     title: str,
-    keys_file: Path,
+    keys_file: Path | None,
     beside: Path | None,
     progress: Progress,
 ) -> TestLock:
-    """Register a study for test scans, and return its lock.
+    """Return the lock of a study over test scans; nothing is noted before `TestLock.registered`.
 
     Args:
         refs: Test cases as they came; computed ones are exempt.
         study: Hash of the settings, from `settings_hash`.
         name: Name of the study.
         title: Its title.
-        keys_file: Where hashes of scans are kept, so that they are not made again.
-        beside: Folder of the cohort; none where it has none of its own.
+        keys_file: Where hashes of scans are kept, so that they are not made again; none keeps none.
+        beside: Folder that the cases come from; a copy is kept there if it holds a cohort, never among scans.
         progress: Where to show progress.
 
     Raises:
-        InputFileError: A copy of the book is damaged, or a scan cannot be read.
-        OutputError: The state folder cannot be written.
+        InputFileError: A scan cannot be read.
+        OutputError: The hashes cannot be written.
     """
     scans = _keys_of([ref for ref in refs if ref.lineage.kind != "phantom"], keys_file, progress)
     entry = Entry(study, name, title, scans, now(), version=metadata.version("glioforge"))
     if not scans:
         return TestLock(None, entry)
-    book = LookBook(state_folder() / STATE_NAME, None if beside is None else beside / BESIDE_NAME)
-    note = ""
-    if not book.beside_is_kept:
-        note = "The folder of the cohort cannot be written, so that looks are kept in the user's state folder alone"
-        progress.say(note)
-    lock = TestLock(book, book.register(entry), note)
-    earlier = lock.standing().earlier
-    if earlier:
-        progress.say(
-            f"test lock: {counted(len(earlier), 'look')} at these test scans before; this study is exploratory"
-        )
-    return lock
+    held = beside is not None and (beside / COHORT).is_file()
+    return TestLock(LookBook(state_folder() / STATE_NAME, beside / BESIDE_NAME if beside and held else None), entry)
 
 
 def settings_hash(spec: StudySpec) -> str:
     """Return a hash of all settings but names, titles, and how the work is spread."""
-    values = _untitled(spec.model_dump(mode="json", exclude={"name", "parallel", "accelerator"}))
+    return hash_of(_untitled(spec.model_dump(mode="json", exclude={"name", "parallel", "accelerator"})))
+
+
+def hash_of(values: Any) -> str:  # noqa: ANN401 - any plain JSON values
+    """Return a hash of plain values, whatever the order of their keys.
+
+    Example:
+        >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+        True
+    """
     text = json.dumps(values, sort_keys=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -203,12 +226,12 @@ def _untitled(values: Any) -> Any:  # noqa: ANN401 - any plain JSON values
     return values
 
 
-def _keys_of(refs: list[CaseRef], file: Path, progress: Progress) -> tuple[tuple[str, ...], ...]:
+def _keys_of(refs: list[CaseRef], file: Path | None, progress: Progress) -> tuple[tuple[str, ...], ...]:
     """Hashes of each scan; those that the file knows by the digest of the case's files are not made again."""
-    known: dict[str, list[str]] = read_json(file) if file.is_file() else {}
+    known: dict[str, list[str]] = read_json(file) if file is not None and file.is_file() else {}
     missing = [ref for ref in refs if ref.digest not in known]
     for ref in progress.track(missing, "hashing test scans", len(missing)):
         known[ref.digest] = list(scan_keys(ref.load()))
-    if missing:
+    if missing and file is not None:
         write_json(file, known)
     return tuple(sorted(tuple(known[ref.digest]) for ref in refs))

@@ -66,7 +66,7 @@ def _section(standing: Standing) -> Section:
     columns = ("Study", "Settings", "Fixed", "Looked", "Shared scans", "Before this study was fixed")
     caption = "Looks of other studies at these test scans, the earliest first."
     table: tuple[Block, ...] = (Table(columns, rows, caption),) if rows else (Paragraph("No other study looked."),)
-    noted = (Note(f"{standing.note}.", "warning"),) if standing.note else ()
+    noted = (Note(f"{standing.note[0].upper()}{standing.note[1:]}.", "warning"),) if standing.note else ()
     return Section("Looks at the test subjects", (Facts(own), Paragraph(text), *noted, *table))
 
 

@@ -18,13 +18,14 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.volume import Volume
+from glioforge.io.cohort_file import write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.scan_keys import scan_keys
 from glioforge.io.state_folder import state_folder
 from glioforge.report.page import Report, Section
 from glioforge.studies import questions
 from glioforge.studies.engine import run_study, write_report
-from glioforge.studies.lock import Standing, registered_lock, settings_hash
+from glioforge.studies.lock import Standing, lock_of, settings_hash
 from glioforge.studies.lock_page import notice, with_lock
 from glioforge.studies.looks import BESIDE_NAME, STATE_NAME
 from glioforge.studies.question import QUESTIONS, load_study
@@ -73,8 +74,8 @@ def asked(scans, out, data=None, *changes):
 
 def test_what_resets_the_lock_and_what_does_not(scans, tmp_path, state):
     """Neither a second ingest, another name, folder nor number of workers; a changed setting is exploratory."""
-    data = tmp_path / "scans"
-    shutil.copytree(scans / "scans", data)
+    data = tmp_path / "cohort"
+    write_cohort(ingest(scans / "scans"), data)
     first = asked(scans, tmp_path / "one", data)
     assert (first.kind, first.others, first.looked is not None) == ("pre-registered", (), True)
     assert (data / BESIDE_NAME).is_file()
@@ -89,26 +90,33 @@ def test_what_resets_the_lock_and_what_does_not(scans, tmp_path, state):
 
     renamed = tmp_path / "renamed"
     brats(renamed, {f"Brats18_Y_{name}_1": seed for seed, name in enumerate("ABCDE")})
-    shutil.rmtree(state)
-    shutil.copy(data / BESIDE_NAME, renamed)  # of the union, one copy is enough
-    known = {"keys_file": tmp_path / "keys.json", "beside": renamed, "progress": Silent(), "name": "n", "title": ""}
-    changed = registered_lock(ingest(renamed), study="another budget", **known).standing()
+    shutil.rmtree(state)  # of the union, one copy is enough
+    known = {"keys_file": tmp_path / "keys.json", "beside": data, "progress": Silent(), "name": "n", "title": ""}
+    changed = lock_of(ingest(renamed), study="another budget", **known).registered(Silent()).standing()
     assert changed.kind == "exploratory"
     assert changed.earlier[0].study == first.study
     assert with_lock(Report("Q?", "A.", ()), changed).notices[0].text.startswith("Exploratory, not confirmatory.")
     assert (state / STATE_NAME).is_file()
 
 
+def test_nothing_is_written_among_scans(scans, tmp_path):
+    """Only a cohort that Glioforge wrote has a copy beside it."""
+    known = {"keys_file": None, "progress": Silent(), "name": "n", "title": "", "study": "s"}
+    lock_of(ingest(scans / "scans"), beside=scans / "scans", **known).registered(Silent()).look()
+
+    assert not list(scans.rglob(BESIDE_NAME))
+
+
 def test_two_studies_registered_before_any_look_are_both_pre_registered(scans, tmp_path):
     """What counts is when the settings were fixed."""
     cohort = ingest(scans / "scans")
     known = {"keys_file": tmp_path / "keys.json", "beside": None, "progress": Silent(), "title": ""}
-    a, b = (registered_lock(cohort, study=name, name=name, **known) for name in "ab")
+    a, b = (lock_of(cohort, study=name, name=name, **known).registered(Silent()) for name in "ab")
     a.look()
 
     assert a.standing().kind == b.standing().kind == "pre-registered"
     assert [look.name for look in b.standing().others] == ["a"]
-    c = registered_lock(list(cohort)[:1], study="c", name="c", **known).standing()
+    c = lock_of(list(cohort)[:1], study="c", name="c", **known).standing()
     assert (c.kind, c.earlier[0].shared, c.scans) == ("exploratory", 1, 1)
     assert "1 earlier look" in notice(c).text
 
@@ -118,13 +126,13 @@ def test_phantoms_are_exempt_and_that_is_said(tmp_path, state):
     case = toy_case(1)
     phantom = replace(case, case_id="p", lineage=Lineage.phantom("p", 1))
     known = {"study": "s", "name": "n", "title": "t", "beside": None, "progress": Silent()}
-    lock = registered_lock(cohort_of_cases([phantom]), keys_file=tmp_path / "a.json", **known)
+    lock = lock_of(cohort_of_cases([phantom]), keys_file=tmp_path / "a.json", **known)
     lock.look()
 
     assert lock.standing() == Standing("exempt")
     assert "phantoms are exempt" in notice(lock.standing()).text
     assert not state.exists()
-    mixed = registered_lock(cohort_of_cases([phantom, case]), keys_file=tmp_path / "b.json", **known)
+    mixed = lock_of(cohort_of_cases([phantom, case]), keys_file=tmp_path / "b.json", **known)
     assert mixed.standing().scans == 1
 
 
