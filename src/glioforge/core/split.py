@@ -130,6 +130,64 @@ def folds_by_subject(
     return tuple(_fold(cohort, order, folds, index, validation) for index in range(folds))
 
 
+def split_in_order(cohort: Cohort, *, first: float, validation: float, seed: int) -> Split:
+    """Test the last subjects in the order of their names, as some papers do; sites and grades are often not spread.
+
+    Args:
+        cohort: At least one subject for each side.
+        first: Share of subjects, the first ones, for training and validation, in (0, 1).
+        validation: Share of these for model selection, in (0, 1); drawn with strata spread evenly.
+        seed: Seed of that draw.
+
+    Raises:
+        CohortError: There are too few subjects.
+    """
+    names = sorted(cohort.subject_ids)
+    count = min(max(round(first * len(names)), 2), len(names) - 1)
+    return _apart(cohort, set(names[count:]), validation, seed)
+
+
+def split_by_site(cohort: Cohort, *, validation: float, seed: int, test: Iterable[str] = ()) -> tuple[Split, ...]:
+    """Test on sites that nothing was trained on: the sites named in one split, or each site in one of its own.
+
+    Args:
+        cohort: Cases with the fact `site`; those of a subject are of one site.
+        validation: Share of the other subjects for model selection, in (0, 1).
+        seed: Seed of that draw.
+        test: Sites to test on; each in turn unless given.
+
+    Raises:
+        CohortError: A case has no site, a subject several, there is one site alone, or one named that is not there.
+    """
+    sites: defaultdict[str, set[str]] = defaultdict(set)
+    for ref in cohort:
+        sites[str(ref.facts.get("site") or "")].add(ref.subject_id)
+    doubled = sorted(s for s, n in Counter(s for people in sites.values() for s in people).items() if n > 1)
+    unknown = sorted(set(test) - sites.keys())
+    if "" in sites or doubled or unknown or len(sites) < 2:
+        what = {
+            f"subjects without a site: {sorted(sites.get('', ()))[:5]}": "" in sites,
+            f"subjects of several sites: {doubled[:5]}": bool(doubled),
+            f"no site {unknown}": bool(unknown),
+        }
+        found = [text for text, wrong in what.items() if wrong] or [f"{counted(len(sites), 'site')}"]
+        raise CohortError(
+            "; ".join(found),
+            f"the site of every subject, and at least two sites; known are {sorted(filter(None, sites))}",
+            "name sites in the table of the scans, or split otherwise",
+            cohort.where,
+        )
+    tested = [set().union(*(sites[name] for name in test))] if list(test) else [sites[name] for name in sorted(sites)]
+    return tuple(_apart(cohort, people, validation, seed) for people in tested)
+
+
+def _apart(cohort: Cohort, test: set[str], validation: float, seed: int) -> Split:
+    """Test these subjects, and divide the others with strata spread evenly."""
+    others = cohort.of_subjects(set(cohort.subject_ids) - test, cohort.name)
+    inner = split_by_subject(others, test=0, validation=validation, seed=seed)
+    return _sides(cohort, set(inner.train.subject_ids), set(inner.validation.subject_ids), test)
+
+
 def split_by_names(cohort: Cohort, sides: Mapping[str, Iterable[str]]) -> Split:
     """Split by subjects named for `train`, `validation` and `test`.
 

@@ -6,14 +6,19 @@ from typing import Final
 from glioforge.report.page import Block, Note, Table
 from glioforge.report.scores import ResultTable
 from glioforge.studies.arms import Arm
+from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import neutral
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.sources import CopiesSource, unverified
 from glioforge.studies.spec import AugmentationSpec
 
-LEAKY: Final = "LEAKY"
-"""What titles of arms begin with whose test slices come from subjects that were trained on."""
+SHUFFLED: Final = (
+    f"{MARK}: in these arms slices were shuffled over subjects, so that slices of one person were trained on and "
+    "tested. They are scored on their test slices alone, the sound arms on whole scans of subjects whom nothing saw. "
+    f"The difference of the {MARK} baseline from the sound one is the leak, not an improvement."
+)
+"""Belongs beside every table that shows such arms."""
 UNVERIFIED: Final = "provenance unverified"
 
 
@@ -28,7 +33,7 @@ def title_of(spec: AugmentationSpec, arm: Arm) -> str:
     title = neutral(spec, arm.title)
     if arm.source is not None and unverified(spec.all_sources[arm.source]):
         title = f"{title} ({UNVERIFIED})"
-    return f"{LEAKY}: {title}" if arm.split == "leaky" else title
+    return f"{MARK}: {title}" if arm.split == "leaky" else title
 
 
 def groups_of(spec: AugmentationSpec, arms: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -79,9 +84,15 @@ def exploratory(spec: AugmentationSpec, results: Results | None = None) -> str:
     if not names:
         return ""
     return (
-        f"Exploratory: nobody declared which subjects are behind {', '.join(names)} ({UNVERIFIED}); no near-duplicate "
+        f"Nobody declared which subjects are behind {', '.join(names)} ({UNVERIFIED}); no near-duplicate "
         "of a held-out image or label map was found, which is no proof."
     )
+
+
+def cautions(spec: AugmentationSpec, results: Results) -> tuple[Note, ...]:
+    """Return what a reader must know before believing a number: sources that nobody declared, slices that leak."""
+    shuffled = SHUFFLED if any(arm.split == "leaky" for arm in spec.every_arm) else ""
+    return tuple(Note(text, "warning") for text in (shuffled, exploratory(spec, results)) if text)
 
 
 def arms_blocks(spec: AugmentationSpec, results: Results) -> tuple[Block, ...]:
@@ -98,9 +109,7 @@ def arms_blocks(spec: AugmentationSpec, results: Results) -> tuple[Block, ...]:
     )
     table = Table((*columns, "Tuning trials"), tuple(rows), caption)
     texts = dict.fromkeys(note for record in results.of("segmenter") for note in record.notes)
-    told = exploratory(spec, results)
-    notes = [Note(text, "warning") for text in (*([told] if told else []), *(f"{text}." for text in texts))]
-    return (*notes, table)
+    return (*(Note(f"{text}.", "warning") for text in texts), table)
 
 
 def _cells(spec: AugmentationSpec, arm: Arm, mine: Sequence[Record]) -> tuple[str, ...]:

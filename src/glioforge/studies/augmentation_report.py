@@ -9,6 +9,7 @@ from glioforge.report.tables import Trained, empty_table, score_table, subject_t
 from glioforge.report.words import counted, findings, outdone, with_interval
 from glioforge.studies.arms_report import (
     arms_blocks,
+    cautions,
     control_pairs,
     exploratory,
     groups_of,
@@ -21,6 +22,7 @@ from glioforge.studies.pages import (
     neutral,
     noun_of,
     quality_section,
+    source_named,
     subject_figure,
     table_of,
     trained_of,
@@ -71,13 +73,14 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         _segmentation(spec, results, overlap, arms),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
-        quality_section(results),
+        *((quality_section(results),) if results.of("synthetic") else ()),
         _costs(results),
         settings_section(spec, results),
     )
     lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
     caution = exploratory(spec, results)
-    return Report(spec.title, f"{caution} {told}" if caution else told, sections, lead, made_with(results))
+    verdict_line = f"Exploratory: {told}" if caution else told
+    return Report(spec.title, verdict_line, sections, lead, made_with(results), notices=cautions(spec, results))
 
 
 def pilots_of(results: Results) -> list[Trained]:
@@ -95,6 +98,8 @@ def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str
         pilots: Runs of the baseline that looked for its plateau.
     """
     tested = [arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms]
+    if not tested_arms(spec):
+        return "Not asked: no arm has synthetic cases of a source under test."
     if not tested:
         return "Not answered: no synthetic case passed the quality check, so no segmenter was trained on any."
     what = f"Dice over {', '.join(spec.regions)}"
@@ -251,6 +256,6 @@ def _arms_text(spec: AugmentationSpec) -> str:
     """What each arm was trained on."""
     told = []
     for arm in spec.arms:
-        share = f" ({arm.synthetic_share:.0%} of slices from the {arm.source})" if arm.source else ""
-        told.append(f"{neutral(spec, arm.title)}{share}")
+        share = f"{arm.synthetic_share:.0%} of slices from" if arm.synthetic_share else "cases from"
+        told.append(f"{neutral(spec, arm.title)}{f' ({share} {source_named(arm.source)})' if arm.source else ''}")
     return "; ".join(told)

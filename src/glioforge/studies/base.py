@@ -57,6 +57,40 @@ class Folds(Spec):
     """Share of a fold's remaining subjects for model selection."""
 
 
+class First80(Spec):
+    """The first subjects in the order of their names are trained on and the last ones tested, as some papers do."""
+
+    kind: Literal["first80"] = "first80"
+    first: float = Field(0.8, gt=0, lt=1)
+    """Share of subjects for training and validation."""
+    validation: float = Field(0.15, gt=0, lt=1)
+    """Share of these for model selection."""
+
+
+class Sites(Spec):
+    """Tested sites are trained on by nobody."""
+
+    kind: Literal["sites"] = "sites"
+    test: tuple[str, ...] = ()
+    """Sites to test on, in one split; each site in a fold of its own unless given."""
+    validation: float = Field(0.15, gt=0, lt=1)
+    """Share of the other subjects for model selection."""
+
+
+class Slices(Spec):
+    """A hold-out by subject, and beside it the shuffle of slices over subjects, which leaks.
+
+    Each arm of real cases, copies, or label maps as they are is trained once more on slices of everyone, tested on
+    other slices of the same people, and marked LEAKY wherever it is shown.
+    """
+
+    kind: Literal["slices"] = "slices"
+    test: float = Field(0.1, gt=0, lt=1)
+    """Share of subjects, and of slices, for testing."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of subjects, and of slices, for model selection."""
+
+
 class StudySpec(Spec):
     """What a study works on; a kind of study adds what it asks."""
 
@@ -72,7 +106,7 @@ class StudySpec(Spec):
     """Conditions on the cases to use, such as `grade=HGG`; all cases without any."""
     modalities: tuple[Modality, ...] | None = None
     """Contrasts to use; none takes those that every case has."""
-    split: Annotated[Holdout | Folds, Field(discriminator="kind")] = Holdout()
+    split: Annotated[Holdout | Folds | First80 | Sites | Slices, Field(discriminator="kind")] = Holdout()
     """How subjects are divided."""
     prepare: PrepareSpec = PrepareSpec()
     """Preparation of all cases."""

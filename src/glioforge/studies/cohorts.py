@@ -10,9 +10,11 @@ from glioforge.data.prepare.fitting import require_one_grid
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import NAME, write_cohort
 from glioforge.io.run_folder import DONE
-from glioforge.studies.base import PhantomData, StudySpec
+from glioforge.studies.base import PhantomData, Slices, StudySpec
 from glioforge.studies.fold import PHANTOMS, PREPARED, SOURCE, Fold, Study, cohort_in
 from glioforge.studies.given import ingested, promised, splits
+from glioforge.studies.leaky import FOLDER as LEAKY
+from glioforge.studies.leaky import promised_sides, sides_of, write_slices
 from glioforge.studies.store import address, placed, plain
 
 
@@ -39,6 +41,11 @@ def prepared_folds(study: Study, given: Cohort | None, progress: Progress) -> li
     for index, split in enumerate(splits(spec, prepared)):
         folds.append(study.fold(index))
         folds[-1].write_split(split)
+    if isinstance(spec.split, Slices):
+        how = spec.split
+        cut = write_slices(prepared, study.root / LEAKY, test=how.test, validation=how.validation, seed=spec.seed)
+        folds.append(study.fold(len(folds)))
+        folds[-1].write_split(sides_of(cut))
     return folds
 
 
@@ -49,8 +56,13 @@ def planned_folds(study: Study, given: Cohort | None) -> tuple[list[Fold], bool]
     done = folder is not None and (folder / DONE).is_file()
     promise = cohort or promised(study.spec)
     cases = cohort_in(folder) if folder is not None and done else promise
+    known = study
     study = replace(study, cases=promise)
-    return [Fold(study, index, split) for index, split in enumerate(splits(study.spec, cases))], done
+    folds = [Fold(study, index, split) for index, split in enumerate(splits(study.spec, cases))]
+    if isinstance(study.spec.split, Slices):
+        cut = known.fold(len(folds))
+        folds.append(Fold(study, cut.index, cut.split if cut.split_file.is_file() else promised_sides(cases)))
+    return folds, done
 
 
 def _made_phantoms(study: Study) -> Cohort | None:

@@ -68,7 +68,7 @@ def run_study(
 
 def _lock_of(study: Study, folds: Sequence[Fold], data: Path | None, progress: Progress) -> TestLock:
     """Lock over the test scans of all folds, with the study registered for them."""
-    tested = dict.fromkeys(ref.case_id for fold in folds for ref in fold.split.test)
+    tested = dict.fromkeys(case_id for fold in folds for case_id in fold.tested)
     return lock_of(
         [study.source[case_id] for case_id in tested],
         study=settings_hash(study.spec),

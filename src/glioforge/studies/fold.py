@@ -15,6 +15,9 @@ from glioforge.core.rng import stream_seed
 from glioforge.core.split import Split, split_by_names
 from glioforge.io.cohort_file import NAME, read_cohort
 from glioforge.io.run_folder import read_json, write_json
+from glioforge.studies.base import Slices
+from glioforge.studies.leaky import FOLDER as LEAKY
+from glioforge.studies.leaky import person_of
 
 SOURCE, PREPARED, PHANTOMS = "cohort", "prepared", "phantoms"
 SIDES = ("train", "validation", "test")
@@ -73,6 +76,17 @@ class Fold:
         return f"fold-{self.index}"
 
     @property
+    def leaky(self) -> bool:
+        """Whether slices were shuffled over subjects (see `studies.leaky`)."""
+        return isinstance(self.study.spec.split, Slices) and self.index > 0
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """Ids of the cases, as they came, of which anything is tested."""
+        test = self.split.test
+        return tuple(person_of(ref)["case_id"] if self.leaky else ref.case_id for ref in test)
+
+    @property
     def split_file(self) -> Path:
         """Names of the subjects of each side."""
         return self.study.root / self.name / "split.json"
@@ -82,7 +96,7 @@ class Fold:
         """Cohorts of the fold, read once in each process."""
         if self.planned is not None:
             return self.planned
-        prepared = self.study.root / PREPARED
+        prepared = self.study.root / (LEAKY if self.leaky else PREPARED)
         return _split(prepared, _stamp(prepared / NAME), self.split_file, _stamp(self.split_file))
 
     def write_split(self, split: Split) -> None:

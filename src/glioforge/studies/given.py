@@ -8,11 +8,11 @@ from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.protocols import Progress
 from glioforge.core.selection import select_cases
-from glioforge.core.split import Split, folds_by_subject, split_by_subject
+from glioforge.core.split import Split, folds_by_subject, split_by_site, split_by_subject, split_in_order
 from glioforge.data.phantom.cohort import promised_phantoms
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
-from glioforge.studies.base import Folds, PhantomData, StudySpec
+from glioforge.studies.base import First80, Folds, PhantomData, Sites, StudySpec
 
 
 def read_given(spec: StudySpec, data: Path | None, progress: Progress) -> Cohort | None:
@@ -60,10 +60,15 @@ def promised(spec: StudySpec) -> Cohort:
 
 def splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:
     """Division by subject as the study asks."""
-    if isinstance(spec.split, Folds):
-        count = min(spec.split.folds, len(cohort.subject_ids))
-        return folds_by_subject(cohort, folds=count, validation=spec.split.validation, seed=spec.seed)
-    return (split_by_subject(cohort, test=spec.split.test, validation=spec.split.validation, seed=spec.seed),)
+    how, seed = spec.split, spec.seed
+    if isinstance(how, Folds):
+        count = min(how.folds, len(cohort.subject_ids))
+        return folds_by_subject(cohort, folds=count, validation=how.validation, seed=seed)
+    if isinstance(how, First80):
+        return (split_in_order(cohort, first=how.first, validation=how.validation, seed=seed),)
+    if isinstance(how, Sites):
+        return split_by_site(cohort, validation=how.validation, seed=seed, test=how.test)
+    return (split_by_subject(cohort, test=how.test, validation=how.validation, seed=seed),)
 
 
 def require_usable(spec: StudySpec, cohort: Cohort) -> None:

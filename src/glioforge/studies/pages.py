@@ -136,17 +136,19 @@ def quality_section(results: Results) -> Section:
         verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
         made, kept = sum(r.details["made"] for r in mine), sum(r.details["kept"] for r in mine)
         judged = "" if verdicts else ", as they are: no filter belongs to this source"
-        blocks.append(Paragraph(f"Cases of {_named(source)}: {made} made, {kept} kept for training{judged}."))
+        blocks.append(Paragraph(f"Cases of {source_named(source)}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
-            caption = f"Cases of {_named(source)} left after each filter."
-            blocks.append(Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the cases of {_named(source)}"))
+            caption = f"Cases of {source_named(source)} left after each filter."
+            blocks.append(
+                Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the cases of {source_named(source)}")
+            )
         if any(not row.keep for row in verdicts):
-            blocks.append(Folded(f"Refused cases of {_named(source)}", (refusal_table(verdicts),)))
+            blocks.append(Folded(f"Refused cases of {source_named(source)}", (refusal_table(verdicts),)))
         blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]
     return Section("Quality check of synthetic cases", tuple(blocks))
 
 
-def _named(source: str) -> str:
+def source_named(source: str) -> str:
     """A source in a sentence: those that every study has with an article, others by their names."""
     return f"the {source}" if source in {"generator", "control"} else source
 

@@ -8,7 +8,8 @@ from glioforge.config.load import resolved_yaml
 from glioforge.io.folder_kind import is_model
 from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
 from glioforge.report.words import counted
-from glioforge.studies.base import StudySpec
+from glioforge.studies.base import Slices, StudySpec
+from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.steps.train import MODEL
@@ -21,6 +22,12 @@ FIREWALL: Final = Note(
     "would have stopped."
 )
 """Belongs beside every table of subjects."""
+SHUFFLED: Final = Note(
+    f"In the last fold, marked {MARK}, the slices of each person were divided over all sides, and the firewall takes "
+    "each of these parts for a subject of its own: the same people were trained on and tested.",
+    "warning",
+)
+"""Belongs there too where slices were shuffled over subjects."""
 
 
 def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Section:
@@ -46,7 +53,8 @@ def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Secti
     cells = tuple((fold, *(", ".join(getattr(split, side).subject_ids) for side in sides)) for fold, split in splits)
     caption = f"{noun.capitalize()}s of each side; none is on two sides of a fold."
     table = Table(("Fold", "Train", "Validation", "Test"), cells, caption)
-    return Section("Who was trained on, and who was tested", (Facts(facts), table, FIREWALL))
+    notes = (FIREWALL, SHUFFLED) if isinstance(spec.split, Slices) else (FIREWALL,)
+    return Section("Who was trained on, and who was tested", (Facts(facts), table, *notes))
 
 
 def generator_facts(results: Results) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Settings of an augmentation study: arms, sources and budgets, complete in one YAML."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,14 +11,16 @@ from glioforge.lesions.recipe import RecipeSpec
 from glioforge.quality.base import AnyFilter
 from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
 from glioforge.studies.arms import NAME, STANDARD_ARMS, Arm, ArmSpec, CurveSpec
-from glioforge.studies.base import StudySpec
-from glioforge.studies.sources import AnySource, Source, SubjectsSpec, SynthesizerSource
+from glioforge.studies.base import Slices, StudySpec
+from glioforge.studies.sources import AnySource, FolderSource, Source, SubjectsSpec, SynthesizerSource
 from glioforge.studies.tuning import require_changeable
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
 __all__ = ["STANDARD_ARMS", "ArmSpec", "AugmentationSpec", "StudyBudget"]
 
+LEAKY = "-leaky"
+"""What names of arms on shuffled slices end with."""
 PartName = Annotated[str, Field(pattern=NAME)]
 
 
@@ -169,7 +172,8 @@ class AugmentationSpec(StudySpec):
     @property
     def every_arm(self) -> tuple[Arm, ...]:
         """The arms as they are trained: each with every segmenter, at every number of real subjects."""
-        return tuple(self._expanded())
+        sound = tuple(self._expanded())
+        return sound if not isinstance(self.split, Slices) else (*sound, *self._leaky(sound))
 
     @property
     def baseline(self) -> Arm:
@@ -194,6 +198,17 @@ class AugmentationSpec(StudySpec):
                         first = f"{self.arms[0].name}{end}"
                         many = 1 if real.all else repeats
                         yield Arm(f"{arm.name}{end}", title, arm, real, many, segmenter, reference, first)
+
+    def _leaky(self, sound: Sequence[Arm]) -> Iterator[Arm]:
+        """Twins of arms on shuffled slices; edits need whole label maps, and a folder has subjects of its own."""
+        for arm in sound:
+            source = self.all_sources.get(arm.source or "")
+            edited = isinstance(source, SynthesizerSource) and (source.recipe or self.recipe) is not None
+            if not edited and not isinstance(source, FolderSource):
+                own = arm.reference == arm.name
+                against = arm.name if own else f"{arm.reference}{LEAKY}"
+                first = f"{arm.baseline}{LEAKY}"
+                yield replace(arm, name=f"{arm.name}{LEAKY}", reference=against, baseline=first, split="leaky")
 
 
 def _require(arm: str, key: str, name: str | None, known: list[str]) -> None:

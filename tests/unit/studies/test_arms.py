@@ -6,29 +6,11 @@ import pytest
 
 from glioforge.core.errors import CohortError, LeakageError, SpecError
 from glioforge.studies.plan.draw import EVERYONE, draw_of
-from glioforge.studies.question import parse_study, planned
+from glioforge.studies.question import planned
 from glioforge.studies.sources import SubjectsSpec
 from glioforge.studies.spec import AugmentationSpec
-from toy_study import HOW, SPLIT, toy_fold
-
-REAL = {"name": "real", "title": "Real"}
-MORE = {"name": "more", "title": "More", "source": "generator", "synthetic_share": 0.5}
-
-
-def study(arms=(REAL, MORE), *, budget=None, **more):
-    """Settings of a study of these arms, without a trial run."""
-    values = {
-        "name": "tiny",
-        "title": "Tiny",
-        "synthesizer": {"kind": "class_intensity"},
-        "control": {"kind": "class_intensity"},
-        "segmenter": {"kind": "unet"},
-        "arms": list(arms),
-        "budgets": {"small": {"generator": {"steps": 2}, "segmenter": {"steps": 12}, "seeds": 2, **(budget or {})}},
-        "accelerator": HOW.model_dump(mode="json"),
-        **more,
-    }
-    return parse_study({name: value for name, value in values.items() if value is not None}, "tiny")
+from toy_arms import MORE, REAL, study
+from toy_study import SPLIT, toy_fold
 
 
 def tasks_of(spec, tmp_path):

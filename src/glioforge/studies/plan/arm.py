@@ -10,7 +10,7 @@ from glioforge.studies.plan.source import Made
 from glioforge.studies.sources import CopiesSource
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.steps.arm import COPIES, MIXED, fit_arm, fit_pilot
-from glioforge.studies.steps.segment import score_segmenter
+from glioforge.studies.steps.segment import score_segmenter, score_slices
 from glioforge.studies.task import Task
 from glioforge.studies.tuning import changed
 from glioforge.training.budget import Budget
@@ -58,7 +58,7 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             needs=(*needs, *(task.name for task in trials)),
             arm=arm.name,
             seed=seed,
-            amount=key["budget"].steps,
+            amount=_amount(spec, arm, draw.size(fold)),
             **numbers,
         )
         yield training
@@ -66,7 +66,7 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             f"{fold.name}/scores/{arm.name}/{place}",
             "scores",
             fold,
-            score_segmenter,
+            score_slices if fold.leaky else score_segmenter,
             {"regions": spec.regions},
             inputs=("test",),
             needs=(training.name,),
@@ -124,6 +124,14 @@ def _budget(spec: AugmentationSpec, fold: Fold, draw: Draw, trial: Sequence[str]
         steps = min(budget.steps, spec.spending.one_subject_steps)
         return budget.model_copy(update={"steps": steps, "gain": None, "patience": None})
     return budget
+
+
+def _amount(spec: AugmentationSpec, arm: Arm, subjects: int) -> float:
+    """Steps of a training, for estimates: of epochs as many as some twenty batches a subject take."""
+    budget, share = spec.spending.segmenter, min(arm.spec.synthetic_share, 0.9)
+    if budget.epochs is not None:
+        return budget.epochs * 20.0 * subjects / (1 - share)
+    return budget.steps / (1 - share) if spec.spending.match == "exposure" and share < 0.9 else float(budget.steps)
 
 
 def _parts(draw: Draw, made: Made) -> list[str]:

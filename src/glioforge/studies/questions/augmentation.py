@@ -52,12 +52,12 @@ class Augmentation:
 def _fold(spec: AugmentationSpec, fold: Fold) -> Iterator[Task]:
     """Tasks of one fold; those that several arms need come once for each."""
     for name, source in spec.all_sources.items():
-        if isinstance(source, FolderSource) and any(arm.source == name for arm in spec.arms):
+        if not fold.leaky and isinstance(source, FolderSource) and any(arm.source == name for arm in spec.arms):
             yield from source_tasks(spec, fold, Made(name, EVERYONE))
-    ordered = sorted(spec.every_arm, key=lambda arm: arm.name != spec.baseline.name)
-    for place, arm in enumerate(ordered):
+    arms = [arm for arm in spec.every_arm if (arm.split == "leaky") == fold.leaky]
+    for place, arm in enumerate(sorted(arms, key=lambda arm: arm.name != spec.baseline.name)):
         yield from _of_arm(spec, fold, arm)
-        if not place and spec.synthesizer is not None:
+        if not place and spec.synthesizer is not None and not fold.leaky:
             yield from _generator(spec, fold)
 
 
@@ -89,7 +89,7 @@ def _sources(spec: AugmentationSpec, fold: Fold, arm: Arm, draw: Draw) -> list[M
 
 def _generator(spec: AugmentationSpec, fold: Fold) -> Iterator[Task]:
     """The generator under test and the likeness of its images: of the largest number of subjects that arms name."""
-    arms = [arm for arm in spec.every_arm if arm.source == "generator"]
+    arms = [arm for arm in spec.every_arm if arm.source == "generator" and arm.split == "sound"]
     draws = [draw_of(fold, arm.real, 0) for arm in arms] or [EVERYONE]
     made = Made("generator", max(draws, key=lambda draw: draw.size(fold)))
     yield from source_tasks(spec, fold, made)

@@ -5,10 +5,11 @@ from typing import Final
 
 from glioforge.core.schemes import BRATS2023
 from glioforge.io.nifti import read_labels
-from glioforge.io.tables import SCAN
+from glioforge.io.tables import PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.masks import written_scheme
+from glioforge.studies.leaky import MARK, person_of
 from glioforge.studies.record import Clock, Record
 from glioforge.studies.scoring import overlap_rows, row_of, tumour_of
 from glioforge.studies.steps.train import open_segmenter
@@ -30,6 +31,24 @@ def score_segmenter(context: Context, *, regions: tuple[str, ...]) -> Record:
     run = (task.fold.index, task.arm, task.seed)
     del regions  # read from the study's settings by the scoring, and named here because they decide the rows
     return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source))
+
+
+def score_slices(context: Context, *, regions: tuple[str, ...]) -> Record:
+    """Label the test slices of shuffled ones and score them, all slices of a person together; needs a segmenter.
+
+    Args:
+        context: The task; reads the test side.
+        regions: Regions scored.
+    """
+    segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
+    task, rows = context.task, []
+    for ref in context.cohort("test"):
+        case = ref.load()
+        truth, found = (tumour_of(labels) for labels in (case.require_labels(), segmenter.segment(case)))
+        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | person_of(ref)
+        known |= {"grid": PREPARED, "note": MARK}
+        rows += [known | asdict(score) for score in evaluate_case(found, truth, regions, where=ref.case_id)]
+    return context.record(rows)
 
 
 def score_masks(context: Context, *, regions: tuple[str, ...]) -> Record:
