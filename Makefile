@@ -29,7 +29,7 @@ FLOORS := core:95 config:95 compute:85 statistics:95 io:85 data:85 nn:85 losses:
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz bench check-exports audit format changelog clean
+.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz load bench check-exports audit format changelog clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 16
@@ -82,6 +82,9 @@ docs: $(STAMP) ## the documentation, into site/
 
 fuzz: $(STAMP) ## the property tests with many more random examples, for ten minutes at most
 	FUZZ_SECONDS=$(FUZZ_SECONDS) HYPOTHESIS_PROFILE=search $(PYTEST) -m hypothesis -n $(WORKERS) --timeout=0
+
+load: $(STAMP) ## fifty readers at once while the server of their study is killed, into benchmarks/results
+	$(BIN)/python benchmarks/reading_load.py
 
 bench: $(STAMP) ## timings, into benchmarks/results
 	for name in $(TIMINGS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

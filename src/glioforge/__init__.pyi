@@ -66,6 +66,13 @@ from .lesions.recipe import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
 from .metrics.near_duplicates import near_duplicates as near_duplicates
+from .reader.backup import backup_study as backup_study, restore_study as restore_study
+from .reader.create import create_study as create_study
+from .reader.export import export_study as export_study
+from .reader.invitations import invite_reader as invite_reader
+from .reader.lock import lock_study as lock_study, status_of as status_of
+from .reader.serve import Address as Address, serve_study as serve_study
+from .reader.spec import ReaderSpec as ReaderSpec
 from .release.export import export_cohorts as export_cohorts
 from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue

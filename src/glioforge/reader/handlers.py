@@ -159,7 +159,7 @@ class Handlers:
             return Reply(pages.done_page(self.study, session, progress))
         if locked:
             return Reply(status=303, location="/")
-        self.store.write(lambda db: note_shown(db, showing.id, session))
+        self.store.write(lambda db: _note_visit(db, showing, session))
         return Reply(pages.item_page(self.study, session, showing, progress))
 
     def answer(self, call: Call) -> Reply:
@@ -287,3 +287,9 @@ class Handlers:
         )
         page = pages.start_page(self.study, session, progress, practice=practice, locked=bool(locked))
         return Reply(page)
+
+
+def _note_visit(db: sqlite3.Connection, showing: Showing, session: Session) -> None:
+    """Note that an item was shown, and that the session is in use."""
+    note_shown(db, showing.id)
+    accounts.keep(db, session)

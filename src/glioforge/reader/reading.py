@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from glioforge.reader.accounts import Session, keep
 from glioforge.reader.answers import guarded
 from glioforge.reader.folder import Study
 from glioforge.reader.form import RefusedError
@@ -102,9 +101,8 @@ def locked_at(db: sqlite3.Connection) -> str | None:
     return meta(db, "locked")
 
 
-def note_shown(db: sqlite3.Connection, assignment: str, session: Session) -> None:
-    """Note when an item was shown first, and that the session is in use, within a transaction."""
-    keep(db, session)
+def note_shown(db: sqlite3.Connection, assignment: str) -> None:
+    """Note when an item was shown first, within a transaction."""
     db.execute("UPDATE assignment SET shown_at = ? WHERE id = ? AND shown_at IS NULL", (now(), assignment))
 
 
