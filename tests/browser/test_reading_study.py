@@ -145,7 +145,8 @@ def shot(browser, name):
     if folder is None:
         return
     time.sleep(0.5)
-    image = Image.fromarray(browser.picture()).quantize(96)
+    whole = Image.fromarray(browser.picture())
+    image = whole.resize((whole.width * 3 // 4, whole.height * 3 // 4), Image.Resampling.LANCZOS).quantize(64)
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     Path(folder).mkdir(parents=True, exist_ok=True)
