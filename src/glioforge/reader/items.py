@@ -2,6 +2,7 @@
 
 The rule that picks a slice is the same for real and synthetic cases: where all cases have labels, the slice with most
 tumour, and further ones of the same case anywhere in the middle of the brain; without labels, only the latter.
+Real subjects who had no part in a synthetic case come first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +129,9 @@ def _stimuli(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: C
     rng = stream(spec.seed, "stimuli", source, *map(str, contrasts))
     subjects = sorted({one.ref.subject_id for one in cases})
     order = [subjects[int(n)] for n in rng.permutation(len(subjects))]
+    if source == REAL:
+        seen_by_methods = _subjects_behind(pool)
+        order.sort(key=lambda subject: subject in seen_by_methods)
     most = len(subjects) if spec.one_per_subject else len(cases) * _distinct(spec, contrasts)
     if count > most:
         remedy = "ask for fewer items" + (
@@ -150,6 +154,12 @@ def _stimuli(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: C
         index = _slice(case, seen, rng, labelled=labelled, without=without) if spec.show == "slice" else None
         seen.append((shown, index))
         yield Stimulus(case, shown, index)
+
+
+def _subjects_behind(pool: Pool) -> set[str]:
+    """Subjects who had a part in any synthetic case."""
+    made = (one for source, cases in pool.items() if source != REAL for one in cases)
+    return {subject for one in made for subject in one.ref.lineage.subjects}
 
 
 def _distinct(spec: ReaderSpec, contrasts: Contrasts) -> int:

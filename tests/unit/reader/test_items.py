@@ -104,6 +104,11 @@ def test_real_subjects_that_a_generator_saw_are_flagged(tmp_path):
     assert "4 of 8 real subjects" in open_study(tmp_path / "seen").flags["SEEN"]
 
 
+def test_real_subjects_that_no_generator_saw_are_taken_first(tmp_path):
+    """Four of eight suffice here, so that nothing has to be flagged."""
+    assert toy_study(tmp_path / "study", toy_sources(range(8), range(4, 12)), real=4).flags == {}
+
+
 def test_phantoms_and_clusters_are_flagged(tmp_path):
     """What a table has to say goes with the study."""
     phantoms = [replace(toy_case(n), lineage=Lineage.phantom(f"s{n:02}", n)) for n in range(4)]
