@@ -80,7 +80,6 @@ from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
-from .runs.nnunet import export_nnunet as export_nnunet, run_nnunet as run_nnunet
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
 from .runs.tissue_sheets import write_sheets as write_sheets
@@ -90,7 +89,6 @@ from .runs.train import (
     run_training as run_training,
 )
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
-from .segmentation.nnunet import NnunetRunSpec as NnunetRunSpec
 from .studies.comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec
 from .studies.engine import run_study as run_study, write_report as write_report
 from .studies.later import score_later as score_later

@@ -1,5 +1,6 @@
 """Laws that every segmenter obeys, in every preset."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,10 @@ def specs():
             yield pytest.param({"kind": kind, "preset": preset, **SMALL.get(kind, {})}, id=f"{kind}-{preset}")
 
 
-every_segmenter = pytest.mark.parametrize("values", list(specs()))
+EVERY = list(specs())
+every_segmenter = pytest.mark.parametrize("values", EVERY)
+every_network = pytest.mark.parametrize("values", [p for p in EVERY if p.values[0]["kind"] != "nnunet"])
+"""All but nnU-Net, whose network is a program's own business; `unit/segmentation/test_nnunet.py` drives it."""
 
 
 @every_segmenter
@@ -52,12 +56,12 @@ def test_the_spec_is_a_segmenters_and_survives_a_round_trip(values):
 @every_segmenter
 def test_the_file_names_its_source(values):
     """The method's docstring says whose it is, and every field of its spec is explained."""
-    spec = SEGMENTERS.spec_class(values["kind"])
-    assert Path(__import__(spec.__module__, fromlist=["x"]).__file__).read_text(encoding="utf-8").count("et al.")
+    spec, part = SEGMENTERS.spec_class(values["kind"]), SEGMENTERS.part_class(values["kind"])
+    assert Path(inspect.getfile(part)).read_text(encoding="utf-8").count("et al.")
     assert [name for name, field in spec.model_fields.items() if name != "kind" and not field.description] == []
 
 
-@every_segmenter
+@every_network
 @pytest.mark.parametrize("grid", [(16, 16, 16), (13, 17, 9), (5, 9, 3)])
 def test_logits_lie_on_the_grid_of_the_input(values, grid):
     """Any size, also odd ones and ones below the network's stride."""
@@ -68,14 +72,14 @@ def test_logits_lie_on_the_grid_of_the_input(values, grid):
         assert network(torch.randn(2, 2, *grid)).shape == (2, len(target_named(spec.target).channels), *grid)
 
 
-@every_segmenter
+@every_network
 def test_the_seed_decides_the_first_weights(values):
     """The same seed gives the same network."""
     first, again = _network(values).state_dict(), _network(values).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-@every_segmenter
+@every_network
 def test_training_gives_a_segmenter_that_keeps_the_grid(values, tmp_path):
     """A few steps, a reload, a labelled case: labels of the scheme on the case's geometry, none outside the brain."""
     trained = train_segmenter(
@@ -105,6 +109,8 @@ PAPERS = {
     ("pix2pix", "paper"): (219, 43_800),
     ("cascade", "paper"): (228, 30_000),
     ("residual_unet", "paper"): (1_251, 250_000),
+    ("nnunet", "paper"): (1_251, 250_000),
+    ("nnunet", "sound"): (1_251, 250_000),
 }
 """Samples that each paper trained on (slices, or cases for volumes), and the steps that its length comes to."""
 
@@ -116,7 +122,7 @@ def test_a_preset_of_a_paper_is_as_long_as_the_papers_training(values):
     named = spec.model_dump()["kind"], values["preset"]
     samples, steps = PAPERS.get(named, (1_000, 1_000))
 
-    assert spec.budget.in_steps(lambda: -(-samples // spec.batch_size)).steps == steps
+    assert spec.budget.in_steps(lambda: -(-samples // getattr(spec, "batch_size", 2))).steps == steps
     assert named in PAPERS or "paper" not in values["preset"]
 
 

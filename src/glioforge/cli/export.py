@@ -57,7 +57,7 @@ def export(
     """Export cohorts for other tools, real and synthetic cases together.
 
     Files are written with new headers and new names; the table of original ids is in private-OUT.
-    To train nnU-Net through Glioforge, use `glioforge nnunet`, which writes its own data set.
+    To train nnU-Net through Glioforge, use `glioforge train` with `segmenter: nnunet`, which writes its own data set.
     """
     from glioforge.cli.cohorts import contrasts_from, open_cohort
     from glioforge.cli.progress import TerminalProgress

@@ -24,7 +24,6 @@ from glioforge.cli.fidelity import fidelity
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
-from glioforge.cli.nnunet import nnunet
 from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
@@ -53,7 +52,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
-    "Models": (train, nnunet, segment, evaluate),
+    "Models": (train, segment, evaluate),
     "Synthetic cases": (edit, synthesize, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),

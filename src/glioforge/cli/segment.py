@@ -22,9 +22,7 @@ EXAMPLES = ("glioforge segment segmenter scans --out masks",)
 
 
 def segment(
-    run: Annotated[
-        Path, typer.Argument(help="Folder of a trained segmenter, written by train or nnunet.", metavar="MODEL")
-    ],
+    run: Annotated[Path, typer.Argument(help="Folder of a trained segmenter, written by train.", metavar="MODEL")],
     folder: ScanFolder,
     out: Out,
     layout: Layout = None,

@@ -54,8 +54,8 @@ def train(
 
     settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
     cases = select_cases(read_cohort(cohort), where or ())
-    if preparation_note(cases):
-        typer.echo(f"warning: {preparation_note(cases)}", err=True)
+    if note := preparation_note(cases, settings):
+        typer.echo(f"warning: {note}", err=True)
     if dry_run:
         require_trainable(settings, cases, out)
         typer.echo(resolved_yaml(with_own_budget(settings)))

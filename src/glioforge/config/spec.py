@@ -1,6 +1,6 @@
 """Frozen, strict specs: every setting of Glioforge is a field of one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -18,3 +18,25 @@ class Spec(BaseModel):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of values, for example `paper` and `sound`."""
+
+    def require_available(self) -> None:
+        """Refuse settings that need a program which is not installed, here or in any spec within these.
+
+        A spec that runs a program of others overrides this; the rest look into their own fields.
+
+        Raises:
+            DependencyError: Names the program, and how to install it.
+        """
+        for name in type(self).model_fields:
+            for spec in _specs_in(getattr(self, name)):
+                spec.require_available()
+
+
+def _specs_in(value: object) -> Iterator[Spec]:
+    """Specs among values, tuples and mappings."""
+    if isinstance(value, Spec):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (spec for item in value.values() for spec in _specs_in(item))
+    elif isinstance(value, tuple | list):
+        yield from (spec for item in value for spec in _specs_in(item))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from glioforge.core.errors import OutputError
-from glioforge.io.folder_kind import MASKS, STUDY, SYNTHESIZER
+from glioforge.io.folder_kind import MASKS, SEGMENTER, STUDY, SYNTHESIZER
 
 _MAX_DIFFERENCES = 5
 
@@ -74,7 +74,6 @@ _BY_VERB = {
     "export": "an exported data set",
     "ingest": "a cohort",
     "join": "a joined cohort",
-    "nnunet --export": "a raw data set of nnU-Net",
     "phantom": "phantoms",
     "prepare --png": "slices as pictures",
 }
@@ -84,7 +83,7 @@ _BY_FIELDS = (
     ({"format", "modalities", "size"}, Made("a prepared cohort", "prepare")),
     ({"recipe", "count"}, Made("edited label maps", "edit")),
     ({"synthesizer", "name"}, Made("synthetic cases", "synthesize")),
-    ({"cohort", "spec", "splits"}, Made("an nnU-Net", "nnunet")),
+    ({"cohort", "spec", "splits"}, Made(SEGMENTER, "train")),
     ({"cohort", "weights"}, Made(MASKS, "segment")),
     ({"study", "scans"}, Made(STUDY, "study")),
     ({"task", "inputs", "needs"}, Made("a task of a study", "study")),

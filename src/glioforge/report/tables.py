@@ -38,7 +38,7 @@ class Trained:
         best_step: Step whose weights were kept.
         best_score: Validation score of these weights, if any was measured.
         plateaued: Whether it stopped because the score levelled off; none where that was not asked.
-        parameters: Trained numbers of the network.
+        parameters: Trained numbers of the network; none where they are not known.
         peak_gib: Peak memory of its process.
         seconds_per_volume: Time for one volume afterwards, if measured.
     """
@@ -52,7 +52,7 @@ class Trained:
     best_step: int | None = None
     best_score: float | None = None
     plateaued: bool | None = None
-    parameters: int = 0
+    parameters: int | None = 0
     peak_gib: float = 0.0
     seconds_per_volume: float | None = None
 
@@ -230,7 +230,7 @@ def cost_table(trainings: Sequence[Trained]) -> Table:
         each = f"{1000 * seconds / steps:.0f}" if steps else "–"
         paces = [t.seconds_per_volume for t in mine if t.seconds_per_volume is not None]
         volume = f"{np.mean(paces):.2f}" if paces else "–"
-        size = f"{mine[0].parameters:,}".replace(",", " ")
+        size = "–" if mine[0].parameters is None else f"{mine[0].parameters:,}".replace(",", " ")
         peak = f"{max(t.peak_gib for t in mine):.1f}"
         cells.append((title, size, f"{steps:.0f}", f"{seconds:.0f}", each, volume, peak))
     columns = ("Method", "Parameters", "Steps", "Training, s", "A step, ms", "A volume, s", "Peak memory, GiB")

@@ -17,14 +17,12 @@ from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.prepare.resample import plan_of
 from glioforge.io.atomic_write import write_atomically
-from glioforge.io.folder_kind import SEGMENTER, require_kind
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import read_json
-from glioforge.segmentation.base import load_segmenter
-from glioforge.segmentation.evaluate import segment_cohort
-from glioforge.segmentation.nnunet import is_nnunet, load_nnunet
-from glioforge.segmentation.nnunet_masks import segment_with_nnunet
+from glioforge.segmentation.base import engine_of, load_segmenter
+from glioforge.segmentation.evaluate import segment_cohort, with_probabilities
 from glioforge.segmentation.tissue import complete_cohort
+from glioforge.segmentation.trained import NetworkSegmenter
 
 
 def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
@@ -57,22 +55,18 @@ def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyw
         CohortError: The cohort was prepared otherwise than the model's training cases.
         SpecError: An nnU-Net is asked for probabilities, or for a precision or threads.
     """
-    require_kind(run, SEGMENTER)
-    by_nnunet = is_nnunet(run)
-    if by_nnunet and probabilities:
-        raise SpecError("probabilities of an nnU-Net", "masks alone", "leave --probabilities out", run)
     asked = accelerator or AcceleratorSpec()
-    if by_nnunet and (asked.precision != "auto" or asked.threads is not None):
+    segmenter = load_segmenter(run, remembered(asked, out))
+    if probabilities:
+        with_probabilities(segmenter)
+    takes_scans = engine_of(segmenter.spec).takes_scans
+    if takes_scans and (asked.precision != "auto" or asked.threads is not None):
         raise SpecError(
             "precision or threads for an nnU-Net", "its own choice", "leave --precision and --threads out", run
         )
-    as_it_is = by_nnunet and not (run / PREPARATION).is_file()
+    as_it_is = takes_scans and not (run / PREPARATION).is_file()
     prepared = cohort if as_it_is else prepared_for(cohort, run, out, parallel=parallel, progress=progress)
-    if by_nnunet:
-        segmenter = load_nnunet(run, asked.device)
-        return segment_with_nnunet(segmenter, prepared, out, scheme=scheme, progress=progress)
-    trained = load_segmenter(run, remembered(asked, out))
-    return segment_cohort(trained, prepared, out, probabilities=probabilities, scheme=scheme, progress=progress)
+    return segment_cohort(segmenter, prepared, out, probabilities=probabilities, scheme=scheme, progress=progress)
 
 
 def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword
@@ -104,13 +98,12 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         CohortError: The cohort was prepared otherwise than the model's training cases.
         OutputError: The folder was made from other cases or by another model.
     """
-    require_kind(run, SEGMENTER)
-    if is_nnunet(run):
+    segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
+    if not isinstance(segmenter, NetworkSegmenter):
         raise SpecError(
             "an nnU-Net, which labels tumours alone", "a segmenter of target `tissue` or `complete`", where=run
         )
     prepared = prepared_for(cohort, run, out, parallel=parallel, progress=progress, all_contrasts=True)
-    segmenter = load_segmenter(run, remembered(accelerator or AcceleratorSpec(), out))
     made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
     record = None if prepared.folder is None else prepared.folder / REPORT
     if record is not None and record.is_file():

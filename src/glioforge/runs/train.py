@@ -22,8 +22,9 @@ from glioforge.data.prepare.fitting import require_one_grid, require_same_contra
 from glioforge.data.prepare.record import write_records
 from glioforge.io.atomic_write import read_json
 from glioforge.io.run_folder import require_free
-from glioforge.segmentation.base import train_segmenter
+from glioforge.segmentation.base import engine_of, train_segmenter
 from glioforge.segmentation.method import AnySegmenter
+from glioforge.segmentation.network import NetworkEngine
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
@@ -116,9 +117,14 @@ def estimate_training(cohort: Cohort, spec: TrainingRunSpec) -> "Estimate | None
 
     Raises:
         CohortError, LeakageError: As `run_training`.
+        SpecError: The method is a program of others, such as nnU-Net.
     """
     from glioforge.training.estimate import estimate
 
+    if spec.segmenter is not None and not isinstance(engine_of(spec.segmenter), NetworkEngine):
+        raise SpecError(
+            "an estimate of a program of others", "a network that this project trains", "leave --estimate out"
+        )
     split = divide(spec, cohort)
     one = resolved(spec.accelerator).model_copy(update={"devices": 1, "nodes": 1})
     alone = spec.model_copy(update={"accelerator": one})
@@ -156,10 +162,11 @@ def require_trainable(spec: TrainingRunSpec, cohort: Cohort, out: Path) -> None:
 
     Raises:
         CohortError, SpecError, LeakageError, OutputError: As `run_training`.
-        DependencyError: The device asked for is not there.
+        DependencyError: The device asked for, or a program that the method needs, is not there.
     """
     require_free(out, "train")
     divide(spec, cohort)
+    spec.require_available()
     device_of(spec.accelerator)
 
 
@@ -190,12 +197,15 @@ def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:
     return split
 
 
-def preparation_note(cohort: Cohort) -> str:
+def preparation_note(cohort: Cohort, spec: TrainingRunSpec) -> str:
     """Return a line for the user where cases were never prepared; else an empty text.
 
     Args:
         cohort: What a model is trained on.
+        spec: What to train; a method that takes scans as they are needs no note.
     """
+    if _takes_scans(spec):
+        return ""
     scans = [ref.case_id for ref in cohort if getattr(ref.reader, "format", "") in _SCANS]
     if not scans:
         return ""
@@ -203,6 +213,11 @@ def preparation_note(cohort: Cohort) -> str:
         f"{cohort.where}: not prepared: {listed(scans, 3)}; grids and intensities stay as the files have them; "
         f"to prepare: glioforge prepare {shlex.quote(cohort.where)} --out prepared"
     )
+
+
+def _takes_scans(spec: TrainingRunSpec) -> bool:
+    """Whether the model resamples and normalises by itself."""
+    return spec.segmenter is not None and engine_of(spec.segmenter).takes_scans
 
 
 def _split(spec: TrainingRunSpec, cohort: Cohort) -> Split:
@@ -241,7 +256,8 @@ def _counted(sides: Mapping[str, Sequence[str]]) -> str:
 
 def _require_fitting(spec: TrainingRunSpec, cohort: Cohort) -> None:
     """Refuse cases whose grids differ, or whose contrasts do where the model does not say which it takes."""
-    require_one_grid(cohort)
+    if not _takes_scans(spec):
+        require_one_grid(cohort)
     model: Any = spec.synthesizer or spec.segmenter
     if model.modalities is None and not getattr(model, "gaps", False):
         gaps = "set synthesizer.gaps=true, or name `modalities`" if spec.synthesizer else "name segmenter.modalities"

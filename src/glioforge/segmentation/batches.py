@@ -11,7 +11,7 @@ from glioforge.data.augment import augment_batch
 from glioforge.data.pairs import Batches, MixedPairs, SlicePairs
 from glioforge.data.patches import PatchPairs
 from glioforge.data.sampling import Source
-from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation.method import NetworkSpec
 from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import target_named
 from glioforge.segmentation.view import ORDER, View, augment_for, own_size, seen_batch
@@ -42,7 +42,7 @@ class SegmenterBatches:
         self,
         mix: Mix,
         modalities: Sequence[Modality],
-        spec: SegmenterSpec,
+        spec: NetworkSpec,
         *,
         dims: int,
         view: View = "axial",
@@ -84,7 +84,7 @@ def _mixed_until(mix: Mix, steps: int) -> int | None:
 
 
 def _source(
-    cohort: Cohort, modalities: Sequence[Modality], spec: SegmenterSpec, dims: int, view: View, seed: int
+    cohort: Cohort, modalities: Sequence[Modality], spec: NetworkSpec, dims: int, view: View, seed: int
 ) -> Source[Any]:
     """Slices or patches of one cohort."""
     settings: dict[str, Any] = {"batch_size": spec.batch_size, "seed": seed, "lesion_share": spec.lesion_share}

@@ -8,7 +8,7 @@ import numpy as np
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GeometryError, InputFileError
+from glioforge.core.errors import GeometryError, InputFileError, SpecError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.preparation import require_prepared_alike
 from glioforge.core.protocols import Progress, Silent
@@ -19,9 +19,10 @@ from glioforge.io.run_folder import Step
 from glioforge.io.tables import PREPARED, SCAN, ResultRow
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
+from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.mask_scheme import mask_scheme, scheme_key, source_of_masks
 from glioforge.segmentation.masks import find_masks, write_facts
-from glioforge.segmentation.trained import TrainedSegmenter
+from glioforge.segmentation.trained import NetworkSegmenter
 
 STUDY = "evaluate"
 PROBABILITIES = "probabilities"
@@ -53,11 +54,13 @@ def segment_cohort(
 
     Raises:
         LabelError: The scheme asked for does not name a label of the segmenter.
+        SpecError: Probabilities of a segmenter that gives masks alone.
         CaseError: A case lacks a contrast, or was not prepared.
         CohortError: The cohort was prepared otherwise than the segmenter's training cases.
         OutputError: The folder holds masks of another segmenter or cohort, or cannot be written.
     """
     progress = progress or Silent()
+    asked = with_probabilities(segmenter) if probabilities else None
     require_prepared_alike(cohort, segmenter.preparations, segmenter.folder)
     maker = f"segmentation by glioforge, weights {segmenter.weights_hash[:12]}"
     scheme = scheme or mask_scheme(segmenter.scheme, cohort)
@@ -67,17 +70,31 @@ def segment_cohort(
         if segmenter.note:
             progress.say(segmenter.note)
         write_facts(out, scheme, "; ".join(filter(None, (maker, segmenter.note))))
-        paths = []
-        for ref in progress.track(cohort, "segmenting", len(cohort)):
-            path = out / f"{ref.case_id}.nii.gz"
-            if probabilities:
-                _write_both(segmenter, ref, path, maker, scheme)
-            elif not path.exists():
-                write_labels(path, own_grid(segmenter.segment(ref.load()).to(scheme), ref), maker)
-            paths.append(path)
+        paths = {ref.case_id: out / f"{ref.case_id}.nii.gz" for ref in cohort}
+        if asked is not None:
+            for ref in progress.track(cohort, "segmenting", len(cohort)):
+                _write_both(asked, ref, paths[ref.case_id], maker, scheme)
+        else:
+            missing = [ref for ref in cohort if not paths[ref.case_id].exists()]
+            # The masks of many cases are asked for at once: a program of others loads its network for each call.
+            masks = segmenter.segment_many(ref.load() for ref in missing)
+            for ref, labels in zip(progress.track(missing, "segmenting", len(missing)), masks, strict=True):
+                write_labels(paths[ref.case_id], own_grid(labels.to(scheme), ref), maker)
         if not step.done:
             step.finish({"cases": len(paths)})
-    return paths
+    return list(paths.values())
+
+
+def with_probabilities(segmenter: TrainedSegmenter) -> NetworkSegmenter:
+    """Return a segmenter that gives the probability of each class.
+
+    Raises:
+        SpecError: It gives masks alone.
+    """
+    if isinstance(segmenter, NetworkSegmenter):
+        return segmenter
+    kind = segmenter.spec.model_dump()["kind"]
+    raise SpecError(f"probabilities of segmenter {kind}", "masks alone", "leave --probabilities out", segmenter.folder)
 
 
 def own_grid(labels: LabelMap, ref: CaseRef) -> LabelMap:
@@ -89,7 +106,7 @@ def own_grid(labels: LabelMap, ref: CaseRef) -> LabelMap:
     return restore(labels, ref) if "prepared" in ref.facts else labels
 
 
-def _write_both(segmenter: TrainedSegmenter, ref: CaseRef, path: Path, maker: str, scheme: LabelScheme) -> None:
+def _write_both(segmenter: NetworkSegmenter, ref: CaseRef, path: Path, maker: str, scheme: LabelScheme) -> None:
     """Write a mask and the probabilities that it comes from, unless they are all there."""
     names = segmenter.target.channels
     places = [path.parent / PROBABILITIES / f"{ref.case_id}_{name}.nii.gz" for name in names]

@@ -3,10 +3,11 @@
 A method is one file in `segmentation/methods`: a spec, `build` (the network) and
 `recipe` (losses and optimisers).  Data, mixing, augmentation, validation, model
 selection and prediction are shared, so that arms and methods differ in nothing else.
+A method with a program of its own registers a `segmentation.engine.SegmenterEngine` instead.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, final
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, final
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
@@ -17,6 +18,7 @@ from glioforge.core.errors import SpecError
 from glioforge.core.modality import Modality
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.clean import CleanSpec
+from glioforge.segmentation.engine import SegmenterEngine
 from glioforge.segmentation.target import Target, target_named
 from glioforge.segmentation.view import View
 from glioforge.training.budget import Budget
@@ -34,6 +36,32 @@ Statistics = Literal["real", "mixture"]
 class SegmenterSpec(Spec):
     """Settings that every segmenter shares; a method's spec adds its own and a `kind`."""
 
+    modalities: tuple[Modality, ...] | None = None
+    """Contrasts to use; those that every training case has unless given."""
+    budget: Budget = Budget()
+    """Length of the training, for each view, where a run or a study sets none of its own."""
+
+    @field_validator("modalities")
+    @classmethod
+    def _different_modalities(cls, modalities: tuple[Modality, ...] | None) -> tuple[Modality, ...] | None:
+        if modalities is not None and len(set(modalities)) < len(modalities):
+            msg = f"modalities {[str(modality) for modality in modalities]} name one twice"
+            raise ValueError(msg)
+        return modalities
+
+    def without_augmentation(self) -> Self:
+        """Return these settings without classical augmentation.
+
+        Raises:
+            SpecError: The method does not let it be switched off.
+        """
+        kind = self.model_dump()["kind"]
+        raise SpecError(f"segmenter {kind} without classical augmentation", "augment: true", where="augment")
+
+
+class NetworkSpec(SegmenterSpec):
+    """Settings of a segmenter that is a network for the project's own loop."""
+
     batch_size: int = Field(8, ge=1)
     """Slices or patches in a step."""
     size: tuple[int, int] | tuple[int, int, int] | None = None
@@ -44,8 +72,6 @@ class SegmenterSpec(Spec):
     At 1 the segmenter never sees anything without tumour."""
     slab: int | None = Field(None, ge=1)
     """Train only on this many slices around each training case's tumour; none uses all. Whole scans are segmented."""
-    modalities: tuple[Modality, ...] | None = None
-    """Contrasts to use; those that every training case has unless given."""
     target: str = "regions4"
     """What is told apart: `regions4`, `complete`, `tumour`, `tissue`, `nested`, or a label scheme by its name."""
     views: tuple[View, ...] = Field(("axial",), min_length=1)
@@ -61,8 +87,6 @@ class SegmenterSpec(Spec):
     """Share by which the windows overlap in which a network for volumes predicts."""
     clean: CleanSpec = CleanSpec()
     """Rules applied to every predicted map; none by default."""
-    budget: Budget = Budget()
-    """Length of the training, for each view, where a run or a study sets none of its own."""
 
     @field_validator("target")
     @classmethod
@@ -73,14 +97,6 @@ class SegmenterSpec(Spec):
             raise ValueError(str(error)) from error
         return name
 
-    @field_validator("modalities")
-    @classmethod
-    def _different_modalities(cls, modalities: tuple[Modality, ...] | None) -> tuple[Modality, ...] | None:
-        if modalities is not None and len(set(modalities)) < len(modalities):
-            msg = f"modalities {[str(modality) for modality in modalities]} name one twice"
-            raise ValueError(msg)
-        return modalities
-
     @field_validator("views")
     @classmethod
     def _different_views(cls, views: tuple[View, ...]) -> tuple[View, ...]:
@@ -88,6 +104,10 @@ class SegmenterSpec(Spec):
             msg = f"views {views} name one twice"
             raise ValueError(msg)
         return views
+
+    def without_augmentation(self) -> Self:
+        """Return these settings without classical augmentation."""
+        return self.model_copy(update={"augment": None})
 
     @property
     def mirrored(self) -> tuple[int, ...]:
@@ -151,7 +171,7 @@ class SegmenterMethod(Protocol):
         ...
 
 
-SEGMENTERS: Registry[SegmenterMethod] = Registry("segmenter", "glioforge.segmentation.methods")
+SEGMENTERS: Registry[SegmenterMethod | SegmenterEngine] = Registry("segmenter", "glioforge.segmentation.methods")
 
 AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
 """Field of a spec that holds the settings of any registered segmenter."""

@@ -1,44 +1,42 @@
-"""nnU-Net version 2 (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z) as a peer, by its own commands.
-
-The usual yardstick of segmentation.  `segmentation.nnunet_training` trains it;
-here a trained one labels cases, and its masks come back onto the cases' grids.
-Nothing of it is imported or copied: `pip install 'glioforge[nnunet]'` installs it.
+"""A trained nnU-Net as a segmenter, and the settings of its training; `methods/nnunet.py` trains it.
 
 Conventions
 -----------
-folder      the three roots of nnU-Net, `nnunet.log`, `card.json`
+folder      a model's folder with the three roots of nnU-Net and `nnunet.log`
 input       cases as they are, prepared or not: nnU-Net resamples and normalises by itself
 output      scheme of its training files on the case's grid: BRATS2023, or BRATS2024 where these had a cavity
 weights     nnU-Net keeps pickles, which its own code loads: take them from nobody you do not trust
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, final
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Final, Literal, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.compute.accelerator import AcceleratorSpec, device_of
 from glioforge.core.case import Case
 from glioforge.core.errors import GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2023, scheme_named
 from glioforge.io.digest import hash_of_file
+from glioforge.io.folder_kind import CARD
 from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import ENDING, write_channels
-from glioforge.io.run_folder import read_json
-from glioforge.segmentation.nnunet_command import call_nnunet
+from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation.nnunet_command import COMMANDS, call_nnunet, find_command
+from glioforge.training.budget import Budget, Outcome
+from glioforge.training.model_folder import Card
 
-CARD = "card.json"
-WAYS = "lineage_ways"
-NUMBER = "1"
-DATASET = "Dataset001_glioforge"
+NUMBER: Final = "1"
+DATASET: Final = "Dataset001_glioforge"
+EPOCH: Final = 250
+"""Steps of nnU-Net's epoch."""
+OWN_PRECISION: Final = "nnU-Net's own"
 
 _PLANNERS = {
     "plain": ("ExperimentPlanner", "nnUNetPlans"),
@@ -46,31 +44,65 @@ _PLANNERS = {
     "residual_l": ("nnUNetPlannerResEncL", "nnUNetResEncUNetLPlans"),
     "residual_xl": ("nnUNetPlannerResEncXL", "nnUNetResEncUNetXLPlans"),
 }
+_TRAINERS: Final = {1000: "nnUNetTrainer", 1: "nnUNetTrainer_1epoch"} | {
+    epochs: f"nnUNetTrainer_{epochs}epochs" for epochs in (5, 10, 20, 50, 100, 250, 500, 750, 2000, 4000, 8000)
+}
+"""Trainers that nnU-Net comes with, by the epochs that they train for."""
+_MACHINE: Final = ("environment", "device", "processes")
+"""Settings that may differ where a training goes on or is used: they do not decide the weights."""
 
 
-class NnunetRunSpec(Spec):
+class NnunetSpec(SegmenterSpec):
     """What nnU-Net is asked to do; all else it decides by itself."""
 
+    kind: Literal["nnunet"] = "nnunet"
+    environment: Path | None = None
+    """Environment in which nnU-Net is installed, such as `/opt/nnunet` with `bin/nnUNetv2_train`; without one its
+    commands are looked for next to this Python and on the path."""
     configuration: Literal["2d", "3d_fullres", "3d_lowres"] = "3d_fullres"
     """Which of its configurations."""
     planner: Literal["plain", "residual_m", "residual_l", "residual_xl"] = "residual_m"
     """Plain U-Net, or the residual encoder that its authors recommend since 2024, for 9, 24 or 40 GB of memory."""
-    trainer: str = Field("nnUNetTrainer", pattern=r"^\w+$")
-    """Its trainer class, which sets the length: 1000 epochs unless its name says otherwise."""
+    budget: Budget = Budget(steps=1000 * EPOCH, validate_every=EPOCH)
+    """Length in steps, 250 of which are an epoch of nnU-Net; `epochs: 100` in a YAML is short for 25,000 steps.
+    nnU-Net neither selects weights nor stops by a validation score."""
+    trainer: str | None = Field(None, pattern=r"^\w+$")
+    """Its trainer class; the one that trains for the budget unless given. Another one keeps its own length, which the
+    budget should state."""
     regions: bool = True
     """Learn WT, TC and ET as overlapping targets, as its entries to BraTS did; else the labels."""
     folds: int = Field(5, ge=2)
-    """Folds of cross-validation, where no validation cohort is given."""
+    """Folds of cross-validation, where there are no validation subjects."""
     trained: tuple[int, ...] | None = None
     """Which of the folds are trained and averaged; all unless given."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where it computes; a GPU if there is one unless said otherwise."""
+    """Where it computes; the device of the run unless said otherwise."""
     processes: int = Field(4, ge=1)
     """Processes for preprocessing."""
     mirror: bool = True
     """Average predictions over mirror images, as it does by itself."""
 
-    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"sound": {}, "paper": {"planner": "plain"}}
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": {"planner": "plain"}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a YAML holds
+        """Length in nnU-Net's epochs, in place of a budget."""
+        if not isinstance(values, Mapping) or "epochs" not in values:
+            return values
+        others = {name: value for name, value in values.items() if name != "epochs"}
+        if "budget" in others or not isinstance(values["epochs"], int):
+            msg = f"epochs {values['epochs']!r}: give a number of epochs, or a budget in steps, not both"
+            raise ValueError(msg)
+        return {**others, "budget": {"steps": values["epochs"] * EPOCH, "validate_every": EPOCH}}
+
+    @model_validator(mode="after")
+    def _in_steps(self) -> Self:
+        """Refuse a budget in passes over the cases, which nnU-Net does not count."""
+        if self.budget.epochs is not None:
+            msg = "budget.epochs: give budget.steps, or `epochs` of nnU-Net, which are 250 steps each"
+            raise ValueError(msg)
+        return self
 
     @property
     def planner_class(self) -> str:
@@ -83,19 +115,42 @@ class NnunetRunSpec(Spec):
         return _PLANNERS[self.planner][1]
 
     @property
-    def resolved_device(self) -> str:
-        """The device, with `auto` made out."""
-        if self.device != "auto":
-            return self.device
-        import torch
+    def trainer_class(self) -> str:
+        """The trainer, chosen by the budget unless one is given."""
+        if self.trainer is not None:
+            return self.trainer
+        epochs, steps = divmod(self.budget.steps, EPOCH)
+        return _TRAINERS.get(0 if steps else epochs, f"nnUNetTrainer_glioforge_{self.budget.steps}steps")
 
-        return "cuda" if torch.cuda.is_available() else "cpu"
+    @property
+    def own_length(self) -> tuple[int, int] | None:
+        """Epochs and steps of each where nnU-Net has no trainer of that length; none where it has.
+
+        Epochs are as long as nnU-Net's or a little shorter; a prime number of steps loses less than 1 % to rounding.
+        """
+        if self.trainer is not None or self.trainer_class in _TRAINERS.values():
+            return None
+        epochs = -(-self.budget.steps // EPOCH)
+        return epochs, round(self.budget.steps / epochs)
+
+    def identity(self) -> dict[str, Any]:
+        """Settings that decide the weights, plain JSON values."""
+        return {"spec": self.model_dump(mode="json", exclude=set(_MACHINE))}
+
+    def require_available(self) -> None:
+        """Refuse where nnU-Net's commands are missing.
+
+        Raises:
+            DependencyError: Says where they were looked for.
+        """
+        for name in COMMANDS:
+            find_command(name, self.environment)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class NnunetSegmenter:
-    """A trained nnU-Net; a `core.protocols.Segmenter`.
+    """A trained nnU-Net; an `engine.TrainedSegmenter`.
 
     Args:
         folder: Where its roots lie.
@@ -105,20 +160,25 @@ class NnunetSegmenter:
         lineage: Everyone behind its cases, those that validate its folds included, for the leakage firewall.
         weights_hash: Hash over the weights of its folds.
         scheme: Scheme of its masks.
+        outcome: What its training came to.
+        preparations: Preparations of its training cases, where known.
+        device: Where it computes.
     """
 
     folder: Path
-    spec: NnunetRunSpec
+    spec: NnunetSpec
     modalities: tuple[Modality, ...]
     folds: tuple[int, ...]
     lineage: Lineage
     weights_hash: str
-    scheme: LabelScheme = BRATS2023
-
-    @property
-    def lineage_subjects(self) -> tuple[str, ...]:
-        """Every subject of its lineage."""
-        return self.lineage.subjects
+    scheme: LabelScheme
+    outcome: Outcome
+    preparations: tuple[str, ...]
+    device: str
+    precision: str = OWN_PRECISION
+    note: str = ""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    parameter_count: int | None = None
 
     def segment(self, case: Case) -> LabelMap:
         """Label one case; for many, `segment_many` loads the network once.
@@ -148,70 +208,64 @@ class NnunetSegmenter:
         """One call of nnU-Net's own prediction."""
         spec = self.spec
         words = ["nnUNetv2_predict", "-i", str(images), "-o", str(masks), "-d", NUMBER, "-c", spec.configuration]
-        words += ["-tr", spec.trainer, "-p", spec.plans, "-f", *(str(fold) for fold in self.folds)]
-        words += ["-device", spec.resolved_device, "-npp", "1", "-nps", "1", "--disable_progress_bar"]
-        call_nnunet(words if spec.mirror else [*words, "--disable_tta"], self.folder)
+        words += ["-tr", spec.trainer_class, "-p", spec.plans, "-f", *(str(fold) for fold in self.folds)]
+        words += ["-device", self.device, "-npp", "1", "-nps", "1", "--disable_progress_bar"]
+        call_nnunet(words if spec.mirror else [*words, "--disable_tta"], self.folder, spec.environment)
 
 
-def is_nnunet(folder: Path) -> bool:
-    """Whether a folder holds a trained nnU-Net; false for a missing folder.
-
-    Raises:
-        InputFileError: Its card is damaged.
-    """
-    card = read_json(folder / CARD) if (folder / CARD).is_file() else None
-    return isinstance(card, dict) and card.get("type") == "nnunet"
-
-
-def load_nnunet(folder: Path, device: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> NnunetSegmenter:
-    """The trained nnU-Net of a folder.
-
-    Args:
-        folder: Made by `segmentation.nnunet_training`.
-        device: Where it computes; `auto` keeps what the folder's settings say.
+def open_nnunet(folder: Path, card: Card, accelerator: AcceleratorSpec) -> NnunetSegmenter:
+    """Return the trained nnU-Net of a folder, once its weights are seen to be those of its card.
 
     Raises:
-        InputFileError: The folder holds none, or its weights were changed.
+        InputFileError: The weights were changed, or the card is damaged.
+        DependencyError: The device asked for is not there.
     """
-    card = read_json(folder / CARD)
-    if card.get("type") != "nnunet":
+    spec = card.spec
+    if not isinstance(spec, NnunetSpec) or card.scheme is None:
+        raise InputFileError("a damaged card", "the card as train wrote it", "copy or train it again", folder / CARD)
+    for name, expected in card.files.items():
+        found = hash_of_file(folder / name)
+        if found != expected:
+            raise InputFileError(
+                f"weights with hash {found}", f"hash {expected}", "copy or train it again", folder / name
+            )
+    if spec.environment is not None and not spec.environment.exists():
+        # The model was trained on another machine: its environment is looked for as if none had been named.
+        spec = spec.model_copy(update={"environment": None})
+    chosen = spec.device if accelerator.device == "auto" else accelerator.device
+    return NnunetSegmenter(
+        folder=folder,
+        spec=spec,
+        modalities=card.modalities,
+        folds=tuple(_number(name, folder) for name in card.files),
+        lineage=card.model_lineage,
+        weights_hash=card.weights,
+        scheme=card.scheme,
+        outcome=card.outcome or Outcome(0, 0, None, plateaued=False, seconds=0.0, skipped=0, history=()),
+        preparations=card.preparations,
+        device=device_of(accelerator).type if chosen == "auto" else chosen,
+    )
+
+
+def fold_folder(spec: NnunetSpec, fold: int) -> str:
+    """Where nnU-Net keeps a fold, below the folder of its roots."""
+    name = f"{spec.trainer_class}__{spec.plans}__{spec.configuration}"
+    return f"nnUNet_results/{DATASET}/{name}/fold_{fold}"
+
+
+def checkpoint(spec: NnunetSpec, fold: int) -> str:
+    """Final weights of a fold, below the folder of nnU-Net's roots."""
+    return f"{fold_folder(spec, fold)}/checkpoint_final.pth"
+
+
+def _number(name: str, folder: Path) -> int:
+    """Number of the fold that a file of weights belongs to."""
+    number = PurePosixPath(name).parent.name.removeprefix("fold_")
+    if not number.isdigit():
         raise InputFileError(
-            f"a card of type {card.get('type')!r}", "the card of an nnU-Net", "name its folder", folder / CARD
+            f"weights {name}", "files of folds", "take the whole folder as train made it", folder / CARD
         )
-    try:
-        spec = NnunetRunSpec.model_validate(card["spec"])
-        folds = tuple(int(fold) for fold in card["folds"])
-        modalities = tuple(Modality(name) for name in card["modalities"])
-        expected, lineage = str(card["weights"]), lineage_of(card, "nnunet")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputFileError(
-            f"a damaged card ({error!r})", "the card as nnunet wrote it", "copy or train it again", folder / CARD
-        ) from error
-    spec = spec if device == "auto" else spec.model_copy(update={"device": device})
-    found = weights_hash(spec, folds, folder)
-    if found != expected:
-        raise InputFileError(f"weights with hash {found}", f"hash {expected}", "copy or train it again", folder / CARD)
-    scheme = scheme_named(str(card.get("scheme", BRATS2023.name)))
-    return NnunetSegmenter(folder, spec, modalities, folds, lineage, found, scheme)
-
-
-def lineage_of(card: Mapping[str, Any], kind: str) -> Lineage:
-    """Lineage of a model by its card."""
-    ways = {str(way): tuple(subjects) for way, subjects in card.get(WAYS, {}).items()}
-    subjects = tuple(str(subject) for subject in card["lineage_subjects"])
-    return Lineage("synthetic", kind, subjects, weights=str(card["weights"]), ways=ways)
-
-
-def fold_folder(spec: NnunetRunSpec, fold: int, folder: Path) -> Path:
-    """Where nnU-Net keeps a fold."""
-    name = f"{spec.trainer}__{spec.plans}__{spec.configuration}"
-    return folder / "nnUNet_results" / DATASET / name / f"fold_{fold}"
-
-
-def weights_hash(spec: NnunetRunSpec, folds: Iterable[int], folder: Path) -> str:
-    """One hash over the final weights of some folds."""
-    hashes = [hash_of_file(fold_folder(spec, fold, folder) / "checkpoint_final.pth") for fold in folds]
-    return hashlib.blake2b(" ".join(hashes).encode(), digest_size=16).hexdigest()
+    return int(number)
 
 
 def _mask(path: Path, grid: Geometry, scheme: LabelScheme) -> LabelMap:

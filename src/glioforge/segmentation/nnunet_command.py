@@ -19,43 +19,85 @@ from contextlib import suppress
 from pathlib import Path
 
 from glioforge.core.errors import DependencyError, TrainingError
+from glioforge.io.atomic_write import write_atomically
 
 LOG = "nnunet.log"
+COMMANDS = ("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict")
+TRAINERS = "trainers"
+"""Folder of trainer classes of our own, which nnU-Net finds through a variable of the environment."""
 ROOTS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 _LAST_LINES = 12
 _GRACE_S = 10.0
 
 
-def find_command(name: str) -> str:
-    """Path of one of nnU-Net's commands, beside this Python or on the path.
+def find_command(name: str, environment: Path | None = None) -> str:
+    """Path of one of nnU-Net's commands, in its own environment, else next to this Python or on the path.
+
+    Args:
+        name: Name of the command.
+        environment: Environment in which nnU-Net is installed; its folder, or the folder of its commands.
 
     Raises:
-        DependencyError: nnU-Net is not installed.
+        DependencyError: nnU-Net is not installed there.
     """
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = shutil.which(name, path=places)
+    own = [] if environment is None else [str(environment / "bin"), str(environment)]
+    others = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    found = shutil.which(name, path=os.pathsep.join(own or others))
     if found is None:
+        place = "on the path" if environment is None else f"in the environment {environment}"
         raise DependencyError(
-            f"the command {name} is not on the path", "nnU-Net 2", "install it: pip install 'glioforge[nnunet]'"
+            f"the command {name} is not {place}",
+            "nnU-Net 2",
+            "install it: pip install 'glioforge[nnunet]', or name the environment that has it: "
+            "segmenter.environment=FOLDER",
         )
     return found
 
 
-def call_nnunet(words: Sequence[str], folder: Path) -> None:
+def write_trainer(folder: Path, name: str, epochs: int, steps: int) -> None:
+    """Write a trainer class of another length than nnU-Net's own ones have.
+
+    Args:
+        folder: Where its data lie.
+        name: Name of the class.
+        epochs: Number of epochs.
+        steps: Steps of an epoch.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    # nnU-Net looks its arguments up by the names in this signature, so that *args would not do.
+    lines = f"""import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+
+class {name}(nnUNetTrainer):
+    def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cuda")):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs = {epochs}
+        self.num_iterations_per_epoch = {steps}
+"""
+    write_atomically(folder / TRAINERS / f"{name}.py", lines.encode())
+
+
+def call_nnunet(words: Sequence[str], folder: Path, environment: Path | None = None) -> None:
     """Run one of nnU-Net's commands to its end; what it prints is added to the folder's log.
 
     Args:
         words: Name of the command and its arguments; no shell is involved.
         folder: Where its data lie.
+        environment: As in `find_command`.
 
     Raises:
         DependencyError: nnU-Net is not installed.
         TrainingError: The command failed; the message ends with the last lines of its log.
     """
-    command = [find_command(words[0]), *words[1:]]
+    command = [find_command(words[0], environment), *words[1:]]
     roots = {name: str((folder / name).resolve()) for name in ROOTS}
     for root in roots.values():
         Path(root).mkdir(parents=True, exist_ok=True)
+    if (folder / TRAINERS).is_dir():
+        roots["nnUNet_extTrainer"] = str((folder / TRAINERS).resolve())
     log = folder / LOG
     with log.open("ab") as stream:
         stream.write(f"\n$ {' '.join(words)}\n".encode())

@@ -6,6 +6,8 @@ in a fold if no subject behind it - its own, its parents', its generator's - is
 validated in that fold.
 """
 
+from collections.abc import Set as AbstractSet
+from fractions import Fraction
 from typing import TypedDict, final
 
 from glioforge.core.cohort import Cohort
@@ -14,6 +16,8 @@ from glioforge.core.firewall import free_of, require_no_leak
 from glioforge.core.split import folds_by_subject
 
 FILE = "splits_final.json"
+_PARTS = 10
+"""Largest number that the more frequent of real and synthetic cases are divided by when a share is approximated."""
 
 
 @final
@@ -48,6 +52,30 @@ def single_fold(train: Cohort, validation: Cohort) -> list[Fold]:
     """
     require_no_leak({train.name: train}, validation)
     return [Fold(train=[ref.case_id for ref in train], val=[ref.case_id for ref in validation])]
+
+
+def repeated(fold: Fold, synthetic: AbstractSet[str], share: float) -> Fold:
+    """Repeat case ids of a fold so that about this share of the draws is of synthetic cases.
+
+    nnU-Net draws each case of a batch by its name, with the same chance for each entry of the list.
+
+    Args:
+        fold: Each case once.
+        synthetic: Ids of the synthetic cases.
+        share: Wanted share; a fold of real or of synthetic cases alone stays as it is.
+
+    Example:
+        >>> repeated(Fold(train=["a", "b", "x"], val=[]), {"x"}, 0.5)["train"]
+        ['a', 'b', 'x', 'x']
+    """
+    made = [case for case in fold["train"] if case in synthetic]
+    real = [case for case in fold["train"] if case not in synthetic]
+    if not made or not real or not 0 < share < 1:
+        return fold
+    # Entries of a synthetic case for each entry of a real one, as a fraction of small numbers.
+    ratio = Fraction(share * len(real) / ((1 - share) * len(made)))
+    simple = ratio.limit_denominator(_PARTS) if ratio >= 1 else 1 / (1 / ratio).limit_denominator(_PARTS)
+    return Fold(train=real * simple.denominator + made * simple.numerator, val=fold["val"])
 
 
 def _fold(cohort: Cohort, held: Cohort) -> Fold:

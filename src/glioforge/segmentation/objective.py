@@ -9,7 +9,7 @@ from glioforge.core.errors import SpecError
 from glioforge.losses.dice import dice_and_cross_entropy
 from glioforge.losses.generalised_dice import generalised_dice_loss
 from glioforge.losses.nested import region_dice_and_cross_entropy, region_masks, squared_dice_loss
-from glioforge.segmentation.method import SegmenterSpec, Statistics, Task
+from glioforge.segmentation.method import NetworkSpec, Statistics, Task
 from glioforge.segmentation.target import class_shares
 from glioforge.training.recipes.supervised import Batch
 
@@ -63,7 +63,7 @@ def _for_classes(name: LossName, task: Task, statistics: Statistics) -> _Overlap
     return known.get(name)
 
 
-def reported_weights(spec: SegmenterSpec, task: Task) -> tuple[float, ...] | None:
+def reported_weights(spec: NetworkSpec, task: Task) -> tuple[float, ...] | None:
     """Return the class weights of the loss where it is a weighted Dice, so that validation reports it; else none."""
     if getattr(spec, "loss", None) != "weighted_dice" or task.target.nested:
         return None

@@ -26,7 +26,7 @@ from glioforge.io.run_folder import Step, write_json
 from glioforge.io.tables import PREPARED, ResultRow, write_results
 from glioforge.metrics.base import MetricRow
 from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
-from glioforge.segmentation.trained import TrainedSegmenter
+from glioforge.segmentation.trained import NetworkSegmenter
 
 CASES: Final = "cases"
 """Folder of the cases within a cohort."""
@@ -36,7 +36,7 @@ COMPLETED: Final = "completed"
 """Fact of a case: weights that labelled its tissue, and the rows of `tissue_check`."""
 
 
-def complete_map(segmenter: TrainedSegmenter, case: Case, *, mask_tumour: bool = False) -> LabelMap:
+def complete_map(segmenter: NetworkSegmenter, case: Case, *, mask_tumour: bool = False) -> LabelMap:
     """Complete labels of a prepared case: the likeliest tissue in every voxel of the brain, tumour labels over it.
 
     Args:
@@ -54,7 +54,7 @@ def complete_map(segmenter: TrainedSegmenter, case: Case, *, mask_tumour: bool =
 
 
 def complete_cohort(
-    segmenter: TrainedSegmenter,
+    segmenter: NetworkSegmenter,
     cohort: Cohort,
     out: Path,
     *,
@@ -108,7 +108,7 @@ def complete_cohort(
     return made
 
 
-def _completed(segmenter: TrainedSegmenter, case: Case, scheme: LabelScheme, *, mask_tumour: bool) -> Case:
+def _completed(segmenter: NetworkSegmenter, case: Case, scheme: LabelScheme, *, mask_tumour: bool) -> Case:
     """The case with complete labels, the segmenter's subjects behind it and the check among its facts."""
     lineage = case.lineage.through("segmenter of tissue", segmenter.lineage)
     found = _tissue_of(segmenter, _shown(case, mask_tumour=mask_tumour))
@@ -132,7 +132,7 @@ def _shown(case: Case, *, mask_tumour: bool) -> Case:
     return replace(case, images=images)
 
 
-def _tissue_of(segmenter: TrainedSegmenter, case: Case) -> LabelMap:
+def _tissue_of(segmenter: NetworkSegmenter, case: Case) -> LabelMap:
     """The likeliest tissue in every voxel of the brain, also beneath a tumour."""
     channels = _tissue_channels(segmenter)
     likeliest = segmenter.probabilities(case)[channels].argmax(axis=0)
@@ -150,7 +150,7 @@ def _laid_over(found: LabelMap, labels: LabelMap | None, scheme: LabelScheme) ->
     return LabelMap(voxels, found.geometry, scheme)
 
 
-def _write_checks(made: Cohort, segmenter: TrainedSegmenter, out: Path, progress: Progress) -> None:
+def _write_checks(made: Cohort, segmenter: NetworkSegmenter, out: Path, progress: Progress) -> None:
     """Write the numbers of all cases as a table and a summary, and say what to look at."""
     checked = {ref.case_id: _rows_of(ref) for ref in made}
     arm = str(segmenter.spec.model_dump()["kind"])
@@ -175,7 +175,7 @@ def _rows_of(ref: CaseRef) -> list[MetricRow]:
     return [MetricRow(r["region"], r["metric"], r["value"], r["unit"], r.get("empty", r.get("note", ""))) for r in rows]
 
 
-def _tissue_channels(segmenter: TrainedSegmenter) -> list[int]:
+def _tissue_channels(segmenter: NetworkSegmenter) -> list[int]:
     """Channel of each tissue of the complete scheme."""
     channels = segmenter.target.channels
     missing = [name for name in COMPLETE.tissue if name not in channels]

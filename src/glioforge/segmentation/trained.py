@@ -8,16 +8,16 @@ folder     a model's folder (see `training.model_folder`) in which `training.loo
            were trained, a folder for each next to the card
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast, final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note, set_threads
+from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note
 from glioforge.core.case import Case
 from glioforge.core.errors import CaseError, InputFileError
 from glioforge.core.labels import LabelMap, LabelScheme
@@ -25,11 +25,11 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.io.folder_kind import CARD
 from glioforge.segmentation.clean import clean
-from glioforge.segmentation.method import SEGMENTERS, SegmenterMethod, SegmenterSpec
+from glioforge.segmentation.method import NetworkSpec, SegmenterMethod
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target, target_named
 from glioforge.training.budget import Outcome
-from glioforge.training.model_folder import WEIGHTS, expected_hash, read_card
+from glioforge.training.model_folder import WEIGHTS, Card, expected_hash
 
 if TYPE_CHECKING:
     import torch
@@ -41,11 +41,12 @@ LARGEST_INTENSITY: Final = 5.0
 
 @final
 @dataclass(frozen=True, eq=False)
-class TrainedSegmenter:
-    """A segmenter with weights; a `core.protocols.Segmenter`.
+class NetworkSegmenter:
+    """A segmenter that is a network, or several; an `engine.TrainedSegmenter`.
 
     Args:
         spec: Its settings.
+        dims: 2 for networks for slices, 3 for volumes.
         networks: Its networks, in evaluation mode, one for each of the spec's views.
         modalities: Contrasts it needs, in the order of its channels.
         lineage: Everyone whom it has seen in any way, for the leakage firewall.
@@ -57,7 +58,8 @@ class TrainedSegmenter:
         folder: Where it was loaded from.
     """
 
-    spec: SegmenterSpec
+    spec: NetworkSpec
+    dims: Literal[2, 3]
     networks: "tuple[nn.Module, ...]"
     modalities: tuple[Modality, ...]
     lineage: Lineage
@@ -108,6 +110,10 @@ class TrainedSegmenter:
         """
         return self.decode(self.probabilities(case), case)
 
+    def segment_many(self, cases: Iterable[Case]) -> Iterator[LabelMap]:
+        """Label cases one after the other; errors as `segment`."""
+        return map(self.segment, cases)
+
     def probabilities(self, case: Case) -> Probabilities:
         """Probability of each of `target.channels` `(channel, i, j, k)`, before any rule of `clean`.
 
@@ -123,7 +129,7 @@ class TrainedSegmenter:
                 "prepare the case first",
                 case.case_id,
             )
-        how = inference_of(self.spec, method_of(self.spec).dims, self._autocast())
+        how = inference_of(self.spec, self.dims, self._autocast())
         return predict(list(zip(self.spec.views, self.networks, strict=True)), images, case.brain_mask, how)
 
     def decode(self, probabilities: Probabilities, case: Case) -> LabelMap:
@@ -141,33 +147,10 @@ class TrainedSegmenter:
         return partial(torch.autocast, device, torch.bfloat16)
 
 
-def method_of(spec: SegmenterSpec) -> SegmenterMethod:
-    """The method that a spec configures."""
-    return SEGMENTERS.part_for(spec)(spec)
-
-
-def inference_of(spec: SegmenterSpec, dims: int, autocast: Any) -> Inference:  # noqa: ANN401 - a function that gives a context
+def inference_of(spec: NetworkSpec, dims: int, autocast: Any) -> Inference:  # noqa: ANN401 - a function that gives a context
     """How networks of a spec are asked."""
     window = cast("tuple[int, int, int] | None", spec.size if dims == 3 and spec.windows else None)
     return Inference(target_named(spec.target), dims, spec.mirrored, window, spec.overlap, autocast)
-
-
-def load_segmenter(folder: Path, accelerator: AcceleratorSpec | None = None) -> TrainedSegmenter:
-    """Load a trained segmenter.
-
-    Args:
-        folder: Made by `train_segmenter`.
-        accelerator: Where it runs, one device whatever it says of devices, and with how many threads.  Without a
-            precision of its own it takes the one of the training (see `compute.accelerator.precision_for`).
-
-    Raises:
-        InputFileError: The folder holds no finished segmenter, or its weights were changed.
-        DependencyError: The device asked for is not there.
-    """
-    asked = accelerator or AcceleratorSpec()
-    if asked.threads is not None:
-        set_threads(asked.threads)
-    return load_onto(folder, device_of(asked), asked)
 
 
 def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
@@ -175,12 +158,17 @@ def view_folders(folder: Path, views: Sequence[str]) -> list[Path]:
     return [folder] if len(views) == 1 else [folder / view for view in views]
 
 
-def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec) -> TrainedSegmenter:
-    """Read card and weights onto a device, to run in the accelerator's precision; errors as `load_segmenter`."""
+def open_networks(
+    folder: Path,
+    card: Card,
+    method: SegmenterMethod,
+    accelerator: AcceleratorSpec,
+    device: "torch.device | None" = None,
+) -> NetworkSegmenter:
+    """Read weights onto a device, to run in the accelerator's precision; errors as `base.load_segmenter`."""
     from glioforge.training.weights import built_to_fit, read_weights
 
-    card = read_card(folder, SEGMENTERS)
-    spec, outcome = cast("SegmenterSpec", card.spec), card.outcome
+    spec, outcome = cast("NetworkSpec", card.spec), card.outcome
     if outcome is None or len(card.files) != len(spec.views):
         raise InputFileError(
             f"a damaged card with {len(card.files)} files of weights for {len(spec.views)} views",
@@ -188,15 +176,16 @@ def load_onto(folder: Path, device: "torch.device", accelerator: AcceleratorSpec
             "copy or train it again",
             folder / CARD,
         )
+    place = device or device_of(accelerator)
     networks = []
-    for place in view_folders(folder, spec.views):
-        path = place / WEIGHTS
+    for path in (view / WEIGHTS for view in view_folders(folder, spec.views)):
         expected = expected_hash(card, path.relative_to(folder).as_posix(), folder)
-        network = built_to_fit(partial(method_of(spec).build, card.modalities, target_named(spec.target)), path)
+        network = built_to_fit(partial(method.build, card.modalities, target_named(spec.target)), path)
         read_weights(path, network, expected)
-        networks.append(network.to(device).eval())
-    return TrainedSegmenter(
+        networks.append(network.to(place).eval())
+    return NetworkSegmenter(
         spec,
+        method.dims,
         tuple(networks),
         card.modalities,
         card.model_lineage,

@@ -40,7 +40,8 @@ class Training:
     """How one training went; the same for segmenters and synthesizers, and for those without a network.
 
     Args:
-        parameters: Trained numbers of the network that is used after training; 0 without a network.
+        parameters: Trained numbers of the network that is used after training; 0 without a network, none where a
+            program of others does not say.
         steps: Optimiser steps taken; 0 without a network.
         best_step: Step whose weights were kept.
         best_score: Validation score of these weights, higher is better; none without validation.
@@ -50,7 +51,7 @@ class Training:
         alarms: Warnings about collapse or balance.
     """
 
-    parameters: int = 0
+    parameters: int | None = 0
     steps: int = 0
     best_step: int = 0
     best_score: float | None = None
@@ -60,7 +61,7 @@ class Training:
     alarms: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, parameters: int, outcome: Outcome) -> Self:
+    def of(cls, parameters: int | None, outcome: Outcome) -> Self:
         """Return the record of a network's training."""
         return cls(
             parameters,

@@ -11,7 +11,6 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LabelError
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Segmenter
 from glioforge.core.rng import stream
 from glioforge.core.schemes import tumour_scheme
 from glioforge.core.split import Split
@@ -23,6 +22,7 @@ from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
 from glioforge.metrics.similarity import PREPARED_RANGE, compare_images
 from glioforge.metrics.texture import streaks
+from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis.base import TrainedSynthesizer
@@ -33,7 +33,7 @@ DRAWS = 8
 
 
 def overlap_rows(
-    spec: StudySpec, run: tuple[int, str, int], segmenter: Segmenter, test: Cohort, source: Cohort
+    spec: StudySpec, run: tuple[int, str, int], segmenter: TrainedSegmenter, test: Cohort, source: Cohort
 ) -> list[Row]:
     """Score a segmenter on every test case, on the scan's own grid.
 
@@ -48,8 +48,8 @@ def overlap_rows(
         Values of `io.tables.ResultRow`, a row a case, region and metric.
     """
     rows: list[Row] = []
-    for ref in test:
-        predicted = restore(tumour_of(segmenter.segment(ref.load())), ref)
+    for ref, labels in zip(test, segmenter.segment_many(ref.load() for ref in test), strict=True):
+        predicted = restore(tumour_of(labels), ref)
         truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref) | {"grid": SCAN}
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]

@@ -36,6 +36,7 @@ def open_study(
 
     Raises:
         OutputError: The folder belongs to a study with other settings, or was made by another version.
+        DependencyError: A method needs a program that is not installed.
         GlioforgeError: Whatever is wrong with the scans or the settings (see `given.read_given`).
     """
     given = read_given(spec, data, progress)
@@ -43,6 +44,8 @@ def open_study(
     scans = "phantoms" if given is None else given.fingerprint
     key = {"version": VERSION, "study": spec.identity(), "scans": scans}
     step = Step(out, key, kept=kept_of(spec.accelerator))
+    if not step.done:
+        spec.require_available()
     return Study(spec, out, store or out / STORE), given, step
 
 

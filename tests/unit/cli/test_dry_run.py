@@ -40,7 +40,6 @@ CASES = {
     "an empty cohort": ["prepare", "empty", "--out", "out"],
     "contrasts that are not there": ["prepare", "scans", "--out", "out", "--set", "modalities=[aptw]"],
     "no scans": ["prepare", "gone", "--out", "out"],
-    "too few subjects": ["nnunet", "scans", "--out", "out"],
     "shares above 1": ["train", "shares.yaml", "empty", "--out", "out"],
     "nobody to train on": ["train", "control.yaml", "empty", "--out", "out"],
     "a training into a cohort": ["train", "control.yaml", "empty", "--out", "empty"],

@@ -111,7 +111,7 @@ def test_the_doctor_writes_again_after_scans_were_corrected(made: Path, tmp_path
     assert '"error": 0' in (tmp_path / "page" / "doctor.json").read_text()
 
 
-@pytest.mark.parametrize("verb", ["prepare", "evaluate", "segment", "nnunet"])
+@pytest.mark.parametrize("verb", ["prepare", "evaluate", "segment"])
 def test_a_layout_beside_a_cohort_is_refused_and_one_that_is_not_there_too(
     made: Path, tmp_path: Path, verb: str
 ) -> None:
@@ -237,4 +237,4 @@ def test_cohorts_are_named_by_the_folder_that_was_typed(made: Path, tmp_path: Pa
     with pytest.raises(CohortError, match=f"{made / 'cohort'} and {made / 'cohort'}: case ids used twice: {NAMES[0]}"):
         call("join", made / "cohort", made / "cohort", "--out", tmp_path / "joined")
     with pytest.raises(CohortError, match=f"{made / 'cohort'}: no case has kind=phantom; values of kind here: real"):
-        call("nnunet", made / "cohort", "--out", tmp_path / "nnunet", "--where", "kind=phantom")
+        call("prepare", made / "cohort", "--out", tmp_path / "prepared", "--where", "kind=phantom")

@@ -63,7 +63,7 @@ def test_a_verb_that_takes_a_model_names_what_it_was_given(folders: dict[str, Pa
 
 
 @pytest.mark.parametrize("kind", [*CARDS, "a study"])
-@pytest.mark.parametrize("verb", ["edit", "train", "join", "prepare", "ingest", "nnunet", "export"])
+@pytest.mark.parametrize("verb", ["edit", "train", "join", "prepare", "ingest", "export"])
 def test_a_verb_that_takes_a_cohort_or_scans_does_too(folders: dict[str, Path], verb: str, kind: str) -> None:
     """A model or a study is neither."""
     recipe = folders[kind].parent / "spade.yaml"

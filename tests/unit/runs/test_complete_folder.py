@@ -1,6 +1,7 @@
 """Promises of completing a cohort from the command line: it can be trained on, and what cannot complete says so."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,14 +11,18 @@ from glioforge.cli.main import app
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, SpecError
+from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
+from glioforge.io.digest import hash_of_file
 from glioforge.runs import segment
 from glioforge.runs.segment import complete_folder
 from glioforge.runs.train import TrainingRunSpec, run_training
+from glioforge.segmentation.nnunet import NnunetSpec, checkpoint
+from glioforge.training.model_folder import Card, write_model
 from toy_cohort import toy_case, toy_cohort
 
 COMMON = {
@@ -79,16 +84,23 @@ def test_scans_are_prepared_with_all_their_contrasts(place, tmp_path, monkeypatc
     assert len(made) == 4
 
 
-def test_scans_need_a_record_of_the_preparation(tmp_path):
+def test_scans_need_a_record_of_the_preparation(place, tmp_path):
     """Of the model's training cases."""
+    shutil.copytree(place / "model", tmp_path / "model", ignore=shutil.ignore_patterns(PREPARATION))
     raw = Cohort("raw", tuple(replace(ref, scheme=BRATS2023.name) for ref in toy_cohort([1])), BRATS2023)
     with pytest.raises(InputFileError, match="no record of the preparation"):
-        complete_folder(raw, tmp_path, tmp_path / "out", **HOW)
+        complete_folder(raw, tmp_path / "model", tmp_path / "out", **HOW)
 
 
 def test_an_nnunet_cannot_complete(tmp_path):
     """It labels tumours alone."""
-    (tmp_path / "card.json").write_text('{"type": "nnunet"}')
+    spec = NnunetSpec(device="cpu")
+    (tmp_path / "weights").write_text("")
+    files = {checkpoint(spec, 0): hash_of_file(tmp_path / "weights")}
+    (tmp_path / checkpoint(spec, 0)).parent.mkdir(parents=True)
+    (tmp_path / checkpoint(spec, 0)).write_text("")
+    card = Card("segmenter", spec, (Modality.T1,), toy_cohort([1]).lineage, files, BRATS2023)
+    write_model(tmp_path, card, toy_cohort([1]), None)
     with pytest.raises(SpecError, match="an nnU-Net, which labels tumours alone; expected a segmenter of target"):
         complete_folder(toy_cohort([1]), tmp_path, tmp_path / "out", **HOW)
 

@@ -1,25 +1,28 @@
-"""Promises of a run of nnU-Net: subjects are kept away, masks come by the usual verb, an export is whole."""
+"""Promises of nnU-Net as a segmenter like others: subjects are kept away, and the usual verbs train and ask it."""
 
 import json
 from dataclasses import replace
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from glioforge.cli.main import app
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.errors import CohortError, OutputError, SpecError
+from glioforge.core.errors import DependencyError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.io.ingest import ingest
-from glioforge.runs.nnunet import export_nnunet, run_nnunet
+from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.runs.segment import segment_folder
+from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
 from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.nnunet import NnunetRunSpec, is_nnunet
 from toy_cohort import toy_cohort
-from toy_nnunet import install_commands
+from toy_nnunet import calls_in, install_commands
 
-SPEC = NnunetRunSpec(device="cpu", folds=2)
+NNUNET = {"kind": "nnunet", "folds": 2, "device": "cpu"}
+SPEC = TrainingRunSpec(segmenter=NNUNET, test=0.3, validation=0)
 HOW = {"parallel": ParallelSpec(), "progress": Silent()}
 
 
@@ -28,9 +31,9 @@ def test_a_run_keeps_subjects_away_and_is_asked_by_the_usual_verb(tmp_path, monk
     install_commands(tmp_path, monkeypatch)
     cohort, run = replace(toy_cohort(range(1, 7)), folder=tmp_path), tmp_path / "run"
     (tmp_path / "prepare.json").write_text('{"key": {"spec": {}}}')
-    line = run_nnunet(cohort, SPEC, run, test=0.3, seed=1, progress=Silent())
+    line = run_training(cohort, SPEC, run)
     sides = json.loads((run / "split.json").read_text())
-    assert line.startswith("nnU-Net trained on 4 subjects in 2 folds, kept 2 away")
+    assert line.startswith("trained on 4 subjects, 0 for validation, 2 kept away for testing")
     assert sorted(sides["train"] + sides["test"]) == list(cohort.subject_ids)
     written = {path.name.split("-")[0] for path in run.rglob("labelsTr/*.nii.gz")}
     assert written == set(sides["train"])
@@ -38,54 +41,38 @@ def test_a_run_keeps_subjects_away_and_is_asked_by_the_usual_verb(tmp_path, monk
     test = cohort.of_subjects(sides["test"])
     segment_folder(test, run, tmp_path / "masks", **HOW)
     assert {row.value for row in evaluate_predictions(tmp_path / "masks", test, metrics=("dice",))} == {1.0}
-    with pytest.raises(SpecError, match="probabilities of an nnU-Net"):
+    with pytest.raises(SpecError, match="probabilities of segmenter nnunet"):
         segment_folder(test, run, tmp_path / "masks", probabilities=True, **HOW)
+    with pytest.raises(SpecError, match="precision or threads for an nnU-Net"):
+        segment_folder(test, run, tmp_path / "masks", accelerator=AcceleratorSpec(threads=2), **HOW)
+    assert run_training(cohort, SPEC, run) == line
 
 
-def test_an_nnunet_of_raw_scans_labels_raw_scans(tmp_path, monkeypatch):
-    """Without a record of a preparation the scans are taken as they are."""
+def test_the_verbs_train_on_scans_and_label_scans(tmp_path, monkeypatch):
+    """Without a record of a preparation the scans are taken as they are, and no warning says that they should not."""
     install_commands(tmp_path, monkeypatch)
-    run_nnunet(toy_cohort(range(1, 7)), SPEC, tmp_path / "run", test=0.3, seed=1, progress=Silent())
-    export_nnunet(toy_cohort(range(6)), SPEC, tmp_path / "raw", test=0.3, seed=1, progress=Silent())
-    scans = ingest(tmp_path / "raw" / "nnUNet_raw" / "Dataset001_glioforge")
-    masks = segment_folder(scans, tmp_path / "run", tmp_path / "masks", **HOW)
-    assert [path.name for path in masks] == [f"{ref.case_id}.nii.gz" for ref in scans]
+    write_nnunet_raw(toy_cohort(range(6)), tmp_path / "raw" / "Dataset001_toy")
+    scans = ingest(tmp_path / "raw" / "Dataset001_toy")
+    cohort = tmp_path / "cohort"
+    (tmp_path / "nnunet.yaml").write_text(yaml.safe_dump({"segmenter": NNUNET, "test": 0.3}))
+    words = [["ingest", tmp_path / "raw" / "Dataset001_toy", "--out", cohort]]
+    words += [["train", tmp_path / "nnunet.yaml", cohort, "--out", tmp_path / "run"]]
+    words += [["segment", tmp_path / "run", cohort, "--out", tmp_path / "masks"]]
+    for line in words:
+        done = CliRunner().invoke(app, [str(word) for word in line], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert "not prepared" not in done.output
+    assert sorted(path.name for path in (tmp_path / "masks").glob("*.nii.gz")) == [f"{r.case_id}.nii.gz" for r in scans]
     assert not (tmp_path / "masks" / "prepared").exists()
+    assert [line.split()[0] for line in calls_in(tmp_path)] == ["plan_and_preprocess", "train", "predict"]
 
 
-def test_an_export_holds_data_folds_and_split(tmp_path):
-    """Needs no nnU-Net."""
-    line = export_nnunet(toy_cohort(range(6)), SPEC, tmp_path / "out", test=0.3, seed=1, progress=Silent())
-    folds = json.loads((tmp_path / "out" / "splits_final.json").read_text())
-    written = sorted(path.name[:-7] for path in tmp_path.rglob("labelsTr/*.nii.gz"))
-    assert "4 cases of" in line
-    assert sorted(case for fold in folds for case in fold["val"]) == written
-
-
-def test_an_export_is_not_written_over_and_a_refused_one_leaves_nothing(tmp_path):
-    """Other cases into the same folder would mix two data sets; settings can be corrected after an error."""
-    how = {"test": 0.3, "seed": 1, "progress": Silent()}
-    with pytest.raises(CohortError, match="50 folds"):
-        export_nnunet(toy_cohort(range(6)), NnunetRunSpec(device="cpu", folds=50), tmp_path / "raw", **how)
-    for _ in range(2):
-        export_nnunet(toy_cohort(range(6)), SPEC, tmp_path / "raw", **how)
-    with pytest.raises(OutputError, match="cohort .*was .*, is now "):
-        export_nnunet(toy_cohort(range(8)), SPEC, tmp_path / "raw", **how)
-
-
-def test_the_verb_exports_a_folder_of_scans(tmp_path):
-    """From the command line; settings can be shown first."""
-    export_nnunet(toy_cohort(range(6)), SPEC, tmp_path / "raw", test=0.2, seed=1, progress=Silent())
-    scans, out = str(tmp_path / "raw" / "nnUNet_raw" / "Dataset001_glioforge"), str(tmp_path / "again")
-    shown = CliRunner().invoke(app, ["nnunet", scans, "--out", out, "--dry-run", "--set", "folds=2"])
-    assert "folds: 2" in shown.output
-    made = CliRunner().invoke(app, ["nnunet", scans, "--out", out, "--export", "--set", "folds=2"])
-    assert made.exit_code == 0, made.output
-    assert len(list((tmp_path / "again").rglob("labelsTr/*.nii.gz"))) == 4
-
-
-def test_only_a_card_of_its_own_makes_an_nnunet(tmp_path):
-    """A missing folder and other models are none."""
-    assert not is_nnunet(tmp_path)
-    (tmp_path / "card.json").write_text('{"type": "segmenter"}')
-    assert not is_nnunet(tmp_path)
+def test_without_its_program_nothing_begins(tmp_path, monkeypatch):
+    """Neither a dry run nor a training; an estimate needs a network of this project."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cohort = toy_cohort(range(1, 7))
+    with pytest.raises(DependencyError, match=r"nnUNetv2_plan_and_preprocess is not on the path"):
+        run_training(cohort, SPEC, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(SpecError, match="an estimate of a program of others"):
+        estimate_training(cohort, SPEC)

@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import (
     CaseError,
     CohortError,
@@ -19,21 +20,24 @@ from glioforge.core.errors import (
 )
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
+from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
 from glioforge.io.nifti import write_labels
-from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.nnunet import NnunetRunSpec, load_nnunet
+from glioforge.segmentation.base import SEGMENTERS, load_segmenter, train_segmenter
+from glioforge.segmentation.evaluate import evaluate_predictions, segment_cohort
+from glioforge.segmentation.nnunet import NnunetSpec, checkpoint
 from glioforge.segmentation.nnunet_command import LOG, call_nnunet, find_command
-from glioforge.segmentation.nnunet_folds import nnunet_folds, single_fold
-from glioforge.segmentation.nnunet_masks import segment_with_nnunet
-from glioforge.segmentation.nnunet_training import train_nnunet
+from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, repeated, single_fold
+from glioforge.training.budget import Budget
+from glioforge.training.model_folder import read_card
+from hostile import forge_card
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
-from toy_nnunet import calls_in, install_commands
+from toy_nnunet import calls_in, install_commands, make_environment
 
-SPEC = NnunetRunSpec(device="cpu", folds=2)
+SPEC = NnunetSpec(device="cpu", folds=2)
+NOBODY = toy_cohort([], "nobody")
 
 
 @pytest.fixture
@@ -42,10 +46,14 @@ def commands(tmp_path, monkeypatch):
     return install_commands(tmp_path, monkeypatch)
 
 
+def train(folder, cohort=None, validation=NOBODY, spec=SPEC, **mix):
+    """Train on four toys unless others are given."""
+    return train_segmenter(cohort or toy_cohort([1, 2, 3, 4]), validation, spec, folder, **mix)
+
+
 def test_a_cohort_is_planned_trained_fold_by_fold_and_loaded(commands):
     """The documented commands with the spec's arguments; the second call finds all done."""
-    train = toy_cohort([1, 2, 3, 4])
-    made = train_nnunet(SPEC, train, commands / "run", seed=1)
+    made = train(commands / "run")
     said = calls_in(commands)
     assert said[0] == (
         "plan_and_preprocess -d 1 -c 3d_fullres -pl nnUNetPlannerResEncM -np 4 -npfp 4 "
@@ -54,22 +62,53 @@ def test_a_cohort_is_planned_trained_fold_by_fold_and_loaded(commands):
     assert said[1:] == [
         f"train 1 3d_fullres {fold} -tr nnUNetTrainer -p nnUNetResEncUNetMPlans -device cpu" for fold in (0, 1)
     ]
-    again = train_nnunet(SPEC, train, commands / "run", seed=1)
+    again = train(commands / "run")
+    cohort = toy_cohort([1, 2, 3, 4])
     assert calls_in(commands) == said
     assert (again.weights_hash, again.folds) == (made.weights_hash, (0, 1))
-    assert (made.modalities, made.lineage_subjects) == (train.modalities, tuple(sorted(train.subject_ids)))
+    assert (made.modalities, made.lineage.subjects) == (cohort.modalities, tuple(sorted(cohort.subject_ids)))
+    assert (made.outcome.steps, made.outcome.best_score) == (250_000, pytest.approx((0.05 + 0.15) / 2))
+
+
+def test_its_card_is_that_of_any_segmenter(commands):
+    """Folds among the record, the checkpoints among the files."""
+    train(commands / "run")
+    card = read_card(commands / "run", SEGMENTERS)
+    assert (card.kind, card.spec, card.training["folds"], card.scheme) == ("nnunet", SPEC, [0, 1], BRATS2023)
+    assert list(card.files) == [checkpoint(SPEC, 0), checkpoint(SPEC, 1)]
 
 
 def test_our_folds_take_the_place_of_its_own(commands):
-    """A split that is given is the only fold."""
-    train_nnunet(SPEC, toy_cohort([1, 2]), commands / "run", seed=1, validation=toy_cohort([3], "held"))
+    """A split that is given is the only fold, and its validation subjects stand behind the model."""
+    made = train(commands / "run", toy_cohort([1, 2]), toy_cohort([3], "held"))
     written = json.loads((commands / "run/nnUNet_preprocessed/Dataset001_glioforge/splits_final.json").read_text())
     assert written == [{"train": ["s01-1", "s02-1"], "val": ["s03-1"]}]
+    assert made.lineage.ways == {VALIDATION: ("s03",)}
+
+
+@pytest.mark.parametrize(("share", "names"), [(0.5, "abxx"), (0.8, "abxxxxxxxx"), (0.25, "aaabbbxx"), (1, "x")])
+def test_a_share_of_synthetic_cases_is_one_of_names_in_the_fold(commands, share, names):
+    """As its loader draws names; without real cases only synthetic ones are listed."""
+    real, made = toy_cohort([1, 2]), cohort_of_cases([synthetic("made", "s01")], "made")
+    train(commands / "run", real, toy_cohort([3], "held"), synthetic=made, synthetic_share=share)
+    written = json.loads((commands / "run/nnUNet_preprocessed/Dataset001_glioforge/splits_final.json").read_text())
+    known = {"s01-1": "a", "s02-1": "b", "made": "x"}
+    assert "".join(sorted(known[name] for name in written[0]["train"])) == names
+
+
+def test_a_share_of_few_among_many_is_met_closely():
+    """Real names are repeated where synthetic cases are many; a fold of one kind stays as it is."""
+    fold = Fold(train=[f"r{n}" for n in range(3)] + [f"m{n}" for n in range(500)], val=["v"])
+    made = frozenset(name for name in fold["train"] if name[0] == "m")
+    found = repeated(fold, made, 0.3)["train"]
+    assert sum(name in made for name in found) / len(found) == pytest.approx(0.3, abs=0.01)
+    assert set(found) == set(fold["train"])
+    assert repeated(fold, frozenset(), 0.3) == fold
 
 
 def test_masks_come_back_in_order_on_the_grid_of_the_case(commands):
     """One call for many cases; the segmenter is one like any other."""
-    made = train_nnunet(SPEC, toy_cohort([1, 2, 3, 4]), commands / "run", seed=1)
+    made = train(commands / "run")
     cases = [toy_case(7), toy_case(5)]
     masks = list(made.segment_many(cases))
     assert isinstance(made, Segmenter)
@@ -85,26 +124,70 @@ def test_masks_come_back_in_order_on_the_grid_of_the_case(commands):
 
 def test_a_cohort_gets_masks_that_are_there_once(commands):
     """A folder that anybody's evaluation reads; only what is missing is predicted again."""
-    made = train_nnunet(SPEC, toy_cohort([1, 2, 3, 4]), commands / "run", seed=1)
+    made = train(commands / "run")
     test = toy_cohort([5, 6])
-    paths = segment_with_nnunet(made, test, commands / "masks")
+    paths = segment_cohort(made, test, commands / "masks")
     assert {row.value for row in evaluate_predictions(commands / "masks", test, metrics=("dice",))} == {1.0}
     (commands / "masks" / "done.json").unlink()
     paths[0].unlink()
     before = paths[1].stat().st_mtime_ns
-    assert segment_with_nnunet(made, test, commands / "masks") == paths
+    assert segment_cohort(made, test, commands / "masks") == paths
     assert (paths[0].exists(), paths[1].stat().st_mtime_ns) == (True, before)
+
+
+def test_its_length_is_the_budget(commands):
+    """Its own trainer where there is one of that length, else one of ours, which the command finds."""
+    assert NnunetSpec(epochs=100).trainer_class == "nnUNetTrainer_100epochs"
+    assert NnunetSpec(epochs=1).trainer_class == "nnUNetTrainer_1epoch"
+    assert NnunetSpec(trainer="nnUNetTrainerDA5", epochs=3).own_length is None
+    lengths = [NnunetSpec(budget=Budget(steps=steps)).own_length for steps in (60, 1000, 997, 2500)]
+    assert lengths == [(1, 60), (4, 250), (4, 249), None]
+    spec = SPEC.model_copy(update={"budget": Budget(steps=60)})
+    made = train(commands / "run", spec=spec)
+    assert calls_in(commands)[1].split()[5] == "nnUNetTrainer_glioforge_60steps"
+    written = (commands / "run" / "trainers" / "nnUNetTrainer_glioforge_60steps.py").read_text()
+    assert "self.num_epochs = 1\n        self.num_iterations_per_epoch = 60\n" in written
+    assert made.outcome.steps == 60
+    for values in ({"epochs": 5, "budget": {"steps": 9}}, {"budget": {"epochs": 9}}, {"epochs": "many"}):
+        with pytest.raises(ValueError, match="epochs"):
+            NnunetSpec.model_validate(values)
+
+
+def test_it_may_live_in_an_environment_of_its_own(tmp_path):
+    """Named in the spec; on a machine without that environment its commands are looked for as usual."""
+    spec = SPEC.model_copy(update={"environment": make_environment(tmp_path / "env")})
+    made = train(tmp_path / "run", spec=spec)
+    assert made.segment(toy_case(5)).voxels.any()
+    assert [line.split()[0] for line in calls_in(tmp_path / "env")] == ["plan_and_preprocess", "train", "train"]
+    (tmp_path / "env").rename(tmp_path / "moved")
+    assert load_segmenter(tmp_path / "run").spec.environment is None
+
+
+def test_a_folder_of_the_verb_of_before_is_read(commands):
+    """Its card named spec, folds and one hash; changed weights are refused."""
+    made = train(commands / "run")
+    card = json.loads((commands / "run" / "card.json").read_text())
+    own = ("configuration", "planner", "regions", "folds", "trained", "device", "processes", "mirror")
+    older = {"type": "nnunet", "version": 1, "folds": [0, 1], "weights": card["weights"], "scheme": "brats2023"}
+    older["spec"] = {name: card["spec"][name] for name in own} | {"trainer": "nnUNetTrainer"}
+    older |= {"modalities": card["modalities"], "lineage_subjects": card["lineage"]["subjects"], "lineage_ways": {}}
+    (commands / "run" / "card.json").write_text(json.dumps(older))
+    read = load_segmenter(commands / "run")
+    assert (read.weights_hash, read.folds, read.lineage) == (made.weights_hash, (0, 1), made.lineage)
+    assert np.array_equal(read.segment(toy_case(5)).voxels, made.segment(toy_case(5)).voxels)
+    next((commands / "run").rglob("fold_1/checkpoint_final.pth")).write_text("changed")
+    with pytest.raises(InputFileError, match="weights with hash"):
+        load_segmenter(commands / "run")
 
 
 def test_a_training_that_failed_goes_on_from_its_checkpoint(commands, monkeypatch):
     """The message ends with the log; the same command then continues."""
-    train = toy_cohort([1, 2, 3, 4])
     monkeypatch.setenv("BREAK", "broken")
     with pytest.raises(TrainingError, match=r"nnUNetv2_train ended with code 1: .*out of memory"):
-        train_nnunet(SPEC, train, commands / "run", seed=1)
+        train(commands / "run")
     assert "out of memory" in (commands / "run" / LOG).read_text()
     monkeypatch.setenv("BREAK", "")
-    train_nnunet(SPEC, train, commands / "run", seed=1)
+    train(commands / "run")
     assert [line.split()[0] for line in calls_in(commands)] == ["plan_and_preprocess", "train", "train", "train"]
     assert calls_in(commands)[2].endswith("-device cpu --c")
 
@@ -201,10 +284,9 @@ def test_folds_without_training_cases_and_splits_that_leak_are_refused():
 
 def test_what_cannot_be_right_is_refused(commands):
     """A fold that there is not, a missing contrast, changed weights, another card, a mask on another grid."""
-    train = toy_cohort([1, 2, 3, 4])
     with pytest.raises(SpecError, match=r"folds \[5\].*some of 0 to 1"):
-        train_nnunet(SPEC.model_copy(update={"trained": (5,)}), train, commands / "bad", seed=1)
-    made = train_nnunet(SPEC, train, commands / "run", seed=1)
+        train(commands / "bad", spec=SPEC.model_copy(update={"trained": (5,)}))
+    made = train(commands / "run")
     with pytest.raises(CaseError, match="t2"):
         replace(made, modalities=(Modality.T2,)).segment(toy_case(5))
     geometry = Geometry.isotropic(toy_case(5).geometry.shape, 9.0)
@@ -214,15 +296,19 @@ def test_what_cannot_be_right_is_refused(commands):
         made.segment(toy_case(5))
     next((commands / "run").rglob("fold_1/checkpoint_final.pth")).write_text("changed")
     with pytest.raises(InputFileError, match="weights with hash"):
-        load_nnunet(commands / "run")
-    (commands / "run" / "card.json").write_text('{"type": "segmenter"}')
-    with pytest.raises(InputFileError, match="a card of type 'segmenter'"):
-        load_nnunet(commands / "run")
+        load_segmenter(commands / "run")
+    files = read_card(commands / "run", SEGMENTERS).files
+    for entries in ({"files": {"other.pth": "0"}}, {"scheme": None}, {"files": {**files, "gone.pth": "0"}}):
+        forge_card(commands / "run", **entries)
+        with pytest.raises(InputFileError):
+            load_segmenter(commands / "run")
 
 
-def test_the_device_is_made_out_when_it_is_left_open():
-    """No GPU here: the CPU."""
+def test_the_device_is_that_of_the_run_unless_the_spec_names_one(commands):
+    """A GPU if there is one; the command line decides when it is used."""
     import torch
 
-    assert NnunetRunSpec().resolved_device == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert NnunetRunSpec.model_validate(NnunetRunSpec.PRESETS["paper"]).plans == "nnUNetPlans"
+    made = train(commands / "run", spec=NnunetSpec(folds=2))
+    assert made.device == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert load_segmenter(commands / "run", AcceleratorSpec(device="cpu")).device == "cpu"
+    assert SEGMENTERS.parse({"kind": "nnunet", "preset": "paper"}).plans == "nnUNetPlans"

@@ -18,11 +18,11 @@ from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024_PED, DECATHLO
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.io.nifti import read_image, read_integers, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
-from glioforge.segmentation.base import TrainedSegmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
 from glioforge.segmentation.mask_scheme import source_of_masks
 from glioforge.segmentation.masks import find_masks, stray_masks, written_scheme
 from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.segmentation.trained import NetworkSegmenter
 from glioforge.training.budget import Outcome
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
@@ -52,9 +52,9 @@ class Silly:
 def segmenter(monkeypatch):
     """A trained segmenter whose answers come from `Silly`."""
     silly = Silly()
-    monkeypatch.setattr(TrainedSegmenter, "segment", lambda _, case: silly.segment(case))
+    monkeypatch.setattr(NetworkSegmenter, "segment", lambda _, case: silly.segment(case))
     outcome = Outcome(1, 1, None, False, 0.0, 0, ())
-    made = TrainedSegmenter(UNetSpec(), (), (), Lineage.real("toy", "s01"), "f" * 32, outcome, "32-true", "32-true")
+    made = NetworkSegmenter(UNetSpec(), 2, (), (), Lineage.real("toy", "s01"), "f" * 32, outcome, "32-true", "32-true")
     return made, silly
 
 
@@ -228,7 +228,7 @@ class Unsure:
 def unsure(segmenter, monkeypatch):
     """A trained segmenter whose probabilities come from `Unsure`."""
     stand_in = Unsure()
-    monkeypatch.setattr(TrainedSegmenter, "probabilities", lambda _, case: stand_in.probabilities(case))
+    monkeypatch.setattr(NetworkSegmenter, "probabilities", lambda _, case: stand_in.probabilities(case))
     return segmenter[0]
 
 

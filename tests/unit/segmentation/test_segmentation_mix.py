@@ -14,7 +14,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.batches import SegmenterBatches
-from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation.method import NetworkSpec
 from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import class_shares, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
@@ -31,7 +31,7 @@ def child(parent, case_id="synthetic"):
 
 def batches(mix, **changes):
     """Batches of four slices without augmentation unless changed."""
-    spec = SegmenterSpec(**{"augment": None, "batch_size": 4, "lesion_share": 0.5, **changes})
+    spec = NetworkSpec(**{"augment": None, "batch_size": 4, "lesion_share": 0.5, **changes})
     return SegmenterBatches(mix, BOTH, spec, dims=2, seed=1)
 
 
@@ -46,7 +46,7 @@ def test_a_slab_is_cut_in_training_and_only_from_slices():
     assert (drawn == drawn[0]).all()
     assert drawn[0].unique().tolist() != batches(Mix(cohort), lesion_share=0.0)(0)["labels"].unique().tolist()[:1]
     with pytest.raises(SpecError, match="slab 4 for patches"):
-        SegmenterBatches(Mix(cohort), BOTH, SegmenterSpec(slab=4), dims=3, seed=1)
+        SegmenterBatches(Mix(cohort), BOTH, NetworkSpec(slab=4), dims=3, seed=1)
 
 
 def test_real_cases_alone():

@@ -36,7 +36,7 @@ from glioforge.core.modality import Modality
 from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy
 from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, Level, MultiView
 from glioforge.nn.cascade import Cascade, ClassCascade
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, VIEWS, View
 from glioforge.training.optimizer import OptimizerSpec
@@ -59,7 +59,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class CascadeSpec(SegmenterSpec):
+class CascadeSpec(NetworkSpec):
     """Settings of the cascade; the defaults are the preset `sound`."""
 
     kind: Literal["cascade"] = "cascade"

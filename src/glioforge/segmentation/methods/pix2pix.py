@@ -43,7 +43,7 @@ from glioforge.nn.initialise import gaussian, he
 from glioforge.nn.patch_critic import MultiScaleCritic, Padding
 from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
 from glioforge.training.recipes.adversarial import Adversarial, Batch
@@ -91,7 +91,7 @@ _SOUND_LOSSES = AdversarialSpec(
 )
 
 
-class Pix2PixSpec(SegmenterSpec):
+class Pix2PixSpec(NetworkSpec):
     """Settings of pix2pix as a segmenter; the defaults are the preset `sound`."""
 
     kind: Literal["pix2pix"] = "pix2pix"

@@ -35,7 +35,7 @@ from glioforge.core.modality import Modality
 from glioforge.nn.blocks import Activation, Features, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
 from glioforge.training.optimizer import OptimizerSpec
@@ -73,7 +73,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class RegionUNetsSpec(SegmenterSpec):
+class RegionUNetsSpec(NetworkSpec):
     """Settings of the three U-Nets; the defaults are the preset `sound`."""
 
     kind: Literal["region_unets"] = "region_unets"

@@ -30,7 +30,7 @@ from glioforge.core.modality import Modality
 from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.residual_unet import ResidualUNet
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
 from glioforge.training.optimizer import OptimizerSpec
@@ -55,7 +55,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class ResidualUNetSpec(SegmenterSpec):
+class ResidualUNetSpec(NetworkSpec):
     """Settings of the residual U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["residual_unet"] = "residual_unet"

@@ -46,7 +46,7 @@ from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet
 from glioforge.segmentation.input_scale import InputScale
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec, Statistics, Task
+from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Statistics, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
 from glioforge.training.optimizer import OptimizerSpec
@@ -81,7 +81,7 @@ _GUO: Mapping[str, Any] = {
 }
 
 
-class UNetSpec(SegmenterSpec):
+class UNetSpec(NetworkSpec):
     """Settings of the U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["unet"] = "unet"

@@ -102,7 +102,7 @@ def _key(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Sequence[s
     """Settings of an arm's trainings but their seed; what is as usual is left out, so that addresses stay."""
     arm, draw, made = trained
     own = arm.spec
-    segmenter = arm.segmenter if own.augment else arm.segmenter.model_copy(update={"augment": None})
+    segmenter = arm.segmenter if own.augment else arm.segmenter.without_augmentation()
     key: dict[str, Any] = {"segmenter": segmenter, "budget": _budget(spec, fold, draw, trial)}
     key |= {"share": own.synthetic_share, **draw.key}
     if made.source:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.cohort import Cohort
 from glioforge.segmentation.base import load_segmenter, train_segmenter
+from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.method import SegmenterSpec
-from glioforge.segmentation.trained import TrainedSegmenter
 from glioforge.studies.record import Record, Training
 from glioforge.studies.task import Context
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer

@@ -1,0 +1,184 @@
+"""Trains the networks of a segmenter with the project's own loop, one for each view.
+
+Conventions
+-----------
+score      mean volumetric Dice of the validation subjects over the target's regions and tissue
+unseen     a class that no training case has is named on screen and card, and a region of it alone is not scored
+views      a training each, with the same budget; their outcomes are given as one
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
+from glioforge.data.epoch import steps_of_an_epoch
+from glioforge.io.digest import hash_of_file
+from glioforge.io.run_accelerator import kept_of, settled
+from glioforge.segmentation.batches import SegmenterBatches
+from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
+from glioforge.segmentation.method import NetworkSpec, SegmenterMethod, Task
+from glioforge.segmentation.mix import Mix
+from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_classes
+from glioforge.segmentation.trained import NetworkSegmenter, inference_of, open_networks, view_folders
+from glioforge.segmentation.validate import Validation
+from glioforge.segmentation.view import ORDER, View
+from glioforge.training.budget import Budget, Outcome
+from glioforge.training.model_folder import WEIGHTS, Card
+
+if TYPE_CHECKING:
+    import torch
+    from lightning_fabric import Fabric
+
+    from glioforge.core.protocols import Progress
+
+
+@final
+class NetworkEngine(SegmenterEngine):
+    """The engine of every method that is a network and a recipe.
+
+    Args:
+        spec: Settings of the method.
+        method: The method.
+    """
+
+    def __init__(self, spec: NetworkSpec, method: SegmenterMethod) -> None:
+        super().__init__(spec)
+        self._method = method
+
+    def fit(self, fitting: Fitting) -> Fitted:
+        """Train a network for each view.
+
+        Raises:
+            CohortError: A lesion in a brain that must have none.
+            LabelError: The target cannot express a label.
+            SpecError: The size does not fit the method.
+            OutputError: The folder was made with other settings or is in use.
+        """
+        spec, mix, folder = self.spec, fitting.mix, fitting.folder
+        target = target_named(spec.target)
+        for cohort in (*mix.used, fitting.validation):
+            target.require_usable(cohort)
+        unseen = _unseen(mix, target, fitting.progress)
+        places = view_folders(folder, spec.views)
+        accelerator = settled(fitting.accelerator, places[0])
+        fitting.progress.say(described(accelerator))
+        fabric = start(accelerator)
+        outcomes = [
+            self._fit_view(fitting, view, place, target, unseen, accelerator, fabric)
+            for view, place in zip(spec.views, places, strict=True)
+        ]
+        files = [place / WEIGHTS for place in places]
+        return Fitted(
+            files={file.relative_to(folder).as_posix(): hash_of_file(file) for file in files},
+            scheme=target.scheme,
+            outcome=joined(outcomes),
+            accelerator=accelerator,
+            precision=accelerator.precision,
+            device=fabric.device.type,
+            place=fabric.device,
+            facts={"unseen classes": ", ".join(unseen)} if unseen else {},
+        )
+
+    def _fit_view(  # noqa: PLR0913, PLR0917 - what the trainings of all views share
+        self,
+        fitting: Fitting,
+        view: View,
+        place: Path,
+        target: Target,
+        unseen: tuple[str, ...],
+        accelerator: AcceleratorSpec,
+        fabric: "Fabric",
+    ) -> Outcome:
+        """Train the network of one view."""
+        from glioforge.segmentation.objective import reported_weights
+        from glioforge.training.loop import train as run
+
+        spec, method, mix, modalities = self.spec, self._method, fitting.mix, fitting.modalities
+        length = _length(spec, method.dims, mix, view)
+        task = Task(modalities, target, mix.real, length.steps, view, mix.used)
+        how = inference_of(spec, method.dims, fabric.autocast)
+        seed_torch(fitting.seed, "network")
+        network = method.build(modalities, target)
+        settings = _settings(fitting, spec, accelerator)
+        weights = reported_weights(spec, task)
+        return run(
+            method.recipe(network, task),
+            SegmenterBatches(
+                mix,
+                modalities,
+                spec,
+                dims=method.dims,
+                view=view,
+                seed=fitting.seed,
+                steps=length.steps,
+                device=fabric.device,
+            ),
+            length,
+            place,
+            seed=fitting.seed,
+            fabric=fabric,
+            validate=Validation(fitting.validation, modalities, how, view, unseen, weights)
+            if len(fitting.validation)
+            else None,
+            progress=fitting.progress,
+            settings=settings if len(spec.views) == 1 else {**settings, "view": view},
+            kept=kept_of(accelerator),
+        )
+
+    def open(
+        self, folder: Path, card: Card, accelerator: AcceleratorSpec, device: "torch.device | None" = None
+    ) -> NetworkSegmenter:
+        """Load the networks of all views; errors as `segmentation.base.load_segmenter`."""
+        return open_networks(folder, card, self._method, accelerator, device)
+
+
+def _unseen(mix: Mix, target: Target, progress: "Progress") -> tuple[str, ...]:
+    """Classes of the target that no training case has; said aloud, as is a cavity that the target does not name."""
+    unseen = unseen_classes(mix.used, target)
+    if CAVITY in mix.used[0].scheme.labels and CAVITY not in target.scheme.labels:
+        progress.say(f"note: target {target.name} has no class for a resection cavity, which it takes as normal tissue")
+    if unseen:
+        progress.say(f"warning: no training case has {', '.join(unseen)}; the segmenter cannot learn to find it")
+    return unseen
+
+
+def _length(spec: NetworkSpec, dims: int, mix: Mix, view: View) -> Budget:
+    """The spec's budget in steps; where it is in epochs, the slices or cases of all training cohorts are counted."""
+    axis = ORDER[view][2] if dims == 2 else None
+    counted = partial(steps_of_an_epoch, axis=axis, lesions_only=spec.lesion_share == 1, slab=spec.slab)
+    return spec.budget.in_steps(lambda: counted(mix.used, spec.batch_size))
+
+
+def _settings(fitting: Fitting, spec: NetworkSpec, accelerator: AcceleratorSpec) -> dict[str, Any]:
+    """What the weights depend on besides budget and seed."""
+    mix, validation = fitting.mix, fitting.validation
+    return {
+        "spec": spec.model_dump(mode="json"),
+        "modalities": [str(modality) for modality in fitting.modalities],
+        "precision": accelerator.precision,
+        "train": [{"name": cohort.name, "fingerprint": cohort.fingerprint} for cohort in mix.used],
+        "synthetic_share": mix.share,
+        **({"real_steps": mix.real_steps} if mix.real_steps else {}),
+        "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
+        "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
+    }
+
+
+def joined(outcomes: list[Outcome]) -> Outcome:
+    """What the trainings of several views came to: the longest, the mean of their scores, the first one's history."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    scores = [outcome.best_score for outcome in outcomes if outcome.best_score is not None]
+    return Outcome(
+        steps=max(outcome.steps for outcome in outcomes),
+        best_step=max(outcome.best_step for outcome in outcomes),
+        best_score=float(np.mean(scores)) if scores else None,
+        plateaued=all(outcome.plateaued for outcome in outcomes),
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        skipped=sum(outcome.skipped for outcome in outcomes),
+        history=outcomes[0].history,
+        alarms=tuple(alarm for outcome in outcomes for alarm in outcome.alarms),
+    )
