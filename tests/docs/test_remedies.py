@@ -20,7 +20,7 @@ OTHERS = {"--nthreads", "--nworkers"}
 ENDINGS = {"json", "yaml", "csv", "html", "safetensors", "txt", "png", "nii", "gz", "py", "md", "log", "parquet"}
 FORMS = {"a.b", "numpy.nan_to_num"}
 """Dotted words that are no keys."""
-TOP = {"TrainingRunSpec", "PrepareSpec", "PhantomSpec", "NnunetRunSpec", "RecipeSpec", "LayoutChoice"}
+TOP = {"TrainingRunSpec", "PrepareSpec", "PhantomSpec", "RecipeSpec", "LayoutChoice"}
 
 
 def docstrings(tree: ast.AST) -> set[int]:

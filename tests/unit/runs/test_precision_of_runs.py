@@ -11,11 +11,10 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import OutputError, SpecError
+from glioforge.core.errors import OutputError
 from glioforge.core.protocols import Silent
 from glioforge.io.run_accelerator import remembered
 from glioforge.io.run_folder import Step, read_json
-from glioforge.runs import segment
 from glioforge.runs.segment import segment_folder
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training
@@ -187,20 +186,6 @@ def test_the_estimate_says_what_was_resolved(monkeypatch, family, name, words):
 def test_the_score_on_unseen_subjects_is_taken_in_the_precision_of_the_training(models):
     """As are grain and everything else that a training asks its network for."""
     assert models["scored in"] == {NATIVE: {"bf16-mixed"}, PLAIN: {"32-true"}}
-
-
-def test_an_nnunet_keeps_its_own_precision(monkeypatch, tmp_path):
-    """Its commands decide that; a device it takes."""
-    monkeypatch.setattr(segment, "is_nnunet", lambda _: True)
-    seen = []
-    monkeypatch.setattr(segment, "load_nnunet", lambda _, device: seen.append(device))
-    monkeypatch.setattr(segment, "segment_with_nnunet", lambda *_, **__: [])
-    how = {"parallel": ParallelSpec(), "progress": Silent()}
-    with pytest.raises(SpecError, match="precision or threads for an nnU-Net; expected its own choice; leave"):
-        segment_folder(COHORT, tmp_path, tmp_path / "out", accelerator=AcceleratorSpec(threads=2), **how)
-    segment_folder(COHORT, tmp_path, tmp_path / "out", accelerator=OPEN, **how)
-
-    assert seen == ["cpu"]
 
 
 @pytest.mark.filterwarnings("ignore::glioforge.compute.precision.EmulatedPrecisionWarning")
