@@ -96,6 +96,26 @@ def test_a_share_of_synthetic_cases_is_one_of_names_in_the_fold(commands, share,
     assert "".join(sorted(known[name] for name in written[0]["train"])) == names
 
 
+def test_copies_of_real_cases_are_those_cases(commands):
+    """An arm that shows real cases twice draws the same names."""
+    real = toy_cohort([1, 2])
+    train(commands / "run", real, toy_cohort([3], "held"), synthetic=replace(real, name="copies"), synthetic_share=0.5)
+    written = json.loads((commands / "run/nnUNet_preprocessed/Dataset001_glioforge/splits_final.json").read_text())
+    assert written[0]["train"] == ["s01-1", "s02-1"]
+
+
+def test_what_its_loop_cannot_do_is_refused(commands):
+    """A mixture that changes, passes over the cases, training without augmentation: nothing is planned."""
+    made = cohort_of_cases([synthetic("made", "s01")], "made")
+    with pytest.raises(SpecError, match=r"real_steps 0.5 with nnU-Net"):
+        train(commands / "run", synthetic=made, synthetic_share=0.5, real_steps=0.5)
+    with pytest.raises(SpecError, match="a budget in passes over the cases"):
+        train(commands / "run", budget=Budget(epochs=3))
+    with pytest.raises(SpecError, match="segmenter nnunet without classical augmentation"):
+        SPEC.without_augmentation()
+    assert not (commands / "run").exists()
+
+
 def test_a_share_of_few_among_many_is_met_closely():
     """Real names are repeated where synthetic cases are many; a fold of one kind stays as it is."""
     fold = Fold(train=[f"r{n}" for n in range(3)] + [f"m{n}" for n in range(500)], val=["v"])

@@ -201,7 +201,7 @@ def test_the_last_steps_may_draw_from_real_cases_alone():
     """From their share of the training on; of a synthetic-only mix too, whose real cases are then used."""
     real, synthetic = toy_cohort([1, 2]), cohort_of_cases([child(1)], "made")
     mix = Mix(real, synthetic, 1.0, 0.25)
-    spec = SegmenterSpec(augment=None, batch_size=4)
+    spec = NetworkSpec(augment=None, batch_size=4)
     drawn = SegmenterBatches(mix, BOTH, spec, dims=2, seed=1, steps=8)
 
     assert mix.used == (real, synthetic)
