@@ -14,7 +14,8 @@ from glioforge.cli.main import app
 from glioforge.core import errors, schemes
 
 ROOT = Path(__file__).parents[2]
-VERBS = sorted(command.callback.__name__ for command in app.registered_commands)
+GROUPS = [group.typer_instance.info.name for group in app.registered_groups]
+VERBS = sorted([*GROUPS, *(command.callback.__name__ for command in app.registered_commands)])
 
 
 def table():

@@ -112,6 +112,9 @@ def require_valid(words):
 
     verb, *rest = words
     command = typer.main.get_command(app).commands[verb]
+    if hasattr(command, "commands"):
+        verb, *rest = rest
+        command = command.commands[verb]
     command.make_context(verb, list(rest), resilient_parsing=False)
 
 

@@ -30,11 +30,19 @@ def test_pages_use_the_words_of_the_field(page):
     assert turns(page.read_text(encoding="utf-8")) == []
 
 
+def verbs(group):
+    """Every verb, and every word in front of verbs."""
+    for verb in group.commands.values():
+        yield verb
+        if hasattr(verb, "commands"):
+            yield from verbs(verb)
+
+
 def test_help_uses_the_words_of_the_field():
     """What `--help` prints of each verb and option."""
     texts = {
         text: turns(text)
-        for verb in typer.main.get_command(app).commands.values()
+        for verb in verbs(typer.main.get_command(app))
         for text in (verb.help or "", *(getattr(parameter, "help", None) or "" for parameter in verb.params))
     }
 

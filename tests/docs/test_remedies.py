@@ -20,7 +20,7 @@ OTHERS = {"--nthreads", "--nworkers"}
 ENDINGS = {"json", "yaml", "csv", "html", "safetensors", "txt", "png", "nii", "gz", "py", "md", "log", "parquet"}
 FORMS = {"a.b", "numpy.nan_to_num"}
 """Dotted words that are no keys."""
-TOP = {"TrainingRunSpec", "PrepareSpec", "PhantomSpec", "RecipeSpec", "LayoutChoice"}
+TOP = {"TrainingRunSpec", "PrepareSpec", "PhantomSpec", "ReaderSpec", "RecipeSpec", "LayoutChoice"}
 
 
 def docstrings(tree: ast.AST) -> set[int]:
@@ -46,12 +46,16 @@ def messages() -> list[tuple[str, str]]:
     return found
 
 
+def verbs(group: Any) -> list[Any]:
+    """Every verb, also those behind a word such as `reader`."""
+    return [one for verb in group.commands.values() for one in (verbs(verb) if hasattr(verb, "commands") else [verb])]
+
+
 def options() -> set[str]:
     """Every option of every verb."""
-    group = typer.main.get_command(app)
     return {
         name
-        for verb in group.commands.values()
+        for verb in verbs(typer.main.get_command(app))
         for found in verb.params
         for name in (*found.opts, *found.secondary_opts)
     }

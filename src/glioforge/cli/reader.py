@@ -56,7 +56,7 @@ def create(
     allow_shortcuts: Annotated[
         bool,
         typer.Option(
-            "--allow-shortcuts", help="Go on where a pixel shortcut tells real from synthetic; marks every table."
+            "--allow-shortcuts", help="Go on where a pixel shortcut separates real from synthetic; marks every table."
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all settings and stop; writes nothing.")] = False,

@@ -60,12 +60,12 @@ def create_study(
         out: Folder of the study.
         spec: Settings.
         cohorts: Cases by source: `real`, and the name of each method.
-        allow_shortcuts: Go on where a pixel shortcut tells real from synthetic, and mark the study.
+        allow_shortcuts: Go on where a pixel shortcut separates real from synthetic, and mark the study.
         progress: Where to show progress.
 
     Raises:
         CohortError: There are not enough cases, the cohorts share no contrast or have different voxels, or a pixel
-            shortcut tells the answer.
+            shortcut gives the answer away.
         OutputError: The folder holds something, or cannot be written.
     """
     progress = progress or Silent()
@@ -85,7 +85,7 @@ def create_study(
     practice, said = practice_items(spec, contrasts, frame)
     if said:
         progress.say(said)
-    flags = _flags(spec, cohorts, items, shortcuts=any(one.tells for one in shortcuts))
+    flags = _flags(spec, cohorts, items, shortcuts=any(one.separates for one in shortcuts))
     counts = {source: sum(source in {one.method, one.other} for one in items) for source in cohorts}
     study = Study(out, spec, frame, contrasts, flags, tuple(one.to_json() for one in shortcuts), counts)
     _write(study, encoded, list(_encoded(spec, practice, frame)))
@@ -219,7 +219,7 @@ def _flags(
     if REAL in cohorts and any(ref.lineage.kind == "phantom" for ref in cohorts[REAL]):
         flags["PHANTOM"] = "the cases shown as real are computed phantoms"
     if shortcuts:
-        flags["SHORTCUT"] = "a pixel shortcut tells real from synthetic items"
+        flags["SHORTCUT"] = "a pixel shortcut separates real from synthetic items"
     if not spec.one_per_subject:
         flags["CLUSTERED"] = "several items show one subject, so items are no independent trials"
     return flags

@@ -213,7 +213,7 @@ class Handlers:
         elif isinstance(error, sqlite3.Error):
             status, text = 503, NOT_SAVED
         elif isinstance(error, GlioforgeError):
-            status, text = 503, "The study is damaged: please tell its operator."
+            status, text = 503, "The study is damaged: please inform its operator."
         else:
             raise error
         if call.scripted:

@@ -37,7 +37,7 @@ class Limit:
                 self._forget()
 
     def allow(self, name: str) -> bool:
-        """Count an event, and tell whether it is allowed."""
+        """Count an event, and return whether it is allowed."""
         reached = self.reached(name)
         if not reached:
             self.note(name)

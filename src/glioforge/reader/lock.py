@@ -37,7 +37,7 @@ class Reader:
 @final
 @dataclass(frozen=True)
 class Status:
-    """How far a study is; nothing in it tells answers or truth.
+    """How far a study is; it holds neither answers nor truth.
 
     Args:
         title: Title of the study.

@@ -79,7 +79,7 @@ class Address:
             )
 
 
-def serve_study(folder: Path, address: Address | None = None, progress: Progress | None = None) -> None:
+def serve_study(folder: Path, address: Address | None = None, *, progress: Progress | None = None) -> None:
     """Serve a study until the call is interrupted (Ctrl-C); answers are on the disk before they are acknowledged.
 
     Args:
@@ -115,7 +115,7 @@ async def _served(config: "Config", listener: socket.socket) -> None:
 
 
 def _listening(address: Address) -> socket.socket:
-    """A socket that listens, so that a port that is taken is told before anything else."""
+    """A socket that listens, so that a port that is taken is an error before anything else."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family)
     try:

@@ -1,4 +1,4 @@
-"""Audit of pixel shortcuts: does a number that has nothing to do with anatomy tell real from synthetic stimuli?
+"""Audit of pixel shortcuts: does a number without any anatomy separate real from synthetic stimuli?
 
 A reader who notices that one kind has a ragged border or few grey levels answers without looking at the brain.  Each
 feature is compared between real and synthetic stimuli by the area under its ROC curve, with a Mann-Whitney test
@@ -6,7 +6,7 @@ corrected over features (Holm).  A feature that separates them is refused before
 
 Features
 --------
-levels     number of grey levels used within the brain, which tells quantisation
+levels     number of grey levels used within the brain, which shows quantisation
 commonest  share of the most frequent grey level within the brain
 clipped    share of voxels at either end of the grey window
 holes      share of background voxels within the rows that the brain spans
@@ -37,11 +37,11 @@ LEVEL: Final = 0.01
 @final
 @dataclass(frozen=True)
 class Shortcut:
-    """What a feature tells.
+    """How well a feature separates real from synthetic stimuli.
 
     Args:
         feature: Its name.
-        auc: Area under the ROC curve of synthetic against real, .5 where it tells nothing.
+        auc: Area under the ROC curve of synthetic against real, .5 where it separates nothing.
         p: Two-sided Mann-Whitney p, corrected over features by Holm's method.
     """
 
@@ -50,13 +50,13 @@ class Shortcut:
     p: float
 
     @property
-    def tells(self) -> bool:
+    def separates(self) -> bool:
         """Whether a reader could answer by it."""
         return abs(self.auc - 0.5) >= LARGEST_AUC - 0.5 and self.p < LEVEL
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"feature": self.feature, "auc": round(self.auc, 4), "p": round(self.p, 6), "tells": self.tells}
+        return {"feature": self.feature, "auc": round(self.auc, 4), "p": round(self.p, 6), "separates": self.separates}
 
 
 def features_of(pixels: Pixels) -> dict[str, float]:
@@ -87,15 +87,15 @@ def find_shortcuts(real: Sequence[Mapping[str, float]], made: Sequence[Mapping[s
 
 
 def require_no_shortcut(found: Sequence[Shortcut], where: str) -> None:
-    """Refuse a study in which a feature tells the answer.
+    """Refuse a study in which a feature gives the answer away.
 
     Raises:
         CohortError: Names the features with their areas under the curve.
     """
-    telling = [shortcut for shortcut in found if shortcut.tells]
-    if telling:
+    separating = [shortcut for shortcut in found if shortcut.separates]
+    if separating:
         raise CohortError(
-            "pixel shortcuts: " + ", ".join(f"{one.feature} (AUC {one.auc:.2f})" for one in telling),
+            "pixel shortcuts: " + ", ".join(f"{one.feature} (AUC {one.auc:.2f})" for one in separating),
             f"no such feature with an AUC beyond {1 - LARGEST_AUC:.2f} to {LARGEST_AUC:.2f}",
             "prepare real and synthetic cases alike (brain mask, grid, intensities); where the shortcut belongs to the "
             "method, give --allow-shortcuts, which marks every table of the study",

@@ -1,4 +1,4 @@
-"""What a reader sees of a case, encoded so that nothing but pixels can tell where it comes from.
+"""What a reader sees of a case, encoded so that only its pixels depend on where it comes from.
 
 Every stimulus of a study has the same type, shape, spacing and number of bytes, whatever the files of its cohort: the
 brain is cut out and centred in one frame, each contrast is mapped to 8 bits by the same rule, and what lies outside the

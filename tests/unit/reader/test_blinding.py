@@ -1,4 +1,4 @@
-"""Tests of `reader.stimulus` and `reader.shortcuts`: only pixels can tell, and not by a shortcut."""
+"""Tests of `reader.stimulus` and `reader.shortcuts`: only pixels differ, and not by a shortcut."""
 
 from dataclasses import replace
 
@@ -163,7 +163,7 @@ def test_pixel_shortcuts_are_found_and_refused(change, feature):
     """Quantisation, background, border and clipping, each by its name."""
     found = {s.feature: s for s in find_shortcuts(features(range(20)), features(range(20, 40), change))}
 
-    assert found[feature].tells
+    assert found[feature].separates
     with pytest.raises(CohortError, match=f"{feature} .AUC.*allow-shortcuts"):
         require_no_shortcut(tuple(found.values()), "study")
 
@@ -173,7 +173,7 @@ def test_alike_groups_have_no_shortcut():
     found = find_shortcuts(features(range(20)), features(range(20, 40)))
 
     assert [s.feature for s in found] == list(FEATURES)
-    assert not any(s.tells for s in found)
+    assert not any(s.separates for s in found)
     assert find_shortcuts(features([1]), features([2])) == ()
 
 
@@ -183,7 +183,7 @@ def test_few_alike_groups_are_seldom_refused():
     wrong = 0
     for _ in range(100):
         rows = [dict(zip(FEATURES, rng.normal(size=len(FEATURES)), strict=True)) for _ in range(20)]
-        wrong += any(s.tells for s in find_shortcuts(rows[:10], rows[10:]))
+        wrong += any(s.separates for s in find_shortcuts(rows[:10], rows[10:]))
 
     assert wrong <= 4
 

@@ -43,9 +43,9 @@ def test_incomplete_and_strange_answers_are_refused(tmp_path, wrong):
     with opened(tmp_path, score_levels=10) as site:
         reader = site.readers[0]
         form = reader.form()
-        told = reader.answer({**form, **good, **wrong})
-        assert told.status_code == 422
-        assert told.json()["problem"].endswith(".")
+        refused = reader.answer({**form, **good, **wrong})
+        assert refused.status_code == 422
+        assert refused.json()["problem"].endswith(".")
         assert reader.answer({**form, **good}).status_code == 200
         body = json.loads(site.store.read(lambda db: db.execute("SELECT body FROM answer").fetchone()[0]))
 

@@ -32,7 +32,7 @@ def port(tmp_path, monkeypatch):
 
 
 def test_replies_name_no_program_and_have_a_length(port):
-    """Nothing of versions or times that could tell one image from another."""
+    """Nothing of versions or times that could identify an image."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
     reply = connection.getresponse()

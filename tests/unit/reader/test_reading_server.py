@@ -84,7 +84,7 @@ def test_reading_goes_on_where_it_was_on_another_device(site):
 
 
 def test_no_answer_is_taken_after_the_lock(site, tmp_path):
-    """The reader is told that it was not saved; reading ends."""
+    """The page says that it was not saved; reading ends."""
     reader = site.readers[0]
     reader.answer(reader.form(), call="real", confidence="1")
     form = reader.form()
@@ -122,7 +122,7 @@ def test_no_reply_says_what_an_item_is(site):
 
 
 def test_nothing_but_pixels_differs_between_real_and_synthetic_items(tmp_path):
-    """Sizes and headers of replies are all alike; ids and order tell nothing (Mann-Whitney)."""
+    """Sizes and headers of replies are all alike; ids and order are unrelated to the truth (Mann-Whitney)."""
     toy_study(tmp_path / "study", real=8, synthetic=8)
     names = tuple(f"Dr {n}" for n in range(6))
     rows, heads = [], set()
@@ -325,9 +325,9 @@ def test_a_store_that_fails_is_told_and_nothing_is_called_saved(site, monkeypatc
 
     with monkeypatch.context() as broken_store:
         broken_store.setattr(type(site.store), "write", lambda *_: broken(None))
-        told = reader.answer(form, call="real", confidence="1")
-    assert told.status_code == 503
-    assert "NOT saved" in told.json()["problem"]
+        refused = reader.answer(form, call="real", confidence="1")
+    assert refused.status_code == 503
+    assert "NOT saved" in refused.json()["problem"]
     assert reader.answer(form, call="real", confidence="1").status_code == 200
 
 
