@@ -82,7 +82,7 @@ def test_a_generator_may_learn_from_other_subjects_than_the_arms(tmp_path):
 
 
 def test_every_arm_has_as_many_tuning_trials(tmp_path):
-    """Each of a training; seeds need the trials of their arm, and know what each of them changed."""
+    """However many draws it has; seeds need the trials of their arm, and know what each of them changed."""
     changes = [{"optimizer.learning_rate": 0.01}, {"optimizer.learning_rate": 0.001}]
     tasks = tasks_of(study(tuning=changes), tmp_path)
     trials = [task for task in tasks.values() if task.kind == "trial"]
@@ -93,6 +93,9 @@ def test_every_arm_has_as_many_tuning_trials(tmp_path):
         tasks["fold-0/segmenters/more/seed-1"].needs
     )
     assert list(tasks["fold-0/segmenters/more/seed-1"].key["tuning"]) == changes
+    crossed = tasks_of(study(tuning=changes, curve={"subjects": [2], "draws": 2}), tmp_path / "crossed")
+    assert sum(task.kind == "trial" for task in crossed.values()) == 4
+    assert "fold-0/tuning/more-n2/trial-1" in crossed["fold-0/segmenters/more-n2/draw-1-seed-0"].needs
 
 
 def test_one_subject_has_a_fixed_number_of_steps(tmp_path):

@@ -43,8 +43,9 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
     key = _key(spec, fold, trained, trial)
     copied = isinstance(spec.all_sources.get(made.source), CopiesSource)
     needs = (*trial, *(() if not made.source or copied else made.needs(fold)))
-    trials = list(_tuning_trials(spec, fold, trained, key, needs))
-    yield from trials
+    trials = [f"{fold.name}/tuning/{arm.name}/trial-{number}" for number in range(len(spec.tuning))]
+    if not draw.number and not made.seed:
+        yield from _tuning_trials(spec, fold, trained, key, needs)
     tuning = {"tuning": spec.tuning} if trials else {}
     numbers: dict[str, Any] = {"draw": draw.number, "generator_seed": made.seed}
     for seed in range(spec.spending.seeds):
@@ -55,7 +56,7 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             fold,
             fit_arm,
             {**key, "seed": draw.seed(fold, "segmenter", seed), **tuning},
-            needs=(*needs, *(task.name for task in trials)),
+            needs=(*needs, *trials),
             arm=arm.name,
             seed=seed,
             amount=_amount(spec, arm, draw.size(fold)),
@@ -79,12 +80,11 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
 def _tuning_trials(
     spec: AugmentationSpec, fold: Fold, trained: Trained, key: dict[str, Any], needs: tuple[str, ...]
 ) -> Iterator[Task]:
-    """A training for each change of the segmenter's settings; as many for every arm."""
-    arm, draw, made = trained
-    place = "-".join([arm.name, *_parts(draw, made)])
+    """A training for each change of the segmenter's settings, on the first draw and generator, for all of the arm."""
+    arm, draw, _ = trained
     for number, changes in enumerate(spec.tuning):
         yield Task(
-            f"{fold.name}/tuning/{place}/trial-{number}",
+            f"{fold.name}/tuning/{arm.name}/trial-{number}",
             "trial",
             fold,
             fit_arm,
@@ -92,8 +92,6 @@ def _tuning_trials(
             needs=needs,
             arm=arm.name,
             seed=number,
-            draw=draw.number,
-            generator_seed=made.seed,
             amount=key["budget"].steps,
         )
 
