@@ -4,7 +4,7 @@ One phantom is trained on, four others tell when the score levels off, by the ru
 Phantoms and networks of every run have another seed; the setting is the median, rounded up to a hundred.
 
     python experiments/one_subject_length.py run --out length --seeds 6
-    python experiments/one_subject_length.py table --out length > docs/results/one_subject_length.json
+    python experiments/one_subject_length.py table --out length > benchmarks/results/one_subject_length.json
 
 `run` writes one JSON a seed and goes on where it stopped.
 """

@@ -6,7 +6,7 @@ baseline; noise in the place of images (`noise`), whose arm should not be; and c
 (`leak`), which should be refused where nobody declares whose they are, while two of `extra` should not be (`honest`).
 
     python experiments/planted_effects.py run --out planted --seeds 20
-    python experiments/planted_effects.py table --out planted > docs/results/planted_effects.json
+    python experiments/planted_effects.py table --out planted > benchmarks/results/planted_effects.json
 
 `run` writes one JSON a seed and goes on where it stopped; `table` counts them.
 """
