@@ -88,6 +88,7 @@ class Metric(Generic[Subject]):
         function: Computes it from a pair; never NaN where no mask is empty.
         when_empty: What it gives where a mask is empty.
         title: Name in figures.
+        offset: Of a volume that is compared as a ratio, what is added before logarithms are taken; else none.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Metric(Generic[Subject]):
     function: Callable[[Subject], float]
     when_empty: WhenEmpty
     title: str
+    offset: float | None = None
 
 
 @final

@@ -16,6 +16,7 @@ from glioforge.core.geometry import Box, bounding_box
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.volume import Mask
 from glioforge.metrics.base import Metric, MetricRow
+from glioforge.metrics.false_alarms import FALSE_ALARMS
 from glioforge.metrics.identities import require_identities
 from glioforge.metrics.lesions import DILATION_STEPS
 from glioforge.metrics.lesionwise import LESIONWISE
@@ -24,7 +25,7 @@ from glioforge.metrics.pair import NOWHERE, MaskPair
 from glioforge.metrics.surface import SURFACE
 
 METRICS: Final[Mapping[str, Metric[MaskPair]]] = MappingProxyType(
-    {metric.name: metric for metric in (*OVERLAP, *SURFACE, *LESIONWISE)}
+    {metric.name: metric for metric in (*OVERLAP, *SURFACE, *LESIONWISE, *FALSE_ALARMS)}
 )
 """Every metric of a pair of masks, by name."""
 
@@ -38,6 +39,9 @@ DEFAULT_METRICS: Final = (
     "nsd_2mm",
     "lesionwise_dice",
     "lesionwise_hd95",
+    "false_volume",
+    "far_volume",
+    "true_volume",
 )
 """What a study reports unless told otherwise; `specificity` needs a brain mask and is left out."""
 

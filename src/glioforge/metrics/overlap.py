@@ -62,6 +62,12 @@ def volume_error(pair: MaskPair) -> float:
     return abs(volume_difference(pair))
 
 
+def true_volume(pair: MaskPair) -> float:
+    """Volume of the true region in ml, by which rules for small regions go; 0 where it is empty."""
+    both, _, only_truth = pair.counts
+    return (both + only_truth) * pair.geometry.voxel_volume / 1000
+
+
 OVERLAP: Final[tuple[Metric[MaskPair], ...]] = (
     Metric("dice", "1", Direction.HIGHER, dice, AGREEMENT, "Dice"),
     Metric("jaccard", "1", Direction.HIGHER, jaccard, AGREEMENT, "Jaccard"),
@@ -70,5 +76,6 @@ OVERLAP: Final[tuple[Metric[MaskPair], ...]] = (
     Metric("specificity", "1", Direction.HIGHER, specificity, DEFINED, "Specificity in the brain"),
     Metric("volume_error", "ml", Direction.LOWER, volume_error, DEFINED, "Volume error"),
     Metric("volume_difference", "ml", Direction.ZERO, volume_difference, DEFINED, "Volume difference"),
+    Metric("true_volume", "ml", Direction.NEITHER, true_volume, DEFINED, "True volume"),
 )
 """All metrics of this module."""

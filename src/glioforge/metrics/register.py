@@ -20,6 +20,7 @@ from typing import Any, Final, final
 from glioforge.core.errors import MetricError
 from glioforge.metrics.base import Direction, Metric
 from glioforge.metrics.diversity import DIVERSITY
+from glioforge.metrics.false_alarms import FALSE_ALARMS
 from glioforge.metrics.lesionwise import LESIONWISE
 from glioforge.metrics.overlap import OVERLAP
 from glioforge.metrics.patch_distance import PATCHES
@@ -59,6 +60,7 @@ class RegisteredMetric:
         direction: Which values are good.
         bounds: Least and greatest possible value.
         level: What one number is about.
+        offset: Where arms are compared by the ratio of geometric means, what is added to each value before; else none.
     """
 
     name: str
@@ -67,6 +69,7 @@ class RegisteredMetric:
     direction: Direction
     bounds: Bounds
     level: Level = Level.CASE
+    offset: float | None = None
 
     @property
     def is_share(self) -> bool:
@@ -136,6 +139,7 @@ _OF_CASES: Final[tuple[Metric[Any], ...]] = (
     *OVERLAP,
     *SURFACE,
     *LESIONWISE,
+    *FALSE_ALARMS,
     *SIMILARITY,
     *TEXTURE,
     *STREAKS,
@@ -165,7 +169,8 @@ _OF_COHORTS: Final = (
 """Numbers about two cohorts (`metrics.cohort`); all of unit 1."""
 
 for _metric in _OF_CASES:
-    register(RegisteredMetric(_metric.name, _metric.title, _metric.unit, _metric.direction, _bounds_of(_metric)))
+    _about = (_metric.name, _metric.title, _metric.unit, _metric.direction, _bounds_of(_metric))
+    register(RegisteredMetric(*_about, offset=_metric.offset))
 for _name, _title, _unit, _bounds in _DESCRIPTIONS:
     register(RegisteredMetric(_name, _title, _unit, Direction.NEITHER, _bounds))
 for _name, _title, _direction, _bounds in _OF_COHORTS:

@@ -18,8 +18,7 @@ counts     one item per subject; answers on several items of one subject go
 
 Sources: Green & Swets, Signal Detection Theory and Psychophysics (1966); Hautus,
 Behavior Research Methods 27 (1995) for the log-linear correction; Gourevitch &
-Galanter, Psychometrika 32 (1967) for the variance of d'; Schuirmann, Journal of
-Pharmacokinetics and Biopharmaceutics 15 (1987) for two one-sided tests.
+Galanter, Psychometrika 32 (1967) for the variance of d'.
 """
 
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from scipy.special import ndtri
 
 from glioforge.core.errors import CohortError
 from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.statistics.shares import binomial_p, equivalence_p, wilson
 
 ROOM_FOR_BIAS = 2.0
 """Equivalence is concluded only where the share of calls would allow an accuracy this many margins from chance."""
@@ -202,27 +201,6 @@ def dprime_interval(counts: Counts, level: float = 0.95) -> Interval:
     variance = (rates * (1 - rates) / (sizes * stats.norm.pdf(ndtri(rates)) ** 2)).sum()
     half = float(ndtri(0.5 + level / 2) * np.sqrt(variance))
     return Interval(counts.dprime, counts.dprime - half, counts.dprime + half, level, counts.trials)
-
-
-def equivalence_p(successes: int, trials: int, margin: float, chance: float = 0.5) -> float:
-    """Larger p of the exact one-sided tests that the share lies outside chance +- margin; 1 without trials.
-
-    Below 0.05 the share is within the margin at 5 %: two one-sided tests.
-
-    Raises:
-        CohortError: The margin is not in (0, min(chance, 1 - chance)).
-
-    Example:
-        >>> round(equivalence_p(53, 100, 0.1), 3), round(equivalence_p(150, 300, 0.1), 5)
-        (0.093, 0.00029)
-    """
-    if not 0 < margin < min(chance, 1 - chance):
-        raise CohortError(f"equivalence margin {margin:g}", f"a margin in (0, {min(chance, 1 - chance):g})")
-    if not trials:
-        return 1.0
-    above = float(stats.binom.sf(successes - 1, trials, chance - margin))
-    below = float(stats.binom.cdf(successes, trials, chance + margin))
-    return max(above, below)
 
 
 def leaves_room(counts: Counts, margin: float) -> bool:

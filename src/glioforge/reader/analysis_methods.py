@@ -15,7 +15,8 @@ from jaxtyping import Float
 
 from glioforge.core.rng import stream
 from glioforge.statistics.inference import holm, sign_flip_p
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, bootstrap_mean
+from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval
 from glioforge.statistics.shares import wilson
 
 DRAWS = 3000
@@ -81,7 +82,7 @@ def method_means(
         if share and len(means) == int(mine.sum()):
             interval = wilson(int(values[mine].sum()), len(means))
         else:
-            interval = bootstrap_mean(means[:, None], seed=seed)
+            interval = estimate_by_seed(means[:, None], seed=seed).interval()
         found.append(MethodMean(method, interval, int(mine.sum())))
     return tuple(found)
 

@@ -3,7 +3,8 @@
 Conventions
 -----------
 differences  arm minus reference for the same subject and seed, turned so that
-             positive is better for every metric
+             positive is better for every metric; of a metric with an offset,
+             differences of logarithms of value + offset
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,10 +47,15 @@ class ArmComparison:
 def goodness(metric: str, values: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """Return values turned so that more is better: themselves, their negative, or minus their distance to the ideal.
 
+    Of a metric with an offset, the logarithms of value + offset are turned, so that differences are those of ratios.
+
     Raises:
         MetricError: No value of the metric is better than another.
     """
-    direction = metric_named(metric).direction
+    registered = metric_named(metric)
+    direction = registered.direction
+    if registered.offset is not None:
+        values = np.log(values + registered.offset)
     if direction is Direction.NEITHER:
         raise MetricError(f"metric {metric!r}, of which no value is better", "a metric with a direction to compare by")
     if direction is Direction.ONE:

@@ -18,7 +18,8 @@ from jaxtyping import Float64
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
 from glioforge.metrics.register import Level, metric_named
-from glioforge.statistics.intervals import Interval, bootstrap_mean, subject_means
+from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.intervals import Interval, subject_means
 from glioforge.statistics.resampling import is_resample, resampled_interval
 
 Noun = Literal["subject", "phantom"]
@@ -95,7 +96,7 @@ class ResultTable:
         """
         if metric_named(metric).level is Level.COHORT:
             return resampled_interval(self.samples(arm, region, metric), len(self.subjects()))
-        return bootstrap_mean(self.scores(arm, region, metric).values, seed=self.seed)
+        return estimate_by_seed(self.scores(arm, region, metric).values, seed=self.seed).interval()
 
     def samples(self, arm: str, region: str, metric: str) -> dict[str, float]:
         """Return a number of whole cohorts, and those of resamples by their names, each a mean over folds and seeds."""

@@ -17,7 +17,16 @@ from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table
 from glioforge.report.scores import EMPTY, Endpoint, ResultTable, Spread
-from glioforge.report.words import in_unit, number, p_text, reading, with_interval
+from glioforge.report.words import (
+    difference_text,
+    ends_text,
+    in_unit,
+    number,
+    p_text,
+    reading,
+    size_text,
+    with_interval,
+)
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS
 
 NO_INTERVAL: Final = f"An interval is given from {ENOUGH_SUBJECTS} subjects on; with fewer it would not hold its 95 %."
@@ -112,20 +121,19 @@ def difference_table(
         metric: The metric compared.
         named: What an arm is called here.
     """
-    unit = metric_named(metric).unit
     noun = comparisons[0].noun if comparisons else "subject"
     cells = tuple(
         (
             entry.region,
             arms.get(entry.arm, entry.arm),
-            with_interval(entry.comparison.difference, unit, signed=True),
+            difference_text(metric, entry.comparison.difference),
             reading(entry),
             p_text(entry.comparison.p),
             p_text(entry.p_holm),
             _better_text(entry),
-            _without_text(entry, unit),
+            _without_text(entry, metric),
             _effect_text(entry.comparison.effect_size),
-            number(entry.comparison.detectable, unit),
+            size_text(metric, entry.comparison.detectable),
         )
         for entry in comparisons
     )
@@ -135,7 +143,8 @@ def difference_table(
     caption = (
         f"Difference in {in_unit(metric)} from “{next(iter(arms.values()), 'the reference')}” on the same "
         f"{noun}s and seeds; positive is better. "
-        f"p: two-sided sign-flip test over {noun}s; Holm: corrected over {tested} tests. "
+        f"p: two-sided, the larger of a sign-flip test over {noun}s and a t test over {noun}s and seeds; "
+        f"Holm: corrected over {tested} tests. "
         f"Without each {noun}: smallest and largest mean when one {noun} is left out. "
         f"Effect size: mean over standard deviation of the differences over {noun}s (Cohen's d). "
         "Detectable: smallest true difference detectable with 80 % power at this sample size; where none is shown, "
@@ -246,11 +255,10 @@ def _unit(endpoint: Endpoint) -> str:
     return metric_named(endpoint.metric).unit
 
 
-def _without_text(entry: ArmComparison, unit: str) -> str:
+def _without_text(entry: ArmComparison, metric: str) -> str:
     """Range of the mean without each subject."""
     without = entry.comparison.without
-    low, high = (number(end, unit, signed=True) for end in (without.low, without.high))
-    return f"{low} to {high}" if np.isfinite(without.low) else "–"
+    return " to ".join(ends_text(metric, without.low, without.high)) if np.isfinite(without.low) else "–"
 
 
 def _effect_text(value: float) -> str:

@@ -1,10 +1,12 @@
 """Numbers, comparisons and verdicts in words: never more than the numbers carry."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from glioforge.metrics.base import Direction
 from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison, compare_endpoints, goodness, is_better
 from glioforge.report.scores import Endpoint, finite_or_none, interval_json
@@ -45,12 +47,12 @@ def finding(entry: ArmComparison, title: str, reference: str, metric: str, what:
     shown = metric_named(metric)
     difference = entry.comparison.difference
     count = counted(difference.count, entry.noun)
-    finding = f"{what or shown.title} {number(difference.estimate, shown.unit, signed=True)}"
+    finding = f"{what or shown.title} {difference_text(metric, replace(difference, low=np.nan, high=np.nan))}"
     if not difference.count:
         return f"{title} and {reference} have no {entry.noun} in common."
     if too_few(difference.count):
         return f"Not answered for {title} against {reference}: {finding} on {count}, too few to conclude."
-    low, high = (number(end, shown.unit, signed=True) for end in (difference.low, difference.high))
+    low, high = ends_text(metric, difference.low, difference.high)
     p = p_text(entry.p_holm)
     tested = f", p {p if p.startswith('<') else f'= {p}'}" if np.isfinite(entry.p_holm) else ""
     sure = f"{finding}, 95 % interval {low} to {high}{tested}, {count}"
@@ -183,6 +185,65 @@ def number(value: float, unit: str, *, signed: bool = False) -> str:
     decimals = 3 if unit in ("", "1", "intensity", "octaves") else 1
     rounded = round(value, decimals) + 0.0
     return f"{rounded:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+
+
+def ratio(metric: str, difference: float) -> float:
+    """Return the ratio of geometric means, arm over reference, from a difference of logarithms that is better above 0.
+
+    Example:
+        >>> round(ratio("far_volume", 0.6931), 3)
+        0.5
+    """
+    worse_above = metric_named(metric).direction is Direction.LOWER
+    return float(np.exp(-difference if worse_above else difference))
+
+
+def difference_text(metric: str, difference: Interval) -> str:
+    """Write a difference with its interval: signed, or as a ratio.
+
+    Example:
+        >>> difference_text("far_volume", Interval(0.6931, 0.0, 1.0986, 0.95, 12))
+        'ratio 0.50 (0.33 to 1.00)'
+        >>> difference_text("dice", Interval(0.012, -0.01, 0.04, 0.95, 12))
+        '+0.012 (−0.010 to +0.040)'
+    """
+    registered = metric_named(metric)
+    if registered.offset is None:
+        return with_interval(difference, registered.unit, signed=True)
+    estimate = ratio(metric, difference.estimate)
+    if not np.isfinite(estimate):
+        return "–"
+    return (
+        f"ratio {estimate:.2f} ({' to '.join(ends_text(metric, difference.low, difference.high))})"
+        if difference.known
+        else f"ratio {estimate:.2f}"
+    )
+
+
+def ends_text(metric: str, low: float, high: float) -> tuple[str, str]:
+    """Both ends of a difference in words, the smaller first."""
+    registered = metric_named(metric)
+    if registered.offset is None:
+        return number(low, registered.unit, signed=True), number(high, registered.unit, signed=True)
+    first, last = sorted((ratio(metric, low), ratio(metric, high)))
+    return f"{first:.2f}", f"{last:.2f}"
+
+
+def size_text(metric: str, size: float) -> str:
+    """Write the size of a difference without its direction: a number with its unit, or a factor.
+
+    Example:
+        >>> size_text("dice", 0.031), size_text("hd95", 4.0), size_text("far_volume", 0.6931)
+        ('0.031', '4.0 mm', 'a factor of 2.00')
+    """
+    registered = metric_named(metric)
+    if not np.isfinite(size):
+        return "–"
+    if registered.offset is not None:
+        return f"a factor of {np.exp(size):.2f}"
+    return (
+        number(size, registered.unit) if registered.is_share else f"{number(size, registered.unit)} {registered.unit}"
+    )
 
 
 def in_unit(metric: str) -> str:

@@ -1,8 +1,10 @@
 """Is one arm better than another?  Paired tests and what they can and cannot show.
 
-A comparison is made on the same subjects in both arms.  Each subject's values
-are averaged over seeds, subtracted, and the differences tested by flipping
-their signs.  No test counts how many metrics won.
+A comparison is made on the same subjects in both arms, and its interval and p
+come from the differences of subjects and seeds (`crossed`).  The sign-flip test
+makes no assumption on the shape of the differences, and is about these very
+trainings: the luck of a training counts as an effect.  No test counts how many
+metrics won.
 
 Conventions
 -----------
@@ -25,7 +27,8 @@ from jaxtyping import Float, Float64
 
 from glioforge.core.errors import CohortError
 from glioforge.core.rng import stream
-from glioforge.statistics.intervals import Interval, PerSubject, bootstrap_mean, subject_means
+from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.intervals import Interval, PerSubject, subject_means
 
 EXACT_UP_TO = 15
 """Subjects up to which all sign patterns are enumerated (2**15 = 32768)."""
@@ -61,7 +64,8 @@ class Comparison:
 
     Args:
         difference: Mean over subjects, arm minus baseline, more is better.
-        p: Two-sided sign-flip p; NaN for no subjects.
+        p: The larger of two: that of `crossed`, in which other seeds count, and the sign-flip p, which needs no shape
+            of the differences; NaN below two subjects.
         better: Subjects on whom the arm is better.
         worse: Subjects on whom it is worse; the rest are equal.
         without: Range of the mean with each subject left out.
@@ -95,16 +99,17 @@ def compare(
     Args:
         differences: Arm minus baseline, `(subject, seed)`; NaN where not measured.
         subjects: Names of the rows, for the range without each; numbered if empty.
-        seed: Of bootstrap and Monte Carlo test.
+        seed: Of bootstrap and random sign patterns.
         level: Coverage of the interval.
 
     Raises:
         CohortError: A subject has no value at all, or names and rows differ in number.
     """
     means = subject_means(differences)
+    estimate = estimate_by_seed(differences, seed=seed)
     return Comparison(
-        bootstrap_mean(differences, seed=seed, level=level),
-        sign_flip_p(means, seed=seed),
+        estimate.interval(level),
+        float(np.maximum(estimate.p(), sign_flip_p(means, seed=seed))),
         int((means > 0).sum()),
         int((means < 0).sum()),
         leave_one_out(means, subjects),
@@ -202,6 +207,35 @@ def leave_one_out(differences: Float[np.ndarray, "subject"], subjects: Sequence[
     means = _means_without_each(values)
     low, high = int(means.argmin()), int(means.argmax())
     return Range(float(means[low]), float(means[high]), names[low], names[high])
+
+
+def leave_groups_out(differences: Float[np.ndarray, "subject"], groups: Sequence[str]) -> Range:
+    """Range of the mean over subjects with each group of them left out, such as a site.
+
+    Args:
+        differences: One value a subject.
+        groups: The group of each subject; empty where groups are unknown.
+
+    Returns:
+        NaN for fewer than two groups.
+
+    Raises:
+        CohortError: Groups and values differ in number.
+
+    Example:
+        >>> leave_groups_out(np.array([0.0, 0.5, 0.75]), ["x", "x", "y"])
+        Range(low=0.25, high=0.75, low_without='y', high_without='x')
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if groups and len(groups) != len(values):
+        raise CohortError(f"{len(groups)} groups for {len(values)} values", "one group a value")
+    names, places = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    if len(names) < 2:
+        return Range(float("nan"), float("nan"))
+    sizes = np.bincount(places)
+    means = (values.sum() - np.bincount(places, weights=values)) / (len(values) - sizes)
+    low, high = int(means.argmin()), int(means.argmax())
+    return Range(float(means[low]), float(means[high]), str(names[low]), str(names[high]))
 
 
 def effect_size(differences: Float[np.ndarray, "subject"]) -> float:

@@ -1,9 +1,10 @@
-"""Shares of trials, such as right answers of a reader: Wilson's interval and an exact test.
+"""Shares of trials, such as right answers of a reader: Wilson's interval, and exact tests of chance and equivalence.
 
 A trial here is a unit of evidence of its own; slices of one subject are not.
 
 Source: Wilson, Journal of the American Statistical Association 22 (1927); the
-exact binomial test in its two-sided form by likelihood.
+exact binomial test in its two-sided form by likelihood; Schuirmann, Journal of
+Pharmacokinetics and Biopharmaceutics 15 (1987) for two one-sided tests.
 """
 
 import numpy as np
@@ -58,3 +59,32 @@ def binomial_p(successes: int, trials: int, chance: float = 0.5) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(successes, trials, chance).pvalue) if trials else 1.0
+
+
+def equivalence_p(successes: int, trials: int, margin: float, chance: float = 0.5) -> float:
+    """Larger p of the exact one-sided tests that a share lies outside chance +- margin; below 5 % it lies within.
+
+    Args:
+        successes: Between 0 and `trials`.
+        trials: Number of trials; 0 gives 1.
+        margin: Margin around `chance`, set beforehand.
+        chance: Probability under the hypothesis, in (0, 1).
+
+    Raises:
+        CohortError: The counts contradict each other, or the margin reaches 0 or 1.
+
+    Example:
+        >>> round(equivalence_p(53, 100, 0.1), 3), round(equivalence_p(150, 300, 0.1), 5)
+        (0.093, 0.00029)
+    """
+    from scipy.stats import binomtest
+
+    if not 0 < margin < min(chance, 1 - chance):
+        raise CohortError(f"equivalence margin {margin:g}", f"a margin in (0, {min(chance, 1 - chance):g})")
+    if not 0 <= successes <= trials:
+        raise CohortError(f"{successes} successes in {trials} trials", "0 <= successes <= trials")
+    if not trials:
+        return 1.0
+    above = binomtest(successes, trials, chance - margin, alternative="greater").pvalue
+    below = binomtest(successes, trials, chance + margin, alternative="less").pvalue
+    return float(max(above, below))

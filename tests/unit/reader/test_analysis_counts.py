@@ -9,11 +9,11 @@ from glioforge.reader.analysis_counts import (
     Counts,
     detect,
     dprime_interval,
-    equivalence_p,
     fisher_p,
     forced_choice_dprime,
     leaves_room,
 )
+from glioforge.statistics.shares import equivalence_p
 
 
 def test_a_reader_without_sensitivity_has_no_dprime():

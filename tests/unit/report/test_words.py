@@ -64,14 +64,14 @@ def test_readings_follow_from_the_numbers(gains, text):
 @pytest.mark.parametrize(
     ("gains", "text"),
     [
-        (GAINS, "A is better than B (Dice +0.110, 95 % interval +0.102 to +0.117, p = 0.008, 8 subjects)."),
+        (GAINS, "A is better than B (Dice +0.110, 95 % interval +0.101 to +0.119, p = 0.008, 8 subjects)."),
         ([-0.1, -0.12] * 4, "A is worse than B (Dice −0.110"),
         (EVEN, "A is not distinguishable from B (Dice +0.000"),
         ([0.1] * 4, "Not answered for A against B: Dice +0.100 on 4 subjects, too few to conclude."),
         ([], "A and B have no subject in common."),
         (
             [0.1, 0.12] * 8,
-            "A is better than B (Dice +0.110, 95 % interval +0.105 to +0.115, p < 0.001, 16 subjects).",
+            "A is better than B (Dice +0.110, 95 % interval +0.104 to +0.116, p < 0.001, 16 subjects).",
         ),
     ],
 )

@@ -1,0 +1,145 @@
+"""What a finding shows, in sentences: never more than its numbers carry.
+
+The first sentence gives the answer, the next ones what it rests on and what
+limits it.  "Not shown" always carries the smallest difference that could have
+been shown, and a gain of a study with little power says that its size is
+probably exaggerated.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from glioforge.metrics.register import metric_named
+from glioforge.report.words import counted, difference_text, p_text, size_text
+from glioforge.statistics.judge import Finding, Shown
+from glioforge.statistics.small_regions import WithAndWithout
+
+_SHOWN: Final = (Shown.HELPS, Shown.HARMS)
+
+
+def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
+    """Answer in one sentence whether an arm is better than its reference, with difference, p and number of subjects.
+
+    Args:
+        found: From `judge` or `judge_family`.
+        arm: Title of the arm.
+        reference: Title of the reference.
+        metric: Name of the metric.
+        noun: What a subject is called.
+    """
+    count = counted(found.difference.count, noun)
+    numbers = f"{metric_named(metric).title} {difference_text(metric, found.difference)}, {_p(found)}, {count}"
+    if found.shown is Shown.NOT_SHOWN:
+        few = found.difference.note
+        reason = few or f"the smallest difference detectable was {size_text(metric, found.detectable)}"
+        return f"No difference between {arm} and {reference} is shown ({numbers}): {reason}."
+    if found.shown is Shown.EQUIVALENT:
+        margin = size_text(metric, found.margins.equivalence) if found.margins else "–"
+        return f"{arm} and {reference} are equivalent within {margin} ({numbers})."
+    if found.shown is Shown.NON_INFERIOR:
+        margin = size_text(metric, found.margins.non_inferiority) if found.margins else "–"
+        return f"{arm} is not worse than {reference} by {margin} or more ({numbers}); a gain is not shown."
+    return f"{arm} {found.shown.value} against {reference} ({numbers})."
+
+
+def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
+    """Give the answer, what it rests on, and what limits it, as one paragraph.
+
+    Args:
+        found: From `judge` or `judge_family`.
+        arm: Title of the arm.
+        reference: Title of the reference.
+        metric: Name of the metric.
+        noun: What a subject is called.
+    """
+    sentences = [
+        answer(found, arm, reference, metric, noun),
+        _small(found, metric),
+        _subjects(found, noun),
+        _carried(found, noun),
+        _exaggerated(found, metric),
+        _power(found, metric, noun),
+        f"Not in the interval: {'; '.join(found.limits)}." if found.limits and found.difference.known else "",
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def with_and_without(both: WithAndWithout, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
+    """Give the answer that the rule for small regions named, and the other one beside it; one where none is small."""
+    first = answer(both.deciding, arm, reference, metric, noun)
+    if not both.small:
+        return first
+    everyone = both.rule.decides == "all"
+    other = both.without if everyone else both.everyone
+    left_out = f"{counted(len(both.small), noun)} with a region below {both.rule.minimum_ml:g} ml"
+    told = f"Without {left_out}" if everyone else f"With {left_out}"
+    same = "the answer is the same" if both.agree else f"the answer is another, {other.shown}"
+    return f"{first} {told}, {same}: {difference_text(metric, other.difference)}, {_p(other)}."
+
+
+def _p(found: Finding) -> str:
+    """Text of p, with Holm's name where it was corrected."""
+    p = p_text(found.p_adjusted)
+    text = f"p {p}" if p.startswith("<") else f"p = {p}"
+    return text if found.primary or found.family < 2 else f"{text} by Holm's correction of {found.family}"
+
+
+def _small(found: Finding, metric: str) -> str:
+    """That a shown difference is smaller than what was said to matter."""
+    if found.shown not in _SHOWN or not found.within_margin or not found.margins:
+        return ""
+    return f"The difference is smaller than the margin of equivalence, {size_text(metric, found.margins.equivalence)}."
+
+
+def _subjects(found: Finding, noun: str) -> str:
+    """Share of subjects improved, and the effect size."""
+    count = found.difference.count
+    if not count:
+        return ""
+    share = found.improved
+    size = f"; effect size {found.effect_size:+.2f}".replace("-", "−") if np.isfinite(found.effect_size) else ""
+    return (
+        f"Better on {found.better} of {counted(count, noun)} ({100 * share.low:.0f} to {100 * share.high:.0f} %), "
+        f"worse on {found.worse}{size}."
+    )
+
+
+def _carried(found: Finding, noun: str) -> str:
+    """Subjects and sites without which the difference has the other sign."""
+    ranges = ((noun, found.without_subject), ("site", found.without_site)) if found.shown in _SHOWN else ()
+    decisive = [
+        f"{what} {without.low_without if found.difference.estimate > 0 else without.high_without}"
+        for what, without in ranges
+        if without.changes_sign
+    ]
+    return f"Its sign depends on {' and on '.join(decisive)} alone." if decisive else ""
+
+
+def _exaggerated(found: Finding, metric: str) -> str:
+    """That a shown difference of a small study is probably too large."""
+    if found.shown not in _SHOWN or not np.isfinite(found.exaggeration) or found.plan is None:
+        return ""
+    expected = size_text(metric, found.plan.expected)
+    return (
+        f"The planned power was {100 * found.planned_power:.0f} % for {expected}: the size is probably exaggerated, "
+        f"about {found.exaggeration:.1f}-fold if that was the true one."
+    )
+
+
+def _power(found: Finding, metric: str, noun: str) -> str:
+    """What the study could have shown, and where the spread comes from."""
+    if not np.isfinite(found.detectable):
+        return ""
+    smallest = size_text(metric, found.detectable)
+    if found.plan is None:
+        return f"Detectable with 80 % power: {smallest}, from the spread of these results, as none was fixed before."
+    counts = [counted(need.subjects, noun) if need.subjects else "more than can be had" for need in found.needed]
+    needed = [
+        f"{size_text(metric, need.difference)}, {count}" for need, count in zip(found.needed, counts, strict=True)
+    ]
+    takes = f" Needed for {'; for '.join(needed)}." if needed else ""
+    return (
+        f"Detectable with {100 * found.plan.power:.0f} % power: {smallest}, from a standard deviation of "
+        f"{found.plan.sd:.3f} ({found.plan.source}) fixed before.{takes}"
+    )
