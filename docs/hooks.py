@@ -2,10 +2,13 @@
 
 `reference/python/<package>.md` lists every module of a package.  In any page,
 `<!-- methods -->` becomes the table of everything that a YAML can choose, and
-`<!-- command line -->` the help of every verb.
+`<!-- command line -->` the help of every verb, and `<!-- coverage -->`,
+`<!-- error rates -->` and `<!-- power -->` the numbers that
+`benchmarks/error_rates.py` simulated.
 """
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glioforge"
+ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -33,6 +37,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
         markdown = markdown.replace("<!-- methods -->", methods_table())
     if "<!-- command line -->" in markdown:
         markdown = markdown.replace("<!-- command line -->", command_line())
+    for mark, table in (("coverage", coverage_table), ("error rates", error_table), ("power", power_table)):
+        if f"<!-- {mark} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
     return markdown
 
 
@@ -94,3 +101,55 @@ def verb_help(name: str, command: Any) -> str:  # noqa: ANN401 - a command of ty
     sentence = inspect.cleandoc(command.help or "")
     examples = ["", "```bash", *(command.epilog or "").split("\n\n")[1:], "```"]
     return "\n".join([f"## {name}", "", sentence, "", f"`{' '.join(words)} [OPTIONS]`", "", *table, *examples, ""])
+
+
+def simulated() -> list[dict[str, Any]]:
+    """Rows of the simulated error rates."""
+    rows: list[dict[str, Any]] = json.loads(ERROR_RATES.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def coverage_table(rows: list[dict[str, Any]]) -> str:
+    """Lowest coverage over the scenarios, in per cent: of the method that is chosen, and of the other one."""
+    found: dict[tuple[int, ...], dict[str, dict[str, Any]]] = {}
+    for row in (row for row in rows if row["part"] == "coverage"):
+        worst = found.setdefault((*row["design"], row["subjects"]), {})
+        if row["method"] not in worst or row["rate"] < worst[row["method"]]["rate"]:
+            worst[row["method"]] = row
+    lines = [
+        "| draws | generators | segmenters | subjects | t | bootstrap | chosen |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for design, worst in found.items():
+        chosen = next(method for method, row in worst.items() if row["chosen"])
+        shares = [percent(worst[method]) for method in ("t", "bootstrap")]
+        lines.append(f"| {' | '.join(map(str, design))} | {' | '.join(shares)} | {chosen} |")
+    return "\n".join(lines)
+
+
+def error_table(rows: list[dict[str, Any]]) -> str:
+    """Errors of every test, in per cent."""
+    lines = ["| test | of | level | errors |", "| --- | --- | --- | --- |"]
+    for row in (row for row in rows if row["part"] == "errors"):
+        sizes = [f"{row[key]} {key}" for key in ("tests", "subjects", "trials") if key in row]
+        if "design" in row:
+            sizes.append("{} draws, {} generators, {} segmenters".format(*row["design"]))
+        lines.append(f"| {row['test']} | {', '.join(sizes)} | {100 * row['nominal']:g} % | {percent(row)} |")
+    return "\n".join(lines)
+
+
+def power_table(rows: list[dict[str, Any]]) -> str:
+    """Planned and simulated power and exaggeration."""
+    lines = [
+        "| subjects | true difference | planned power | simulated | planned exaggeration | simulated |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in (row for row in rows if row["part"] == "power"):
+        planned = f"{100 * row['planned']:.1f} % | {percent(row)} | {row['exaggeration_planned']:.2f}"
+        lines.append(f"| {row['subjects']} | {row['difference']} | {planned} | {row['exaggeration']:.2f} |")
+    return "\n".join(lines)
+
+
+def percent(row: dict[str, Any]) -> str:
+    """A simulated share with its Monte Carlo interval, in per cent."""
+    return f"{100 * row['rate']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from glioforge.core.rng import stream
-from glioforge.statistics.inference import holm, sign_flip_p
 from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.inference import holm, sign_flip_p
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval
 from glioforge.statistics.shares import wilson
 

@@ -86,12 +86,12 @@ def contrast_of(
         for key, value in ours.items()
     }
     common = {key: pair for key, pair in pairs.items() if np.isfinite(pair).all()}
-    levels = [sorted({key[axis] for key in common}) for axis in range(4)]
-    table = np.full([max(len(found), 1) for found in levels[:3]] + [len(levels[3])], np.nan)
-    for key, pair in common.items():
-        better, base = goodness(metric, np.array(pair))
-        table[tuple(found.index(part) for found, part in zip(levels, key, strict=True))] = better - base
-    subjects = tuple(str(name) for name in levels[3])
+    subjects = tuple(sorted({subject for *_, subject in common}))
+    draws, seeds_of_generators, seeds = (sorted({key[axis] for key in common}) for axis in (0, 1, 2))
+    table = np.full((len(draws) or 1, len(seeds_of_generators) or 1, len(seeds) or 1, len(subjects)), np.nan)
+    for (draw, generator, seed, subject), pair in common.items():
+        place = (draws.index(draw), seeds_of_generators.index(generator), seeds.index(seed), subjects.index(subject))
+        table[place] = float(np.diff(goodness(metric, np.array(pair)[::-1]))[0])
     everyone = {subject for cells in (ours, theirs) for *_, subject in cells}
     places = tuple(sites[name] for name in subjects) if sites and all(name in sites for name in subjects) else ()
     folds = len({row.fold for row in results.of(arms[0], region, metric)})
@@ -113,7 +113,5 @@ def _cells(rows: Iterable[ResultRow]) -> Cells:
     found: defaultdict[tuple[int, int, int, str], list[float]] = defaultdict(list)
     for row in rows:
         if row.subject_id and np.isfinite(row.value):
-            # Tables written before draws and generators were repeated have neither column.
-            draw, generator = getattr(row, "draw", 0), getattr(row, "generator_seed", 0)
-            found[draw, generator, row.seed, row.subject_id].append(row.value)
+            found[row.draw, row.generator_seed, row.seed, row.subject_id].append(row.value)
     return {key: float(np.mean(values)) for key, values in found.items()}

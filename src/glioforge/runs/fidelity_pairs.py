@@ -16,7 +16,8 @@ from glioforge.core.errors import MetricError
 from glioforge.core.modality import Modality
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.similarity import PREPARED_RANGE, SIMILARITY, compare_images, psnr_of
-from glioforge.statistics.intervals import Interval, bootstrap_mean
+from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.intervals import Interval
 
 METRICS: Final = ("mse", "mae", "psnr", "ssim")
 """Numbers that are shown."""
@@ -66,7 +67,7 @@ def reconstruction(synthetic: Cohort, real: Cohort, modalities: tuple[Modality, 
     found = []
     for key, subjects in values.items():
         means = np.array([[np.mean(numbers)] for _, numbers in sorted(subjects.items())])
-        found.append(Pair(*key, bootstrap_mean(means, seed=1)))
+        found.append(Pair(*key, estimate_by_seed(means, seed=1).interval()))
     return tuple(found)
 
 

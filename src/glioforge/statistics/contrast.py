@@ -90,7 +90,7 @@ class Contrast:
 
     def only(self, keep: Bool[np.ndarray, "subject"]) -> "Contrast":
         """Return the contrast on some of the subjects."""
-        kept = np.flatnonzero(keep)
+        kept: list[int] = np.flatnonzero(keep).tolist()
         return replace(
             self,
             differences=self.differences[..., kept],

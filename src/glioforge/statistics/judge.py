@@ -180,7 +180,10 @@ def judge(contrast: Contrast, *, seed: int, alpha: float = 0.05) -> Finding:
         without_site=leave_groups_out(means, contrast.sites),
         margins=contrast.margins,
         plan=contrast.plan,
-        **_power(contrast.plan, estimate, alpha),
+        detectable=_detectable(contrast.plan, estimate, alpha),
+        needed=_needed(contrast.plan),
+        planned_power=contrast.plan.power_for() if contrast.plan else float("nan"),
+        exaggeration=_exaggeration(contrast.plan),
         limits=contrast.limits,
     )
     return replace(found, shown=_shown(found))
@@ -236,17 +239,18 @@ def _shown(finding: Finding) -> Shown:
     return Shown.NON_INFERIOR if finding.p_non_inferior < finding.alpha / 2 else Shown.NOT_SHOWN
 
 
-def _power(plan: Plan | None, estimate: Estimate, alpha: float) -> dict[str, float | tuple[Needed, ...]]:
-    """Fields of a finding about power."""
-    nothing = float("nan")
-    if plan is None:
-        freedom = estimate.freedom if estimate.subjects > 1 else 0.0
-        detectable = smallest_shown(estimate.error, freedom, alpha)
-        return {"detectable": detectable, "needed": (), "planned_power": nothing, "exaggeration": nothing}
-    planned = plan.power_for()
-    return {
-        "detectable": plan.detectable,
-        "needed": tuple(Needed(gain, plan.subjects_for(gain)) for gain in DIFFERENCES),
-        "planned_power": planned,
-        "exaggeration": plan.exaggeration() if planned < LOW_POWER else nothing,
-    }
+def _detectable(plan: Plan | None, estimate: Estimate, alpha: float) -> float:
+    """Smallest difference shown, by the plan's spread; by that of the results where nothing was planned."""
+    if plan is not None:
+        return plan.detectable
+    return smallest_shown(estimate.error, estimate.freedom if estimate.subjects > 1 else 0.0, alpha)
+
+
+def _needed(plan: Plan | None) -> tuple[Needed, ...]:
+    """Subjects that gains of `DIFFERENCES` need; empty without a plan."""
+    return tuple(Needed(gain, plan.subjects_for(gain)) for gain in DIFFERENCES) if plan else ()
+
+
+def _exaggeration(plan: Plan | None) -> float:
+    """Exaggeration of a shown difference where the planned power is low; NaN otherwise."""
+    return plan.exaggeration() if plan and plan.power_for() < LOW_POWER else float("nan")

@@ -1,5 +1,7 @@
 """Findings in sentences: each answer with the numbers that it needs, and none more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,24 @@ def test_a_contrast_is_read_from_the_results_table():
     assert (contrast.primary, contrast.margins, contrast.plan, contrast.folds) == (True, MARGINS, PLAN, 1)
     assert contrast.sites == tuple("abababab")
     assert compared.left_out == ()
+
+
+def test_draws_and_generators_are_axes_of_their_own():
+    """A reference without a generator stands against every generator of the arm, draw by draw."""
+    made = [
+        replace(row, draw=draw, generator_seed=generator, value=row.value + gain)
+        for arm, generators, better in (("more", (0, 1), 0.1), ("real", (0,), 0.0))
+        for draw in (0, 1, 2)
+        for generator in generators
+        for gain in (better * (draw + 1) + (0.01 * generator if better else 0.0),)
+        for row in rows(arm, 0.0)
+    ]
+    contrast = contrast_of(ResultTable(made), ("more", "real"), ("dice", "WT")).contrast
+
+    assert contrast.differences.shape == (3, 2, 2, 8)
+    assert contrast.differences[:, 0, 0, 0].tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert contrast.differences[0, :, 1, 5].tolist() == pytest.approx([0.1, 0.11])
+    assert judge(contrast, seed=0).limits == ()
 
 
 def test_who_has_no_training_in_common_is_left_out_by_name():
