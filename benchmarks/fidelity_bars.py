@@ -9,9 +9,9 @@ On phantoms, and on a folder of scans if one is named, subjects are halved at ra
                features of 100 cases at 2 mm in less than 5 minutes (measured on some cases of the first cohort, times
                100 over their number)
 
-Shifts: blur of images (widths in voxels) for patches, features, spectrum, consistency and variety; a level of each
-slice's own (in standard deviations) for roughness; a checkerboard added (amplitude in standard deviations); the lesion
-grown (in voxels) for numbers about labels.
+Shifts: blur of images (widths in voxels) for patches, features, spectrum and consistency; a level of each slice's
+own (in standard deviations) for roughness; a checkerboard added (amplitude in standard deviations); images drawn
+towards those of one subject (share) for variety; the lesion grown (in voxels) for numbers about labels.
 
 Writes `benchmarks/results/fidelity_bars.json`, also while it works; fails where a promise isn't kept.
 
@@ -54,7 +54,8 @@ SIZES: Final = {
     "blur": (0.4, 0.6, 0.8, 1.0),
     "slices": (0.1, 0.2, 0.4, 0.8),
     "checkerboard": (0.05, 0.1, 0.2, 0.4),
-    "growth": (1.0, 2.0, 3.0, 4.0),
+    "growth": (2.0, 4.0, 6.0, 8.0),
+    "collapse": (0.2, 0.4, 0.6, 0.8),
 }
 SHIFT_OF: Final = {
     "roughness": "slices",
@@ -62,6 +63,7 @@ SHIFT_OF: Final = {
     "labels": "growth",
     "lesion": "growth",
     "label_patches": "growth",
+    "variety": "collapse",
 }
 """Shift that a space's numbers are asked about; blur for the others."""
 NO_DISTANCE: Final = ("manifold_precision", "manifold_recall", "manifold_density", "manifold_coverage")
@@ -98,11 +100,22 @@ def grown(case: Case, size: float) -> Case:
     return replace(case, labels=labels.with_voxels(np.where(larger, common, labels.voxels).astype(np.uint8)))
 
 
-SHIFTS: Final[dict[str, Callable[[Case, float], Case]]] = {
+def collapsed(case: Case, size: float, first: Case) -> Case:
+    """Images drawn towards those of one subject, as by a generator that makes one image for everybody."""
+    images = {m: first.images[m].voxels for m in case.modalities}
+    mixed = {
+        m: Volume(((1 - np.float32(size)) * v.voxels + np.float32(size) * images[m]) * case.brain_mask, v.geometry, m)
+        for m, v in case.images.items()
+    }
+    return replace(case, images=mixed)
+
+
+SHIFTS: Final[dict[str, Callable[..., Case]]] = {
     "blur": blurred,
     "slices": levelled,
     "checkerboard": checkered,
     "growth": grown,
+    "collapse": collapsed,
 }
 
 
@@ -112,12 +125,15 @@ def _with(case: Case, change: Callable[[np.ndarray], np.ndarray]) -> Case:
     return replace(case, images=images)
 
 
-def described(ref: CaseRef, shift: str, size: float, place: Path, spaces: tuple[Space, ...]) -> Described:
+def described(
+    ref: CaseRef, shift: str, size: float, place: Path, spaces: tuple[Space, ...], first: CaseRef | None = None
+) -> Described:
     """Description of a shifted case, from its file if it is there; features are extracted of blurred images alone."""
     path = place / f"{ref.case_id}-{shift}-{size}.npz"
     if not path.exists():
         case = ref.load()
-        shifted = SHIFTS[shift](case, size) if size else case
+        others = [first.load()] if first is not None and shift == "collapse" else []
+        shifted = SHIFTS[shift](case, size, *others) if size else case
         write_atomically(path, describe(shifted, spaces, case.modalities).to_bytes())
     return Described.from_bytes(path.read_bytes())
 
@@ -164,7 +180,7 @@ def promises(cohort: Cohort, place: Path) -> dict[str, Any]:
         used, known = (spaces, features) if shift == "blur" else ((), [])
         values = {name: [float(means(of_plain[name], usual[1][:DRAWS], count).mean())] for name in chosen}
         for size in sizes:
-            shifted = [described(ref, shift, size, place, used) for ref in refs]
+            shifted = [described(ref, shift, size, place, used, refs[0]) for ref in refs]
             found = functions(shifted, plain, known)
             for name in chosen:
                 values[name].append(float(means(found[name], usual[1][:DRAWS], count).mean()))

@@ -149,6 +149,6 @@ def _patches(what: str, stack: np.ndarray, brain: np.ndarray) -> dict[str, np.nd
 
 
 def _one_hot(labels: LabelMap) -> np.ndarray:
-    """A channel for each class but the background, `(class, i, j, k)`."""
-    values = [value for name, value in labels.scheme.labels.items() if name != "background"]
+    """A channel for each class but the background, `(class, i, j, k)`, in the order of their values."""
+    values = sorted(value for name, value in labels.scheme.labels.items() if name != "background")
     return np.stack([labels.voxels == value for value in values]).astype(np.float32)

@@ -15,7 +15,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.features.space import Space
 from glioforge.metrics.cohort.classifier import TwoSample, two_sample_test
 from glioforge.metrics.cohort.halves import half_of, halves
-from glioforge.metrics.cohort.measure import Measured, Table, measure
+from glioforge.metrics.cohort.measure import Measured, Table, measure, tamed
 from glioforge.metrics.cohort.neighbours import nearest
 from glioforge.metrics.cohort.shortcuts import KINDS
 from glioforge.metrics.cohort.variety import likeness_of_pairs
@@ -161,7 +161,7 @@ def tests_of(table: Table, described: list[Described], units: list[str], spec: F
         return {}
     names = sorted(described[0].spaces[SHORTCUTS])
     shortcuts = rows_of(described, SHORTCUTS)
-    spaces = {**table.features, **table.traits}
+    spaces = {**{name: tamed(table.standardised(rows)) for name, rows in table.features.items()}, **table.traits}
     for kind in KINDS:
         spaces[f"shortcut: {kind}"] = shortcuts[:, [n for n, name in enumerate(names) if name.startswith(kind)]]
     return {
@@ -196,7 +196,7 @@ def _neighbours(
     refs: tuple[CaseRef, ...], described: list[Described], made: int, space: str
 ) -> tuple[tuple[CaseRef, CaseRef], ...]:
     """Some synthetic cases with the nearest of all real ones, also of those behind them."""
-    rows = Table(made).standardised(rows_of(described, space))
+    rows = tamed(Table(made).standardised(rows_of(described, space)))
     shown = np.unique(np.linspace(0, made - 1, min(_SHOWN, made)).round().astype(int))
     found = nearest(rows[shown], rows[made:])
     return tuple((refs[place], refs[made + int(other)]) for place, other in zip(shown, found, strict=True))

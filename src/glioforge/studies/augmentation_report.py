@@ -17,6 +17,7 @@ from glioforge.studies.arms_report import (
     title_of,
     titles,
 )
+from glioforge.studies.gap_report import gap_section
 from glioforge.studies.pages import (
     difference_blocks,
     neutral,
@@ -47,6 +48,7 @@ _WORK: Final = {
     "search": "searching for near-duplicates of held-out subjects",
     "trial": "tuning segmenters",
     "fidelity": "measuring the images",
+    "gap": "measuring the domain gap",
     "segmenter": "training segmenters",
     "scores": "scoring segmenters",
 }
@@ -71,6 +73,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     sections = (
         *shown,
         _segmentation(spec, results, overlap, arms),
+        *gap_section(spec, results, overlap, trained),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
         *((quality_section(results),) if results.of("synthetic") else ()),

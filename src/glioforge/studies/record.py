@@ -15,6 +15,7 @@ synthetic         synthetic cases of the source `arm` (`details`: `made`, `kept`
                   not be fitted is a note
 fidelity, images  images of unseen label maps, with their rows
 search            search of cases for held-out subjects: a hit is an error (`details`: `searched`, `held_out`)
+gap               distances of synthetic cases from test scans (`details`: `numbers`, `extractor`)
 series            edited label maps for pictures (`details`: `source`); an edit that suits no map is a note
 scores            rows of a segmenter on unseen subjects
 """

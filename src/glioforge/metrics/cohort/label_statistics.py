@@ -21,7 +21,7 @@ def label_statistics(labels: LabelMap) -> dict[str, float]:
     box = bounding_box(labels.foreground)
     if box is None:
         return {}
-    names = [name for name in labels.scheme.labels if name != "background"]
+    names = [name for name in sorted(labels.scheme.labels, key=labels.scheme.value) if name != "background"]
     table = np.zeros(256, dtype=np.int64)
     table[[labels.scheme.value(name) for name in names]] = np.arange(1, len(names) + 1)
     voxels = table[labels.voxels[box]]

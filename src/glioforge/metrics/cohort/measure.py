@@ -4,7 +4,8 @@ Conventions
 -----------
 table       synthetic cases first, then real ones
 features    spaces that `kid`, `frechet` and the neighbourhoods are computed in; entries are standardised by mean and
-            standard deviation over all real cases, and entries that are constant there are left out
+            standard deviation over all real cases, and entries that are constant there are left out; beyond `TAME`
+            standard deviations they grow as the logarithm, lest one entry that hardly varies in scans outweighs all
 traits      spaces of few named entries, standardised alike, compared by transport
 patches     descriptors of each case and level; channels are standardised over each source (as PGAN does)
 """
@@ -28,6 +29,8 @@ from glioforge.metrics.cohort.variety import mean_of_pairs
 
 PROJECTIONS: Final = 128
 """Random directions of the sliced Wasserstein distance."""
+TAME: Final = 3.0
+"""Standard deviations beyond which features grow as the logarithm."""
 _SLACK: Final = 1e-6
 
 Rows = Float64[np.ndarray, "_ _"]
@@ -90,6 +93,18 @@ class Measured:
         return {"name": self.name, "space": self.space, "metric": self.metric, "level": self.level} | vars(self.number)
 
 
+def tamed(rows: Rows) -> Rows:
+    """Entries that grow as the logarithm beyond `TAME`; monotonic, and as they are within.
+
+    Example:
+        >>> tamed(np.array([[2.0, -3.0, 3.0 + np.e - 1]])).round(3).tolist()
+        [[2.0, -3.0, 4.0]]
+    """
+    beyond = np.maximum(np.abs(rows) - TAME, 0.0)
+    scaled: Rows = np.sign(rows) * (np.minimum(np.abs(rows), TAME) + np.log1p(beyond))
+    return scaled
+
+
 def measure(table: Table, drawn: Sequence[Halves], *, seed: int = 1) -> tuple[Measured, ...]:
     """Compute every number on every draw.
 
@@ -115,7 +130,7 @@ def distances(table: Table, *, seed: int = 1) -> Iterator[tuple[str, str, int, D
             yield space, "sliced_wasserstein", level, _sliced(table.made, patches, seed + level)
     for space, rows in table.features.items():
         for metric, compare in _COMPARED.items():
-            yield space, metric, -1, _between(table.standardised(rows), compare)
+            yield space, metric, -1, _between(tamed(table.standardised(rows)), compare)
     for space, rows in table.traits.items():
         scaled = table.standardised(rows)
         if scaled.shape[1]:

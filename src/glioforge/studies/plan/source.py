@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from glioforge.core.errors import LeakageError
+from glioforge.metrics.cohort.halves import DRAWS, FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw
 from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource, unverified
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
+from glioforge.studies.steps.gap import measure_gap
 from glioforge.studies.steps.score import compare_reconstructions
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.steps.synthesize import intact, make_cases
@@ -74,6 +76,16 @@ def fidelity_task(spec: AugmentationSpec, fold: Fold, made: Made) -> Task:
     key = {"seed": fold.seed("reconstruction"), "draw_seed": spec.seed, "phantom": spec.phantom}
     name, needs = f"{fold.name}/fidelity", (made.task(fold, "model"),)
     return Task(name, "fidelity", fold, compare_reconstructions, key, inputs=("train", "test"), needs=needs)
+
+
+def gap_tasks(fold: Fold, made: Made) -> Iterator[Task]:
+    """Return the task that measures the domain gap of a source; none where the test subjects are too few for halves."""
+    if len(fold.split.test.subject_ids) < 2 * FEWEST:
+        return
+    key = {"draws": DRAWS, "seed": made.random(fold, "gap")}
+    yield Task(
+        made.task(fold, "gap"), "gap", fold, measure_gap, key, inputs=("test",), needs=made.needs(fold), arm=made.source
+    )
 
 
 def _from_synthesizer(spec: AugmentationSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:

@@ -22,10 +22,10 @@ from glioforge.studies.augmentation_report import page
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.arm import arm_tasks, trial_run
 from glioforge.studies.plan.draw import EVERYONE, Draw, draw_of
-from glioforge.studies.plan.source import Made, fidelity_task, source_tasks
+from glioforge.studies.plan.source import Made, fidelity_task, gap_tasks, source_tasks
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
-from glioforge.studies.sources import FolderSource, SynthesizerSource
+from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.task import Task
 
@@ -70,6 +70,8 @@ def _of_arm(spec: AugmentationSpec, fold: Fold, arm: Arm) -> Iterator[Task]:
         sources = _sources(spec, fold, arm, draw)
         for made in sources:
             yield from source_tasks(spec, fold, made)
+            if not (number or made.seed or isinstance(spec.all_sources[made.source], CopiesSource)):
+                yield from gap_tasks(fold, made)
         for made in sources or [Made("", draw)]:
             yield from arm_tasks(spec, fold, (arm, draw, made), tuple(task.name for task in trial))
 
