@@ -8,6 +8,9 @@ from typing import Final, final
 import torch
 from jaxtyping import Bool, Float
 
+from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
+from glioforge.metrics.similarity import PREPARED_RANGE
+
 Images = Float[torch.Tensor, "b contrast *grid"]
 Batch = Mapping[str, torch.Tensor]
 
@@ -15,6 +18,7 @@ SAMPLES: Final = 4
 """Fewest samples of an observation: smaller batches are joined, since a single sample shows no variety."""
 _LOOKED_AT = 12
 _SMALL = 1e-6
+_LEAST_SIDE = 16
 
 
 @final
@@ -35,7 +39,8 @@ class Observation:
     @property
     def scalars(self) -> dict[str, float]:
         """Columns of the history."""
-        return variety(self.made, self.again, self.batch["images"], self.batch["brain"])
+        found = variety(self.made, self.again, self.batch["images"], self.batch["brain"])
+        return found | variety_lost(self.made, self.batch["images"])
 
 
 def observe_last(
@@ -85,6 +90,25 @@ def variety(made: Images, again: Images, real: Images, brain: Bool[torch.Tensor,
         return {}
     moved = (made.float() - again.float()).abs().movedim(1, -1)[brain]
     return {"diversity": _spread(made, brain, pairs) / spread, "noise_response": float(moved.mean()) / spread}
+
+
+def variety_lost(made: Images, real: Images) -> dict[str, float]:
+    """Measure how much more alike different synthetic images are than different scans, by MS-SSIM of pairs.
+
+    The same number as that of whole cohorts (`metrics.cohort.variety`), on the middle slice of a few samples.
+
+    Returns:
+        `variety_lost`: 0 as varied as scans, 1 one image for all; nothing for a batch of one or small images.
+    """
+    count = min(len(real), SAMPLES)
+    if count < 2 or min(real.shape[2:4]) < _LEAST_SIDE:
+        return {}
+    alike = []
+    for images in (made, real):
+        flat = images[:count] if images.ndim == 4 else images[:count, ..., images.shape[-1] // 2]
+        pairs = likeness_of_pairs(flat.detach().float().cpu().numpy(), PREPARED_RANGE)
+        alike.append(mean_of_pairs(pairs))
+    return {"variety_lost": (alike[0] - alike[1]) / max(1 - alike[1], _SMALL)}
 
 
 def _spread(images: Images, brain: Bool[torch.Tensor, "b *grid"], pairs: Sequence[tuple[int, int]]) -> float:

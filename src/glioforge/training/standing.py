@@ -16,7 +16,7 @@ from glioforge.training.state import Checkpoints, Snapshot, Tensors, below, capt
 from glioforge.training.watch import RIGHT, WatchSpec, WatchState, after_row, after_step
 
 _RATE_AFTER_GOING_BACK = 0.5
-_COLUMNS = {"collapsed": ("diversity", "noise_response"), "saturated": RIGHT}
+_COLUMNS = {"collapsed": ("diversity", "noise_response", "variety_lost"), "saturated": RIGHT}
 
 
 @final

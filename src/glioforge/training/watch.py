@@ -7,6 +7,7 @@ Conventions
 -----------
 right_on_real, right_on_made    shares of the critic's scores on the right side, in a step
 diversity                       spread of made images within a batch, as a share of that of scans
+variety_lost                    how much more alike pairs of made images are than pairs of scans (MS-SSIM), at most 1
 noise_response                  how far another draw of noise moves an image, as a share of the same spread
 """
 
@@ -39,7 +40,7 @@ class WatchSpec(Spec):
     exploded_steps: int = Field(5, ge=1)
     """Exploded steps in a row until the training goes back to its last checkpoint, once."""
     collapse: float | None = Field(0.2, gt=0, lt=1)
-    """Diversity under which images count as collapsed; none never does."""
+    """Diversity, or variety that isn't lost, under which images count as collapsed; none never does."""
     saturation: float | None = Field(0.98, gt=0.5, le=1)
     """Share of right scores, on scans and on made images, at which the critic counts as saturated; none never does."""
     rows: int = Field(3, ge=1)
@@ -129,6 +130,7 @@ def after_row(state: WatchState, row: Row, spec: WatchSpec) -> tuple[WatchState,
     if collapsed and state.collapsed % spec.rows == 0:
         alarms["collapsed"] = (
             f"made images hardly differ any more: diversity {diversity or 0:.3g} of that of scans, "
+            f"variety lost {row.get('variety_lost') or 0:.3g}, "
             f"response to noise {response or 0:.3g} (largest so far {state.response:.3g})"
         )
     if saturated and state.saturated % spec.rows == 0:
@@ -143,7 +145,9 @@ def _is_collapsed(state: WatchState, row: Row, spec: WatchSpec) -> bool:
     """Whether images of a batch hardly differ, or noise that had moved them does so no more."""
     if spec.collapse is None:
         return False
-    diversity, response = row.get("diversity"), row.get("noise_response")
+    diversity, response, alike = (row.get(name) for name in ("diversity", "noise_response", "variety_lost"))
+    if alike is not None and alike > 1 - spec.collapse:
+        return True
     lost = response is not None and state.response > 0 and response < _LOST_RESPONSE * state.response
     return lost or (diversity is not None and diversity < spec.collapse)
 

@@ -4,10 +4,12 @@ import json
 from functools import reduce
 
 import pytest
+import torch
 
 from glioforge.core.errors import TrainingError
 from glioforge.training.budget import Budget
 from glioforge.training.loop import train
+from glioforge.training.observation import variety_lost
 from glioforge.training.watch import RIGHT, WatchSpec, WatchState, after_row, after_step
 from toy_scripted import Scripted, batch
 from toy_training import Lines, fabric
@@ -142,3 +144,21 @@ def test_interrupted_training_sounds_the_same_alarms_and_ends_with_the_same_byte
     assert len(whole.alarms) > 2
     for name in ("weights.safetensors", "history.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+
+
+def test_pairs_that_are_alike_are_collapse():
+    """One image for every sample has lost all variety of the scans; the scans themselves have lost none."""
+    torch.manual_seed(0)
+    scans = torch.randn(4, 1, 24, 24)
+    copies = scans[:1].expand(4, 1, 24, 24)
+
+    assert variety_lost(copies, scans)["variety_lost"] == pytest.approx(1)
+    assert variety_lost(scans, scans)["variety_lost"] == 0
+    assert variety_lost(scans[..., None].expand(4, 1, 24, 24, 5), scans[..., None].expand(4, 1, 24, 24, 5)) == {
+        "variety_lost": 0.0
+    }
+    assert variety_lost(scans[:1], scans[:1]) == variety_lost(scans[..., :8], scans[..., :8]) == {}
+    state, alarms = WatchState(), {}
+    for _ in range(WatchSpec().rows):
+        state, alarms = after_row(state, {"diversity": 0.9, "variety_lost": 0.95}, WatchSpec())
+    assert "variety lost 0.95" in alarms["collapsed"]
