@@ -41,7 +41,7 @@ from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.features.radiomics import Radiomics
 from glioforge.features.random_convolution import RandomConvolution
 from glioforge.features.space import Space
-from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io.atomic_write import read_json, write_atomically, write_json
 from glioforge.io.ingest import ingest
 from glioforge.metrics.cohort.halves import Distance, Halves, halves
 from glioforge.metrics.cohort.measure import distances
@@ -225,7 +225,10 @@ def main() -> int:
         if folder is not None:
             cohort = prepare(ingest(folder), PrepareSpec(), given.work / f"{title}-prepared")
             chosen = cohort.of_subjects(sorted(cohort.subject_ids)[:SUBJECTS])
-            result[title] = promises(chosen, given.work / f"{title}-bars")
+            kept = given.work / f"{title}-bars" / "promises.json"
+            if not kept.exists():
+                write_json(kept, promises(chosen, kept.parent))
+            result[title] = read_json(kept)
             write_json(RESULT, result)
             last = chosen
     result["seconds"] = seconds(last)
