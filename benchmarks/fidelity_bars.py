@@ -160,6 +160,11 @@ def promises(cohort: Cohort, place: Path) -> dict[str, Any]:
     spaces: tuple[Space, ...] = (RandomConvolution(), Radiomics())
     features = [space.extractor.name for space in spaces]
     plain = [described(ref, "blur", 0.0, place, spaces) for ref in refs]
+    of_shift = {
+        (shift, size): [described(ref, shift, size, place, spaces if shift == "blur" else (), refs[0]) for ref in refs]
+        for shift, sizes in SIZES.items()
+        for size in sizes
+    }
     of_plain = functions(plain, plain, features)
     twice = [f"copy of {name}" for name in names]
     usual = [list(halves(twice, names, draws=HALVINGS, seed=seed)) for seed in (1, 2)]
@@ -177,11 +182,10 @@ def promises(cohort: Cohort, place: Path) -> dict[str, Any]:
     rising = {}
     for shift, sizes in SIZES.items():
         chosen = [name for name in of_plain if SHIFT_OF.get(name.split("/")[0], "blur") == shift]
-        used, known = (spaces, features) if shift == "blur" else ((), [])
+        known = features if shift == "blur" else []
         values = {name: [float(means(of_plain[name], usual[1][:DRAWS], count).mean())] for name in chosen}
         for size in sizes:
-            shifted = [described(ref, shift, size, place, used, refs[0]) for ref in refs]
-            found = functions(shifted, plain, known)
+            found = functions(of_shift[shift, size], plain, known)
             for name in chosen:
                 values[name].append(float(means(found[name], usual[1][:DRAWS], count).mean()))
             print(shift, size, flush=True)
