@@ -143,7 +143,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     toy_study(tmp_path / "study")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(OutputError, match="not empty"):
-        toy_study(tmp_path / "study")
+        create_study(tmp_path / "study", ReaderSpec(real=2, synthetic=2, practice=0), toy_sources())
 
     assert sorted(tmp_path.rglob("*")) == before
 
