@@ -197,7 +197,7 @@ def method_for(shape: tuple[int, ...]) -> Method:
     In simulations the bootstrap's 95 % interval holds the truth in at least 92 % of
     studies where subjects alone vary and there are `ENOUGH_FOR_BOOTSTRAP` of them.
     The spread between up to five trainings is a poor stand-in for that of all
-    trainings, and the bootstrap's coverage falls to 66 %; `t` holds 92 % in all
+    trainings, and the bootstrap's coverage falls below 70 %; `t` holds 92 % in all
     designs (`benchmarks/error_rates.py` and its results).
 
     Args:
