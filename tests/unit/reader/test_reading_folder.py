@@ -167,7 +167,12 @@ def test_verbs_lead_from_cohorts_to_locked_answers(study, tmp_path):
         return result.output
 
     shutil.copytree(study, tmp_path / "study")
-    assert "real: 50" in said("create", "--preset", "han2018", "--out", tmp_path / "x", "--dry-run")
+    settings = said("create", "--preset", "han2018", "--out", tmp_path / "x", "--dry-run")
+    assert "real: 50" in settings
+    assert (
+        "# to place guessing readers within 10 points of chance with a power of 80 %: 214 items with 1 reader,"
+        in settings
+    )
     assert "/invite/" in said("invite", tmp_path / "study", "Dr New")
     assert "1 of 10" in said("status", tmp_path / "study")
     assert "backup in" in said("backup", tmp_path / "study", "--out", tmp_path / "b.zip")
