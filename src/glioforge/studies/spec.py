@@ -35,9 +35,10 @@ class StudyBudget(Spec):
     match: Literal["steps", "epochs", "exposure"] = "steps"
     """What arms have in common: their number of steps; their passes over their own cases, in `segmenter.epochs`, as the
     papers have it; or how often each real slice is seen, for which arms with synthetic cases get more steps."""
-    one_subject_steps: int = Field(400, ge=1)
+    one_subject_steps: int = Field(300, ge=1)
     """Steps of the arms with a single training subject, at most those of `segmenter`, where a trial run is asked for,
-    which one subject cannot support: the median plateau of phantoms (`experiments/one_subject_length.py`)."""
+    which one subject cannot support: the median plateau of phantoms (`experiments/one_subject_length.py`,
+    benchmarks/results)."""
     seeds: int = Field(3, ge=1)
     """Segmenters of each arm, fold and draw, with other seeds."""
     generator_seeds: int = Field(1, ge=1)
