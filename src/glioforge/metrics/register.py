@@ -154,6 +154,12 @@ _DESCRIPTIONS: Final = (
 )
 """Numbers about completed label maps (`segmentation.tissue_check`)."""
 
+_OF_CLASSIFIERS: Final = (
+    ("slice_auc", "AUC of slices with tumour", Level.CASE),
+    ("grade_auc", "AUC of high grade", Level.COHORT),
+)
+"""How well a classifier's answers rank slices of a case, and subjects (`classification.score`); of unit 1."""
+
 _OF_COHORTS: Final = (
     ("sliced_wasserstein", "Sliced Wasserstein distance", Direction.LOWER, NOT_NEGATIVE),
     ("kid", "Kernel distance", Direction.ZERO, ANY),
@@ -175,3 +181,5 @@ for _name, _title, _unit, _bounds in _DESCRIPTIONS:
     register(RegisteredMetric(_name, _title, _unit, Direction.NEITHER, _bounds))
 for _name, _title, _direction, _bounds in _OF_COHORTS:
     register(RegisteredMetric(_name, _title, "1", _direction, _bounds, Level.COHORT))
+for _name, _title, _level in _OF_CLASSIFIERS:
+    register(RegisteredMetric(_name, _title, "1", Direction.HIGHER, SHARE, _level))

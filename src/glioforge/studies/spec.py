@@ -2,33 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.lesions.recipe import RecipeSpec
-from glioforge.quality.base import AnyFilter
 from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
-from glioforge.studies.arms import NAME, STANDARD_ARMS, Arm, ArmSpec, CurveSpec
-from glioforge.studies.base import Slices, StudySpec
-from glioforge.studies.sources import AnySource, FolderSource, Source, SubjectsSpec, SynthesizerSource
+from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
+from glioforge.studies.base import Slices
+from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec
+from glioforge.studies.sources import FolderSource, SubjectsSpec, SynthesizerSource
 from glioforge.studies.tuning import require_changeable
-from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
 __all__ = ["STANDARD_ARMS", "ArmSpec", "AugmentationSpec", "StudyBudget"]
 
 LEAKY = "-leaky"
 """What names of arms on shuffled slices end with."""
-PartName = Annotated[str, Field(pattern=NAME)]
 
 
-class StudyBudget(Spec):
+class StudyBudget(SourceBudget):
     """How much a run may spend."""
 
-    generator: Budget = Budget()
-    """Steps of each generator."""
     segmenter: Budget
     """Steps of each segmenter at most.  With `gain` (or `patience`) a trial run of the baseline finds at how many it
     levels off on validation subjects; the trial is thrown away, and every segmenter is trained for as many."""
@@ -39,12 +33,6 @@ class StudyBudget(Spec):
     """Steps of the arms with a single training subject, at most those of `segmenter`, where a trial run is asked for,
     which one subject cannot support: the median plateau of phantoms (`experiments/one_subject_length.py`,
     benchmarks/results)."""
-    seeds: int = Field(3, ge=1)
-    """Segmenters of each arm, fold and draw, with other seeds."""
-    generator_seeds: int = Field(1, ge=1)
-    """Generators of each source, fold and draw, with other seeds; each is crossed with all seeds of the segmenters."""
-    synthetic_per_case: int = Field(3, ge=1)
-    """Synthetic cases made from each training case."""
 
     @model_validator(mode="after")
     def _length_fits(self) -> Self:
@@ -64,20 +52,10 @@ class StudyBudget(Spec):
         return self.segmenter.gain is not None or self.segmenter.patience is not None
 
 
-class AugmentationSpec(StudySpec):
+class AugmentationSpec(SourcedSpec):
     """Does synthetic data help a segmenter on unseen real subjects?"""
 
     kind: Literal["augmentation"] = "augmentation"
-    recipe: RecipeSpec | None = None
-    """Lesion edits of sources that name none; none keeps the label maps as they are."""
-    synthesizer: AnySynthesizer | None = None
-    """The generator under test: the source `generator`."""
-    control: AnySynthesizer | None = None
-    """Images without a network, which the generator must beat: the source `control`, which no filter weakens."""
-    filters: tuple[AnyFilter, ...] = ()
-    """Quality filters of the source `generator`."""
-    sources: Mapping[PartName, AnySource] = Field(default_factory=dict)
-    """Further sources of synthetic cases by their names."""
     segmenter: AnySegmenter | None = None
     """The segmenter of every arm, where there is one alone."""
     segmenters: Mapping[PartName, AnySegmenter] = Field(default_factory=dict)
@@ -159,16 +137,6 @@ class AugmentationSpec(StudySpec):
     def spending(self) -> StudyBudget:
         """The budget in force."""
         return self.budgets[self.budget]
-
-    @property
-    def all_sources(self) -> dict[str, Source]:
-        """Every source by its name, `generator` and `control` first."""
-        found: dict[str, Source] = {}
-        if self.synthesizer is not None:
-            found["generator"] = SynthesizerSource(synthesizer=self.synthesizer, filters=self.filters)
-        if self.control is not None:
-            found["control"] = SynthesizerSource(synthesizer=self.control)
-        return {**found, **self.sources}
 
     @property
     def every_arm(self) -> tuple[Arm, ...]:

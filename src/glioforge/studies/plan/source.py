@@ -9,8 +9,8 @@ from glioforge.metrics.cohort.halves import DRAWS, FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw
+from glioforge.studies.sourced import SourcedSpec
 from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource, unverified
-from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
 from glioforge.studies.steps.score import compare_reconstructions
@@ -52,7 +52,7 @@ class Made:
         return self.draw.seed(fold, name, *([self.seed] if self.seed else []))
 
 
-def source_tasks(spec: AugmentationSpec, fold: Fold, made: Made) -> Iterator[Task]:
+def source_tasks(spec: SourcedSpec, fold: Fold, made: Made) -> Iterator[Task]:
     """Return the tasks that make and screen the cases of a source; none for copies of real cases.
 
     Raises:
@@ -71,7 +71,7 @@ def source_tasks(spec: AugmentationSpec, fold: Fold, made: Made) -> Iterator[Tas
     yield _task(fold, made, "synthetic", screen_cases, filters, needs=(made.task(fold, "cases"), *search))
 
 
-def fidelity_task(spec: AugmentationSpec, fold: Fold, made: Made) -> Task:
+def fidelity_task(spec: SourcedSpec, fold: Fold, made: Made) -> Task:
     """Return the task that measures the likeness of a generator's images of unseen subjects to their scans."""
     key = {"seed": fold.seed("reconstruction"), "draw_seed": spec.seed, "phantom": spec.phantom}
     name, needs = f"{fold.name}/fidelity", (made.task(fold, "model"),)
@@ -88,7 +88,7 @@ def gap_tasks(fold: Fold, made: Made) -> Iterator[Task]:
     )
 
 
-def _from_synthesizer(spec: AugmentationSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:
+def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:
     """Training of a synthesizer, and the cases that it makes of label maps of its training subjects.
 
     The control has no budget: it is fitted, not trained.
@@ -108,7 +108,7 @@ def _from_synthesizer(spec: AugmentationSpec, fold: Fold, made: Made, source: Sy
     yield _task(fold, made, "cases", make_cases, {**making, **made.draw.key}, needs=(name,), intact=intact)
 
 
-def _from_folder(spec: AugmentationSpec, fold: Fold, made: Made, source: FolderSource) -> Iterator[Task]:
+def _from_folder(spec: SourcedSpec, fold: Fold, made: Made, source: FolderSource) -> Iterator[Task]:
     """Cases of a folder, and the search for held-out subjects among them where nobody declared whose they are."""
     _require_declared_apart(fold, made.source, source)
     key = {

@@ -1,0 +1,60 @@
+"""Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from glioforge.config.spec import Spec
+from glioforge.lesions.recipe import RecipeSpec
+from glioforge.quality.base import AnyFilter
+from glioforge.studies.arms import NAME
+from glioforge.studies.base import StudySpec
+from glioforge.studies.sources import AnySource, Source, SynthesizerSource
+from glioforge.synthesis.method import AnySynthesizer
+from glioforge.training.budget import Budget
+
+PartName = Annotated[str, Field(pattern=NAME)]
+
+
+class SourceBudget(Spec):
+    """How much the sources of a run may spend, and how often it is repeated."""
+
+    generator: Budget = Budget()
+    """Steps of each generator."""
+    seeds: int = Field(3, ge=1)
+    """Trainings of each arm, fold and draw, with other seeds."""
+    generator_seeds: int = Field(1, ge=1)
+    """Generators of each source, fold and draw, with other seeds; each is crossed with all seeds of the arms."""
+    synthetic_per_case: int = Field(3, ge=1)
+    """Synthetic cases made from each training case."""
+
+
+class SourcedSpec(StudySpec):
+    """A study whose arms draw from sources of synthetic cases."""
+
+    recipe: RecipeSpec | None = None
+    """Lesion edits of sources that name none; none keeps the label maps as they are."""
+    synthesizer: AnySynthesizer | None = None
+    """The generator under test: the source `generator`."""
+    control: AnySynthesizer | None = None
+    """Images without a network, which the generator must beat: the source `control`, which no filter weakens."""
+    filters: tuple[AnyFilter, ...] = ()
+    """Quality filters of the source `generator`."""
+    sources: Mapping[PartName, AnySource] = Field(default_factory=dict)
+    """Further sources of synthetic cases by their names."""
+
+    @property
+    def spending(self) -> SourceBudget:
+        """The budget in force."""
+        raise NotImplementedError
+
+    @property
+    def all_sources(self) -> dict[str, Source]:
+        """Every source by its name, `generator` and `control` first."""
+        found: dict[str, Source] = {}
+        if self.synthesizer is not None:
+            found["generator"] = SynthesizerSource(synthesizer=self.synthesizer, filters=self.filters)
+        if self.control is not None:
+            found["control"] = SynthesizerSource(synthesizer=self.control)
+        return {**found, **self.sources}
