@@ -8,9 +8,10 @@ import numpy as np
 from glioforge.classification.score import Answers, asked, auc
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, graded_by_parents, require_grades
-from glioforge.classification.train import load_classifier, train_classifier
+from glioforge.classification.train import WEIGHTS, load_classifier, train_classifier
 from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
+from glioforge.io.digest import hash_of_file
 from glioforge.segmentation.mix import Mix
 from glioforge.statistics.resampling import resampled
 from glioforge.studies.fold import cohort_in
@@ -52,8 +53,12 @@ def fit_classifier(
         progress=context.progress,
     )
     parameters = sum(weight.numel() for weight in network.parameters())
-    modalities = [str(modality) for modality in mix.modalities(None, validation)]
-    return context.record(training=Training.of(parameters, outcome), made={"modalities": modalities})
+    # The hash tells trainings apart: what scores them is kept under what they made.
+    made = {
+        "modalities": [str(modality) for modality in mix.modalities(None, validation)],
+        "weights": hash_of_file(context.folder / MODEL / WEIGHTS),
+    }
+    return context.record(training=Training.of(parameters, outcome), made=made)
 
 
 def score_classifier(context: Context, *, classifier: ClassifierSpec, target: Target, seed: int) -> Record:
