@@ -65,6 +65,12 @@ from .lesions.preview import preview_cohort as preview_cohort
 from .lesions.recipe import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
 from .metrics.evaluate import evaluate_case as evaluate_case
+from .mixing.base import AnyMixing as AnyMixing
+from .mixing.cohort import mix_cohort as mix_cohort
+from .mixing.methods.carvemix import CarveMixSpec as CarveMixSpec
+from .mixing.methods.class_contrast import ClassContrastSpec as ClassContrastSpec
+from .mixing.methods.cutmix import CutMixSpec as CutMixSpec
+from .mixing.methods.tumour_paste import TumourPasteSpec as TumourPasteSpec
 from .metrics.near_duplicates import near_duplicates as near_duplicates
 from .reader.backup import backup_study as backup_study, restore_study as restore_study
 from .reader.create import create_study as create_study

@@ -53,7 +53,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (edit, synthesize, fidelity),
+    "Synthetic cases": (edit, mix, synthesize, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

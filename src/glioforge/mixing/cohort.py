@@ -1,0 +1,144 @@
+"""Make a cohort of mixed cases from a prepared one.
+
+Every case draws from its own random stream, so that the number of workers, the
+order and an interruption change nothing.  The lineage of a mixed case names
+the subjects of host and donor.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.config.spec import Spec
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, EditError
+from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
+from glioforge.core.modality import Modality
+from glioforge.core.preparation import PREPARATION, not_prepared, require_labelled
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.rng import stream
+from glioforge.core.volume import Volume
+from glioforge.data.prepare.fitting import require_one_grid
+from glioforge.data.store import find_case, write_case
+from glioforge.io.cohort_file import write_cohort
+from glioforge.io.run_folder import Step
+from glioforge.mixing.base import Mixed, Scan, mixing_for
+
+
+@final
+@dataclass(frozen=True)
+class _Job:
+    """Mixes one host so many times; picklable."""
+
+    spec: Spec
+    cohort: Cohort = field(repr=False)
+    out: Path
+    count: int
+    seed: int
+
+    def __call__(self, ref: CaseRef) -> tuple[list[CaseRef], list[str]]:
+        """References of the mixed cases, and what was left out and why."""
+        made, left_out = [], []
+        for number in range(self.count):
+            case_id = f"{ref.case_id}-mix{number:03d}"
+            try:
+                made.append(find_case(self.out, case_id) or self._write(ref, case_id))
+            except EditError as error:
+                left_out.append(f"{case_id} is left out: {error}")
+        return made, left_out
+
+    def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
+        """Draw a donor, mix and store one case."""
+        kind: str = getattr(self.spec, "kind", "")
+        rng = stream(self.seed, "mix", kind, case_id)
+        donors = [other for other in self.cohort if other.subject_id != ref.subject_id]
+        donor_ref = donors[int(rng.integers(len(donors)))]
+        host_case, modalities = ref.load(), self.cohort.modalities
+        host, donor = Scan.of(host_case, modalities), Scan.of(donor_ref.load(), modalities)
+        mixing = mixing_for(self.spec)
+        values = mixing.draw(host, donor, rng)
+        mixed = mixing.apply(host, donor, values)
+        parents = {ref.case_id: ref.lineage, donor_ref.case_id: donor_ref.lineage}
+        record = {"kind": kind, "donor": donor_ref.case_id, **values}
+        lineage = Lineage.synthetic(kind, parents, seed=self.seed, edits=[record])
+        return write_case(self.out, _case(case_id, host_case, mixed, modalities, lineage))
+
+
+def mix_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
+    cohort: Cohort,
+    spec: Spec,
+    out: Path,
+    *,
+    count: int = 1,
+    seed: int = 1,
+    parallel: ParallelSpec | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Mix every case of a prepared cohort with cases of its other subjects, and write the mixed cases.
+
+    Args:
+        cohort: Prepared, labelled cases of one grid (training subjects only); empty gives an empty cohort.
+        spec: A mixing's settings.
+        out: Folder of the new cohort; cases that it already holds are kept.
+        count: Mixed cases for each case.
+        seed: Seed of all draws.
+        parallel: How the work is spread; the bytes do not depend on it.
+        progress: Where to show progress, and what is left out.
+
+    Raises:
+        CohortError: The cohort has one subject only, was not prepared, or its cases differ in grid.
+        EditError: No case could be mixed.
+        OutputError: The folder holds cases of another cohort, mixing, count or seed, or cannot be written.
+    """
+    progress = progress or Silent()
+    _require_mixable(cohort)
+    key = {"cohort": cohort.fingerprint, "mixing": spec.model_dump(mode="json"), "seed": seed, "count": count}
+    with Step(out, key) as step:
+        made: list[CaseRef] = []
+        reasons: list[str] = []
+        job = _Job(spec, cohort, out, count, seed)
+        for refs, left_out in fan_out(job, cohort, parallel, title="mixed cases", progress=progress):
+            made += refs
+            reasons += left_out
+        for reason in reasons:
+            progress.say(reason)
+        if reasons and not made:
+            raise EditError(f"no case could be mixed: {reasons[0]}", "at least one", "change the settings")
+        mixed = Cohort(f"{cohort.name}-{kind_of(spec)}", tuple(made), cohort.scheme, cohort.source)
+        write_cohort(mixed, out)
+        if not step.done:
+            step.finish({"cases": len(mixed), "fingerprint": mixed.fingerprint})
+    return mixed
+
+
+def kind_of(spec: Spec) -> str:
+    """Kind of a mixing, for names."""
+    return str(getattr(spec, "kind", "mixed"))
+
+
+def _require_mixable(cohort: Cohort) -> None:
+    """Refuse a cohort that is not prepared, or of one subject alone."""
+    if not len(cohort):
+        return
+    if not cohort.scheme.is_complete:
+        raise not_prepared(cohort.scheme.name, cohort.folder, cohort.where)
+    require_labelled(cohort, "label these cases or leave them out", cohort.where)
+    require_one_grid(cohort)
+    if len(cohort.subject_ids) < 2:
+        raise CohortError(
+            "one subject", "at least two, a host and a donor", "edit its lesion instead (glioforge edit)", cohort.where
+        )
+
+
+def _case(case_id: str, host: Case, mixed: Mixed, modalities: tuple[Modality, ...], lineage: Lineage) -> Case:
+    """The case that mixed arrays make; it counts as the host's subject."""
+    geometry = host.geometry
+    images = {m: Volume(image, geometry, m) for m, image in zip(modalities, mixed.images, strict=True)}
+    labels = LabelMap(mixed.labels, geometry, host.require_labels().scheme)
+    facts: dict[str, Any] = {"tumour_ml": round(labels.volume_ml("WT"), 3)}
+    # What the host's preparation was says how a mixed case may be used, and brings its label map back to the scan.
+    facts.update({key: host.facts[key] for key in ("prepared", PREPARATION) if key in host.facts})
+    return Case(case_id, host.subject_id, images, lineage, labels, mixed.brain, host.session, facts)
