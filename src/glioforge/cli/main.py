@@ -24,6 +24,7 @@ from glioforge.cli.fidelity import fidelity
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
+from glioforge.cli.mix import mix
 from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
