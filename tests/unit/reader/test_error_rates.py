@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-MEASURED = json.loads((BENCHMARKS / "results" / "reading_tests.json").read_text(encoding="utf-8"))
-SIZES = {name.removeprefix("size: "): entry for name, entry in MEASURED.items() if name.startswith("size: ")}
+RATES = json.loads((BENCHMARKS / "results" / "reading_tests.json").read_text(encoding="utf-8"))
+SIZES = {name.removeprefix("size: "): entry for name, entry in RATES.items() if name.startswith("size: ")}
 OUTSIDE = "outside its assumptions"
 
 
@@ -27,10 +27,10 @@ def test_everything_was_measured(benchmark):
     assert set(SIZES) == {name for name, _ in benchmark.simulations()} | {
         name for name in SIZES if "computed" in SIZES[name]
     }
-    assert {name for name in MEASURED if name.startswith("coverage")} == {
+    assert {name for name in RATES if name.startswith("coverage")} == {
         f"coverage: {name}" for name, _ in benchmark.coverages()
     }
-    assert all(entry.get("computed") or entry["runs"] >= 2000 for entry in MEASURED.values())
+    assert all(entry.get("computed") or entry["runs"] >= 2000 for entry in RATES.values())
 
 
 @pytest.mark.parametrize("name", [name for name in SIZES if not name.startswith(OUTSIDE)])
@@ -49,7 +49,7 @@ def test_what_clustering_is_for(benchmark):
 
 def test_intervals_cover():
     """At least 92 %."""
-    assert all(entry["rate"] > 0.92 for name, entry in MEASURED.items() if name.startswith("coverage"))
+    assert all(entry["rate"] > 0.92 for name, entry in RATES.items() if name.startswith("coverage"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""Whole studies without readers: simulated readers answer through the study's own store, and the report is written.
+
+Simulated readers are invited, shown their items in order and answer them like
+people, so that order, repeats, the audit chain and the lock are those of a real
+study.  Every table of the report says that nobody looked at an image.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from glioforge.core.cohort import Cohort
+from glioforge.core.protocols import Progress, Silent
+from glioforge.reader import accounts
+from glioforge.reader.answers import Answer
+from glioforge.reader.create import create_study
+from glioforge.reader.export import export_study
+from glioforge.reader.folder import Study, open_study
+from glioforge.reader.lock import lock_study
+from glioforge.reader.reading import give_answer, next_showing, note_shown, places_of, true_side
+from glioforge.reader.report_study import report_study
+from glioforge.reader.simulated import PROFILES, Form, SimulatedReader, answer_items
+from glioforge.reader.spec import ReaderSpec
+from glioforge.reader.store import Store
+
+READERS: Final[Mapping[str, str]] = {
+    "Simulated expert": "expert",
+    "Simulated biased reader": "biased",
+    "Simulated learner": "learning",
+}
+"""Profile of each reader of the demonstration, by name."""
+SIMULATED: Final = {"SIMULATED": "the readers are simulated; nobody looked at an image"}
+STUDY: Final = "study"
+REPORT: Final = "report"
+_ITEMS = """
+SELECT assignment.*, item.subject, item.method, item.other, item.contrast, item.truth, item.practice
+FROM assignment JOIN item ON item.key = assignment.item WHERE assignment.reader = ? ORDER BY assignment.place
+"""
+
+
+def simulate_study(
+    out: Path,
+    spec: ReaderSpec,
+    cohorts: Mapping[str, Cohort],
+    *,
+    readers: Mapping[str, str] = READERS,
+    strengths: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Create a study, let simulated readers answer it, lock it, export it and write its report.
+
+    Args:
+        out: Folder for the study, its answers and its report; what is there already is kept.
+        spec: Settings of the study.
+        cohorts: Cases by source: `real`, and the name of each method.
+        readers: Name of a profile by the reader's name.
+        strengths: How much the images of each method give away, 1 unless given.
+        progress: Where to show progress.
+
+    Returns:
+        The page of the report.
+
+    Raises:
+        CohortError: There are not enough cases, or a pixel shortcut tells the answer.
+        OutputError: The folder cannot be written.
+    """
+    progress = progress or Silent()
+    folder = out / STUDY
+    study = (
+        open_study(folder)
+        if (folder / "study.json").is_file()
+        else create_study(folder, spec, cohorts, progress=progress)
+    )
+    with study.store() as store:
+        for name, profile in progress.track(readers.items(), "simulated readers", len(readers)):
+            answer_study(study, store, name, PROFILES[profile], strengths=strengths)
+    lock_study(folder)
+    export_study(folder, out / REPORT)
+    return report_study(folder, out / REPORT, flags=SIMULATED)
+
+
+def answer_study(
+    study: Study, store: Store, name: str, reader: SimulatedReader, *, strengths: Mapping[str, float] | None = None
+) -> int:
+    """Let a simulated reader answer all items that are left, in their order; return how many these were.
+
+    Args:
+        study: The study, open.
+        store: Its database.
+        name: Name of the reader, who is invited if the study does not know him.
+        reader: Behaviour.
+        strengths: How much the images of each method give away, 1 unless given.
+    """
+    folded = accounts.fold(name)
+    known = store.read(lambda db: db.execute("SELECT id FROM reader WHERE folded = ?", (folded,)).fetchone())
+    if known is None:
+        store.write(lambda db: accounts.invite(db, name, lambda n: places_of(study, store, n)))
+        known = store.read(lambda db: db.execute("SELECT id FROM reader WHERE folded = ?", (folded,)).fetchone())
+    number = int(known["id"])
+    rows = store.read(lambda db: db.execute(_ITEMS, (number,)).fetchall())
+    items = [_item(study, name, row) for row in rows]
+    form = Form(study.spec.confidence_levels, study.spec.scores, study.spec.cues)
+    answers = answer_items(items, reader, form, seed=study.spec.seed, strengths=strengths)
+    given = {row["id"]: _body(study, answer) for row, answer in zip(rows, answers, strict=True)}
+    left = 0
+    while (showing := store.read(lambda db: next_showing(db, number))) is not None:
+        shown = showing
+
+        def answering(db: Any, shown: Any = shown) -> bool:  # noqa: ANN401 - sqlite3, and a showing
+            note_shown(db, shown.id)
+            return give_answer(db, number, shown.id, shown.key, given[shown.id])
+
+        store.write(answering)
+        left += 1
+    return left
+
+
+def _item(study: Study, name: str, row: Any) -> Answer:  # noqa: ANN401 - a row of sqlite3
+    """A showing as a row of the table of answers, without its answer."""
+    return Answer(
+        name,
+        f"{row['item']}{'-again' if row['repeat_of'] else ''}",
+        row["subject"],
+        row["method"],
+        row["contrast"],
+        true_side(row),
+        "",
+        row["place"],
+        study.spec.kind,
+        row["other"],
+        repeat_of=row["repeat_of"],
+        side=row["side"],
+        practice=bool(row["practice"]),
+    )
+
+
+def _body(study: Study, answer: Answer) -> dict[str, Any]:
+    """What the form of a page would have sent."""
+    asked = study.spec.confidence_levels and study.spec.calls
+    return {
+        "call": answer.call,
+        "confidence": answer.confidence if asked else None,
+        "score": None if answer.score is None else int(answer.score),
+        "cues": list(answer.cues),
+        "comment": "",
+        "ms": answer.ms,
+    }
