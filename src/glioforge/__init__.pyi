@@ -72,11 +72,14 @@ from .mixing.methods.class_contrast import ClassContrastSpec as ClassContrastSpe
 from .mixing.methods.cutmix import CutMixSpec as CutMixSpec
 from .mixing.methods.tumour_paste import TumourPasteSpec as TumourPasteSpec
 from .metrics.near_duplicates import near_duplicates as near_duplicates
+from .reader.answers import read_answers as read_answers
 from .reader.backup import backup_study as backup_study, restore_study as restore_study
 from .reader.create import create_study as create_study
+from .reader.demo import simulate_study as simulate_study
 from .reader.export import export_study as export_study
 from .reader.invitations import invite_reader as invite_reader
 from .reader.lock import lock_study as lock_study, status_of as status_of
+from .reader.report_study import report_study as report_study
 from .reader.serve import Address as Address, serve_study as serve_study
 from .reader.spec import ReaderSpec as ReaderSpec
 from .release.export import export_cohorts as export_cohorts

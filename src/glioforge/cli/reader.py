@@ -24,7 +24,13 @@ EXAMPLES = {
     "invite": ("glioforge reader invite reading 'Dr Example'",),
     "status": ("glioforge reader status reading",),
     "lock": ("glioforge reader lock reading",),
+    "report": (
+        "glioforge reader report reading --out report",
+        "glioforge reader report reading --fidelity measured/fidelity.json --out report",
+    ),
     "export": ("glioforge reader export reading --out answers",),
+    "power": ("glioforge reader power --margin 0.1", "glioforge reader power --margin 0.15 --spread 0.06"),
+    "demo": ("glioforge reader demo --out reading-demo",),
     "backup": ("glioforge reader backup reading --out reading.zip",),
     "restore": ("glioforge reader restore reading.zip --out reading",),
 }
@@ -178,6 +184,82 @@ def export(folder: Folder, out: Out) -> None:
     typer.echo(f"{len(answers)} answers in {out / 'answers.csv'}")
 
 
+def report(
+    folder: Folder,
+    out: Out,
+    fidelity: Annotated[
+        Path | None,
+        typer.Option(
+            "--fidelity",
+            help="fidelity.json of a comparison of the cohorts, for a measure of diversity.",
+            metavar="FILE",
+            dir_okay=False,
+            show_default="none",
+        ),
+    ] = None,
+) -> None:
+    """Analyse a locked study: one page with the answer, its numbers as JSON, and tables for R packages."""
+    from glioforge.reader.report_study import report_study
+
+    typer.echo(f"report: {report_study(folder, out, fidelity=fidelity).resolve()}")
+
+
+def power(
+    margin: Annotated[
+        float, typer.Option("--margin", help="Equivalence margin on the accuracy.", metavar="SHARE")
+    ] = 0.1,
+    chance: Annotated[
+        float, typer.Option("--power", help="Chance to conclude equivalence where readers guess.", metavar="SHARE")
+    ] = 0.8,
+    spread: Annotated[
+        float, typer.Option("--spread", help="Standard deviation of the accuracy between readers.", metavar="SHARE")
+    ] = 0.04,
+    correlation: Annotated[
+        float, typer.Option("--correlation", help="Correlation of two readers' answers to one image.", metavar="R")
+    ] = 0.2,
+    seconds: Annotated[float, typer.Option("--seconds", help="Time for an item, in seconds.", metavar="S")] = 12.0,
+) -> None:
+    """Show how many items and readers are needed to place readers who guess within a margin of chance."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from glioforge.reader.power import plans
+
+    found = plans(margin, power=chance, spread=spread, correlation=correlation, seconds=seconds)
+    table = Table("Readers", "Items each", "Power", "Minutes each")
+    for one in found:
+        if one.items:
+            table.add_row(str(one.readers), str(one.items), f"{one.equivalence_power:.2f}", f"{one.minutes:.0f}")
+        else:
+            table.add_row(str(one.readers), "more than 4000", "–", "–")
+    Console().print(table, markup=False)
+    typer.echo("half of the items synthetic, one per subject; with one reader the result is about this reader")
+
+
+def demo(
+    out: Out = Path("reading-demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Seed of phantoms and answers.", min=0, metavar="N")] = 11,
+    open_server: Annotated[
+        bool, typer.Option("--serve", help="Serve a second, open study on the same phantoms, to read it yourself.")
+    ] = False,
+) -> None:
+    """Show a finished study in about a minute: phantoms, quick synthetic cases, three simulated readers, a report."""
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.reader.demo import demonstrate
+
+    page, study = demonstrate(out, seed=seed, progress=TerminalProgress())
+    typer.echo(f"report: {page.resolve()}")
+    if open_server:
+        from glioforge.reader.invitations import invite_reader
+        from glioforge.reader.serve import Address, serve_study
+
+        link = invite_reader(study, "You", again=True) if _is_invited(study) else invite_reader(study, "You")
+        typer.echo(f"read it yourself: {link}")
+        serve_study(study, Address(), progress=TerminalProgress())
+    else:
+        typer.echo(f"to read it yourself: glioforge reader invite {study} You; glioforge reader serve {study}")
+
+
 def backup(
     folder: Folder,
     out: Annotated[Path, typer.Option("--out", help="ZIP file to write.", metavar="FILE", dir_okay=False)],
@@ -215,6 +297,13 @@ def _needed(settings: "ReaderSpec") -> list[str]:
     return [f"to place guessing readers within {100 * margin:g} points of chance with a power of 80 %: {needed}"]
 
 
+def _is_invited(study: Path) -> bool:
+    """Whether the reader of the demonstration was invited by an earlier call."""
+    from glioforge.reader.lock import status_of
+
+    return any(reader.name == "You" for reader in status_of(study).readers)
+
+
 def _sources(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
     """Cohorts by source."""
     from glioforge.cli.cohorts import open_cohort
@@ -231,4 +320,4 @@ def _sources(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
     return cohorts
 
 
-VERBS = (create, serve, invite, status, lock, export, backup, restore)
+VERBS = (create, serve, invite, status, lock, report, export, power, demo, backup, restore)

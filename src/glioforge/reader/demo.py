@@ -14,6 +14,7 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.reader import accounts
 from glioforge.reader.answers import Answer
 from glioforge.reader.create import create_study
+from glioforge.reader.demo_cases import demo_cohorts
 from glioforge.reader.export import export_study
 from glioforge.reader.folder import Study, open_study
 from glioforge.reader.lock import lock_study
@@ -30,12 +31,42 @@ READERS: Final[Mapping[str, str]] = {
 }
 """Profile of each reader of the demonstration, by name."""
 SIMULATED: Final = {"SIMULATED": "the readers are simulated; nobody looked at an image"}
+GIVEN_AWAY: Final = {"painted": 1.3, "smoothed": 0.8}
+"""How much the images of each quick method give away to simulated readers."""
+ITEMS: Final = 20
+"""Real images of the demonstration, and synthetic ones."""
 STUDY: Final = "study"
+OPEN: Final = "open-study"
 REPORT: Final = "report"
 _ITEMS = """
 SELECT assignment.*, item.subject, item.method, item.other, item.contrast, item.truth, item.practice
 FROM assignment JOIN item ON item.key = assignment.item WHERE assignment.reader = ? ORDER BY assignment.place
 """
+
+
+def demonstrate(out: Path, *, seed: int = 11, progress: Progress | None = None) -> tuple[Path, Path]:
+    """Make a study on phantoms that three simulated readers finished, and the same study, open.
+
+    Args:
+        out: Folder for both; what is there already is kept.
+        seed: Seed of phantoms, items and answers.
+        progress: Where to show progress.
+
+    Returns:
+        The page of the report, and the folder of the open study.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    spec = ReaderSpec(title="Phantoms: real or painted?", seed=seed, real=ITEMS, synthetic=ITEMS)
+    folder = out / OPEN
+    cohorts: dict[str, Cohort] = {}
+    if not all((place / "study.json").is_file() for place in (folder, out / STUDY)):
+        cohorts = demo_cohorts(ITEMS, seed=seed, progress=progress)
+    page = simulate_study(out, spec, cohorts, strengths=GIVEN_AWAY, progress=progress)
+    if not (folder / "study.json").is_file():
+        create_study(folder, spec, cohorts, progress=progress)
+    return page, folder
 
 
 def simulate_study(
