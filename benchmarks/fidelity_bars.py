@@ -138,9 +138,11 @@ def described(
     return Described.from_bytes(path.read_bytes())
 
 
-def functions(first: list[Described], real: list[Described], features: list[str]) -> dict[str, Distance]:
+def functions(
+    first: list[Described], real: list[Described], features: list[str], *, variety: bool
+) -> dict[str, Distance]:
     """Every distance between two lists of cases, by space, metric and level."""
-    table = table_of([*first, *real], len(first), features)
+    table = table_of([*first, *real], len(first), features, variety=variety)
     return {
         f"{space}/{metric}/{level}": distance
         for space, metric, level, distance in distances(table)
@@ -165,7 +167,7 @@ def promises(cohort: Cohort, place: Path) -> dict[str, Any]:
         for shift, sizes in SIZES.items()
         for size in sizes
     }
-    of_plain = functions(plain, plain, features)
+    of_plain = functions(plain, plain, features, variety=True)
     twice = [f"copy of {name}" for name in names]
     usual = [list(halves(twice, names, draws=HALVINGS, seed=seed)) for seed in (1, 2)]
     fresh = {}
@@ -185,7 +187,7 @@ def promises(cohort: Cohort, place: Path) -> dict[str, Any]:
         known = features if shift == "blur" else []
         values = {name: [float(means(of_plain[name], usual[1][:DRAWS], count).mean())] for name in chosen}
         for size in sizes:
-            found = functions(of_shift[shift, size], plain, known)
+            found = functions(of_shift[shift, size], plain, known, variety=shift == "collapse")
             for name in chosen:
                 values[name].append(float(means(found[name], usual[1][:DRAWS], count).mean()))
             print(shift, size, flush=True)

@@ -123,8 +123,14 @@ def compared(  # noqa: PLR0913 - cohorts, place and settings, by keyword
     )
 
 
-def table_of(described: list[Described], made: int, features: list[str]) -> Table:
+def table_of(described: list[Described], made: int, features: list[str], *, variety: bool = True) -> Table:
     """Arrays of all cases.
+
+    Args:
+        described: Synthetic cases, then real ones.
+        made: Number of synthetic cases.
+        features: Names of the spaces of features.
+        variety: Compute MS-SSIM of pairs too, which takes longest.
 
     Raises:
         GeometryError: Slices differ in size, so that patches and pairs can't be compared.
@@ -144,7 +150,7 @@ def table_of(described: list[Described], made: int, features: list[str]) -> Tabl
         {name: rows_of(described, name) for name in features},
         {name: rows_of(described, name) for name in TRAITS},
         patches,
-        _likeness(described, made),
+        _likeness(described, made) if variety else None,
     )
 
 
