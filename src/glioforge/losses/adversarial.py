@@ -1,22 +1,30 @@
-"""Adversarial losses of the critic and of the generator.
+"""Adversarial losses of the critic and of the generator, feature matching, and the penalty on a critic's slope.
 
 `hinge`: Lim & Ye 2017, arXiv:1705.02894, as used by SPADE; `lsgan`: Mao et al.
 2017, arXiv:1611.04076, equation 9 (real 1, fake 0); `vanilla`: Goodfellow et
 al. 2014, log loss, the generator's in its non-saturating form.
+Feature matching, the critic sees the same in synthetic and real images: Wang et
+al. 2018, arXiv:1711.11585, equation 4; Guo et al. 2020 (equation 2) take the
+squared difference in place of the absolute one.  Slope penalty R1 at real
+images, which keeps the critic smooth: Mescheder et al. 2018, arXiv:1801.04406.
 
 Conventions
 -----------
 scores      one tensor of critic outputs for each scale, any shape; scales weigh alike
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch.nn import functional
 
 Adversary = Literal["hinge", "lsgan", "vanilla"]
 Scores = Sequence[torch.Tensor]
+Features = Sequence[Sequence[torch.Tensor]]
+Difference = Literal["absolute", "squared"]
+Critic = Callable[[torch.Tensor, torch.Tensor], tuple[list[torch.Tensor], list[list[torch.Tensor]]]]
 
 
 def critic_loss(real: Scores, fake: Scores, kind: Adversary) -> torch.Tensor:
@@ -67,3 +75,49 @@ def _critic_scale(real: torch.Tensor, fake: torch.Tensor, kind: Adversary) -> to
 
 def _mean(values: list[torch.Tensor]) -> torch.Tensor:
     return torch.stack(values).mean()
+
+
+def feature_matching_loss(fake: Features, real: Features, difference: Difference = "absolute") -> torch.Tensor:
+    """Mean difference of each layer's features, summed over layers, averaged over scales.
+
+    Args:
+        fake: Features of made images, by scale and layer.
+        real: Features of the real ones; no gradient flows into them.
+        difference: What is averaged over the elements of a layer.
+
+    Example:
+        >>> float(feature_matching_loss([[torch.zeros(2)]], [[torch.tensor([1.0, 3.0])]]))
+        2.0
+        >>> float(feature_matching_loss([[torch.zeros(2)]], [[torch.tensor([1.0, 3.0])]], "squared"))
+        5.0
+    """
+    mean = functional.l1_loss if difference == "absolute" else functional.mse_loss
+    scales = [
+        torch.stack([mean(f.float(), r.detach().float()) for f, r in zip(fs, rs, strict=True)]).sum()
+        for fs, rs in zip(fake, real, strict=True)
+    ]
+    return torch.stack(scales).mean()
+
+
+def slope_penalty(
+    critic: Critic, condition: Float[torch.Tensor, "batch _ ..."], real: Float[torch.Tensor, "batch _ ..."]
+) -> Float[torch.Tensor, ""]:
+    """Mean squared length of the gradient of the score by the image (equation 9 without gamma / 2), in float32.
+
+    The score of an image is the mean over patches, summed over scales.
+
+    Args:
+        critic: Takes condition and image; gives scores by scale, and features.
+        condition: What the critic sees with the image; no gradient is taken by it.
+        real: Real images.
+
+    Example:
+        >>> slope_penalty(lambda c, x: ([3 * x], [[]]), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1)).item()
+        9.0
+    """
+    image = real.detach().float().requires_grad_(True)
+    with torch.autocast(image.device.type, enabled=False), torch.enable_grad():
+        scores, _ = critic(condition.float(), image)
+        total = torch.stack([score.flatten(1).mean(dim=1) for score in scores]).sum()
+        (slope,) = torch.autograd.grad(total, image, create_graph=True)
+    return slope.square().flatten(1).sum(dim=1).mean()

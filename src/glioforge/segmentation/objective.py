@@ -6,9 +6,13 @@ from typing import Literal
 import torch
 
 from glioforge.core.errors import SpecError
-from glioforge.losses.dice import dice_and_cross_entropy
-from glioforge.losses.generalised_dice import generalised_dice_loss
-from glioforge.losses.nested import region_dice_and_cross_entropy, region_masks, squared_dice_loss
+from glioforge.losses.dice import (
+    dice_and_cross_entropy,
+    generalised_dice_loss,
+    region_dice_and_cross_entropy,
+    region_masks,
+    squared_dice_loss,
+)
 from glioforge.segmentation.method import NetworkSpec, Statistics, Task
 from glioforge.segmentation.target import class_shares
 from glioforge.training.recipes.supervised import Batch

@@ -1,18 +1,37 @@
 """What a training leaves at each validation besides its checkpoints: snapshots, pictures, events.
 
 None of it is read again by the training, so the weights do not depend on it.
+
+Conventions
+-----------
+picture     `samples/step_000400.png`, 8-bit grey: label maps, scans and synthetic images of one batch
+rows        label map if the batch has one, then for each contrast the scans and below them the synthetic images
+columns     samples of the batch
+grey        the same for a contrast's scans and synthetic images: the middle 99 % of the scans' brain; black outside
+events      `events/`, for `tensorboard --logdir`: the history's columns as curves, and the pictures
 """
 
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, UInt8
 from torch import nn
 
+from glioforge.core.errors import DependencyError
+from glioforge.io.png import write_png_labels
 from glioforge.training.budget import Budget, HistoryRow
-from glioforge.training.events import Events, require_tensorboard
 from glioforge.training.observation import Observation
-from glioforge.training.sample_grid import write_sample_grid
 from glioforge.training.snapshots import Snapshots
+
+EVENTS: Final = "events"
+SAMPLES: Final = "samples"
+MOST = 8
+"""Samples in a picture at most."""
+
+Planes = Float32[np.ndarray, "b x y"]
+Row = UInt8[np.ndarray, "width y"]
 
 
 @final
@@ -53,3 +72,106 @@ class Record:
         if self._events is not None:
             self._events.close()
         return self._snapshots.listed(last)
+
+
+@final
+class Events:
+    """Writes into `events/` of a training's folder; `tensorboard --logdir` shows it.
+
+    Args:
+        folder: The training's own folder.
+        first: Step of the first row to come; events of an earlier call from there on are hidden.
+
+    Raises:
+        DependencyError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        require_tensorboard()
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder / EVENTS), purge_step=first)
+
+    def add(self, row: HistoryRow, seen: Observation | None) -> None:
+        """Write a row of the history and the picture that belongs to it, and force both to disk."""
+        step = row["step"]
+        for name, value in row.items():
+            if name != "step" and value is not None:
+                self._writer.add_scalar(name, value, step)
+        if seen is not None:
+            self._writer.add_image("samples", sample_grid(seen).T[::-1], step, dataformats="HW")
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+def require_tensorboard() -> None:
+    """Refuse to go on without TensorBoard.
+
+    Raises:
+        DependencyError: It is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("tensorboard") is None:
+        raise DependencyError(
+            "events asked for without TensorBoard",
+            "the package tensorboard",
+            "pip install 'glioforge[tensorboard]', or set budget.tensorboard to false",
+        )
+
+
+def write_sample_grid(folder: Path, step: int, seen: Observation) -> Path:
+    """Write the picture of a validation, whole or not at all, and return where.
+
+    Raises:
+        OutputError: The disk is full or cannot be written.
+    """
+    path = folder / SAMPLES / f"step_{step:06d}.png"
+    write_png_labels(path, sample_grid(seen))
+    return path
+
+
+def sample_grid(seen: Observation) -> UInt8[np.ndarray, "width height"]:
+    """The picture as `(x, y)`, y upwards: `io.png` turns it as it turns slices."""
+    brain = _planes(seen.batch["brain"][:, None].float())[:, 0] > 0
+    real, made = _planes(seen.batch["images"]), _planes(seen.made)
+    rows = [_label_row(seen.batch["labels"], len(brain))] if "labels" in seen.batch else []
+    for contrast in range(real.shape[1]):
+        low, high = _window(real[:, contrast], brain)
+        rows += [_row(images[:, contrast], brain, low, high) for images in (real, made)]
+    return np.concatenate(rows[::-1], axis=1)
+
+
+def _planes(images: torch.Tensor) -> Float32[np.ndarray, "b c x y"]:
+    """The first samples; of volumes the middle slice."""
+    plane = images[..., images.shape[-1] // 2] if images.ndim == 5 else images
+    return plane[:MOST].detach().float().cpu().numpy().astype(np.float32)
+
+
+def _label_row(labels: torch.Tensor, count: int) -> Row:
+    """Label maps, spread over all greys; of several planes, and of volumes, the middle one."""
+    labels = labels[..., labels.shape[-1] // 2] if labels.ndim == 5 else labels
+    planes = labels if labels.ndim == 3 else labels[:, labels.shape[1] // 2]
+    values = planes[:count].cpu().numpy().astype(np.float32)
+    return _joined(255 * values / max(float(values.max()), 1.0))
+
+
+def _row(images: Planes, brain: Bool[np.ndarray, "b x y"], low: float, high: float) -> Row:
+    return _joined(255 * np.clip((images - low) / (high - low), 0, 1) * brain)
+
+
+def _joined(planes: Planes) -> Row:
+    """Samples side by side."""
+    return np.concatenate(list(np.rint(planes).astype(np.uint8)), axis=0)
+
+
+def _window(real: Planes, brain: Bool[np.ndarray, "b x y"]) -> tuple[float, float]:
+    """Darkest and brightest value shown; 0 to 1 where there is no brain."""
+    values = real[brain]
+    if not len(values):
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.quantile(values, (0.005, 0.995)))
+    return low, max(high, low + 1e-3)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.losses.dice import generalised_dice_loss
 
 
 @pytest.mark.parametrize("weighted", [True, False])

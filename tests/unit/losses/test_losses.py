@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from glioforge.losses.adversarial import critic_loss, generator_loss
-from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy, soft_dice_loss
-from glioforge.losses.feature_matching import feature_matching_loss
-from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.losses.adversarial import critic_loss, feature_matching_loss, generator_loss
+from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy, generalised_dice_loss, soft_dice_loss
 from glioforge.losses.regional import regional_l1
 
 

@@ -1,9 +1,9 @@
-"""Tests of `losses.nested`: values by hand, empty regions, gradients."""
+"""Tests of `losses.dice`: values by hand, empty regions, gradients."""
 
 import pytest
 import torch
 
-from glioforge.losses.nested import region_dice_and_cross_entropy, region_masks, squared_dice_loss
+from glioforge.losses.dice import region_dice_and_cross_entropy, region_masks, squared_dice_loss
 
 MEMBERS = torch.tensor([[False, True, True, True], [False, True, False, True], [False, False, False, True]])
 

@@ -12,7 +12,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE, GUO2020
-from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.losses.dice import generalised_dice_loss
 from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.pix2pix import NoiseDropout
@@ -82,7 +82,7 @@ def test_paper_preset_is_the_paper():
     assert all((spec.stretch_out, spec.label_wise, spec.atlas, spec.shape_consistency))
     losses = spec.losses
     assert (losses.adversary, losses.adversarial, losses.l1) == ("vanilla", 1, 0)
-    assert (losses.feature_matching, losses.feature_difference) == (5, "squared")
+    assert (losses.adversarial, losses.feature_difference) == (5, "squared")
     consistency = spec.consistency
     assert (consistency.weight, consistency.learns_from, consistency.dice) == (1, "both", "plain")
     players = (losses.generator, losses.critic, consistency.optimizer)

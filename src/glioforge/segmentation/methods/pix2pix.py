@@ -37,7 +37,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.core.modality import Modality
-from glioforge.losses.nested import region_masks
+from glioforge.losses.dice import region_masks
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, he
 from glioforge.nn.patch_critic import MultiScaleCritic, Padding

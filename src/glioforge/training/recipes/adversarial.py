@@ -20,10 +20,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.losses.adversarial import critic_loss, generator_loss, right_shares
+from glioforge.losses.adversarial import critic_loss, feature_matching_loss, generator_loss, right_shares, slope_penalty
 from glioforge.losses.balance import LossBalance
-from glioforge.losses.feature_matching import feature_matching_loss
-from glioforge.losses.gradient_penalty import slope_penalty
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
 from glioforge.training.accumulate import accumulated

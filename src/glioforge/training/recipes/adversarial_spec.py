@@ -10,8 +10,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import Adversary
-from glioforge.losses.feature_matching import Difference
+from glioforge.losses.adversarial import Adversary, Difference
 from glioforge.training.optimizer import OptimizerSpec
 
 

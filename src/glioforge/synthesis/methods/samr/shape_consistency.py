@@ -13,8 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.config.spec import Spec
-from glioforge.losses.dice import mean_dice_loss, soft_dice_loss
-from glioforge.losses.generalised_dice import generalised_dice_loss
+from glioforge.losses.dice import generalised_dice_loss, mean_dice_loss, soft_dice_loss
 from glioforge.nn.blocks import Dims
 from glioforge.nn.initialise import gaussian
 from glioforge.nn.pix2pix import Pix2PixGenerator
