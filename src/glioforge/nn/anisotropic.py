@@ -35,6 +35,7 @@ from itertools import accumulate
 from typing import Final, cast, final
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
@@ -193,10 +194,11 @@ class _Residual(nn.Module):
         )
         self.lacking = outputs - inputs
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Float[torch.Tensor, "b _ x y z"]) -> Float[torch.Tensor, "b _ x y z"]:
         """Transform, on the same grid."""
         y = self.convolutions(x)
         if self.lacking > 0:
+            # Channels that the shortcut lacks are 0, so that it has no weights of its own.
             x = functional.pad(x, (0, 0, 0, 0, 0, 0, 0, self.lacking))
         return y + x[:, : y.shape[1]]
 

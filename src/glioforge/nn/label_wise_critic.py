@@ -10,7 +10,7 @@ whatever the image, so that no gradient comes from them.
 from typing import final
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import nn
 
 from glioforge.nn.blocks import Dims
@@ -50,7 +50,7 @@ class LabelWiseCritic(nn.Module):
         )
 
     def forward(
-        self, condition: torch.Tensor, image: torch.Tensor
+        self, condition: Float[torch.Tensor, "b classes_and_more *grid"], image: Float[torch.Tensor, "b contrast *grid"]
     ) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
         """Scores and features, region by region and scale by scale within it.
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Literal, final
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
@@ -73,7 +74,9 @@ class PatchCritic(nn.Module):
         self.score = convolution(sizes[-1], 1, 4, 1, padding=padding)
         self._least = _least_grid(layers) if padding == 1 else 1
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def forward(
+        self, x: Float[torch.Tensor, "b channel *grid"]
+    ) -> tuple[Float[torch.Tensor, "b 1 *patches"], list[torch.Tensor]]:
         """Score of each patch, and the features of each layer."""
         features = []
         x = _grown(x, self._least)
@@ -127,7 +130,7 @@ class MultiScaleCritic(nn.Module):
         self._shrink = functional.avg_pool2d if dims == 2 else functional.avg_pool3d
 
     def forward(
-        self, condition: torch.Tensor, image: torch.Tensor
+        self, condition: Float[torch.Tensor, "b channel *grid"], image: Float[torch.Tensor, "b contrast *grid"]
     ) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
         """Scores by scale, and features by scale and layer, of images under their conditions."""
         x = torch.cat([condition, image], dim=1)
@@ -138,6 +141,7 @@ class MultiScaleCritic(nn.Module):
             score, layers = critic(x)
             scores.append(score)
             features.append(layers)
+        # Critics that a scale leaves idle still take part: processes wait for the gradient of every weight.
         scores[0] = scores[0] + nothing(self.idle_parameters())
         return scores, features
 

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
@@ -76,7 +77,7 @@ class RefinementBlock(nn.Module):
         self.norm_out = nn.GroupNorm(1, outputs)
         self.shortcut = convolution(inputs, outputs, 1, dims=dims, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Float[torch.Tensor, "b _ *grid"]) -> Float[torch.Tensor, "b _ *grid"]:
         """Transform features on their grid."""
         y = functional.leaky_relu(self.norm_in(self.conv_in(x)), _SLOPE)
         return functional.leaky_relu(self.shortcut(x) + self.norm_out(self.conv_out(y)), _SLOPE)

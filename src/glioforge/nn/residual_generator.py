@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
@@ -42,7 +43,9 @@ class NoisyBlock(nn.Module):
         self.short = convolution(inputs, outputs, 1, dims=dims) if inputs != outputs else nn.Identity()
         self.strength = nn.Parameter(torch.zeros(2, outputs)) if noise else None
 
-    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: Float[torch.Tensor, "b _ *grid"], noise: Float[torch.Tensor, "b 1 *grid"]
+    ) -> Float[torch.Tensor, "b _ *grid"]:
         """Transform `x`; noise `(b, 1, *grid)` lies on its grid."""
         y = self.norm_in(self.conv_in(x))
         y = functional.leaky_relu(self._noisy(y, noise, 0), _SLOPE)

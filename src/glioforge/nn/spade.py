@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
@@ -64,9 +65,12 @@ class Spade(nn.Module):
         self.scale = convolution(hidden, channels, dims=dims)
         self.shift = convolution(hidden, channels, dims=dims)
 
-    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: Float[torch.Tensor, "b width *grid"], condition: Float[torch.Tensor, "b channel *grid"]
+    ) -> Float[torch.Tensor, "b width *grid"]:
         """Modulate `x`, on whose grid the condition must lie."""
         hidden = functional.relu(self.shared(condition))
+        # The scale is learned about 1, so that a fresh network starts as plain normalisation.
         return self.norm(x) * (1 + self.scale(hidden)) + self.shift(hidden)
 
 
@@ -114,7 +118,12 @@ class SpadeBlock(nn.Module):
         self.noise_in = nn.Parameter(torch.zeros(inputs)) if noise else None
         self.noise_out = nn.Parameter(torch.zeros(middle)) if noise else None
 
-    def forward(self, x: torch.Tensor, condition: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+    def forward(
+        self,
+        x: Float[torch.Tensor, "b _ *grid"],
+        condition: Float[torch.Tensor, "b channel *grid"],
+        noise: Float[torch.Tensor, "b 1 *grid"] | None,
+    ) -> Float[torch.Tensor, "b _ *grid"]:
         """Transform `x` under a condition and a one-channel noise on the same grid."""
         short = self.conv_short(self.modulate_short(x, condition)) if self.learned else x
         y = _with_noise(x, self.noise_in, noise)
