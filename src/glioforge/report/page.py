@@ -13,6 +13,24 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @final
+class Drawing(bytes):
+    """Contents of a PNG file, with the same drawing as SVG.
+
+    Args:
+        png: Contents of the PNG file.
+        svg: Contents of the SVG file.
+    """
+
+    svg: bytes
+
+    def __new__(cls, png: bytes, svg: bytes) -> "Drawing":
+        """Return the bytes of the PNG file with the other ones attached."""
+        drawing = super().__new__(cls, png)
+        drawing.svg = svg
+        return drawing
+
+
+@final
 @dataclass(frozen=True)
 class Paragraph:
     """Running text.
@@ -66,6 +84,11 @@ class Figure:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, as the file's header says."""
         return int.from_bytes(self.png[16:20], "big"), int.from_bytes(self.png[20:24], "big")
+
+    @property
+    def svg(self) -> bytes:
+        """Contents of an SVG file; empty for pictures of voxels."""
+        return self.png.svg if isinstance(self.png, Drawing) else b""
 
 
 @final
@@ -134,7 +157,19 @@ class Folded:
     blocks: tuple["Block", ...]
 
 
-Block = Paragraph | Note | Figure | Table | Facts | Listing | Folded
+@final
+@dataclass(frozen=True)
+class Links:
+    """Files next to the page.
+
+    Args:
+        files: Relative addresses of the files of each thing, by its name.
+    """
+
+    files: Mapping[str, tuple[str, ...]]
+
+
+Block = Paragraph | Note | Figure | Table | Facts | Listing | Links | Folded
 """Anything that a section may hold."""
 
 

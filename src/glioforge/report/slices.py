@@ -258,7 +258,7 @@ def picture_grid(
         line[0].set_ylabel(name, fontsize=8.5, color=INK, visible=True)
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=9, color=INK, pad=4)
-    return png(figure)
+    return png(figure, vector=False)
 
 
 def legend(colours: Mapping[str, tuple[int, int, int]]) -> bytes:
@@ -271,7 +271,7 @@ def legend(colours: Mapping[str, tuple[int, int, int]]) -> bytes:
     for place, (name, colour) in enumerate(colours.items()):
         axes.plot([place + 0.08], [0], "s", color=np.array(colour) / 255, markeredgecolor=SOFT, markersize=9)
         axes.text(place + 0.2, 0, in_words(name), va="center", fontsize=8, color=INK)
-    return png(figure)
+    return png(figure, vector=False)
 
 
 def label_colours(scheme: LabelScheme) -> dict[str, tuple[int, int, int]]:

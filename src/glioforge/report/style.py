@@ -8,6 +8,8 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+from glioforge.report.page import Drawing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -35,8 +37,10 @@ def sheet(width_inch: float, height_inch: float, *, gap_inch: float = 0.05) -> "
     return figure
 
 
-def png(figure: "Figure") -> bytes:
+def png(figure: "Figure", *, vector: bool = True) -> bytes:
     """Draw the figure as a PNG file without time and version, so that bytes depend on the drawing alone.
+
+    Unless `vector` is off, as for pictures of voxels, the bytes carry the same drawing as SVG.
 
     Text is drawn as it is: a `$` in the name of a case begins no formula, and letters that the font lacks are boxes.
     """
@@ -48,6 +52,16 @@ def png(figure: "Figure") -> bytes:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+        return Drawing(buffer.getvalue(), _svg(figure)) if vector else buffer.getvalue()
+
+
+def _svg(figure: "Figure") -> bytes:
+    """The figure as SVG with text as text and names that depend on the drawing alone."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "glioforge", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

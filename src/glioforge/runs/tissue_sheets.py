@@ -111,7 +111,7 @@ def case_sheet(case: Case) -> bytes:
         axes[-1][axis].imshow(_coloured(_plane(labels, axis, place)), interpolation="nearest")
     for cell in [*axes[:, :3].ravel(), axes[-1][3]]:
         cell.set_axis_off()
-    return png(figure)
+    return png(figure, vector=False)
 
 
 def _middles(labels: UInt8[np.ndarray, "i j k"]) -> list[int]:

@@ -7,6 +7,7 @@ from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Sectio
 from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
 from glioforge.report.tables import Trained, empty_table, score_table, subject_table
 from glioforge.report.words import counted, findings, outdone, with_interval
+from glioforge.studies.answer import answer_section
 from glioforge.studies.arms_report import (
     arms_blocks,
     cautions,
@@ -18,6 +19,7 @@ from glioforge.studies.arms_report import (
     titles,
 )
 from glioforge.studies.gap_report import gap_section
+from glioforge.studies.methods_text import methods_section
 from glioforge.studies.pages import (
     difference_blocks,
     neutral,
@@ -71,6 +73,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     told = verdict(spec, overlap, arms, pilots_of(results))
     shown = (made_section(spec, results), _likeness(images, likeness)) if results.of("fidelity") or images.rows else ()
     sections = (
+        answer_section(spec, results, overlap, arms),
         *shown,
         _segmentation(spec, results, overlap, arms),
         *gap_section(spec, results, overlap, trained),
@@ -78,6 +81,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         subjects_section(spec, results, _arms_text(spec)),
         *((quality_section(results),) if results.of("synthetic") else ()),
         _costs(results),
+        methods_section(spec, results),
         settings_section(spec, results),
     )
     lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))

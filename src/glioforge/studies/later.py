@@ -28,6 +28,7 @@ from glioforge.io.run_folder import STARTED, VERB, Step
 from glioforge.io.tables import ResultRow, write_results
 from glioforge.metrics.near_duplicates import near_duplicates
 from glioforge.report.html import render
+from glioforge.report.parts import with_parts
 from glioforge.segmentation.base import load_segmenter
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import PREPARED, SOURCE, cohort_in
@@ -78,7 +79,7 @@ class Later:
 
 
 def score_later(
-    study: Path, data: Path, *, out: Path | None = None, dry_run: bool = False, progress: Progress | None = None
+    study: Path, data: Path, out: Path | None = None, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Path:
     """Score the cases of a folder with all segmenters of a finished study, and write a page of their own.
 
@@ -124,7 +125,7 @@ def _checked(study: Path, data: Path, out: Path | None, progress: Progress) -> L
     found = read_study(study)
     require_finished(found)
     results = read_study_results(found)
-    models = tuple(results.of("segmenter"))
+    models = tuple(record for record in results.of("segmenter") if not found.fold(record.fold).leaky)
     if not models:
         raise SpecError("a study without segmenters", "one that trained segmenters", where=study)
     given = data / COHORT_FILE
@@ -205,7 +206,7 @@ def _score(later: Later, lock: TestLock, progress: Progress) -> None:
     standing = lock.standing()
     standing.write(out)
     page = later_page(study.spec, Scored(rows, later.cohort, len(later.models), len(study.source)), standing)
-    write_atomically(out / PAGE, render(page).encode())
+    write_atomically(out / PAGE, render(with_parts(page, out)).encode())
 
 
 def _rows_of(later: Later, model: Record, _: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:

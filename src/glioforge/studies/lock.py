@@ -230,7 +230,7 @@ def _keys_of(refs: list[CaseRef], file: Path | None, progress: Progress) -> tupl
     """Hashes of each scan; those that the file knows by the digest of the case's files are not made again."""
     known: dict[str, list[str]] = read_json(file) if file is not None and file.is_file() else {}
     missing = [ref for ref in refs if ref.digest not in known]
-    for ref in progress.track(missing, "hashing test scans", len(missing)):
+    for ref in progress.track(missing, "hashing test scans", len(missing)) if missing else ():
         known[ref.digest] = list(scan_keys(ref.load()))
     if missing and file is not None:
         write_json(file, known)

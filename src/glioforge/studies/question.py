@@ -15,6 +15,7 @@ from glioforge.core.errors import SpecError
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Report
+from glioforge.report.parts import with_parts
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Fold
 from glioforge.studies.lock import Standing
@@ -104,5 +105,5 @@ def write_page(results: Results) -> Path:
     page = results.root / "report.html"
     if report.numbers:
         write_json(results.root / "comparison.json", report.numbers)
-    write_atomically(page, render(report).encode())
+    write_atomically(page, render(with_parts(report, results.root)).encode())
     return page

@@ -1,6 +1,6 @@
 """Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,7 +33,12 @@ DRAWS = 8
 
 
 def overlap_rows(
-    spec: StudySpec, run: tuple[int, str, int], segmenter: TrainedSegmenter, test: Cohort, source: Cohort
+    spec: StudySpec,
+    run: tuple[int, str, int],
+    segmenter: TrainedSegmenter,
+    test: Cohort,
+    source: Cohort,
+    keep: Callable[[CaseRef, LabelMap], None] | None = None,
 ) -> list[Row]:
     """Score a segmenter on every test case, on the scan's own grid.
 
@@ -43,6 +48,7 @@ def overlap_rows(
         segmenter: Trained segmenter.
         test: Prepared test cases.
         source: The ingested cohort, whose label files are the truth.
+        keep: Given each case's mask on the scan's own grid; none keeps no masks.
 
     Returns:
         Values of `io.tables.ResultRow`, a row a case, region and metric.
@@ -50,6 +56,8 @@ def overlap_rows(
     rows: list[Row] = []
     for ref, labels in zip(test, segmenter.segment_many(ref.load() for ref in test), strict=True):
         predicted = restore(tumour_of(labels), ref)
+        if keep is not None:
+            keep(ref, predicted)
         truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref) | {"grid": SCAN}
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]

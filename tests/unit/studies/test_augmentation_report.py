@@ -98,7 +98,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
     from glioforge.report.html import render
     from glioforge.report.page import Section
 
-    for name in ("made_section", "subjects_section", "settings_section"):
+    for name in ("answer_section", "made_section", "subjects_section", "methods_section", "settings_section"):
         monkeypatch.setattr(augmentation_report, name, lambda *_: Section("Left out", ()))
     monkeypatch.setattr(augmentation_report, "made_with", lambda _: "Made by Glioforge.")
     images = [
@@ -110,7 +110,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
         for arm, value in (("generator", 0.7), ("class mean", 0.8), ("generator, one draw", 0.6))
     ]
     report = page(SPEC, Results(Study(SPEC, tmp_path, tmp_path), [*rows_of(GAINS), *images], [PILOT]))
-    alike = report.sections[1]
+    alike = report.sections[2]
     text = render(report)
 
     assert isinstance(alike.blocks[0], Note)

@@ -167,7 +167,7 @@ def test_segmenters_and_judges_are_scored_on_the_test_side(done, monkeypatch):
     record = perform(scores, {model.task: model}, NotingProgress())
     scans = perform(judged, {judge.task: judge}, NotingProgress())
     assert ([row.arm for row in record.rows], [row.arm for row in scans.rows]) == (["real"], ["real scans"])
-    assert seen["overlap"][1:] == ((0, "real", 0), "segmenter", fold.split.test, fold.study.source)
+    assert seen["overlap"][1:5] == ((0, "real", 0), "segmenter", fold.split.test, fold.study.source)
     assert seen["judged"][1:] == ((0, "real scans", 0), "judge", fold.split.test)
 
 

@@ -1,14 +1,18 @@
 """Score a segmenter on unseen subjects: on the scans' own grids, directly or through masks that are kept."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
+from glioforge.core.case import CaseRef
+from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023
-from glioforge.io.nifti import read_labels
+from glioforge.io.nifti import read_labels, write_labels
 from glioforge.io.tables import PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.evaluate import segment_cohort
-from glioforge.segmentation.masks import written_scheme
+from glioforge.segmentation.masks import write_facts, written_scheme
 from glioforge.studies.leaky import MARK, person_of
 from glioforge.studies.record import Clock, Record
 from glioforge.studies.scoring import overlap_rows, row_of, tumour_of
@@ -30,7 +34,19 @@ def score_segmenter(context: Context, *, regions: tuple[str, ...]) -> Record:
     task = context.task
     run = (task.fold.index, task.arm, task.seed)
     del regions  # read from the study's settings by the scoring, and named here because they decide the rows
-    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source))
+    keep = _keep_in(context.folder / MASKS) if task.seed == 0 else None
+    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source, keep))
+
+
+def _keep_in(folder: Path) -> Callable[[CaseRef, LabelMap], None]:
+    """What writes the mask of a case into a folder, for pictures of the first training of each arm."""
+    maker = "segmentation by glioforge"
+
+    def keep(ref: CaseRef, labels: LabelMap) -> None:
+        write_facts(folder, labels.scheme, maker)
+        write_labels(folder / f"{ref.case_id}.nii.gz", labels, maker)
+
+    return keep
 
 
 def score_slices(context: Context, *, regions: tuple[str, ...]) -> Record:

@@ -1,0 +1,166 @@
+"""The answer of an augmentation study at a glance: one figure, each region, each control, subgroups, cost, extremes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import numpy as np
+
+from glioforge.io.nifti import read_labels
+from glioforge.report.answer_plots import ablation_plot, learning_plot
+from glioforge.report.compare import paired
+from glioforge.report.contrasts import Beforehand, contrast_of
+from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
+from glioforge.report.page import Block, Figure, Folded, Paragraph, Section, Table
+from glioforge.report.scores import MEAN, ResultTable
+from glioforge.report.verdict_words import answer, paragraph
+from glioforge.report.words import number
+from glioforge.segmentation.masks import written_scheme
+from glioforge.statistics.judge import judge_family
+from glioforge.studies.arms import Arm
+from glioforge.studies.arms_report import control_pairs, tested_arms, title_of
+from glioforge.studies.pages import noun_of
+from glioforge.studies.results import Results
+from glioforge.studies.scoring import tumour_of
+from glioforge.studies.spec import AugmentationSpec
+from glioforge.studies.steps.segment import MASKS
+from glioforge.studies.subgroups import subgroup_table
+
+_VISIBLE: Final = 0.0005
+"""Differences that are not written as zero."""
+_CASES: Final = ("generator", "control", "cases", "synthetic", "search")
+"""Kinds of tasks that make the cases of a source."""
+
+
+def answer_section(spec: AugmentationSpec, results: Results, overlap: ResultTable, arms: Mapping[str, str]) -> Section:
+    """Return the first section of the page.
+
+    Args:
+        spec: Settings.
+        results: Records and folders.
+        overlap: Scores of the arms, with their mean over regions.
+        arms: Title of each arm that has results.
+    """
+    judged = [Paragraph(text) for text in judged_texts(spec, overlap, arms)]
+    blocks: list[Block] = [*judged, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
+    first = next((arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms), None)
+    if first is not None:
+        ours, theirs = (overlap.scores(name, MEAN, "dice") for name in (first.name, first.reference))
+        differences, _ = paired(ours, theirs, "dice")
+        sound = [fold for fold in results.folds if not results.study.fold(fold).leaky]
+        tested = [ref for fold in sound for ref in results.split(fold).test]
+        if differences.subjects:
+            blocks.append(subgroup_table(differences, tested, noun_of(spec), seed=spec.seed))
+            by_subject = differences.by_subject()
+            blocks += _extremes(spec, results, first, by_subject)
+    return Section("The answer at a glance", tuple(blocks))
+
+
+def judged_texts(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> list[str]:
+    """Return a paragraph on the first arm under test, and a sentence on it against each of its controls.
+
+    The first contrast is the primary one; those against controls are corrected together by Holm's procedure.  Power is
+    from the spread of these results, as settings hold no plan.
+
+    Args:
+        spec: Settings.
+        overlap: Scores of the arms, with their mean over regions.
+        arms: Title of each arm that has results.
+    """
+    first = next((arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms), None)
+    if first is None:
+        return []
+    others = [control for control, arm in control_pairs(spec, arms) if arm == first.name]
+    against = (first.reference, *others)
+    contrasts = [
+        contrast_of(overlap, (first.name, other), ("dice", MEAN), Beforehand(primary=not place)).contrast
+        for place, other in enumerate(against)
+    ]
+    primary, *family = judge_family(contrasts, seed=spec.seed)
+    title, noun = arms[first.name], noun_of(spec)
+    return [
+        paragraph(primary, title, arms[first.reference], "dice", noun),
+        *(answer(found, title, arms[name], "dice", noun) for found, name in zip(family, others, strict=True)),
+    ]
+
+
+def _figure(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> Figure:
+    """Learning curves where the number of real subjects varies, else the arms as layers."""
+    endpoint = ("dice", MEAN)
+    sizes = {arm.real.suffix for arm in spec.every_arm if arm.name in arms}
+    if len(sizes) > 1:
+        curves: dict[str, list[tuple[float, str]]] = {}
+        for arm in spec.every_arm:
+            amount = arm.real.subjects or (100 * arm.real.share if arm.real.share else None)
+            if arm.name in arms and amount is not None:
+                title = title_of(spec, arm).removesuffix(f", {arm.real.words}")
+                curves.setdefault(title, []).append((float(amount), arm.name))
+        label = "real training subjects" if spec.curve is None or spec.curve.subjects else "real training subjects, %"
+        caption = "Mean Dice over regions against the amount of real data; lines are 95 % intervals where known."
+        return Figure(learning_plot(overlap, curves, endpoint, label), caption, "Learning curves of the arms")
+    references = {arm.name: arm.reference for arm in spec.every_arm if arm.reference != arm.name}
+    caption = (
+        "Mean Dice over regions of each arm with its 95 % interval; the bar begins at the mean of the arm that it is "
+        "compared with, and its length is the difference written on the right."
+    )
+    return Figure(ablation_plot(overlap, arms, references, endpoint), caption, "Arms and their differences in Dice")
+
+
+def _cost_table(spec: AugmentationSpec, results: Results, arms: Mapping[str, str]) -> Table:
+    """Device hours of each arm: its segmenters, and the source of its synthetic cases."""
+    rows = []
+    for arm in (arm for arm in spec.every_arm if arm.name in arms):
+        own = _hours(results, ("segmenter", "trial"), arm.name)
+        made = 0.0 if arm.source is None else _hours(results, _CASES, arm.source)
+        rows.append((arms[arm.name], f"{own:.3f}", f"{made:.3f}" if arm.source else "–", f"{own + made:.3f}"))
+    device = spec.accelerator.device
+    caption = f"Device hours (wall-clock time of tasks, device {device}); a source of several arms counts in each."
+    return Table(("Arm", "Segmenters", "Synthetic cases", "Together"), tuple(rows), caption)
+
+
+def _hours(results: Results, kinds: tuple[str, ...], arm: str) -> float:
+    """Hours of the tasks of an arm or source."""
+    return sum(r.cost.seconds for r in results.of(*kinds) if r.cost is not None and r.arm == arm) / 3600
+
+
+def _extremes(spec: AugmentationSpec, results: Results, arm: Arm, differences: Mapping[str, float]) -> Iterator[Block]:
+    """The subjects whom the arm helps most and least, with the masks of both arms."""
+    order = sorted(differences, key=lambda name: (differences[name], name))
+    wanted = {
+        "Largest gain": order[-1],
+        "Largest loss" if differences[order[0]] <= -_VISIBLE else "Smallest gain": order[0],
+    }
+    found = {which: list(_drawn(spec, results, arm, name)) for which, name in wanted.items()}
+    if not any(found.values()):
+        return
+    yield Paragraph(
+        "Subjects on whom the arm under test gains most and least over its reference, with the masks of both arms from "
+        "the first training."
+    )
+    yield outline_legend()
+    for which, subject in wanted.items():
+        change = number(differences[subject], "1", signed=True)
+        yield Folded(f"{which}: {subject}, Dice {change}", tuple(found[which]))
+
+
+def _drawn(spec: AugmentationSpec, results: Results, arm: Arm, subject: str) -> Iterator[Figure]:
+    """One figure for each arm that kept its masks of the subject."""
+    source = results.study.source
+    for record in results.of("scores"):
+        first = (record.seed, getattr(record, "draw", 0), getattr(record, "generator_seed", 0)) == (0, 0, 0)
+        if not first or record.arm not in {arm.name, arm.reference}:
+            continue
+        test = [ref for ref in results.split(record.fold).test if ref.subject_id == subject]
+        folder = results.root / record.task / MASKS
+        for ref in test[:1]:
+            path = folder / f"{ref.case_id}.nii.gz"
+            if not path.is_file():
+                continue
+            case = source[ref.case_id].load()
+            scores = {
+                row.region: row.value for row in record.rows if row.case_id == ref.case_id and row.metric == "dice"
+            }
+            texts = {r: f"{r} Dice {scores.get(r, np.nan):.3f}" for r in spec.regions}
+            title = f"{subject}, {next(title_of(spec, a) for a in spec.every_arm if a.name == record.arm)}"
+            mask = read_labels(path, written_scheme(folder))
+            overlay = Overlay(title, case.images, tumour_of(case.require_labels()), mask, texts)
+            yield overlay_figure(overlay, spec.regions)
