@@ -82,7 +82,7 @@ def test_paper_preset_is_the_paper():
     assert all((spec.stretch_out, spec.label_wise, spec.atlas, spec.shape_consistency))
     losses = spec.losses
     assert (losses.adversary, losses.adversarial, losses.l1) == ("vanilla", 1, 0)
-    assert (losses.adversarial, losses.feature_difference) == (5, "squared")
+    assert (losses.feature_matching, losses.feature_difference) == (5, "squared")
     consistency = spec.consistency
     assert (consistency.weight, consistency.learns_from, consistency.dice) == (1, "both", "plain")
     players = (losses.generator, losses.critic, consistency.optimizer)

@@ -40,7 +40,7 @@ def test_paper_preset_is_the_paper():
     ]
     assert (spec.critic_width, spec.critic_layers, spec.critic_scales) == (64, 4, 2)
     losses = spec.losses
-    assert (losses.adversary, losses.adversarial, losses.l1, losses.ema) == ("hinge", 10, 0, None)
+    assert (losses.adversary, losses.feature_matching, losses.l1, losses.ema) == ("hinge", 10, 0, None)
     rates = [(p.method, p.learning_rate, p.momentum, p.second_momentum) for p in (losses.generator, losses.critic)]
     assert rates == [("adam", 1e-4, 0.0, 0.9), ("adam", 4e-4, 0.0, 0.9)]
     assert (spec.batch_size, spec.gain, spec.modalities) == (1, 0.02, (Modality.T1CE,))
