@@ -174,7 +174,7 @@ class SamrMethod(ConditionalMethod):
         losses = spec.losses
         critics = spec.critic_scales * (len(spec.regions) if spec.label_wise else 1)
         weights = {
-            "adversarial": critics * losses.feature_matching,
+            "adversarial": critics * losses.adversarial,
             "feature_matching": critics * losses.feature_matching,
         }
         return losses.model_copy(update=weights)
