@@ -97,6 +97,8 @@ from .runs.train import (
     estimate_training as estimate_training,
     run_training as run_training,
 )
+from .sampling.base import load_sampler as load_sampler, train_sampler as train_sampler
+from .sampling.cohort import sample_cohort as sample_cohort
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
 from .studies.comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec
 from .studies.engine import run_study as run_study, write_report as write_report

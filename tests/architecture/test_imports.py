@@ -16,7 +16,11 @@ PLANTED = [
     ("lesions/planted.py", "import glioforge.quality", LAYERS),
     ("metrics/planted.py", "import glioforge.losses", LAYERS),
     ("newfamily/__init__.py", "", LAYERS),
-    ("synthesis/methods/planted.py", "import glioforge.synthesis.methods.spade", "Synthesis methods do not know each"),
+    (
+        "synthesis/methods/planted.py",
+        "import glioforge.synthesis.methods.spade",
+        "Synthesis methods and samplers",
+    ),
     ("runs/planted.py", "import glioforge.studies", LAYERS),
     ("report/planted.py", "import glioforge.quality", "Reports are written without"),
     ("report/planted.py", "import torch", "Reports are written without"),

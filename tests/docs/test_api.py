@@ -85,6 +85,7 @@ def test_arguments_come_in_one_order(name):
 
 ON_ONE_CASE = {
     "edit_labels",
+    "load_sampler",
     "load_segmenter",
     "load_synthesizer",
     "make_phantom",

@@ -15,6 +15,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 BLOCK = re.compile(r"^( *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^\1```$", re.MULTILINE | re.DOTALL)
 REGISTRIES = {
     "glioforge.synthesis.base": "SYNTHESIZERS",
+    "glioforge.sampling.method": "SAMPLERS",
     "glioforge.segmentation.base": "SEGMENTERS",
     "glioforge.lesions.base": "EDITS",
     "glioforge.quality.base": "FILTERS",

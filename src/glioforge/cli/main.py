@@ -31,6 +31,7 @@ from glioforge.cli.prepare import prepare
 from glioforge.cli.reader import ABOUT as READER
 from glioforge.cli.reader import VERBS as READER_VERBS
 from glioforge.cli.report import report
+from glioforge.cli.sample import sample
 from glioforge.cli.segment import segment
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
@@ -54,7 +55,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (edit, mix, synthesize, fidelity),
+    "Synthetic cases": (edit, mix, sample, synthesize, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

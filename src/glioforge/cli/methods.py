@@ -10,7 +10,7 @@ EXAMPLES = ("glioforge methods",)
 def methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List all synthesizers, segmenters, edits, filters, layouts, recipes and label schemes, with their presets."""
+    """List synthesizers, samplers, segmenters, edits, filters, layouts, recipes and label schemes, and presets."""
     import json
 
     from glioforge.runs.catalogue import catalogue

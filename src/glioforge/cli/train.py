@@ -1,4 +1,4 @@
-"""`glioforge train`: train one synthesizer or segmenter on a prepared cohort."""
+"""`glioforge train`: train one synthesizer, sampler or segmenter on a prepared cohort."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +18,8 @@ def train(
     spec: Annotated[
         Path,
         typer.Argument(
-            help="YAML file of one line or more, such as `synthesizer: {kind: spade}` or `segmenter: {kind: unet}`; "
-            "`glioforge methods` lists the kinds.",
+            help="YAML file of one line or more, such as `synthesizer: {kind: spade}`, `sampler: {kind: label_vae}` or "
+            "`segmenter: {kind: unet}`; `glioforge methods` lists the kinds.",
             metavar="YAML",
         ),
     ],
@@ -38,7 +38,7 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a synthesizer or a segmenter; repeat the command to resume."""
+    """Train a synthesizer, a sampler or a segmenter; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import load_spec, resolved_yaml
     from glioforge.core.selection import select_cases

@@ -26,8 +26,8 @@ class ImageSynthesizer(Protocol):
 class ImageSampler(Protocol):
     """Makes images from noise."""
 
-    def sample(self, count: int, rng: np.random.Generator) -> Iterator[Volume]:
-        """Yield `count` volumes; none for 0."""
+    def sample(self, count: int, rng: np.random.Generator) -> Iterator[Mapping[Modality, Volume]]:
+        """Yield `count` times one volume per contrast on one grid; none for 0."""
         ...
 
 
@@ -103,7 +103,12 @@ class Verdict:
 
 @runtime_checkable
 class QualityFilter(Protocol):
-    """Judges one case."""
+    """Judges synthetic cases one by one, by limits that were set from real training cases."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everyone whose data the limits were set from, sorted; they join the lineage of every case that is kept."""
+        ...
 
     def assess(self, case: Case) -> Verdict:
         """Judge the case without changing it."""

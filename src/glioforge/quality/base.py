@@ -1,6 +1,7 @@
 """The family of quality filters: fitted on real training cases, then asked about synthetic ones.
 
-A filter is a part of the training data's history, because its limits come
+A filter may look at the whole synthetic cohort and be handed trained models (`Evidence`).
+It is a part of the training data's history, because its limits come
 from real subjects: `subjects` names them, and they join the lineage of every
 case that the filter lets through.
 
@@ -11,7 +12,9 @@ limit    set from real training cases, so that a stated share of real cases
          of unseen subjects would be refused
 """
 
-from typing import Annotated, Any, Protocol, Self, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Protocol, Self, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -19,10 +22,10 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.protocols import Verdict
+from glioforge.core.errors import CohortError, SpecError
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import QualityFilter
 
 
 class FilterSpec(Spec):
@@ -30,43 +33,104 @@ class FilterSpec(Spec):
 
 
 @runtime_checkable
-class FittedFilter(Protocol):
-    """A filter with its limits; made by `fit`, told apart by `kind`."""
+class Model(Protocol):
+    """A trained model that says whom it was trained on."""
 
     @property
-    def subjects(self) -> tuple[str, ...]:
-        """Subjects that the limits were set from, sorted."""
+    def lineage(self) -> Lineage:
+        """Everyone whom the model depends on."""
         ...
 
+
+@final
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a filter may look at when its limits are set.
+
+    Args:
+        train: Real training cases; no evaluation subject may be among them.
+        made: The whole synthetic cohort that will be judged; may be empty.
+        seed: Seed of filters that draw.
+        models: Trained models by name, such as `segmenter` or `encoder`, for filters that ask for them.
+    """
+
+    train: Cohort
+    made: Cohort
+    seed: int = 0
+    models: Mapping[str, Model] = field(default_factory=dict)
+
+    def model(self, name: str, kind: str) -> Any:  # noqa: ANN401 - each filter knows what it asks for
+        """Return the model that a filter asks for.
+
+        Args:
+            name: Of the model.
+            kind: Of the filter, for the message.
+
+        Raises:
+            SpecError: No such model was given.
+        """
+        if name not in self.models:
+            given = ", ".join(self.models) or "none"
+            raise SpecError(
+                f"filter {kind!r} with models: {given}", f"a trained {name}", "give it, or leave it out", kind
+            )
+        return self.models[name]
+
+    def subjects(self, *models: str, made: bool = False) -> tuple[str, ...]:
+        """Everyone behind a filter's limits: training subjects, and those behind what else it looked at, sorted.
+
+        Args:
+            models: Names of the models that it asked for.
+            made: Whether it looked at the synthetic cohort.
+        """
+        behind = set(self.train.subjects_behind) | (set(self.made.lineage.subjects) if made else set())
+        return tuple(sorted(behind.union(*(self.models[name].lineage.subjects for name in models))))
+
+
+class _Fits(QualityFilter, Protocol):
+    """A class of filters: made by `fit`, told apart by `kind`."""
+
     @classmethod
-    def fit(cls, spec: Any, train: Cohort, *, seed: int) -> Self:  # noqa: ANN401 - each filter takes its own spec
-        """Set the limits from real training cases.
+    def fit(cls, spec: Any, evidence: Evidence) -> Self:  # noqa: ANN401 - each filter takes its own spec
+        """Set the limits.
 
         Raises:
             CohortError: There are too few cases to set a limit from.
+            SpecError: A model that the filter needs was not given.
         """
         ...
 
-    def assess(self, case: Case) -> Verdict:
-        """Judge a case without changing it."""
-        ...
 
-
-FILTERS: Registry[FittedFilter] = Registry("filter", "glioforge.quality.filters")
+FILTERS: Registry[_Fits] = Registry("filter", "glioforge.quality.filters")
 """All quality filters by kind."""
 
 AnyFilter = Annotated[SerializeAsAny[FilterSpec], BeforeValidator(FILTERS.parse)]
 """A filter's settings, told by `kind`, as a field of another spec."""
 
 
-def fit_filter(spec: Spec, train: Cohort, *, seed: int) -> FittedFilter:
-    """Fit the filter that the spec configures on real training cases.
+def fit_filter(
+    spec: Spec,
+    train: Cohort,
+    *,
+    made: Cohort | None = None,
+    models: Mapping[str, Model] | None = None,
+    seed: int,
+) -> QualityFilter:
+    """Fit the filter that the spec configures.
+
+    Args:
+        spec: Settings of the filter.
+        train: Real training cases.
+        made: The whole synthetic cohort that will be judged, for filters that look at it; none is an empty one.
+        models: Trained models by name, for filters that ask for them.
+        seed: Seed of filters that draw.
 
     Raises:
-        SpecError: No filter belongs to the spec.
+        SpecError: No filter belongs to the spec, or a model that it needs was not given.
         CohortError: There are too few cases to set a limit from.
     """
-    return FILTERS.part_for(spec).fit(spec, train, seed=seed)
+    judged = replace(train, name="none", cases=()) if made is None else made
+    return FILTERS.part_for(spec).fit(spec, Evidence(train, judged, seed, models or {}))
 
 
 def require_subjects(train: Cohort, least: int, kind: str) -> None:

@@ -13,11 +13,12 @@ from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.recipe import load_recipe, recipe_files
 from glioforge.quality.base import FILTERS
+from glioforge.sampling.method import SAMPLERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.synthesis.base import SYNTHESIZERS
 
 _LISTED = 8
-FAMILIES: tuple[Registry[Any], ...] = (SYNTHESIZERS, SEGMENTERS, EDITS, FILTERS, LAYOUTS)
+FAMILIES: tuple[Registry[Any], ...] = (SYNTHESIZERS, SAMPLERS, SEGMENTERS, EDITS, FILTERS, LAYOUTS)
 
 
 @final
@@ -26,7 +27,7 @@ class Entry:
     """One part that can be chosen.
 
     Args:
-        family: Synthesizer, segmenter, edit, filter, layout, recipe or scheme.
+        family: Synthesizer, sampler, segmenter, edit, filter, layout, recipe or scheme.
         kind: Its name in a YAML, or after `--recipe` or `--scheme`.
         presets: Named sets of values.
         summary: First line of its file's docstring, which names the source; of a recipe what it says of itself; of a

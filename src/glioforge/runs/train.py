@@ -1,7 +1,7 @@
-"""One training from a YAML: a synthesizer or a segmenter on a prepared cohort."""
+"""One training from a YAML: a synthesizer, a sampler or a segmenter on a prepared cohort."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -22,6 +22,8 @@ from glioforge.data.prepare.fitting import require_one_grid, require_same_contra
 from glioforge.data.prepare.record import write_records
 from glioforge.io.atomic_write import read_json
 from glioforge.io.run_folder import require_free
+from glioforge.sampling.base import train_sampler
+from glioforge.sampling.method import SAMPLERS, AnySampler
 from glioforge.segmentation.base import engine_of, train_segmenter
 from glioforge.segmentation.method import AnySegmenter
 from glioforge.segmentation.network import NetworkEngine
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from glioforge.training.estimate import Estimate
 
 
+FAMILIES = ("synthesizer", "sampler", "segmenter")
+"""Settings that hold a model, of which a YAML gives one."""
 _SCANS = frozenset({"nifti", "aligned"})
 """Formats of cases whose files are the scans themselves."""
 
@@ -49,9 +53,11 @@ class TrainingRunSpec(Spec):
     """What to train, on which share of the subjects, for how long."""
 
     synthesizer: AnySynthesizer | None = None
-    """A generator; give this or `segmenter`."""
+    """Images from label maps; give this, `sampler` or `segmenter`."""
+    sampler: AnySampler | None = None
+    """Label maps or images from noise; give this, `synthesizer` or `segmenter`."""
     segmenter: AnySegmenter | None = None
-    """A segmenter; give this or `synthesizer`."""
+    """A segmenter; give this, `synthesizer` or `sampler`."""
     budget: Budget | None = None
     """Length, validation and plateau; goes before the model's own. None takes the model's own, as its preset says."""
     seed: int = 1
@@ -67,10 +73,20 @@ class TrainingRunSpec(Spec):
     accelerator: AcceleratorSpec = AcceleratorSpec()
     """Device, precision and threads."""
 
+    @property
+    def family(self) -> str:
+        """Name of the setting that holds the model."""
+        return next(name for name in FAMILIES if getattr(self, name) is not None)
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401 - settings of any method
+        """Settings of the model."""
+        return getattr(self, self.family)
+
     @model_validator(mode="after")
     def _one_model(self) -> Self:
-        if (self.synthesizer is None) == (self.segmenter is None):
-            msg = "give exactly one of `synthesizer` and `segmenter`"
+        if sum(getattr(self, name) is not None for name in FAMILIES) != 1:
+            msg = "give exactly one of `synthesizer`, `sampler` and `segmenter`"
             raise ValueError(msg)
         return self
 
@@ -133,28 +149,21 @@ def estimate_training(cohort: Cohort, spec: TrainingRunSpec) -> "Estimate | None
 
 def _fit(spec: TrainingRunSpec, split: Split, out: Path, progress: Progress) -> None:
     """Train the model of a spec on a split."""
-    if spec.synthesizer is not None:
-        train_synthesizer(
-            split.train,
-            split.validation,
-            spec.synthesizer,
-            out,
-            budget=spec.budget,
-            seed=spec.seed,
-            accelerator=spec.accelerator,
-            progress=progress,
-        )
-    elif spec.segmenter is not None:
-        train_segmenter(
-            split.train,
-            split.validation,
-            spec.segmenter,
-            out,
-            budget=spec.budget,
-            seed=spec.seed,
-            accelerator=spec.accelerator,
-            progress=progress,
-        )
+    trainers: dict[str, Callable[..., Any]] = {
+        "synthesizer": train_synthesizer,
+        "sampler": train_sampler,
+        "segmenter": train_segmenter,
+    }
+    trainers[spec.family](
+        split.train,
+        split.validation,
+        spec.model,
+        out,
+        budget=spec.budget,
+        seed=spec.seed,
+        accelerator=spec.accelerator,
+        progress=progress,
+    )
 
 
 def require_trainable(spec: TrainingRunSpec, cohort: Cohort, out: Path) -> None:
@@ -174,9 +183,8 @@ def with_own_budget(spec: TrainingRunSpec) -> TrainingRunSpec:
     """Return a spec whose one budget is the model's; it trains the same."""
     if spec.budget is None:
         return spec
-    name = "segmenter" if spec.synthesizer is None else "synthesizer"
-    model = getattr(spec, name).model_copy(update={"budget": spec.budget})
-    return spec.model_copy(update={name: model, "budget": None})
+    model = spec.model.model_copy(update={"budget": spec.budget})
+    return spec.model_copy(update={spec.family: model, "budget": None})
 
 
 def divide(spec: TrainingRunSpec, cohort: Cohort) -> Split:
@@ -237,8 +245,7 @@ def _require_sides(spec: TrainingRunSpec, split: Split) -> None:
     """Refuse a training without subjects, or one that waits for a score that no subject gives."""
     if not len(split.train):
         raise CohortError("no subject to train on", "at least one", "name fewer for other sides", split.train.where)
-    model: Any = spec.synthesizer or spec.segmenter
-    budget = spec.budget or model.budget
+    budget = spec.budget or spec.model.budget
     if not len(split.validation) and budget.patience is not None:
         raise SpecError(
             f"budget.patience {budget.patience} without validation subjects",
@@ -258,7 +265,8 @@ def _require_fitting(spec: TrainingRunSpec, cohort: Cohort) -> None:
     """Refuse cases whose grids differ, or whose contrasts do where the model does not say which it takes."""
     if not _takes_scans(spec):
         require_one_grid(cohort)
-    model: Any = spec.synthesizer or spec.segmenter
-    if model.modalities is None and not getattr(model, "gaps", False):
-        gaps = "set synthesizer.gaps=true, or name `modalities`" if spec.synthesizer else "name segmenter.modalities"
+    sees_images = spec.sampler is None or SAMPLERS.part_for(spec.sampler).makes == "images"
+    if sees_images and spec.model.modalities is None and not getattr(spec.model, "gaps", False):
+        named = f"name {spec.family}.modalities"
+        gaps = "set synthesizer.gaps=true, or name `modalities`" if spec.synthesizer else named
         require_same_contrasts(cohort, f"{gaps} that every case has")

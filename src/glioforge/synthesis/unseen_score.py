@@ -8,7 +8,7 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.losses.regional import regional_l1
 from glioforge.nn.low_pass import low_pass
-from glioforge.synthesis.inference import inferred
+from glioforge.training.inference import inferred
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
 BATCHES = 4

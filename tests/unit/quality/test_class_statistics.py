@@ -10,7 +10,8 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.quality.filters.class_statistics import ClassStatistics, ClassStatisticsSpec
+from glioforge.quality.base import fit_filter
+from glioforge.quality.filters.class_statistics import ClassStatisticsSpec
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images, with_labels
 
 TRAIN = toy_cohort(range(15))
@@ -18,7 +19,7 @@ TRAIN = toy_cohort(range(15))
 
 def fitted(**values):
     """The filter on the toy cohort."""
-    return ClassStatistics.fit(ClassStatisticsSpec(**values), TRAIN, seed=0)
+    return fit_filter(ClassStatisticsSpec(**values), TRAIN, seed=0)
 
 
 def test_unseen_real_cases_mostly_pass():
@@ -92,7 +93,7 @@ def test_nothing_to_judge_is_refused():
 def test_the_limit_is_set_without_the_judged_subject():
     """An odd training subject raises the limit by its deviation from the others, not from itself."""
     odd = with_images(toy_case(40), lambda v: v + 3, "odd")
-    with_odd = ClassStatistics.fit(ClassStatisticsSpec(refused_share=0.01), TRAIN + cohort_of_cases([odd]), seed=0)
+    with_odd = fit_filter(ClassStatisticsSpec(refused_share=0.01), TRAIN + cohort_of_cases([odd]), seed=0)
 
     assert with_odd.limit > 10
 
@@ -101,7 +102,7 @@ def test_two_sessions_are_one_subject():
     """Four cases of three subjects are too few subjects."""
     twice = replace(toy_case(1), case_id="s01-2")
     with pytest.raises(CohortError, match="3 training subjects for filter 'class_statistics'"):
-        ClassStatistics.fit(ClassStatisticsSpec(), toy_cohort(range(3)) + cohort_of_cases([twice]), seed=0)
+        fit_filter(ClassStatisticsSpec(), toy_cohort(range(3)) + cohort_of_cases([twice]), seed=0)
 
 
 def test_a_missing_contrast_is_refused():

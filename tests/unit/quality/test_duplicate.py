@@ -7,12 +7,13 @@ import pytest
 
 from glioforge.core.errors import CohortError
 from glioforge.core.volume import Volume
+from glioforge.quality.base import fit_filter
 from glioforge.quality.filters import duplicate
-from glioforge.quality.filters.duplicate import Duplicate, DuplicateSpec
+from glioforge.quality.filters.duplicate import DuplicateSpec
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 TRAIN = toy_cohort(range(12))
-FITTED = Duplicate.fit(DuplicateSpec(grid=12), TRAIN, seed=0)
+FITTED = fit_filter(DuplicateSpec(grid=12), TRAIN, seed=0)
 
 
 def mirrored(case):
@@ -86,14 +87,14 @@ def test_a_flat_image_correlates_with_nothing():
 def test_another_session_is_no_neighbour():
     """Two scans of one subject do not raise the limit."""
     again = with_images(toy_case(4), lambda v: v + NOISE, "s04-2")
-    longitudinal = Duplicate.fit(DuplicateSpec(grid=12), TRAIN + cohort_of_cases([again]), seed=0)
+    longitudinal = fit_filter(DuplicateSpec(grid=12), TRAIN + cohort_of_cases([again]), seed=0)
 
     assert longitudinal.limit == pytest.approx(FITTED.limit, abs=0.03)
 
 
 def test_margin_moves_the_limit_towards_identity():
     """Without margin the limit is the null's quantile; with more margin less is refused."""
-    tight, wide = (Duplicate.fit(DuplicateSpec(grid=12, margin=m), TRAIN, seed=0) for m in (0.0, 0.5))
+    tight, wide = (fit_filter(DuplicateSpec(grid=12, margin=m), TRAIN, seed=0) for m in (0.0, 0.5))
 
     assert wide.limit == pytest.approx((1 + tight.limit) / 2)
 
@@ -101,7 +102,7 @@ def test_margin_moves_the_limit_towards_identity():
 def test_two_subjects_have_no_null():
     """A null of neighbours needs three subjects."""
     with pytest.raises(CohortError, match="2 training subjects for filter 'duplicate'; expected at least 3"):
-        Duplicate.fit(DuplicateSpec(), toy_cohort([1, 2]), seed=0)
+        fit_filter(DuplicateSpec(), toy_cohort([1, 2]), seed=0)
 
 
 def test_a_case_without_brain_is_no_copy():

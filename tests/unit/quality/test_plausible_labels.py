@@ -8,11 +8,12 @@ import pytest
 from glioforge.core.errors import CaseError, CohortError
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import COMPLETE
-from glioforge.quality.filters.plausible_labels import PlausibleLabels, PlausibleLabelsSpec, label_facts
+from glioforge.quality.base import fit_filter
+from glioforge.quality.filters.plausible_labels import PlausibleLabelsSpec, label_facts
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 
 TRAIN = toy_cohort(range(8))
-FITTED = PlausibleLabels.fit(PlausibleLabelsSpec(), TRAIN, seed=0)
+FITTED = fit_filter(PlausibleLabelsSpec(), TRAIN, seed=0)
 
 
 def changed(change, seed=40):
@@ -88,7 +89,7 @@ def test_real_cases_bend_the_rules():
     voxels = case.labels.voxels.copy()
     voxels[0:3, 0:3, 0:3] = 4
     torn = with_labels(replace(case, brain=None), voxels, "torn")
-    lenient = PlausibleLabels.fit(PlausibleLabelsSpec(), TRAIN + cohort_of_cases([torn]), seed=0)
+    lenient = fit_filter(PlausibleLabelsSpec(), TRAIN + cohort_of_cases([torn]), seed=0)
 
     assert not FITTED.assess(torn).keep
     assert lenient.assess(torn).keep
@@ -122,4 +123,4 @@ def test_an_unlabelled_case_is_refused():
 def test_an_empty_cohort_sets_no_limits():
     """Limits need a real case."""
     with pytest.raises(CohortError, match="0 training subjects for filter 'plausible_labels'; expected at least 1"):
-        PlausibleLabels.fit(PlausibleLabelsSpec(), cohort_of_cases([]), seed=0)
+        fit_filter(PlausibleLabelsSpec(), cohort_of_cases([]), seed=0)

@@ -1,5 +1,8 @@
 """What all quality filters share."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,15 +11,18 @@ from hypothesis import strategies as st
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.protocols import QualityFilter
+from glioforge.core.lineage import Lineage
+from glioforge.core.protocols import QualityFilter, Verdict
 from glioforge.quality.base import (
     FILTERS,
     AnyFilter,
-    FittedFilter,
+    Evidence,
+    FilterSpec,
     calibrated_limit,
     fit_filter,
     require_subjects,
 )
+from glioforge.quality.check import apply_filters
 from toy_cohort import toy_cohort
 
 
@@ -45,7 +51,6 @@ def test_fitted_filters_are_quality_filters(kind):
     """A fitted filter keeps the protocol and names the subjects behind it."""
     fitted = fit_filter(FILTERS.parse(kind), toy_cohort(range(5)), seed=1)
 
-    assert isinstance(fitted, FittedFilter)
     assert isinstance(fitted, QualityFilter)
     assert fitted.subjects == ("s00", "s01", "s02", "s03", "s04")
 
@@ -73,3 +78,59 @@ def test_too_few_subjects_are_refused():
     """Two sessions of one subject are one subject; the message says what to do."""
     with pytest.raises(CohortError, match="1 training subjects for filter 'toy'; expected at least 2; leave"):
         require_subjects(toy_cohort([1]), 2, "toy")
+
+
+class RareSpec(FilterSpec):
+    """Settings of a filter for tests."""
+
+    kind: str = "rare"
+
+
+@dataclass(frozen=True)
+class Rare:
+    """Refuse a case that the segmenter finds more tumour in than in any other synthetic case."""
+
+    subjects: tuple[str, ...]
+    most: int
+    segmenter: Any
+
+    @classmethod
+    def fit(cls, spec, evidence):
+        """Count with the segmenter in the whole cohort."""
+        segmenter = evidence.model("segmenter", spec.kind)
+        counts = sorted(int(segmenter.segment(ref.load()).lesion.sum()) for ref in evidence.made)
+        return cls(evidence.subjects("segmenter", made=True), counts[-2], segmenter)
+
+    def assess(self, case):
+        """Compare with the rest."""
+        count = int(self.segmenter.segment(case).lesion.sum())
+        return Verdict(count <= self.most, float(count), f"{count} voxels")
+
+
+@dataclass(frozen=True)
+class Truthful:
+    """A segmenter that knows the labels, and whom it was trained on."""
+
+    lineage = Lineage.real("elsewhere", "zoe")
+
+    def segment(self, case):
+        """Give the labels."""
+        return case.require_labels()
+
+
+def test_a_filter_sees_the_whole_cohort_and_models_and_names_all_behind_them():
+    """The limit comes from other synthetic cases, by a segmenter whose subjects are behind every kept case."""
+    made, train = toy_cohort([30, 31, 32, 33], "made"), toy_cohort([1, 2])
+    sizes = [int(ref.load().labels.lesion.sum()) for ref in made]
+    fitted = Rare.fit(RareSpec(), Evidence(train, made, models={"segmenter": Truthful()}))
+    kept, rows = apply_filters(made, [("rare", fitted)])
+    assert fitted.subjects == ("s01", "s02", "s30", "s31", "s32", "s33", "zoe")
+    assert [row.keep for row in rows] == [size < max(sizes) for size in sizes]
+    assert all("zoe" in ref.lineage.subjects for ref in kept)
+
+
+def test_a_model_that_was_not_given_is_named():
+    """What there is, what is needed, what to do."""
+    made = toy_cohort([30], "made")
+    with pytest.raises(SpecError, match="filter 'rare' with models: none; expected a trained segmenter"):
+        Rare.fit(RareSpec(), Evidence(toy_cohort([1]), made))

@@ -23,7 +23,7 @@ from glioforge.studies import engine
 from glioforge.studies.question import load_study
 from glioforge.synthesis import unseen_score
 from glioforge.synthesis.base import load_synthesizer
-from glioforge.synthesis.inference import inferred
+from glioforge.training.inference import inferred
 from toy_cohort import toy_cohort
 from toy_processors import pretend
 

@@ -19,11 +19,10 @@ from jaxtyping import Float64
 from pydantic import Field
 
 from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Verdict
-from glioforge.quality.base import FILTERS, FilterSpec, calibrated_limit, require_subjects
+from glioforge.quality.base import FILTERS, Evidence, FilterSpec, calibrated_limit, require_subjects
 
 Measures = Float64[np.ndarray, "contrast class measure"]
 Table = Float64[np.ndarray, "case contrast class measure"]
@@ -71,12 +70,13 @@ class ClassStatistics:
     limit: float
 
     @classmethod
-    def fit(cls, spec: ClassStatisticsSpec, train: Cohort, *, seed: int) -> "ClassStatistics":  # noqa: ARG003 - nothing is drawn
+    def fit(cls, spec: ClassStatisticsSpec, evidence: Evidence) -> "ClassStatistics":
         """Measure the classes of all training cases and set the limit.
 
         Raises:
             CohortError: Fewer than four subjects: without one, three are needed for a spread.
         """
+        train = evidence.train
         require_subjects(train, 4, spec.kind)
         modalities = train.modalities
         table = np.stack([_measure(ref.load(), modalities, train.scheme, spec) for ref in train])
@@ -85,7 +85,7 @@ class ClassStatistics:
         others = [_moments(table[owners != owner], spec.least_spread) for owner in range(owners.max() + 1)]
         scores = np.array([_worst(row, *others[owner])[1] for row, owner in zip(table, owners, strict=True)])
         limit = calibrated_limit(scores, spec.refused_share)
-        return cls(spec, tuple(sorted(train.subjects_behind)), train.scheme, modalities, centre, spread, limit)
+        return cls(spec, evidence.subjects(), train.scheme, modalities, centre, spread, limit)
 
     def assess(self, case: Case) -> Verdict:
         """Find the class and contrast that deviate most.

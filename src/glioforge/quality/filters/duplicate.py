@@ -23,10 +23,9 @@ from jaxtyping import Float32, Float64
 from pydantic import Field
 
 from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Verdict
-from glioforge.quality.base import FILTERS, FilterSpec, calibrated_limit, require_subjects
+from glioforge.quality.base import FILTERS, Evidence, FilterSpec, calibrated_limit, require_subjects
 
 Grid = Float32[np.ndarray, "i j k"]
 Thumbnail = Float32[np.ndarray, "channel cell cell cell"]
@@ -69,12 +68,13 @@ class Duplicate:
     limit: float
 
     @classmethod
-    def fit(cls, spec: DuplicateSpec, train: Cohort, *, seed: int) -> "Duplicate":  # noqa: ARG003 - nothing is drawn
+    def fit(cls, spec: DuplicateSpec, evidence: Evidence) -> "Duplicate":
         """Keep a thumbnail of each training case; set the limit from neighbours of other subjects.
 
         Raises:
             CohortError: Fewer than three subjects, or cases without a common contrast.
         """
+        train = evidence.train
         require_subjects(train, 3, spec.kind)
         modalities = train.modalities
         views = np.stack([_views(ref.load(), modalities, spec.grid) for ref in train])
@@ -86,7 +86,7 @@ class Duplicate:
         null = calibrated_limit(np.array(nearest), spec.refused_share)
         limit = null + spec.margin * (1 - null)
         ids = tuple(ref.case_id for ref in train)
-        return cls(spec, tuple(sorted(train.subjects_behind)), modalities, ids, thumbnails, limit)
+        return cls(spec, evidence.subjects(), modalities, ids, thumbnails, limit)
 
     def assess(self, case: Case) -> Verdict:
         """Compare the case and its mirror image with every training case.

@@ -16,11 +16,10 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.protocols import Verdict
 from glioforge.core.volume import Mask
-from glioforge.quality.base import FILTERS, FilterSpec, require_subjects
+from glioforge.quality.base import FILTERS, Evidence, FilterSpec, require_subjects
 
 _TOUCHING = ndimage.generate_binary_structure(3, 3)
 
@@ -78,15 +77,16 @@ class PlausibleLabels:
     real: tuple[LabelFacts, ...]
 
     @classmethod
-    def fit(cls, spec: PlausibleLabelsSpec, train: Cohort, *, seed: int) -> "PlausibleLabels":  # noqa: ARG003 - nothing is drawn
+    def fit(cls, spec: PlausibleLabelsSpec, evidence: Evidence) -> "PlausibleLabels":
         """Gather the facts of all training cases.
 
         Raises:
             CohortError: There is no training case.
         """
+        train = evidence.train
         require_subjects(train, 1, spec.kind)
         real = tuple(label_facts(ref.load(), train.scheme) for ref in train)
-        return cls(spec, tuple(sorted(train.subjects_behind)), train.scheme, real)
+        return cls(spec, evidence.subjects(), train.scheme, real)
 
     def assess(self, case: Case) -> Verdict:
         """Count the rules that the case breaks.

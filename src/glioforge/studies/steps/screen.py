@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from glioforge.config.spec import Spec
 from glioforge.core.errors import CohortError
-from glioforge.quality.base import FittedFilter, fit_filter
+from glioforge.core.protocols import QualityFilter
+from glioforge.quality.base import fit_filter
 from glioforge.quality.check import apply_filters
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
@@ -26,14 +27,14 @@ def screen_cases(
     train = context.cohort("train")
     if subjects is not None:
         train = train.of_subjects(subjects, train.name)
-    fitted: list[tuple[str, FittedFilter]] = []
+    fitted: list[tuple[str, QualityFilter]] = []
     notes: list[str] = []
+    made = cohort_in(context.place("cases") / MADE)
     for spec in filters:
         try:
             fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, seed=seed)))
         except CohortError as error:
             notes.append(str(error))
-    made = cohort_in(context.place("cases") / MADE)
     kept, verdicts = apply_filters(made, fitted, progress=context.progress)
     return context.record(
         notes=tuple(notes),

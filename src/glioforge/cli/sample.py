@@ -1,0 +1,36 @@
+"""`glioforge sample`: synthetic label maps or slices from noise, by a trained sampler."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import Device, Out, Precision, Seed, Threads, accelerator_of
+
+EXAMPLES = (
+    "glioforge sample sampler --count 100 --out anatomies",
+    "glioforge synthesize synthesizer anatomies --unlabelled --out synthetic",
+)
+
+
+def sample(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained sampler, written by train.", metavar="MODEL")],
+    out: Out,
+    count: Annotated[int, typer.Option("--count", help="Number of cases.", metavar="N", min=1)] = 1,
+    seed: Seed = 1,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
+) -> None:
+    """Draw synthetic cases from noise: label maps, or slices without labels; repeat with a larger count to add some.
+
+    Every case lists the subjects that the sampler was trained on.
+    """
+    from glioforge.cli.cohorts import describe
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.io.run_accelerator import remembered
+    from glioforge.sampling.base import load_sampler
+    from glioforge.sampling.cohort import sample_cohort
+
+    sampler = load_sampler(run, remembered(accelerator_of(device, precision, threads), out))
+    typer.echo(describe(sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))

@@ -1,0 +1,1 @@
+"""Samplers: label maps and images from noise, learned from a cohort."""

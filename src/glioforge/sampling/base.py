@@ -1,0 +1,205 @@
+"""Train a sampler on a cohort, or continue its training, and keep it in a folder.
+
+Conventions
+-----------
+input       prepared cases on one grid: complete labels for samplers of label maps, z-scores for samplers of images
+output      the folder of a trained model (`training.model_folder`); tensors are `network/...` and `grid/...`
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
+from glioforge.config.spec import Spec
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import CohortError, GeometryError, InputFileError
+from glioforge.core.firewall import require_no_leak
+from glioforge.core.geometry import Geometry
+from glioforge.core.lineage import VALIDATION, Lineage
+from glioforge.core.preparation import not_prepared
+from glioforge.core.protocols import Progress, Silent
+from glioforge.io.folder_kind import CARD
+from glioforge.io.run_accelerator import kept_of, settled
+from glioforge.io.run_folder import Step
+from glioforge.sampling.method import SAMPLERS, Fitting, Knowledge, Sampler
+from glioforge.sampling.trained import TrainedSampler
+from glioforge.training.budget import Budget, Outcome
+from glioforge.training.model_folder import WEIGHTS, Card, expected_hash, read_card, write_model
+
+MAX_GRID = 2**12
+"""Largest size in bytes of the grid among the tensors: more is refused before it is read."""
+_REMEDY = "take the whole folder as train made it, or train again"
+
+
+def train_sampler(  # noqa: PLR0913 - cohort, place and run settings, by keyword
+    train: Cohort,
+    validation: Cohort | None,
+    spec: Spec,
+    out: Path,
+    *,
+    budget: Budget | None = None,
+    seed: int = 1,
+    accelerator: AcceleratorSpec | None = None,
+    progress: Progress | None = None,
+) -> TrainedSampler:
+    """Train a sampler, or go on with its training, or load it when it is done.
+
+    Args:
+        train: Prepared cases on one grid.
+        validation: Cases of other subjects, if any; those samplers that can be scored keep the weights that score best.
+        spec: Sampler and settings, of a kind in `SAMPLERS`.
+        out: The model's own folder.
+        budget: Length, validation and plateau; the spec's own unless given.
+        seed: Root of all draws.
+        accelerator: Devices, precision, threads; none takes those that the folder began with, else this machine's.
+        progress: Where progress is shown.
+
+    Raises:
+        CohortError: The cohort is empty, or lacks a contrast or tissue labels that the sampler learns from.
+        LeakageError: A validation subject contributed to a training case.
+        OutputError: The folder was made with other settings.
+        TrainingError: The training diverged.
+    """
+    progress = progress or Silent()
+    spec = spec if budget is None else spec.model_copy(update={"budget": budget})
+    knowledge = known_of(spec, train)
+    if validation is not None and len(validation):
+        require_no_leak({"training cases": train}, validation)
+    settings = settled(accelerator or AcceleratorSpec(), out)
+    key = {
+        "spec": spec.model_dump(mode="json"),
+        "train": train.fingerprint,
+        "validation": None if validation is None else validation.fingerprint,
+        "seed": seed,
+        "precision": settings.precision,
+    }
+    step = Step(out, key, kept=kept_of(settings))
+    if not step.done:
+        with step:
+            if not step.done:
+                progress.say(described(settings))
+                sampler = SAMPLERS.part_for(spec)(spec, knowledge)
+                outcome = sampler.fit(Fitting(train, validation, out / "training", seed, settings, progress))
+                card = Card(
+                    family=SAMPLERS.family,
+                    spec=spec,
+                    modalities=knowledge.modalities,
+                    lineage=_lineage(spec, train, validation, outcome),
+                    files=_write_tensors(out, sampler),
+                    scheme=knowledge.scheme,
+                    outcome=outcome,
+                    precision=settings.precision,
+                    training={"seed": seed, "train": train.fingerprint, "device": device_of(settings).type},
+                )
+                step.finish({"weights": write_model(out, card, train, validation).weights})
+    return load_sampler(out, accelerator)
+
+
+def load_sampler(folder: Path, accelerator: AcceleratorSpec | None = None) -> TrainedSampler:
+    """Load a trained sampler.
+
+    Args:
+        folder: Made by `train_sampler`.
+        accelerator: Where it shall run; in the precision of its training unless it names another.
+
+    Raises:
+        InputFileError: The folder is unfinished, or a file is damaged, changed or hostile.
+    """
+    from glioforge.training.weights import built_to_fit, read_some
+
+    card = read_card(folder, SAMPLERS)
+    path = folder / WEIGHTS
+    grid = read_some(path, "grid/", MAX_GRID)
+    made: list[Sampler] = []
+
+    def build() -> Any:  # noqa: ANN401 - a network; torch is not loaded with this module
+        made.append(SAMPLERS.part_for(card.spec)(card.spec, _knowledge(card, grid, path)))
+        return made[-1].network
+
+    built_to_fit(build, path, "network/")
+    _fill(made[-1], path, expected_hash(card, WEIGHTS, folder))
+    return TrainedSampler(made[-1], card, folder, accelerator or AcceleratorSpec())
+
+
+def known_of(spec: Any, train: Cohort) -> Knowledge:  # noqa: ANN401 - any sampler's spec
+    """Return what is known of a training cohort, once it is seen to fit a sampler.
+
+    Raises:
+        CohortError: As `train_sampler`.
+    """
+    if not len(train):
+        raise CohortError("no training cases", "at least one", "check the split", train.where)
+    geometry = train.cases[0].load().geometry
+    if SAMPLERS.part_for(spec).makes == "labels":
+        if not train.scheme.is_complete:
+            raise not_prepared(train.scheme.name, train.folder, train.where)
+        return Knowledge((), train.scheme, geometry)
+    modalities = train.modalities if spec.modalities is None else tuple(spec.modalities)
+    missing = [str(m) for m in modalities if m not in train.modalities]
+    if missing or not modalities:
+        raise CohortError(
+            f"contrasts {[str(m) for m in train.modalities]} in every case",
+            f"also {missing}" if missing else "some",
+            "leave incomplete cases out, or ask for fewer contrasts",
+            train.where,
+        )
+    return Knowledge(modalities, train.scheme, geometry)
+
+
+def _lineage(spec: Any, train: Cohort, validation: Cohort | None, outcome: Outcome) -> Lineage:  # noqa: ANN401 - any sampler's spec
+    """Everyone whom the weights depend on: validation subjects where their score selected the weights."""
+    lineage = Lineage.union(spec.kind, [train.lineage])
+    if validation is None or outcome.best_score is None:
+        return lineage
+    return lineage.through(VALIDATION, validation.lineage)
+
+
+def _write_tensors(folder: Path, sampler: Sampler) -> dict[str, str]:
+    """Write network and grid; return the file's hash by its name."""
+    import torch
+
+    from glioforge.training.weights import write_weights
+
+    geometry = sampler.knowledge.geometry
+    tensors = {
+        "grid/shape": torch.tensor(geometry.shape),
+        "grid/affine": torch.from_numpy(np.array(geometry.affine, dtype=np.float64)),
+        **{f"network/{name}": value for name, value in sampler.network.state_dict().items()},
+    }
+    return {WEIGHTS: write_weights(folder / WEIGHTS, tensors)}
+
+
+def _knowledge(card: Card, grid: Mapping[str, Any], path: Path) -> Knowledge:
+    """What card and tensors say of the training cohort."""
+    try:
+        shape, affine = np.asarray(grid["grid/shape"]), np.asarray(grid["grid/affine"])
+        if card.scheme is None or shape.shape != (3,):
+            msg = "no label scheme, or no grid of three axes"
+            raise ValueError(msg)  # noqa: TRY301 - one message for all that does not fit
+        i, j, k = (int(size) for size in shape)
+        return Knowledge(card.modalities, card.scheme, Geometry((i, j, k), affine))
+    except (KeyError, ValueError, GeometryError) as error:
+        raise InputFileError(
+            f"a card that does not fit its weights ({error!r})",
+            "the card as train wrote it",
+            _REMEDY,
+            path.with_name(CARD),
+        ) from error
+
+
+def _fill(sampler: Sampler, path: Path, expected: str) -> None:
+    """Load the network's weights from the file, whose hash must be the card's."""
+    from glioforge.io.regular_file import read_regular_file
+    from glioforge.training.weights import MAX_WEIGHTS, decode, digest, require_fit
+
+    data = read_regular_file(path, MAX_WEIGHTS)
+    if digest(data) != expected:
+        raise InputFileError(f"weights with hash {digest(data)}", f"hash {expected}, as on the card", _REMEDY, path)
+    tensors = decode(data, path)
+    state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
+    require_fit(state, sampler.network, path)
+    sampler.network.load_state_dict(state)
+    sampler.network.eval()

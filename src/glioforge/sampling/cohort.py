@@ -1,0 +1,99 @@
+"""Synthetic cohorts from noise: a case per draw, kept one by one.
+
+A case depends on the seed, its number and the sampler, and on nothing else, so
+that a command that is repeated with a larger count adds cases to those there are.
+"""
+
+from pathlib import Path
+
+from glioforge.core.case import Case, CaseRef
+from glioforge.core.cohort import Cohort
+from glioforge.core.errors import InputFileError
+from glioforge.core.labels import LabelMap
+from glioforge.core.lineage import Lineage
+from glioforge.core.preparation import PREPARATION
+from glioforge.core.protocols import Progress, Silent
+from glioforge.core.rng import stream, stream_seed
+from glioforge.data.store import find_case, write_case
+from glioforge.io.cohort_file import require_no_loss, write_cohort
+from glioforge.io.run_folder import ORPHAN_S, Step
+from glioforge.sampling.trained import TrainedSampler
+
+CASES = "cases"
+"""Folder of the store below a sampled cohort."""
+
+
+def sample_cohort(
+    sampler: TrainedSampler,
+    count: int,
+    out: Path,
+    *,
+    name: str = "sampled",
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Draw a synthetic cohort, continuing where an earlier call stopped.
+
+    Args:
+        sampler: Trained sampler.
+        count: Number of cases; 0 gives an empty cohort.
+        out: Folder of the new cohort: `cases/`, `cohort.json`.
+        name: Name of the new cohort.
+        seed: Root of all draws.
+        progress: Where progress is shown.
+
+    Returns:
+        The cohort: bare label maps, or images without labels, each with all training subjects in its lineage.
+
+    Raises:
+        OutputError: The folder was made with other settings, holds more cases, or cannot be written.
+    """
+    progress = progress or Silent()
+    ids = [f"sample-{number:06d}" for number in range(count)]
+    require_no_loss(out, ids)
+    key = {"sampler": sampler.card.weights, "seed": seed, "name": name, "precision": sampler.accelerator.precision}
+    with Step(out, key, wait_s=ORPHAN_S, kept=sampler.kept) as step:
+        refs = [
+            _case(sampler, out / CASES, case_id, seed, progress)
+            for case_id in progress.track(ids, "sampling", len(ids))
+        ]
+        cohort = Cohort(name, tuple(refs), sampler.scheme)
+        write_cohort(cohort, out)
+        step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint})
+    return cohort
+
+
+def _case(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progress: Progress) -> CaseRef:
+    """Return one case, found in the store or drawn."""
+    try:
+        found = find_case(store, case_id)
+    except InputFileError as error:
+        found = None
+        progress.say(f"{case_id}: damaged, drawn again ({error.found})")
+    if found is not None:
+        return found
+    case_seed = stream_seed(seed, "sample", case_id)
+    (made,) = sampler.sample(1, stream(case_seed, sampler.makes))
+    labels = made if isinstance(made, LabelMap) else None
+    known = sampler.card.preparations
+    case = Case(
+        case_id=case_id,
+        subject_id=f"synthetic-{case_id}",
+        images={} if isinstance(made, LabelMap) else made,
+        lineage=_lineage(sampler, case_seed),
+        labels=labels,
+        brain=None if labels is None else labels.foreground,
+        facts={
+            **({} if labels is None else {"tumour_ml": labels.volume_ml("WT")}),
+            **({PREPARATION: known[0]} if labels is not None and len(known) == 1 else {}),
+        },
+    )
+    return write_case(store, case)
+
+
+def _lineage(sampler: TrainedSampler, seed: int) -> Lineage:
+    """Everyone behind the model; a draw has no parent case."""
+    model = sampler.lineage
+    trained_on = set(model.subjects) - model.apart
+    made = Lineage.synthetic(sampler.card.kind, {}, seed=seed, generator_subjects=trained_on, weights=model.weights)
+    return made.through("generator", model)

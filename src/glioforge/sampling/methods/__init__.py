@@ -1,0 +1,1 @@
+"""Samplers by kind: one file or folder each."""

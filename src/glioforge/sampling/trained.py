@@ -1,0 +1,58 @@
+"""A trained sampler: label maps or images from noise, one draw after the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, final
+
+import numpy as np
+
+from glioforge.compute.accelerator import AcceleratorSpec, precision_for
+from glioforge.core.labels import LabelScheme
+from glioforge.core.lineage import Lineage
+from glioforge.sampling.method import Sampler
+from glioforge.training.model_folder import Card
+
+
+@final
+class TrainedSampler:
+    """An `ImageSampler` or a `LabelSampler`, whichever `makes` says, with what it was trained on.
+
+    Args:
+        sampler: Sampler with its weights.
+        card: What the model's folder says of it.
+        folder: That folder.
+        accelerator: Where it runs; the CPU takes one thread unless a number is given.
+    """
+
+    def __init__(self, sampler: Sampler, card: Card, folder: Path, accelerator: AcceleratorSpec) -> None:
+        self.card, self.folder, self._sampler = card, folder, sampler
+        precision = precision_for(card.precision, accelerator)
+        self.accelerator = accelerator.model_copy(update={"precision": precision})
+
+    @property
+    def makes(self) -> Literal["labels", "images"]:
+        """What it draws."""
+        return self._sampler.makes
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Scheme of the training cases' label maps."""
+        return self._sampler.knowledge.scheme
+
+    @property
+    def lineage(self) -> Lineage:
+        """Origin of the model itself, for the leakage firewall."""
+        return self.card.model_lineage
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Precision and threads that it runs with, for folders that remember them."""
+        return {"precision": self.accelerator.precision, "threads": self.accelerator.threads or 1}
+
+    def sample(self, count: int, rng: np.random.Generator) -> Iterator[Any]:
+        """Yield `count` label maps, or images by contrast, one after the other; none for 0.
+
+        The same state of the generator gives the same bytes; the first draws do not depend on `count`.
+        """
+        for _ in range(count):
+            yield self._sampler.make(rng, self.accelerator)
