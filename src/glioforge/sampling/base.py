@@ -24,9 +24,10 @@ from glioforge.core.protocols import Progress, Silent
 from glioforge.io.folder_kind import CARD
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step
-from glioforge.sampling.method import SAMPLERS, Fitting, Knowledge, Sampler
+from glioforge.sampling.method import SAMPLERS, Knowledge, Sampler
 from glioforge.sampling.trained import TrainedSampler
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.fitting import Fitting
 from glioforge.training.model_folder import WEIGHTS, Card, expected_hash, read_card, write_model
 
 MAX_GRID = 2**12

@@ -8,7 +8,6 @@ training subjects, who are in the lineage of everything it makes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
@@ -21,9 +20,9 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress
 from glioforge.core.volume import Volume
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.fitting import Fitting
 
 if TYPE_CHECKING:
     import torch
@@ -59,28 +58,6 @@ class Knowledge:
     modalities: tuple[Modality, ...]
     scheme: LabelScheme
     geometry: Geometry
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """One call to train a sampler.
-
-    Args:
-        train: Training cases.
-        validation: Cases of other subjects that select the weights, if any.
-        folder: The training's own folder.
-        seed: Root of all draws.
-        accelerator: Devices, precision, threads.
-        progress: Where progress is shown.
-    """
-
-    train: Cohort
-    validation: Cohort | None
-    folder: Path
-    seed: int
-    accelerator: AcceleratorSpec
-    progress: Progress
 
 
 class Sampler(ABC):

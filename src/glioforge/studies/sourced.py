@@ -1,5 +1,6 @@
 """Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -45,9 +46,9 @@ class SourcedSpec(StudySpec):
     """Further sources of synthetic cases by their names."""
 
     @property
+    @abstractmethod
     def spending(self) -> SourceBudget:
         """The budget in force."""
-        raise NotImplementedError
 
     @property
     def all_sources(self) -> dict[str, Source]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,7 @@ LEAKY = "-leaky"
 """What names of arms on shuffled slices end with."""
 
 
+@final
 class StudyBudget(SourceBudget):
     """How much a run may spend."""
 

@@ -26,7 +26,6 @@ from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.card import write_tensors
 from glioforge.synthesis.method import (
     SYNTHESIZERS,
-    Fitting,
     Knowledge,
     Method,
     SynthesizerSpec,
@@ -36,6 +35,7 @@ from glioforge.synthesis.method import (
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.fitting import Fitting
 from glioforge.training.model_folder import Card, write_model
 
 __all__ = [

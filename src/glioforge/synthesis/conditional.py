@@ -25,11 +25,12 @@ from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.finish import Ensemble, Finish
 from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import Fitting, Images, Knowledge, Method
+from glioforge.synthesis.method import Images, Knowledge, Method
 from glioforge.synthesis.painter import Painter
 from glioforge.synthesis.passes import OnePass, Passes
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.synthesis.unseen_score import unseen_score
+from glioforge.training.fitting import Fitting
 from glioforge.training.inference import inferred
 from glioforge.training.loop import Outcome, train
 

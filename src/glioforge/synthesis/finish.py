@@ -19,11 +19,12 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.rng import stream
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import Fitting, Images
+from glioforge.synthesis.method import Images
 from glioforge.synthesis.moved import Move
 from glioforge.synthesis.painter import Painter
 from glioforge.synthesis.slice_smoothing import CASES, Example, measure_widths, smooth_across
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
+from glioforge.training.fitting import Fitting
 from glioforge.training.inference import inferred
 from glioforge.training.snapshots import load_snapshots
 

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 import numpy as np
@@ -16,9 +15,9 @@ from glioforge.config.spec import Spec
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.protocols import Progress
 from glioforge.synthesis.appearance import Appearance
 from glioforge.training.budget import Budget, Outcome
+from glioforge.training.fitting import Fitting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,28 +54,6 @@ class Knowledge:
     modalities: tuple[Modality, ...]
     scheme: LabelScheme
     appearance: Appearance
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """One call to train a method.
-
-    Args:
-        train: Training cases.
-        validation: Cases for model selection, if any.
-        folder: The training's own folder.
-        seed: Root of all draws.
-        accelerator: Devices, precision, threads.
-        progress: Where progress is shown.
-    """
-
-    train: Cohort
-    validation: Cohort | None
-    folder: Path
-    seed: int
-    accelerator: AcceleratorSpec
-    progress: Progress
 
 
 class Method(ABC):

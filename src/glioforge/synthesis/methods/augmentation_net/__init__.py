@@ -56,8 +56,9 @@ from glioforge.nn.refinement import RefinementGenerator, doublings_for, refineme
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import SYNTHESIZERS, Fitting, Knowledge
+from glioforge.synthesis.method import SYNTHESIZERS, Knowledge
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
+from glioforge.training.fitting import Fitting
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 from glioforge.training.recipes.independent import Independent

@@ -16,9 +16,9 @@ from glioforge.config.spec import Spec
 from glioforge.losses.dice import dice_and_cross_entropy
 from glioforge.nn.blocks import Dims
 from glioforge.nn.label_reader import LabelEncoder, LabelReader
-from glioforge.synthesis.method import Fitting
 from glioforge.training.budget import Budget
 from glioforge.training.estimate import preparing
+from glioforge.training.fitting import Fitting
 from glioforge.training.loop import train
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised

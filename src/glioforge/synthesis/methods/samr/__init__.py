@@ -66,10 +66,11 @@ from glioforge.nn.samr import SamrGenerator, doubling_widths
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import SYNTHESIZERS, Fitting
+from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
 from glioforge.synthesis.methods.samr.spec import SamrSpec
+from glioforge.training.fitting import Fitting
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 
