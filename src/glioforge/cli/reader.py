@@ -9,7 +9,6 @@ from glioforge.cli.options import Out, Set
 
 if TYPE_CHECKING:
     from glioforge.core.cohort import Cohort
-    from glioforge.reader.spec import ReaderSpec
 
 ABOUT = "Ask readers blindly: can they tell synthetic from real cases, why, and which do they prefer?"
 EXAMPLES = {
@@ -21,7 +20,7 @@ EXAMPLES = {
         "glioforge reader serve reading",
         "glioforge reader serve reading --host 0.0.0.0 --host-name ward.example --certificate tls.pem --key tls.key",
     ),
-    "invite": ("glioforge reader invite reading 'Dr Example'",),
+    "invite": ("glioforge reader invite reading 'Reader 1'",),
     "status": ("glioforge reader status reading",),
     "lock": ("glioforge reader lock reading",),
     "report": (
@@ -72,6 +71,7 @@ def create(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import parse_spec, read_values, resolved_yaml, with_overrides
     from glioforge.reader.create import create_study
+    from glioforge.reader.power import needed_items
     from glioforge.reader.spec import ReaderSpec
 
     values = {} if spec is None else read_values(spec)
@@ -79,7 +79,7 @@ def create(
     settings = parse_spec(with_overrides(values, overrides or ()), ReaderSpec, where=str(spec or "--set"))
     if dry_run:
         typer.echo(resolved_yaml(settings))
-        for line in _needed(settings):
+        for line in needed_items(settings):
             typer.echo(f"# {line}")
         return
     cohorts = _sources(real, synthetic or [])
@@ -89,7 +89,7 @@ def create(
     typer.echo(f"study in {out}: {items} items ({counts}), about {study.minutes(items)} minutes a reader")
     for name, text in study.flags.items():
         typer.echo(f"{name}: {text}")
-    for line in _needed(settings):
+    for line in needed_items(settings):
         typer.echo(line)
     typer.echo(f"next: glioforge reader serve {out}")
 
@@ -278,23 +278,6 @@ def restore(
     from glioforge.reader.backup import restore_study
 
     typer.echo(f"study in {restore_study(file, out)}")
-
-
-def _needed(settings: "ReaderSpec") -> list[str]:
-    """How many items show that readers who guess cannot distinguish, by the number of readers; none for other kinds."""
-    from glioforge.core.counted import counted
-    from glioforge.reader.folder import SECONDS
-    from glioforge.reader.power import plans
-
-    if settings.kind not in {"turing", "choice"}:
-        return []
-    margin = settings.analysis.margin
-    found = plans(margin, readers=(1, 3, 5), seconds=SECONDS[settings.kind])
-    needed = ", ".join(
-        f"{f'{one.items} items' if one.items else 'no number up to 4000'} with {counted(one.readers, 'reader')}"
-        for one in found
-    )
-    return [f"to place guessing readers within {100 * margin:g} points of chance with a power of 80 %: {needed}"]
 
 
 def _is_invited(study: Path) -> bool:

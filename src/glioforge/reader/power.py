@@ -19,7 +19,10 @@ import numpy as np
 from scipy import stats
 from scipy.special import nctdtr, stdtrit
 
+from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError
+from glioforge.reader.folder import SECONDS
+from glioforge.reader.spec import ReaderSpec
 
 READER_SPREAD = 0.04
 """Standard deviation of the accuracy between readers, unless given."""
@@ -192,3 +195,20 @@ def _fewest(reached: Callable[[int], float], power: float) -> int:
         middle = (low + high) // 4 * 2
         low, high = (low, middle) if reached(middle) >= power else (middle, high)
     return high
+
+
+def needed_items(settings: ReaderSpec) -> list[str]:
+    """Say how many items show that guessing readers cannot distinguish, by number of readers; none for other kinds.
+
+    Args:
+        settings: Settings of the study.
+    """
+    if settings.kind not in {"turing", "choice"}:
+        return []
+    margin = settings.analysis.margin
+    found = plans(margin, readers=(1, 3, 5), seconds=SECONDS[settings.kind])
+    needed = ", ".join(
+        f"{f'{one.items} items' if one.items else 'no number up to 4000'} with {counted(one.readers, 'reader')}"
+        for one in found
+    )
+    return [f"to place guessing readers within {100 * margin:g} points of chance with a power of 80 %: {needed}"]
