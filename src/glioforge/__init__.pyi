@@ -100,6 +100,7 @@ from .runs.train import (
 from .sampling.base import load_sampler as load_sampler, train_sampler as train_sampler
 from .sampling.cohort import sample_cohort as sample_cohort
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
+from .studies.beforehand import PlanSpec as PlanSpec
 from .studies.comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec
 from .studies.engine import run_study as run_study, write_report as write_report
 from .studies.later import score_later as score_later

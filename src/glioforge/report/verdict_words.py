@@ -12,13 +12,16 @@ import numpy as np
 
 from glioforge.metrics.register import metric_named
 from glioforge.report.words import counted, difference_text, p_text, size_text
-from glioforge.statistics.judge import Finding, Shown
+from glioforge.statistics.judge import Finding, Needed, Shown
+from glioforge.statistics.power import DIFFERENCES, Plan
 from glioforge.statistics.small_regions import WithAndWithout
 
 _SHOWN: Final = (Shown.HELPS, Shown.HARMS)
+_NOISE: Final = 1e-6
+"""Standard deviations below this are rounding."""
 
 
-def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
+def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject", what: str = "") -> str:
     """Answer in one sentence whether an arm is better than its reference, with difference, p and number of subjects.
 
     Args:
@@ -27,9 +30,10 @@ def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "s
         reference: Title of the reference.
         metric: Name of the metric.
         noun: What a subject is called.
+        what: The metric in words; its title unless given.
     """
     count = counted(found.difference.count, noun)
-    numbers = f"{metric_named(metric).title} {difference_text(metric, found.difference)}, {_p(found)}, {count}"
+    numbers = f"{what or metric_named(metric).title} {difference_text(metric, found.difference)}, {_p(found)}, {count}"
     if found.shown is Shown.NOT_SHOWN:
         few = found.difference.note
         reason = few or f"the smallest difference detectable was {size_text(metric, found.detectable)}"
@@ -43,22 +47,14 @@ def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "s
     return f"{arm} {found.shown.value} against {reference} ({numbers})."
 
 
-def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
-    """Give the answer, what it rests on, and what limits it, as one paragraph.
-
-    Args:
-        found: From `judge` or `judge_family`.
-        arm: Title of the arm.
-        reference: Title of the reference.
-        metric: Name of the metric.
-        noun: What a subject is called.
-    """
+def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject", what: str = "") -> str:
+    """Give the answer, what it rests on, and what limits it, as one paragraph; arguments as `answer`."""
     sentences = [
-        answer(found, arm, reference, metric, noun),
+        answer(found, arm, reference, metric, noun, what),
         _small(found, metric),
         _subjects(found, noun),
         _carried(found, noun),
-        _exaggerated(found, metric),
+        exaggerated(found, metric),
         _power(found, metric, noun),
         f"Not in the interval: {'; '.join(found.limits)}." if found.limits and found.difference.known else "",
     ]
@@ -68,14 +64,19 @@ def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str =
 def with_and_without(both: WithAndWithout, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
     """Give the answer that the rule for small regions named, and the other one beside it; one where none is small."""
     first = answer(both.deciding, arm, reference, metric, noun)
+    return " ".join(filter(None, (first, small_regions(both, metric, noun))))
+
+
+def small_regions(both: WithAndWithout, metric: str, noun: str = "subject") -> str:
+    """Give the answer that the rule for small regions did not name; empty where no region is small."""
     if not both.small:
-        return first
+        return ""
     everyone = both.rule.decides == "all"
     other = both.without if everyone else both.everyone
     left_out = f"{counted(len(both.small), noun)} with a region below {both.rule.minimum_ml:g} ml"
     told = f"Without {left_out}" if everyone else f"With {left_out}"
     same = "the answer is the same" if both.agree else f"the answer is another, {other.shown}"
-    return f"{first} {told}, {same}: {difference_text(metric, other.difference)}, {_p(other)}."
+    return f"{told}, {same}: {difference_text(metric, other.difference)}, {_p(other)}."
 
 
 def _p(found: Finding) -> str:
@@ -116,7 +117,7 @@ def _carried(found: Finding, noun: str) -> str:
     return f"Its sign depends on {' and on '.join(decisive)} alone." if decisive else ""
 
 
-def _exaggerated(found: Finding, metric: str) -> str:
+def exaggerated(found: Finding, metric: str) -> str:
     """That a shown difference of a small study is probably too large."""
     if found.shown not in _SHOWN or not np.isfinite(found.exaggeration) or found.plan is None:
         return ""
@@ -133,13 +134,24 @@ def _power(found: Finding, metric: str, noun: str) -> str:
         return ""
     smallest = size_text(metric, found.detectable)
     if found.plan is None:
-        return f"Detectable with 80 % power: {smallest}, from the spread of these results, as none was fixed before."
-    counts = [counted(need.subjects, noun) if need.subjects else "more than can be had" for need in found.needed]
-    needed = [
-        f"{size_text(metric, need.difference)}, {count}" for need, count in zip(found.needed, counts, strict=True)
-    ]
-    takes = f" Needed for {'; for '.join(needed)}." if needed else ""
+        spread = f"standard deviation {found.sd:.3f}" if metric_named(metric).is_share else "their spread"
+        return (
+            f"No power was planned. Detectable with 80 % power: {smallest}, from these very results ({spread})."
+            f"{_needed(found, metric, noun)}"
+        )
     return (
         f"Detectable with {100 * found.plan.power:.0f} % power: {smallest}, from a standard deviation of "
-        f"{found.plan.sd:.3f} ({found.plan.source}) fixed before.{takes}"
+        f"{found.plan.sd:.3f} ({found.plan.source}) fixed before."
+        f"{_needed(found, metric, noun)}"
     )
+
+
+def _needed(found: Finding, metric: str, noun: str) -> str:
+    """Subjects needed for gains of one, two and three points, from the planned spread or else from that measured."""
+    needed = found.needed
+    if not needed and metric_named(metric).is_share and found.sd > _NOISE:
+        measured = Plan(found.sd, found.difference.count, DIFFERENCES[0], "these results")
+        needed = tuple(Needed(gain, measured.subjects_for(gain)) for gain in DIFFERENCES)
+    counts = [counted(need.subjects, noun) if need.subjects else "more than can be had" for need in needed]
+    texts = [f"+{size_text(metric, need.difference)}, {count}" for need, count in zip(needed, counts, strict=True)]
+    return f" Needed for {'; for '.join(texts)}." if texts else ""

@@ -84,6 +84,7 @@ class Finding:
         better: Subjects on whom the arm is better.
         worse: Subjects on whom it is worse.
         improved: Share of subjects on whom it is better, with Wilson's interval.
+        sd: Standard deviation of the subjects' differences; NaN below two subjects.
         effect_size: Mean over standard deviation of the subjects' differences; NaN below two subjects.
         without_subject: Range of the mean with each subject left out.
         without_site: Range with each site left out; NaN where fewer than two sites are known.
@@ -116,6 +117,7 @@ class Finding:
     better: int
     worse: int
     improved: Interval
+    sd: float
     effect_size: float
     without_subject: Range
     without_site: Range
@@ -175,6 +177,7 @@ def judge(contrast: Contrast, *, seed: int, alpha: float = 0.05) -> Finding:
         better=better,
         worse=int((means < 0).sum()),
         improved=wilson(better, len(means), 1 - alpha),
+        sd=float(means.std(ddof=1)) if len(means) > 1 else float("nan"),
         effect_size=effect_size(means),
         without_subject=leave_one_out(means, contrast.names),
         without_site=leave_groups_out(means, contrast.sites),

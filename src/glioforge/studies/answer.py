@@ -1,6 +1,6 @@
 """The answer of an augmentation study at a glance: one figure, each region, each control, subgroups, cost, extremes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -8,16 +8,16 @@ import numpy as np
 from glioforge.io.nifti import read_labels
 from glioforge.report.answer_plots import ablation_plot, learning_plot
 from glioforge.report.compare import paired
-from glioforge.report.contrasts import Beforehand, contrast_of
 from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
 from glioforge.report.page import Block, Figure, Folded, Paragraph, Section, Table
 from glioforge.report.scores import MEAN, ResultTable
-from glioforge.report.verdict_words import answer, paragraph
-from glioforge.report.words import number
+from glioforge.report.verdict_words import answer, paragraph, small_regions
+from glioforge.report.words import counted, number, size_text
 from glioforge.segmentation.masks import written_scheme
-from glioforge.statistics.judge import judge_family
 from glioforge.studies.arms import Arm
-from glioforge.studies.arms_report import control_pairs, tested_arms, title_of
+from glioforge.studies.arms_report import title_of
+from glioforge.studies.beforehand import PlanSpec
+from glioforge.studies.judged import Judged, primary_arm
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import tumour_of
@@ -31,7 +31,9 @@ _CASES: Final = ("generator", "control", "cases", "synthetic", "search")
 """Kinds of tasks that make the cases of a source."""
 
 
-def answer_section(spec: AugmentationSpec, results: Results, overlap: ResultTable, arms: Mapping[str, str]) -> Section:
+def answer_section(
+    spec: AugmentationSpec, results: Results, overlap: ResultTable, arms: Mapping[str, str], judged: Sequence[Judged]
+) -> Section:
     """Return the first section of the page.
 
     Args:
@@ -39,10 +41,11 @@ def answer_section(spec: AugmentationSpec, results: Results, overlap: ResultTabl
         results: Records and folders.
         overlap: Scores of the arms, with their mean over regions.
         arms: Title of each arm that has results.
+        judged: Its contrasts.
     """
-    judged = [Paragraph(text) for text in judged_texts(spec, overlap, arms)]
-    blocks: list[Block] = [*judged, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
-    first = next((arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms), None)
+    texts = [Paragraph(text) for text in judged_texts(spec, arms, judged)]
+    blocks: list[Block] = [*texts, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
+    first = primary_arm(spec, arms)
     if first is not None:
         ours, theirs = (overlap.scores(name, MEAN, "dice") for name in (first.name, first.reference))
         differences, _ = paired(ours, theirs, "dice")
@@ -55,32 +58,56 @@ def answer_section(spec: AugmentationSpec, results: Results, overlap: ResultTabl
     return Section("The answer at a glance", tuple(blocks))
 
 
-def judged_texts(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> list[str]:
-    """Return a paragraph on the first arm under test, and a sentence on it against each of its controls.
-
-    The first contrast is the primary one; those against controls are corrected together by Holm's procedure.  Power is
-    from the spread of these results, as settings hold no plan.
+def judged_texts(spec: AugmentationSpec, arms: Mapping[str, str], judged: Sequence[Judged]) -> list[str]:
+    """Return what was fixed beforehand, a paragraph on the primary contrast, and a sentence against each control.
 
     Args:
         spec: Settings.
-        overlap: Scores of the arms, with their mean over regions.
         arms: Title of each arm that has results.
+        judged: The contrasts; without a primary one nothing is said.
     """
-    first = next((arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms), None)
+    noun, what = noun_of(spec), dice_over(spec)
+    first = next((entry for entry in judged if entry.found.primary), None)
     if first is None:
         return []
-    others = [control for control, arm in control_pairs(spec, arms) if arm == first.name]
-    against = (first.reference, *others)
-    contrasts = [
-        contrast_of(overlap, (first.name, other), ("dice", MEAN), Beforehand(primary=not place)).contrast
-        for place, other in enumerate(against)
+    title, reference = arms[first.arm], arms[first.reference]
+    small = "" if first.both is None else small_regions(first.both, "dice", noun)
+    primary = " ".join(filter(None, (paragraph(first.found, title, reference, "dice", noun, what), small)))
+    against = [
+        answer(entry.found, arms[entry.arm], arms[entry.reference], "dice", noun, what)
+        for entry in judged
+        if entry.control and entry.planned
     ]
-    primary, *family = judge_family(contrasts, seed=spec.seed)
-    title, noun = arms[first.name], noun_of(spec)
-    return [
-        paragraph(primary, title, arms[first.reference], "dice", noun),
-        *(answer(found, title, arms[name], "dice", noun) for found, name in zip(family, others, strict=True)),
+    return [fixed_text(spec, arms, judged), primary, *against]
+
+
+def fixed_text(spec: AugmentationSpec, arms: Mapping[str, str], judged: Sequence[Judged]) -> str:
+    """Say which contrast is primary, how many are corrected together, and what the plan fixed.
+
+    Args:
+        spec: Settings.
+        arms: Title of each arm that has results.
+        judged: The contrasts; one of them is primary.
+    """
+    plan = spec.plan or PlanSpec()
+    first = next(entry for entry in judged if entry.found.primary)
+    family = sum(entry.planned for entry in judged) - 1
+    named = "the plan" if plan.primary else "the order of the arms"
+    sentences = [
+        f"Primary contrast, by {named}: {arms[first.arm]} against {arms[first.reference]}, {dice_over(spec)}.",
+        f"{counted(family, 'other contrast')} corrected together by Holm's procedure." if family else "",
     ]
+    if plan.margins is None:
+        sentences.append("No margin was set, so that equivalence and non-inferiority are not concluded.")
+    else:
+        ends = (size_text("dice", plan.margins.equivalence), size_text("dice", plan.margins.non_inferiority))
+        sentences.append(f"Margin of equivalence {ends[0]}, of non-inferiority {ends[1]}, set beforehand.")
+    return " ".join(filter(None, sentences))
+
+
+def dice_over(spec: AugmentationSpec) -> str:
+    """Name the endpoint that decides."""
+    return f"Dice over {', '.join(spec.regions)}"
 
 
 def _figure(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> Figure:
@@ -92,7 +119,7 @@ def _figure(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str
         for arm in spec.every_arm:
             amount = arm.real.subjects or (100 * arm.real.share if arm.real.share else None)
             if arm.name in arms and amount is not None:
-                title = title_of(spec, arm).removesuffix(f", {arm.real.words}")
+                title = title_of(spec, arm).replace(f", {arm.real.words}", "")
                 curves.setdefault(title, []).append((float(amount), arm.name))
         label = "real training subjects" if spec.curve is None or spec.curve.subjects else "real training subjects, %"
         caption = "Mean Dice over regions against the amount of real data; lines are 95 % intervals where known."

@@ -6,9 +6,11 @@ from typing import Final
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
 from glioforge.report.tables import Trained, empty_table, score_table, subject_table
-from glioforge.report.words import counted, findings, outdone, with_interval
-from glioforge.studies.answer import answer_section
+from glioforge.report.verdict_words import answer, exaggerated, small_regions
+from glioforge.report.words import counted, outdone, with_interval
+from glioforge.studies.answer import answer_section, dice_over
 from glioforge.studies.arms_report import (
+    UNVERIFIED,
     arms_blocks,
     cautions,
     control_pairs,
@@ -19,6 +21,9 @@ from glioforge.studies.arms_report import (
     titles,
 )
 from glioforge.studies.gap_report import gap_section
+from glioforge.studies.judged import Judged, judged_contrasts, sites_of
+from glioforge.studies.leaky import MARK
+from glioforge.studies.lock import Standing
 from glioforge.studies.methods_text import methods_section
 from glioforge.studies.pages import (
     difference_blocks,
@@ -70,10 +75,11 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     truths = sorted({row.reference for row in images.rows if row.metric == "ssim"})
     likeness = {truth: images.over_contrasts(reference=truth) for truth in truths}
     trained = trained_of(results, {"": _PILOT, **arms}, "pilot", "segmenter")
-    told = verdict(spec, overlap, arms, pilots_of(results))
+    judged = judged_contrasts(spec, overlap, arms, sites_of(results))
+    told = verdict(spec, arms, judged, pilots_of(results))
     shown = (made_section(spec, results), _likeness(images, likeness)) if results.of("fidelity") or images.rows else ()
     sections = (
-        answer_section(spec, results, overlap, arms),
+        answer_section(spec, results, overlap, arms, judged),
         *shown,
         _segmentation(spec, results, overlap, arms),
         *gap_section(spec, results, overlap, trained),
@@ -84,9 +90,9 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         methods_section(spec, results),
         settings_section(spec, results),
     )
-    lead = " ".join(filter(None, (*_lead(spec, overlap, arms), outdone_by_means(likeness))))
-    caution = exploratory(spec, results)
-    verdict_line = f"Exploratory: {told}" if caution else told
+    lead = " ".join(filter(None, (*_lead(spec, overlap, arms, judged), outdone_by_means(likeness))))
+    reasons = doubts(spec, results)
+    verdict_line = f"Exploratory ({'; '.join(reasons)}): {told}" if reasons else told
     return Report(spec.title, verdict_line, sections, lead, made_with(results), notices=cautions(spec, results))
 
 
@@ -95,25 +101,45 @@ def pilots_of(results: Results) -> list[Trained]:
     return trained_of(results, {"": _PILOT}, "pilot")
 
 
-def verdict(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], pilots: Sequence[Trained]) -> str:
-    """Say in a sentence or two whether synthetic data helped, how sure that is, and on how many subjects.
+def doubts(spec: AugmentationSpec, results: Results) -> list[str]:
+    """Return why the answer is exploratory, in a few words each; empty for one that confirms."""
+    standing = Standing.read(results.root)
+    seen = standing is not None and standing.kind == "exploratory"
+    unknown = bool(exploratory(spec, results))
+    return [*([UNVERIFIED] if unknown else []), *(["test scans were scored before"] if seen else [])]
+
+
+def verdict(
+    spec: AugmentationSpec, arms: Mapping[str, str], judged: Sequence[Judged], pilots: Sequence[Trained]
+) -> str:
+    """Say in a sentence or two what the primary contrast shows, and what weakens it.
 
     Args:
         spec: Settings of the study.
-        overlap: Scores of the arms, with their mean over regions.
         arms: Title of each arm that has results, by its name.
+        judged: The contrasts of the study.
         pilots: Runs of the baseline that looked for its plateau.
     """
-    tested = [arm for arm in tested_arms(spec) if arm.name in arms and arm.reference in arms]
+    first = next((entry for entry in judged if entry.found.primary), None)
     if not tested_arms(spec):
         return "Not asked: no arm has synthetic cases of a source under test."
-    if not tested:
-        return "Not answered: no synthetic case passed the quality check, so no segmenter was trained on any."
-    what = f"Dice over {', '.join(spec.regions)}"
-    first = tested[0]
-    compared = {first.reference: arms[first.reference], **groups_of(spec, arms)[first.reference]}
-    answer = findings(Endpoint("dice", MEAN, overlap), compared, first.reference, what)[first.name]
-    return " ".join(filter(None, (answer, _plateau_text(pilots))))
+    if first is None:
+        named = "" if spec.plan is None or spec.plan.primary is None else f" of the primary arm {spec.plan.primary}"
+        return f"Not answered: no synthetic case{named} passed the quality check, so no segmenter was trained on any."
+    noun = noun_of(spec)
+    sentences = (
+        answer(first.found, arms[first.arm], arms[first.reference], "dice", noun, dice_over(spec)),
+        exaggerated(first.found, "dice"),
+        "" if first.both is None or first.both.agree else small_regions(first.both, "dice", noun),
+        _plateau_text(pilots),
+        f"Arms marked {MARK} show a leak and are no evidence." if _leaks(spec, arms) else "",
+    )
+    return " ".join(filter(None, sentences))
+
+
+def _leaks(spec: AugmentationSpec, arms: Mapping[str, str]) -> bool:
+    """Whether an arm with results was trained on shuffled slices."""
+    return any(arm.split == "leaky" for arm in spec.every_arm if arm.name in arms)
 
 
 def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
@@ -128,16 +154,17 @@ def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
     return ""
 
 
-def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> list[str]:
+def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], judged: Sequence[Judged]) -> list[str]:
     """The other arms, the control against the generator, and what was not run."""
     endpoint = Endpoint("dice", MEAN, overlap)
     tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
     start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
-    first = next((arm.name for arm in tested_arms(spec) if arm.name in arms), "")
-    found: dict[str, str] = {}
-    for reference, group in groups_of(spec, arms).items():
-        found |= findings(endpoint, {reference: arms[reference], **group}, reference)
-    others = [text for arm, text in found.items() if arm != first and endpoint.of(arm).known]
+    others = [
+        f"{'' if entry.planned else 'Exploratory: '}"
+        f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', overlap.noun)}"
+        for entry in judged
+        if not entry.control and not entry.found.primary and entry.found.difference.known
+    ]
     controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in control_pairs(spec, arms)]
     missing = [title_of(spec, arm) for arm in spec.every_arm if arm.name not in arms]
     left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""

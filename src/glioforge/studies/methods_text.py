@@ -57,6 +57,7 @@ def methods_text(spec: AugmentationSpec, results: Results) -> str:
             f"The primary endpoint was Dice averaged over {', '.join(spec.regions)}, paired by {noun}, with 95 % "
             f"intervals over {noun}s and trainings."
         ),
+        _plan_text(spec),
         f"No test {noun} contributed to any training input (leakage firewall).",
         "" if standing is None else _standing_text(standing),
         f"All draws follow from seed {spec.seed}.",
@@ -72,6 +73,19 @@ def deviations_of(results: Results) -> list[str]:
     """Return what went otherwise than the settings say: arms left out, filters that could not be fitted, damage."""
     left_out = [f"{record.task} was not run, {record.left_out}" for record in results.records if record.left_out]
     return list(dict.fromkeys([*left_out, *(note for record in results.records for note in record.notes)]))
+
+
+def _plan_text(spec: AugmentationSpec) -> str:
+    """What was fixed of the analysis, in a sentence or two."""
+    if spec.plan is None:
+        return "The primary contrast was that of the first arm under test; neither margins nor power were planned."
+    plan = spec.plan
+    primary = (
+        f"The primary contrast was that of arm {plan.primary or 'first under test'}; others were corrected by Holm"
+    )
+    margins = f"; the margin of equivalence was {plan.margin:g}" if plan.margin is not None else ""
+    power = f"; power was planned from a standard deviation of {plan.sd:g} ({plan.source})" if plan.sd else ""
+    return f"{primary}{margins}{power}."
 
 
 def _standing_text(standing: Standing) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
 from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
+from glioforge.studies.beforehand import PlanSpec
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec
 from glioforge.studies.sources import FolderSource, SubjectsSpec, SynthesizerSource
 from glioforge.studies.tuning import require_changeable
@@ -68,6 +69,8 @@ class AugmentationSpec(SourcedSpec):
     tuning: tuple[Mapping[str, Any], ...] = ()
     """Changes to the segmenter's settings, each of which is a tuning trial: every arm is trained with each, and keeps
     the one with the best validation score; none tunes nothing."""
+    plan: PlanSpec | None = Field(None, exclude_if=lambda plan: plan is None)
+    """Primary contrast, family, margins and spread, fixed before the look; without it no power is planned."""
     budgets: Mapping[str, StudyBudget]
     """Named budgets."""
     budget: str = "small"
@@ -113,6 +116,14 @@ class AugmentationSpec(SourcedSpec):
         if len(set(names)) != len(names):
             msg = f"arms {names} are not named uniquely once segmenters and numbers of subjects are added"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _plan_fits(self) -> Self:
+        """Refuse a plan with arms that the study has not."""
+        if self.plan is not None:
+            compared = (arm for arm in self.every_arm if arm.reference != arm.name and arm.split != "leaky")
+            self.plan.require_arms([arm.name for arm in compared])
         return self
 
     @model_validator(mode="after")

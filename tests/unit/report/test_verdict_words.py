@@ -61,7 +61,7 @@ def test_a_gain_of_a_small_study_is_said_to_be_exaggerated():
 
     assert "The planned power was 12 % for 0.020: the size is probably exaggerated, about 2.8-fold" in text
     assert "Detectable with 80 % power: 0.072, from a standard deviation of 0.081 (21 phantoms) fixed before." in text
-    assert "Needed for 0.010, 517 subjects; for 0.020, 131 subjects; for 0.030, 60 subjects." in text
+    assert "Needed for +0.010, 517 subjects; for +0.020, 131 subjects; for +0.030, 60 subjects." in text
     assert "exaggerated" not in paragraph(found(0.0, plan=PLAN), "A", "B", "dice")
 
 
@@ -70,7 +70,11 @@ def test_a_paragraph_says_who_gained_and_what_the_interval_leaves_out():
     text = paragraph(found(0.03), "A", "B", "dice")
 
     assert "Better on 11 of 12 subjects (65 to 99 %), worse on 1; effect size +1.50." in text
-    assert "from the spread of these results, as none was fixed before" in text
+    assert (
+        "No power was planned. Detectable with 80 % power: 0.018, from these very results (standard deviation 0.020)."
+        in text
+    )
+    assert "Needed for +0.010, 34 subjects; for +0.020, 10 subjects; for +0.030, 6 subjects." in text
     assert "Not in the interval: one draw of training subjects" in text
     assert "smaller than the margin" in paragraph(found(0.003, 0.001, margins=MARGINS), "A", "B", "dice")
 

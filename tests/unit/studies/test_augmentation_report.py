@@ -9,6 +9,7 @@ from glioforge.report.tables import Trained
 from glioforge.studies import augmentation_report
 from glioforge.studies.augmentation_report import outdone_by_means, page, titles, verdict
 from glioforge.studies.fold import Study
+from glioforge.studies.judged import judged_contrasts
 from glioforge.studies.pages import noun_of
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Cost, Record, Training
@@ -35,30 +36,31 @@ def rows_of(gains, arms=("real", "real+synthetic", "real+control")):
 def told(gains, pilots=(REACHED,), spec=SPEC, **values):
     """The verdict on a study with these gains."""
     table = ResultTable(rows_of(gains, **values), noun=noun_of(spec)).with_mean(spec.regions)
-    return verdict(spec, table, titles(spec, table), pilots)
+    arms = titles(spec, table)
+    return verdict(spec, arms, judged_contrasts(spec, table, arms), pilots)
 
 
 @pytest.mark.parametrize(
     ("gains", "text"),
     [
-        (GAINS, "Phantom scans + synthetic is better than Phantom scans (Dice over WT, TC, ET +0.110, 95 % interval"),
-        ([-0.1, -0.12] * 4, "Phantom scans + synthetic is worse than Phantom scans (Dice over WT, TC, ET −0.110"),
-        ([0.1, -0.1] * 4, "Phantom scans + synthetic is not distinguishable from Phantom scans"),
         (
-            [0.1] * 3,
-            "Not answered for Phantom scans + synthetic against Phantom scans: Dice over WT, TC, ET +0.100 on 3",
+            GAINS,
+            "Phantom scans + synthetic helps against Phantom scans (Dice over WT, TC, ET +0.110 (+0.101 to +0.119)",
         ),
+        ([-0.1, -0.12] * 4, "Phantom scans + synthetic harms against Phantom scans (Dice over WT, TC, ET −0.110"),
+        ([0.1, -0.1] * 4, "No difference between Phantom scans + synthetic and Phantom scans is shown (Dice over"),
+        ([0.1] * 3, "No difference between Phantom scans + synthetic and Phantom scans is shown (Dice over WT, TC, ET"),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(gains, text):
-    """Better, worse, not distinguishable, too few."""
+    """Helps, harms, not shown, too few."""
     assert told(gains).startswith(text)
     assert "plateau" not in told(gains)
 
 
 def test_a_study_of_scans_calls_them_real():
     """And its subjects subjects."""
-    assert told(GAINS, spec=SCANS).startswith("Real + synthetic is better than Real (")
+    assert told(GAINS, spec=SCANS).startswith("Real + synthetic helps against Real (")
     assert "8 subjects" in told(GAINS, spec=SCANS)
 
 
@@ -101,6 +103,7 @@ def test_a_page_has_every_section_and_never_calls_phantoms_real(monkeypatch, tmp
     for name in ("answer_section", "made_section", "subjects_section", "methods_section", "settings_section"):
         monkeypatch.setattr(augmentation_report, name, lambda *_: Section("Left out", ()))
     monkeypatch.setattr(augmentation_report, "made_with", lambda _: "Made by Glioforge.")
+    monkeypatch.setattr(augmentation_report, "sites_of", lambda _: {})
     images = [
         ResultRow("demo", arm, 0, 0, f"s{n}", f"s{n}", "brain", metric, value, "1", m, truth)
         for n in range(6)

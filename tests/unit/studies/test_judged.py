@@ -1,0 +1,137 @@
+"""The contrasts of a study as they were planned: primary, family, margins, power, small regions, leaks."""
+
+import numpy as np
+import pytest
+
+from glioforge.core.errors import SpecError
+from glioforge.io.tables import ResultRow
+from glioforge.report.scores import ResultTable
+from glioforge.studies.answer import judged_texts
+from glioforge.studies.arms_report import titles
+from glioforge.studies.augmentation_report import verdict
+from glioforge.studies.judged import judged_contrasts, volumes_of
+from glioforge.studies.lock import settings_hash
+from toy_arms import MORE, REAL, study
+
+LESS = {"name": "less", "title": "Less", "source": "generator", "synthetic_share": 0.2}
+HOLDOUT = {"kind": "slices", "test": 0.3, "validation": 0.2}
+WAVE = np.linspace(-1, 1, 12)
+
+
+def judged(spec, gains, volumes=None):
+    """Titles and contrasts of a study in which each arm gains so much on each of twelve subjects."""
+    rows = [
+        ResultRow("tiny", arm, 0, 0, f"s{n:02d}", f"s{n:02d}", region, metric, value, "1")
+        for arm, gain in gains.items()
+        for n, better in enumerate(gain)
+        for region in spec.regions
+        for metric, value in (("dice", 0.5 + n / 100 + better), ("true_volume", (volumes or [9.0] * 12)[n]))
+    ]
+    table = ResultTable(rows, seed=spec.seed).with_mean(spec.regions)
+    arms = titles(spec, table)
+    return arms, judged_contrasts(spec, table, arms)
+
+
+def line(spec, gains, volumes=None):
+    """The verdict on such a study."""
+    return verdict(spec, *judged(spec, gains, volumes), [])
+
+
+def of(found, arm):
+    """The contrast of an arm with its reference."""
+    return next(entry for entry in found if entry.arm == arm and not entry.control)
+
+
+def test_without_a_plan_the_first_arm_is_primary_and_no_margin_was_set():
+    """The page says so, gives the smallest detectable difference of the measured spread, and subjects needed."""
+    spec = study([REAL, MORE, LESS])
+    arms, found = judged(spec, {"real": 0 * WAVE, "more": 0.05 * WAVE, "less": 0.01 + 0.02 * WAVE})
+    fixed, primary = judged_texts(spec, arms, found)
+
+    assert (found[0].arm, found[0].found.primary, found[0].found.family, found[1].found.family) == ("more", True, 1, 1)
+    assert fixed.startswith("Primary contrast, by the order of the arms: More against Real, Dice over WT, TC, ET.")
+    assert "No margin was set" in fixed
+    assert "No power was planned. Detectable with 80 % power: 0.029, from these very results (standard" in primary
+    assert "Needed for +0.010, " in primary
+    assert "the smallest difference detectable was 0.029" in line(spec, {"real": 0 * WAVE, "more": 0.05 * WAVE})
+
+
+def test_a_plan_names_primary_family_margins_and_spread():
+    """An arm that the family leaves out is exploratory and corrected by itself."""
+    plan = {"primary": "less", "family": [], "margin": 0.02, "sd": 0.08, "source": "21 phantoms"}
+    spec = study([REAL, MORE, LESS], plan=plan)
+    gains = {"real": 0 * WAVE, "more": 0.05 + 0.01 * WAVE, "less": 0.01 * WAVE}
+    arms, found = judged(spec, gains)
+
+    assert [(entry.arm, entry.planned) for entry in found] == [("less", True), ("more", False)]
+    assert line(spec, gains).startswith("Less and Real are equivalent within 0.020")
+    assert "Primary contrast, by the plan: Less against Real" in judged_texts(spec, arms, found)[0]
+    assert of(found, "more").found.shown == "helps"
+
+
+def test_a_gain_with_little_planned_power_is_exaggerated_in_the_line():
+    """And not where the power is enough."""
+    gains = {"real": 0 * WAVE, "more": 0.07 + 0.05 * WAVE}
+    small = study(plan={"sd": 0.08, "source": "21 phantoms"})
+    large = study(plan={"sd": 0.01, "source": "21 phantoms"})
+
+    assert "helps against Real" in line(small, gains)
+    assert "the size is probably exaggerated, about 2.7-fold" in line(small, gains)
+    assert "exaggerated" not in line(large, gains)
+
+
+def test_small_regions_decide_where_the_plan_says_so():
+    """The answer without them stands in the line where both disagree."""
+    gains = {"real": 0 * WAVE, "more": np.where(np.arange(12) < 4, 0.4, 0.0) + 0.01 * WAVE}
+    volumes = [0.5] * 4 + [20.0] * 8
+    everyone, without = study(), study(plan={"decides": "without"})
+
+    assert "No difference between More and Real is shown" in line(without, gains, volumes)
+    assert "With 4 subjects with a region below 2 ml, the answer is another, helps" in line(without, gains, volumes)
+    assert "Without 4 subjects with a region below 2 ml, the answer is another" in line(everyone, gains, volumes)
+
+
+def test_leaky_arms_are_outside_the_family_and_named_in_the_line():
+    """They correct nothing of the sound ones."""
+    spec = study([REAL, MORE], split=HOLDOUT)
+    gains = {"real": 0 * WAVE, "more": 0.01 + 0.001 * WAVE, "real-leaky": 0.3 + 0.01 * WAVE}
+    _, found = judged(spec, gains)
+
+    assert not of(found, "real-leaky").planned
+    assert line(spec, gains).endswith("Arms marked LEAKY show a leak and are no evidence.")
+
+
+def test_volumes_are_those_of_the_smallest_region():
+    """A subject whose volume of a region is not known has none."""
+    rows = [
+        ResultRow("tiny", "real", 0, 0, "c", subject, region, "true_volume", volume, "ml")
+        for subject, region, volume in (("a", "WT", 9.0), ("a", "ET", 1.0), ("b", "WT", 9.0))
+    ]
+
+    assert volumes_of(ResultTable(rows), ("WT", "ET")) == {"a": 1.0}
+    assert volumes_of(ResultTable(rows), ("WT",)) == {"a": 9.0, "b": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("plan", "found"),
+    [
+        ({"primary": "mroe"}, "plan.primary"),
+        ({"family": ["real"]}, "plan.family"),
+        ({"sd": 0.08}, "sd 0.08"),
+        ({"non_inferiority": 0.02}, "without margin"),
+        ({"primary": "more", "family": ["more"]}, "outside it"),
+    ],
+)
+def test_a_plan_that_fits_no_arm_is_refused(plan, found):
+    """By the path of its key."""
+    with pytest.raises(SpecError, match=found):
+        study(plan=plan)
+
+
+def test_a_plan_is_part_of_what_was_registered():
+    """Without one, hash and identity are those of a study that never heard of plans."""
+    spec, planned = study(), study(plan={"margin": 0.02})
+
+    assert "plan" not in spec.identity()
+    assert settings_hash(spec) != settings_hash(planned)
+    assert spec.identity() != planned.identity()
