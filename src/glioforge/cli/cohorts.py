@@ -114,13 +114,20 @@ def describe(cohort: "Cohort") -> str:
     contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)])
     files = f"\nlabel files: {cohort.source}" if cohort.source else ""
     _LOG.debug("fingerprint of %s: %s", cohort.name, cohort.fingerprint)
-    parts = [_held(cohort), contrasts or ("" if _only_maps(cohort) else "no images"), f"labels {cohort.scheme.name}"]
+    images = contrasts or ("" if _only_maps(cohort) else "no images")
+    labels = "no labels" if _without_labels(cohort) else f"labels {cohort.scheme.name}"
+    parts = [_held(cohort), images, labels]
     return f"{cohort.name}: {'; '.join(part for part in parts if part)}{files}"
 
 
 def _only_maps(cohort: "Cohort") -> bool:
-    """Whether the cohort holds edited label maps alone."""
+    """Whether the cohort holds synthetic label maps alone."""
     return len(cohort) > 0 and all(ref.lineage.is_synthetic and not ref.images for ref in cohort)
+
+
+def _without_labels(cohort: "Cohort") -> bool:
+    """Whether the cohort holds synthetic images alone."""
+    return len(cohort) > 0 and all(ref.lineage.is_synthetic and ref.labels is None for ref in cohort)
 
 
 def _held(cohort: "Cohort") -> str:
@@ -132,9 +139,10 @@ def _held(cohort: "Cohort") -> str:
         refs = [ref for ref in cohort if ref.lineage.kind == kind]
         made = refs[0].lineage.is_synthetic
         maps = made and not any(ref.images for ref in refs)
+        way = "edited" if any(ref.lineage.parents for ref in refs) else "sampled"
         people = {name for ref in refs for name in (ref.lineage.subjects if made else (ref.subject_id,))}
         parts.append(
-            f"{counted(len(refs), 'edited label map' if maps else f'{kind} case')} "
+            f"{counted(len(refs), f'{way} label map' if maps else f'{kind} case')} "
             f"{'from' if maps else 'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
         )
     return " and ".join(parts) or "no cases"

@@ -18,7 +18,6 @@ from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import composed, listed
-from glioforge.core.rng import stream
 from glioforge.core.schemes import scheme_named
 
 
@@ -143,23 +142,6 @@ class Cohort:
         """All cases of these subjects; subjects that are not here are passed over."""
         keep = set(subject_ids)
         return replace(self, name=name or self.name, cases=tuple(r for r in self.cases if r.subject_id in keep))
-
-    def nested(self, fractions: Iterable[float], seed: int) -> tuple["Cohort", ...]:
-        """Random subsets by subject, each containing every smaller one.
-
-        Raises:
-            CohortError: A fraction is not in (0, 1].
-        """
-        subjects = sorted(self.subject_ids)
-        order = stream(seed, "nested", self.name).permutation(len(subjects))
-        subsets = []
-        for fraction in fractions:
-            if not 0 < fraction <= 1:
-                raise CohortError(f"fraction {fraction}", "a number in (0, 1]", where=self.name)
-            count = max(1, round(fraction * len(subjects)))
-            chosen = (subjects[int(n)] for n in order[:count])
-            subsets.append(self.of_subjects(chosen, f"{self.name}-{fraction:g}"))
-        return tuple(subsets)
 
     def __add__(self, other: "Cohort") -> "Cohort":
         """Join two cohorts of one scheme; a subject id that both hold means one person.

@@ -54,6 +54,21 @@ def test_kinds_are_counted_apart() -> None:
     assert describe(Cohort("none", (), real.scheme)).startswith("none: no cases; no images; ")
 
 
+def test_sampled_cases_are_not_called_edited_or_labelled() -> None:
+    """A label map without a parent was sampled; slices from noise have no labels."""
+    drawn = [
+        replace(ref, lineage=Lineage.synthetic("label_vae", {}, seed=1, generator_subjects=["a", "b"]))
+        for ref in toy_cohort(range(2))
+    ]
+    maps = Cohort("maps", tuple(replace(ref, images={}) for ref in drawn), toy_cohort([1]).scheme)
+    slices = Cohort("slices", tuple(replace(ref, labels=None) for ref in drawn), maps.scheme)
+    labelled = replace(maps, cases=tuple(replace(ref, labels=Path("labels.b2nd")) for ref in maps))
+
+    assert describe(labelled) == "maps: 2 sampled label maps from 2 subjects; labels complete"
+    assert describe(slices).startswith("slices: 2 synthetic cases made with data of 2 subjects; ")
+    assert describe(slices).endswith("; no labels")
+
+
 def test_no_line_of_a_verb_counts_without_regard_to_one() -> None:
     """A number before a noun in the plural goes through `core.counted`."""
     counts = re.compile(r"\{len\([^{}]*\)\} (?:\w+ )?(?:cases|subjects|masks|pictures|folds|files|models)\b(?! of)")

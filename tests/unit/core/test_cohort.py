@@ -1,6 +1,5 @@
-"""Cohorts: unique ids, one scheme, selection, nested subsets, mixing, fingerprints."""
+"""Cohorts: unique ids, one scheme, selection, mixing, fingerprints."""
 
-import itertools
 from dataclasses import replace
 
 import pytest
@@ -13,9 +12,8 @@ from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
-from strategies import case_ref, cohort_of, cohorts, seeds
+from strategies import case_ref, cohort_of, cohorts
 
-fractions = st.lists(st.floats(0.01, 1.0), min_size=1, max_size=4)
 """Shares of a cohort."""
 
 
@@ -107,33 +105,6 @@ def test_subjects_behind_include_parents_and_generators():
     ref = replace(case_ref("new-1", "new"), lineage=lineage)
 
     assert Cohort("c", (ref,), COMPLETE).subjects_behind == {"new", "donor", "g1", "g2"}
-
-
-@given(cohorts(smallest=1), fractions, seeds)
-def test_nested_subsets_nest(cohort, shares, seed):
-    """A larger share contains every smaller one, by whole subjects."""
-    subsets = dict(zip(sorted(shares), cohort.nested(sorted(shares), seed), strict=True))
-
-    ordered = [set(subset.subject_ids) for subset in subsets.values()]
-    assert all(small <= large for small, large in itertools.pairwise(ordered))
-    for share, subset in subsets.items():
-        assert len(subset.subject_ids) == max(1, round(share * len(cohort.subject_ids)))
-        assert subset.cases == cohort.of_subjects(subset.subject_ids).cases
-
-
-@given(cohorts(smallest=2), seeds)
-def test_nested_subsets_do_not_depend_on_the_order_of_cases(cohort, seed):
-    """The same subjects are chosen from a shuffled cohort."""
-    turned = replace(cohort, cases=cohort.cases[::-1])
-
-    assert set(turned.nested([0.5], seed)[0].subject_ids) == set(cohort.nested([0.5], seed)[0].subject_ids)
-
-
-@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5])
-def test_refuses_shares_outside_zero_to_one(fraction):
-    """A share is in (0, 1]."""
-    with pytest.raises(CohortError, match=r"cohort: fraction .*; expected a number in \(0, 1\]"):
-        cohort_of(3).nested([fraction], 0)
 
 
 @given(cohorts())
