@@ -89,6 +89,7 @@ from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
+from .runs.filter import filter_cohort as filter_cohort
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
 from .runs.tissue_sheets import write_sheets as write_sheets

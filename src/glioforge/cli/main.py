@@ -21,6 +21,7 @@ from glioforge.cli.edit import edit
 from glioforge.cli.evaluate import evaluate
 from glioforge.cli.export import export
 from glioforge.cli.fidelity import fidelity
+from glioforge.cli.filter import filter  # noqa: A004 - the name of the verb
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
 from glioforge.cli.methods import methods
@@ -55,7 +56,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (edit, mix, sample, synthesize, fidelity),
+    "Synthetic cases": (edit, mix, sample, synthesize, filter, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

@@ -11,7 +11,7 @@ refused and never decoded.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -43,13 +43,14 @@ class StoreReader:
     format: ClassVar[str] = "store"
 
     def __call__(self, ref: CaseRef, /) -> Case:
-        """Read the whole case.
+        """Read the whole case; its lineage also names whoever the reference has learned of since, as from a filter.
 
         Raises:
             InputFileError: A file is missing, damaged or not the one that the reference means.
         """
         folder = folder_of(ref)
-        return _read_case(folder, _expected_facts(ref, folder))
+        case = _read_case(folder, _expected_facts(ref, folder))
+        return replace(case, lineage=ref.lineage.through("", case.lineage))
 
 
 def write_case(folder: Path, case: Case, *, scheme: LabelScheme = COMPLETE) -> CaseRef:

@@ -20,6 +20,7 @@ def inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: 
             torch.autocast(device.type, torch.bfloat16, enabled=accelerator.precision == "bf16-mixed"),
         ):
             made: torch.Tensor = network.to(device).eval()(*(value.to(device) for value in inputs))
-            return made.float().cpu()
+            # A network may return a parameter of its own, which `no_grad` leaves as it is.
+            return made.detach().float().cpu()
     finally:
         torch.set_num_threads(before)

@@ -32,7 +32,7 @@ def screen_cases(
     made = cohort_in(context.place("cases") / MADE)
     for spec in filters:
         try:
-            fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, seed=seed)))
+            fitted.append((spec.model_dump()["kind"], fit_filter(spec, train, made=made, seed=seed)))
         except CohortError as error:
             notes.append(str(error))
     kept, verdicts = apply_filters(made, fitted, progress=context.progress)

@@ -1,0 +1,64 @@
+"""`glioforge filter`: synthetic cases that quality filters keep, as a cohort."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import CohortFolder, Out, Seed
+
+EXAMPLES = (
+    "glioforge filter anatomies --train prepared --filter plausible_labels --out plausible",
+    "glioforge filter synthetic --train prepared --filter class_statistics --filter duplicate --out kept",
+)
+
+
+def filter(  # noqa: A001 - the name of the verb
+    cohort: CohortFolder,
+    out: Out,
+    train: Annotated[
+        Path,
+        typer.Option(
+            "--train",
+            help="Prepared cohort of the real training cases that the filters are fitted on; no test subject may be "
+            "in it.",
+            metavar="COHORT",
+        ),
+    ],
+    filters: Annotated[
+        list[str],
+        typer.Option(
+            "--filter",
+            help="A filter that `glioforge methods` lists, or a YAML file with its kind and settings; may be repeated, "
+            "and cases pass the filters in this order.",
+            metavar="KIND|YAML",
+        ),
+    ],
+    seed: Seed = 1,
+) -> None:
+    """Fit quality filters on real training cases, and list the synthetic cases that pass all of them.
+
+    The cases' files stay where they are.  OUT/verdicts.json holds every verdict with its reason.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from glioforge.cli.cohorts import describe
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.core.verdict import funnel
+    from glioforge.io.cohort_file import read_cohort
+    from glioforge.runs.filter import filter_cohort, filter_from
+
+    kept, verdicts = filter_cohort(
+        read_cohort(cohort),
+        read_cohort(train),
+        [filter_from(text) for text in filters],
+        out,
+        seed=seed,
+        progress=TerminalProgress(),
+    )
+    table = Table("after", "cases", title="Cases left")
+    for stage in funnel(verdicts):
+        table.add_row(stage.name, str(stage.count))
+    Console().print(table)
+    typer.echo(describe(kept))
