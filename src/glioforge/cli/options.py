@@ -155,7 +155,12 @@ Layout = Annotated[
         show_default="detected",
     ),
 ]
-Count = Annotated[int, typer.Option("--count", help="Number of new cases per case of the cohort.", metavar="N", min=1)]
+Count = Annotated[
+    int,
+    typer.Option(
+        "--count", help="Number of new cases, for each case of the cohort if there is one.", metavar="N", min=1
+    ),
+]
 _RECIPE = typer.Option(
     "--recipe",
     help="Recipe of lesion edits: a name that `glioforge methods` lists, such as default, or a YAML file.",

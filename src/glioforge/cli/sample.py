@@ -5,18 +5,15 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, Out, Precision, Seed, Threads, accelerator_of
+from glioforge.cli.options import Count, Device, Out, Precision, Seed, Threads, accelerator_of
 
-EXAMPLES = (
-    "glioforge sample sampler --count 100 --out anatomies",
-    "glioforge synthesize synthesizer anatomies --unlabelled --out synthetic",
-)
+EXAMPLES = ("glioforge sample sampler --count 100 --out anatomies",)
 
 
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of a trained sampler, written by train.", metavar="MODEL")],
     out: Out,
-    count: Annotated[int, typer.Option("--count", help="Number of cases.", metavar="N", min=1)] = 1,
+    count: Count = 1,
     seed: Seed = 1,
     device: Device = None,
     precision: Precision = None,
