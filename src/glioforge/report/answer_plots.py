@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from glioforge.metrics.register import metric_named
+from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
 from glioforge.report.style import COLOURS, INK, MARKS, SOFT, png, sheet, tidy
 from glioforge.report.words import number
@@ -43,7 +44,7 @@ def ablation_plot(table: ResultTable, arms: Mapping[str, str], references: Mappi
     axes.set_yticks(range(len(arms)), list(arms.values()), fontsize=9)
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_xlabel(f"{shown.heading}, {region} over regions" if region == "mean" else f"{shown.heading}, {region}")
-    return png(figure)
+    return png(figure, banner=banner_of(arms.values()))
 
 
 def learning_plot(
@@ -78,4 +79,4 @@ def learning_plot(
     axes.set_xlabel(label)
     axes.set_ylabel(metric_named(metric).heading)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=INK, edgecolor=SOFT)
-    return png(figure)
+    return png(figure, banner=banner_of(curves))

@@ -16,6 +16,7 @@ from glioforge.core.geometry import Box, Geometry, bounding_box
 from glioforge.core.labels import LabelMap
 from glioforge.core.modality import Modality
 from glioforge.core.volume import Mask, Volume
+from glioforge.report.marks import banner_of
 from glioforge.report.page import Figure
 from glioforge.report.scores import ResultTable
 from glioforge.report.slices import (
@@ -68,7 +69,7 @@ def overlay_figure(overlay: Overlay, regions: Sequence[str]) -> Figure:
     """One case in three planes with both outlines."""
     rows = [(plane, _pictures(overlay, regions, axis)) for plane, axis in PLANES.items()]
     caption = f"{overlay.title}. Slices with the largest true lesion, else the largest predicted one. {CONVENTION}"
-    png = picture_grid(rows, tuple(regions), cell_inch=2.2)
+    png = picture_grid(rows, tuple(regions), cell_inch=2.2, banner=banner_of([overlay.title]))
     return Figure(png, caption, f"{overlay.title}: outlines of truth and prediction over the images")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from glioforge.core.verdict import Stage
 from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
+from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
 from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, in_words, png, sheet, tidy
 from glioforge.report.tables import Trained
@@ -52,7 +53,7 @@ def subject_plot(table: ResultTable, arms: Mapping[str, str], regions: Sequence[
         axes.locator_params(axis="x", nbins=max(4, 8 // len(regions)))
     panels[0].set_yticks(range(len(arms)), list(arms.values()), fontsize=9)
     panels[0].set_ylim(len(arms) - 0.4, -0.6)
-    return png(figure)
+    return png(figure, banner=banner_of(arms.values()))
 
 
 def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str], label: str) -> bytes:
@@ -78,7 +79,7 @@ def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str
     axes.set_yticks(range(len(shown)), [f"{c.region}   {arms[c.arm]}" for c in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlabel(label)
-    return png(figure)
+    return png(figure, banner=banner_of(arms.values()))
 
 
 def training_plot(
@@ -109,14 +110,15 @@ def training_plot(
             panels[0].plot([], [], **look_of(place), linewidth=1.3, label=title)
     if trained:
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    return png(figure)
+    return png(figure, banner=banner_of(trained))
 
 
-def funnel(stages: Sequence[Stage]) -> bytes:
+def funnel(stages: Sequence[Stage], banner: str = "") -> bytes:
     """How many cases are left after each filter, as bars with counts.
 
     Args:
         stages: From all cases made to the last filter; may be empty.
+        banner: Warning above the bars.
     """
     figure = sheet(7.2, 0.42 * len(stages) + 0.4)
     axes = figure.subplots()
@@ -128,7 +130,7 @@ def funnel(stages: Sequence[Stage]) -> bytes:
         axes.text(stage.count / most + 0.01, place, str(stage.count), va="center", fontsize=9, color=INK)
     axes.set_ylim(len(stages) - 0.4, -0.6)
     axes.set_xlim(-0.3, 1.08)
-    return png(figure)
+    return png(figure, banner=banner)
 
 
 def look_of(place: int) -> dict[str, Any]:

@@ -230,7 +230,7 @@ def case_pictures(
 
 
 def picture_grid(
-    rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequence[str], *, cell_inch: float = 1.75
+    rows: Sequence[tuple[str, Sequence[Picture]]], columns: Sequence[str], *, cell_inch: float = 1.75, banner: str = ""
 ) -> bytes:
     """Draw pictures in rows and columns as a PNG file, each row named, with the sides marked.
 
@@ -238,6 +238,7 @@ def picture_grid(
         rows: Name and pictures of each row; a short row leaves cells empty.
         columns: Titles of the columns.
         cell_inch: Width of a cell.
+        banner: Warning above the pictures.
 
     Raises:
         OutputError: There is no picture, or a row has more pictures than there are columns.
@@ -258,7 +259,7 @@ def picture_grid(
         line[0].set_ylabel(name, fontsize=8.5, color=INK, visible=True)
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=9, color=INK, pad=4)
-    return png(figure, vector=False)
+    return png(figure, vector=False, banner=banner)
 
 
 def legend(colours: Mapping[str, tuple[int, int, int]]) -> bytes:

@@ -22,6 +22,7 @@ DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1,
 """Dashes of arms, in order."""
 INK: Final = "#1b2430"
 SOFT: Final = "#7b8794"
+ALARM: Final = "#a3140f"
 _DPI: Final = 200
 
 
@@ -37,15 +38,19 @@ def sheet(width_inch: float, height_inch: float, *, gap_inch: float = 0.05) -> "
     return figure
 
 
-def png(figure: "Figure", *, vector: bool = True) -> bytes:
+def png(figure: "Figure", *, vector: bool = True, banner: str = "") -> bytes:
     """Draw the figure as a PNG file without time and version, so that bytes depend on the drawing alone.
 
+    A `banner` stands above all panels, so that the drawing carries its warning wherever it is copied to.
     Unless `vector` is off, as for pictures of voxels, the bytes carry the same drawing as SVG.
 
     Text is drawn as it is: a `$` in the name of a case begins no formula, and letters that the font lacks are boxes.
     """
     from matplotlib.text import Text
 
+    if banner:
+        figure.set_figheight(figure.get_figheight() + 0.2 * len(banner.splitlines()))
+        figure.suptitle(banner, fontsize=8.5, fontweight="bold", color=ALARM)
     for text in figure.findobj(Text):
         text.set_parse_math(False)
     buffer = io.BytesIO()

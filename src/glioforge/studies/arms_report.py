@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from glioforge.report.marks import UNVERIFIED
 from glioforge.report.page import Block, Note, Table
 from glioforge.report.scores import ResultTable
 from glioforge.studies.arms import Arm
@@ -19,7 +20,6 @@ SHUFFLED: Final = (
     f"The difference of the {MARK} baseline from the sound one is the leak, not an improvement."
 )
 """Belongs beside every table that shows such arms."""
-UNVERIFIED: Final = "provenance unverified"
 
 
 def titles(spec: AugmentationSpec, table: ResultTable) -> dict[str, str]:
@@ -80,13 +80,18 @@ def exploratory(spec: AugmentationSpec, results: Results | None = None) -> str:
     used = {arm.source for arm in spec.every_arm if arm.source is not None}
     if results is not None:
         used &= {record.arm for record in results.of("search")}
-    names = sorted(name for name in used if unverified(spec.all_sources[name]))
+    names = [name for name in undeclared(spec) if name in used]
     if not names:
         return ""
     return (
         f"Nobody declared which subjects are behind {', '.join(names)} ({UNVERIFIED}); no near-duplicate "
         "of a held-out image or label map was found, which is no proof."
     )
+
+
+def undeclared(spec: AugmentationSpec) -> list[str]:
+    """Names of the sources whose subjects nobody declared."""
+    return sorted(name for name, source in spec.all_sources.items() if unverified(source))
 
 
 def cautions(spec: AugmentationSpec, results: Results) -> tuple[Note, ...]:

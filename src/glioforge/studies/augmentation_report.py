@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from glioforge.report.marks import UNVERIFIED
 from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
 from glioforge.report.tables import Trained, empty_table, score_table, subject_table
@@ -10,7 +11,6 @@ from glioforge.report.verdict_words import answer, exaggerated, small_regions
 from glioforge.report.words import counted, outdone, with_interval
 from glioforge.studies.answer import answer_section, dice_over
 from glioforge.studies.arms_report import (
-    UNVERIFIED,
     arms_blocks,
     cautions,
     control_pairs,
@@ -19,6 +19,7 @@ from glioforge.studies.arms_report import (
     tested_arms,
     title_of,
     titles,
+    undeclared,
 )
 from glioforge.studies.gap_report import gap_section
 from glioforge.studies.judged import Judged, judged_contrasts, sites_of
@@ -85,7 +86,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         *gap_section(spec, results, overlap, trained),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
-        *((quality_section(results),) if results.of("synthetic") else ()),
+        *((quality_section(results, undeclared(spec)),) if results.of("synthetic") else ()),
         _costs(results),
         methods_section(spec, results),
         settings_section(spec, results),

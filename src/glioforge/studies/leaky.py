@@ -25,8 +25,9 @@ from glioforge.core.rng import stream
 from glioforge.core.split import Split, split_by_names
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
+from glioforge.report.marks import LEAKY
 
-MARK: Final = "LEAKY"
+MARK: Final = LEAKY
 FOLDER: Final = "leaky"
 """Folder of the cases of slices below that of the study."""
 SIDES: Final = ("train", "validation", "test")

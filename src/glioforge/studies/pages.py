@@ -1,13 +1,14 @@
 """Sections that the pages of all questions share: differences, trainings, quality check, numbers for programs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from glioforge.core.verdict import VerdictRow, funnel
 from glioforge.metrics.register import metric_named
 from glioforge.report import plots
 from glioforge.report.compare import against, compare_endpoints
+from glioforge.report.marks import UNVERIFIED, banner_of
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Section
 from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
 from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
@@ -128,8 +129,8 @@ def trainings_section(
     return Section("How the trainings went", (figure, named))
 
 
-def quality_section(results: Results) -> Section:
-    """Funnel and reasons, for each source of synthetic cases."""
+def quality_section(results: Results, undeclared: Collection[str] = ()) -> Section:
+    """Funnel and reasons, for each source of synthetic cases; figures of sources that nobody declared are marked."""
     blocks: list[Block] = []
     for source in dict.fromkeys(record.arm for record in results.of("synthetic")):
         mine = [record for record in results.of("synthetic") if record.arm == source]
@@ -139,9 +140,8 @@ def quality_section(results: Results) -> Section:
         blocks.append(Paragraph(f"Cases of {source_named(source)}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
             caption = f"Cases of {source_named(source)} left after each filter."
-            blocks.append(
-                Figure(plots.funnel(funnel(verdicts)), caption, f"Funnel of the cases of {source_named(source)}")
-            )
+            drawn = plots.funnel(funnel(verdicts), banner_of([UNVERIFIED] if source in undeclared else []))
+            blocks.append(Figure(drawn, caption, f"Funnel of the cases of {source_named(source)}"))
         if any(not row.keep for row in verdicts):
             blocks.append(Folded(f"Refused cases of {source_named(source)}", (refusal_table(verdicts),)))
         blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]

@@ -11,6 +11,7 @@ from glioforge.report.answer_plots import ablation_plot, learning_plot
 from glioforge.report.html import render
 from glioforge.report.page import PNG_SIGNATURE, Figure, Folded, Paragraph, Report, Section, Table
 from glioforge.report.parts import FOLDER, latex_of, with_parts
+from glioforge.report.plots import subject_plot
 from glioforge.report.scores import ResultTable
 
 SCORES = Table(
@@ -57,6 +58,26 @@ def test_the_same_drawing_gives_the_same_files(table):
 
     assert first == again
     assert first.svg == again.svg
+
+
+def test_a_marked_arm_marks_the_drawing_itself(table):
+    """LEAKY and unknown provenance stand in the picture, where a copy of it keeps them; other drawings bear nothing."""
+    plain = {"real": "Real", "both": "Both"}
+    one = ("dice", "WT")
+    marked = {"real": "LEAKY: Real", "both": "Both (provenance unverified)"}
+    drawn = [
+        lambda arms: ablation_plot(table, arms, {"both": "real"}, one),
+        lambda arms: learning_plot(
+            table, {arms["both"]: [(1, "both")], arms["real"]: [(1, "real")]}, ("dice", "WT"), "n"
+        ),
+        lambda arms: subject_plot(table, arms, ["WT"]),
+    ]
+
+    for draw in drawn:
+        svg = draw(marked).svg.decode()
+        assert "LEAKY: arms so marked were tested on people they were trained on" in svg
+        assert "Provenance unverified: exploratory" in svg
+        assert "arms so marked" not in draw(plain).svg.decode()
 
 
 def test_files_of_an_earlier_page_are_removed(tmp_path):
