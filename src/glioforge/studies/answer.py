@@ -17,6 +17,7 @@ from glioforge.segmentation.masks import written_scheme
 from glioforge.studies.arms import Arm
 from glioforge.studies.arms_report import title_of
 from glioforge.studies.beforehand import PlanSpec
+from glioforge.studies.endpoints import endpoint_texts
 from glioforge.studies.judged import Judged, primary_arm
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
@@ -43,9 +44,10 @@ def answer_section(
         arms: Title of each arm that has results.
         judged: Its contrasts.
     """
-    texts = [Paragraph(text) for text in judged_texts(spec, arms, judged)]
-    blocks: list[Block] = [*texts, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
     first = primary_arm(spec, arms)
+    further = [] if first is None else endpoint_texts(spec, overlap, arms, first)
+    texts = [Paragraph(text) for text in (*judged_texts(spec, arms, judged), *further)]
+    blocks: list[Block] = [*texts, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
     if first is not None:
         ours, theirs = (overlap.scores(name, MEAN, "dice") for name in (first.name, first.reference))
         differences, _ = paired(ours, theirs, "dice")

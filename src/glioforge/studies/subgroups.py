@@ -3,8 +3,8 @@
 Sizes and image quality are divided at the median of the test subjects.  Image
 quality is the noise of the prepared image of one contrast: the median absolute
 second difference along the slices within the brain, over the spread of the
-brain.  Subgroups are small and not corrected for their number: they raise
-questions and answer none.
+brain.  Subgroups are small, and corrected for their number by Holm's procedure:
+they raise questions and answer none.
 """
 
 from collections import defaultdict
@@ -17,7 +17,10 @@ from glioforge.core.case import Case, CaseRef
 from glioforge.report.page import Table
 from glioforge.report.scores import Scores
 from glioforge.report.words import with_interval
+from glioforge.statistics.contrast import Contrast
 from glioforge.statistics.crossed import estimate_by_seed
+from glioforge.statistics.intervals import too_few
+from glioforge.statistics.judge import judge_family
 
 _FACTS: Final = ("grade", "site")
 _SIDE_SHARE: Final = 0.9
@@ -34,7 +37,7 @@ def subgroup_table(differences: Scores, cases: Sequence[CaseRef], noun: str, *, 
         seed: Of the bootstrap.
     """
     described = _groups({ref.subject_id: ref for ref in reversed(cases)}, differences.subjects)
-    rows = []
+    rows, contrasts = [], []
     for heading, members in described.items():
         for group, subjects in sorted(members.items()):
             chosen = [place for place, name in enumerate(differences.subjects) if name in subjects]
@@ -42,11 +45,16 @@ def subgroup_table(differences: Scores, cases: Sequence[CaseRef], noun: str, *, 
             better = int((np.nanmean(values, axis=1) > 0).sum()) if chosen else 0
             interval = estimate_by_seed(values, seed=seed).interval()
             rows.append((heading, group, str(len(chosen)), with_interval(interval, "1", signed=True), str(better)))
+            contrasts.append(Contrast(group, values.T[None, None], [differences.subjects[place] for place in chosen]))
+    judged = judge_family(contrasts, seed=seed)
+    told = [too_few(found.difference.count, noun) or str(found.shown) for found in judged]
     caption = (
-        f"Mean difference of Dice over regions by subgroup, 95 % interval where there are enough {noun}s, not "
-        "corrected for the number of subgroups: a subgroup raises a question and answers none."
+        f"Mean difference of Dice over regions by subgroup, 95 % interval where there are enough {noun}s; "
+        "what is shown is corrected over all subgroups by Holm's procedure: a subgroup raises a question and answers "
+        "none."
     )
-    return Table(("Divided by", "Subgroup", f"{noun.capitalize()}s", "Difference", "Better on"), tuple(rows), caption)
+    columns = ("Divided by", "Subgroup", f"{noun.capitalize()}s", "Difference", "Better on", "Shown")
+    return Table(columns, tuple((*row, text) for row, text in zip(rows, told, strict=True)), caption)
 
 
 def _groups(refs: Mapping[str, CaseRef], subjects: Sequence[str]) -> dict[str, dict[str, set[str]]]:

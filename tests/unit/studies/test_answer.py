@@ -24,7 +24,7 @@ def test_subgroups_divide_subjects_by_what_is_known():
 
     assert rows["grade", "HGG"][0] == "3"
     assert rows["grade", "HGG"][1].startswith("+0.100")
-    assert rows["grade", "LGG"] == ("2", "−0.200", "0")
+    assert rows["grade", "LGG"] == ("2", "−0.200", "0", "2 subjects: too few to conclude")
     assert {row[0] for row in table.rows} <= {"grade", "place", "tumour size", "image noise"}
     assert sum(int(row[2]) for row in table.rows if row[0] == "image noise") == 5
 
