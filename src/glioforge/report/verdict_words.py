@@ -12,6 +12,7 @@ import numpy as np
 
 from glioforge.metrics.register import metric_named
 from glioforge.report.words import counted, difference_text, p_text, size_text
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS
 from glioforge.statistics.judge import Finding, Needed, Shown
 from glioforge.statistics.power import DIFFERENCES, Plan
 from glioforge.statistics.small_regions import WithAndWithout
@@ -152,6 +153,10 @@ def _needed(found: Finding, metric: str, noun: str) -> str:
     if not needed and metric_named(metric).is_share and found.sd > _NOISE:
         measured = Plan(found.sd, found.difference.count, DIFFERENCES[0], "these results")
         needed = tuple(Needed(gain, measured.subjects_for(gain)) for gain in DIFFERENCES)
-    counts = [counted(need.subjects, noun) if need.subjects else "more than can be had" for need in needed]
+    counts = [
+        counted(max(need.subjects, ENOUGH_SUBJECTS), noun) if need.subjects else "more than can be had"
+        for need in needed
+    ]
     texts = [f"+{size_text(metric, need.difference)}, {count}" for need, count in zip(needed, counts, strict=True)]
-    return f" Needed for {'; for '.join(texts)}." if texts else ""
+    alone = "" if found.needed else ", by that spread over subjects alone,".replace("subject", noun)
+    return f" Needed{alone} for {'; for '.join(texts)}." if texts else ""

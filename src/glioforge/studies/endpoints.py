@@ -28,7 +28,7 @@ _OVER_REGIONS: Final = ("lesionwise_dice", "hd95")
 
 
 def endpoint_texts(spec: AugmentationSpec, overlap: ResultTable, arms: Titles, arm: Arm) -> list[str]:
-    """Return a paragraph on regions and further endpoints, and one on lesion-free cases.
+    """Return a paragraph for each region and further endpoint, and one on lesion-free cases.
 
     Args:
         spec: Settings.
@@ -45,10 +45,11 @@ def endpoint_texts(spec: AugmentationSpec, overlap: ResultTable, arms: Titles, a
     judged = judged_together([contrast for *_, contrast in asked], volumes, plan.small, spec.seed)
     sentences = []
     for (metric, _, what, _), (found, both) in zip(asked, judged, strict=True):
-        sentences.append(answer(found, *titles, metric, overlap.noun, what))
-        sentences += [small_regions(both, metric, overlap.noun)] if both is not None and both.small else []
-    told = [f"Further endpoints: {' '.join(sentences)}"] if sentences else []
-    return [*told, _free_text(spec, overlap, free, pair, titles)]
+        small = "" if both is None else small_regions(both, metric, overlap.noun)
+        sentences.append(f"{answer(found, *titles, metric, overlap.noun, what)} {small}".rstrip())
+    known = any(row.metric == "true_volume" for row in overlap.rows)
+    told = _free_text(spec, overlap, free, pair, titles) if known else "These results hold no true volumes."
+    return [*sentences, told]
 
 
 def _asked(
@@ -56,6 +57,7 @@ def _asked(
 ) -> Iterator[tuple[str, tuple[str, ...], str, Contrast]]:
     """Metric, regions whose volume counts, words and contrast of each endpoint that has results."""
     plan, whole = spec.plan or PlanSpec(), _whole(spec)
+    endpoints: list[tuple[str, str, tuple[str, ...], ResultTable]]
     endpoints = [("dice", region, (region,), overlap) for region in spec.regions if len(spec.regions) > 1]
     endpoints += [(metric, MEAN, spec.regions, overlap) for metric in _OVER_REGIONS]
     endpoints += [("far_volume", whole, (whole,), ill)]

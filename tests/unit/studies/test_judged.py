@@ -52,7 +52,7 @@ def test_without_a_plan_the_first_arm_is_primary_and_no_margin_was_set():
     assert fixed.startswith("Primary contrast, by the order of the arms: More against Real, Dice over WT, TC, ET.")
     assert "No margin was set" in fixed
     assert "No power was planned. Detectable with 80 % power: 0.029, from these very results (standard" in primary
-    assert "Needed for +0.010, " in primary
+    assert "Needed, by that spread over subjects alone, for +0.010, " in primary
     assert "the smallest difference detectable was 0.029" in line(spec, {"real": 0 * WAVE, "more": 0.05 * WAVE})
 
 
