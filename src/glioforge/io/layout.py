@@ -17,7 +17,23 @@ from glioforge.config.spec import Spec
 from glioforge.core.errors import InputFileError, LabelError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import scheme_named
-from glioforge.io.found_case import FoundCase
+from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
+
+__all__ = [
+    "BRAIN",
+    "LABELS",
+    "LAYOUTS",
+    "AnyLayout",
+    "FoundCase",
+    "Layout",
+    "LayoutChoice",
+    "LayoutSpec",
+    "Modality",
+    "assemble",
+    "detect",
+    "layout_for",
+    "scan_files",
+]
 
 
 class LayoutSpec(Spec):
@@ -70,13 +86,12 @@ class Layout(ABC):
     general: ClassVar[bool] = False
     """Whether many folders look like this one; general layouts are asked last."""
 
-    @abstractmethod
     def __init__(self, spec: Any) -> None:  # noqa: ANN401 - each layout has its own spec
-        ...
+        self._spec = spec
 
-    @abstractmethod
-    def matches(self, folder: Path) -> bool:
-        """Whether the folder looks like this layout."""
+    def matches(self, folder: Path) -> bool:  # noqa: ARG002 - for layouts that know their folders
+        """Whether the folder looks like this layout; false for one that has to be named."""
+        return False
 
     @abstractmethod
     def find(self, folder: Path) -> list[FoundCase]:

@@ -22,10 +22,23 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
+from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import QualityFilter
+from glioforge.core.protocols import QualityFilter, Verdict
+
+__all__ = [
+    "FILTERS",
+    "AnyFilter",
+    "Case",
+    "Evidence",
+    "FilterSpec",
+    "Model",
+    "Verdict",
+    "calibrated_limit",
+    "fit_filter",
+]
 
 
 class FilterSpec(Spec):
@@ -58,6 +71,25 @@ class Evidence:
     made: Cohort
     seed: int = 0
     models: Mapping[str, Model] = field(default_factory=dict)
+
+    def require_subjects(self, least: int, kind: str) -> None:
+        """Refuse fewer training subjects than a filter needs.
+
+        Args:
+            least: Number of subjects.
+            kind: Of the filter, for the message.
+
+        Raises:
+            CohortError: Says how many there are.
+        """
+        count = len(self.train.subject_ids)
+        if count < least:
+            raise CohortError(
+                f"{count} training subjects for filter {kind!r}",
+                f"at least {least}",
+                "leave the filter out, or train on more subjects",
+                self.train.name,
+            )
 
     def model(self, name: str, kind: str) -> Any:  # noqa: ANN401 - each filter knows what it asks for
         """Return the model that a filter asks for.
@@ -131,22 +163,6 @@ def fit_filter(
     """
     judged = replace(train, name="none", cases=()) if made is None else made
     return FILTERS.part_for(spec).fit(spec, Evidence(train, judged, seed, models or {}))
-
-
-def require_subjects(train: Cohort, least: int, kind: str) -> None:
-    """Refuse a training cohort of fewer subjects than a filter needs.
-
-    Raises:
-        CohortError: Says how many there are.
-    """
-    count = len(train.subject_ids)
-    if count < least:
-        raise CohortError(
-            f"{count} training subjects for filter {kind!r}",
-            f"at least {least}",
-            "leave the filter out, or train on more subjects",
-            train.name,
-        )
 
 
 def calibrated_limit(scores: Float[np.ndarray, "case"], refused_share: float) -> float:

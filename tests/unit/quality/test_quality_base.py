@@ -20,7 +20,6 @@ from glioforge.quality.base import (
     FilterSpec,
     calibrated_limit,
     fit_filter,
-    require_subjects,
 )
 from glioforge.quality.check import apply_filters
 from toy_cohort import toy_cohort
@@ -77,7 +76,7 @@ def test_limit_holds_for_unseen_cases():
 def test_too_few_subjects_are_refused():
     """Two sessions of one subject are one subject; the message says what to do."""
     with pytest.raises(CohortError, match="1 training subjects for filter 'toy'; expected at least 2; leave"):
-        require_subjects(toy_cohort([1]), 2, "toy")
+        Evidence(toy_cohort([1]), toy_cohort([])).require_subjects(2, "toy")
 
 
 class RareSpec(FilterSpec):

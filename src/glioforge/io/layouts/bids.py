@@ -24,11 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BIDS_TISSUE, LESION
 from glioforge.io.dataset_json import hint_of
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
 from glioforge.io.sidecar import NESTED
@@ -64,9 +62,6 @@ class BidsSpec(LayoutSpec):
 @final
 class BidsLayout(Layout):
     """Finds sessions by the entities in file names."""
-
-    def __init__(self, spec: BidsSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some raw image is named as in BIDS and lies in its subject's folder."""

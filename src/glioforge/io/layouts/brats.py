@@ -24,12 +24,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
 from glioforge.core.names import composed
 from glioforge.core.schemes import BRATS2013
 from glioforge.io.csv_table import read_csv
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scan_names import PATTERN, UNCLEAR, role_of
 from glioforge.io.scheme_hint import Hint
@@ -60,9 +58,6 @@ class BratsLayout(Layout):
     """Finds cases by the names of the BraTS challenges."""
 
     general: ClassVar[bool] = True
-
-    def __init__(self, spec: BratsSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some file is named after its folder as in BraTS, or as in DeepMedic's copy of 2013."""

@@ -14,8 +14,7 @@ from typing import Literal, final
 
 from glioforge.core.names import composed
 from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
 from glioforge.io.layouts.nnunet import numbered
 from glioforge.io.nifti import stem
 
@@ -33,9 +32,6 @@ class DecathlonSpec(LayoutSpec):
 @final
 class DecathlonLayout(Layout):
     """Finds four-dimensional images and their labels by equal names."""
-
-    def __init__(self, spec: DecathlonSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether `dataset.json` tells contrasts and the images carry no channel numbers."""

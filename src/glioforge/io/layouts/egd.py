@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.modality import Modality
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 
 _SUBJECT = re.compile(r"EGD-\d+")
@@ -40,9 +38,6 @@ class EgdSpec(LayoutSpec):
 @final
 class EgdLayout(Layout):
     """Finds subjects by their folders."""
-
-    def __init__(self, spec: EgdSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some subject has a file of such a name."""

@@ -10,8 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
 from glioforge.io.scan_names import stem
 
 
@@ -30,13 +29,6 @@ class LabelMapsLayout(Layout):
     """Takes every image file as the label map of one subject."""
 
     general: ClassVar[bool] = True
-
-    def __init__(self, spec: LabelMapsSpec) -> None:
-        self._spec = spec
-
-    def matches(self, folder: Path) -> bool:  # noqa: ARG002 - see the module's docstring
-        """Return false: this layout has to be named."""
-        return False
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Return one case per file; none for a folder without image files."""

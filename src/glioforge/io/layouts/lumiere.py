@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.modality import Modality
-from glioforge.io.found_case import FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 
 _PLACE = re.compile(r"(?P<subject>Patient-\d+)/(?P<week>week-[\w-]+)")
@@ -39,9 +37,6 @@ class LumiereSpec(LayoutSpec):
 @final
 class LumiereLayout(Layout):
     """Finds weeks by the folders of their subjects."""
-
-    def __init__(self, spec: LumiereSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some week holds a file of such a name."""

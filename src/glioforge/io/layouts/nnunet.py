@@ -14,8 +14,7 @@ from typing import Literal, final
 
 from glioforge.core.names import composed
 from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
 from glioforge.io.nifti import stem
 
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
@@ -34,9 +33,6 @@ class NnunetSpec(LayoutSpec):
 @final
 class NnunetLayout(Layout):
     """Finds images by number and labels by name."""
-
-    def __init__(self, spec: NnunetSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether `dataset.json` tells contrasts and the images carry their numbers."""

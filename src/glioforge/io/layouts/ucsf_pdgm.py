@@ -15,11 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
 from glioforge.io.csv_table import read_csv
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
 
@@ -46,9 +44,6 @@ class UcsfPdgmSpec(LayoutSpec):
 @final
 class UcsfPdgmLayout(Layout):
     """Finds cases by the names of UCSF-PDGM."""
-
-    def __init__(self, spec: UcsfPdgmSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""

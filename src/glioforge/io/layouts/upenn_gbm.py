@@ -18,10 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
 
@@ -51,9 +49,6 @@ class UpennGbmSpec(LayoutSpec):
 @final
 class UpennGbmLayout(Layout):
     """Finds cases by the names of UPENN-GBM."""
-
-    def __init__(self, spec: UpennGbmSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""

@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2013
-from glioforge.io.found_case import LABELS, FoundCase, assemble, scan_files
-from glioforge.io.layout import LAYOUTS, Layout, LayoutSpec
+from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint
 
@@ -46,9 +44,6 @@ class VirtualSkeletonSpec(LayoutSpec):
 @final
 class VirtualSkeletonLayout(Layout):
     """Finds cases by the names of the Virtual Skeleton Database."""
-
-    def __init__(self, spec: VirtualSkeletonSpec) -> None:
-        self._spec = spec
 
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""

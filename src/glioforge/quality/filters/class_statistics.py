@@ -18,11 +18,9 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core.case import Case
 from glioforge.core.labels import LabelScheme
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Verdict
-from glioforge.quality.base import FILTERS, Evidence, FilterSpec, calibrated_limit, require_subjects
+from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 Measures = Float64[np.ndarray, "contrast class measure"]
 Table = Float64[np.ndarray, "case contrast class measure"]
@@ -77,7 +75,7 @@ class ClassStatistics:
             CohortError: Fewer than four subjects: without one, three are needed for a spread.
         """
         train = evidence.train
-        require_subjects(train, 4, spec.kind)
+        evidence.require_subjects(4, spec.kind)
         modalities = train.modalities
         table = np.stack([_measure(ref.load(), modalities, train.scheme, spec) for ref in train])
         owners = np.unique([ref.subject_id for ref in train], return_inverse=True)[1]

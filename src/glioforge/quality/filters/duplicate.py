@@ -22,10 +22,8 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field
 
-from glioforge.core.case import Case
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Verdict
-from glioforge.quality.base import FILTERS, Evidence, FilterSpec, calibrated_limit, require_subjects
+from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 Grid = Float32[np.ndarray, "i j k"]
 Thumbnail = Float32[np.ndarray, "channel cell cell cell"]
@@ -75,7 +73,7 @@ class Duplicate:
             CohortError: Fewer than three subjects, or cases without a common contrast.
         """
         train = evidence.train
-        require_subjects(train, 3, spec.kind)
+        evidence.require_subjects(3, spec.kind)
         modalities = train.modalities
         views = np.stack([_views(ref.load(), modalities, spec.grid) for ref in train])
         thumbnails = views[:, 0]

@@ -15,11 +15,9 @@ import numpy as np
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.core.case import Case
 from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.protocols import Verdict
 from glioforge.core.volume import Mask
-from glioforge.quality.base import FILTERS, Evidence, FilterSpec, require_subjects
+from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict
 
 _TOUCHING = ndimage.generate_binary_structure(3, 3)
 
@@ -84,7 +82,7 @@ class PlausibleLabels:
             CohortError: There is no training case.
         """
         train = evidence.train
-        require_subjects(train, 1, spec.kind)
+        evidence.require_subjects(1, spec.kind)
         real = tuple(label_facts(ref.load(), train.scheme) for ref in train)
         return cls(spec, evidence.subjects(), train.scheme, real)
 
