@@ -1,6 +1,6 @@
 """The page of a later scoring: what frozen models of a study do on subjects that came after it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,10 +10,12 @@ from glioforge.report.compare import against
 from glioforge.report.page import Facts, Folded, Note, Paragraph, Report, Section
 from glioforge.report.scores import MEAN, Endpoint, ResultTable
 from glioforge.report.tables import empty_table, score_table, subject_table
+from glioforge.report.verdict_words import answer
 from glioforge.report.words import counted, findings, leading
 from glioforge.studies.arms_report import groups_of, titles
 from glioforge.studies.base import StudySpec
 from glioforge.studies.comparing import SegmentersSpec, titles_of
+from glioforge.studies.judged import judged_contrasts
 from glioforge.studies.lock import Standing
 from glioforge.studies.lock_page import with_lock
 from glioforge.studies.pages import difference_blocks, noun_of, subject_figure
@@ -52,7 +54,9 @@ def later_page(spec: StudySpec, scored: Scored, standing: Standing) -> Report:
     arms, groups = _compared(spec, table)
     endpoints = [Endpoint("dice", region, table) for region in (*spec.regions, MEAN)]
     what = f"Dice over {', '.join(spec.regions)}"
-    found = [text for ref, group in groups.items() for text in findings(endpoints[-1], group, ref, what).values()]
+    found = _found(spec, table, arms) or [
+        text for ref, group in groups.items() for text in findings(endpoints[-1], group, ref, what).values()
+    ]
     verdict, *others = found or [leading(endpoints[-1], arms, (), what)]
     shown = {region: [Endpoint(metric, region, table) for metric in METRICS] for region in spec.regions}
     differences = [
@@ -75,6 +79,19 @@ def later_page(spec: StudySpec, scored: Scored, standing: Standing) -> Report:
     )
     title = f"{spec.title.rstrip('?.')}: frozen models on later subjects"
     return with_lock(Report(title, verdict, sections, " ".join(others)), standing)
+
+
+def _found(spec: StudySpec, table: ResultTable, arms: Mapping[str, str]) -> list[str]:
+    """What each arm of an augmentation study shows, the primary one first; nothing for other studies."""
+    if not isinstance(spec, AugmentationSpec):
+        return []
+    what = f"Dice over {', '.join(spec.regions)}"
+    return [
+        f"{'' if entry.planned else 'Exploratory: '}"
+        f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', table.noun, what)}"
+        for entry in judged_contrasts(spec, table, arms)
+        if not entry.control
+    ]
 
 
 def _method(scored: Scored, table: ResultTable) -> str:

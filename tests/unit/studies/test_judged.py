@@ -10,24 +10,30 @@ from glioforge.studies.answer import judged_texts
 from glioforge.studies.arms_report import titles
 from glioforge.studies.augmentation_report import verdict
 from glioforge.studies.judged import judged_contrasts, volumes_of
-from glioforge.studies.lock import settings_hash
+from glioforge.studies.later_page import Scored, later_page
+from glioforge.studies.lock import Standing, settings_hash
 from toy_arms import MORE, REAL, study
+from toy_cohort import toy_cohort
 
 LESS = {"name": "less", "title": "Less", "source": "generator", "synthetic_share": 0.2}
 HOLDOUT = {"kind": "slices", "test": 0.3, "validation": 0.2}
 WAVE = np.linspace(-1, 1, 12)
 
 
-def judged(spec, gains, volumes=None):
-    """Titles and contrasts of a study in which each arm gains so much on each of twelve subjects."""
-    rows = [
+def rows_of(spec, gains, volumes=None):
+    """Results of a study in which each arm gains so much on each of twelve subjects."""
+    return [
         ResultRow("tiny", arm, 0, 0, f"s{n:02d}", f"s{n:02d}", region, metric, value, "1")
         for arm, gain in gains.items()
         for n, better in enumerate(gain)
         for region in spec.regions
         for metric, value in (("dice", 0.5 + n / 100 + better), ("true_volume", (volumes or [9.0] * 12)[n]))
     ]
-    table = ResultTable(rows, seed=spec.seed).with_mean(spec.regions)
+
+
+def judged(spec, gains, volumes=None):
+    """Titles and contrasts of such a study."""
+    table = ResultTable(rows_of(spec, gains, volumes), seed=spec.seed).with_mean(spec.regions)
     arms = titles(spec, table)
     return arms, judged_contrasts(spec, table, arms)
 
@@ -99,6 +105,16 @@ def test_leaky_arms_are_outside_the_family_and_named_in_the_line():
 
     assert not of(found, "real-leaky").planned
     assert line(spec, gains).endswith("Arms marked LEAKY show a leak and are no evidence.")
+
+
+def test_frozen_models_on_later_subjects_are_judged_by_the_same_plan():
+    """The verdict line of their page is that of the primary contrast, by the margins of the study."""
+    spec = study([REAL, MORE, LESS], plan={"primary": "less", "margin": 0.02})
+    rows = rows_of(spec, {"real": 0 * WAVE, "more": 0.05 + 0.01 * WAVE, "less": 0.01 * WAVE})
+    page = later_page(spec, Scored(rows, toy_cohort(range(2)), 4, 20), Standing("exempt"))
+
+    assert page.verdict.startswith("Less and Real are equivalent within 0.020 (Dice over WT, TC, ET +0.000")
+    assert page.lead.startswith("More helps against Real")
 
 
 def test_volumes_are_those_of_the_smallest_region():
