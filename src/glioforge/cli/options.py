@@ -58,6 +58,12 @@ Set = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+OutFile = Annotated[Path, typer.Option("--out", help="ZIP file to write.", metavar="FILE", dir_okay=False)]
+_SPEC = typer.Option("--spec", help="YAML file of settings.", dir_okay=False, metavar="YAML")
+MaybeSpec = Annotated[Path | None, _with_default(_SPEC, "the defaults that --dry-run prints")]
+Port = Annotated[
+    int, typer.Option("--port", help="Port on this machine; 0 takes a free one.", min=0, max=65535, metavar="N")
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Check settings and inputs, print all settings and stop; writes nothing."),

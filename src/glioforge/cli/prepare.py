@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import AllowMissing, DryRun, Layout, Out, RegisterTo, ScanFolder, Scheme, Set, Where, Workers
+from glioforge.cli.options import (
+    AllowMissing,
+    DryRun,
+    Layout,
+    MaybeSpec,
+    Out,
+    RegisterTo,
+    ScanFolder,
+    Scheme,
+    Set,
+    Where,
+    Workers,
+)
 
 EXAMPLES = (
     "glioforge prepare cohort --out prepared --set grid.spacing_mm=1.5",
@@ -16,16 +28,7 @@ EXAMPLES = (
 def prepare(
     folder: ScanFolder,
     out: Out,
-    spec: Annotated[
-        Path | None,
-        typer.Option(
-            "--spec",
-            help="YAML file of preparation settings.",
-            dir_okay=False,
-            metavar="YAML",
-            show_default="the defaults that --dry-run prints",
-        ),
-    ] = None,
+    spec: MaybeSpec = None,
     layout: Layout = None,
     where: Where = None,
     scheme: Scheme = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioforge.cli.options import Out, Set
+from glioforge.cli.options import DryRun, MaybeSpec, Out, OutFile, Port, Seed, Set
 
 if TYPE_CHECKING:
     from glioforge.core.cohort import Cohort
@@ -55,9 +55,7 @@ def create(
         str | None,
         typer.Option("--preset", help="Settings of a paper: han2018, carver or guo2020.", metavar="NAME"),
     ] = None,
-    spec: Annotated[
-        Path | None, typer.Option("--spec", help="YAML file with the settings.", metavar="YAML", dir_okay=False)
-    ] = None,
+    spec: MaybeSpec = None,
     overrides: Set = None,
     allow_shortcuts: Annotated[
         bool,
@@ -65,7 +63,7 @@ def create(
             "--allow-shortcuts", help="Go on where a pixel shortcut separates real from synthetic; marks every table."
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all settings and stop; writes nothing.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
     from glioforge.cli.progress import TerminalProgress
@@ -97,9 +95,7 @@ def create(
 def serve(
     folder: Folder,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.", metavar="ADDRESS")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", help="Port; 0 takes a free one.", min=0, max=65535, metavar="N")
-    ] = 8765,
+    port: Port = 8765,
     host_name: Annotated[
         list[str] | None,
         typer.Option(
@@ -238,7 +234,7 @@ def power(
 
 def demo(
     out: Out = Path("reading-demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Seed of phantoms and answers.", min=0, metavar="N")] = 11,
+    seed: Seed = 11,
     open_server: Annotated[
         bool, typer.Option("--serve", help="Serve a second, open study on the same phantoms, to read it yourself.")
     ] = False,
@@ -262,7 +258,7 @@ def demo(
 
 def backup(
     folder: Folder,
-    out: Annotated[Path, typer.Option("--out", help="ZIP file to write.", metavar="FILE", dir_okay=False)],
+    out: OutFile,
 ) -> None:
     """Copy a study into one file, also while it is served."""
     from glioforge.reader.backup import backup_study

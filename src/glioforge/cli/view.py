@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Scheme, Where
+from glioforge.cli.options import Port, Scheme, Where
 
 EXAMPLES = (
     "glioforge view prepared",
@@ -33,9 +33,7 @@ def view(
     case: Annotated[str | None, typer.Option("--case", help="Id of the one case to show.", metavar="CASE")] = None,
     where: Where = None,
     scheme: Scheme = None,
-    port: Annotated[
-        int, typer.Option("--port", help="Port on this machine; 0 takes a free one.", min=0, max=65535, metavar="N")
-    ] = 0,
+    port: Port = 0,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address and leave the browser closed.")
     ] = False,

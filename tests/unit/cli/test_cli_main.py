@@ -21,8 +21,9 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.precision import EmulatedPrecisionWarning
 
 RUN = [sys.executable, "-c", "from glioforge.cli.main import run; run()"]
-DIFFERING = {"--scheme"}
-"""Options whose meaning depends on the verb: some read label files, some write them, `evaluate` reads masks."""
+DIFFERING = {"--scheme", "--out"}
+"""Options whose meaning depends on the verb: some read label files, some write them, `evaluate` reads masks, and
+`reader backup` writes one file, where all others write a folder."""
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
@@ -91,7 +92,10 @@ def test_help_shows_an_example_and_no_type_for_a_switch(verb: str) -> None:
 def test_every_verb_can_keep_a_log() -> None:
     """Before the verb and after it."""
     group = typer.main.get_command(app)
-    for command in (group, *group.commands.values()):
+    below = [verb for found in group.commands.values() for verb in getattr(found, "commands", {}).values()]
+    alone = [found for found in group.commands.values() if not hasattr(found, "commands")]
+    assert below
+    for command in (group, *alone, *below):
         assert {"--log-file", "--verbose", "-v"} <= {name for found in command.params for name in found.opts}
 
 

@@ -14,7 +14,10 @@ WHOLE, *PARTS = [yaml.safe_load(text) for text in re.findall(r"```yaml[^\n]*\n(.
 
 @pytest.mark.parametrize("part", PARTS, ids="-".join)
 def test_the_examples_are_settings_of_a_study(part):
-    """The first is whole; the others are parts that replace its own."""
+    """The first is whole; the others are parts that replace its own, or whole studies of another kind."""
+    if part.get("kind", WHOLE["kind"]) != WHOLE["kind"]:
+        assert parse_study(part, "docs/how-to/study.md").kind == part["kind"]
+        return
     sources = {"copies": {"kind": "copies"}}
     changed = {**WHOLE, "sources": sources, **part}
     if "segmenters" in part:
