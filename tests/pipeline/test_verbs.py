@@ -148,6 +148,7 @@ def test_methods_are_listed() -> None:
     assert {entry["family"] for entry in listed} == {
         "synthesizer",
         "segmenter",
+        "sampler",
         "edit",
         "filter",
         "layout",

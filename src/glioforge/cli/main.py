@@ -132,7 +132,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Print a warning of Glioforge as one line, and any other as Python does."""
     own = category.__module__.startswith("glioforge.")
-    text = f"warning: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno)
+    text = f"warning: {message}\n" if own else f"{filename}:{lineno}: {category.__name__}: {message}\n"
     sys.stderr.write(text)
     from glioforge.cli.log import WARNING, shown
 

@@ -44,9 +44,9 @@ class NoisyBlock(nn.Module):
         self.strength = nn.Parameter(torch.zeros(2, outputs)) if noise else None
 
     def forward(
-        self, x: Float[torch.Tensor, "b _ *grid"], noise: Float[torch.Tensor, "b 1 *grid"]
+        self, x: Float[torch.Tensor, "b _ *grid"], noise: Float[torch.Tensor, "b 1 *fine"]
     ) -> Float[torch.Tensor, "b _ *grid"]:
-        """Transform `x`; noise `(b, 1, *grid)` lies on its grid."""
+        """Transform `x`; noise lies on its grid, and is not looked at in a block without noise."""
         y = self.norm_in(self.conv_in(x))
         y = functional.leaky_relu(self._noisy(y, noise, 0), _SLOPE)
         y = self.norm_out(self.conv_out(y)) + self.short(x)

@@ -1,6 +1,7 @@
 """Cases prepared with bands of intensity count as prepared: they are segmented as they are."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import CARVER_BRAINMAP
 from glioforge.runs import segment
+from glioforge.segmentation.methods.unet import UNetSpec
 from toy_cohort import toy_cohort
 
 
@@ -20,7 +22,7 @@ def test_bands_are_not_prepared_again(tmp_path, monkeypatch, told):
     bands = tuple(dataclasses.replace(ref, scheme=CARVER_BRAINMAP.name, facts={**facts}) for ref in refs)
     cohort = Cohort("bands", bands, CARVER_BRAINMAP)
     seen = []
-    monkeypatch.setattr(segment, "load_segmenter", lambda run, *_: run)
+    monkeypatch.setattr(segment, "load_segmenter", lambda *_: SimpleNamespace(spec=UNetSpec()))
     monkeypatch.setattr(segment, "segment_cohort", lambda _, prepared, *rest, **kw: seen.append(prepared) or [])
     if told:
         assert segment.segment_folder(cohort, tmp_path, tmp_path, parallel=ParallelSpec(), progress=Silent()) == []

@@ -59,6 +59,7 @@ def scans(tmp_path_factory):
     (place / "package").mkdir()
     (place / "package" / "volumes.py").write_text(EXAMPLE, encoding="utf-8")
     (place / "study.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    sys.modules.pop("glioforge.studies.questions.volumes", None)
     questions.__path__.append(str(place / "package"))
     yield place
     questions.__path__.remove(str(place / "package"))
