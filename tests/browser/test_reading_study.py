@@ -29,6 +29,7 @@ from glioforge.reader.create import create_study
 from glioforge.reader.export import locked_answers
 from glioforge.reader.invitations import invite_reader
 from glioforge.reader.lock import lock_study, status_of
+from glioforge.reader.report_study import report_study
 from glioforge.reader.spec import ReaderSpec
 from toy_cohort import Held
 
@@ -217,8 +218,17 @@ def finish_elsewhere(site, expected):
         other.close()
 
 
-def test_a_study_is_read_by_keyboard_in_two_tabs_and_on_two_devices(sites, browser):
-    """Every item is answered once; reloading and other devices go on where reading was; nothing asks elsewhere."""
+def require_report(browser, page):
+    """The page opens from its file, names the reader, passes axe-core, and asks nothing elsewhere."""
+    browser.open(page.as_uri())
+    assert "Dr A" in browser.run("return document.body.innerText")
+    assert problems(browser) == []
+    assert browser.complaints() == []
+    assert not [url for url in browser.requests() if not url.startswith(("file:", "data:"))]
+
+
+def test_a_study_is_read_by_keyboard_in_two_tabs_and_on_two_devices(sites, browser, tmp_path):
+    """Every item is answered once; other devices go on where reading was; the report opens; nothing asks elsewhere."""
     site = sites("turing")
     look(browser)
     browser.requests()
@@ -259,6 +269,7 @@ def test_a_study_is_read_by_keyboard_in_two_tabs_and_on_two_devices(sites, brows
     assert all(0 < a.ms < 120_000 for a in answers)
     assert all("409 (Conflict)" in complaint for complaint in browser.complaints())
     assert not [url for url in browser.requests() if not url.startswith((site.url, "data:"))]
+    require_report(browser, report_study(site.folder, tmp_path / "report"))
 
 
 @pytest.mark.parametrize("name", ["choice", "diagnosis", "delineation", "training", "volume"])

@@ -146,3 +146,18 @@ def _held(cohort: "Cohort") -> str:
             f"{'from' if maps else 'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
         )
     return " and ".join(parts) or "no cases"
+
+
+def named_cohorts(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
+    """Open the cohorts of a reading study: of real cases, and those named as NAME=COHORT."""
+    from glioforge.core.errors import SpecError
+
+    cohorts = {} if real is None else {"real": open_cohort(real)}
+    for text in synthetic:
+        name, equals, place = text.partition("=")
+        if not equals or not name.strip() or not place or name.strip() in {*cohorts, "real", "phantom", "all"}:
+            raise SpecError(
+                f"--synthetic {text!r}", "the form NAME=COHORT, each name once and none of real, phantom and all"
+            )
+        cohorts[name.strip()] = open_cohort(Path(place))
+    return cohorts

@@ -1,14 +1,11 @@
 """`glioforge reader`: blinded reading studies with physicians, from cohorts to locked answers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glioforge.cli.options import DryRun, MaybeSpec, Out, OutFile, Port, Seed, Set
-
-if TYPE_CHECKING:
-    from glioforge.core.cohort import Cohort
 
 ABOUT = "Ask readers blindly: can they tell synthetic from real cases, why, and which do they prefer?"
 EXAMPLES = {
@@ -66,6 +63,7 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
+    from glioforge.cli.cohorts import named_cohorts
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config.load import parse_spec, read_values, resolved_yaml, with_overrides
     from glioforge.reader.create import create_study
@@ -80,7 +78,7 @@ def create(
         for line in needed_items(settings):
             typer.echo(f"# {line}")
         return
-    cohorts = _sources(real, synthetic or [])
+    cohorts = named_cohorts(real, synthetic or [])
     study = create_study(out, settings, cohorts, allow_shortcuts=allow_shortcuts, progress=TerminalProgress())
     counts = ", ".join(f"{count} {source}" for source, count in study.sources.items())
     items = sum(study.sources.values()) // (2 if settings.paired else 1)
@@ -281,22 +279,6 @@ def _is_invited(study: Path) -> bool:
     from glioforge.reader.lock import status_of
 
     return any(reader.name == "You" for reader in status_of(study).readers)
-
-
-def _sources(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
-    """Cohorts by source."""
-    from glioforge.cli.cohorts import open_cohort
-    from glioforge.core.errors import SpecError
-
-    cohorts = {} if real is None else {"real": open_cohort(real)}
-    for text in synthetic:
-        name, equals, place = text.partition("=")
-        if not equals or not name.strip() or not place or name.strip() in {*cohorts, "real", "phantom", "all"}:
-            raise SpecError(
-                f"--synthetic {text!r}", "the form NAME=COHORT, each name once and none of real, phantom and all"
-            )
-        cohorts[name.strip()] = open_cohort(Path(place))
-    return cohorts
 
 
 VERBS = (create, serve, invite, status, lock, report, export, power, demo, backup, restore)

@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def remove_partials(folder: Path) -> None:
     """Remove what a killed writer left half written in a folder; only for one who holds its lock."""
-    # A random name says nothing of its writer, so only the lock tells that nobody is writing any more.
+    # The name does not identify the writer, so the caller must hold the lock.
     for partial in folder.glob(f".*{_PARTIAL}"):
         with suppress(OSError):
             partial.unlink()

@@ -235,7 +235,7 @@ def require_free(folder: Path, verb: str) -> None:
             what = "what another step made" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
             raise OutputError(f"the folder holds {what}", expected, remedy, folder)
         return
-    kind = kind_of_folder(folder)  # several views have steps in folders of their own: there the card alone tells
+    kind = kind_of_folder(folder)  # several views keep their steps in subfolders; the card identifies the whole model
     if kind is not None and not (verb == "train" and is_model(folder)):
         raise OutputError(f"the folder holds {kind}", expected, remedy, folder)
 

@@ -8,18 +8,19 @@ change nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import final
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError
 from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import not_prepared
 from glioforge.core.protocols import EditRecord, Progress, Silent
 from glioforge.core.rng import stream
-from glioforge.data.store import find_case, read_labels, write_case
+from glioforge.data.derive import Derived, derive, derived_or_left_out
+from glioforge.data.store import read_labels, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
 from glioforge.lesions.bank import LesionBank
@@ -69,16 +70,10 @@ class _Job:
     seed: int
     bank: LesionBank = field(repr=False)
 
-    def __call__(self, ref: CaseRef) -> tuple[list[CaseRef], list[str]]:
+    def __call__(self, ref: CaseRef) -> Derived:
         """References of the edited cases, and what was left out and why."""
-        made, left_out = [], []
-        for number in range(self.count):
-            case_id = f"{ref.case_id}-edit{number:03d}"
-            try:
-                made.append(find_case(self.out, case_id) or self._write(ref, case_id))
-            except EditError as error:
-                left_out.append(f"{case_id} is left out: {error}")
-        return made, left_out
+        ids = (f"{ref.case_id}-edit{number:03d}" for number in range(self.count))
+        return derived_or_left_out(self.out, ids, partial(self._write, ref))
 
     def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
         """Draw, apply and store one edited map."""
@@ -157,13 +152,5 @@ def _bank(cohort: Cohort, recipe: RecipeSpec) -> LesionBank:
 
 def _edited(cohort: Cohort, job: _Job, parallel: ParallelSpec | None, progress: Progress) -> Cohort:
     """Edited cases in the order of the cohort; what is left out is said."""
-    made: list[CaseRef] = []
-    reasons: list[str] = []
-    for refs, left_out in fan_out(job, cohort, parallel, title="edited cases", progress=progress):
-        made += refs
-        reasons += left_out
-    for reason in reasons:
-        progress.say(reason)
-    if reasons and not made:
-        raise EditError(f"no case could be edited: {reasons[0]}", "at least one edited case", "widen the recipe")
-    return Cohort(f"{cohort.name}-{job.recipe.name}", tuple(made), cohort.scheme, cohort.source)
+    made = derive(job, cohort, parallel, title="edited cases", remedy="widen the recipe", progress=progress)
+    return Cohort(f"{cohort.name}-{job.recipe.name}", made, cohort.scheme, cohort.source)

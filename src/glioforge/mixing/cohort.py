@@ -6,14 +6,15 @@ the subjects of host and donor.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.spec import Spec
 from glioforge.core.case import Case, CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, EditError
+from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
@@ -21,8 +22,9 @@ from glioforge.core.preparation import PREPARATION, not_prepared, require_labell
 from glioforge.core.protocols import Progress, Silent
 from glioforge.core.rng import stream
 from glioforge.core.volume import Volume
+from glioforge.data.derive import Derived, derive, derived_or_left_out
 from glioforge.data.prepare.fitting import require_one_grid
-from glioforge.data.store import find_case, write_case
+from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step
 from glioforge.mixing.base import Mixed, Scan, mixing_for
@@ -39,16 +41,10 @@ class _Job:
     count: int
     seed: int
 
-    def __call__(self, ref: CaseRef) -> tuple[list[CaseRef], list[str]]:
+    def __call__(self, ref: CaseRef) -> Derived:
         """References of the mixed cases, and what was left out and why."""
-        made, left_out = [], []
-        for number in range(self.count):
-            case_id = f"{ref.case_id}-mix{number:03d}"
-            try:
-                made.append(find_case(self.out, case_id) or self._write(ref, case_id))
-            except EditError as error:
-                left_out.append(f"{case_id} is left out: {error}")
-        return made, left_out
+        ids = (f"{ref.case_id}-mix{number:03d}" for number in range(self.count))
+        return derived_or_left_out(self.out, ids, partial(self._write, ref))
 
     def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
         """Draw a donor, mix and store one case."""
@@ -97,17 +93,16 @@ def mix_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     _require_mixable(cohort)
     key = {"cohort": cohort.fingerprint, "mixing": spec.model_dump(mode="json"), "seed": seed, "count": count}
     with Step(out, key) as step:
-        made: list[CaseRef] = []
-        reasons: list[str] = []
         job = _Job(spec, cohort, out, count, seed)
-        for refs, left_out in fan_out(job, cohort, parallel, title="mixed cases", progress=progress):
-            made += refs
-            reasons += left_out
-        for reason in reasons:
-            progress.say(reason)
-        if reasons and not made:
-            raise EditError(f"no case could be mixed: {reasons[0]}", "at least one", "change the settings")
-        mixed = Cohort(f"{cohort.name}-{kind_of(spec)}", tuple(made), cohort.scheme, cohort.source)
+        made = derive(
+            job,
+            cohort,
+            parallel,
+            title="mixed cases",
+            remedy="change the settings",
+            progress=progress,
+        )
+        mixed = Cohort(f"{cohort.name}-{kind_of(spec)}", made, cohort.scheme, cohort.source)
         write_cohort(mixed, out)
         if not step.done:
             step.finish({"cases": len(mixed), "fingerprint": mixed.fingerprint})

@@ -15,19 +15,18 @@ from itertools import combinations
 from typing import final
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Bool, Float64, Int
 
-from glioforge.core.geometry import Geometry
 from glioforge.core.rng import stream
-from glioforge.metrics.overlap import dice
-from glioforge.metrics.pair import MaskPair
 from glioforge.reader.analysis_readings import Readings
 from glioforge.reader.answers import Answer
+from glioforge.statistics.crossed import estimate_by_seed
 from glioforge.statistics.intervals import Interval, too_few
 
 DRAWS = 2000
 """Bootstrap samples of subjects."""
 Codes = Int[np.ndarray, "item"]
+Mask = Bool[np.ndarray, "row column"]
 Pair = tuple[Answer, Answer]
 
 
@@ -47,6 +46,20 @@ class Agreement:
     kappa: Interval
     share: float
     items: int
+
+
+@final
+@dataclass(frozen=True)
+class Outlines:
+    """Agreement of two readers' outlines.
+
+    Args:
+        who: Names of the readers, in words.
+        overlap: Dice, mean over the images that both outlined, each of another subject unless the study says otherwise.
+    """
+
+    who: str
+    overlap: Interval
 
 
 @final
@@ -153,22 +166,32 @@ def agreements(answers: Sequence[Answer], *, seed: int) -> tuple[Agreement, ...]
     )
 
 
-def mask_agreement(masks: Mapping[str, np.ndarray]) -> Mapping[tuple[str, str], float]:
-    """Dice of every pair of readers who drew a tumour in the same image; 1 where both drew nothing.
+def outline_agreement(outlines: Mapping[str, Mapping[str, Mask]], *, seed: int) -> tuple[Outlines, ...]:
+    """Compare the outlines of every pair of readers; a pair without a common image is left out.
 
     Args:
-        masks: Drawing of each reader, all of one shape.
+        outlines: Mask of each reader by image; masks of an image have one shape.
+        seed: Of the interval.
 
     Example:
-        >>> mask_agreement({"a": np.array([1, 1, 0]), "b": np.array([1, 0, 0])})
-        {('a', 'b'): 0.6666666666666666}
+        >>> masks = {"a": np.array([[1, 1, 0]], dtype=bool), "b": np.array([[1, 0, 0]], dtype=bool)}
+        >>> round(outline_agreement({"image": masks}, seed=1)[0].overlap.estimate, 3)
+        0.667
     """
-    found = {}
-    for one, two in combinations(sorted(masks), 2):
-        first, second = (np.atleast_3d(masks[name] > 0) for name in (one, two))
-        pair = MaskPair(first, second, Geometry.isotropic(first.shape))
-        found[one, two] = dice(pair) if first.any() and second.any() else float(first.any() == second.any())
-    return found
+    readers = sorted({reader for masks in outlines.values() for reader in masks})
+    found = []
+    for one, two in combinations(readers, 2):
+        values = [_overlap(masks[one], masks[two]) for masks in outlines.values() if {one, two} <= masks.keys()]
+        if values:
+            interval = estimate_by_seed(np.array(values)[:, None], seed=seed).interval()
+            found.append(Outlines(f"{one} and {two}", interval))
+    return tuple(found)
+
+
+def _overlap(first: Mask, second: Mask) -> float:
+    """Dice of two masks; 1 where both are empty."""
+    total = int(first.sum() + second.sum())
+    return 2 * int((first & second).sum()) / total if total else 1.0
 
 
 def _value(answer: Answer) -> str | None:

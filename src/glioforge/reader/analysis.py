@@ -14,9 +14,9 @@ import numpy as np
 
 from glioforge.core.errors import CohortError
 from glioforge.reader import mrmc
-from glioforge.reader.agreement import Agreement, agreements
+from glioforge.reader.agreement import Agreement, Outlines, agreements
 from glioforge.reader.analysis_cues import Cue, cue_table
-from glioforge.reader.analysis_methods import MethodDifference, MethodMean, method_differences, method_means
+from glioforge.reader.analysis_methods import Means, MethodDifference, method_differences, method_means, within_cases
 from glioforge.reader.analysis_order import Trend, trend
 from glioforge.reader.analysis_readings import REAL, Readings, grid
 from glioforge.reader.analysis_roc import Roc, roc
@@ -69,24 +69,6 @@ class MethodPair:
 
 @final
 @dataclass(frozen=True)
-class Means:
-    """Means of methods and their differences.
-
-    Args:
-        what: What was measured, in words.
-        means: Each method.
-        differences: Each pair.
-        share: Whether it is a share.
-    """
-
-    what: str
-    means: tuple[MethodMean, ...]
-    differences: tuple[MethodDifference, ...]
-    share: bool
-
-
-@final
-@dataclass(frozen=True)
 class Analysis:
     """Everything the report shows.
 
@@ -107,6 +89,7 @@ class Analysis:
         trends: Accuracy along the session, by reader and for all.
         cues: Reasons ticked.
         rocs: ROC curves by reader.
+        outlines: Overlap of the outlines of pairs of readers.
     """
 
     kind: str
@@ -125,6 +108,7 @@ class Analysis:
     trends: Mapping[str, Trend] = field(default_factory=dict)
     cues: tuple[Cue, ...] = ()
     rocs: Mapping[str, Roc] = field(default_factory=dict)
+    outlines: tuple[Outlines, ...] = ()
 
     @property
     def primary(self) -> Row | None:
@@ -242,9 +226,9 @@ def _means(readings: Readings, seed: int) -> tuple[Means, ...]:
         known = np.isfinite(values) & chosen
         if known.any():
             parts = (values[known], readings.column("method")[known], readings.column("subject")[known])
-            found.append(
-                Means(what, method_means(*parts, share=share, seed=seed), method_differences(*parts, seed=seed), share)
-            )
+            means = method_means(*parts, share=share, seed=seed)
+            within = within_cases(*parts, readings.column("reader")[known]) if share else None
+            found.append(Means(what, means, method_differences(*parts, seed=seed), share, within))
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from glioforge.core.rng import stream
+from glioforge.reader.mrmc_binary import clustered_q, cochran_q
 from glioforge.statistics.crossed import estimate_by_seed
 from glioforge.statistics.inference import holm, sign_flip_p
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval
@@ -59,6 +60,42 @@ class MethodDifference:
     paired: int
     p: float
     p_holm: float
+
+
+@final
+@dataclass(frozen=True)
+class Within:
+    """Generators compared on the images that each made of the same cases.
+
+    Args:
+        cases: Cases on which every reader judged every generator once.
+        p: p of Cochran's Q, McNemar's for two generators, with a stratum for each reader and case.
+        p_clustered: p with the variance taken between cases, for a case that suits one generator for all readers.
+    """
+
+    cases: int
+    p: float
+    p_clustered: float
+
+
+@final
+@dataclass(frozen=True)
+class Means:
+    """Means of methods and their differences.
+
+    Args:
+        what: What was measured, in words.
+        means: Each method.
+        differences: Each pair.
+        share: Whether it is a share.
+        within: Generators compared within reader and case; none where they were not all shown on the same cases.
+    """
+
+    what: str
+    means: tuple[MethodMean, ...]
+    differences: tuple[MethodDifference, ...]
+    share: bool
+    within: Within | None = None
 
 
 def method_means(
@@ -111,6 +148,36 @@ def method_differences(
             rows.append((one, two, float(first.mean() - second.mean()), 0, between_p(first, second, seed=seed)))
     corrected = holm(np.array([row[-1] for row in rows])) if rows else ()
     return tuple(MethodDifference(*row, float(p)) for row, p in zip(rows, corrected, strict=True))
+
+
+def within_cases(
+    values: Float[np.ndarray, "answer"], methods: np.ndarray, subjects: np.ndarray, readers: np.ndarray
+) -> Within | None:
+    """Compare generators on answers of 0 or 1, where every reader judged all of them on the same cases.
+
+    Args:
+        values: 0 or 1, finite.
+        methods: Method of each answer; real images and phantoms are left out.
+        subjects: Subject of each answer, which is the case.
+        readers: Reader of each answer.
+
+    Returns:
+        None for one generator, and for fewer than `ENOUGH_SUBJECTS` cases that every reader judged once under each.
+    """
+    made = ~np.isin(methods, ("real", "phantom", ""))
+    names, who = _names(methods[made]), _names(readers[made])
+    if len(names) < 2:
+        return None
+    cases, case = np.unique(subjects[made].astype(str), return_inverse=True)
+    place = np.searchsorted(who, readers[made]), case, np.searchsorted(names, methods[made])
+    block, counts = np.zeros((len(who), len(cases), len(names))), np.zeros((len(who), len(cases), len(names)))
+    np.add.at(block, place, values[made])
+    np.add.at(counts, place, 1)
+    once = (counts == 1).all(axis=(0, 2))
+    if np.count_nonzero(once) < max(ENOUGH_SUBJECTS, len(names) + 1):
+        return None
+    kept = block[:, once]
+    return Within(int(once.sum()), float(cochran_q(kept)), float(clustered_q(kept)))
 
 
 def between_p(

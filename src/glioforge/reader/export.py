@@ -69,11 +69,37 @@ def locked_answers(folder: Path) -> tuple[Answer, ...]:
         InputFileError: There is no study, or its audit chain is broken.
     """
     study = open_study(folder)
+    return tuple(_answer(study, row) for row in _locked_rows(study))
+
+
+def locked_outlines(folder: Path) -> dict[str, dict[str, Bool[np.ndarray, "_ _"]]]:
+    """Return the tumours that readers outlined in a locked study, by item and reader; empty for other kinds.
+
+    Practice and repeated items are left out; an item in which a reader outlined nothing has an empty mask.
+
+    Raises:
+        OutputError: The study is not locked.
+        InputFileError: There is no study, or its audit chain is broken.
+    """
+    study = open_study(folder)
+    if study.spec.kind != "delineation":
+        return {}
+    rows, columns = study.shape[2:]
+    outlines: dict[str, dict[str, Bool[np.ndarray, "_ _"]]] = {}
+    for row in _locked_rows(study):
+        if not row["practice"] and not row["repeat_of"]:
+            drawing = json.loads(row["body"])["drawing"]
+            mask = drawn(drawing, (rows, columns)) if drawing else np.zeros((rows, columns), dtype=bool)
+            outlines.setdefault(row["item"], {})[row["name"]] = mask
+    return outlines
+
+
+def _locked_rows(study: Study) -> list[sqlite3.Row]:
+    """Rows of all answers; refused before the lock."""
     with study.store() as store:
-        require_locked(store.read(locked_at), folder)
+        require_locked(store.read(locked_at), study.folder)
         store.read(verify)
-        rows = store.read(lambda db: db.execute(_ANSWERS).fetchall())
-    return tuple(_answer(study, row) for row in rows)
+        return store.read(lambda db: db.execute(_ANSWERS).fetchall())
 
 
 def _answer(study: Study, row: sqlite3.Row) -> Answer:

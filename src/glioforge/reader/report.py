@@ -5,21 +5,20 @@ as JSON as well, so that they can be checked against the exported answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from glioforge.core.errors import InputFileError
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.reader import report_figures as figures
 from glioforge.reader import report_tables as tables
-from glioforge.reader.analysis import Analysis, analyse
+from glioforge.reader.agreement import Mask, outline_agreement
+from glioforge.reader.analysis import SEED, Analysis, analyse
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.answers import Answer
 from glioforge.reader.mrmc_files import write_mrmc_files
 from glioforge.reader.report_methods import methods_text
+from glioforge.reader.report_numbers import numbers_of, read_diversity
 from glioforge.reader.report_words import TITLES, WORDS, bias, diversity_note, found, readers_note, verdict
 from glioforge.reader.spec import ReaderSpec
 from glioforge.report.html import render
@@ -27,8 +26,6 @@ from glioforge.report.page import Block, Facts, Figure, Folded, Note, Paragraph,
 
 PAGE: Final = "report.html"
 NUMBERS: Final = "report.json"
-DIVERSITY: Final = ("manifold_recall", "manifold_coverage", "ms_ssim_gap")
-"""Numbers of a fidelity file that measure diversity."""
 _MOST_COMMENTS: Final = 100
 _FLAG_WORDS: Final = {
     "SEEN": "Real cases were seen by a generator: readers may have been shown what it had learned from.",
@@ -36,7 +33,7 @@ _FLAG_WORDS: Final = {
 }
 
 
-def write_reading_report(
+def write_reading_report(  # noqa: PLR0913 - answers, settings and what a page adds, by keyword
     answers: Sequence[Answer],
     spec: ReaderSpec,
     out: Path,
@@ -44,6 +41,7 @@ def write_reading_report(
     flags: Mapping[str, str] | None = None,
     facts: Mapping[str, str] | None = None,
     fidelity: Path | None = None,
+    outlines: Mapping[str, Mapping[str, Mask]] | None = None,
 ) -> Path:
     """Analyse answers, and write the page, its numbers, and tables for iMRMC, MRMCaov and MRMCbinary.
 
@@ -54,6 +52,7 @@ def write_reading_report(
         flags: Warnings that every table carries, by their short name, such as `SEEN`.
         facts: Further facts for the last section, such as the hash of the audit chain.
         fidelity: `fidelity.json` of a comparison of the cohorts, for a measure of diversity.
+        outlines: Tumours that readers outlined, by item and reader.
 
     Returns:
         The page.
@@ -63,7 +62,7 @@ def write_reading_report(
         InputFileError: The fidelity file cannot be read.
         OutputError: The folder cannot be written.
     """
-    analysis = analyse(answers, spec.analysis)
+    analysis = replace(analyse(answers, spec.analysis), outlines=outline_agreement(outlines or {}, seed=SEED))
     diversity = {} if fidelity is None else read_diversity(fidelity)
     page = reading_report(analysis, answers, spec, flags=flags or {}, facts=facts or {}, diversity=diversity)
     out.mkdir(parents=True, exist_ok=True)
@@ -71,28 +70,6 @@ def write_reading_report(
     write_mrmc_files(answers, out)
     write_atomically(out / PAGE, render(page).encode("utf-8"))
     return out / PAGE
-
-
-def read_diversity(path: Path) -> dict[str, float]:
-    """Take the measures of diversity from a fidelity file.
-
-    Raises:
-        InputFileError: The file holds no such number.
-    """
-    values = read_json(path)
-    rows = values.get("numbers", []) if isinstance(values, dict) else []
-    found = {
-        f"{str(row.get('metric', '')).replace('manifold_', '').replace('_', ' ')} of {row.get('space')} features": row[
-            "value"
-        ]
-        for row in rows
-        if isinstance(row, dict) and row.get("metric") in DIVERSITY and isinstance(row.get("value"), float | int)
-    }
-    if not found:
-        raise InputFileError(
-            "no measure of diversity", f"a fidelity file with one of {', '.join(DIVERSITY)}", where=path
-        )
-    return {name: float(value) for name, value in found.items()}
 
 
 def reading_report(
@@ -122,27 +99,6 @@ def reading_report(
         "Glioforge reading study",
         {"flags": dict(flags), "diversity": dict(diversity), **numbers_of(analysis)},
     )
-
-
-def numbers_of(analysis: Analysis) -> dict[str, Any]:
-    """All numbers of an analysis as plain values for JSON; null where there is none."""
-    values = {
-        name: _plain(asdict(value) if hasattr(value, "__dataclass_fields__") else value)
-        for name, value in vars(analysis).items()
-        if name != "plan"
-    }
-    return {"verdict": verdict(analysis), "plan": analysis.plan.model_dump(mode="json"), **values}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an analysis holds
-    """Plain values: dataclasses as mappings, tuples as lists, NaN as nothing."""
-    if hasattr(value, "__dataclass_fields__"):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _result(analysis: Analysis, flags: Mapping[str, str]) -> list[Block]:
@@ -241,6 +197,8 @@ def _readers(analysis: Analysis, flags: Mapping[str, str]) -> list[Block]:
         )
     if analysis.agreements:
         blocks.append(tables.agreement_table(analysis, flags))
+    if analysis.outlines:
+        blocks.append(tables.outline_table(analysis.outlines, flags))
     if analysis.trends:
         blocks += [
             tables.order_table(analysis, flags),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from glioforge.reader.export import locked_answers
+from glioforge.reader.export import locked_answers, locked_outlines
 from glioforge.reader.folder import open_study
 from glioforge.reader.lock import status_of
 from glioforge.reader.report import write_reading_report
@@ -30,5 +30,11 @@ def report_study(
     status = status_of(folder)
     facts = {"Locked": status.locked or "", "Audit chain": status.head}
     return write_reading_report(
-        answers, study.spec, out, flags={**study.flags, **(flags or {})}, facts=facts, fidelity=fidelity
+        answers,
+        study.spec,
+        out,
+        flags={**study.flags, **(flags or {})},
+        facts=facts,
+        fidelity=fidelity,
+        outlines=locked_outlines(folder),
     )

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from glioforge.reader.analysis import Analysis, Means
+from glioforge.reader.agreement import Outlines
+from glioforge.reader.analysis import Analysis
+from glioforge.reader.analysis_methods import Means
 from glioforge.reader.analysis_rows import ALL, BASES, Basis, Row
 from glioforge.reader.preference import Preference
 from glioforge.reader.report_words import WORDS
@@ -123,9 +125,20 @@ def differences_table(means: Means, flags: Mapping[str, str]) -> Table:
     unit = ", points" if means.share else ""
     caption = (
         f"Differences in “{means.what}”. Where methods were shown on the same subjects, signs are flipped within "
-        "subjects; otherwise subjects are exchanged. Holm: corrected over all pairs."
+        f"subjects; otherwise subjects are exchanged. Holm: corrected over all pairs.{_within_text(means)}"
     )
     return Table(("Methods", f"Difference{unit}", "Shared subjects", "p", "p, Holm"), rows, flagged(caption, flags))
+
+
+def _within_text(means: Means) -> str:
+    """Generators on the same cases, for these readers; empty where they were not all shown on them."""
+    if means.within is None:
+        return ""
+    found = means.within
+    return (
+        f" On the {found.cases} cases of which every reader judged an image of every method: Cochran's Q within reader "
+        f"and case, p = {p_text(found.p)}; with the variance taken between cases, p = {p_text(found.p_clustered)}."
+    ).replace("= <", "<")
 
 
 def auc_table(analysis: Analysis, flags: Mapping[str, str]) -> Table:
@@ -165,6 +178,16 @@ def agreement_table(analysis: Analysis, flags: Mapping[str, str]) -> Table:
         "(weighted by squared distance for scores) with its 95 % interval, subjects resampled."
     )
     return Table(("Readers", "Items", "Alike, %", "Kappa"), rows, flagged(caption, flags))
+
+
+def outline_table(outlines: Sequence[Outlines], flags: Mapping[str, str]) -> Table:
+    """Overlap of the tumours that pairs of readers outlined in the same images."""
+    rows = tuple((pair.who, str(pair.overlap.count), plain(pair.overlap)) for pair in outlines)
+    caption = (
+        "Outlines of two readers in the same image: Dice, 1 where both outlined nothing, mean over images with its "
+        "95 % interval."
+    )
+    return Table(("Readers", "Images", "Dice"), rows, flagged(caption, flags))
 
 
 def order_table(analysis: Analysis, flags: Mapping[str, str]) -> Table:

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.reader.analysis import Analysis, Means
+from glioforge.reader.analysis import Analysis
+from glioforge.reader.analysis_methods import Means
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.mrmc import FEWEST_READERS
 from glioforge.reader.preference import Preference

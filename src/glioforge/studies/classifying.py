@@ -9,7 +9,7 @@ from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target
 from glioforge.config.spec import Spec
 from glioforge.studies.arms import NAME
-from glioforge.studies.sourced import SourceBudget, SourcedSpec
+from glioforge.studies.sourced import SourceBudget, SourcedSpec, require_arms
 from glioforge.training.budget import Budget
 
 
@@ -71,16 +71,7 @@ class ClassificationSpec(SourcedSpec):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        if self.budget not in self.budgets:
-            msg = f"budget {self.budget!r} is not among the budgets {sorted(self.budgets)}"
-            raise ValueError(msg)
-        names = [arm.name for arm in self.arms]
-        if len(set(names)) != len(names):
-            msg = f"arms {names} are not named uniquely"
-            raise ValueError(msg)
-        if not self.arms or self.arms[0].source is not None:
-            msg = "the first arm is the baseline and is trained on real cases alone"
-            raise ValueError(msg)
+        require_arms(self.arms, self.budget, self.budgets)
         unknown = sorted({arm.source for arm in self.arms if arm.source} - set(self.all_sources))
         if unknown:
             msg = f"arms draw from {unknown}, which are not among the sources {sorted(self.all_sources)}"

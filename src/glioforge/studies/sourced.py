@@ -1,8 +1,8 @@
 """Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -59,3 +59,33 @@ class SourcedSpec(StudySpec):
         if self.control is not None:
             found["control"] = SynthesizerSource(synthesizer=self.control)
         return {**found, **self.sources}
+
+
+@runtime_checkable
+class NamedArm(Protocol):
+    """What every arm has."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables and folders."""
+        ...
+
+    @property
+    def source(self) -> str | None:
+        """Where synthetic cases come from; none for real cases alone."""
+        ...
+
+
+def require_arms(arms: Sequence[NamedArm], budget: str, budgets: Mapping[str, SourceBudget]) -> None:
+    """Refuse an unknown budget, arms of one name, and a first arm that is no baseline.
+
+    Raises:
+        ValueError: For the validator of a spec, which names the key.
+    """
+    names = [arm.name for arm in arms]
+    if budget not in budgets:
+        raise ValueError(f"budget {budget!r} is not among the budgets {sorted(budgets)}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"arms {names} are not named uniquely")
+    if not arms or arms[0].source is not None:
+        raise ValueError("the first arm is the baseline and is trained on real cases alone")

@@ -10,7 +10,7 @@ from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
 from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
-from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec
+from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
 from glioforge.studies.sources import FolderSource, SubjectsSpec, SynthesizerSource
 from glioforge.studies.tuning import require_changeable
 from glioforge.training.budget import Budget
@@ -78,16 +78,8 @@ class AugmentationSpec(SourcedSpec):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        if self.budget not in self.budgets:
-            msg = f"budget {self.budget!r} is not among the budgets {sorted(self.budgets)}"
-            raise ValueError(msg)
+        require_arms(self.arms, self.budget, self.budgets)
         names = [arm.name for arm in self.arms]
-        if len(set(names)) != len(names):
-            msg = f"arms {names} are not named uniquely"
-            raise ValueError(msg)
-        if not self.arms or self.arms[0].source is not None:
-            msg = "the first arm is the baseline and is trained on real cases alone"
-            raise ValueError(msg)
         known = sorted(self.all_sources)
         for arm in self.arms:
             _require(arm.name, "source", arm.source, known)

@@ -92,7 +92,7 @@ def test_what_cannot_be_edited_is_said(cohort, tmp_path):
     step = {"edit": {"kind": "translate", "distance_mm": [900, 901]}}
     far = parse_spec({"name": "far", "attempts": 1, "steps": [step]}, RecipeSpec)
     listener = Listener()
-    with pytest.raises(EditError, match="no case could be edited: case0-edit000 is left out"):
+    with pytest.raises(EditError, match="no edited cases: case0-edit000 is left out"):
         edit_cohort(cohort, far, tmp_path / "out", progress=listener)
     assert [text.split(" is")[0] for text in listener.said] == ["case0-edit000", "case1-edit000"]
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.contingency_tables import cochrans_q
 
 from glioforge.core.errors import CohortError
-from glioforge.reader.agreement import cohen, fleiss, mask_agreement
+from glioforge.reader.agreement import cohen, fleiss, outline_agreement
 from glioforge.reader.analysis import analyse
-from glioforge.reader.analysis_methods import method_differences
+from glioforge.reader.analysis_methods import method_differences, within_cases
 from glioforge.reader.analysis_order import trend_p
 from glioforge.reader.analysis_subjects import exchange_p
 from glioforge.reader.answers import Answer
@@ -197,10 +198,34 @@ def test_agreement_is_within_and_between(three):
 
 def test_masks_of_readers_are_compared():
     """Dice of pairs; two empty drawings agree."""
-    masks = {"a": np.eye(4), "b": np.eye(4), "c": np.zeros((4, 4))}
+    one, none = np.eye(4, dtype=bool), np.zeros((4, 4), dtype=bool)
+    found = outline_agreement({"i1": {"a": one, "b": one, "c": none}, "i2": {"a": none, "b": none}}, seed=1)
 
-    assert mask_agreement(masks) == {("a", "b"): 1.0, ("a", "c"): 0.0, ("b", "c"): 0.0}
-    assert mask_agreement({"x": np.zeros((2, 2)), "y": np.zeros((2, 2))}) == {("x", "y"): 1.0}
+    assert [(pair.who, pair.overlap.estimate, pair.overlap.count) for pair in found] == [
+        ("a and b", 1.0, 2),
+        ("a and c", 0.0, 1),
+        ("b and c", 0.0, 1),
+    ]
+    assert outline_agreement({}, seed=1) == ()
+
+
+def test_generators_of_the_same_cases_are_compared_within_reader_and_case():
+    """As statsmodels' Cochran's Q for one reader; none where a reader judged one case less, or cases are not shared."""
+    rng = np.random.default_rng(4)
+    cases, names = 30, ("pix2pix", "samr", "spade")
+    table = (rng.random((cases, 3)) < (0.3, 0.5, 0.8)).astype(float)
+    values, methods = table.ravel(), np.tile(names, cases)
+    subjects, readers = np.repeat([f"map{n}" for n in range(cases)], 3), np.full(3 * cases, "A")
+    real = np.ones(5), np.full(5, "real"), np.array([f"map{n}" for n in range(5)]), np.full(5, "A")
+    joined = [np.concatenate(pair) for pair in zip((values, methods, subjects, readers), real, strict=True)]
+    found = within_cases(*joined)
+
+    assert found.cases == cases
+    assert found.p == pytest.approx(cochrans_q(table).pvalue)
+    assert found.p_clustered < 0.01
+    assert within_cases(values[1:], methods[1:], subjects[1:], readers[1:]).cases == cases - 1
+    assert within_cases(values, methods, np.arange(3 * cases).astype(str), readers) is None
+    assert within_cases(values[::3], methods[::3], subjects[::3], readers[::3]) is None
 
 
 def test_exchanging_needs_both_kinds():

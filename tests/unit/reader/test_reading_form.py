@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from glioforge.reader.export import export_study, lesion_of, locked_answers
+from glioforge.reader.export import export_study, lesion_of, locked_answers, locked_outlines
 from glioforge.reader.lock import lock_study
+from glioforge.reader.report_study import report_study
 from toy_reading import served, toy_study
 
 
@@ -163,6 +164,29 @@ def test_a_drawing_has_the_size_of_the_image_and_is_scored_after_the_lock(tmp_pa
     assert drawn.score == pytest.approx(2 * half.sum() / (half.sum() + truth.sum()), abs=1e-6)
     assert nothing.score == 0.0
     assert "drawing" not in drawn.details
+
+
+def test_outlines_of_two_readers_are_compared_on_the_page(tmp_path):
+    """Dice of their masks in each image, and its mean in the report."""
+    toy_study(tmp_path / "study", kind="delineation", real=2, synthetic=0, repeats=0, contrasts=("flair",))
+    masks = {"Dr A": slice(0, 4), "Dr B": slice(2, 4)}
+    with served(tmp_path / "study", tuple(masks)) as site:
+        rows, columns = site.study.shape[2:]
+        for reader in site.readers:
+            mask = np.zeros((rows, columns), bool)
+            mask[masks[reader.name]] = True
+            for _ in range(2):
+                said = {"rows": str(rows), "columns": str(columns), "drawing": packed(mask)}
+                assert reader.answer(reader.form(), **said).status_code == 200
+    locked(tmp_path)
+    outlines = locked_outlines(tmp_path / "study")
+    report_study(tmp_path / "study", tmp_path / "report")
+    (pair,) = json.loads((tmp_path / "report" / "report.json").read_text())["outlines"]
+
+    assert [sorted(found) for found in outlines.values()] == [["Dr A", "Dr B"]] * 2
+    assert (pair["who"], pair["overlap"]["count"]) == ("Dr A and Dr B", 2)
+    assert pair["overlap"]["estimate"] == pytest.approx(2 * 2 / (4 + 2))
+    assert "Outlines of two readers" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_training_shows_the_truth_after_the_answer_and_only_there(tmp_path):

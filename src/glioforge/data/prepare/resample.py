@@ -141,7 +141,7 @@ def restored(voxels: UInt8[np.ndarray, "x y z"], plan: GridPlan) -> UInt8[np.nda
     """
     if not plan.resamples:
         return plan.moved_back(voxels)
-    # A half-filled voxel is foreground on the way back, as ties on the way there were given to the wider neighbourhood.
+    # Half-filled voxels count as foreground: `resample_mask` gave ties to the wider neighbourhood.
     best = np.full(plan.source.shape, 0.5 - _EPSILON, dtype=np.float32)
     result = np.zeros(plan.source.shape, dtype=np.uint8)
     present = [int(v) for v in np.unique(voxels) if v]
