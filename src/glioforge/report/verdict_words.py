@@ -12,7 +12,7 @@ import numpy as np
 
 from glioforge.metrics.register import metric_named
 from glioforge.report.words import counted, difference_text, p_text, size_text
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS, too_few
 from glioforge.statistics.judge import Finding, Needed, Shown
 from glioforge.statistics.power import DIFFERENCES, Plan
 from glioforge.statistics.small_regions import WithAndWithout
@@ -35,6 +35,9 @@ def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "s
     """
     count = counted(found.difference.count, noun)
     numbers = f"{what or metric_named(metric).title} {difference_text(metric, found.difference)}, {_p(found)}, {count}"
+    if too_few(found.difference.count):
+        measured = f"{what or metric_named(metric).title} {difference_text(metric, found.difference)}"
+        return f"Not answered for {arm} against {reference}: {measured} on {count}, too few to conclude."
     if found.shown is Shown.NOT_SHOWN:
         few = found.difference.note
         reason = few or f"the smallest difference detectable was {size_text(metric, found.detectable)}"
@@ -131,7 +134,7 @@ def exaggerated(found: Finding, metric: str) -> str:
 
 def _power(found: Finding, metric: str, noun: str) -> str:
     """What the study could have shown, and where the spread comes from."""
-    if not np.isfinite(found.detectable):
+    if not np.isfinite(found.detectable) or too_few(found.difference.count):
         return ""
     smallest = size_text(metric, found.detectable)
     if found.plan is None:

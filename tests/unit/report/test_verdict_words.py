@@ -43,10 +43,7 @@ def found(mean, spread=0.02, count=12, **more):
         ),
         (
             found(0.05, count=4),
-            (
-                "No difference between A and B is shown (Dice +0.050, p = 0.015, 4 subjects): "
-                "4 subjects: too few to conclude."
-            ),
+            "Not answered for A against B: Dice +0.050 on 4 subjects, too few to conclude.",
         ),
     ],
 )
