@@ -49,7 +49,10 @@ def told(gains, pilots=(REACHED,), spec=SPEC, **values):
         ),
         ([-0.1, -0.12] * 4, "Phantom scans + synthetic harms against Phantom scans (Dice over WT, TC, ET −0.110"),
         ([0.1, -0.1] * 4, "No difference between Phantom scans + synthetic and Phantom scans is shown (Dice over"),
-        ([0.1] * 3, "No difference between Phantom scans + synthetic and Phantom scans is shown (Dice over WT, TC, ET"),
+        (
+            [0.1] * 3,
+            "Not answered for Phantom scans + synthetic against Phantom scans: Dice over WT, TC, ET +0.100 on 3",
+        ),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(gains, text):
