@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.protocols import Silent
-from glioforge.core.split import Split
+from glioforge.core import Silent, Split
 from glioforge.segmentation.base import train_segmenter
 from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.comparing import ComparisonSpec, MethodEntry, SegmenterEntry, SynthesizerEntry

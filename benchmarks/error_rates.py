@@ -28,7 +28,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.statistics.crossed import ENOUGH_RUNS, estimate_mean, method_for
 from glioforge.statistics.inference import holm, sign_flip_p_values
 from glioforge.statistics.power import Plan

@@ -32,10 +32,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Case, CaseRef, Cohort, Volume, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.features.radiomics import Radiomics

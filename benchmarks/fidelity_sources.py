@@ -32,9 +32,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Cohort, Volume, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case

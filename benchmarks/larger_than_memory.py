@@ -35,14 +35,7 @@ LARGEST_RATIO = 1.2
 
 def write_heads(folder: Path, heads: int) -> None:
     """Write the cohort; heads that are there already are kept."""
-    from glioforge.core.case import Case
-    from glioforge.core.cohort import Cohort
-    from glioforge.core.geometry import Geometry
-    from glioforge.core.labels import LabelMap
-    from glioforge.core.lineage import Lineage
-    from glioforge.core.modality import Modality
-    from glioforge.core.schemes import COMPLETE
-    from glioforge.core.volume import Volume
+    from glioforge.core import COMPLETE, Case, Cohort, Geometry, LabelMap, Lineage, Modality, Volume
     from glioforge.data.store import find_case, write_case
     from glioforge.io.cohort_file import write_cohort
 

@@ -23,11 +23,7 @@ import numpy as np
 from scipy import ndimage
 
 from glioforge.compute.parallel import fan_out
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, EditError, Geometry, LabelMap, stream
 from glioforge.data.phantom.make import make_phantom
 from glioforge.lesions import midline
 from glioforge.lesions.apply import Edit

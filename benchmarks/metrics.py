@@ -20,9 +20,7 @@ import numpy as np
 import torch
 from scipy.ndimage import zoom
 
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2023
+from glioforge.core import BRATS2023, Geometry, LabelMap
 from glioforge.metrics.evaluate import METRICS, REGIONS, evaluate_case, judge
 from glioforge.metrics.pair import MaskPair
 

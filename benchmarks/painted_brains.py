@@ -14,11 +14,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
-from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import COMPLETE, Geometry, Mask, Modality, Voxels, stream
 from glioforge.data.phantom.anatomy import Anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
 from glioforge.data.phantom.lattice import Lattice

@@ -30,8 +30,7 @@ import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.precision import EmulatedPrecisionWarning, native_precision
-from glioforge.core.cohort import Cohort
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.io.ingest import ingest

@@ -31,8 +31,7 @@ import torch
 from monai import transforms as mt
 from store import FOUR, GRID, scan
 
-from glioforge.core.case import CaseRef
-from glioforge.core.geometry import bounding_box
+from glioforge.core import CaseRef, bounding_box
 from glioforge.data.packed import FINEST_SCALE
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec

@@ -17,9 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
+from glioforge.core import EditError, LabelMap, stream
 from glioforge.data.phantom.make import make_phantom
 from glioforge.lesions.bank import Donor, LesionBank, canonical
 from glioforge.lesions.patch import cut, part_volumes_mm3

@@ -22,8 +22,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.lineage import Lineage
+from glioforge.core import Cohort, Lineage
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import write_json

@@ -21,14 +21,7 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import zoom
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2023, COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core import BRATS2023, COMPLETE, Case, Cohort, Geometry, LabelMap, Lineage, Modality, Volume
 from glioforge.data.packed import Packed
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.prepare.one_case import prepare_case

@@ -26,9 +26,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
+from glioforge.core import Case, Cohort, Modality
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.ingest import ingest

@@ -23,10 +23,7 @@ import torch
 from scipy import ndimage
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
-from glioforge.core.cohort import Cohort
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, Geometry, LabelMap, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.ingest import ingest

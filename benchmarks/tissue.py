@@ -22,8 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 from painted_brains import painted_brain
 
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, Modality
 from glioforge.data.phantom.make import Phantom, make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.grades import islands

@@ -24,11 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.errors import LeakageError
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Case, LabelMap, LeakageError, Volume, stream
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import read_json, write_json

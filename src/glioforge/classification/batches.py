@@ -7,9 +7,7 @@ import numpy as np
 
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, grade_of, shows_tumour
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream_seed
+from glioforge.core import Cohort, Modality, stream_seed
 from glioforge.data.augment import augment_batch
 from glioforge.data.pairs import MixedPairs, SlicePairs
 from glioforge.data.sampling import Batches, lesion_table

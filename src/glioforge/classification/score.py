@@ -19,9 +19,7 @@ from scipy.stats import rankdata
 
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, grade_of, shows_tumour
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
+from glioforge.core import CaseRef, Cohort, Modality
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,10 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError
+from glioforge.core import CaseRef, Cohort, CohortError, counted
 
 Target: TypeAlias = Literal["tumour", "grade"]
 GRADES = {"HGG": 1.0, "LGG": 0.0}

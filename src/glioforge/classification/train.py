@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, require_grades
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
-from glioforge.core.cohort import Cohort
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress
+from glioforge.core import Cohort, Modality, Progress, require_no_leak
 from glioforge.segmentation.mix import Mix
 from glioforge.training.budget import Outcome
 

@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glioforge.config.spec import Spec
-    from glioforge.core.cohort import Cohort
-    from glioforge.core.modality import Modality
+    from glioforge.core import Cohort, Modality
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,8 +19,7 @@ def contrasts_from(texts: "Sequence[str] | None") -> "tuple[Modality, ...] | Non
     Raises:
         SpecError: A name is no contrast.
     """
-    from glioforge.core.errors import SpecError
-    from glioforge.core.modality import Modality
+    from glioforge.core import Modality, SpecError
 
     names = [name.strip().lower() for text in texts or () for name in text.split(",")]
     known = [contrast.value for contrast in Modality]
@@ -74,9 +72,7 @@ def open_cohort(
         CohortError: No case fulfils the conditions.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.core.errors import SpecError
-    from glioforge.core.schemes import scheme_named
-    from glioforge.core.selection import select_cases
+    from glioforge.core import SpecError, scheme_named, select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.ingest import ingest
 
@@ -107,7 +103,7 @@ def open_cohort(
 
 def describe(cohort: "Cohort") -> str:
     """A few lines: what the cohort holds, and the scheme of its label files and why; the log has its fingerprint."""
-    from glioforge.core.modality import in_standard_order
+    from glioforge.core import in_standard_order
 
     common = cohort.modalities
     some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
@@ -132,7 +128,7 @@ def _without_labels(cohort: "Cohort") -> bool:
 
 def _held(cohort: "Cohort") -> str:
     """Cases of each kind: of how many subjects, and with whose data synthetic ones were made."""
-    from glioforge.core.counted import counted
+    from glioforge.core import counted
 
     parts = []
     for kind in sorted({ref.lineage.kind for ref in cohort}):
@@ -150,7 +146,7 @@ def _held(cohort: "Cohort") -> str:
 
 def named_cohorts(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
     """Open the cohorts of a reading study: of real cases, and those named as NAME=COHORT."""
-    from glioforge.core.errors import SpecError
+    from glioforge.core import SpecError
 
     cohorts = {} if real is None else {"real": open_cohort(real)}
     for text in synthetic:

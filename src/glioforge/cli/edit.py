@@ -41,7 +41,7 @@ def edit(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import resolved_yaml
-    from glioforge.core.selection import select_cases
+    from glioforge.core import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.lesions.edit_cohort import edit_cohort, edits_step
     from glioforge.lesions.recipe import load_recipe

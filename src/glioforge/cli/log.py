@@ -18,7 +18,7 @@ from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any, cast, final
 
-from glioforge.core.errors import GlioforgeError, OutputError
+from glioforge.core import GlioforgeError, OutputError
 
 __all__ = ["INFO", "WARNING", "logged", "shown"]
 

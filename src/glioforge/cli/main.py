@@ -102,7 +102,7 @@ def _close_frames(error: BaseException | None) -> None:
 
 def run() -> None:
     """Run the command line; typed errors become one line on stderr and their exit code."""
-    from glioforge.core.errors import GlioforgeError
+    from glioforge.core import GlioforgeError
 
     signal.signal(signal.SIGTERM, _end)
     warnings.showwarning = cast("Any", _warn)

@@ -31,7 +31,7 @@ def mix(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
-    from glioforge.core.selection import select_cases
+    from glioforge.core import select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.mixing.base import MIXINGS
     from glioforge.mixing.cohort import mix_cohort

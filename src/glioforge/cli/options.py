@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 
 if TYPE_CHECKING:
     from glioforge.compute.accelerator import AcceleratorSpec

@@ -25,9 +25,7 @@ def phantom(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
-    from glioforge.core.counted import counted
-    from glioforge.core.schemes import BRATS2017
-    from glioforge.core.written_scheme import described
+    from glioforge.core import BRATS2017, counted, described
     from glioforge.data.phantom.cohort import count_phantoms, require_phantoms_fit, write_phantom_cohort
     from glioforge.data.phantom.spec import PhantomSpec
 

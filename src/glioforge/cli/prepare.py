@@ -55,8 +55,7 @@ def prepare(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
-    from glioforge.core.counted import counted
-    from glioforge.core.preparation import require_unprepared
+    from glioforge.core import counted, require_unprepared
     from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec, require_preparable
     from glioforge.data.prepare.pipeline import prepare as run

@@ -13,7 +13,7 @@ from rich.console import Console
 from glioforge.cli.progress_view import LiveTable, LogLines, Row, View
 
 if TYPE_CHECKING:
-    from glioforge.core.protocols import Progress
+    from glioforge.core import Progress
 
 Item = TypeVar("Item")
 

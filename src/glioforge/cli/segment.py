@@ -58,10 +58,7 @@ def segment(
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.core.counted import counted
-    from glioforge.core.errors import SpecError
-    from glioforge.core.schemes import scheme_named
-    from glioforge.core.written_scheme import described
+    from glioforge.core import SpecError, counted, described, scheme_named
     from glioforge.io.folder_kind import SEGMENTER, require_kind
     from glioforge.runs.segment import complete_folder, segment_folder
     from glioforge.segmentation.masks import written_scheme

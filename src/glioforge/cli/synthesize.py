@@ -55,8 +55,7 @@ def synthesize(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.core.schemes import scheme_named
-    from glioforge.core.selection import select_cases
+    from glioforge.core import scheme_named, select_cases
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_accelerator import remembered
     from glioforge.lesions.recipe import load_recipe

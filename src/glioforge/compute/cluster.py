@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, final
 
 from glioforge.compute.relay import Message
-from glioforge.core.errors import DependencyError, SpecError, WorkerError
+from glioforge.core import DependencyError, SpecError, WorkerError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
 
-from glioforge.core.protocols import Progress
+from glioforge.core import Progress
 
 Item = TypeVar("Item")
 Message: TypeAlias = list[Any]

@@ -15,8 +15,7 @@ from glioforge.compute.cluster import lost_work, was_lost
 from glioforge.compute.parallel import ParallelSpec, cluster_of
 from glioforge.compute.relay import Channel, Relay, relayed
 from glioforge.compute.workers import LocalWorkers, killed_worker, was_killed
-from glioforge.core.errors import GlioforgeError
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import GlioforgeError, Progress, Silent
 
 Result = TypeVar("Result")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar, final
 
 from glioforge.compute.orphan import end_with_parent
 from glioforge.compute.precision import EmulatedPrecisionWarning
-from glioforge.core.errors import WorkerError
+from glioforge.core import WorkerError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

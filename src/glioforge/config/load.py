@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from glioforge.config.problems import refusal, yaml_problem
 from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 _PURPOSES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "a study": (frozenset({"title", "budgets", "kind"}), "glioforge study {}"),

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast, final
 from pydantic_core import PydanticCustomError
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 Part = TypeVar("Part")
 

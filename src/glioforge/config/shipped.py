@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 
 def named_file(text: str, shipped: Mapping[str, Traversable], what: str) -> Traversable:

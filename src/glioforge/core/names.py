@@ -1,4 +1,4 @@
-r"""Names of cases and files: compared whatever the Unicode form and the capitals, and listed in messages.
+r"""Names of cases and files: compared whatever the Unicode form and the capitals; their lists and counts in messages.
 
 macOS stores names decomposed (NFD: `u` and a combining diaeresis), keyboards write them composed (NFC); both look
 alike and are one name.
@@ -39,3 +39,13 @@ def listed(names: Sequence[str], most: int = 5, separator: str = ", ") -> str:
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{separator.join(names[:most])}{more}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun; the plural takes an s.
+
+    Example:
+        >>> counted(1, "case"), counted(0, "subject"), counted(2, "picture")
+        ('1 case', '0 subjects', '2 pictures')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

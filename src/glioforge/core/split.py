@@ -16,8 +16,8 @@ from jaxtyping import Int
 
 from glioforge.core.case import CaseRef
 from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
 from glioforge.core.errors import CohortError
+from glioforge.core.names import counted
 from glioforge.core.rng import stream
 
 Stratum = Callable[[CaseRef], str]

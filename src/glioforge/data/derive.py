@@ -4,10 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError
-from glioforge.core.protocols import Progress
+from glioforge.core import CaseRef, Cohort, EditError, Progress
 from glioforge.data.store import find_case
 
 Derived = tuple[list[CaseRef], list[str]]

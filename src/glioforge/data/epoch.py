@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from glioforge.core.cohort import Cohort
+from glioforge.core import Cohort
 from glioforge.data.sampling import slab_around
 from glioforge.data.store import read_packed
 

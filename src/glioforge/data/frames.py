@@ -19,8 +19,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.geometry import bounding_box
+from glioforge.core import InputFileError, bounding_box
 from glioforge.data.packed import Part
 
 REMEDY = "give the command that wrote this folder once more: it rebuilds damaged cases"

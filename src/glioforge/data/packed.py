@@ -19,11 +19,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, Shaped, UInt8
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Mask, Modality, Volume
 
 FINEST_SCALE = 1 / 4096
 _LARGEST = 32767

@@ -21,12 +21,7 @@ from typing import TYPE_CHECKING, Generic, final
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import CaseRef, Cohort, CohortError, LabelScheme, Modality, stream
 from glioforge.data.sampling import Batches, Row, Source, fits_in_memory, lesion_table, slab_around, whole
 from glioforge.data.slices import Cut, Slices, Stack, StoredSlices, slices_of
 from glioforge.data.store import is_stored, read_packed

@@ -24,12 +24,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from jaxtyping import Bool, Int16, Int64, UInt8
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.geometry import Index
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import CaseRef, Cohort, CohortError, Index, Modality, stream
 from glioforge.data.sampling import fits_in_memory, lesion_table, parts_of, scales_of, whole
 from glioforge.data.store import is_stored, read_packed
 from glioforge.data.store_parts import read_patch

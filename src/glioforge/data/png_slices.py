@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Case, Cohort, Progress, Silent
 from glioforge.data.packed import scale_for
 from glioforge.io.png import MIDDLE, write_png_image, write_png_labels
 from glioforge.io.run_folder import Step, write_json

@@ -10,11 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from glioforge.compute.memory import usable_memory
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.labels import LabelScheme, LabelVoxels
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask
+from glioforge.core import Cohort, CohortError, LabelScheme, LabelVoxels, Mask, Modality
 from glioforge.data.packed import Packed
 from glioforge.data.store import stored_bytes
 

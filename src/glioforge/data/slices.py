@@ -7,8 +7,7 @@ from typing import Protocol, final
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, UInt8
 
-from glioforge.core.case import CaseRef
-from glioforge.core.modality import Modality
+from glioforge.core import CaseRef, Modality
 from glioforge.data.packed import Packed
 from glioforge.data.sampling import parts_of, scales_of
 from glioforge.data.store_parts import read_slices

@@ -19,12 +19,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Kind, Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import Case, Cohort, CohortError, InputFileError, Kind, LabelScheme, Lineage, Modality
 
 
 @final

@@ -18,13 +18,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, Case, CaseRef, Geometry, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, modified
 from glioforge.data.packed import Packed, pack
 from glioforge.io.atomic_write import read_json, write_atomically, write_json

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import GeometryError
-from glioforge.core.geometry import Index
+from glioforge.core import CaseRef, GeometryError, Index
 from glioforge.data.frames import cut, take
 from glioforge.data.packed import Packed, Part
 from glioforge.data.store import IMAGES, MASKS, assembled, known_entry

@@ -16,14 +16,19 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError, LeakageError
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.names import listed
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream, stream_seed
+from glioforge.core import (
+    Case,
+    Cohort,
+    InputFileError,
+    LeakageError,
+    Lineage,
+    Modality,
+    Progress,
+    Silent,
+    listed,
+    stream,
+    stream_seed,
+)
 from glioforge.features.space import Extractor
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 

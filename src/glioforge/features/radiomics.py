@@ -18,11 +18,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.errors import DependencyError
-from glioforge.core.geometry import bounding_box
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Case, DependencyError, Mask, Modality, Voxels, bounding_box
 from glioforge.features.space import Extractor
 
 CLASSES: Final = ("firstorder", "glcm", "gldm")

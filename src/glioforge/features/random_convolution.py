@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import bounding_box
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import Case, Modality, bounding_box, stream
 from glioforge.features.space import Extractor
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
-from glioforge.core.case import Case
-from glioforge.core.modality import Modality
+from glioforge.core import Case, Modality
 
 
 @final

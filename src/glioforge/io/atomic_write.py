@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 from glioforge.io.regular_file import read_regular_file
 
 _LOG = logging.getLogger(__name__)

@@ -10,8 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from glioforge.core.errors import DependencyError, InputFileError
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import DependencyError, InputFileError, Mask, Volume
 from glioforge.io.nifti import read_mask, write_image
 
 COMMANDS = {

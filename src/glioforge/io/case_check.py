@@ -14,10 +14,7 @@ import numpy as np
 from isal import isal_zlib
 from jaxtyping import Float32, Integer
 
-from glioforge.core.errors import GlioforgeError, InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import Geometry, GlioforgeError, InputFileError, Lineage, Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase
 from glioforge.io.scan import Scan, Series

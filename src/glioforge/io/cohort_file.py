@@ -15,13 +15,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.case import CaseReader, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GlioforgeError, InputFileError, OutputError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import (
+    CaseReader,
+    CaseRef,
+    Cohort,
+    GlioforgeError,
+    InputFileError,
+    LabelScheme,
+    LabelSource,
+    Lineage,
+    Modality,
+    OutputError,
+)
 from glioforge.io.atomic_write import read_json, write_json
 from glioforge.io.folder_kind import COHORT, is_export, require_kind
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.regular_file import read_regular_file
 

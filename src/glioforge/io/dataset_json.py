@@ -12,11 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.errors import InputFileError, LabelError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.scheme_text import scheme_of_labels
-from glioforge.core.schemes import SCHEMES
+from glioforge.core import SCHEMES, InputFileError, LabelError, LabelScheme, Modality, scheme_of_labels
 from glioforge.io.atomic_write import read_json
 from glioforge.io.scheme_hint import Hint
 

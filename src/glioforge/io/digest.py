@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 
 
 def case_digest(digests: Mapping[str, str]) -> str:

@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.config.spec import Spec
-from glioforge.core.counted import counted
-from glioforge.core.errors import InputFileError
-from glioforge.core.names import name_key
-from glioforge.core.selection import parse_condition, require_some
+from glioforge.core import InputFileError, counted, name_key, parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
 from glioforge.io.folder_kind import require_no_cohort, require_scans
 from glioforge.io.found_case import FoundCase

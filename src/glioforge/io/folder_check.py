@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from glioforge.core.errors import CaseError, GlioforgeError, InputFileError
-from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core import CaseError, GlioforgeError, InputFileError, Modality, in_standard_order
 from glioforge.io.case_check import CheckedCase
 from glioforge.io.found_case import FoundCase
 

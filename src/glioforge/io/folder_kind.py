@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import read_json
 from glioforge.io.regular_file import regular_size
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
-from glioforge.core.names import composed
+from glioforge.core import InputFileError, Modality, composed
 from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR
 from glioforge.io.scheme_hint import Hint
 from glioforge.io.walk import scan_files

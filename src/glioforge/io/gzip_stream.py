@@ -13,7 +13,7 @@ from typing import final
 
 from isal import igzip_lib, isal_zlib
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 
 MAGIC = b"\x1f\x8b"
 MAX_RATIO = 1032

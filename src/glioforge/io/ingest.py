@@ -13,18 +13,25 @@ from typing import Any
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.config.spec import Spec
-from glioforge.core.case import CaseReader, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError, GlioforgeError, InputFileError, LabelError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import preparations_of
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import scheme_named
-from glioforge.core.selection import select_cases
+from glioforge.core import (
+    CaseReader,
+    CaseRef,
+    Cohort,
+    CohortError,
+    GlioforgeError,
+    InputFileError,
+    LabelError,
+    LabelScheme,
+    LabelSource,
+    Lineage,
+    Modality,
+    Progress,
+    Silent,
+    counted,
+    preparations_of,
+    scheme_named,
+    select_cases,
+)
 from glioforge.io.case_check import CheckedCase, check_case
 from glioforge.io.cohort_file import NAME, read_cohort, reader_for, write_cohort
 from glioforge.io.csv_table import write_csv

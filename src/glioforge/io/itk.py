@@ -25,9 +25,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from glioforge.core.errors import DependencyError
-from glioforge.core.geometry import Affine, Geometry
-from glioforge.core.volume import Mask, Volume, Voxels
+from glioforge.core import Affine, DependencyError, Geometry, Mask, Volume, Voxels
 
 
 def simple_itk(

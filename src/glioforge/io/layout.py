@@ -14,9 +14,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.errors import InputFileError, LabelError
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import scheme_named
+from glioforge.core import InputFileError, LabelError, Modality, scheme_named
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 
 __all__ = [

@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry
+from glioforge.core import Geometry, GeometryError, InputFileError
 from glioforge.io.nifti_header import Header, require_size
 from glioforge.io.regular_file import read_regular_file
 

@@ -17,11 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume, Voxels
+from glioforge.core import Geometry, GeometryError, InputFileError, LabelMap, LabelScheme, Modality, Volume, Voxels
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.gzip_stream import gzip_bytes
 from glioforge.io.nifti_grid import header_bytes

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from glioforge.core.errors import GeometryError, InputFileError, OutputError
-from glioforge.core.geometry import Geometry
+from glioforge.core import Geometry, GeometryError, InputFileError, OutputError
 
 MAX_AFFINE_DIFFERENCE = 1e-3
 """Largest difference of a number of sform and qform."""

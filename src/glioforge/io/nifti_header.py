@@ -18,8 +18,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.geometry import Geometry
+from glioforge.core import Geometry, InputFileError
 from glioforge.io.nifti_grid import read_grid
 
 HEADER_BYTES = 352

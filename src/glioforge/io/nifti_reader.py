@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import scheme_named
-from glioforge.core.volume import Volume
+from glioforge.core import Case, CaseRef, GeometryError, InputFileError, Modality, Volume, scheme_named
 from glioforge.io.digest import case_digest
 from glioforge.io.found_case import BRAIN, LABELS
 from glioforge.io.scan import Scan

@@ -17,13 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LabelError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import tumour_scheme
+from glioforge.core import Case, Cohort, CohortError, LabelError, LabelScheme, Modality, Progress, Silent, tumour_scheme
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.dataset_json import NAME
 from glioforge.io.nifti import write_image, write_labels

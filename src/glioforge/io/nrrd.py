@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry
+from glioforge.core import Geometry, GeometryError, InputFileError
 from glioforge.io.gzip_stream import GzipStream
 from glioforge.io.itk import simple_itk
 from glioforge.io.nifti_header import Header, require_size

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import write_atomically
 
 MIDDLE = 32768

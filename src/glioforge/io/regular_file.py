@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 
 MAX_FILE_BYTES = 2**30
 """Largest file that is read whole, 1 GiB."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.compute.accelerator import AcceleratorSpec, resolved
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.run_folder import STARTED, Step
 
 

@@ -28,7 +28,7 @@ from typing import Any, Final, final
 
 from filelock import FileLock, Timeout
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.folder_kind import is_model, kind_of_folder
 from glioforge.io.run_facts import run_facts

@@ -25,11 +25,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
-from glioforge.core.anatomy_schemes import FREESURFER, brain_values
-from glioforge.core.errors import InputFileError, LabelError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core import FREESURFER, InputFileError, LabelError, LabelMap, LabelScheme, Modality, Volume, brain_values
 from glioforge.io.gzip_stream import MAGIC, MAX_RATIO, GzipStream
 from glioforge.io.metaimage import is_metaimage, unpack_metaimage
 from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header, require_extensions

@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Shaped
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import Geometry, bounding_box
+from glioforge.core import Case, Geometry, bounding_box
 
 LEAST_VOXELS: Final = 100
 """Lesions of fewer voxels have no hash: two people may share one."""

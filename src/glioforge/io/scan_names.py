@@ -26,7 +26,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".hdr")
 """Endings of the files that can be read."""

@@ -23,11 +23,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glioforge.core.anatomy_schemes import FREESURFER, brain_values
-from glioforge.core.errors import LabelError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import BIDS_TISSUE, BRATS2017, BRATS2023, BRATS2024, LESION, SCHEMES, scheme_named
+from glioforge.core import (
+    BIDS_TISSUE,
+    BRATS2017,
+    BRATS2023,
+    BRATS2024,
+    FREESURFER,
+    LESION,
+    SCHEMES,
+    LabelError,
+    LabelScheme,
+    LabelSource,
+    brain_values,
+    scheme_named,
+)
 from glioforge.io.scheme_evidence import Evidence, contradiction, question, shown_counts
 from glioforge.io.scheme_hint import NAME_HINTS, NEW_NAMES
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import LabelError, SpecError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import SCHEMES, scheme_named
+from glioforge.core import SCHEMES, LabelError, LabelScheme, SpecError, scheme_named
 from glioforge.io.case_check import CheckedCase
 from glioforge.io.layout import LayoutSpec
 from glioforge.io.scheme_hint import Hint, hint_of_names

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, BRATS2024_PED, LESION
+from glioforge.core import BRATS2013, BRATS2017, BRATS2023, BRATS2024, BRATS2024_PED, LESION
 from glioforge.io.scan_names import stem
 
 

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.lineage import Lineage
-from glioforge.core.schemes import BRATS2017
+from glioforge.core import BRATS2017, InputFileError, Lineage
 from glioforge.io.atomic_write import read_json, write_json
 
 NESTED = "Glioforge"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from glioforge.core.errors import OutputError
+from glioforge.core import OutputError
 from glioforge.io.folder_kind import MASKS, SEGMENTER, STUDY, SYNTHESIZER
 
 _MAX_DIFFERENCES = 5

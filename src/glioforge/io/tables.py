@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.regular_file import read_regular_file
 

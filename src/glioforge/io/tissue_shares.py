@@ -17,10 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import BIDS_TISSUE
+from glioforge.core import BIDS_TISSUE, Geometry, GeometryError, InputFileError, Modality
 from glioforge.io.digest import case_digest
 from glioforge.io.scan import Scan, Series, read_scan, read_series
 

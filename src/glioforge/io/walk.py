@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import final
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.folder_kind import is_export
 from glioforge.io.scan_names import is_image
 

@@ -6,8 +6,7 @@ from typing import Any, Literal, cast, final
 import numpy as np
 
 from glioforge.config.spec import Spec
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
+from glioforge.core import EditRecord, LabelMap
 from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.base import EDITS, Change, EditSpec
 from glioforge.lesions.context import EditContext

@@ -16,9 +16,7 @@ from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Geometry
+from glioforge.core import CaseRef, EditError, Geometry
 from glioforge.data.store import read_labels
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.patch import LesionPatch, cut, require_complete

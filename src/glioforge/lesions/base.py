@@ -18,7 +18,7 @@ import numpy as np
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.inpaint import Filling

@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry, within
-from glioforge.core.labels import LabelMap
+from glioforge.core import Geometry, LabelMap, within
 from glioforge.lesions.displacement import Coarse
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import CSF, WHITE, is_lesion

@@ -7,8 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import EditError, LabelMap, LabelVoxels
 from glioforge.lesions.bank import DonorSource, fitted, recorded_donor, require_donors
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.implant import implant

@@ -11,8 +11,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
-from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import Index, LabelMap, LabelVoxels
 from glioforge.lesions.patch import is_lesion
 
 

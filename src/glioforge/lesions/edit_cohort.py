@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.lineage import Lineage
-from glioforge.core.preparation import not_prepared
-from glioforge.core.protocols import EditRecord, Progress, Silent
-from glioforge.core.rng import stream
+from glioforge.core import Case, CaseRef, Cohort, EditRecord, Lineage, Progress, Silent, not_prepared, stream
 from glioforge.data.derive import Derived, derive, derived_or_left_out
 from glioforge.data.store import read_labels, write_case
 from glioforge.io.cohort_file import write_cohort

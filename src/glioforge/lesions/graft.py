@@ -13,9 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Box, Index
-from glioforge.core.labels import LabelVoxels
+from glioforge.core import Box, EditError, Index, LabelVoxels
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.level_set import Fields, fields_of, innermost, labels_from
 from glioforge.lesions.patch import Counts, LesionPatch, is_lesion, tight_patch

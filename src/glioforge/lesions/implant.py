@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from scipy import ndimage
 
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import LabelMap, LabelVoxels, bounding_box
 from glioforge.lesions.graft import Graft, clip_box
 from glioforge.lesions.mass_effect import MassEffectSpec, displace, push_mm
 from glioforge.lesions.patch import LesionPatch, is_lesion

@@ -12,9 +12,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Box
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import Box, EditError, LabelMap, LabelVoxels
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import LesionPatch, is_lesion, relative_to
 

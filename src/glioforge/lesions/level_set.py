@@ -18,8 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import bounding_box
+from glioforge.core import EditError, bounding_box
 from glioforge.lesions.patch import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, Counts, is_lesion
 
 Fields = Float32[np.ndarray, "region a b c"]

@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.geometry import Box
+from glioforge.core import Box
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box
 from glioforge.lesions.level_set import signed_distance

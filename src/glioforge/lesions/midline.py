@@ -19,9 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from scipy import ndimage, optimize
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap
+from glioforge.core import EditError, Index, LabelMap
 from glioforge.lesions.displacement import Coarse, coarse_of
 from glioforge.lesions.patch import is_fluid
 

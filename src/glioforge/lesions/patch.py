@@ -18,11 +18,18 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
-from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
-from glioforge.core.errors import EditError, LabelError
-from glioforge.core.geometry import Box, Index, bounding_box
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
+from glioforge.core import (
+    COMPLETE,
+    COMPLETE_CAVITY,
+    COMPLETE_STRUCTURES,
+    Box,
+    EditError,
+    Index,
+    LabelError,
+    LabelMap,
+    LabelScheme,
+    bounding_box,
+)
 
 Counts = tuple[int, ...]
 """Voxels of the regions of a lesion, in the order of `level_set`."""

@@ -16,8 +16,7 @@ from pydantic import Field
 from scipy import fft
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Index, within
+from glioforge.core import EditError, Index, within
 from glioforge.lesions.displacement import Coarse
 from glioforge.lesions.patch import WHITE, LesionPatch
 from glioforge.lesions.placement_map import RULES, PlacementMap, rule_shares

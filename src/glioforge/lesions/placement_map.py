@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
-from glioforge.core.geometry import within
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import LabelMap, LabelVoxels, within
 from glioforge.lesions.compartments import Compartments
 from glioforge.lesions.displacement import Coarse, coarse_voxels
 from glioforge.lesions.midline import Plane

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap, LabelVoxels
+from glioforge.core import Cohort, EditError, LabelMap, LabelVoxels, bounding_box
 from glioforge.data.store import read_labels
 from glioforge.io.atomic_write import write_atomically
 from glioforge.lesions.patch import is_lesion

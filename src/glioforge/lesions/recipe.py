@@ -25,9 +25,7 @@ from pydantic_core import PydanticCustomError
 from glioforge.config.load import load_spec
 from glioforge.config.shipped import named_file
 from glioforge.config.spec import Spec
-from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
-from glioforge.core.protocols import EditRecord
+from glioforge.core import EditError, EditRecord, LabelMap
 from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.base import EDITS

@@ -12,9 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import Box, bounding_box, within
-from glioforge.core.labels import LabelMap
+from glioforge.core import Box, EditError, LabelMap, bounding_box, within
 from glioforge.lesions.compartments import VENTRICLE_DEPTH_MM, aside_mm, fraction_along
 from glioforge.lesions.displacement import Coarse, sampled_at
 from glioforge.lesions.level_set import signed_distance

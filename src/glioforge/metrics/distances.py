@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.spatial import cKDTree
 
-from glioforge.core.geometry import Affine, within
+from glioforge.core import Affine, within
 
 Mask = Bool[np.ndarray, "i j k"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy.ndimage import gaussian_filter
 
-from glioforge.core.errors import CaseError, GeometryError
+from glioforge.core import CaseError, GeometryError
 from glioforge.metrics.base import DEFINED, Direction, Metric
 
 COARSE_VOXELS: Final = 2.0

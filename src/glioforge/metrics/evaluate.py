@@ -11,10 +11,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool
 
-from glioforge.core.errors import SpecError
-from glioforge.core.geometry import Box, bounding_box
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.volume import Mask
+from glioforge.core import Box, LabelMap, LabelScheme, Mask, SpecError, bounding_box
 from glioforge.metrics.base import Metric, MetricRow
 from glioforge.metrics.false_alarms import FALSE_ALARMS
 from glioforge.metrics.identities import require_identities

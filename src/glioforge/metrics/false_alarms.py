@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from glioforge.core.geometry import within
+from glioforge.core import within
 from glioforge.metrics.base import DEFINED, Direction, Metric
 from glioforge.metrics.pair import MaskPair
 

@@ -19,9 +19,7 @@ from jaxtyping import Bool, Float32, Float64
 from scipy import ndimage
 from scipy.stats import rankdata
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import Geometry, Index, bounding_box
-from glioforge.core.volume import Mask
+from glioforge.core import Case, Geometry, Index, Mask, bounding_box
 
 Grid = Float32[np.ndarray, "i j k"]
 Laid = Float32[np.ndarray, "right front top"]

@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Int64
 
-from glioforge.core.errors import MetricError
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap, MetricError
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.pair import MaskPair
 

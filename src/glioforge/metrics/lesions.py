@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Int32
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry, within
+from glioforge.core import Geometry, within
 from glioforge.metrics.distances import Mask, SurfaceDistances
 
 PENALTY_MM: Final = 374.0

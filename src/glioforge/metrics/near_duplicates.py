@@ -19,8 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from jaxtyping import Float32
 
-from glioforge.core.case import CaseRef
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import CaseRef, Progress, Silent
 from glioforge.metrics.head_picture import Head, halved, head_of
 from glioforge.metrics.rigid_match import agreement, align
 from glioforge.metrics.tumour_picture import Tumour, nested_dice, tumour_of

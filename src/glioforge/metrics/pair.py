@@ -11,8 +11,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glioforge.core.errors import CaseError, GeometryError
-from glioforge.core.geometry import Box, Geometry, bounding_box
+from glioforge.core import Box, CaseError, Geometry, GeometryError, bounding_box
 from glioforge.metrics.base import Empty
 from glioforge.metrics.distances import Mask, SurfaceDistances
 from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, lesion_scores

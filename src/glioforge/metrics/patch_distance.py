@@ -24,7 +24,7 @@ from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import convolve1d, minimum_filter
 
-from glioforge.core.volume import Mask
+from glioforge.core import Mask
 from glioforge.metrics.base import DEFINED, Direction, Metric
 from glioforge.metrics.pair import ImagePair
 

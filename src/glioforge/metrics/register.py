@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final, final
 
-from glioforge.core.errors import MetricError
+from glioforge.core import MetricError
 from glioforge.metrics.base import Direction, Metric
 from glioforge.metrics.diversity import DIVERSITY
 from glioforge.metrics.false_alarms import FALSE_ALARMS

@@ -18,7 +18,7 @@ from jaxtyping import Float32, Float64
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from glioforge.core.volume import Mask
+from glioforge.core import Mask
 
 Grid = Float32[np.ndarray, "i j k"]
 Places = Float64[np.ndarray, "3 n"]

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter
 
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Voxels
 from glioforge.metrics.base import DEFINED, Direction, Metric
 from glioforge.metrics.pair import ImagePair
 

@@ -12,9 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from glioforge.core.geometry import Index, bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.volume import Mask
+from glioforge.core import Index, LabelMap, Mask, bounding_box
 from glioforge.metrics.head_picture import laid_on
 from glioforge.metrics.rigid_match import align, moved
 

@@ -20,8 +20,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.modality import Modality
+from glioforge.core import Case, Modality
 
 
 @final

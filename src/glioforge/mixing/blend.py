@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
-from glioforge.core.geometry import bounding_box
+from glioforge.core import bounding_box
 
 Blend: TypeAlias = Literal["hard", "soft", "poisson", "soft_poisson"]
 """How a part meets its surroundings."""

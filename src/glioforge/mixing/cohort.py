@@ -12,16 +12,22 @@ from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION, not_prepared, require_labelled
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import (
+    PREPARATION,
+    Case,
+    CaseRef,
+    Cohort,
+    CohortError,
+    LabelMap,
+    Lineage,
+    Modality,
+    Progress,
+    Silent,
+    Volume,
+    not_prepared,
+    require_labelled,
+    stream,
+)
 from glioforge.data.derive import Derived, derive, derived_or_left_out
 from glioforge.data.prepare.fitting import require_one_grid
 from glioforge.data.store import write_case

@@ -11,7 +11,7 @@ from typing import Final, final
 import torch
 from torch import nn
 
-from glioforge.core.geometry import bounding_box
+from glioforge.core import bounding_box
 from glioforge.nn.blocks import Features
 
 MARGIN: Final = 5

@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.regular_file import read_regular_file
 
 BLACK, WHITE = -3.0, 5.0

@@ -22,11 +22,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import QualityFilter, Verdict
+from glioforge.core import Case, Cohort, CohortError, Lineage, QualityFilter, SpecError, Verdict
 
 __all__ = [
     "FILTERS",

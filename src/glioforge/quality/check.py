@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress, QualityFilter, Silent
-from glioforge.core.verdict import VerdictRow
+from glioforge.core import CaseRef, Cohort, Progress, QualityFilter, Silent, VerdictRow
 from glioforge.quality.base import Model, fit_filter
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, final
 
-from glioforge.core.errors import DependencyError, SpecError
+from glioforge.core import DependencyError, SpecError
 from glioforge.reader.order import Place
 from glioforge.reader.store import now, record
 

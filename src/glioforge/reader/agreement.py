@@ -17,7 +17,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.reader.analysis_readings import Readings
 from glioforge.reader.answers import Answer
 from glioforge.statistics.crossed import estimate_by_seed

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.reader import mrmc
 from glioforge.reader.agreement import Agreement, Outlines, agreements
 from glioforge.reader.analysis_cues import Cue, cue_table

@@ -28,7 +28,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import ndtri
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.statistics.intervals import Interval
 from glioforge.statistics.shares import binomial_p, equivalence_p, wilson
 

@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.reader.mrmc_binary import clustered_q, cochran_q
 from glioforge.statistics.crossed import estimate_by_seed
 from glioforge.statistics.inference import holm, sign_flip_p

@@ -14,7 +14,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.reader.analysis_counts import Counts
 from glioforge.reader.answers import Answer
 

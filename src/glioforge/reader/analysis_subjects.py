@@ -13,7 +13,7 @@ Phipson & Smyth (2010) for Monte Carlo p values.
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 
 DRAWS = 3000
 """Random exchanges of truth."""

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, final
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.csv_table import read_csv, write_csv
 
 NAME: Final = "answers.csv"

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from glioforge.core.errors import DependencyError
+from glioforge.core import DependencyError
 from glioforge.reader.folder import Study
 from glioforge.reader.guard import App, Guard
 from glioforge.reader.handlers import Call, Handlers, Reply

@@ -12,11 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, OutputError
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Case, Cohort, CohortError, Modality, OutputError, Progress, Silent
 from glioforge.io.atomic_write import output_error, write_atomically, write_json
 from glioforge.reader.folder import STIMULI, STUDY, Study, settings_digest
 from glioforge.reader.items import REAL, Item, Stimulus, choose_items

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Cohort, Progress, Silent
 from glioforge.reader import accounts
 from glioforge.reader.answers import Answer
 from glioforge.reader.create import create_study

@@ -14,13 +14,7 @@ from typing import Final, final
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Case, CaseRef, Cohort, LabelMap, Lineage, Progress, Silent, Volume, stream
 from glioforge.data.phantom.make import Phantom, make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Bool
 
-from glioforge.core.errors import OutputError
+from glioforge.core import OutputError
 from glioforge.io.atomic_write import write_json
 from glioforge.io.csv_table import write_csv
 from glioforge.reader.answers import NAME, Answer, guarded, write_answers

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
+from glioforge.core import InputFileError, Modality
 from glioforge.io.atomic_write import read_json
 from glioforge.io.regular_file import read_regular_file
 from glioforge.reader.spec import ReaderSpec

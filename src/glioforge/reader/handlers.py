@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Final, final
 
-from glioforge.core.errors import GlioforgeError
+from glioforge.core import GlioforgeError
 from glioforge.reader import accounts, pages
 from glioforge.reader.accounts import Session
 from glioforge.reader.folder import Study

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.reader import accounts
 from glioforge.reader.folder import open_study
 from glioforge.reader.reading import locked_at, places_of

@@ -12,9 +12,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, Modality, stream
 from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.stimulus import Survey
 

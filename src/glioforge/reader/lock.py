@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from glioforge.core.errors import CohortError, OutputError
+from glioforge.core import CohortError, OutputError
 from glioforge.reader.folder import open_study
 from glioforge.reader.reading import locked_at
 from glioforge.reader.store import note, now, record, verify

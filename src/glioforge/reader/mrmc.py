@@ -37,7 +37,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.special import stdtr, stdtrit
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.statistics.intervals import Interval
 
 Scores = Float[np.ndarray, "*batch reader case"]

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.special import chdtrc, fdtrc
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.reader.mrmc import Estimates, Numbers, PairSums, summed_categories
 
 Correct = Float[np.ndarray, "*batch reader item"]

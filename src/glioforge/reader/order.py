@@ -11,7 +11,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 
 LEFT: Final = "left"
 RIGHT: Final = "right"

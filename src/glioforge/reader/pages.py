@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.reader.accounts import SHORTEST, Session
 from glioforge.reader.folder import Study
 from glioforge.reader.form import LONGEST_COMMENT

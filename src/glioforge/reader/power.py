@@ -19,8 +19,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import nctdtr, stdtrit
 
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError, counted
 from glioforge.reader.folder import SECONDS
 from glioforge.reader.spec import ReaderSpec
 

@@ -8,8 +8,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.modality import Modality
+from glioforge.core import Case, CaseRef, Modality
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import FIELD_OF_VIEW_MM, PhantomSpec
 from glioforge.reader.items import Item, Stimulus

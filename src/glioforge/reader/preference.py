@@ -24,8 +24,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float64, Int
 
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, stream
 from glioforge.reader.answers import Answer
 from glioforge.statistics.inference import holm
 from glioforge.statistics.intervals import Interval

@@ -12,7 +12,7 @@ MICCAI 2020, table 1.
 from collections.abc import Mapping
 from typing import Final
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.reader.analysis_counts import Counts
 from glioforge.reader.answers import Answer
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from glioforge.core.errors import DependencyError, InputFileError, SpecError
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import DependencyError, InputFileError, Progress, Silent, SpecError
 from glioforge.reader.app import reading_app
 from glioforge.reader.folder import open_study
 from glioforge.reader.store import note, record, verify

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage, stats
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.reader.stimulus import Pixels
 from glioforge.statistics.inference import holm
 

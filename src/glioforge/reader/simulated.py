@@ -24,7 +24,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.reader.analysis_readings import POSITIVE
 from glioforge.reader.answers import Answer
 

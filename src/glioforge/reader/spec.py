@@ -23,7 +23,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, final
 from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 
 Kind = Literal["turing", "choice", "preference", "accept", "likert", "delineation", "diagnosis", "training"]
 Test = Literal["chance", "equivalence", "methods", "contrasts"]

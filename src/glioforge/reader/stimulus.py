@@ -19,10 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import CaseError, CohortError
-from glioforge.core.geometry import Geometry, bounding_box
-from glioforge.core.modality import Modality
+from glioforge.core import Case, CaseError, CaseRef, CohortError, Geometry, Modality, bounding_box
 from glioforge.data.prepare.brain import find_brain
 from glioforge.io.nifti import image_bytes
 from glioforge.reader.spec import ReaderSpec

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 
 NAME: Final = "study.sqlite"
 """File of the database in the folder of a study."""

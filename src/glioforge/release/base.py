@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import CohortError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.names import listed
+from glioforge.core import Case, CaseRef, CohortError, LabelScheme, Modality, listed
 from glioforge.release.names import CaseName, Names
 
 _PACKAGE = "glioforge.release.formats"

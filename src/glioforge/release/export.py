@@ -19,11 +19,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError, LabelError, OutputError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Case, Cohort, InputFileError, LabelError, LabelScheme, OutputError, Progress, Silent
 from glioforge.io.atomic_write import read_json, remove_partials, write_json
 from glioforge.io.folder_kind import PRIVATE
 from glioforge.io.run_folder import DONE, STARTED, Step

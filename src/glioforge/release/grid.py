@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glioforge.core.case import Case
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import Case, Mask, Volume
 from glioforge.data.prepare.resample import restore, restore_values
 
 _HALF = 0.5 - 1e-4

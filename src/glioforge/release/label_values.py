@@ -12,14 +12,19 @@ from typing import NamedTuple, final
 import numpy as np
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.anatomy_schemes import ANATOMIES
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LabelError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.protocols import Progress
-from glioforge.core.schemes import SCHEMES, scheme_named
-from glioforge.core.written_scheme import described, scheme_to_write
+from glioforge.core import (
+    ANATOMIES,
+    SCHEMES,
+    CaseRef,
+    Cohort,
+    LabelError,
+    LabelMap,
+    LabelScheme,
+    Progress,
+    described,
+    scheme_named,
+    scheme_to_write,
+)
 
 
 def own_scheme(cohort: Cohort) -> LabelScheme | None:

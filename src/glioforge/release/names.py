@@ -18,9 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import CohortError
-from glioforge.core.names import name_key
+from glioforge.core import CaseRef, CohortError, name_key
 
 
 @final

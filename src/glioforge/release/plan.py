@@ -4,13 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.names import name_key
-from glioforge.core.preparation import preparations_of
+from glioforge.core import (
+    CaseRef,
+    Cohort,
+    CohortError,
+    LabelScheme,
+    Modality,
+    in_standard_order,
+    name_key,
+    preparations_of,
+)
 from glioforge.release.base import Format, refuse
 from glioforge.release.label_values import Consecutive, consecutive, given_values, numbering, scheme_of_export, shown
 from glioforge.release.names import Names, kept, numbered

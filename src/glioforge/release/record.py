@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from glioforge.core.case import CaseRef
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
+from glioforge.core import CaseRef, LabelScheme, Lineage
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.edit_cohort import METHOD
 from glioforge.release.names import CaseName, Names

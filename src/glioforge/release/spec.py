@@ -5,7 +5,7 @@ from typing import Literal, final
 from pydantic import Field
 
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 
 
 @final

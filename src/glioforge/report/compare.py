@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.errors import CohortError, MetricError
+from glioforge.core import CohortError, MetricError
 from glioforge.metrics.base import Direction
 from glioforge.metrics.register import Level, metric_named
 from glioforge.report.scores import Endpoint, Noun, ResultTable, Scores

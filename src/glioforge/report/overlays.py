@@ -12,10 +12,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from glioforge.core.geometry import Box, Geometry, bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import Box, Geometry, LabelMap, Mask, Modality, Volume, bounding_box
 from glioforge.report.marks import banner_of
 from glioforge.report.page import Figure
 from glioforge.report.scores import ResultTable

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
-from glioforge.core.errors import OutputError
+from glioforge.core import OutputError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core import Modality, in_standard_order
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
 from glioforge.metrics.register import Level, metric_named
 from glioforge.statistics.crossed import estimate_by_seed

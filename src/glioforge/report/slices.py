@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
-from glioforge.core.errors import GeometryError, OutputError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core import GeometryError, LabelMap, LabelScheme, Modality, OutputError, Volume
 from glioforge.report.style import INK, SOFT, in_words, png, sheet
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.verdict import VerdictRow, funnel
+from glioforge.core import VerdictRow, funnel
 from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table

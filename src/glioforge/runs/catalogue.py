@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from glioforge.config.registry import Registry
-from glioforge.core.anatomy_schemes import ANATOMIES
-from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import SCHEMES
+from glioforge.core import ANATOMIES, SCHEMES, LabelScheme
 from glioforge.io.layout import LAYOUTS
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.recipe import load_recipe, recipe_files

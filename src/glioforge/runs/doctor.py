@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glioforge.core.label_source import LabelSource
+from glioforge.core import LabelSource
 from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook

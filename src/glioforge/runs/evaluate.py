@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelScheme
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import scheme_named
+from glioforge.core import Cohort, LabelScheme, LabelSource, Progress, Silent, scheme_named
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.digest import hash_of_file
 from glioforge.io.folder_kind import MASKS, require_kind

@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LeakageError
-from glioforge.core.names import listed
-from glioforge.core.preparation import preparations_of
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, listed, preparations_of
 from glioforge.features.space import Space
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.csv_table import write_csv

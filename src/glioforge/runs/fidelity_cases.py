@@ -19,12 +19,7 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import CaseError
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream
+from glioforge.core import Case, CaseError, CaseRef, LabelMap, Modality, Progress, Silent, stream
 from glioforge.features.space import Space
 from glioforge.io.atomic_write import write_atomically
 from glioforge.metrics.cohort.contrasts import consistency, roughness

@@ -7,11 +7,7 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GeometryError
-from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import CaseRef, Cohort, GeometryError, Modality, Progress, Silent, in_standard_order
 from glioforge.features.space import Space
 from glioforge.metrics.cohort.classifier import TwoSample, two_sample_test
 from glioforge.metrics.cohort.halves import half_of, halves

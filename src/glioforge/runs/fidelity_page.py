@@ -5,10 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import preparations_of
+from glioforge.core import Case, Cohort, Modality, preparations_of
 from glioforge.metrics.cohort.measure import Measured
 from glioforge.metrics.register import metric_named
 from glioforge.report.floors import floor_plot

@@ -10,10 +10,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import MetricError
-from glioforge.core.modality import Modality
+from glioforge.core import Case, CaseRef, Cohort, MetricError, Modality
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.similarity import PREPARED_RANGE, SIMILARITY, compare_images, psnr_of
 from glioforge.statistics.crossed import estimate_by_seed

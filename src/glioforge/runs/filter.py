@@ -6,11 +6,7 @@ from typing import Final, final
 
 from glioforge.config.load import load_spec, parse_spec
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError
-from glioforge.core.protocols import Progress
-from glioforge.core.verdict import VerdictRow
+from glioforge.core import Cohort, CohortError, Progress, VerdictRow, counted
 from glioforge.io.atomic_write import write_json
 from glioforge.io.cohort_file import NAME, write_cohort
 from glioforge.io.run_folder import VERB, Step

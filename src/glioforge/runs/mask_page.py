@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.names import listed
+from glioforge.core import Cohort, listed
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.report.overlays import Overlay, outline_legend, overlay_figure

@@ -5,12 +5,17 @@ from pathlib import Path
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError, SpecError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.names import listed
-from glioforge.core.protocols import Progress
-from glioforge.core.schemes import COMPLETE, COMPLETE_CAVITY
+from glioforge.core import (
+    COMPLETE,
+    COMPLETE_CAVITY,
+    Cohort,
+    CohortError,
+    InputFileError,
+    LabelScheme,
+    Progress,
+    SpecError,
+    listed,
+)
 from glioforge.data.prepare.fitting import same_size, size_text
 from glioforge.data.prepare.grid import GridPlan
 from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare

@@ -4,10 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.preparation import not_prepared, require_labelled, require_prepared_alike
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import CaseRef, Cohort, Progress, Silent, not_prepared, require_labelled, require_prepared_alike
 from glioforge.io.cohort_file import require_no_loss
 from glioforge.lesions.edit_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec

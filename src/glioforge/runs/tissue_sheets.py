@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from jaxtyping import UInt8
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, Case, Cohort, Progress, Silent
 from glioforge.data.prepare.grades import PLAUSIBLE, summary
 from glioforge.io.atomic_write import write_atomically
 from glioforge.report.html import render

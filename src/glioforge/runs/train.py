@@ -10,14 +10,20 @@ from pydantic import Field, model_validator
 from glioforge.compute.accelerator import AcceleratorSpec, device_of, resolved
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.firewall import require_apart
-from glioforge.core.names import listed
-from glioforge.core.preparation import require_labelled
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.split import Split, split_by_names, split_by_subject
+from glioforge.core import (
+    Cohort,
+    CohortError,
+    Progress,
+    Silent,
+    SpecError,
+    Split,
+    counted,
+    listed,
+    require_apart,
+    require_labelled,
+    split_by_names,
+    split_by_subject,
+)
 from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
 from glioforge.data.prepare.record import write_records
 from glioforge.io.atomic_write import read_json

@@ -14,13 +14,19 @@ import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, GeometryError, InputFileError
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.geometry import Geometry
-from glioforge.core.lineage import VALIDATION, Lineage
-from glioforge.core.preparation import not_prepared
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import (
+    VALIDATION,
+    Cohort,
+    CohortError,
+    Geometry,
+    GeometryError,
+    InputFileError,
+    Lineage,
+    Progress,
+    Silent,
+    not_prepared,
+    require_no_leak,
+)
 from glioforge.io.folder_kind import CARD
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step

@@ -6,14 +6,19 @@ that a command that is repeated with a larger count adds cases to those there ar
 
 from pathlib import Path
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.preparation import PREPARATION
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream, stream_seed
+from glioforge.core import (
+    PREPARATION,
+    Case,
+    CaseRef,
+    Cohort,
+    InputFileError,
+    LabelMap,
+    Lineage,
+    Progress,
+    Silent,
+    stream,
+    stream_seed,
+)
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import require_no_loss, write_cohort
 from glioforge.io.run_folder import ORPHAN_S, Step

@@ -16,11 +16,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, Volume
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.fitting import Fitting
 

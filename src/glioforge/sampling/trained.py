@@ -7,8 +7,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, precision_for
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
+from glioforge.core import LabelScheme, Lineage
 from glioforge.sampling.method import Sampler
 from glioforge.training.model_folder import Card
 

@@ -11,9 +11,7 @@ from typing import Any, cast
 
 from glioforge.compute.accelerator import AcceleratorSpec, set_threads
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Cohort, Progress, Silent, require_no_leak
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine, TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix

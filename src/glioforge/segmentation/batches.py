@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream_seed
+from glioforge.core import Cohort, Modality, SpecError, stream_seed
 from glioforge.data.augment import augment_batch
 from glioforge.data.pairs import Batches, MixedPairs, SlicePairs
 from glioforge.data.patches import PatchPairs

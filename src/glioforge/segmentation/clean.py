@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 
 _ROUNDING = 1 - 1e-6
 """Thresholds give way by this factor, since a voxel's volume is known to rounding only."""

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress
+from glioforge.core import Case, Cohort, LabelMap, LabelScheme, Lineage, Modality, Progress
 from glioforge.segmentation.mix import Mix
 from glioforge.training.budget import Outcome
 from glioforge.training.model_folder import Card

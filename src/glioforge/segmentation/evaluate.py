@@ -6,13 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GeometryError, InputFileError, SpecError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.preparation import require_prepared_alike
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import scheme_named
+from glioforge.core import (
+    CaseRef,
+    Cohort,
+    GeometryError,
+    InputFileError,
+    LabelMap,
+    LabelScheme,
+    Progress,
+    Silent,
+    SpecError,
+    require_prepared_alike,
+    scheme_named,
+)
 from glioforge.data.prepare.resample import restore, restore_values
 from glioforge.io.nifti import read_labels, write_labels, write_map
 from glioforge.io.run_folder import Step

@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
+from glioforge.core import Cohort, Modality
 from glioforge.data.store import read_packed
 
 

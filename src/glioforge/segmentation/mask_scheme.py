@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LabelError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import BRATS2023, SCHEMES, scheme_named
-from glioforge.core.written_scheme import scheme_to_write
+from glioforge.core import (
+    BRATS2023,
+    SCHEMES,
+    Cohort,
+    LabelError,
+    LabelScheme,
+    LabelSource,
+    scheme_named,
+    scheme_to_write,
+)
 from glioforge.io.dataset_json import hint_of, read_dataset_json
 from glioforge.io.nifti import read_integers
 from glioforge.io.scheme_detection import detect_scheme

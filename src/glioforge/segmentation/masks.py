@@ -10,11 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.names import composed, listed
-from glioforge.core.schemes import scheme_named
+from glioforge.core import Cohort, InputFileError, LabelScheme, composed, listed, scheme_named
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.scan_names import is_image, stem
 

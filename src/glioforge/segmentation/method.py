@@ -13,9 +13,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core import Cohort, Modality, SpecError
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.clean import CleanSpec
 from glioforge.segmentation.engine import SegmenterEngine

@@ -4,10 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.lineage import VALIDATION, Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import VALIDATION, Cohort, CohortError, Lineage, Modality, SpecError
 
 
 @final

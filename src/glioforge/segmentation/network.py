@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
 
-    from glioforge.core.protocols import Progress
+    from glioforge.core import Progress
 
 
 @final

@@ -17,12 +17,7 @@ from typing import Any, ClassVar, Final, Literal, Self, final
 from pydantic import Field, model_validator
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
-from glioforge.core.case import Case
-from glioforge.core.errors import GeometryError, InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import Case, Geometry, GeometryError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io.digest import hash_of_file
 from glioforge.io.folder_kind import CARD
 from glioforge.io.nifti import read_labels

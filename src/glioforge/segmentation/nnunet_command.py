@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from glioforge.core.errors import DependencyError, TrainingError
+from glioforge.core import DependencyError, TrainingError
 from glioforge.io.atomic_write import write_atomically
 
 LOG = "nnunet.log"

@@ -10,10 +10,7 @@ from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import TypedDict, final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LeakageError
-from glioforge.core.firewall import free_of, require_no_leak
-from glioforge.core.split import folds_by_subject
+from glioforge.core import Cohort, LeakageError, folds_by_subject, free_of, require_no_leak
 
 FILE = "splits_final.json"
 _PARTS = 10

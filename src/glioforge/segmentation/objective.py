@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 from glioforge.losses.dice import (
     dice_and_cross_entropy,
     generalised_dice_loss,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glioforge.core.geometry import bounding_box
+from glioforge.core import bounding_box
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, View, put_back, seen
 from glioforge.segmentation.windows import over_windows

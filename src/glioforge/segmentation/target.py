@@ -21,10 +21,17 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LabelError, SpecError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.schemes import BIDS_TISSUE, BRATS2023, scheme_named
+from glioforge.core import (
+    BIDS_TISSUE,
+    BRATS2023,
+    Cohort,
+    CohortError,
+    LabelError,
+    LabelMap,
+    LabelScheme,
+    SpecError,
+    scheme_named,
+)
 from glioforge.data.sampling import lesion_table
 from glioforge.data.store import read_packed
 

@@ -13,13 +13,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import SpecError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.preparation import require_prepared_alike
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import COMPLETE, complete_scheme
+from glioforge.core import (
+    COMPLETE,
+    Case,
+    CaseRef,
+    Cohort,
+    LabelMap,
+    LabelScheme,
+    Progress,
+    Silent,
+    SpecError,
+    complete_scheme,
+    require_prepared_alike,
+)
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import Step, write_json

@@ -22,9 +22,7 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
-from glioforge.core.geometry import within
-from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, LabelMap, within
 from glioforge.metrics.base import MetricRow
 from glioforge.metrics.evaluate import evaluate_case
 

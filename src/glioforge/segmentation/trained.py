@@ -18,11 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note
-from glioforge.core.case import Case
-from glioforge.core.errors import CaseError, InputFileError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core import Case, CaseError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io.folder_kind import CARD
 from glioforge.segmentation.clean import clean
 from glioforge.segmentation.method import NetworkSpec, SegmenterMethod

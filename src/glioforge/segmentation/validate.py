@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
+from glioforge.core import CaseRef, Cohort, LabelMap, Modality
 from glioforge.data.sampling import fits_in_memory
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.predict import Inference, Probabilities, predict

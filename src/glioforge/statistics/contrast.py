@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glioforge.core.errors import CohortError, SpecError
+from glioforge.core import CohortError, SpecError
 from glioforge.statistics.power import Plan
 
 Differences = Float64[np.ndarray, "*axes"]

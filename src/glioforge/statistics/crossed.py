@@ -36,8 +36,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, stream
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, require_values, too_few
 
 Table = Float64[np.ndarray, "draw generator segmenter subject"]

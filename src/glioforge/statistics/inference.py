@@ -25,8 +25,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float, Float64
 
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, stream
 from glioforge.statistics.crossed import estimate_by_seed
 from glioforge.statistics.intervals import Interval, PerSubject, subject_means
 

@@ -21,7 +21,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 
 Values = Float64[np.ndarray, "subject seed"]
 PerSubject = Float64[np.ndarray, "subject"]

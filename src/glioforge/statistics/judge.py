@@ -22,7 +22,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.crossed import Estimate, Factor, Method, estimate_mean
 from glioforge.statistics.inference import Range, effect_size, holm, leave_groups_out, leave_one_out, sign_flip_p

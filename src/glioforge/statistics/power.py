@@ -19,7 +19,7 @@ from typing import Final, final
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 DIFFERENCES: Final = (0.01, 0.02, 0.03)
 """Gains of Dice for which a report says how many subjects they need."""

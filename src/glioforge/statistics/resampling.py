@@ -16,8 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, stream
 from glioforge.statistics.intervals import Interval, too_few
 
 RESAMPLES: Final = 200

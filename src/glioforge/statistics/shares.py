@@ -9,7 +9,7 @@ Pharmacokinetics and Biopharmaceutics 15 (1987) for two one-sided tests.
 
 import numpy as np
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.statistics.intervals import Interval
 
 

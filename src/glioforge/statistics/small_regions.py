@@ -17,7 +17,7 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Bool
 
-from glioforge.core.errors import CohortError, SpecError
+from glioforge.core import CohortError, SpecError
 from glioforge.statistics.contrast import Contrast
 from glioforge.statistics.judge import Finding, judge_family
 

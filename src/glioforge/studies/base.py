@@ -11,7 +11,7 @@ from pydantic import Field
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.layout import AnyLayout

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress
+from glioforge.core import Cohort, Progress
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.fitting import require_one_grid
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare

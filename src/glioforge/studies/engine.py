@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glioforge.compute.accelerator import described
 from glioforge.compute.schedule import Job, run_graph
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Progress, Silent
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.fold import Fold, Study

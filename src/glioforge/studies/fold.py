@@ -10,9 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.rng import stream_seed
-from glioforge.core.split import Split, split_by_names
+from glioforge.core import Cohort, Split, split_by_names, stream_seed
 from glioforge.io.cohort_file import NAME, read_cohort
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.studies.base import Slices

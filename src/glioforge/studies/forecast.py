@@ -10,8 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import InputFileError, Progress, Silent
 from glioforge.io.run_folder import DONE, read_json
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import planned_folds

@@ -6,11 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume, Voxels
+from glioforge.core import Case, CaseRef, Cohort, LabelMap, LabelScheme, Modality, Volume, Voxels
 from glioforge.report.page import Block, Figure, Folded
 from glioforge.report.slices import (
     CONVENTION,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.metrics.cohort.agreement import rank_agreement
 from glioforge.report.page import Block, Folded, Note, Paragraph, Section, Table
 from glioforge.report.scores import MEAN, ResultTable

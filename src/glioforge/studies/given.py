@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, SpecError
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.protocols import Progress
-from glioforge.core.selection import select_cases
-from glioforge.core.split import Split, folds_by_subject, split_by_site, split_by_subject, split_in_order
+from glioforge.core import (
+    Cohort,
+    CohortError,
+    Progress,
+    SpecError,
+    Split,
+    folds_by_subject,
+    require_no_leak,
+    select_cases,
+    split_by_site,
+    split_by_subject,
+    split_in_order,
+)
 from glioforge.data.phantom.cohort import promised_phantoms
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest

@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from glioforge.compute.schedule import Job, run_graph
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LeakageError, SpecError
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.names import listed
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, SpecError, listed, require_no_leak
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.io.atomic_write import write_atomically
 from glioforge.io.cohort_file import NAME as COHORT_FILE

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from glioforge.core.cohort import Cohort
+from glioforge.core import Cohort
 from glioforge.io.tables import ResultRow
 from glioforge.report.compare import against
 from glioforge.report.page import Facts, Folded, Note, Paragraph, Report, Section

@@ -19,10 +19,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.rng import stream
-from glioforge.core.split import Split, split_by_names
+from glioforge.core import Case, CaseRef, Cohort, Split, split_by_names, stream
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
 from glioforge.report.marks import LEAKY

@@ -10,12 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Segmenter
-from glioforge.core.rng import stream
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Case, CaseRef, Cohort, Mask, Modality, Segmenter, Voxels, stream
 from glioforge.io.tables import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics.diversity import DIVERSITY, Draws
 from glioforge.metrics.evaluate import evaluate_case

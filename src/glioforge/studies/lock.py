@@ -18,9 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.counted import counted
-from glioforge.core.protocols import Progress
+from glioforge.core import CaseRef, Progress, counted
 from glioforge.io.cohort_file import NAME as COHORT
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.scan_keys import scan_keys

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from glioforge.core.counted import counted
+from glioforge.core import counted
 from glioforge.report.page import Block, Facts, Note, Paragraph, Report, Section, Table
 from glioforge.studies.lock import Look, Standing
 

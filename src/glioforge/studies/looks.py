@@ -18,7 +18,7 @@ from typing import Any, Final, Self, final
 
 from filelock import FileLock, Timeout
 
-from glioforge.core.errors import InputFileError, OutputError
+from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, write_json
 from glioforge.io.regular_file import read_regular_file
 

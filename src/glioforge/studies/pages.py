@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from glioforge.core.verdict import VerdictRow, funnel
+from glioforge.core import VerdictRow, funnel
 from glioforge.metrics.register import metric_named
 from glioforge.report import plots
 from glioforge.report.compare import against, compare_endpoints

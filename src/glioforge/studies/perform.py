@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.lineage import VALIDATION, Lineage
-from glioforge.core.protocols import Progress
+from glioforge.core import VALIDATION, Lineage, Progress, require_no_leak
 from glioforge.io.run_accelerator import kept_of
 from glioforge.io.run_folder import DONE, Step
 from glioforge.studies.record import Record

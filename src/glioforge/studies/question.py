@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, cast
 
 from glioforge.config.load import parse_spec, read_values, with_overrides
 from glioforge.config.registry import Registry
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Report

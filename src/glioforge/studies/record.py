@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, final
 
-from glioforge.core.lineage import Lineage
+from glioforge.core import Lineage
 from glioforge.io.tables import ResultRow
 from glioforge.training.budget import HistoryRow, Outcome
 

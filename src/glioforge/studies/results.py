@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.split import Split
+from glioforge.core import Cohort, InputFileError, Split
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.tables import ResultRow, read_results, write_results
 from glioforge.studies.fold import Study, cohort_in

@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import LabelError
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
-from glioforge.core.schemes import tumour_scheme
-from glioforge.core.split import Split
-from glioforge.core.volume import Voxels
+from glioforge.core import Case, CaseRef, Cohort, LabelError, LabelMap, Modality, Split, Voxels, stream, tumour_scheme
 from glioforge.data.prepare.resample import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN

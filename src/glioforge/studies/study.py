@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.protocols import Progress
+from glioforge.core import Cohort, InputFileError, Progress
 from glioforge.io.folder_kind import STUDY, require_kind
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step, read_json, run_facts, write_json

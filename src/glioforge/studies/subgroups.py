@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core.case import Case, CaseRef
+from glioforge.core import Case, CaseRef
 from glioforge.report.page import Table
 from glioforge.report.scores import Scores
 from glioforge.report.words import with_interval

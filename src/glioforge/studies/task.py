@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import SpecError
-from glioforge.core.protocols import Progress
+from glioforge.core import Cohort, Progress, SpecError
 from glioforge.io.tables import ResultRow
 from glioforge.metrics.register import metric_named
 from glioforge.studies.fold import Fold

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from glioforge.core.case import CaseRef
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume, Voxels
+from glioforge.core import CaseRef, Mask, Modality, Volume, Voxels
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.brain import find_brain

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from glioforge.config.load import with_overrides
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
 
 

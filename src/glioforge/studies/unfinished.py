@@ -2,8 +2,7 @@
 
 import shlex
 
-from glioforge.core.counted import counted
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError, counted
 from glioforge.io.cohort_file import NAME
 from glioforge.studies.cohorts import planned_folds
 from glioforge.studies.fold import SOURCE, Study, cohort_in

@@ -18,9 +18,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float64, Integer
 
-from glioforge.core.case import Case
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
+from glioforge.core import Case, LabelScheme, Modality
 
 Table = Float64[np.ndarray, "class contrast"]
 

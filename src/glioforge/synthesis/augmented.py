@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from glioforge.config.spec import Spec
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.data.augment.spec import Amount, AugmentSpec
 
 if TYPE_CHECKING:

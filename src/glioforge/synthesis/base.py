@@ -12,14 +12,18 @@ from typing import Any
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.firewall import require_no_leak
-from glioforge.core.lineage import VALIDATION, Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import not_prepared
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import (
+    VALIDATION,
+    Case,
+    Cohort,
+    CohortError,
+    Lineage,
+    Modality,
+    Progress,
+    Silent,
+    not_prepared,
+    require_no_leak,
+)
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.io.run_folder import Step
 from glioforge.synthesis.appearance import Appearance

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.folder_kind import CARD
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method

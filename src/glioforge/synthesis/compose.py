@@ -13,16 +13,24 @@ from typing import Any, NamedTuple, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.anatomy_schemes import COMPLETE_STRUCTURES
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError, LabelError, OutputError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.preparation import PREPARATION
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.rng import stream, stream_seed
+from glioforge.core import (
+    COMPLETE_STRUCTURES,
+    PREPARATION,
+    Case,
+    CaseRef,
+    Cohort,
+    InputFileError,
+    LabelError,
+    LabelMap,
+    LabelScheme,
+    LabelSource,
+    Lineage,
+    OutputError,
+    Progress,
+    Silent,
+    stream,
+    stream_seed,
+)
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.run_folder import ORPHAN_S, Step

@@ -17,8 +17,7 @@ import torch
 from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
+from glioforge.core import Cohort, LabelMap
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition

@@ -11,13 +11,20 @@ header      fresh, description `SYNTHETIC <first 8 digits of the weights' hash>`
 
 from pathlib import Path
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LabelError, OutputError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2017
-from glioforge.core.written_scheme import described, holds_lesion, scheme_to_write
+from glioforge.core import (
+    BRATS2017,
+    Cohort,
+    CohortError,
+    LabelError,
+    LabelScheme,
+    Modality,
+    OutputError,
+    Progress,
+    Silent,
+    described,
+    holds_lesion,
+    scheme_to_write,
+)
 from glioforge.io.nifti import write_image, write_labels
 from glioforge.io.sidecar import Sidecar, read_sidecar, write_sidecar
 

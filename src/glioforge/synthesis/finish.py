@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from glioforge.compute.accelerator import seed_torch
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
+from glioforge.core import LabelMap, stream
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import Images

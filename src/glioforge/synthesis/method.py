@@ -12,9 +12,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core import Cohort, LabelMap, LabelScheme, Modality, in_standard_order
 from glioforge.synthesis.appearance import Appearance
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.fitting import Fitting

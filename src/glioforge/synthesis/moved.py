@@ -12,7 +12,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Float32
 
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 
 MOST: Final = 8
 """Shifts stay below this many voxels: a grid halved three times repeats itself then."""

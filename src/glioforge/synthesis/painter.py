@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float32
 from scipy import ndimage
 
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import Images
 from glioforge.synthesis.patches import make_from_windows

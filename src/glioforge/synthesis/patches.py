@@ -14,10 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, LabelMap, Modality, stream
 from glioforge.data.patches import PatchPairs
 from glioforge.data.store import read_packed
 from glioforge.synthesis.appearance import class_indices

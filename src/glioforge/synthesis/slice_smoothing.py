@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float32, Integer
 from scipy.ndimage import gaussian_filter1d
 
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Voxels
 from glioforge.metrics.texture import gradient_ratio
 from glioforge.synthesis.slices import BrainBox
 

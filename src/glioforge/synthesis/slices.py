@@ -15,11 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, LabelMap, Modality, bounding_box, stream
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.store import read_packed
 from glioforge.synthesis.appearance import class_indices

@@ -11,10 +11,7 @@ from typing import Any, final
 
 import torch
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
+from glioforge.core import Cohort, CohortError, Modality, counted
 from glioforge.synthesis.augmented import augmented
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.patches import FramedPatches

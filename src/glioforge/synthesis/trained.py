@@ -13,11 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, precision_for, precision_note
-from glioforge.core.errors import LabelError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core import LabelError, LabelMap, LabelScheme, Lineage, Modality, Volume
 from glioforge.synthesis.card import read_model
 from glioforge.synthesis.method import Method
 from glioforge.synthesis.unseen_classes import painted_map, unseen_classes, warning_of

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from glioforge.core.errors import LabelError, SpecError
-from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core import LabelError, LabelMap, LabelScheme, SpecError
 from glioforge.synthesis.appearance import Appearance
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch.optim import Optimizer
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 
 Batch = Mapping[str, torch.Tensor]
 

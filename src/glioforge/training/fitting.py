@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.protocols import Progress
+from glioforge.core import Cohort, Progress
 
 
 @final

@@ -23,8 +23,7 @@ import torch
 from lightning_fabric import Fabric
 
 from glioforge.compute.accelerator import deterministic, seed_torch
-from glioforge.core.errors import SpecError
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import Progress, Silent, SpecError
 from glioforge.io.run_folder import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome, levelled

@@ -20,13 +20,16 @@ from typing import Any, Final, final
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import GlioforgeError, InputFileError
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import preparations_of
+from glioforge.core import (
+    Cohort,
+    Geometry,
+    GlioforgeError,
+    InputFileError,
+    LabelScheme,
+    Lineage,
+    Modality,
+    preparations_of,
+)
 from glioforge.data.prepare.fitting import grid_of
 from glioforge.data.prepare.record import write_records
 from glioforge.io.folder_kind import CARD, MAX_CARD, require_kind

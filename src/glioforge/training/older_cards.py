@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.schemes import BRATS2023, scheme_named
+from glioforge.core import BRATS2023, InputFileError, scheme_named
 from glioforge.io.digest import hash_of_file
 from glioforge.io.folder_kind import CARD, SPEC
 from glioforge.io.regular_file import regular_size

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.utils.checkpoint import checkpoint
 
-from glioforge.core.errors import SpecError
+from glioforge.core import SpecError
 from glioforge.training.stability import Buffers
 
 

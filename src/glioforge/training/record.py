@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float32, UInt8
 from torch import nn
 
-from glioforge.core.errors import DependencyError
+from glioforge.core import DependencyError
 from glioforge.io.png import write_png_labels
 from glioforge.training.budget import Budget, HistoryRow
 from glioforge.training.observation import Observation

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from torch import nn
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.regular_file import read_regular_file
 from glioforge.io.run_folder import Step
 from glioforge.training.state import Tensors

@@ -7,8 +7,7 @@ from typing import Any, final
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.core.errors import TrainingError
-from glioforge.core.protocols import Progress
+from glioforge.core import Progress, TrainingError
 from glioforge.training.budget import HistoryRow, Outcome
 from glioforge.training.observe import Averages
 from glioforge.training.stability import scale_rates

@@ -18,8 +18,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.core.errors import InputFileError, OutputError
-from glioforge.core.protocols import Progress
+from glioforge.core import InputFileError, OutputError, Progress
 from glioforge.io.regular_file import read_regular_file
 from glioforge.io.run_folder import write_atomically, write_json
 from glioforge.training.weights import MAX_BYTES, decode, digest, encode

@@ -10,7 +10,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.io.regular_file import read_regular_file, regular_size
 from glioforge.io.run_folder import write_atomically
 

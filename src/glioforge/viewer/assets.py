@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.viewer.server import Response
 
 _KINDS = {

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.preparation import PREPARATION
-from glioforge.core.protocols import Progress
-from glioforge.core.schemes import scheme_named
-from glioforge.core.selection import select_cases
+from glioforge.core import (
+    PREPARATION,
+    CaseRef,
+    Cohort,
+    InputFileError,
+    LabelScheme,
+    Lineage,
+    Modality,
+    Progress,
+    scheme_named,
+    select_cases,
+)
 from glioforge.data.store import FACTS, find_case
 from glioforge.io.cohort_file import NAME, read_cohort
 from glioforge.io.ingest import ingest

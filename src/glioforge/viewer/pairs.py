@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.viewer.listed import Listed
 
 Role = Literal["parent", "child", "same"]

@@ -27,7 +27,7 @@ from socketserver import TCPServer
 from typing import ClassVar, final
 from urllib.parse import urlsplit
 
-from glioforge.core.errors import GlioforgeError, SpecError
+from glioforge.core import GlioforgeError, SpecError
 from glioforge.io.gzip_stream import gzip_bytes
 
 LOOPBACK = "127.0.0.1"

@@ -20,10 +20,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.volume import Voxels
+from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Voxels
 from glioforge.data.prepare.brain import background_value, not_background
 from glioforge.io.nifti import image_bytes, label_bytes
 

@@ -10,9 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import final
 
-from glioforge.core.errors import CohortError
-from glioforge.core.names import listed as names
-from glioforge.core.protocols import Progress, Silent
+from glioforge.core import CohortError, Progress, Silent
+from glioforge.core import listed as names
 from glioforge.viewer.assets import VIEW, asset
 from glioforge.viewer.listed import Listed, listed
 from glioforge.viewer.pairs import partners

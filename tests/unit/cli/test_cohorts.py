@@ -70,7 +70,7 @@ def test_sampled_cases_are_not_called_edited_or_labelled() -> None:
 
 
 def test_no_line_of_a_verb_counts_without_regard_to_one() -> None:
-    """A number before a noun in the plural goes through `core.counted`."""
+    """A number before a noun in the plural goes through `core.names.counted`."""
     counts = re.compile(r"\{len\([^{}]*\)\} (?:\w+ )?(?:cases|subjects|masks|pictures|folds|files|models)\b(?! of)")
     lines = [
         f"{path.name}: {found}"

@@ -6,7 +6,7 @@ numbers (nearest neighbour), and the background stays exactly 0.
 
 from typing import TYPE_CHECKING
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.data.augment.spec import AugmentSpec
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.data.doctor.finding import Finding
 from glioforge.data.doctor.opened import Opened, Small
 

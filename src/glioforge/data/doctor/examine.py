@@ -13,11 +13,16 @@ from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.config.spec import Spec
-from glioforge.core.errors import GlioforgeError, InputFileError
-from glioforge.core.label_source import LabelSource
-from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.protocols import Progress
-from glioforge.core.selection import parse_condition, require_some
+from glioforge.core import (
+    GlioforgeError,
+    InputFileError,
+    LabelSource,
+    Modality,
+    Progress,
+    in_standard_order,
+    parse_condition,
+    require_some,
+)
 from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins

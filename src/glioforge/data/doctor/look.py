@@ -7,11 +7,7 @@ from typing import final
 
 import numpy as np
 
-from glioforge.core.errors import GlioforgeError
-from glioforge.core.geometry import within
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import scheme_named
+from glioforge.core import GlioforgeError, LabelScheme, Modality, scheme_named, within
 from glioforge.data.doctor.contrasts import alike_contrasts, swapped_contrasts
 from glioforge.data.doctor.finding import Finding, finding_of
 from glioforge.data.doctor.opened import Opened

@@ -19,10 +19,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float32, Integer, Shaped
 
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import Geometry, LabelScheme, Mask, Modality, Volume
 from glioforge.data.prepare.brain import background_value, largest_part, not_background
 from glioforge.io.scan import Scan
 

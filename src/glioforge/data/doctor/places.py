@@ -3,8 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask
+from glioforge.core import Mask, Modality
 from glioforge.data.doctor.finding import Finding
 from glioforge.data.doctor.opened import Opened, scaled
 from glioforge.data.prepare.brain import PLAUSIBLE_ML

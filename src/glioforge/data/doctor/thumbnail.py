@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Integer, Shaped, UInt8
 from scipy import ndimage
 
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
+from glioforge.core import LabelScheme, Modality
 from glioforge.data.doctor.opened import Opened, scaled
 
 SIDE = 144

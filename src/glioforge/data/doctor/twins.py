@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.data.doctor.finding import Finding
 from glioforge.data.doctor.opened import Opened, Small
 

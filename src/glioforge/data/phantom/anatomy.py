@@ -21,8 +21,7 @@ import numpy as np
 from jaxtyping import Float32, Int8, UInt8
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry
-from glioforge.core.volume import Mask
+from glioforge.core import Geometry, Mask
 from glioforge.data.phantom.lattice import Deformation, Lattice, Points
 from glioforge.data.phantom.spec import CENTRE_MM
 

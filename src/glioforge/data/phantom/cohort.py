@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CaseError, CohortError, OutputError
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import BRATS2023
+from glioforge.core import (
+    BRATS2023,
+    Case,
+    CaseError,
+    CaseRef,
+    Cohort,
+    CohortError,
+    Lineage,
+    Modality,
+    OutputError,
+    Progress,
+    Silent,
+)
 from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import read_json, write_atomically, write_json

@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float32
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.lattice import Lattice, smooth_field
 from glioforge.data.phantom.regions import Composition

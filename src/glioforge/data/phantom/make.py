@@ -10,13 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.case import Case
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Case, Geometry, LabelMap, Lineage, Modality, Volume, stream
 from glioforge.data.phantom.anatomy import Anatomy, centred, warped_anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
 from glioforge.data.phantom.lattice import Lattice, random_deformation

@@ -13,10 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from glioforge.core.geometry import Geometry, bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2017, COMPLETE
-from glioforge.core.volume import Mask
+from glioforge.core import BRATS2017, COMPLETE, Geometry, LabelMap, Mask, bounding_box
 from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.growth import VISIBLE_DENSITY, visibility
 from glioforge.data.phantom.lattice import Field, Points, Values

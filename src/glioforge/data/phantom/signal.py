@@ -42,7 +42,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.data.phantom.spec import PhantomSpec
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
-from glioforge.core.geometry import Geometry
+from glioforge.core import Geometry
 
 FIELD_OF_VIEW_MM = (206.4, 206.4, 176.0)
 """Field of view that holds every phantom's brain, in millimetres."""

@@ -24,8 +24,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from scipy import ndimage
 
-from glioforge.core.geometry import Index
-from glioforge.core.volume import Mask
+from glioforge.core import Index, Mask
 from glioforge.data.prepare.template import Points, Template
 
 Spacing = tuple[float, float, float]

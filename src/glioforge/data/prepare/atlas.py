@@ -21,15 +21,20 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError
-from glioforge.core.geometry import Affine, Geometry
-from glioforge.core.labels import LabelMap
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.volume import Volume
+from glioforge.core import (
+    Affine,
+    Case,
+    Cohort,
+    CohortError,
+    Geometry,
+    InputFileError,
+    LabelMap,
+    Lineage,
+    Modality,
+    Progress,
+    Silent,
+    Volume,
+)
 from glioforge.data.frames import decode, encode, hash_of
 from glioforge.data.prepare.resample import resampled
 from glioforge.data.store import find_case, folder_of, write_case

@@ -14,9 +14,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import CARVER_BRAINMAP
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import CARVER_BRAINMAP, Mask, Modality, Voxels
 
 _FIRST = CARVER_BRAINMAP.value("quarter_1")
 

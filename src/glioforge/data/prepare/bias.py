@@ -11,9 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import CaseError
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import CaseError, Mask, Modality, Volume
 from glioforge.io.itk import bias_field
 
 

@@ -14,11 +14,7 @@ from jaxtyping import Int32
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.errors import CaseError
-from glioforge.core.geometry import bounding_box
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume, Voxels
+from glioforge.core import Case, CaseError, Mask, Modality, Volume, Voxels, bounding_box
 
 PLAUSIBLE_ML = (500.0, 2200.0)
 """A brain outside this range hints at a scan that is not skull-stripped, or cut off."""

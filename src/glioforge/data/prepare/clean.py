@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from glioforge.core.case import Case
-from glioforge.core.volume import Mask
+from glioforge.core import Case, Mask
 from glioforge.data.prepare.bias import without_bias
 from glioforge.data.prepare.brain import find_brain
 from glioforge.data.prepare.register import register_case

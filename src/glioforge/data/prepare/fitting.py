@@ -8,11 +8,7 @@ cases differ, training refuses them.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.geometry import Geometry
-from glioforge.core.names import listed
+from glioforge.core import CaseRef, Cohort, CohortError, Geometry, listed
 from glioforge.data.prepare.grid import GridPlan, Triple
 
 SAME = 0.01

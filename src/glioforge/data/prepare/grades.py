@@ -24,8 +24,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Mask
+from glioforge.core import COMPLETE, Mask
 from glioforge.data.prepare.neighbours import least_part, thin_grey, ventricles_of
 from glioforge.data.prepare.tissue import CLASSES, TissueMap
 

@@ -19,8 +19,7 @@ from typing import Any, Literal, final
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
-from glioforge.core.geometry import Geometry, Index, bounding_box
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Geometry, Index, Mask, Voxels, bounding_box
 from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
 
 _SAME_SPACING = 1e-3

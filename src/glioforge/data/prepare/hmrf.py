@@ -20,9 +20,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import CaseError, DependencyError
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask
+from glioforge.core import CaseError, DependencyError, Mask, Modality
 
 _BRIGHTNESS: Mapping[Modality, float] = {Modality.T1: 1.0, Modality.T1CE: 0.5, Modality.T2: -1.0}
 """Weight of each contrast in which CSF, grey and white matter follow each other in brightness.

@@ -19,8 +19,7 @@ from jaxtyping import Float32
 from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import CaseError
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import CaseError, Mask, Voxels
 from glioforge.data.prepare.choice import unless
 
 _PIECE = 2**15

@@ -17,11 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glioforge.config.spec import Spec
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CaseError, CohortError, InputFileError
-from glioforge.core.lineage import Kind, Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import CaseError, Cohort, CohortError, InputFileError, Kind, Lineage, Mask, Modality, Voxels
 from glioforge.data.prepare.brain import BrainSpec, find_brain
 from glioforge.io.atomic_write import read_json, write_json
 

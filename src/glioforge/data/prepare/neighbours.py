@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy import ndimage
 
-from glioforge.core.volume import Mask
+from glioforge.core import Mask
 
 _CROSS = ndimage.generate_binary_structure(3, 1)
 

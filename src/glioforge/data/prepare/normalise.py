@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Modality, Voxels
 from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, PercentileSpec, Stretch, normalise, stretch
 from glioforge.data.prepare.landmarks import HistogramSpec, Matching, landmarks_for, match
 

@@ -14,13 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from glioforge.core.case import Case
-from glioforge.core.errors import CaseError
-from glioforge.core.geometry import Index
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import COMPLETE, Case, CaseError, Index, LabelMap, LabelScheme, Mask, Modality, Volume
 from glioforge.data.prepare.bands import BandsSpec, band_labels
 from glioforge.data.prepare.brain import PLAUSIBLE_ML, cleaned
 from glioforge.data.prepare.clean import Known, evened_out, with_brain

@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, InputFileError
-from glioforge.core.geometry import Index
-from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.names import listed
-from glioforge.core.preparation import PREPARATION
-from glioforge.core.protocols import Progress, Silent
-from glioforge.core.schemes import scheme_named
+from glioforge.core import (
+    PREPARATION,
+    CaseRef,
+    Cohort,
+    CohortError,
+    Index,
+    InputFileError,
+    Modality,
+    Progress,
+    Silent,
+    in_standard_order,
+    listed,
+    scheme_named,
+)
 from glioforge.data.prepare.fitting import misfits, require_same_contrasts
 from glioforge.data.prepare.grades import PLAUSIBLE, TITLES, summary
 from glioforge.data.prepare.grid import common_size

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.config.load import parse_spec, resolved_yaml
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
-from glioforge.core.preparation import SETTINGS
+from glioforge.core import SETTINGS, Cohort, InputFileError
 from glioforge.data.prepare.pipeline import REPORT, PrepareSpec
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
 

@@ -17,11 +17,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import CaseError
-from glioforge.core.geometry import Affine, Geometry
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core import Affine, Case, CaseError, CaseRef, Geometry, Modality, Volume
 from glioforge.data.prepare.brain import background_value
 from glioforge.data.prepare.resample import resampled, resampled_labels
 from glioforge.io.digest import case_digest

@@ -14,11 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.errors import CaseError
-from glioforge.core.geometry import Affine, Geometry, bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Affine, Case, CaseError, CaseRef, Geometry, LabelMap, Mask, Voxels, bounding_box
 from glioforge.data.prepare.grid import GridPlan
 
 

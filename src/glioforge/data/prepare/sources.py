@@ -8,8 +8,7 @@ where they are not, the contents are hashed and compared with those ingested.
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import GlioforgeError, InputFileError
+from glioforge.core import CaseRef, GlioforgeError, InputFileError
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.io.tissue_shares import files_behind
 

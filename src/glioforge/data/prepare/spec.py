@@ -29,10 +29,7 @@ from pydantic import Field, Tag, model_validator
 
 from glioforge.config.registry import expand_preset
 from glioforge.config.spec import Spec
-from glioforge.core.labels import LabelScheme
-from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import CARVER_BRAINMAP, complete_scheme
+from glioforge.core import CARVER_BRAINMAP, LabelScheme, Lineage, Modality, complete_scheme
 from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.bias import BiasSpec
 from glioforge.data.prepare.brain import BrainSpec

@@ -14,11 +14,7 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.case import Case
-from glioforge.core.errors import CaseError, DependencyError
-from glioforge.core.geometry import within
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Volume
+from glioforge.core import Case, CaseError, DependencyError, Mask, Modality, Volume, within
 from glioforge.data.prepare.brain import largest_part
 from glioforge.data.prepare.grid import GridPlan
 from glioforge.io.brain_tool import COMMANDS, brain_from_tool

@@ -11,9 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import GlioforgeError
-from glioforge.core.volume import Mask
+from glioforge.core import CaseRef, GlioforgeError, Mask
 from glioforge.data.frames import decode, encode, hash_of
 from glioforge.data.prepare.clean import Known, with_brain
 from glioforge.data.prepare.grid import Extent, extent_of

@@ -22,7 +22,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.volume import Mask
+from glioforge.core import Mask
 
 Maps = Float32[np.ndarray, "m x y z"]
 Points = Float64[np.ndarray, "3 n"]

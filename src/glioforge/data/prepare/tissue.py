@@ -24,11 +24,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import CaseError
-from glioforge.core.geometry import Box, bounding_box
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import COMPLETE, Box, CaseError, Mask, Modality, Voxels, bounding_box
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture
 from glioforge.data.prepare.neighbours import bridged, clear_islands, clear_specks, least_part, mean_field, without_ring

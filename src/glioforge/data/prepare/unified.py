@@ -17,8 +17,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask
+from glioforge.core import Mask, Modality
 from glioforge.data.prepare.align import (
     Alignment,
     Bend,

@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from glioforge.core.geometry import Geometry, Index
-from glioforge.core.volume import Mask
+from glioforge.core import Geometry, Index, Mask
 from glioforge.data.prepare.grid import Extent, GridPlan, Triple, extent_of, spacing_ratio
 
 Centre = Literal["brain", "grid"]

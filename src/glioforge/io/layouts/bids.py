@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.schemes import BIDS_TISSUE, LESION
+from glioforge.core import BIDS_TISSUE, LESION
 from glioforge.io.dataset_json import hint_of
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem

@@ -23,9 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
-from glioforge.core.errors import InputFileError
-from glioforge.core.names import composed
-from glioforge.core.schemes import BRATS2013
+from glioforge.core import BRATS2013, InputFileError, composed
 from glioforge.io.csv_table import read_csv
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem

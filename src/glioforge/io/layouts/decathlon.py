@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.names import composed
+from glioforge.core import composed
 from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
 from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
 from glioforge.io.layouts.nnunet import numbered

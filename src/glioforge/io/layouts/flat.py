@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, final
 
 from pydantic import field_validator
 
-from glioforge.core.names import composed
+from glioforge.core import composed
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scan_names import UNCLEAR, pattern_of, role_of

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core.schemes import BRATS2017
+from glioforge.core import BRATS2017
 from glioforge.io.csv_table import read_csv
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core.schemes import BRATS2017
+from glioforge.core import BRATS2017
 from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
 from glioforge.io.scheme_hint import Hint

@@ -11,8 +11,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from glioforge.config.spec import Spec
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap, bounding_box
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.context import EditContext
 

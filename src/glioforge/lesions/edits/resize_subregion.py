@@ -12,8 +12,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.core.errors import EditError
-from glioforge.core.labels import LabelMap
+from glioforge.core import EditError, LabelMap
 from glioforge.lesions.base import EDITS, EditSpec, uniform
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.graft import Graft

@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.core.errors import EditError
+from glioforge.core import EditError
 from glioforge.lesions.base import EDITS, EditSpec
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.graft import Graft

@@ -16,8 +16,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config.spec import Spec
-from glioforge.core.geometry import Geometry
-from glioforge.core.labels import LabelMap
+from glioforge.core import Geometry, LabelMap
 from glioforge.lesions.base import EDITS, uniform
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.displacement import Displacement, sampled_at

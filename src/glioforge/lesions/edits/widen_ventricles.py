@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from glioforge.config.spec import Spec
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 from glioforge.lesions.base import EDITS, uniform
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.ventricles import depth_mm, with_moved_border

@@ -15,9 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.stats import rankdata
 
-from glioforge.core.errors import CohortError, LeakageError
-from glioforge.core.names import listed
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, LeakageError, listed, stream
 
 FEWEST_ARMS: Final = 8
 """Arms below which no agreement counts as evidence."""

@@ -19,9 +19,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.stats import rankdata
 
-from glioforge.core.errors import CohortError
-from glioforge.core.names import listed
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, listed, stream
 
 FOLDS: Final = 5
 """Folds, or as many as there are subjects if they are fewer."""

@@ -15,9 +15,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from glioforge.core.geometry import bounding_box
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Modality, Voxels, bounding_box
 from glioforge.metrics.texture import gradient_ratio
 
 BINS: Final = 32

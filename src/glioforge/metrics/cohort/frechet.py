@@ -12,7 +12,7 @@ root of a matrix that few cases leave singular.
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.metrics.cohort.halves import require_equal_counts
 
 

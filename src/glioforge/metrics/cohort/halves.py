@@ -25,8 +25,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Int64
 
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, stream
 
 DRAWS: Final = 50
 """Draws of a number, unless given."""

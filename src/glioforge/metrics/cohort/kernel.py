@@ -9,7 +9,7 @@ negative.
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 
 Features = Float64[np.ndarray, "case feature"]
 Kernel = Float64[np.ndarray, "case other"]

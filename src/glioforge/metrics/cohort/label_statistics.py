@@ -12,8 +12,7 @@ position   centre of a class in the box of all labels, 0 to 1 along i, j and k; 
 import numpy as np
 from jaxtyping import Int64
 
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap, bounding_box
 
 
 def label_statistics(labels: LabelMap) -> dict[str, float]:

@@ -20,10 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
-from glioforge.core.errors import GeometryError
-from glioforge.core.geometry import bounding_box
-from glioforge.core.labels import LabelMap
-from glioforge.core.volume import Mask
+from glioforge.core import GeometryError, LabelMap, Mask, bounding_box
 
 LOBES: Final = (
     "cerebellum and stem",

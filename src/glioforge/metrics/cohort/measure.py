@@ -17,8 +17,7 @@ from typing import Any, Final, final
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from glioforge.core.errors import MetricError
-from glioforge.core.rng import stream
+from glioforge.core import MetricError, stream
 from glioforge.metrics.cohort.frechet import frechet_distance
 from glioforge.metrics.cohort.halves import Distance, Halves, Number, Places, measured
 from glioforge.metrics.cohort.kernel import kernel_distance

@@ -11,7 +11,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.metrics.cohort.halves import require_equal_counts
 
 K: Final = 3

@@ -17,8 +17,7 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import binary_erosion
 
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Modality, Voxels
 
 KINDS: Final = ("background", "quantisation", "border")
 """Beginnings of the names of traits."""

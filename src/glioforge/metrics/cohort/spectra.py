@@ -17,8 +17,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Mask, Voxels
+from glioforge.core import Mask, Modality, Voxels
 
 RINGS: Final = 12
 """Rings of frequency, from 0 to half a cycle a voxel."""

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
+from glioforge.core import EditError
 from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
 
 

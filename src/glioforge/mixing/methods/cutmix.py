@@ -13,8 +13,7 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import bounding_box
+from glioforge.core import EditError, bounding_box
 from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
 
 

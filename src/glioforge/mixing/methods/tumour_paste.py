@@ -18,9 +18,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.core.errors import EditError
-from glioforge.core.geometry import bounding_box
-from glioforge.core.rng import stream
+from glioforge.core import EditError, bounding_box, stream
 from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
 from glioforge.mixing.blend import Blend, blended
 

@@ -18,8 +18,7 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
+from glioforge.core import LabelScheme, Modality
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 Measures = Float64[np.ndarray, "contrast class measure"]

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 Grid = Float32[np.ndarray, "i j k"]

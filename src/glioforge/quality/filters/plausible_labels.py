@@ -15,8 +15,7 @@ import numpy as np
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.volume import Mask
+from glioforge.core import LabelMap, LabelScheme, Mask
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict
 
 _TOUCHING = ndimage.generate_binary_structure(3, 3)

@@ -18,9 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
+from glioforge.core import CaseRef, LabelScheme, Modality
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.nifti import write_image, write_labels, write_mask
 from glioforge.io.sidecar import NESTED

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import Modality
-from glioforge.core.schemes import BRATS2017
+from glioforge.core import BRATS2017, CaseRef, LabelScheme, Modality
 from glioforge.io.nifti import write_image, write_labels
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of

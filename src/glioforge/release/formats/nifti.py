@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import final
 
-from glioforge.core.case import CaseRef
+from glioforge.core import CaseRef
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.io.nifti import write_image, write_labels, write_mask
 from glioforge.release.base import DataSet, Format, Leaving, Target

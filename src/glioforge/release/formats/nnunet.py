@@ -17,11 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LabelError, LeakageError
-from glioforge.core.labels import LabelScheme
-from glioforge.core.modality import in_standard_order
+from glioforge.core import CaseRef, Cohort, CohortError, LabelError, LabelScheme, LeakageError, in_standard_order
 from glioforge.io.atomic_write import write_json
 from glioforge.io.dataset_json import NAME
 from glioforge.io.nifti import write_labels

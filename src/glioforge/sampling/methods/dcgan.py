@@ -33,11 +33,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
-from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core import Cohort, Geometry, Modality, Volume, stream
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.inference import inferred

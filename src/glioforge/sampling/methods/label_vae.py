@@ -35,9 +35,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
-from glioforge.core.labels import LabelMap
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, LabelMap, stream
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.inference import inferred

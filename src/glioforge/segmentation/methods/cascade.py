@@ -31,8 +31,7 @@ from typing import Any, ClassVar, Final, Literal, Self, cast, final
 from pydantic import Field, model_validator
 from torch import nn
 
-from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core import Modality, SpecError
 from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy
 from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, Level, MultiView
 from glioforge.nn.cascade import Cascade, ClassCascade

@@ -17,10 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, final
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
-from glioforge.core.cohort import Cohort
-from glioforge.core.counted import counted
-from glioforge.core.errors import SpecError
-from glioforge.core.schemes import tumour_scheme
+from glioforge.core import Cohort, SpecError, counted, tumour_scheme
 from glioforge.io.digest import hash_of_file
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.io.run_folder import Step, write_json

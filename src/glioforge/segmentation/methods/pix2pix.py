@@ -36,7 +36,7 @@ from pydantic import Field
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.losses.dice import region_masks
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, he

@@ -30,8 +30,7 @@ import torch
 from pydantic import field_validator
 from torch import nn
 
-from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core import Modality, SpecError
 from glioforge.nn.blocks import Activation, Features, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet

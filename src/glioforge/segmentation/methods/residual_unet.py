@@ -26,7 +26,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.residual_unet import ResidualUNet

@@ -41,7 +41,7 @@ from typing import Any, ClassVar, Literal, final
 
 from torch import nn
 
-from glioforge.core.modality import Modality
+from glioforge.core import Modality
 from glioforge.nn.blocks import Activation, Norm
 from glioforge.nn.initialise import he
 from glioforge.nn.unet import UNet

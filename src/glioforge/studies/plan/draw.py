@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, final
 
-from glioforge.core.counted import counted
-from glioforge.core.errors import CohortError
-from glioforge.core.rng import stream
+from glioforge.core import CohortError, counted, stream
 from glioforge.studies.fold import Fold
 from glioforge.studies.sources import SubjectsSpec, drawn
 

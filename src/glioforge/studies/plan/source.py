@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
-from glioforge.core.errors import LeakageError
+from glioforge.core import LeakageError
 from glioforge.metrics.cohort.halves import DRAWS, FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import SpecError
-from glioforge.core.rng import stream
+from glioforge.core import Cohort, SpecError, stream
 from glioforge.segmentation.method import SegmenterSpec
 from glioforge.studies.arms import AmountSpec, ScheduleSpec
 from glioforge.studies.fold import cohort_in

@@ -9,8 +9,7 @@ from glioforge.classification.score import Answers, asked, auc
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, graded_by_parents, require_grades
 from glioforge.classification.train import WEIGHTS, load_classifier, train_classifier
-from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
+from glioforge.core import Cohort, Modality
 from glioforge.io.digest import hash_of_file
 from glioforge.segmentation.mix import Mix
 from glioforge.statistics.resampling import resampled

@@ -7,11 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.errors import CohortError, InputFileError, LeakageError
-from glioforge.core.lineage import Lineage
-from glioforge.core.names import listed
-from glioforge.core.preparation import preparations_of
+from glioforge.core import CaseRef, CohortError, InputFileError, LeakageError, Lineage, listed, preparations_of
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
 from glioforge.io.digest import hash_of_file

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from glioforge.core.cohort import Cohort
+from glioforge.core import Cohort
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.likeness import judged_rows, method_rows

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import CohortError
-from glioforge.core.protocols import QualityFilter
+from glioforge.core import CohortError, QualityFilter
 from glioforge.quality.base import fit_filter
 from glioforge.quality.check import apply_filters
 from glioforge.studies.fold import cohort_in

@@ -5,9 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from glioforge.core.case import CaseRef
-from glioforge.core.labels import LabelMap
-from glioforge.core.schemes import BRATS2023
+from glioforge.core import BRATS2023, CaseRef, LabelMap
 from glioforge.io.nifti import read_labels, write_labels
 from glioforge.io.tables import PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case

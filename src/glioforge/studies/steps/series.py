@@ -4,10 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import EditError
-from glioforge.core.rng import stream
+from glioforge.core import Case, CaseRef, Cohort, EditError, stream
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.lesions.bank import LesionBank

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.data.store import find_case
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.runs.synthesize import make_synthetic

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.cohort import Cohort
+from glioforge.core import Cohort
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.method import SegmenterSpec

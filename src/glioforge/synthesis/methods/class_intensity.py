@@ -19,7 +19,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 from glioforge.synthesis.appearance import class_indices
 from glioforge.synthesis.method import SYNTHESIZERS, Images, Method, SynthesizerSpec
 

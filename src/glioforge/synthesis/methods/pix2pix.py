@@ -48,7 +48,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.labels import LabelMap
+from glioforge.core import LabelMap
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.patch_critic import MultiScaleCritic

@@ -37,7 +37,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from glioforge.core.cohort import Cohort
+from glioforge.core import Cohort
 from glioforge.nn.blocks import Norm
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.patch_critic import MultiScaleCritic

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from glioforge.core.geometry import bounding_box
+from glioforge.core import bounding_box
 from glioforge.nn.anisotropic import AnisotropicNet, MultiView, turn
 from glioforge.nn.cascade import MARGIN, Cascade
 from glioforge.training.ema import Ema

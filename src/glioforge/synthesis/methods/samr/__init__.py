@@ -57,8 +57,7 @@ import torch
 from jaxtyping import Bool
 from torch import nn
 
-from glioforge.core.labels import LabelScheme
-from glioforge.core.schemes import GUO2020
+from glioforge.core import GUO2020, LabelScheme
 from glioforge.nn.initialise import gaussian, xavier
 from glioforge.nn.label_wise_critic import LabelWiseCritic
 from glioforge.nn.patch_critic import MultiScaleCritic

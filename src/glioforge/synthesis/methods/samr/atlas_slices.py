@@ -24,11 +24,7 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional
 
-from glioforge.core.case import Case
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
-from glioforge.core.protocols import Progress
+from glioforge.core import Case, Cohort, CohortError, Modality, Progress
 from glioforge.data.prepare.atlas import AtlasSpec, build_atlas
 from glioforge.nn.blocks import Dims
 from glioforge.synthesis.condition import position_channels
