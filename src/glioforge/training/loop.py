@@ -65,8 +65,8 @@ def train(  # noqa: PLR0913 - what a training consists of, by keyword
         folder: The training's own folder; nobody else writes there.
         seed: Root of all random draws.
         fabric: Devices and precision.
-        validate: Scores a network in evaluation mode; without it the last weights are kept. Where it has `scalars`,
-            a mapping of names to numbers, they join the history.
+        validate: Scores a network in evaluation mode; without it, or where it never gives a score, the last weights are
+            kept. Where it has `scalars`, a mapping of names to numbers, they join the history.
         progress: Where progress is shown.
         settings: What else the outcome depends on; a folder made with other settings is refused.
         kept: What the folder remembers beside them (see `io.run_folder`).

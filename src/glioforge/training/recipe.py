@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from glioforge.training.observation import Observation
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
-Validate = Callable[[nn.Module], float]
+Validate = Callable[[nn.Module], float | None]
+"""Scores a network, higher is better; none where it cannot be chosen yet."""
 
 
 @runtime_checkable

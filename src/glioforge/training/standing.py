@@ -110,7 +110,7 @@ class Standing:
         A score that is NaN or infinite is never the best.
 
         Args:
-            score: Higher is better; none when there is no validation.
+            score: Higher is better; none when there is no validation, or the network cannot be chosen yet.
             network: The network scored.
             min_delta: Rise that counts against the plateau.
             seen: Further columns of the row.
@@ -124,7 +124,7 @@ class Standing:
             row["score"] = score if finite else None
         self.history.append(row)
         if score is None:
-            self.best_step = self.step
+            self.best_step = self.step if self.best_score is None else self.best_step
             return False
         risen = finite and (self.reference is None or score > self.reference + min_delta)
         self.stale = 0 if risen else self.stale + 1

@@ -80,9 +80,18 @@ def read_weights(path: Path, network: nn.Module, expected_hash: str | None = Non
             f"weights with hash {found}", f"hash {expected_hash}", "the file was changed: copy or train it again", path
         )
     tensors = decode(data, path)
-    require_fit(tensors, network, path)
-    network.load_state_dict(tensors)
+    fill(network, tensors, path)
     return found
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], where: Path) -> None:
+    """Load tensors into a network, once they are seen to fit it.
+
+    Raises:
+        InputFileError: They are those of another network, or hold NaN or infinity.
+    """
+    require_fit(tensors, network, where)
+    network.load_state_dict(tensors)
 
 
 def read_outline(path: Path) -> dict[str, torch.Tensor]:

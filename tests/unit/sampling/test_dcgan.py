@@ -74,3 +74,16 @@ def test_the_generator_follows_the_critic_and_every_weight_learns():
         assert all(torch.isfinite(value) for value in losses.values())
     assert all(not torch.equal(old, new) for old, new in zip(before, recipe.networks.parameters(), strict=True))
     assert torch.equal(batches(1)["images"], sampler.batches(cohort, 1)(1)["images"])
+
+
+def test_the_nearest_validation_is_kept_where_the_spec_asks_for_it():
+    """As many slices as held-out subjects have are scored; without `select` nothing is, and the spec is as before."""
+    settings = {"kind": "dcgan", "size": 32, "width": 2, "latent": 4, "batch_size": 8}
+    spec = SAMPLERS.parse({**settings, "select": True})
+    sampler = SAMPLERS.part_for(spec)(spec, known_of(spec, toy_cohort([1, 2])))
+    score = sampler.score(toy_cohort([3]), 1)
+    assert score is not None
+    assert score(sampler.network.eval()) == score(sampler.network) == -score.scalars["swd"] < 0
+    plain = SAMPLERS.parse(settings)
+    assert SAMPLERS.part_for(plain)(plain, known_of(plain, toy_cohort([1, 2]))).score(toy_cohort([3]), 1) is None
+    assert "select" not in plain.model_dump(mode="json")

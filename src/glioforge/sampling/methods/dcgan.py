@@ -38,6 +38,7 @@ from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.inference import inferred
 from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.patch_score import PatchScore
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.recipes.unconditional import Unconditional
 
@@ -80,6 +81,9 @@ class DcganSpec(SamplerSpec):
     """Slices in a step."""
     losses: AdversarialSpec = _SOUND_LOSSES
     """Form of the adversarial loss, and optimisers."""
+    select: bool = Field(False, exclude_if=lambda value: not value)
+    """Keep the weights of the validation whose slices are nearest to those of the validation subjects, by sliced
+    Wasserstein distance; else the last ones."""
     budget: Budget = Budget(steps=2000, validate_every=500, checkpoint_every=500)
     """Length of the training."""
 
@@ -132,6 +136,21 @@ class Dcgan(Sampler):
             return {"images": images, "brain": (images > _DARK).any(dim=1)}
 
         return batch
+
+    def score(self, cohort: Cohort, seed: int) -> PatchScore | None:
+        """Distance of slices from as many of held-out subjects, if the spec asks for it."""
+        if not self.spec.select:
+            return None
+        real = training_slices(self.spec, cohort, self.knowledge.modalities)
+        drawn = stream(seed, "score").standard_normal((len(real), self.spec.latent), dtype=np.float32)
+
+        def make(network: nn.Module) -> np.ndarray:
+            device = next(network.parameters()).device
+            parts = torch.split(torch.from_numpy(drawn), self.spec.batch_size)
+            made: np.ndarray = torch.cat([network(part.to(device)).cpu() for part in parts]).clamp(-1, 1).numpy()
+            return made
+
+        return PatchScore(real.numpy(), make)
 
     def make(self, rng: np.random.Generator, accelerator: AcceleratorSpec) -> dict[Modality, Volume]:
         """Draw one slice with all contrasts, as a volume that is one voxel thick."""
