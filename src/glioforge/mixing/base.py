@@ -12,7 +12,7 @@ record   drawn values, plain JSON
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, final, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -89,6 +89,9 @@ class Mixed:
 
 class MixingSpec(Spec):
     """Base of the settings of a mixing; its own spec adds `kind`."""
+
+    alone: ClassVar[bool] = False
+    """Whether a case may be its own donor where there is no other subject; without that one subject has no donor."""
 
 
 @runtime_checkable

@@ -38,25 +38,28 @@ from glioforge.mixing.base import Mixed, Scan, mixing_for
 
 @final
 @dataclass(frozen=True)
-class _Job:
-    """Mixes one host so many times; picklable."""
+class Mixer:
+    """Makes mixed cases of a prepared cohort, each a function of host, id and seed alone; picklable.
+
+    Args:
+        spec: A mixing's settings.
+        cohort: Prepared, labelled cases of one grid.
+        seed: Seed of all draws.
+    """
 
     spec: Spec
     cohort: Cohort = field(repr=False)
-    out: Path
-    count: int
     seed: int
 
-    def __call__(self, ref: CaseRef) -> Derived:
-        """References of the mixed cases, and what was left out and why."""
-        ids = (f"{ref.case_id}-mix{number:03d}" for number in range(self.count))
-        return derived_or_left_out(self.out, ids, partial(self._write, ref))
+    def mixed(self, ref: CaseRef, case_id: str) -> Case:
+        """Mix a host of the cohort with a drawn donor; a case is its own donor where the mixing allows it alone.
 
-    def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
-        """Draw a donor, mix and store one case."""
-        kind: str = getattr(self.spec, "kind", "")
+        Raises:
+            EditError: The draw found nothing valid.
+        """
+        kind = kind_of(self.spec)
         rng = stream(self.seed, "mix", kind, case_id)
-        donors = [other for other in self.cohort if other.subject_id != ref.subject_id]
+        donors = [other for other in self.cohort if other.subject_id != ref.subject_id] or [ref]
         donor_ref = donors[int(rng.integers(len(donors)))]
         host_case, modalities = ref.load(), self.cohort.modalities
         host, donor = Scan.of(host_case, modalities), Scan.of(donor_ref.load(), modalities)
@@ -66,7 +69,26 @@ class _Job:
         parents = {ref.case_id: ref.lineage, donor_ref.case_id: donor_ref.lineage}
         record = {"kind": kind, "donor": donor_ref.case_id, **values}
         lineage = Lineage.synthetic(kind, parents, seed=self.seed, edits=[record])
-        return write_case(self.out, _case(case_id, host_case, mixed, modalities, lineage))
+        return _case(case_id, host_case, mixed, modalities, lineage)
+
+
+@final
+@dataclass(frozen=True)
+class _Job:
+    """Mixes one host so many times; picklable."""
+
+    mixer: Mixer
+    out: Path
+    count: int
+
+    def __call__(self, ref: CaseRef) -> Derived:
+        """References of the mixed cases, and what was left out and why."""
+        ids = (f"{ref.case_id}-mix{number:03d}" for number in range(self.count))
+        return derived_or_left_out(self.out, ids, partial(self._write, ref))
+
+    def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
+        """Mix and store one case."""
+        return write_case(self.out, self.mixer.mixed(ref, case_id))
 
 
 def mix_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
@@ -91,15 +113,16 @@ def mix_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
         progress: Where to show progress, and what is left out.
 
     Raises:
-        CohortError: The cohort has one subject only, was not prepared, or its cases differ in grid.
+        CohortError: The cohort has one subject only and the mixing needs two, it was not prepared, or its cases
+            differ in grid.
         EditError: No case could be mixed.
         OutputError: The folder holds cases of another cohort, mixing, count or seed, or cannot be written.
     """
     progress = progress or Silent()
-    _require_mixable(cohort)
+    require_mixable(cohort, spec)
     key = {"cohort": cohort.fingerprint, "mixing": spec.model_dump(mode="json"), "seed": seed, "count": count}
     with Step(out, key) as step:
-        job = _Job(spec, cohort, out, count, seed)
+        job = _Job(Mixer(spec, cohort, seed), out, count)
         made = derive(
             job,
             cohort,
@@ -120,18 +143,27 @@ def kind_of(spec: Spec) -> str:
     return str(getattr(spec, "kind", "mixed"))
 
 
-def _require_mixable(cohort: Cohort) -> None:
-    """Refuse a cohort that is not prepared, or of one subject alone."""
+def require_mixable(cohort: Cohort, spec: Spec) -> None:
+    """Refuse a cohort that is not prepared, or of one subject alone where the mixing needs a donor.
+
+    Raises:
+        CohortError: As said.
+    """
     if not len(cohort):
         return
     if not cohort.scheme.is_complete:
         raise not_prepared(cohort.scheme.name, cohort.folder, cohort.where)
     require_labelled(cohort, "label these cases or leave them out", cohort.where)
     require_one_grid(cohort)
-    if len(cohort.subject_ids) < 2:
+    if not has_donors(cohort, spec):
         raise CohortError(
             "one subject", "at least two, a host and a donor", "edit its lesion instead (glioforge edit)", cohort.where
         )
+
+
+def has_donors(cohort: Cohort, spec: Spec) -> bool:
+    """Return whether every host of a cohort has a donor: another subject, or itself where the mixing allows it."""
+    return len(cohort.subject_ids) > 1 or bool(getattr(spec, "alone", False))
 
 
 def _case(case_id: str, host: Case, mixed: Mixed, modalities: tuple[Modality, ...], lineage: Lineage) -> Case:

@@ -11,7 +11,7 @@ from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import neutral
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
-from glioforge.studies.sources import CopiesSource, unverified
+from glioforge.studies.sources import CopiesSource, MixingSource, unverified
 from glioforge.studies.spec import AugmentationSpec
 
 SHUFFLED: Final = (
@@ -46,13 +46,15 @@ def groups_of(spec: AugmentationSpec, arms: Mapping[str, str]) -> dict[str, dict
 
 
 def tested_arms(spec: AugmentationSpec) -> list[Arm]:
-    """Return the arms with synthetic cases under test: neither a control's nor copies of real ones."""
+    """Return the arms with synthetic cases under test: not those of a control."""
     return [arm for arm in spec.every_arm if arm.source is not None and not is_control(spec, arm)]
 
 
 def is_control(spec: AugmentationSpec, arm: Arm) -> bool:
-    """Return whether an arm's cases are of the control or copies of real ones."""
-    return arm.source == "control" or isinstance(spec.all_sources.get(arm.source or ""), CopiesSource)
+    """Return whether an arm's cases are of a control: one that is named so, mixed, or copies of real ones."""
+    if arm.source in {"control", *spec.controls}:
+        return True
+    return isinstance(spec.all_sources.get(arm.source or ""), CopiesSource | MixingSource)
 
 
 def control_pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -290,7 +290,7 @@ def _costs(results: Results) -> Section:
 def _arms_text(spec: AugmentationSpec) -> str:
     """What each arm was trained on."""
     told = []
-    for arm in spec.arms:
+    for arm in spec.all_arms:
         share = f"{arm.synthetic_share:.0%} of slices from" if arm.synthetic_share else "cases from"
         told.append(f"{neutral(spec, arm.title)}{f' ({share} {source_named(arm.source)})' if arm.source else ''}")
     return "; ".join(told)

@@ -1,4 +1,4 @@
-"""Where the synthetic cases of an arm come from: a synthesizer, a folder of another tool's, or the real cases again."""
+"""Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, or the real cases again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from glioforge.config.spec import Spec
 from glioforge.io.layout import AnyLayout
 from glioforge.lesions.recipe import RecipeSpec
+from glioforge.mixing.base import AnyMixing
 from glioforge.quality.base import AnyFilter
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
@@ -79,6 +80,19 @@ class SynthesizerSource(Spec):
 
 
 @final
+class MixingSource(Spec):
+    """Real cases of the arm's training subjects, mixed without a network: a control."""
+
+    kind: Literal["mixing"] = "mixing"
+    mixing: AnyMixing
+    """Any registered way of mixing, with its settings."""
+    filters: tuple[AnyFilter, ...] = ()
+    """Quality filters that every case must pass."""
+    per_case: int | None = Field(None, ge=1)
+    """Cases made from each host; `synthetic_per_case` of the budget unless given."""
+
+
+@final
 class FolderSource(Spec):
     """Cases that any other tool made: images with label maps in a folder."""
 
@@ -102,7 +116,7 @@ class CopiesSource(Spec):
     kind: Literal["copies"] = "copies"
 
 
-Source = SynthesizerSource | FolderSource | CopiesSource
+Source = SynthesizerSource | MixingSource | FolderSource | CopiesSource
 AnySource = Annotated[Source, Field(discriminator="kind")]
 
 

@@ -10,8 +10,9 @@ from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
 from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
+from glioforge.studies.controls import control_arms, control_sources
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
-from glioforge.studies.sources import FolderSource, SubjectsSpec, SynthesizerSource
+from glioforge.studies.sources import FolderSource, MixingSource, Source, SubjectsSpec, SynthesizerSource
 from glioforge.studies.tuning import require_changeable
 from glioforge.training.budget import Budget
 
@@ -64,6 +65,9 @@ class AugmentationSpec(SourcedSpec):
     """Several segmenters by their names; an arm that names none is trained with each."""
     arms: tuple[ArmSpec, ...] = STANDARD_ARMS
     """What segmenters are trained on; the first arm is the baseline."""
+    controls: tuple[PartName, ...] = Field((), exclude_if=lambda names: not names)
+    """Controls, each an arm of its own with share, amount and schedule of the first arm under test: names of sources,
+    ways of mixing such as `cutmix`, or synthesizers such as `class_intensity`."""
     curve: CurveSpec | None = None
     """Numbers of real training subjects at which all arms are trained; all subjects unless given."""
     tuning: tuple[Mapping[str, Any], ...] = ()
@@ -78,10 +82,10 @@ class AugmentationSpec(SourcedSpec):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        require_arms(self.arms, self.budget, self.budgets)
-        names = [arm.name for arm in self.arms]
+        require_arms(self.all_arms, self.budget, self.budgets)
+        names = [arm.name for arm in self.all_arms]
         known = sorted(self.all_sources)
-        for arm in self.arms:
+        for arm in self.all_arms:
             _require(arm.name, "source", arm.source, known)
             _require(arm.name, "segmenter", arm.segmenter, sorted(self.segmenters))
             _require(arm.name, "reference", arm.reference, names)
@@ -134,13 +138,24 @@ class AugmentationSpec(SourcedSpec):
         An arm can therefore be added to a study that has run, with its source or its segmenter: only the new one is
         trained.
         """
-        added = {"arms", "sources", "segmenters", "curve"}
+        added = {"arms", "sources", "segmenters", "curve", "controls"}
         return {name: value for name, value in super().identity().items() if name not in added}
 
     @property
     def spending(self) -> StudyBudget:
         """The budget in force."""
         return self.budgets[self.budget]
+
+    @property
+    def all_sources(self) -> dict[str, Source]:
+        """Every source by its name, with those of controls."""
+        named = super().all_sources
+        return {**named, **control_sources(self.controls, named)}
+
+    @property
+    def all_arms(self) -> tuple[ArmSpec, ...]:
+        """Settings of every arm, with those of controls."""
+        return (*self.arms, *control_arms(self.controls, self.arms))
 
     @property
     def every_arm(self) -> tuple[Arm, ...]:
@@ -163,7 +178,7 @@ class AugmentationSpec(SourcedSpec):
             for size in sizes:
                 end = f"{f'-{name}' if several else ''}{size.suffix}"
                 words = ", ".join(filter(None, (name if several else "", size.words)))
-                for arm in self.arms:
+                for arm in self.all_arms:
                     if arm.segmenter in {None, name}:
                         title = f"{arm.title}, {words}" if words else arm.title
                         real, repeats = (size, draws) if arm.real is None else (arm.real, arm.draws)
@@ -173,11 +188,11 @@ class AugmentationSpec(SourcedSpec):
                         yield Arm(f"{arm.name}{end}", title, arm, real, many, segmenter, reference, first)
 
     def _leaky(self, sound: Sequence[Arm]) -> Iterator[Arm]:
-        """Twins of arms on shuffled slices; edits need whole label maps, and a folder has subjects of its own."""
+        """Twins of arms on shuffled slices; edits and mixings need whole cases, a folder has subjects of its own."""
         for arm in sound:
             source = self.all_sources.get(arm.source or "")
             edited = isinstance(source, SynthesizerSource) and (source.recipe or self.recipe) is not None
-            if not edited and not isinstance(source, FolderSource):
+            if not edited and not isinstance(source, FolderSource | MixingSource):
                 own = arm.reference == arm.name
                 against = arm.name if own else f"{arm.reference}{LEAKY}"
                 first = f"{arm.baseline}{LEAKY}"

@@ -74,3 +74,11 @@ def test_one_subject_has_no_donor(tmp_path):
 def test_no_cases_give_an_empty_cohort(tmp_path):
     """Empty in, empty out."""
     assert len(mix_cohort(toy_cohort([]), CUTMIX, tmp_path / "out")) == 0
+
+
+@pytest.mark.parametrize("kind", ["class_contrast", "tumour_paste"])
+def test_one_subject_is_its_own_donor_where_the_mixing_allows_it(kind, tmp_path):
+    """Nobody else stands behind such a case."""
+    spec = MIXINGS.parse({"kind": kind, **({"inside_share": 0.3} if kind == "tumour_paste" else {})})
+    (ref,) = mix_cohort(toy_cohort([1]), spec, tmp_path / "out")
+    assert ref.lineage.subjects == (ref.subject_id,)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from glioforge.core.errors import CohortError, LeakageError, SpecError
+from glioforge.studies.arms_report import control_pairs, is_control
 from glioforge.studies.plan.draw import EVERYONE, draw_of
 from glioforge.studies.question import planned
 from glioforge.studies.sources import SubjectsSpec
@@ -176,3 +177,38 @@ def test_a_study_of_a_folder_needs_no_synthesizer():
     assert isinstance(spec, AugmentationSpec)
     with pytest.raises(SpecError, match="names source 'generator', which is not among"):
         study(arms=[REAL, MORE], **more)
+
+
+def test_controls_are_arms_in_the_mode_of_the_arm_under_test(tmp_path):
+    """Mixings and synthesizers by their names, sources with settings of their own; each has cases and is no test."""
+    paste = {"kind": "mixing", "mixing": {"kind": "tumour_paste", "blend": "poisson"}, "per_case": 2}
+    more = {**MORE, "synthetic_share": 0.3, "schedule": {"real_steps": 0.2}}
+    spec = study((REAL, more), sources={"poisson": paste}, controls=["cutmix", "poisson", "class_intensity"])
+    tasks = tasks_of(spec, tmp_path)
+
+    assert [arm.name for arm in spec.every_arm] == [
+        "real",
+        "more",
+        "real+cutmix",
+        "real+poisson",
+        "real+class_intensity",
+    ]
+    assert {(arm.spec.synthetic_share, arm.spec.schedule.real_steps) for arm in spec.every_arm[1:]} == {(0.3, 0.2)}
+    assert [arm.name for arm in spec.every_arm if is_control(spec, arm)] == [arm.name for arm in spec.every_arm[2:]]
+    assert tasks["fold-0/cases/poisson"].key["mixing"].blend == "poisson"
+    assert (tasks["fold-0/cases/poisson"].key["count"], tasks["fold-0/cases/cutmix"].key["count"]) == (2, 3)
+    assert "fold-0/cases/cutmix" in tasks["fold-0/segmenters/real+cutmix/seed-0"].needs
+    named = {arm.name: arm.title for arm in spec.every_arm}
+    assert ("real+cutmix", "more") in control_pairs(spec, named)
+
+
+@pytest.mark.parametrize(
+    ("arms", "controls", "message"),
+    [((REAL, MORE), ["cutnix"], "control 'cutnix' is not among"), ((REAL,), ["cutmix"], "without an arm under test")],
+)
+def test_a_control_that_cannot_be_is_refused(arms, controls, message):
+    """An unknown name, and a study that tests nothing."""
+    with pytest.raises(SpecError, match=message):
+        study(arms, controls=controls, synthesizer=None, control=None) if len(arms) == 1 else study(
+            arms, controls=controls
+        )

@@ -7,11 +7,12 @@ import pytest
 from glioforge.core.errors import SpecError
 from glioforge.io.cohort_file import read_cohort
 from glioforge.lesions.recipe import RecipeSpec
+from glioforge.mixing.base import MIXINGS
 from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.studies.perform import perform
 from glioforge.studies.record import Record, Training
-from glioforge.studies.steps import score, segment, series, synthesize, train
+from glioforge.studies.steps import mix, score, segment, series, synthesize, train
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.task import Task
 from glioforge.synthesis.base import SYNTHESIZERS
@@ -197,3 +198,20 @@ def test_a_task_reads_what_it_named(done):
     for run, told in ((peeks, "reads the test side"), (reaches, "reads a judge; expected needs that name")):
         with pytest.raises(SpecError, match=told):
             done(run.__name__, run, {}, ("train",))
+
+
+def test_training_subjects_are_mixed_and_one_alone_is_left_out(tmp_path):
+    """Hosts and donors are subjects of the draw, whom the lineage names; a single one has no donor for a box."""
+    fold, subjects = toy_fold(tmp_path), SPLIT.train.subject_ids[:2]
+    key = {"source": "boxes", "mixing": MIXINGS.parse("cutmix"), "count": 2, "seed": 1, "subjects": subjects}
+    task = task_of(fold, "cases", mix.make_mixed, key, ("train",), arm="boxes")
+    record, place = perform(task, {}, NotingProgress()), tmp_path / "fold-0" / "cases"
+    made = read_cohort(place / synthesize.MADE)
+
+    assert (record.details["made"], len(made)) == (4, 4)
+    assert all(set(ref.lineage.subjects) == set(subjects) for ref in made)
+    assert mix.mixed_intact(place)
+    alone = task_of(
+        toy_fold(tmp_path / "alone"), "cases", mix.make_mixed, {**key, "subjects": subjects[:1]}, ("train",)
+    )
+    assert "takes a part of another subject" in perform(alone, {}, NotingProgress()).left_out

@@ -8,7 +8,7 @@ units of prepared images (standard deviations of the brain).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,8 @@ from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
 class ClassContrastSpec(MixingSpec):
     """Settings of class-wise changes of intensity."""
 
+    alone: ClassVar[bool] = True
+    """No donor is used."""
     kind: Literal["class_contrast"] = "class_contrast"
     """Name of the mixing."""
     offset: float = Field(0.3, ge=0)

@@ -11,7 +11,7 @@ the donor's healthy brain is pasted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
@@ -27,6 +27,8 @@ from glioforge.mixing.blend import Blend, blended
 class TumourPasteSpec(MixingSpec):
     """Settings of a pasted tumour."""
 
+    alone: ClassVar[bool] = True
+    """A subject's own tumour may be pasted elsewhere in its brain, as the paper also does."""
     kind: Literal["tumour_paste"] = "tumour_paste"
     """Name of the mixing."""
     scale: tuple[float, float] = (0.85, 1.25)

@@ -32,7 +32,7 @@ def trial_run(spec: AugmentationSpec, fold: Fold, arm: Arm) -> list[Task]:
         return []
     budget = spec.spending.segmenter
     key = {"segmenter": baseline.segmenter, "budget": budget, "seed": fold.seed("trial"), **draw.key}
-    own = baseline.name == spec.arms[0].name
+    own = baseline.name == spec.all_arms[0].name
     name = f"{fold.name}/pilot" if own else f"{fold.name}/pilots/{baseline.name}"
     return [Task(name, "pilot", fold, fit_pilot, key, amount=budget.steps)]
 

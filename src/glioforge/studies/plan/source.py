@@ -10,9 +10,10 @@ from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw
 from glioforge.studies.sourced import SourcedSpec
-from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource, unverified
+from glioforge.studies.sources import CopiesSource, FolderSource, MixingSource, SynthesizerSource, unverified
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
+from glioforge.studies.steps.mix import make_mixed, mixed_intact
 from glioforge.studies.steps.score import compare_reconstructions
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.steps.synthesize import intact, make_cases
@@ -64,6 +65,8 @@ def source_tasks(spec: SourcedSpec, fold: Fold, made: Made) -> Iterator[Task]:
         return
     if isinstance(source, SynthesizerSource):
         yield from _from_synthesizer(spec, fold, made, source)
+    elif isinstance(source, MixingSource):
+        yield _from_mixing(spec, fold, made, source)
     else:
         yield from _from_folder(spec, fold, made, source)
     filters = {"filters": source.filters, "seed": made.random(fold, "quality"), **made.draw.key}
@@ -106,6 +109,13 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
     recipe = source.recipe or spec.recipe
     making = {"source": made.source, "recipe": recipe, "count": count, "seed": made.random(fold, "synthetic")}
     yield _task(fold, made, "cases", make_cases, {**making, **made.draw.key}, needs=(name,), intact=intact)
+
+
+def _from_mixing(spec: SourcedSpec, fold: Fold, made: Made, source: MixingSource) -> Task:
+    """Cases that are mixed of training subjects."""
+    count = source.per_case or spec.spending.synthetic_per_case
+    key = {"source": made.source, "mixing": source.mixing, "count": count, "seed": made.random(fold, "synthetic")}
+    return _task(fold, made, "cases", make_mixed, {**key, **made.draw.key}, intact=mixed_intact)
 
 
 def _from_folder(spec: SourcedSpec, fold: Fold, made: Made, source: FolderSource) -> Iterator[Task]:

@@ -52,7 +52,7 @@ class Augmentation:
 def _fold(spec: AugmentationSpec, fold: Fold) -> Iterator[Task]:
     """Tasks of one fold; those that several arms need come once for each."""
     for name, source in spec.all_sources.items():
-        if not fold.leaky and isinstance(source, FolderSource) and any(arm.source == name for arm in spec.arms):
+        if not fold.leaky and isinstance(source, FolderSource) and any(arm.source == name for arm in spec.all_arms):
             yield from source_tasks(spec, fold, Made(name, EVERYONE))
     arms = [arm for arm in spec.every_arm if (arm.split == "leaky") == fold.leaky]
     for place, arm in enumerate(sorted(arms, key=lambda arm: arm.name != spec.baseline.name)):
@@ -77,15 +77,16 @@ def _of_arm(spec: AugmentationSpec, fold: Fold, arm: Arm) -> Iterator[Task]:
 
 
 def _sources(spec: AugmentationSpec, fold: Fold, arm: Arm, draw: Draw) -> list[Made]:
-    """What an arm's synthetic cases are made by: one generator for each of its seeds."""
+    """What an arm's synthetic cases are made by: one generator, or set of mixed cases, for each of its seeds."""
     if arm.source is None:
         return []
     source = spec.all_sources[arm.source]
     if isinstance(source, FolderSource):
         return [Made(arm.source, EVERYONE)]
-    if not isinstance(source, SynthesizerSource):
+    if isinstance(source, CopiesSource):
         return [Made(arm.source, draw)]
-    own = draw if source.train_on is None else draw_of(fold, source.train_on, 0, "generator draw")
+    apart = source.train_on if isinstance(source, SynthesizerSource) else None
+    own = draw if apart is None else draw_of(fold, apart, 0, "generator draw")
     return [Made(arm.source, own, seed) for seed in range(spec.spending.generator_seeds)]
 
 
