@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glioforge.config.spec import Spec
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 from glioforge.data.store import find_case
 from glioforge.mixing.cohort import has_donors, kind_of, mix_cohort
 from glioforge.studies.fold import cohort_in
