@@ -12,17 +12,18 @@ limit    set from real training cases, so that a stated share of real cases
          of unseen subjects would be refused
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol, Self, final, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core import Case, Cohort, CohortError, Lineage, QualityFilter, SpecError, Verdict
+from glioforge.core import Case, Cohort, CohortError, Lineage, Modality, QualityFilter, SpecError, Verdict
+from glioforge.data.alike import cases_like
 
 __all__ = [
     "FILTERS",
@@ -34,6 +35,7 @@ __all__ = [
     "Verdict",
     "calibrated_limit",
     "fit_filter",
+    "folds_of",
 ]
 
 
@@ -67,6 +69,20 @@ class Evidence:
     made: Cohort
     seed: int = 0
     models: Mapping[str, Model] = field(default_factory=dict)
+
+    def real(self) -> Iterator[Case]:
+        """Read the training cases one by one in the form of the made ones: as slices where these are slices.
+
+        Raises:
+            GeometryError: The made slices lie in another orientation.
+        """
+        return cases_like(self.train, self.made)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Contrasts that every training case has and, where cases were made, every one of these."""
+        made = self.made.modalities if len(self.made) else self.train.modalities
+        return tuple(modality for modality in self.train.modalities if modality in made)
 
     def require_subjects(self, least: int, kind: str) -> None:
         """Refuse fewer training subjects than a filter needs.
@@ -159,6 +175,23 @@ def fit_filter(
     """
     judged = replace(train, name="none", cases=()) if made is None else made
     return FILTERS.part_for(spec).fit(spec, Evidence(train, judged, seed, models or {}))
+
+
+def folds_of(owners: Sequence[str], most: int = 10) -> Iterator[Bool[np.ndarray, "case"]]:
+    """Yield which cases are held out, fold by fold, so that no subject is on both sides; each case is held out once.
+
+    Args:
+        owners: Subject of each case.
+        most: Number of folds where there are as many subjects.
+
+    Example:
+        >>> [fold.tolist() for fold in folds_of(["a", "b", "a"])]
+        [[True, False, True], [False, True, False]]
+    """
+    numbers = np.unique(owners, return_inverse=True)[1]
+    folds = min(most, int(numbers.max()) + 1)
+    for fold in range(folds):
+        yield numbers % folds == fold
 
 
 def calibrated_limit(scores: Float[np.ndarray, "case"], refused_share: float) -> float:

@@ -89,6 +89,7 @@ def _case(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progres
         labels=labels,
         brain=None if labels is None else labels.foreground,
         facts={
+            **sampler.facts,
             **({} if labels is None else {"tumour_ml": labels.volume_ml("WT")}),
             **({PREPARATION: known[0]} if labels is not None and len(known) == 1 else {}),
         },

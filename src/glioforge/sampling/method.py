@@ -91,6 +91,10 @@ class Sampler(ABC):
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401, B027 - for networks with such buffers
         """Fill buffers of the fresh network from training cases; nothing unless a sampler has such buffers."""
 
+    def facts(self) -> Mapping[str, Any]:
+        """Facts of every case that is made, such as which slices of the grid were learned; none unless overridden."""
+        return {}
+
     def score(self, cohort: Cohort, seed: int) -> "Callable[[nn.Module], float | None] | None":  # noqa: ARG002 - for samplers that can be scored
         """Score of a network on other subjects, higher is better, that selects the weights; none keeps the last."""
         return None

@@ -1,6 +1,6 @@
 """A trained sampler: label maps or images from noise, one draw after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -37,6 +37,11 @@ class TrainedSampler:
     def scheme(self) -> LabelScheme:
         """Scheme of the training cases' label maps."""
         return self._sampler.knowledge.scheme
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Facts of every case that it makes."""
+        return self._sampler.facts()
 
     @property
     def lineage(self) -> Lineage:

@@ -66,7 +66,7 @@ def test_an_empty_cohort_stays_empty():
 
 def test_a_filter_that_cannot_be_fitted_says_so():
     """Too few training subjects stop the check instead of passing everything."""
-    with pytest.raises(CohortError, match="2 training subjects for filter 'class_statistics'; expected at least 4"):
+    with pytest.raises(CohortError, match="2 training subjects for filter 'plausible_labels'; expected at least 3"):
         check_cohort(made_cases(), toy_cohort([1, 2]), SPECS, seed=0)
 
 

@@ -76,9 +76,9 @@ def test_a_cohort_of_which_nothing_passes_is_empty(folders, tmp_path):
 
 def test_settings_come_from_a_file(tmp_path):
     """A YAML file with `filter`; anything else is refused with what there is."""
-    (tmp_path / "f.yaml").write_text("filter: {kind: plausible_labels, volume_factor: 3}")
+    (tmp_path / "f.yaml").write_text("filter: {kind: plausible_labels, tolerance: 3}")
 
-    assert filter_from(str(tmp_path / "f.yaml")).volume_factor == 3
+    assert filter_from(str(tmp_path / "f.yaml")).tolerance == 3
     with pytest.raises(SpecError, match="plausible_labels"):
         filter_from("plausible")
 

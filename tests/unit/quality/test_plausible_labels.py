@@ -1,19 +1,21 @@
-"""The filter on label maps."""
+"""The filter on label maps, and the numbers it looks at."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from glioforge.core.errors import CaseError, CohortError
-from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.schemes import COMPLETE
+from glioforge.core import COMPLETE, CaseError, CohortError, Geometry, LabelMap, LabelScheme
+from glioforge.data.alike import slices_like
 from glioforge.quality.base import fit_filter
-from glioforge.quality.filters.plausible_labels import PlausibleLabelsSpec, label_facts
+from glioforge.quality.filters.plausible_labels import PlausibleLabelsSpec
+from glioforge.quality.label_measures import label_measures
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 
-TRAIN = toy_cohort(range(8))
+TRAIN = toy_cohort(range(20))
 FITTED = fit_filter(PlausibleLabelsSpec(), TRAIN, seed=0)
+SLICE = Geometry((16, 14, 1), np.diag([10.0, 10.0, 10.0, 1.0]))
 
 
 def changed(change, seed=40):
@@ -25,93 +27,72 @@ def changed(change, seed=40):
 
 
 def test_real_cases_pass():
-    """Training and unseen real cases keep every rule."""
-    verdicts = [FITTED.assess(toy_case(seed)) for seed in (*range(8), *range(40, 50))]
+    """Of unseen real cases about the stated share is refused."""
+    verdicts = [FITTED.assess(toy_case(seed)) for seed in range(40, 70)]
 
-    assert all(v.keep for v in verdicts)
-    assert {v.reason for v in verdicts} == {"the label map keeps every rule of the real cases"}
+    assert sum(not v.keep for v in verdicts) <= 5
+    assert all("limit of" in v.reason for v in verdicts)
 
 
-def test_a_torn_off_piece_of_brain_is_told():
-    """Brain away from the brain is named with its share."""
-    verdict = changed(lambda v: v.__setitem__((slice(0, 3), slice(0, 3), slice(0, 3)), 4))
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v: v.__setitem__((slice(0, 3), slice(0, 3), slice(0, 3)), 4), "share of the brain apart from it"),
+        (lambda v: v.__setitem__((slice(3, 6), slice(5, 8), slice(4, 7)), 3), "core without tumour around it"),
+        (lambda v: np.place(v, v == 6, 4), "share of csf (log)"),
+        (lambda v: np.place(v, np.isin(v, (4, 5)) & (np.indices(v.shape)[0] > 5), 2), "share of oedema (log)"),
+        (lambda v: v.__setitem__((slice(5, 7), slice(5, 8), slice(4, 7)), 0), "share of holes in the brain"),
+        (lambda v: np.place(v, np.indices(v.shape)[0] > 8, 0), "asymmetry of the brain"),
+        (lambda v: v.__setitem__(Ellipsis, np.roll(v, 2, axis=1)), "of the brain along axis 1"),
+        (lambda v: np.place(v, (v > 0) & (np.indices(v.shape).sum(0) % 2 > 0), 1), "unlike all neighbours"),
+        (lambda v: v.__setitem__(Ellipsis, np.rint(ndimage.gaussian_filter(v.astype(float), 1))), "contact of"),
+    ],
+)
+def test_what_is_wrong_is_named(change, reason):
+    """Each planted fault is refused, and the measure that gives it away is among the first three."""
+    verdict = changed(change)
 
     assert not verdict.keep
-    assert "of the brain lies apart from it (limit 2.0%)" in verdict.reason
+    assert reason in verdict.reason
 
 
-def test_core_without_oedema_is_told():
-    """Enhancing tumour far from the tumour is named."""
-    verdict = changed(lambda v: v.__setitem__((slice(3, 6), slice(5, 8), slice(4, 7)), 3))
-
-    assert "of the tumour core lies apart from the rest of the tumour" in verdict.reason
-
-
-def test_lesion_outside_the_brain_is_told():
-    """Lesion voxels outside the brain mask are named."""
+def test_lesion_outside_the_brain_is_named():
+    """Lesion voxels outside the case's own brain mask are refused."""
     case = toy_case(40)
     voxels = case.labels.voxels.copy()
     voxels[0:4, 0:4, 0:4] = 2
 
-    assert "of the lesion lies outside the brain" in FITTED.assess(with_labels(case, voxels)).reason
+    assert "share of the lesion outside the brain" in FITTED.assess(with_labels(case, voxels)).reason
 
 
-def test_missing_classes_are_told():
-    """A class that every real case has is named when it is gone."""
-    verdict = changed(lambda v: np.place(v, v == 6, 4))
+def test_slices_are_judged_against_slices():
+    """Real slices of unseen subjects pass limits of slices, those with specks do not, and a volume is no slice."""
+    made = [replace(case, case_id=f"made-{n}") for n, case in enumerate(slices_like(toy_case(50), SLICE))]
+    fitted = fit_filter(PlausibleLabelsSpec(), toy_cohort(range(10)), made=cohort_of_cases(made), seed=0)
+    specks = [np.where(np.indices(m.geometry.shape).sum(0) % 2, 3, m.labels.voxels) for m in made]
 
-    assert verdict.reason == "csf missing, which every real case has"
-    assert verdict.score == 1
-
-
-def test_a_lesion_too_large_and_one_too_small_are_told():
-    """Volumes beyond the real range by the factor are named with both limits."""
-    huge = changed(lambda v: np.place(v, np.isin(v, (4, 5)) & (np.indices(v.shape)[0] > 5), 2))
-    tiny = changed(lambda v: np.place(v, np.isin(v, (1, 2, 3)) & (np.indices(v.shape)[2] != 6), 4))
-
-    assert "lesion of" in huge.reason
-    assert "ml (limits " in tiny.reason
+    assert sum(fitted.assess(case).keep for case in made) >= 0.8 * len(made)
+    assert not any(fitted.assess(with_labels(m, v)).keep for m, v in zip(made, specks, strict=True))
+    assert "another plane" in fitted.assess(toy_case(50)).reason
 
 
-def test_a_scattered_lesion_is_told():
-    """Many specks are no lesion."""
-
-    def scatter(voxels):
-        for i, k in ((3, 4), (3, 6), (5, 3), (5, 8), (7, 3)):
-            voxels[i, 3, k] = 2
-
-    assert "lesion in 6 pieces (limit 2)" in changed(scatter).reason
-
-
-def test_real_cases_bend_the_rules():
-    """Where a real case has a torn brain, as torn a one passes."""
-    case = toy_case(9)
-    voxels = case.labels.voxels.copy()
-    voxels[0:3, 0:3, 0:3] = 4
-    torn = with_labels(replace(case, brain=None), voxels, "torn")
-    lenient = fit_filter(PlausibleLabelsSpec(), TRAIN + cohort_of_cases([torn]), seed=0)
-
-    assert not FITTED.assess(torn).keep
-    assert lenient.assess(torn).keep
-
-
-def test_facts_of_an_empty_map_are_nought():
-    """Shares of something absent are 0, and nothing is divided by nought."""
+def test_an_empty_map_is_refused():
+    """Nothing is divided by zero, and the reason is plain."""
     case = toy_case(1)
     empty = with_labels(replace(case, brain=None), np.zeros(case.geometry.shape))
-    facts = label_facts(empty, COMPLETE)
 
-    assert (facts.lesion_ml, facts.pieces, facts.stray_brain, facts.stray_core, facts.outside) == (0, 0, 0, 0, 0)
-    assert not FITTED.assess(empty).keep
+    assert FITTED.assess(empty).reason == "the label map is empty"
+    assert all(np.isfinite(measure.value) for measure in label_measures(empty, COMPLETE))
 
 
-def test_schemes_without_a_core_have_no_stray_core():
-    """A scheme that knows no tumour core breaks no rule on it."""
+def test_schemes_without_a_core_are_measured():
+    """A scheme that knows no tumour core has none that lies apart."""
     scheme = LabelScheme("plain", {"background": 0, "tumour": 1})
     case = toy_case(1)
     labels = LabelMap((case.labels.lesion).astype(np.uint8), case.geometry, scheme)
+    found = {m.name: m.value for m in label_measures(replace(case, labels=labels), scheme)}
 
-    assert label_facts(replace(case, labels=labels), scheme).stray_core == 0
+    assert found["share of tumour core without tumour around it"] == 0
 
 
 def test_an_unlabelled_case_is_refused():
@@ -121,6 +102,6 @@ def test_an_unlabelled_case_is_refused():
 
 
 def test_an_empty_cohort_sets_no_limits():
-    """Limits need a real case."""
-    with pytest.raises(CohortError, match="0 training subjects for filter 'plausible_labels'; expected at least 1"):
+    """Limits need real cases."""
+    with pytest.raises(CohortError, match="0 training subjects for filter 'plausible_labels'; expected at least 3"):
         fit_filter(PlausibleLabelsSpec(), cohort_of_cases([]), seed=0)

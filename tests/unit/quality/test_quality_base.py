@@ -36,7 +36,7 @@ def test_every_file_is_a_filter():
     """A file in `filters/` is selectable by its name, without another list."""
     specs = parse_spec({"filters": list(FILTERS.kinds())}, Holder).filters
 
-    assert [spec.kind for spec in specs] == ["class_statistics", "duplicate", "plausible_labels"]
+    assert [spec.kind for spec in specs] == ["class_statistics", "duplicate", "feature_outlier", "plausible_labels"]
 
 
 def test_a_misspelt_filter_is_told_by_its_path():

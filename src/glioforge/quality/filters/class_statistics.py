@@ -75,9 +75,10 @@ class ClassStatistics:
         """
         train = evidence.train
         evidence.require_subjects(4, spec.kind)
-        modalities = train.modalities
-        table = np.stack([_measure(ref.load(), modalities, train.scheme, spec) for ref in train])
-        owners = np.unique([ref.subject_id for ref in train], return_inverse=True)[1]
+        modalities = evidence.modalities
+        measured = [(_measure(case, modalities, train.scheme, spec), case.subject_id) for case in evidence.real()]
+        table = np.stack([row for row, _ in measured])
+        owners = np.unique([subject for _, subject in measured], return_inverse=True)[1]
         centre, spread = _moments(table, spec.least_spread)
         others = [_moments(table[owners != owner], spec.least_spread) for owner in range(owners.max() + 1)]
         scores = np.array([_worst(row, *others[owner])[1] for row, owner in zip(table, owners, strict=True)])

@@ -2,10 +2,11 @@
 
 Similarity is the Pearson correlation inside both brains, on a coarse grid laid
 over the brain's bounding box, and the largest over contrasts and over training
-cases.  What is "too near" is read from real cases: how near the nearest other
-subject is.  A case made from an unedited training label map shares that
-subject's anatomy and may rightly be flagged; leave the filter out where cases
-are only trained on within the same institution, and keep it where they leave it.
+cases; bare label maps are compared by the masks of their classes.  What is "too
+near" is read from real cases: how near the nearest other subject is.  A case made
+from an unedited training label map shares that subject's anatomy and may rightly
+be flagged; leave the filter out where cases are only trained on within the same
+institution, and keep it where they leave it.
 
 This filter is no proof of privacy: it finds near copies and nothing else.
 
@@ -22,13 +23,13 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field
 
-from glioforge.core import Modality
+from glioforge.core import LabelScheme, Modality, bounding_box
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 Grid = Float32[np.ndarray, "i j k"]
-Thumbnail = Float32[np.ndarray, "channel cell cell cell"]
-Thumbnails = Float32[np.ndarray, "case channel cell cell cell"]
-Views = Float32[np.ndarray, "2 channel cell cell cell"]
+Thumbnail = Float32[np.ndarray, "channel x y z"]
+Thumbnails = Float32[np.ndarray, "case channel x y z"]
+Views = Float32[np.ndarray, "2 channel x y z"]
 
 
 class DuplicateSpec(FilterSpec):
@@ -52,7 +53,8 @@ class Duplicate:
     Args:
         spec: Settings.
         subjects: Subjects behind the thumbnails.
-        modalities: Contrasts compared.
+        modalities: Contrasts compared; without any, the masks of the classes are.
+        scheme: Scheme in which label maps are read.
         case_ids: Training cases, in the order of `thumbnails`.
         thumbnails: One row a training case: contrasts and, last, the brain.
         limit: Largest similarity that passes.
@@ -61,6 +63,7 @@ class Duplicate:
     spec: DuplicateSpec
     subjects: tuple[str, ...]
     modalities: tuple[Modality, ...]
+    scheme: LabelScheme
     case_ids: tuple[str, ...]
     thumbnails: Thumbnails
     limit: float
@@ -70,29 +73,30 @@ class Duplicate:
         """Keep a thumbnail of each training case; set the limit from neighbours of other subjects.
 
         Raises:
-            CohortError: Fewer than three subjects, or cases without a common contrast.
+            CohortError: Fewer than three subjects.
+            CaseError: There is no common contrast, and a case has no label map.
         """
-        train = evidence.train
         evidence.require_subjects(3, spec.kind)
-        modalities = train.modalities
-        views = np.stack([_views(ref.load(), modalities, spec.grid) for ref in train])
+        modalities, scheme = evidence.modalities, evidence.train.scheme
+        shown = [
+            (_views(case, modalities, scheme, spec.grid), case.subject_id, case.case_id) for case in evidence.real()
+        ]
+        views, owners, ids = (np.array(column) for column in zip(*shown, strict=True))
         thumbnails = views[:, 0]
-        owners = np.array([ref.subject_id for ref in train])
         nearest = [
             _similarities(pair, thumbnails[owners != owner]).max() for pair, owner in zip(views, owners, strict=True)
         ]
         null = calibrated_limit(np.array(nearest), spec.refused_share)
         limit = null + spec.margin * (1 - null)
-        ids = tuple(ref.case_id for ref in train)
-        return cls(spec, evidence.subjects(), modalities, ids, thumbnails, limit)
+        return cls(spec, evidence.subjects(), modalities, scheme, tuple(ids.tolist()), thumbnails, limit)
 
     def assess(self, case: Case) -> Verdict:
         """Compare the case and its mirror image with every training case.
 
         Raises:
-            CaseError: The case lacks a contrast of the training cases.
+            CaseError: The case lacks a contrast of the training cases, or labels where there is none.
         """
-        similarities = _similarities(_views(case, self.modalities, self.spec.grid), self.thumbnails)
+        similarities = _similarities(_views(case, self.modalities, self.scheme, self.spec.grid), self.thumbnails)
         nearest = int(similarities.argmax())
         score = float(similarities[nearest])
         keep = score <= self.limit
@@ -104,13 +108,21 @@ class Duplicate:
         return Verdict(keep, score, reason)
 
 
-def _views(case: Case, modalities: tuple[Modality, ...], grid: int) -> Views:
+def _views(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme, grid: int) -> Views:
     """Thumbnails of the case as it is and mirrored left to right, both cut to the brain's bounding box."""
     brain = case.brain_mask
-    box = tuple(slice(int(n.min()), int(n.max()) + 1) for n in np.nonzero(brain)) if brain.any() else (slice(None),) * 3
+    box = bounding_box(brain) or (slice(None),) * 3
     inside = brain[box].astype(np.float32)
-    images = [image[box] * inside for image in case.stack(modalities)]
+    images = [image[box] * inside for image in _channels(case, modalities, scheme)]
     return np.stack([_thumbnail([view[::step] for view in (*images, inside)], grid) for step in (1, -1)])
+
+
+def _channels(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme) -> Sequence[Grid]:
+    """Contrasts, or where none is compared the mask of each class."""
+    if modalities:
+        return list(case.stack(modalities))
+    labels = case.require_labels().to(scheme)
+    return [labels.region(name).astype(np.float32) for name in scheme.labels if name != "background"]
 
 
 def _thumbnail(masked: Sequence[Grid], grid: int) -> Thumbnail:
@@ -121,10 +133,11 @@ def _thumbnail(masked: Sequence[Grid], grid: int) -> Thumbnail:
     return np.stack([*held, share >= 0.5]).astype(np.float32)
 
 
-def _cells(voxels: Grid, grid: int) -> Float32[np.ndarray, "cell cell cell"]:
-    """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer."""
+def _cells(voxels: Grid, grid: int) -> Float32[np.ndarray, "x y z"]:
+    """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer; slices stay flat."""
     for axis, size in enumerate(voxels.shape):
-        edges = np.arange(grid) * size // grid
+        count = 1 if size == 1 else grid
+        edges = np.arange(count) * size // count
         widths = np.maximum(np.diff([*edges, size]), 1).astype(np.float32)
         shape = [-1 if a == axis else 1 for a in range(3)]
         voxels = np.add.reduceat(voxels, edges, axis=axis) / widths.reshape(shape)

@@ -34,6 +34,7 @@ from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort, Geometry, Modality, Volume, stream
+from glioforge.data.alike import SLICES_FROM, SLICES_TO
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.inference import inferred
@@ -162,6 +163,11 @@ class Dcgan(Sampler):
             modality: Volume(np.expand_dims(_SPAN * image * inside, self.spec.axis), geometry, modality)
             for modality, image in zip(self.knowledge.modalities, made, strict=True)
         }
+
+    def facts(self) -> Mapping[str, float]:
+        """Which slices of the grid were learned."""
+        outside = (1 - self.spec.middle) / 2
+        return {SLICES_FROM: outside, SLICES_TO: 1 - outside}
 
     def _geometry(self) -> Geometry:
         """Grid of a slice: as large as the slices of the training cases, through the middle of their grid."""
