@@ -174,12 +174,12 @@ def _asymmetry(mask: Mask, axis: int) -> float:
     if not len(line):
         return 0.0
     cut = np.take(mask, range(int(line[0]), int(line[-1]) + 1), axis=axis)
-    return float(1 - (cut & np.flip(cut, axis)).sum() / cut.sum())
+    return 1 - _share(cut & np.flip(cut, axis), cut)
 
 
 def _share(part: Mask, whole: Mask) -> float:
     """Voxels of a part over those of the whole; 0 where there is no whole."""
-    return float(np.count_nonzero(part) / max(1, np.count_nonzero(whole)))
+    return float(np.count_nonzero(part) / max(1, int(np.count_nonzero(whole))))
 
 
 def _log_share(part: Mask, whole: Mask) -> float:
