@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Generic, final
 import numpy as np
 
 from glioforge.core import CaseRef, Cohort, CohortError, LabelScheme, Modality, stream
+from glioforge.data.packed import Packed
 from glioforge.data.sampling import Batches, Row, Source, fits_in_memory, lesion_table, slab_around, whole
 from glioforge.data.slices import Cut, Slices, Stack, StoredSlices, slices_of
 from glioforge.data.store import is_stored, read_packed
@@ -91,8 +92,9 @@ class SlicePairs:
         cut = Cut(self.modalities, axis, size, gaps)
         held = fits_in_memory(cohort) if in_memory is None else in_memory
         self._stacks: list[Stack] = []
-        found = [self._add(ref, cut, slab, held=held) for ref in cohort]
-        self._slices = _Slices(*(np.concatenate(numbers) for numbers in zip(*found, strict=True)))
+        self._cut, self._slab, self._refs = cut, slab, cohort.cases
+        self._found = [self._add(ref, cut, slab, held=held) for ref in cohort]
+        self._slices = _Slices.of(self._found)
         self._require_one_size(cohort)
 
     @property
@@ -104,6 +106,38 @@ class SlicePairs:
     def size(self) -> tuple[int, int]:
         """Size `(x, y)` of every slice."""
         return self._stacks[0].size
+
+    @property
+    def cases(self) -> int:
+        """Number of cases."""
+        return len(self._stacks)
+
+    @property
+    def samples(self) -> float:
+        """Slices with brain that a case has, on average."""
+        return self.length / len(self._stacks)
+
+    def first(self, place: int) -> tuple[Packed, str]:
+        """The case of the cohort at a place, and its id."""
+        return read_packed(self._refs[place]), self._refs[place].case_id
+
+    def swap(self, place: int, packed: Packed, case_id: str) -> None:
+        """Put another case in the place of one; it is held in memory.
+
+        Args:
+            place: Place of the case in the cohort.
+            packed: The other case, with the same contrasts and scheme.
+            case_id: For messages.
+
+        Raises:
+            CohortError: It lacks a contrast or labels, or its slices have another size.
+        """
+        slices = slices_of(packed, self._cut, case_id)
+        if slices.size != self.size:
+            raise CohortError(f"slices of size {slices.size}", f"size {self.size}", "make cases alike", case_id)
+        self._stacks[place] = slices
+        self._found[place] = _rows_of(slices, place, self.scheme, self._slab)
+        self._slices = _Slices.of(self._found)
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
         """The batch of this step."""
@@ -215,6 +249,11 @@ class _Slices:
 
     brain: np.ndarray
     lesion: np.ndarray
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[np.ndarray, np.ndarray]]) -> "_Slices":
+        """Those of all cases; at least one case."""
+        return cls(*(np.concatenate(numbers) for numbers in zip(*found, strict=True)))
 
 
 def _rows_of(slices: Slices, case: int, scheme: LabelScheme, slab: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int64, UInt8
 
 from glioforge.core import CaseRef, Cohort, CohortError, Index, Modality, stream
+from glioforge.data.packed import Packed
 from glioforge.data.sampling import fits_in_memory, lesion_table, parts_of, scales_of, whole
 from glioforge.data.store import is_stored, read_packed
 from glioforge.data.store_parts import read_patch
@@ -84,12 +85,12 @@ class PatchPairs:
         table = lesion_table(cohort.scheme)
         self._gaps = gaps
         held = fits_in_memory(cohort) if in_memory is None else in_memory
+        self._table, self._refs = table, cohort.cases
         self._grids = [
             _grid_of(ref, self.modalities, table, gaps=gaps, held=held or not is_stored(ref)) for ref in cohort
         ]
         self._size = size or _largest([grid.shape for grid in self._grids])
-        self._with_brain = [n for n, grid in enumerate(self._grids) if grid.brain_places.count]
-        self._with_lesion = [n for n in self._with_brain if self._grids[n].lesion_places.count]
+        self._find()
         if not self._with_brain:
             raise CohortError("no case with brain", "at least one", "check the brain masks", cohort.name)
 
@@ -102,6 +103,36 @@ class PatchPairs:
     def size(self) -> tuple[int, int, int]:
         """Size `(x, y, z)` of every patch."""
         return self._size
+
+    @property
+    def cases(self) -> int:
+        """Number of cases."""
+        return len(self._grids)
+
+    @property
+    def samples(self) -> float:
+        """Patches that the brain of a case fills, on average; at least 1."""
+        voxels = np.mean([grid.brain_places.count for grid in self._grids])
+        return max(1.0, float(voxels) / float(np.prod(self._size)))
+
+    def first(self, place: int) -> tuple[Packed, str]:
+        """The case of the cohort at a place, and its id."""
+        return read_packed(self._refs[place]), self._refs[place].case_id
+
+    def swap(self, place: int, packed: Packed, case_id: str) -> None:
+        """Put another case in the place of one; it is held in memory.
+
+        Args:
+            place: Place of the case in the cohort.
+            packed: The other case, with the same contrasts and scheme.
+            case_id: For messages.
+
+        Raises:
+            CohortError: It lacks a contrast or labels.
+        """
+        voxels, scales = _held(packed, self.modalities, case_id, gaps=self._gaps)
+        self._grids[place] = _grid(voxels, scales, voxels, self._table)
+        self._find()
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
         """The batch of this step."""
@@ -141,6 +172,11 @@ class PatchPairs:
             known = [self._grids[case].scales[:, 0, 0, 0] > 0 for case, _ in rows]
             arrays["available"] = np.array(known, dtype=bool).reshape(len(rows), len(self.modalities))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _find(self) -> None:
+        """Note which cases have brain, and which tumour."""
+        self._with_brain = [n for n, grid in enumerate(self._grids) if grid.brain_places.count]
+        self._with_lesion = [n for n in self._with_brain if self._grids[n].lesion_places.count]
 
     def _row(self, rng: np.random.Generator, *, lesion: bool) -> tuple[int, Index]:
         """One case, and the corner of a patch about one of its voxels."""
@@ -234,13 +270,25 @@ class _StoredVoxels:
 
 def _grid_of(ref: CaseRef, modalities: tuple[Modality, ...], table: np.ndarray, *, gaps: bool, held: bool) -> _Grid:
     """One case with the contrasts asked for, its voxels in memory or in the store."""
-    packed = read_packed(ref)
-    channels, labels, brain = parts_of(packed, modalities, ref.case_id, gaps=gaps)
-    places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in (brain, table[labels])]
-    kept = _Voxels(np.ascontiguousarray(packed.images[:, channels]), labels, brain) if held else None
-    k, i, j = labels.shape
-    scales = scales_of(packed, channels)[:, None, None, None]
-    return _Grid(kept or _StoredVoxels(ref, modalities, gaps), scales, (i, j, k), table, *places)
+    voxels, scales = _held(read_packed(ref), modalities, ref.case_id, gaps=gaps)
+    return _grid(voxels, scales, voxels if held else _StoredVoxels(ref, modalities, gaps), table)
+
+
+def _held(
+    packed: Packed, modalities: tuple[Modality, ...], case_id: str, *, gaps: bool
+) -> tuple["_Voxels", np.ndarray]:
+    """Voxels of a case in memory, with the contrasts asked for, and the scales of these."""
+    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
+    voxels = _Voxels(np.ascontiguousarray(packed.images[:, channels]), labels, brain)
+    return voxels, scales_of(packed, channels)[:, None, None, None]
+
+
+def _grid(voxels: "_Voxels", scales: np.ndarray, kept: "_Voxels | _StoredVoxels", table: np.ndarray) -> _Grid:
+    """A case whose places are found in its voxels; `kept` is what patches are cut from."""
+    masks = voxels.brain, table[voxels.labels]
+    places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in masks]
+    k, i, j = voxels.labels.shape
+    return _Grid(kept, scales, (i, j, k), table, *places)
 
 
 def _largest(shapes: Sequence[Index]) -> Index:

@@ -56,14 +56,46 @@ _TAKE_DONORS = frozenset({"insert", "transplant"})
 
 @final
 @dataclass(frozen=True)
+class Editor:
+    """Makes edited label maps, each a function of case, id and seed alone; picklable.
+
+    Args:
+        recipe: What to do.
+        seed: Seed of all draws.
+        bank: Lesions of training subjects, for recipes that insert some.
+    """
+
+    recipe: RecipeSpec
+    seed: int
+    bank: LesionBank = field(repr=False)
+
+    @classmethod
+    def of(cls, cohort: Cohort, recipe: RecipeSpec, seed: int) -> "Editor":
+        """Take lesions from a cohort, where the recipe inserts any."""
+        return cls(recipe, seed, _bank(cohort, recipe))
+
+    def edited(self, ref: CaseRef, case_id: str) -> Case:
+        """Draw and apply the recipe to the label map of a case; the new case has no images.
+
+        Raises:
+            EditError: No attempt found a valid edit.
+        """
+        rng = stream(self.seed, "edit", case_id)
+        donors = self.bank.without({ref.subject_id, *ref.lineage.subjects})
+        labels, records = edit_labels(read_labels(ref), self.recipe, rng, donors)
+        lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=self.seed)
+        facts = {"recipe": self.recipe.name, "tumour_ml": round(labels.volume_ml("WT"), 3)}
+        return Case(case_id, ref.subject_id, {}, lineage, labels, labels.foreground, ref.session, facts)
+
+
+@final
+@dataclass(frozen=True)
 class _Job:
     """Edits one case so many times; picklable."""
 
-    recipe: RecipeSpec
+    editor: Editor
     out: Path
     count: int
-    seed: int
-    bank: LesionBank = field(repr=False)
 
     def __call__(self, ref: CaseRef) -> Derived:
         """References of the edited cases, and what was left out and why."""
@@ -71,14 +103,8 @@ class _Job:
         return derived_or_left_out(self.out, ids, partial(self._write, ref))
 
     def _write(self, ref: CaseRef, case_id: str) -> CaseRef:
-        """Draw, apply and store one edited map."""
-        rng = stream(self.seed, "edit", case_id)
-        donors = self.bank.without({ref.subject_id, *ref.lineage.subjects})
-        labels, records = edit_labels(read_labels(ref), self.recipe, rng, donors)
-        lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=self.seed)
-        facts = {"recipe": self.recipe.name, "tumour_ml": round(labels.volume_ml("WT"), 3)}
-        brain = labels.foreground
-        return write_case(self.out, Case(case_id, ref.subject_id, {}, lineage, labels, brain, ref.session, facts))
+        """Store one edited map."""
+        return write_case(self.out, self.editor.edited(ref, case_id))
 
 
 def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
@@ -114,8 +140,8 @@ def edit_cohort(  # noqa: PLR0913 - what, how, where and how often, by keyword
     """
     progress = progress or Silent()
     with edits_step(cohort, recipe, out, count=count, donors=donors, seed=seed) as step:
-        bank = _bank(cohort if donors is None else donors, recipe)
-        edited = _edited(cohort, _Job(recipe, out, count, seed, bank), parallel, progress)
+        editor = Editor.of(cohort if donors is None else donors, recipe, seed)
+        edited = _edited(cohort, _Job(editor, out, count), parallel, progress)
         write_cohort(edited, out)
         if not step.done:
             step.finish({"cases": len(edited), "fingerprint": edited.fingerprint})
@@ -148,4 +174,4 @@ def _bank(cohort: Cohort, recipe: RecipeSpec) -> LesionBank:
 def _edited(cohort: Cohort, job: _Job, parallel: ParallelSpec | None, progress: Progress) -> Cohort:
     """Edited cases in the order of the cohort; what is left out is said."""
     made = derive(job, cohort, parallel, title="edited cases", remedy="widen the recipe", progress=progress)
-    return Cohort(f"{cohort.name}-{job.recipe.name}", made, cohort.scheme, cohort.source)
+    return Cohort(f"{cohort.name}-{job.editor.recipe.name}", made, cohort.scheme, cohort.source)

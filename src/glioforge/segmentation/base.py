@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from glioforge.compute.accelerator import AcceleratorSpec, set_threads
 from glioforge.config.spec import Spec
-from glioforge.core import Cohort, Progress, Silent, require_no_leak
+from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
+from glioforge.data.replay import FreshCases
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine, TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix
@@ -40,6 +41,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     synthetic: Cohort | None = None,
     synthetic_share: float = 0.0,
     real_steps: float = 0.0,
+    fresh: FreshCases | None = None,
     seed: int = 1,
     accelerator: AcceleratorSpec | None = None,
     progress: Progress | None = None,
@@ -57,6 +59,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         synthetic: Synthetic cases to mix in.
         synthetic_share: Share of synthetic slices or patches in every batch; 1 leaves the real cases out.
         real_steps: Share of the steps, the last ones, that draw from real cases alone, whatever the share before.
+        fresh: What makes further synthetic cases while the segmenter trains; those of `synthetic` are the first, and
+            each is replaced once its slices have been drawn as often as `fresh.reuse` says.
         seed: Seed of weights, batches and augmentation.
         accelerator: Device, precision and threads; `auto` and none take those that the folder began with, else this
             machine's.
@@ -72,12 +76,14 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
         OutputError: The folder was made with other settings or is in use.
     """
     spec = spec if budget is None else spec.model_copy(update={"budget": budget})
-    mix = Mix(train, synthetic, synthetic_share, real_steps)
+    mix = Mix(train, synthetic, synthetic_share, real_steps, fresh)
     modalities = mix.modalities(spec.modalities, validation)
     require_no_leak(mix.inputs, validation)
     spec.require_available()
     asked, shown = accelerator or AcceleratorSpec(), progress or Silent()
     engine = engine_of(spec)
+    if fresh is not None and not isinstance(engine, NetworkEngine):
+        raise SpecError("fresh cases for a segmenter with a program of its own", "stored cases", "leave fresh out")
     fitted = engine.fit(Fitting(mix, validation, modalities, out, seed, asked, shown))
     from glioforge.training.parallel import leads, meet
 
@@ -132,6 +138,7 @@ def _record(mix: Mix, validation: Cohort, seed: int, fitted: Fitted) -> dict[str
         "train": cohorts[:-1],
         "synthetic_share": mix.share,
         "real_steps": mix.real_steps,
+        "reuse": None if mix.fresh is None else mix.fresh.reuse,
         "validation": cohorts[-1],
         "device": fitted.device,
         "threads": fitted.accelerator.threads,

@@ -7,6 +7,7 @@ from glioforge.core import Cohort, Modality, SpecError, stream_seed
 from glioforge.data.augment import augment_batch
 from glioforge.data.pairs import Batches, MixedPairs, SlicePairs
 from glioforge.data.patches import PatchPairs
+from glioforge.data.replay import Pool, Replay
 from glioforge.data.sampling import Source
 from glioforge.segmentation.method import NetworkSpec
 from glioforge.segmentation.mix import Mix
@@ -49,10 +50,16 @@ class SegmenterBatches:
     ) -> None:
         if spec.size is not None and len(spec.size) != dims:
             raise SpecError(f"size {spec.size}", f"{dims} numbers for a method of {dims} dimensions")
-        first, *others = [
+        sources: list[Source[Any]] = [
             _source(cohort, modalities, spec, dims, view, stream_seed(seed, "slices", place))
             for place, cohort in enumerate(mix.used)
         ]
+        self._replay: Replay[Any] | None = None
+        if mix.fresh is not None:
+            drawn = spec.batch_size * mix.share
+            self._replay = Replay(cast("Pool[Any]", sources[-1]), mix.fresh, drawn, _mixed_until(mix, steps) or steps)
+            sources[-1] = self._replay
+        first, *others = sources
         self._pairs = cast("Batches", first)
         if others:
             self._pairs = MixedPairs(first, others[0], mix.share, seed=seed, until=_mixed_until(mix, steps))
@@ -60,7 +67,19 @@ class SegmenterBatches:
         self._augment = None if spec.augment is None else augment_for(spec.augment, view)
         self._view = view if dims == 3 else None
         self._seed = seed
+        self._steps = steps
         self._device = device
+
+    @property
+    def fresh(self) -> dict[str, float]:
+        """What was drawn of cases made while training: their number, and how often each slice was drawn."""
+        replay = self._replay
+        return {} if replay is None else {"cases": replay.arrived(self._steps), "every": round(replay.every, 2)}
+
+    def close(self) -> None:
+        """End what makes cases beside the training."""
+        if self._replay is not None:
+            self._replay.close()
 
     def __call__(self, step: int) -> "dict[str, torch.Tensor]":
         """`images` float32 (b, c, x, y[, z]), `labels` int64 and `brain` bool (b, x, y[, z]) of a step."""

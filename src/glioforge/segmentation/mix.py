@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from glioforge.core import VALIDATION, Cohort, CohortError, Lineage, Modality, SpecError
+from glioforge.data.replay import FreshCases
 
 
 @final
@@ -17,6 +18,7 @@ class Mix:
         synthetic: Synthetic cases, if any.
         share: Share of the slices of a batch that are synthetic; 1 leaves the real cases out.
         real_steps: Share of the steps, the last ones, that draw from real cases alone.
+        fresh: What makes further synthetic cases while the segmenter trains; those of `synthetic` are the first.
 
     Raises:
         SpecError: The share is out of range, or does not fit the absence of synthetic cases.
@@ -26,6 +28,7 @@ class Mix:
     synthetic: Cohort | None = None
     share: float = 0.0
     real_steps: float = 0.0
+    fresh: FreshCases | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1 or (self.share > 0) != (self.synthetic is not None):
@@ -36,6 +39,8 @@ class Mix:
             )
         if not 0 <= self.real_steps < 1 or (self.real_steps > 0 and self.synthetic is None):
             raise SpecError(f"real_steps {self.real_steps}", "a number in [0, 1), and 0 without a synthetic cohort")
+        if self.fresh is not None and self.synthetic is None:
+            raise SpecError("fresh cases without a synthetic cohort", "its first cases, and a share above 0")
 
     @property
     def used(self) -> tuple[Cohort, ...]:
@@ -45,19 +50,22 @@ class Mix:
         return (self.synthetic,) if self.share == 1 and not self.real_steps else (self.real, self.synthetic)
 
     @property
-    def inputs(self) -> dict[str, Cohort]:
+    def inputs(self) -> dict[str, Cohort | Lineage]:
         """Everything that shapes the weights, by its name for the firewall's message.
 
         Real cases of which no slice is drawn are among it: class weights and scales are taken from them.
         """
-        real = {f"training cohort {self.real.name!r}": self.real}
-        if self.synthetic is None:
-            return real
-        return {**real, f"synthetic training cohort {self.synthetic.name!r}": self.synthetic}
+        found: dict[str, Cohort | Lineage] = {f"training cohort {self.real.name!r}": self.real}
+        if self.synthetic is not None:
+            found[f"synthetic training cohort {self.synthetic.name!r}"] = self.synthetic
+        if self.fresh is not None:
+            found["cases made while training"] = self.fresh.lineage
+        return found
 
     def lineage(self, source: str, validation: Cohort) -> Lineage:
         """Lineage of a model that is trained on these cases and chosen by validation cases."""
-        trained = Lineage.union(source, [cohort.lineage for cohort in self.inputs.values()])
+        behind = [part if isinstance(part, Lineage) else part.lineage for part in self.inputs.values()]
+        trained = Lineage.union(source, behind)
         return trained.through(VALIDATION, validation.lineage)
 
     def modalities(self, wanted: Iterable[Modality] | None, validation: Cohort) -> tuple[Modality, ...]:

@@ -7,6 +7,7 @@ unseen     a class that no training case has is named on screen and card, and a 
 views      a training each, with the same budget; their outcomes are given as one
 """
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -66,20 +67,24 @@ class NetworkEngine(SegmenterEngine):
         accelerator = settled(fitting.accelerator, places[0])
         fitting.progress.say(described(accelerator))
         fabric = start(accelerator)
-        outcomes = [
-            self._fit_view(fitting, view, place, target, unseen, accelerator, fabric)
-            for view, place in zip(spec.views, places, strict=True)
-        ]
+        outcomes, made = zip(
+            *(
+                self._fit_view(fitting, view, place, target, unseen, accelerator, fabric)
+                for view, place in zip(spec.views, places, strict=True)
+            ),
+            strict=True,
+        )
         files = [place / WEIGHTS for place in places]
         return Fitted(
             files={file.relative_to(folder).as_posix(): hash_of_file(file) for file in files},
             scheme=target.scheme,
-            outcome=joined(outcomes),
+            outcome=joined(list(outcomes)),
             accelerator=accelerator,
             precision=accelerator.precision,
             device=fabric.device.type,
             place=fabric.device,
             facts={"unseen classes": ", ".join(unseen)} if unseen else {},
+            training={"fresh": made[0]} if made[0] else {},
         )
 
     def _fit_view(  # noqa: PLR0913, PLR0917 - what the trainings of all views share
@@ -91,8 +96,8 @@ class NetworkEngine(SegmenterEngine):
         unseen: tuple[str, ...],
         accelerator: AcceleratorSpec,
         fabric: "Fabric",
-    ) -> Outcome:
-        """Train the network of one view."""
+    ) -> tuple[Outcome, dict[str, float]]:
+        """Train the network of one view; also what was made of cases meanwhile."""
         from glioforge.segmentation.objective import reported_weights
         from glioforge.training.loop import train as run
 
@@ -104,29 +109,31 @@ class NetworkEngine(SegmenterEngine):
         network = method.build(modalities, target)
         settings = _settings(fitting, spec, accelerator)
         weights = reported_weights(spec, task)
-        return run(
-            method.recipe(network, task),
-            SegmenterBatches(
-                mix,
-                modalities,
-                spec,
-                dims=method.dims,
-                view=view,
-                seed=fitting.seed,
-                steps=length.steps,
-                device=fabric.device,
-            ),
-            length,
-            place,
+        batches = SegmenterBatches(
+            mix,
+            modalities,
+            spec,
+            dims=method.dims,
+            view=view,
             seed=fitting.seed,
-            fabric=fabric,
-            validate=Validation(fitting.validation, modalities, how, view, unseen, weights)
-            if len(fitting.validation)
-            else None,
-            progress=fitting.progress,
-            settings=settings if len(spec.views) == 1 else {**settings, "view": view},
-            kept=kept_of(accelerator),
+            steps=length.steps,
+            device=fabric.device,
         )
+        score = Validation(fitting.validation, modalities, how, view, unseen, weights)
+        with closing(batches):
+            outcome = run(
+                method.recipe(network, task),
+                batches,
+                length,
+                place,
+                seed=fitting.seed,
+                fabric=fabric,
+                validate=score if len(fitting.validation) else None,
+                progress=fitting.progress,
+                settings=settings if len(spec.views) == 1 else {**settings, "view": view},
+                kept=kept_of(accelerator),
+            )
+        return outcome, batches.fresh
 
     def open(
         self, folder: Path, card: Card, accelerator: AcceleratorSpec, device: "torch.device | None" = None
@@ -162,6 +169,7 @@ def _settings(fitting: Fitting, spec: NetworkSpec, accelerator: AcceleratorSpec)
         "train": [{"name": cohort.name, "fingerprint": cohort.fingerprint} for cohort in mix.used],
         "synthetic_share": mix.share,
         **({"real_steps": mix.real_steps} if mix.real_steps else {}),
+        **({} if mix.fresh is None else {"fresh": {"reuse": mix.fresh.reuse, **mix.fresh.key}}),
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
         "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }

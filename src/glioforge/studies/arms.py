@@ -74,6 +74,9 @@ class ArmSpec(Spec):
     """Whether classical augmentation is on, as the segmenter's settings say."""
     schedule: ScheduleSpec = ScheduleSpec()
     """When real and synthetic cases are drawn."""
+    reuse: float | None = Field(None, gt=0, exclude_if=lambda reuse: reuse is None)
+    """Make cases while the segmenter trains: the source's cases are the first in a buffer, and each is replaced by a
+    fresh one once its slices have been drawn so often on average; none trains on the source's cases alone."""
     reference: str | None = None
     """Arm that it is compared with; the first arm unless given."""
 
@@ -82,6 +85,13 @@ class ArmSpec(Spec):
         given = self.synthetic_share > 0 or self.amount is not None
         if given != (self.source is not None):
             msg = "synthetic_share above 0 or an amount needs a source, and a source needs one of them"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _reuse_needs_source(self) -> Self:
+        if self.reuse is not None and (self.source is None or not self.synthetic_share):
+            msg = f"reuse {self.reuse}: only an arm with a source and a synthetic_share draws fresh cases"
             raise ValueError(msg)
         return self
 

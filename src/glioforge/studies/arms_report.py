@@ -64,7 +64,15 @@ def control_pairs(spec: AugmentationSpec, arms: Mapping[str, str]) -> list[tuple
 
     def alike(one: Arm, other: Arm) -> bool:
         mine, theirs = (
-            (a.reference, a.spec.synthetic_share, a.spec.amount, a.spec.schedule, a.spec.augment, a.segmenter)
+            (
+                a.reference,
+                a.spec.synthetic_share,
+                a.spec.amount,
+                a.spec.schedule,
+                a.spec.reuse,
+                a.spec.augment,
+                a.segmenter,
+            )
             for a in (one, other)
         )
         return mine == theirs
@@ -109,10 +117,20 @@ def arms_blocks(spec: AugmentationSpec, results: Results) -> tuple[Block, ...]:
         mine = [record for record in results.of("segmenter") if record.arm == arm.name]
         if mine:
             rows.append((title_of(spec, arm), *_cells(spec, arm, mine)))
-    columns = ("Arm", "Real subjects", "Synthetic cases", "Share of a batch", "Source", "Steps", "Trainings")
+    columns = (
+        "Arm",
+        "Real subjects",
+        "Synthetic cases",
+        "Share of a batch",
+        "Source",
+        "Fresh cases",
+        "Reuse",
+        "Steps",
+        "Trainings",
+    )
     caption = (
         "What each arm was trained on, by fold where it differs. Trainings are draws of subjects, times generators, "
-        f"times seeds. {_matched(spec)}"
+        f"times seeds. {_matched(spec)}{_fresh(spec)}"
     )
     table = Table((*columns, "Tuning trials"), tuple(rows), caption)
     texts = dict.fromkeys(note for record in results.of("segmenter") for note in record.notes)
@@ -135,9 +153,21 @@ def _cells(spec: AugmentationSpec, arm: Arm, mine: Sequence[Record]) -> tuple[st
         told("synthetic_cases"),
         told("share"),
         source,
+        told("fresh_cases"),
+        told("reuse"),
         ", ".join(map(str, steps)),
         str(len(mine)),
         str(len(spec.tuning)),
+    )
+
+
+def _fresh(spec: AugmentationSpec) -> str:
+    """What fresh cases and reuse are, where an arm has them."""
+    if all(arm.spec.reuse is None for arm in spec.every_arm):
+        return ""
+    return (
+        " Fresh cases were made while a segmenter trained, after the synthetic cases, which were the first in its "
+        "buffer; reuse is how often each slice of such a case was drawn on average before the case was replaced."
     )
 
 

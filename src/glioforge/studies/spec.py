@@ -68,6 +68,8 @@ class AugmentationSpec(SourcedSpec):
     controls: tuple[PartName, ...] = Field((), exclude_if=lambda names: not names)
     """Controls, each an arm of its own with share, amount and schedule of the first arm under test: names of sources,
     ways of mixing such as `cutmix`, or synthesizers such as `class_intensity`."""
+    fresh_workers: int = Field(1, ge=0, exclude_if=lambda workers: workers == 1)
+    """Processes beside each training whose arm has a `reuse`, which make its fresh cases; 0 for none."""
     curve: CurveSpec | None = None
     """Numbers of real training subjects at which all arms are trained; all subjects unless given."""
     tuning: tuple[Mapping[str, Any], ...] = ()
@@ -115,6 +117,23 @@ class AugmentationSpec(SourcedSpec):
         return self
 
     @model_validator(mode="after")
+    def _fresh_cases_fit(self) -> Self:
+        """Refuse fresh cases of sources that make none, or whose filters would not see them."""
+        sources = self.all_sources
+        for arm in self.all_arms:
+            source = sources.get(arm.source or "")
+            if arm.reuse is not None and not isinstance(source, SynthesizerSource | MixingSource):
+                raise ValueError(
+                    f"arm {arm.name!r} has a reuse, and source {arm.source!r} makes no cases: leave it out"
+                )
+            if arm.reuse is not None and isinstance(source, SynthesizerSource | MixingSource) and source.filters:
+                msg = (
+                    f"arm {arm.name!r} has a reuse, and source {arm.source!r} has filters, which see stored cases alone"
+                )
+                raise ValueError(f"{msg}: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
     def _plan_fits(self) -> Self:
         """Refuse a plan with arms that the study has not."""
         if self.plan is not None:
@@ -138,7 +157,7 @@ class AugmentationSpec(SourcedSpec):
         An arm can therefore be added to a study that has run, with its source or its segmenter: only the new one is
         trained.
         """
-        added = {"arms", "sources", "segmenters", "curve", "controls"}
+        added = {"arms", "sources", "segmenters", "curve", "controls", "fresh_workers"}
         return {name: value for name, value in super().identity().items() if name not in added}
 
     @property

@@ -95,7 +95,7 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
     with Step(out, key, wait_s=ORPHAN_S, kept=synthesizer.kept) as step:
         if synthesizer.note:
             progress.say(synthesizer.note)
-        make = partial(_made, _Plan(synthesizer, out / CASES, seed))
+        make = partial(_made, Imager(synthesizer, seed), out / CASES)
         refs: list[CaseRef] = []
         for ref, line in fan_out(make, label_cases, parallel, title="synthesizing", total=total, progress=progress):
             refs.append(ref)
@@ -109,21 +109,64 @@ def synthesize_cohort(  # noqa: PLR0913 - source, place and run settings, by key
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Plan:
-    """Shared by all cases of a call; pickled without the weights."""
+class Imager:
+    """Makes the case of a label map; picklable without the weights, which a worker reads from the model's folder.
+
+    Args:
+        synthesizer: Trained synthesizer.
+        seed: Root of all draws.
+    """
 
     synthesizer: TrainedSynthesizer
-    store: Path
     seed: int
 
-    def __reduce__(self) -> tuple[Callable[..., "_Plan"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., "Imager"], tuple[Any, ...]]:
         model = self.synthesizer
-        return _unpickled, (model.folder, model.accelerator, model.weights_hash, self.store, self.seed)
+        return _unpickled, (model.folder, model.accelerator, model.weights_hash, self.seed)
+
+    def case(self, label_case: LabelCase) -> Case:
+        """Make the images of one label map.
+
+        Raises:
+            LabelError: The map is in another scheme than the synthesizer's, or has a class that no training case had.
+        """
+        labels = for_generator(label_case.labels, self.synthesizer.scheme)
+        try:
+            images = self.synthesizer.synthesize(labels, stream(self._seed_of(label_case), "images"))
+        except LabelError as error:
+            raise LabelError(error.found, error.expected, error.remedy, label_case.case_id) from error
+        known = self.synthesizer.preparations
+        preparation = {PREPARATION: known[0]} if len(known) == 1 else {}
+        return Case(
+            case_id=label_case.case_id,
+            subject_id=f"synthetic-{label_case.case_id}",
+            images=images,
+            lineage=self.lineage(label_case),
+            labels=labels,
+            brain=labels.foreground,
+            facts={"label_digest": _digest(labels), "tumour_ml": labels.volume_ml("WT"), **preparation},
+        )
+
+    def lineage(self, label_case: LabelCase) -> Lineage:
+        """Everyone behind the case of a label map, the synthesizer's subjects among them."""
+        generator = self.synthesizer.lineage
+        return Lineage.synthetic(
+            self.synthesizer.kind,
+            label_case.parents,
+            seed=self._seed_of(label_case),
+            generator_subjects=set(generator.subjects) - generator.apart,
+            weights=generator.weights,
+            edits=label_case.edits,
+        ).through("generator", generator)
+
+    def _seed_of(self, label_case: LabelCase) -> int:
+        """Seed of one case."""
+        return stream_seed(self.seed, "synthesize", label_case.case_id)
 
 
-def _unpickled(folder: Path, accelerator: AcceleratorSpec, weights: str, store: Path, seed: int) -> _Plan:
-    """The plan in a worker, with the synthesizer from its folder."""
-    return _Plan(_opened(folder, accelerator, weights), store, seed)
+def _unpickled(folder: Path, accelerator: AcceleratorSpec, weights: str, seed: int) -> Imager:
+    """The imager in a worker, with the synthesizer from its folder."""
+    return Imager(_opened(folder, accelerator, weights), seed)
 
 
 @lru_cache(maxsize=1)
@@ -140,53 +183,23 @@ def _opened(folder: Path, accelerator: AcceleratorSpec, weights: str) -> Trained
     return synthesizer
 
 
-def _made(plan: _Plan, label_case: LabelCase) -> tuple[CaseRef, str]:
+def _made(imager: Imager, store: Path, label_case: LabelCase) -> tuple[CaseRef, str]:
     """Return the case of one label map, found in the store or synthesized, and a line for the user."""
-    case_seed = stream_seed(plan.seed, "synthesize", label_case.case_id)
-    generator = plan.synthesizer.lineage
-    lineage = Lineage.synthetic(
-        plan.synthesizer.kind,
-        label_case.parents,
-        seed=case_seed,
-        generator_subjects=set(generator.subjects) - generator.apart,
-        weights=generator.weights,
-        edits=label_case.edits,
-    ).through("generator", generator)
-    labels = for_generator(label_case.labels, plan.synthesizer.scheme)
-    digest = _digest(labels)
     line = ""
     try:
-        found = find_case(plan.store, label_case.case_id)
+        found = find_case(store, label_case.case_id)
     except InputFileError as error:
         found, line = None, f"{label_case.case_id}: damaged, made again ({error.found})"
     if found is not None:
-        _require_same(found, lineage, digest)
+        digest = _digest(for_generator(label_case.labels, imager.synthesizer.scheme))
+        _require_same(found, imager.lineage(label_case), digest)
         return found, line
-    try:
-        images = plan.synthesizer.synthesize(labels, stream(case_seed, "images"))
-    except LabelError as error:
-        raise LabelError(error.found, error.expected, error.remedy, label_case.case_id) from error
-    case = Case(
-        case_id=label_case.case_id,
-        subject_id=f"synthetic-{label_case.case_id}",
-        images=images,
-        lineage=lineage,
-        labels=labels,
-        brain=labels.foreground,
-        facts={"label_digest": digest, "tumour_ml": labels.volume_ml("WT"), **_preparation(plan)},
-    )
-    return write_case(plan.store, case), line
+    return write_case(store, imager.case(label_case)), line
 
 
 def for_generator(labels: LabelMap, scheme: LabelScheme) -> LabelMap:
     """Return the map of an anatomy with its structures as the tissue that a generator knows; others as they are."""
     return labels.to(scheme) if labels.scheme == COMPLETE_STRUCTURES and scheme.is_complete else labels
-
-
-def _preparation(plan: _Plan) -> dict[str, str]:
-    """The generator's own preparation as a fact of its cases; nothing where it learned from several or none."""
-    known = plan.synthesizer.preparations
-    return {PREPARATION: known[0]} if len(known) == 1 else {}
 
 
 def _digest(labels: LabelMap) -> str:

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CaseError, CohortError, InputFileError, LeakageError, OutputError, SpecError
 from glioforge.core.firewall import require_no_leak
+from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
-from glioforge.core.protocols import Segmenter
+from glioforge.core.protocols import Segmenter, Silent
 from glioforge.core.schemes import BRATS2023, TUMOUR
 from glioforge.core.volume import Volume
+from glioforge.data.replay import FreshCases
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.method import Task
 from glioforge.segmentation.methods.unet import UNetSpec
@@ -287,3 +289,43 @@ def test_a_weighted_dice_is_reported_beside_the_score_by_hand():
     assert weighted_dice(masks, labels, target, (1.0, 3.0)) == pytest.approx(1)
     assert weighted_dice(half, labels, target, (1.0, 3.0)) == pytest.approx(expected)
     assert reported_weights(TINY, Task((Modality.T1,), target, toy_cohort([1]), 1)) is None
+
+
+def test_cases_made_while_training_are_guarded_named_and_survive_a_stop(tmp_path):
+    """The card says what was made and who is behind it; going on gives the weights of an undisturbed training."""
+    made = toy_cohort([1], "made")
+    fresh = FreshCases(toy_fresh, Lineage.real("toy", "s77"), {"toy": 1}, reuse=0.1, workers=0)
+    more = {"synthetic": made, "synthetic_share": 0.5, "fresh": fresh, "steps": 6}
+    whole = train(tmp_path / "whole", **more)
+    card = json.loads((tmp_path / "whole" / "card.json").read_text())
+
+    assert "s77" in whole.lineage.subjects
+    assert card["training"]["reuse"] == 0.1
+    assert card["training"]["fresh"]["cases"] > 3
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", **{**more, "progress": StopsAt(4)})
+    assert train(tmp_path / "stopped", **more).weights_hash == whole.weights_hash
+    with pytest.raises(LeakageError, match="cases made while training was made from subjects"):
+        train(tmp_path / "leak", **{**more, "fresh": replace(fresh, lineage=Lineage.real("toy", "s03"))})
+    with pytest.raises(OutputError, match="fresh"):
+        train(tmp_path / "whole", **{**more, "fresh": replace(fresh, reuse=0.2)})
+    with pytest.raises(SpecError, match="fresh cases without a synthetic cohort"):
+        train(tmp_path / "none", fresh=fresh)
+
+
+def toy_fresh(number):
+    """A toy case of a number."""
+    return toy_case(100 + number)
+
+
+class StopsAt(Silent):
+    """A progress that interrupts the training at a step."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def note(self, text):
+        """Count down."""
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt

@@ -212,3 +212,31 @@ def test_a_control_that_cannot_be_is_refused(arms, controls, message):
         study(arms, controls=controls, synthesizer=None, control=None) if len(arms) == 1 else study(
             arms, controls=controls
         )
+
+
+def test_an_arm_with_a_reuse_makes_cases_while_it_trains(tmp_path):
+    """Its trainings need the generator, know the recipe and the subjects, and other arms keep their addresses."""
+    fresh = {**MORE, "name": "fresh", "reuse": 4}
+    spec = study((REAL, MORE, fresh), controls=["cutmix"], curve={"subjects": [2]})
+    tasks = tasks_of(spec, tmp_path)
+    trained = tasks["fold-0/segmenters/fresh-n2/seed-0"]
+
+    assert trained.key["fresh"]["reuse"] == 4
+    assert trained.key["fresh"]["from"]["subjects"] == trained.key["subjects"]
+    assert "fold-0/trained-on-n2-draw-0/generator" in trained.needs
+    assert "fresh" not in tasks["fold-0/segmenters/more-n2/seed-0"].key
+    assert spec.all_arms[-1].reuse is None
+
+
+@pytest.mark.parametrize(
+    ("arm", "more", "message"),
+    [
+        ({"name": "a", "title": "A", "reuse": 2}, {}, "draws fresh cases"),
+        ({**MORE, "source": "again", "reuse": 2}, {"sources": {"again": {"kind": "copies"}}}, "makes no cases"),
+        ({**MORE, "reuse": 2}, {"filters": [{"kind": "plausible_labels"}]}, "which see stored cases alone"),
+    ],
+)
+def test_fresh_cases_that_cannot_be_are_refused(arm, more, message):
+    """Without a source, of one that repeats, and past filters."""
+    with pytest.raises(SpecError, match=message):
+        study((REAL, arm), **more)

@@ -1,10 +1,11 @@
 """Promises of `studies.steps`: tasks train, synthesize, screen, segment and score what they say, and record it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from glioforge.core.errors import SpecError
+from glioforge.core import Modality, SpecError
 from glioforge.io.cohort_file import read_cohort
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.base import MIXINGS
@@ -12,9 +13,9 @@ from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.studies.perform import perform
 from glioforge.studies.record import Record, Training
-from glioforge.studies.steps import mix, score, segment, series, synthesize, train
+from glioforge.studies.steps import arm, fresh, mix, score, segment, series, synthesize, train
 from glioforge.studies.steps.screen import screen_cases
-from glioforge.studies.task import Task
+from glioforge.studies.task import Context, Task
 from glioforge.synthesis.base import SYNTHESIZERS
 from glioforge.training.budget import Budget
 from noting_progress import NotingProgress
@@ -215,3 +216,25 @@ def test_training_subjects_are_mixed_and_one_alone_is_left_out(tmp_path):
         toy_fold(tmp_path / "alone"), "cases", mix.make_mixed, {**key, "subjects": subjects[:1]}, ("train",)
     )
     assert "takes a part of another subject" in perform(alone, {}, NotingProgress()).left_out
+
+
+def test_fresh_cases_of_a_study_come_from_the_subjects_of_the_draw(done, generator):
+    """Mixed or synthesized; nobody else stands behind them, and the seed of the training decides them."""
+    subjects = SPLIT.train.subject_ids[:2]
+    fold, train_side = toy_fold(done.root), SPLIT.train
+    task = task_of(fold, "segmenter", arm.fit_arm, {}, ("train", "validation"), ("generator",))
+    context = Context(task, done.root, {"fold-0/generator": generator}, NotingProgress())
+    spec = SimpleNamespace(fresh_workers=0, accelerator=fold.study.spec.accelerator)
+    context = replace(context, task=replace(task, fold=replace(fold, study=replace(fold.study, spec=spec))))
+    drawn = {"reuse": 3.0, "from": {"subjects": subjects}}
+
+    mixed = fresh.fresh_cases(context, {**drawn, "mixing": MIXINGS.parse("cutmix")}, train_side, 1)
+    made = fresh.fresh_cases(context, {**drawn, "recipe": RECIPE}, train_side, 1)
+    assert set(mixed.make(5).lineage.subjects) == set(mixed.lineage.subjects) == set(subjects)
+    assert set(made.make(5).lineage.subjects) <= set(made.lineage.subjects)
+    assert (mixed.reuse, made.workers) == (3.0, 0)
+    other = fresh.fresh_cases(context, {**drawn, "recipe": RECIPE}, train_side, 2)
+    flair = [cases.make(0).images[Modality.FLAIR].voxels for cases in (made, other, made)]
+    assert (flair[0] == flair[2]).all()
+    assert (flair[0] != flair[1]).any()
+    assert fresh.fresh_cases(context, None, train_side, 1) is None

@@ -18,7 +18,7 @@ from glioforge.io.cohort_file import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.nifti import read_integers
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
-from glioforge.synthesis.compose import LabelCase, _Plan, export_cohort, synthesize_cohort
+from glioforge.synthesis.compose import Imager, LabelCase, export_cohort, synthesize_cohort
 from toy_cohort import toy_cohort, toy_labels
 
 PARENT = {"s08-1": Lineage.real("toy", "s08")}
@@ -99,9 +99,9 @@ def test_two_workers_write_the_same_bytes(synthesizer, tmp_path):
     assert alone.fingerprint == spread.fingerprint
 
 
-def test_a_worker_loads_the_synthesizer_from_its_folder(synthesizer, tmp_path):
+def test_a_worker_loads_the_synthesizer_from_its_folder(synthesizer):
     """Weights are not sent with every case, and a model retrained in between is refused."""
-    sent = pickle.dumps(_Plan(synthesizer, tmp_path, 5))
+    sent = pickle.dumps(Imager(synthesizer, 5))
     received = pickle.loads(sent)  # noqa: S301 - written above
 
     weights = synthesizer.weights_hash.encode()
@@ -109,7 +109,7 @@ def test_a_worker_loads_the_synthesizer_from_its_folder(synthesizer, tmp_path):
 
     assert len(sent) < 2000
     assert received.synthesizer.weights_hash == synthesizer.weights_hash
-    assert (received.synthesizer.accelerator, received.store, received.seed) == (synthesizer.accelerator, tmp_path, 5)
+    assert (received.synthesizer.accelerator, received.seed) == (synthesizer.accelerator, 5)
     with pytest.raises(InputFileError, match="expected weights other +, as when the command began"):
         pickle.loads(retrained)  # noqa: S301 - written above
 

@@ -7,7 +7,7 @@ from glioforge.studies.arms import Arm
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw, draw_of
 from glioforge.studies.plan.source import Made
-from glioforge.studies.sources import CopiesSource
+from glioforge.studies.sources import CopiesSource, MixingSource, SynthesizerSource
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.steps.arm import COPIES, MIXED, fit_arm, fit_pilot
 from glioforge.studies.steps.segment import score_segmenter, score_slices
@@ -43,6 +43,8 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
     key = _key(spec, fold, trained, trial)
     copied = isinstance(spec.all_sources.get(made.source), CopiesSource)
     needs = (*trial, *(() if not made.source or copied else made.needs(fold)))
+    if arm.spec.reuse is not None and isinstance(spec.all_sources[made.source], SynthesizerSource):
+        needs = (*needs, made.task(fold, "model"))
     trials = [f"{fold.name}/tuning/{arm.name}/trial-{number}" for number in range(len(spec.tuning))]
     if not draw.number and not made.seed:
         yield from _tuning_trials(spec, fold, trained, key, needs)
@@ -110,9 +112,20 @@ def _key(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Sequence[s
         key["amount"] = own.amount
     if own.schedule != MIXED:
         key["schedule"] = own.schedule
+    if own.reuse is not None:
+        key["fresh"] = _fresh(spec, made, own.reuse)
     if spec.spending.match == "exposure":
         key["exposure"] = True
     return key
+
+
+def _fresh(spec: AugmentationSpec, made: Made, reuse: float) -> dict[str, Any]:
+    """What decides the fresh cases of an arm."""
+    source = spec.all_sources[made.source]
+    if isinstance(source, MixingSource):
+        return {"reuse": reuse, "mixing": source.mixing, **({"from": made.draw.key} if made.draw.key else {})}
+    recipe = source.recipe if isinstance(source, SynthesizerSource) else None
+    return {"reuse": reuse, "recipe": recipe or spec.recipe, **({"from": made.draw.key} if made.draw.key else {})}
 
 
 def _budget(spec: AugmentationSpec, fold: Fold, draw: Draw, trial: Sequence[str]) -> Budget:

@@ -11,6 +11,7 @@ from glioforge.studies.arms import AmountSpec, ScheduleSpec
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.sources import SubjectsSpec, drawn
+from glioforge.studies.steps.fresh import fresh_cases
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import fit_segmenter
 from glioforge.studies.task import Context
@@ -73,6 +74,7 @@ def fit_arm(  # noqa: PLR0913 - what decides an arm's weights, by keyword
     order: int = 0,
     exposure: bool = False,
     tuning: Sequence[Mapping[str, Any]] = (),
+    fresh: Mapping[str, Any] | None = None,
 ) -> Record:
     """Train a segmenter of an arm for the steps that the trial run found, to the last one.
 
@@ -89,6 +91,7 @@ def fit_arm(  # noqa: PLR0913 - what decides an arm's weights, by keyword
         order: Seed of the order in which synthetic cases and subjects of a fine-tuning are taken.
         exposure: Whether steps rise so that each real slice is seen as often as in an arm of real cases alone.
         tuning: Changes that the needed tuning trials made to the segmenter.
+        fresh: How cases are made while it trains (see `steps.fresh`); stored ones alone unless given.
     """
     budget = _length(context, budget)
     screened = context.need("synthetic")
@@ -108,6 +111,7 @@ def fit_arm(  # noqa: PLR0913 - what decides an arm's weights, by keyword
         synthetic=mixture.synthetic,
         share=mixture.share,
         real_steps=schedule.real_steps,
+        fresh=fresh_cases(context, fresh, context.cohort("train"), seed),
     )
     score = None if record.training is None else record.training.best_score
     details = {
@@ -116,6 +120,7 @@ def fit_arm(  # noqa: PLR0913 - what decides an arm's weights, by keyword
         "share": round(mixture.share, 4),
         "tuning_trials": len(tuning),
         "tuned": None if best is None else dict(tuning[best]),
+        **record.details,
     }
     notes = _short(mixture, context.task.arm)
     return replace(record, made={**record.made, "score": score}, details=details, notes=notes)

@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort
+from glioforge.data.replay import FreshCases
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.engine import TrainedSegmenter
-from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
 from glioforge.studies.record import Record, Training
 from glioforge.studies.task import Context
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training.budget import Budget
+from glioforge.training.model_folder import read_card
 
 MODEL: Final = "model"
 """Folder of the model below that of a task."""
@@ -63,6 +65,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
     synthetic: Cohort | None = None,
     share: float = 0.0,
     real_steps: float = 0.0,
+    fresh: FreshCases | None = None,
 ) -> Record:
     """Train a segmenter.
 
@@ -75,6 +78,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
         synthetic: Synthetic cases to mix in; not part of a key, as they come from a needed task.
         share: Share of synthetic slices in every batch.
         real_steps: Share of the steps, the last ones, that draw from real cases alone.
+        fresh: What makes further synthetic cases meanwhile; not part of a key.
     """
     folder = context.folder / MODEL
     trained = train_segmenter(
@@ -85,6 +89,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
         synthetic=synthetic,
         synthetic_share=share,
         real_steps=real_steps,
+        fresh=fresh,
         seed=seed,
         budget=budget,
         accelerator=context.accelerator,
@@ -92,7 +97,9 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
     )
     _open["segmenter"] = (folder.resolve(), trained)
     training = Training.of(trained.parameter_count, trained.outcome)
-    return context.record(training=training, made={"weights": trained.weights_hash})
+    made = {} if fresh is None else read_card(folder, SEGMENTERS).training["fresh"]
+    details = {} if fresh is None else {"reuse": fresh.reuse, "fresh_cases": made["cases"]}
+    return context.record(training=training, made={"weights": trained.weights_hash}, details=details)
 
 
 def open_synthesizer(folder: Path, accelerator: AcceleratorSpec) -> TrainedSynthesizer:

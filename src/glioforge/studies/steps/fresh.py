@@ -1,0 +1,34 @@
+"""What makes fresh cases for a segmenter of a study while it trains."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from glioforge.core import Cohort, stream_seed
+from glioforge.data.replay import FreshCases
+from glioforge.runs.fresh import fresh_images, fresh_mixtures
+from glioforge.studies.steps.train import open_synthesizer
+from glioforge.studies.task import Context
+
+
+def fresh_cases(context: Context, asked: Mapping[str, Any] | None, train: Cohort, seed: int) -> FreshCases | None:
+    """Return what makes the fresh cases of an arm; none where it asks for none.
+
+    Args:
+        context: The task; needs the trained synthesizer of a source that has one.
+        asked: `reuse`, and `mixing` or `recipe`; `from` holds the subjects of the source where they are drawn.
+        train: The training side.
+        seed: Seed of the training, from which the draws of its cases follow.
+    """
+    if asked is None:
+        return None
+    subjects = asked.get("from", {}).get("subjects")
+    hosts = train if subjects is None else train.of_subjects(subjects, train.name)
+    how: dict[str, Any] = {
+        "reuse": asked["reuse"],
+        "workers": context.spec.fresh_workers,
+        "seed": stream_seed(seed, "fresh cases"),
+    }
+    if "mixing" in asked:
+        return fresh_mixtures(hosts, asked["mixing"], **how)
+    kind = "control" if context.need("generator") is None else "generator"
+    return fresh_images(hosts, open_synthesizer(context.place(kind), context.accelerator), asked["recipe"], **how)
