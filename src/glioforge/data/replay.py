@@ -12,6 +12,7 @@ every    steps between two fresh cases: `reuse * samples of a case / samples dra
 place    of case n: n modulo the size of the buffer, so that the oldest case goes first
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final
@@ -90,6 +91,8 @@ class Replay(Generic[Row]):
         fresh: What makes further ones.
         per_step: Samples drawn from the pool in a step, on average.
         until: Step from which on nothing is drawn from it; none for never.
+
+    Its `waited` counts the seconds for which fresh cases held up a batch.
     """
 
     def __init__(self, pool: Pool[Row], fresh: FreshCases, per_step: float, until: int | None = None) -> None:
@@ -101,6 +104,7 @@ class Replay(Generic[Row]):
         self._held: dict[int, int] = {}
         self._coming: dict[int, Future[Packed]] = {}
         self._workers: LocalWorkers | None = None
+        self.waited = 0.0
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -164,7 +168,10 @@ class Replay(Generic[Row]):
     def _case(self, number: int) -> Packed:
         """A fresh case, once it is made."""
         coming = self._coming.pop(number, None)
-        return packed_case(self._fresh.make, number) if coming is None else coming.result()
+        began = time.monotonic()
+        case = packed_case(self._fresh.make, number) if coming is None else coming.result()
+        self.waited += time.monotonic() - began
+        return case
 
 
 def packed_case(make: Callable[[int], Case], number: int) -> Packed:
