@@ -20,6 +20,11 @@ from toy_processors import pretend
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
+    "ensemble": {
+        "members": [{"kind": "regression", "widths": (2, 4), "batch_size": 2}, {"kind": "class_intensity"}],
+        "seeds": 2,
+        "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
+    },
     "augmentation_net": {
         "width_mult": 1 / 256,
         "doublings": 2,

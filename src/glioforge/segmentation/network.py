@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-
 from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
 from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.io.digest import hash_of_file
@@ -26,7 +24,7 @@ from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_c
 from glioforge.segmentation.trained import NetworkSegmenter, inference_of, open_networks, view_folders
 from glioforge.segmentation.validate import Validation
 from glioforge.segmentation.view import ORDER, View
-from glioforge.training.budget import Budget, Outcome
+from glioforge.training.budget import Budget, Outcome, joined
 from glioforge.training.model_folder import WEIGHTS, Card
 
 if TYPE_CHECKING:
@@ -173,20 +171,3 @@ def _settings(fitting: Fitting, spec: NetworkSpec, accelerator: AcceleratorSpec)
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
         "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }
-
-
-def joined(outcomes: list[Outcome]) -> Outcome:
-    """What the trainings of several views came to: the longest, the mean of their scores, the first one's history."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    scores = [outcome.best_score for outcome in outcomes if outcome.best_score is not None]
-    return Outcome(
-        steps=max(outcome.steps for outcome in outcomes),
-        best_step=max(outcome.best_step for outcome in outcomes),
-        best_score=float(np.mean(scores)) if scores else None,
-        plateaued=all(outcome.plateaued for outcome in outcomes),
-        seconds=sum(outcome.seconds for outcome in outcomes),
-        skipped=sum(outcome.skipped for outcome in outcomes),
-        history=outcomes[0].history,
-        alarms=tuple(alarm for outcome in outcomes for alarm in outcome.alarms),
-    )

@@ -142,3 +142,24 @@ class Outcome:
         return cls(
             **{**values, "history": tuple(values["history"]), "alarms": tuple(values.get("alarms", ()))},
         )
+
+
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return what several trainings of one model came to: the longest, the mean of their scores, the first history.
+
+    Args:
+        outcomes: Of each training; at least one.
+    """
+    if len(outcomes) == 1:
+        return outcomes[0]
+    scores = [outcome.best_score for outcome in outcomes if outcome.best_score is not None]
+    return Outcome(
+        steps=max(outcome.steps for outcome in outcomes),
+        best_step=max(outcome.best_step for outcome in outcomes),
+        best_score=sum(scores) / len(scores) if scores else None,
+        plateaued=all(outcome.plateaued for outcome in outcomes),
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        skipped=sum(outcome.skipped for outcome in outcomes),
+        history=outcomes[0].history,
+        alarms=tuple(alarm for outcome in outcomes for alarm in outcome.alarms),
+    )
