@@ -54,6 +54,7 @@ from .data.doctor.examine import examine as examine
 from .data.phantom.cohort import write_phantom_cohort as write_phantom_cohort
 from .data.phantom.make import make_phantom as make_phantom
 from .data.phantom.spec import PhantomSpec as PhantomSpec
+from .data.replay import FreshCases as FreshCases
 from .data.png_slices import write_png_slices as write_png_slices
 from .data.prepare.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
 from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_cohort
@@ -89,6 +90,7 @@ from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
+from .runs.fresh import fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.filter import filter_cohort as filter_cohort
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic

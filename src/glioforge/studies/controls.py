@@ -4,6 +4,7 @@ A name is that of a source, of a way of mixing, or of a synthesizer without a ne
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from glioforge.mixing.base import MIXINGS
 from glioforge.studies.arms import ArmSpec
@@ -36,7 +37,9 @@ def control_sources(names: Sequence[str], sources: Mapping[str, Source]) -> dict
 
 
 def control_arms(names: Sequence[str], arms: Sequence[ArmSpec]) -> tuple[ArmSpec, ...]:
-    """Return an arm for each control that no arm draws from yet, with share, amount and schedule of the arm under test.
+    """Return an arm for each control, in the mode of the arm under test: share, amount, schedule, reuse.
+
+    A control that an arm draws from in this mode has its arm already.
 
     Args:
         names: Names of the controls.
@@ -51,18 +54,20 @@ def control_arms(names: Sequence[str], arms: Sequence[ArmSpec]) -> tuple[ArmSpec
         >>> arm.name, arm.title, arm.synthetic_share
         ('real+cutmix', 'Real + cutmix', 0.5)
     """
-    drawn = {arm.source for arm in arms}
+    if not names:
+        return ()
     tested = next((arm for arm in arms if arm.source not in {None, "control", *names}), None)
-    if names and tested is None:
+    if tested is None:
         raise ValueError(f"controls {list(names)} without an arm under test, whose share and schedule they take")
-    return tuple(
-        tested.model_copy(
-            update={
-                "name": f"{arms[0].name}+{name}",
-                "title": f"{arms[0].title} + {name.replace('_', ' ')}",
-                "source": name,
-            }
-        )
-        for name in names
-        if tested is not None and name not in drawn
-    )
+    made = []
+    for name in names:
+        title = f"{arms[0].title} + {name.replace('_', ' ')}"
+        arm = tested.model_copy(update={"name": f"{arms[0].name}+{name}", "title": title, "source": name})
+        if not any(_mode(arm) == _mode(other) for other in arms):
+            made.append(arm)
+    return tuple(made)
+
+
+def _mode(arm: ArmSpec) -> tuple[Any, ...]:
+    """What two arms of one source have in common where they are the same."""
+    return arm.source, arm.synthetic_share, arm.amount, arm.schedule, arm.reuse, arm.augment, arm.real, arm.segmenter
