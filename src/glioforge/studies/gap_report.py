@@ -5,11 +5,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.core import CohortError
-from glioforge.metrics.cohort.agreement import rank_agreement
-from glioforge.report.page import Block, Folded, Note, Paragraph, Section, Table
-from glioforge.report.scores import MEAN, ResultTable
+from glioforge.report.page import Block, Folded, Paragraph, Section, Table
+from glioforge.report.scores import ResultTable
 from glioforge.report.tables import Trained
+from glioforge.studies.agreement_report import agreement_blocks, require_untouched
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.spec import AugmentationSpec
@@ -23,7 +22,6 @@ _SHOWN: Final = (
     "lesion/transport",
 )
 """Distances of the open table; all stand in the folded one."""
-_DISTANCES: Final = ("sliced_wasserstein", "kid", "frechet", "transport", "ms_ssim_gap")
 
 
 def gap_section(
@@ -36,10 +34,14 @@ def gap_section(
         results: Its records.
         overlap: Scores of the arms, with their mean over regions.
         trained: Trainings of segmenters.
+
+    Raises:
+        LeakageError: Something was tuned on a subject on whom the distances and gains are measured.
     """
     records = results.of("gap")
     if not records:
         return ()
+    require_untouched(results)
     subjects = min(row["subjects"] for record in records for row in record.details["numbers"])
     text = (
         f"Synthetic cases that passed the filters against scans of test subjects, {subjects} a side; the floor "
@@ -50,7 +52,7 @@ def gap_section(
     everything = _table(records, tuple(row["name"] for row in records[0].details["numbers"]), "All numbers.")
     blocks: list[Block] = [Paragraph(text), table, Folded("All distances", (everything,))]
     blocks += [_improvements(trained)] if any(training.history for training in trained) else []
-    blocks.append(Note(agreement_text(spec, records, overlap)))
+    blocks += agreement_blocks(spec, records, overlap)
     return (Section("How large is the domain gap?", tuple(blocks)),)
 
 
@@ -64,45 +66,6 @@ def improvements(history: Sequence[Mapping[str, Any]]) -> int:
     scores = [row["score"] for row in history if row.get("score") is not None]
     best = np.maximum.accumulate([-np.inf, *scores])
     return int(sum(score > before for score, before in zip(scores, best, strict=False)))
-
-
-def agreement_text(spec: AugmentationSpec, records: Sequence[Record], overlap: ResultTable) -> str:
-    """Say which distance ranks the arms as the gain of Dice does, or that there are too few arms to say."""
-    gains = _gains(spec, overlap)
-    sources = {arm.name: arm.source for arm in spec.every_arm if arm.source}
-    told = []
-    for name in dict.fromkeys(row["name"] for record in records for row in record.details["numbers"]):
-        if name.split("/")[1] not in _DISTANCES:
-            continue
-        of_source = {record.arm: _mean(records, record.arm, name)["value"] for record in records}
-        distances = {arm: of_source[source] for arm, source in sources.items() if source in of_source and arm in gains}
-        try:
-            found = rank_agreement(distances, gains)
-        except CohortError:
-            break
-        told.append((found.p, name, found))
-    if not told:
-        arms = len(set(gains) & set(sources))
-        return (
-            f"Which distance to believe isn't known: {arms} arms with a distance and a gain, and fewer than 8 arms are "
-            "no evidence."
-        )
-    _, name, best = min(told, key=lambda entry: entry[:2])
-    if best.arms < 8:
-        return best.text
-    return f"{len(told)} distances were tried. {name.replace('_', ' ')}: {best.text}"
-
-
-def _gains(spec: AugmentationSpec, overlap: ResultTable) -> dict[str, float]:
-    """Mean difference of Dice from the baseline over the subjects that both have."""
-    base = overlap.scores(spec.baseline.name, MEAN, "dice").by_subject()
-    gains = {}
-    for arm in spec.every_arm:
-        mine = overlap.scores(arm.name, MEAN, "dice").by_subject()
-        shared = sorted(set(mine) & set(base))
-        if shared and arm.name != spec.baseline.name:
-            gains[arm.name] = float(np.mean([mine[name] - base[name] for name in shared]))
-    return gains
 
 
 def _table(records: Sequence[Record], names: Sequence[str], caption: str) -> Table:

@@ -10,7 +10,7 @@ from glioforge.lesions.recipe import RecipeSpec
 from glioforge.report.page import Note, Table
 from glioforge.report.scores import ResultTable
 from glioforge.report.tables import Trained
-from glioforge.studies.gap_report import agreement_text, gap_section, improvements
+from glioforge.studies.gap_report import gap_section, improvements
 from glioforge.studies.perform import perform
 from glioforge.studies.plan.draw import EVERYONE
 from glioforge.studies.plan.source import Made, gap_tasks
@@ -110,8 +110,3 @@ def test_the_section_shows_numbers_floors_improvements_and_too_few_arms(tmp_path
     assert tables[1].rows == (("Real", "2"),)
     assert "no evidence" in note.text
     assert gap_section(SPEC, Results(study, (), ()), overlap(), trained) == ()
-
-
-def test_one_source_ranks_nothing():
-    """Arms that share their source have one distance."""
-    assert "fewer than 8 arms are no evidence" in agreement_text(SPEC, [RECORD], overlap())
