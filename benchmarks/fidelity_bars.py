@@ -216,25 +216,32 @@ def _features(ref: CaseRef) -> int:
     return sum(len(space.features(case, case.modalities)) for space in (RandomConvolution(), Radiomics()))
 
 
+def chosen(title: str, folder: Path, work: Path) -> Cohort:
+    """The first subjects of a cohort, prepared; phantoms are made where there are none yet."""
+    if title == "phantoms":
+        write_phantom_cohort(folder, cases=PHANTOMS, seed=SEED)
+    cohort = prepare(ingest(folder), PrepareSpec(), work / f"{title}-prepared")
+    return cohort.of_subjects(sorted(cohort.subject_ids)[:SUBJECTS])
+
+
 def main() -> int:
     """Measure, write the numbers as they come, and fail where a promise isn't kept."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=Path, required=True, help="folder of cohorts and descriptions, for resuming")
     parser.add_argument("--data", type=Path, help="folder of scans, in a layout that `glioforge ingest` knows")
     given = parser.parse_args()
-    write_phantom_cohort(given.work / "phantoms", cases=PHANTOMS, seed=SEED)
     result: dict[str, Any] = {}
     for title, folder in {"phantoms": given.work / "phantoms", "scans": given.data}.items():
         if folder is not None:
-            cohort = prepare(ingest(folder), PrepareSpec(), given.work / f"{title}-prepared")
-            chosen = cohort.of_subjects(sorted(cohort.subject_ids)[:SUBJECTS])
             kept = given.work / f"{title}-bars" / "promises.json"
             if not kept.exists():
-                write_json(kept, promises(chosen, kept.parent))
+                write_json(kept, promises(chosen(title, folder, given.work), kept.parent))
             result[title] = read_json(kept)
             write_json(RESULT, result)
-            last = chosen
-    result["seconds"] = seconds(last)
+    kept = given.work / "seconds.json"
+    if not kept.exists():
+        write_json(kept, seconds(chosen("phantoms", given.work / "phantoms", given.work)))
+    result["seconds"] = read_json(kept)
     write_json(RESULT, result)
     broken = [
         f"{title}: {name} {promise}"
