@@ -23,13 +23,13 @@ FAST := -m "not slow and not gpu and not browser"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 statistics:95 io:85 data:85 nn:85 losses:85 metrics:95 features:85 training:85 \
           lesions:95 segmentation:85 synthesis:85 quality:85 sampling:85 mixing:85 release:85 report:85 viewer:85 \
-          reader:90 runs:85 classification:85 studies:85 cli:85
+          reader:90 runs:85 classification:85 studies:85 papers:85 cli:85
 
 # One thread a process: the workers share the cores among them.
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz load bench check-exports audit format changelog clean
+.PHONY: help setup demo test slow browser check ci-format lint types imports coverage docs fuzz load bench studies-smoke check-exports audit format changelog clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 16
@@ -89,6 +89,9 @@ load: $(STAMP) ## fifty readers at once while the server of their study is kille
 bench: $(STAMP) ## timings, into benchmarks/results
 	for name in $(TIMINGS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
+studies-smoke: $(STAMP) ## the studies of the papers with budget smoke on phantoms, into studies-smoke-run/; not part of check
+	$(BIN)/python experiments/studies_smoke.py studies-smoke-run --workers $(WORKERS)
+
 check-exports: $(STAMP) $(EXPORTS_STAMP) ## exports of phantoms, judged by nnU-Net and the BIDS validator; not part of check
 	$(BIN)/python .ci/check_exports.py $(BIN) $(EXPORTS)/bin
 
@@ -111,5 +114,5 @@ changelog: $(STAMP) ## show the changelog of the next release
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## remove what was built, but not .venv
-	rm -rf build dist site demo-run .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf build dist site demo-run studies-smoke-run .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -73,6 +73,8 @@ from .mixing.methods.class_contrast import ClassContrastSpec as ClassContrastSpe
 from .mixing.methods.cutmix import CutMixSpec as CutMixSpec
 from .mixing.methods.tumour_paste import TumourPasteSpec as TumourPasteSpec
 from .metrics.near_duplicates import near_duplicates as near_duplicates
+from .papers.ours import by_paper as by_paper
+from .papers.page import write_papers_page as write_papers_page
 from .reader.answers import read_answers as read_answers
 from .reader.backup import backup_study as backup_study, restore_study as restore_study
 from .reader.create import create_study as create_study

@@ -1,17 +1,39 @@
-"""`glioforge report`: the report of a finished study, written again."""
+"""`glioforge report`: the report of a finished study, written again, or the page of the papers."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-EXAMPLES = ("glioforge report run",)
+EXAMPLES = ("glioforge report run", "glioforge report run-shin2018 run-carver --papers papers.html")
 
 
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a finished study.", metavar="STUDY")]) -> None:
-    """Write the report of a finished study again, from its stored results."""
+def report(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folder of a finished study; with --papers several, or none.", metavar="STUDY"),
+    ] = None,
+    papers: Annotated[
+        Path | None,
+        typer.Option(
+            "--papers",
+            help="Write the published tables of the five papers next to the results of these studies into this page.",
+            metavar="HTML",
+        ),
+    ] = None,
+) -> None:
+    """Write the report of a finished study again, from its stored results; or set studies next to the papers' tables."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.engine import write_report
 
-    page = write_report(folder, progress=TerminalProgress())
+    if papers is not None:
+        from glioforge.papers.ours import by_paper
+        from glioforge.papers.page import write_papers_page
+
+        page = write_papers_page(papers, by_paper(folders or ()))
+    else:
+        from glioforge.studies.engine import write_report
+
+        if folders is None or len(folders) != 1:
+            raise typer.BadParameter("give the folder of one finished study", param_hint="STUDY")
+        page = write_report(folders[0], progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")

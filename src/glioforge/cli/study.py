@@ -25,17 +25,27 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "glioforge study study.yaml --data scans --out run",
     "glioforge study run --score scans-of-next-year",
+    "glioforge study foroozandeh_eklund --budget smoke --data phantom --out run",
 )
 
 
 def study(
     spec: Annotated[
-        Path, typer.Argument(help="YAML file of the study; with --score the folder of a finished one.", metavar="YAML")
+        Path,
+        typer.Argument(
+            help="YAML file of the study, or the name of one that comes with Glioforge, such as shin2018; with --score "
+            "the folder of a finished one.",
+            metavar="YAML",
+        ),
     ],
     out: ScoreOut = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Folder of scans or of a cohort, if the study reads one.", metavar="FOLDER"),
+        typer.Option(
+            "--data",
+            help="Folder of scans or of a cohort, if the study reads one; `phantom` for computed phantoms.",
+            metavar="FOLDER",
+        ),
     ] = None,
     score: Annotated[
         Path | None,
@@ -71,6 +81,7 @@ def study(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.studies.engine import run_study
     from glioforge.studies.question import load_study
+    from glioforge.studies.variants import PHANTOM
 
     if score is not None:
         given = {"--data": data, "--where": where, "--store": store, "--budget": budget, "--set": overrides}
@@ -81,7 +92,9 @@ def study(
     sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]
     sets += [] if workers is None else [f"parallel.workers={workers}"]
-    settings = load_study(spec, tuple(sets))
+    phantoms = data is not None and str(data) == PHANTOM
+    data = None if phantoms else data
+    settings = load_study(spec, tuple(sets), phantoms=phantoms)
     if where:
         settings = settings.model_copy(update={"where": tuple(where)})
     if dry_run:

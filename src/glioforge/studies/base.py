@@ -4,7 +4,7 @@ The fields that choose a part by `kind` are parsed by the part's registry, so
 that a typo is told by the path of the key and the nearest known name.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,10 @@ from glioforge.core import Modality
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.io.layout import AnyLayout
+from glioforge.studies.after import AfterSpec
+
+_NO_NUMBER: Final[Any] = {"parallel": True, "title": True, "after": True, "accelerator": {"threads"}}
+"""Settings that decide no number."""
 
 
 class PhantomData(Spec):
@@ -116,6 +120,8 @@ class StudySpec(Spec):
     """Device, precision and threads of each training; a begun study keeps the precision and threads it began with."""
     parallel: ParallelSpec = ParallelSpec()
     """Trainings and cases side by side."""
+    after: AfterSpec | None = Field(None, exclude_if=lambda after: after is None)
+    """Publication that the study follows, and in what it differs."""
 
     @property
     def phantom(self) -> PhantomSpec | None:
@@ -124,5 +130,5 @@ class StudySpec(Spec):
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything but how the work is spread, over processes and over threads."""
-        values = self.model_dump(mode="json", exclude={"parallel": True, "title": True, "accelerator": {"threads"}})
+        values = self.model_dump(mode="json", exclude=_NO_NUMBER)
         return {name: value for name, value in values.items() if name != "where" or value}

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, final
 
-from glioforge.core import InputFileError, Progress, Silent
+from glioforge.core import InputFileError, Progress, Silent, counted
 from glioforge.io.run_folder import DONE, read_json
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import planned_folds
@@ -40,12 +40,14 @@ class PlannedTask:
         done: Whether a folder holds it done.
         cost: What it took where it is done, else what it may take.
         basis: What an estimate is based on; empty for a task that is done.
+        trains: Whether it is a training.
     """
 
     name: str
     done: bool
     cost: Cost
     basis: str = ""
+    trains: bool = False
 
 
 def plan_study(
@@ -82,7 +84,7 @@ def plan_study(
             records[task.name] = record
     past = list(_past(study.store))
     return [
-        PlannedTask(task.name, True, records[task.name].cost or Cost(0.0, 0.0))
+        PlannedTask(task.name, True, records[task.name].cost or Cost(0.0, 0.0), trains=task.amount > 1)
         if task.name in records
         else _estimated(task, past)
         for task in tasks
@@ -93,7 +95,8 @@ def plan_lines(tasks: Sequence[PlannedTask], workers: int) -> list[str]:
     """Return a plan for the terminal, one line per task, then the sums and what they are based on."""
     width = max((len(task.name) for task in tasks), default=0)
     left = [task for task in tasks if not task.done]
-    lines = [f"plan: {len(tasks)} tasks, {len(tasks) - len(left)} done"]
+    trainings = sum(task.trains for task in tasks)
+    lines = [f"plan: {len(tasks)} tasks, {len(tasks) - len(left)} done; {counted(trainings, 'training')}"]
     for task in tasks:
         cost = f"{_duration(task.cost.seconds):>8} {task.cost.peak_gib:6.1f} GiB {task.cost.disk_mib:7.1f} MiB"
         lines.append(f"{task.name:<{width}}  {'done' if task.done else 'to do':<5} {cost}  {task.basis}".rstrip())
@@ -150,10 +153,11 @@ def _estimated(task: Task, past: Sequence[_Past]) -> PlannedTask:
     alike = [one for one in alike if one.kinds == kinds] or alike
     if not alike:
         seconds = task.amount * STEP_S if task.amount > 1 else OTHER_S
-        return PlannedTask(task.name, False, replace(RULE_COST, seconds=seconds), RULE)
+        return PlannedTask(task.name, False, replace(RULE_COST, seconds=seconds), RULE, task.amount > 1)
     middle = (median(values) for values in zip(*((o.seconds, o.peak_gib, o.disk_mib) for o in alike), strict=True))
     seconds, peak, disk = middle
-    return PlannedTask(task.name, False, Cost(seconds * max(task.amount, 1.0), peak, disk), f"like {len(alike)} done")
+    cost = Cost(seconds * max(task.amount, 1.0), peak, disk)
+    return PlannedTask(task.name, False, cost, f"like {len(alike)} done", task.amount > 1)
 
 
 def _duration(seconds: float) -> str:

@@ -62,7 +62,9 @@ def ingested(spec: StudySpec, folder: Path, progress: Progress) -> Cohort:
 def promised(spec: StudySpec) -> Cohort:
     """Return the phantoms of a study as they will be, without files; an empty cohort for a study of scans."""
     data = spec.data
-    return promised_phantoms(data.seed, data.cases) if isinstance(data, PhantomData) else promised_phantoms(0, 0)
+    if not isinstance(data, PhantomData):
+        return promised_phantoms(0, 0)
+    return promised_phantoms(data.seed, data.cases, data.phantom)
 
 
 def splits(spec: StudySpec, cohort: Cohort) -> Sequence[Split]:

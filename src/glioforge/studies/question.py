@@ -9,19 +9,22 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from glioforge.config.load import parse_spec, read_values, with_overrides
+from glioforge.config.load import parse_spec, read_values
 from glioforge.config.registry import Registry
+from glioforge.config.shipped import named_file
 from glioforge.core import SpecError
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Report
 from glioforge.report.parts import with_parts
+from glioforge.studies.after_page import with_after
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Fold
 from glioforge.studies.lock import Standing
 from glioforge.studies.lock_page import with_lock
 from glioforge.studies.results import Results
 from glioforge.studies.task import Task
+from glioforge.studies.variants import resolved, study_files
 
 
 class Question(Protocol):
@@ -42,17 +45,20 @@ FIRST: Final = "augmentation"
 """Kind of a YAML that names none."""
 
 
-def load_study(path: Path, overrides: Iterable[str] = ()) -> StudySpec:
+def load_study(path: Path | str, overrides: Iterable[str] = (), *, phantoms: bool = False) -> StudySpec:
     """Read a study's YAML, whatever its kind.
 
     Args:
-        path: A complete YAML file.
+        path: A complete YAML file, or the name of a study that comes with the package.
         overrides: `a.b=c` pairs that replace single keys.
+        phantoms: Whether it runs on phantoms whatever its YAML says (see `studies.variants`).
 
     Raises:
         SpecError: There is no such kind, or a key or value is wrong; each is named by its path.
     """
-    return parse_study(with_overrides(read_values(path), overrides), str(path))
+    with as_file(named_file(str(path), study_files(), "study")) as file:
+        values = resolved(read_values(file), overrides, str(path), phantoms=phantoms)
+    return parse_study(values, str(path))
 
 
 def load_demo(overrides: Iterable[str] = ()) -> StudySpec:
@@ -102,6 +108,7 @@ def write_page(results: Results) -> Path:
     """Write the page that a study's question makes of its results, one HTML file, and its numbers for programs."""
     spec = results.study.spec
     report = with_lock(QUESTIONS.part_for(spec)().page(spec, results), Standing.read(results.root))
+    report = with_after(report, spec)
     page = results.root / "report.html"
     if report.numbers:
         write_json(results.root / "comparison.json", report.numbers)

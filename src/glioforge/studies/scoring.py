@@ -10,6 +10,7 @@ from glioforge.core import Case, CaseRef, Cohort, LabelError, LabelMap, Modality
 from glioforge.data.prepare.resample import restore
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
+from glioforge.metrics.class_overlap import CLASSES, ClassOverlap
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.metrics.pair import ImagePair
 from glioforge.metrics.similarity import PREPARED_RANGE, compare_images
@@ -30,7 +31,7 @@ def overlap_rows(
     segmenter: TrainedSegmenter,
     test: Cohort,
     source: Cohort,
-    keep: Callable[[CaseRef, LabelMap], None] | None = None,
+    also: Callable[[CaseRef, LabelMap, LabelMap], Sequence[Row]] | None = None,
 ) -> list[Row]:
     """Score a segmenter on every test case, on the scan's own grid.
 
@@ -40,7 +41,8 @@ def overlap_rows(
         segmenter: Trained segmenter.
         test: Prepared test cases.
         source: The ingested cohort, whose label files are the truth.
-        keep: Given each case's mask on the scan's own grid; none keeps no masks.
+        also: Given each case with its mask on the scan's own grid and its labels on the prepared one; returns further
+            rows.
 
     Returns:
         Values of `io.tables.ResultRow`, a row a case, region and metric.
@@ -48,12 +50,28 @@ def overlap_rows(
     rows: list[Row] = []
     for ref, labels in zip(test, segmenter.segment_many(ref.load() for ref in test), strict=True):
         predicted = restore(tumour_of(labels), ref)
-        if keep is not None:
-            keep(ref, predicted)
         truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref) | {"grid": SCAN}
         rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]
+        rows += [] if also is None else also(ref, predicted, labels)
     return rows
+
+
+def class_rows(row: Row, labels: LabelMap, truth: LabelMap, weights: Mapping[str, float]) -> list[Row]:
+    """Score every class that a segmenter tells apart, tissue included, on the prepared grid.
+
+    Args:
+        row: The columns that say what was scored.
+        labels: What it found.
+        truth: The prepared label map, whose tissue is an estimate.
+        weights: Weight of each class in the weighted overlap.
+    """
+    found = ClassOverlap(labels, truth)
+    known = row | {"grid": PREPARED, "unit": "1"}
+    numbers = {"class_dice": found.mean(), "weighted_class_dice": found.weighted(weights)}
+    overall = [known | {"region": CLASSES, "metric": name, "value": value} for name, value in numbers.items()]
+    of_classes = {name: value for name, value in found.by_class().items() if name != "background"}
+    return [*overall, *(known | {"region": n, "metric": "dice", "value": v} for n, v in of_classes.items())]
 
 
 def tumour_of(labels: LabelMap) -> LabelMap:

@@ -72,6 +72,9 @@ class AugmentationSpec(SourcedSpec):
     """Processes beside each training whose arm has a `reuse`, which make its fresh cases; 0 for none."""
     curve: CurveSpec | None = None
     """Numbers of real training subjects at which all arms are trained; all subjects unless given."""
+    classes: bool = Field(False, exclude_if=lambda classes: not classes)
+    """Whether every class that a segmenter tells apart is scored too, tissue included, on the prepared grid, with
+    weighted and unweighted Dice over all of them."""
     tuning: tuple[Mapping[str, Any], ...] = ()
     """Changes to the segmenter's settings, each of which is a tuning trial: every arm is trained with each, and keeps
     the one with the best validation score; none tunes nothing."""

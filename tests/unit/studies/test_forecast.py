@@ -51,9 +51,9 @@ def test_a_plan_is_printed_with_its_sums_and_its_rule():
     ]
     lines = plan_lines(tasks, 2)
 
-    assert lines[0] == "plan: 3 tasks, 1 done"
+    assert lines[0] == "plan: 3 tasks, 1 done; 0 trainings"
     assert lines[1].split() == ["fold-0/a", "done", "50", "s", "9.0", "GiB", "1.0", "MiB"]
     assert lines[3].endswith("rule")
     assert "4.0 h of work, 2.0 h or more with 2 at a time; up to 4.0 GiB of memory, 1.0 GiB of disk" in lines[4]
     assert lines[5].startswith("rule: 0.3 s for a training step")
-    assert plan_lines([], 1)[0] == "plan: 0 tasks, 0 done"
+    assert plan_lines([], 1)[0] == "plan: 0 tasks, 0 done; 0 trainings"

@@ -4,7 +4,7 @@ Every file says that it is a phantom: the NIfTI headers in their description,
 the sidecars in their first key, the folder in `README.txt` and `dataset.json`.
 
     <out>/dataset.json, README.txt, name_mapping.csv
-    <out>/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz, <id>.json
+    <out>/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz, <id>.json; after surgery also aptw
     <out>-truth/<id>/<id>_tissue.nii.gz, <id>_{t1,t1ce,t2,flair}_noisefree.nii.gz
 
 Plans need the names and contrasts of phantoms before they are made: `promised_phantoms`.
@@ -17,13 +17,13 @@ from typing import Any
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import (
     BRATS2023,
+    BRATS2024,
     Case,
     CaseError,
     CaseRef,
     Cohort,
     CohortError,
     Lineage,
-    Modality,
     OutputError,
     Progress,
     Silent,
@@ -37,7 +37,6 @@ from glioforge.io.run_folder import VERB, Step
 __all__ = ["Phantom", "PhantomSpec", "make_phantom", "phantom_id", "write_phantom_cohort"]
 
 _VERSION = 1
-_CONTRASTS = ("t1", "t1ce", "t2", "flair")
 _README = """\
 PHANTOM - NOT PATIENTS
 
@@ -46,7 +45,7 @@ model of tumour growth and the physics of MRI. No patient lay in a scanner for
 them. They serve to demonstrate, to test and to teach. They are not evidence
 about any disease, and results on them do not carry over to patients.
 
-Label values (seg): 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing.
+Label values (seg): 1 necrotic and non-enhancing core, 2 oedema, {enhancing}.
 Each <id>.json lists every parameter that was drawn, with units in the names.
 """
 
@@ -89,7 +88,7 @@ def write_phantom_cohort(  # noqa: PLR0913 - the settings of a whole cohort, by 
     spec, progress = spec or PhantomSpec(), progress or Silent()
     for folder, settings in require_phantoms_fit(out, cases=cases, spec=spec, truth=truth, seed=seed).items():
         if not (folder / _SETTINGS).exists():
-            write_atomically(folder / "README.txt", _README.encode())
+            write_atomically(folder / "README.txt", _readme(spec).encode())
             write_json(folder / _SETTINGS, settings)
     write = partial(_write_case, out=out, seed=seed, spec=spec, truth=truth)
     rows = list(fan_out(write, range(cases), parallel, title="phantoms", progress=progress))
@@ -143,9 +142,9 @@ def _write_case(index: int, *, out: Path, seed: int, spec: PhantomSpec, truth: b
     """Make and write one case unless it is there; its id and grade."""
     case_id = phantom_id(seed, index)
     sidecar = out / case_id / f"{case_id}.json"
-    names = [out / case_id / f"{case_id}_{part}.nii.gz" for part in (*_CONTRASTS, "seg")]
+    names = [out / case_id / f"{case_id}_{part}.nii.gz" for part in (*spec.modalities, "seg")]
     if truth:
-        names += [_truth_folder(out) / case_id / name for name in _truth_names(case_id)]
+        names += [_truth_folder(out) / case_id / name for name in _truth_names(case_id, spec)]
     if sidecar.exists() and all(name.exists() for name in names):
         return case_id, str(read_json(sidecar)["tumour"]["grade"])
     phantom = make_phantom(seed, index, spec)
@@ -164,9 +163,14 @@ def _truth_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}-truth")
 
 
-def _truth_names(case_id: str) -> list[str]:
+def _readme(spec: PhantomSpec) -> str:
+    """What a folder of phantoms says of itself."""
+    return _README.format(enhancing="3 enhancing, 4 resection cavity" if spec.post_operative else "4 enhancing")
+
+
+def _truth_names(case_id: str, spec: PhantomSpec) -> list[str]:
     """Files of a case in the truth folder."""
-    return [f"{case_id}_tissue.nii.gz", *(f"{case_id}_{m}_noisefree.nii.gz" for m in _CONTRASTS)]
+    return [f"{case_id}_tissue.nii.gz", *(f"{case_id}_{m}_noisefree.nii.gz" for m in spec.modalities)]
 
 
 def _write_truth(folder: Path, phantom: Phantom, description: str) -> None:
@@ -185,21 +189,23 @@ def _write_table(out: Path, rows: list[tuple[str, str]]) -> None:
         write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
-def promised_phantoms(seed: int, cases: int) -> Cohort:
+def promised_phantoms(seed: int, cases: int, spec: PhantomSpec | None = None) -> Cohort:
     """Return the cohort that `write_phantom_cohort` will make, without files.
 
     Args:
         seed: Seed of the cohort.
         cases: Number of subjects; 0 gives an empty cohort.
+        spec: What phantoms; the defaults unless given.
 
     Example:
         >>> promised_phantoms(7, 2).subject_ids
         ('phantom-007-0000', 'phantom-007-0001')
     """
     names = [phantom_id(seed, index) for index in range(cases)]
-    images = {Modality(name): Path(name) for name in ("t1", "t1ce", "t2", "flair")}
-    refs = (CaseRef(n, n, images, BRATS2023.name, Lineage.phantom(n, seed), "", _unmade, Path("seg")) for n in names)
-    return Cohort("phantoms", tuple(refs), BRATS2023)
+    spec = spec or PhantomSpec()
+    images, scheme = {m: Path(str(m)) for m in spec.modalities}, BRATS2024 if spec.post_operative else BRATS2023
+    refs = (CaseRef(n, n, images, scheme.name, Lineage.phantom(n, seed), "", _unmade, Path("seg")) for n in names)
+    return Cohort("phantoms", tuple(refs), scheme)
 
 
 def _unmade(ref: CaseRef) -> Case:

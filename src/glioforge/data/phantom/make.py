@@ -17,6 +17,7 @@ from glioforge.data.phantom.lattice import Lattice, random_deformation
 from glioforge.data.phantom.regions import Composition, compose
 from glioforge.data.phantom.signal import Scanner, draw_scanner
 from glioforge.data.phantom.spec import PhantomSpec
+from glioforge.data.phantom.surgery import APTW_NOISE, aptw_image, operated
 from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect
 
 _WARP_LATTICE = Lattice.covering((-108.0, -124.0, -88.0), (107.0, 91.0, 97.0), 5.0)
@@ -28,8 +29,9 @@ class Phantom:
     """A computed case and the truth behind it.
 
     Args:
-        case: Four contrasts, tumour labels in scheme `BRATS2017`, brain mask, lineage and facts.
-        truth: All seven classes, scheme `COMPLETE`.
+        case: Four contrasts, tumour labels in scheme `BRATS2017`, brain mask, lineage and facts; after surgery also
+            APTw, and labels in scheme `BRATS2024`.
+        truth: All seven classes, scheme `COMPLETE`; after surgery with the cavity, `COMPLETE_CAVITY`.
         noise_free: The same scan without noise and bias field, not rounded.
         tissue_fractions: Share of each tissue in each voxel; their sum is 1 in the brain and 0 outside.
         parameters: All drawn parameters, plain JSON with units in the names.
@@ -69,7 +71,10 @@ def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phan
     deformation = mass_effect(tumour, centred(random_deformation(head, _WARP_LATTICE, spec.warp)))
     anatomy = warped_anatomy(geometry, deformation, fluid_gain)
     tissue = stream(seed, "phantom", index, "tissue")
-    composition = compose(tumour, anatomy, geometry).with_vessels(vessel_fraction(tissue, _WARP_LATTICE, anatomy))
+    composition = compose(tumour, anatomy, geometry)
+    if spec.post_operative:
+        composition = operated(stream(seed, "phantom", index, "surgery"), composition, anatomy, geometry)
+    composition = composition.with_vessels(vessel_fraction(tissue, _WARP_LATTICE, anatomy))
     site = f"site-{int(stream(seed, 'phantom', index, 'site').integers(spec.sites))}"
     scan = stream(seed, "phantom", index, "scan")
     scanner = draw_scanner(stream(seed, "phantom", site), scan, site, spec)
@@ -77,6 +82,10 @@ def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phan
         scanner, composition, draw_texture(tissue, _WARP_LATTICE, anatomy), tumour.draw.uptake_mmol
     )
     stored = {m: measured_image(scan, clean[m], anatomy, scanner.noise[m], scanner.bias) for m in clean}
+    if spec.post_operative:
+        clean[Modality.APTW] = aptw_image(composition)
+        noise = APTW_NOISE * spec.noise
+        stored[Modality.APTW] = measured_image(scan, clean[Modality.APTW], anatomy, noise, 0.0)
     made = _Made(seed, index, spec, tumour, scanner, anatomy, composition, fluid_gain)
     return _phantom(made, stored, clean)
 
@@ -143,13 +152,14 @@ def _turned_labels(labels: LabelMap, turned: Callable[[np.ndarray], np.ndarray],
 
 def _parameters(made: _Made, labels: LabelMap) -> dict[str, Any]:
     """Everything that was drawn, and the volumes that came of it."""
-    names = ("WT", "TC", "ET")
+    names = ("WT", "TC", "ET", *(("RC",) if made.spec.post_operative else ()))
     volumes = {name: round(labels.volume_ml(name), 3) for name in names}
     return {
         "phantom": phantom_id(made.seed, made.index),
         "seed": made.seed,
         "case": made.index,
         "spec": made.spec.model_dump(mode="json"),
+        **({"scheme": labels.scheme.name} if made.spec.post_operative else {}),
         "fluid_gain": made.fluid_gain,
         "tumour": {**made.tumour.draw.to_json(), "days": made.tumour.growth.days},
         "scanner": made.scanner.to_json(),

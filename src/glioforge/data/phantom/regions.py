@@ -112,14 +112,14 @@ def tumour_parts(draw: TumourDraw, fields: TumourFields) -> TumourParts:
     """
     whole = (fields.visible > VISIBLE_DENSITY) & (fields.fluid < 0.5)
     level = max(_quantile(fields.crowded[whole], 1 - draw.core_share), 1e-3)
-    core = _soft(fields.crowded, level) * fields.brain
-    visible = np.maximum(_soft(fields.visible, VISIBLE_DENSITY) * fields.brain, core)
+    core = soft(fields.crowded, level) * fields.brain
+    visible = np.maximum(soft(fields.visible, VISIBLE_DENSITY) * fields.brain, core)
     if draw.grade == "HGG":
         return _high_grade(draw, fields, core, visible)
     enhancing = np.zeros_like(core)
     if draw.rim_share > 0:
         spots = fields.patches * (core > 0.5)
-        enhancing = np.minimum(core, _soft(spots, _quantile(spots[core > 0.5], 1 - draw.rim_share)))
+        enhancing = np.minimum(core, soft(spots, _quantile(spots[core > 0.5], 1 - draw.rim_share)))
     cystic = (core - enhancing) * np.clip(np.float32(0.25) + np.float32(0.3) * fields.patches, 0, 0.8)
     rise = np.clip(fields.crowded / np.float32(2.5 * level), 0, 1)
     return TumourParts(core, enhancing, cystic, visible, np.float32(0.55) + np.float32(0.4) * rise)
@@ -129,7 +129,7 @@ def _high_grade(draw: TumourDraw, fields: TumourFields, core: Field, visible: Fi
     """A dead centre, not all of it fluid, in a rim."""
     depth = ndimage.distance_transform_edt(core > 0.5, sampling=fields.spacing).astype(np.float32)
     decay = fields.decay * np.clip(depth / np.float32(_RIM_MM), 0, 1)
-    inner = np.minimum(core, _soft(decay, _quantile(decay[core > 0.5], draw.rim_share)))
+    inner = np.minimum(core, soft(decay, _quantile(decay[core > 0.5], draw.rim_share)))
     fluid = np.clip(np.float32(0.75) + np.float32(0.35) * fields.patches, 0.25, 1)
     return TumourParts(core, core - inner, inner * fluid, visible, np.ones_like(core))
 
@@ -151,7 +151,7 @@ def _quantile(values: Values, share: float) -> float:
     return float(np.quantile(values, share)) if values.size else 0.0
 
 
-def _soft(field: Field, level: float) -> Field:
+def soft(field: Field, level: float) -> Field:
     """Share of each voxel above a level, by the field's slope over one voxel."""
     slope = np.sqrt(sum(np.gradient(field, axis=axis) ** 2 for axis in range(3)))
     above: Field = np.clip(0.5 + (field - np.float32(level)) / np.maximum(slope, np.float32(1e-6)), 0, 1)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
-from glioforge.core import Geometry
+from glioforge.core import BRATS2017, BRATS2024, Geometry, LabelScheme, Modality
 
 FIELD_OF_VIEW_MM = (206.4, 206.4, 176.0)
 """Field of view that holds every phantom's brain, in millimetres."""
@@ -43,6 +43,8 @@ class PhantomSpec(Spec):
     """Field strengths of the sites, in tesla, drawn evenly; 1.5 and 3.0 are known."""
     sites: int = Field(4, ge=1)
     """Scanners; each has its own sequence parameters, gain, noise and bias."""
+    post_operative: bool = Field(False, exclude_if=lambda chosen: not chosen)
+    """Take part of each core out: labels of BraTS 2024 with the resection cavity, and an APT-weighted contrast."""
 
     @model_validator(mode="after")
     def _fits(self) -> "PhantomSpec":
@@ -68,6 +70,16 @@ class PhantomSpec(Spec):
             return self.spacing_mm
         i, j, k = (v / max(n, 1) for v, n in zip(FIELD_OF_VIEW_MM, self.shape, strict=True))
         return (i, j, k)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Contrasts that phantoms have."""
+        return tuple(m for m in Modality if m is not Modality.APTW or self.post_operative)
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Scheme of their label files."""
+        return BRATS2024 if self.post_operative else BRATS2017
 
     def ras_geometry(self) -> Geometry:
         """Grid in RAS orientation and MNI152 coordinates, centred on the brain."""

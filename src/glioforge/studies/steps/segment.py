@@ -9,11 +9,13 @@ from glioforge.core import BRATS2023, CaseRef, LabelMap
 from glioforge.io.nifti import read_labels, write_labels
 from glioforge.io.tables import PREPARED, SCAN
 from glioforge.metrics.evaluate import evaluate_case
+from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.masks import write_facts, written_scheme
+from glioforge.segmentation.target import Target, class_shares
 from glioforge.studies.leaky import MARK, person_of
 from glioforge.studies.record import Clock, Record
-from glioforge.studies.scoring import overlap_rows, row_of, tumour_of
+from glioforge.studies.scoring import Row, class_rows, overlap_rows, row_of, tumour_of
 from glioforge.studies.steps.train import open_segmenter
 from glioforge.studies.task import Context
 
@@ -21,19 +23,27 @@ MASKS: Final = "masks"
 """Folder of the masks below that of a task."""
 
 
-def score_segmenter(context: Context, *, regions: tuple[str, ...]) -> Record:
+def score_segmenter(context: Context, *, regions: tuple[str, ...], classes: bool = False) -> Record:
     """Label the unseen subjects and score the labels; needs a segmenter.
 
     Args:
-        context: The task; reads the test side.
+        context: The task; reads the test side, and the training side where classes are scored.
         regions: Regions scored.
+        classes: Whether every class of the segmenter is scored too, on the prepared grid.
     """
     segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
     task = context.task
     run = (task.fold.index, task.arm, task.seed)
     del regions  # read from the study's settings by the scoring, and named here because they decide the rows
     keep = _keep_in(context.folder / MASKS) if task.seed == 0 else None
-    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source, keep))
+    score = _classes_of(context, segmenter) if classes else None
+
+    def also(ref: CaseRef, mask: LabelMap, labels: LabelMap) -> list[Row]:
+        if keep is not None:
+            keep(ref, mask)
+        return [] if score is None else score(ref, ref.load().require_labels(), labels)
+
+    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source, also))
 
 
 def _keep_in(folder: Path) -> Callable[[CaseRef, LabelMap], None]:
@@ -47,21 +57,39 @@ def _keep_in(folder: Path) -> Callable[[CaseRef, LabelMap], None]:
     return keep
 
 
-def score_slices(context: Context, *, regions: tuple[str, ...]) -> Record:
+def _classes_of(context: Context, segmenter: TrainedSegmenter) -> Callable[[CaseRef, LabelMap, LabelMap], list[Row]]:
+    """What scores all classes of a case, each weighed by its inverse share of the real training voxels."""
+    target, task = Target(segmenter.scheme.name, segmenter.scheme), context.task
+    shares = class_shares((context.cohort("train"),), target)
+    weights = {name: 1 / share for name, share in zip(target.classes, shares, strict=True) if share}
+
+    def score(ref: CaseRef, truth: LabelMap, labels: LabelMap) -> list[Row]:
+        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref)
+        return class_rows(known, labels, target.truth(truth), weights)
+
+    return score
+
+
+def score_slices(context: Context, *, regions: tuple[str, ...], classes: bool = False) -> Record:
     """Label the test slices of shuffled ones and score them, all slices of a person together; needs a segmenter.
 
     Args:
-        context: The task; reads the test side.
+        context: The task; reads the test side, and the training side where classes are scored.
         regions: Regions scored.
+        classes: Whether every class of the segmenter is scored too.
     """
     segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
     task, rows = context.task, []
+    score = _classes_of(context, segmenter) if classes else None
     for ref in context.cohort("test"):
         case = ref.load()
-        truth, found = (tumour_of(labels) for labels in (case.require_labels(), segmenter.segment(case)))
-        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | person_of(ref)
-        known |= {"grid": PREPARED, "note": MARK}
-        rows += [known | asdict(score) for score in evaluate_case(found, truth, regions, where=ref.case_id)]
+        labels = segmenter.segment(case)
+        truth, found = tumour_of(case.require_labels()), tumour_of(labels)
+        marks = person_of(ref) | {"note": MARK}
+        known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | marks | {"grid": PREPARED}
+        rows += [known | asdict(one) for one in evaluate_case(found, truth, regions, where=ref.case_id)]
+        if score is not None:
+            rows += [row | marks for row in score(ref, case.require_labels(), labels)]
     return context.record(rows)
 
 

@@ -1,0 +1,156 @@
+"""Numbers of a study of Glioforge that stand beside a published table: read from its folder, or a gap that says why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from glioforge.core import SpecError
+from glioforge.papers.published import PAPERS, PublishedRow, PublishedTable
+from glioforge.report.scores import ResultTable
+from glioforge.statistics.intervals import subject_means
+from glioforge.studies.leaky import MARK
+from glioforge.studies.pages import noun_of, table_of
+from glioforge.studies.results import read_study_results
+from glioforge.studies.spec import LEAKY
+from glioforge.studies.study import read_study
+from glioforge.studies.unfinished import require_finished
+
+PERCENT_ERROR = "class_dice_error"
+"""Metric of a published table of errors in percent, which a study has as a weighted Dice."""
+
+
+@final
+@dataclass(frozen=True)
+class Cell:
+    """A number of a study beside a printed one.
+
+    Args:
+        mean: Mean over subjects; NaN for a gap.
+        sd: Standard deviation over subjects, each averaged over trainings; NaN below two.
+        count: Subjects.
+        leaky: The same number where slices were shuffled over subjects; NaN where that was not done.
+        why: Why there is no number; empty where there is one.
+    """
+
+    mean: float
+    sd: float
+    count: int
+    leaky: float = float("nan")
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        """The number with its spread and count, or the gap."""
+        if self.why:
+            return f"gap: {self.why}"
+        spread = f" ± {self.sd:.3g}" if np.isfinite(self.sd) else ""
+        leak = f"; {MARK} {self.leaky:.3g}" if np.isfinite(self.leaky) else ""
+        return f"{self.mean:.3g}{spread} (n {self.count}{leak})"
+
+
+@final
+@dataclass(frozen=True)
+class Ours:
+    """A finished study after a paper.
+
+    Args:
+        paper: Name of the paper.
+        table: Its results.
+        where: Its folder.
+        title: Its title.
+        budget: Name of its budget; empty for a comparison of methods.
+        differences: What differs from the paper, by kind.
+    """
+
+    paper: str
+    table: ResultTable
+    where: Path
+    title: str
+    budget: str
+    differences: Mapping[str, tuple[str, ...]]
+
+    @property
+    def on(self) -> str:
+        """What was scored, in a few words."""
+        noun = self.table.noun
+        return f"{len(self.table.subjects())} {noun}s tested, budget {self.budget or 'of the file'}"
+
+
+def ours_of(folder: Path) -> Ours:
+    """Read a finished study.
+
+    Args:
+        folder: Folder of the study.
+
+    Raises:
+        InputFileError: The folder holds no finished study.
+        SpecError: The study follows none of the five papers.
+    """
+    study = read_study(folder)
+    require_finished(study)
+    after = study.spec.after
+    if after is None or after.paper not in PAPERS:
+        raise SpecError(
+            f"study {study.spec.name}, which follows none of the papers",
+            f"a study whose `after.paper` is one of {', '.join(PAPERS)}",
+            "run one that comes with Glioforge, such as: glioforge study shin2018",
+            folder,
+        )
+    differences = {"Method": after.deviations, "Data": after.data, "Left out": after.gaps}
+    if noun_of(study.spec) == "phantom":
+        differences["Data"] = (*after.data, "Computed phantoms stand in for patients.")
+    table = table_of(study.spec, read_study_results(study))
+    budget = str(getattr(study.spec, "budget", ""))
+    return Ours(after.paper, table, folder, study.spec.title, budget, differences)
+
+
+def by_paper(folders: Iterable[Path]) -> dict[str, tuple[Ours, ...]]:
+    """Read the studies of several folders, in their order, by the paper that they follow; errors as `ours_of`."""
+    found: dict[str, tuple[Ours, ...]] = {}
+    for folder in folders:
+        one = ours_of(folder)
+        found[one.paper] = (*found.get(one.paper, ()), one)
+    return found
+
+
+def cell(studies: Sequence[Ours], table: PublishedTable, row: PublishedRow, place: int) -> Cell:
+    """Return what studies have for one printed number.
+
+    Args:
+        studies: Studies after the paper; the first that has the arm counts, and none gives a gap.
+        table: The printed table.
+        row: One of its rows.
+        place: Number of the column.
+    """
+    if not row.arms:
+        return _gap("no study asks this")
+    if not studies:
+        return _gap("no study given")
+    arm = row.arms[place]
+    ours = next((one for one in studies if arm in one.table.arms()), studies[0])
+    found = _value(ours, table, row, arm)
+    if found is None:
+        return _gap(f"no arm {arm} in this study" if arm not in ours.table.arms() else f"{row.region} not scored")
+    leaky = _value(ours, table, row, f"{arm}{LEAKY}")
+    mean, sd, count = found
+    return Cell(mean, sd, count, float("nan") if leaky is None else leaky[0])
+
+
+def _value(ours: Ours, table: PublishedTable, row: PublishedRow, arm: str) -> tuple[float, float, int] | None:
+    """Mean and standard deviation over subjects, and their number; none where nothing was scored."""
+    error = table.metric == PERCENT_ERROR
+    scores = ours.table.scores(arm, row.region, "weighted_class_dice" if error else table.metric)
+    if not scores.subjects:
+        return None
+    means = subject_means(scores.values)
+    values = 100 * (1 - means) if error else means
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return float(values.mean()), sd, len(values)
+
+
+def _gap(why: str) -> Cell:
+    """A cell without a number."""
+    return Cell(float("nan"), float("nan"), 0, why=why)
