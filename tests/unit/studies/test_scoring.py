@@ -10,7 +10,7 @@ from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY, GUO2020, TUMOUR
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.studies.base import StudySpec
-from glioforge.studies.scoring import overlap_rows
+from glioforge.studies.scoring import class_rows, overlap_rows
 from toy_cohort import cohort_of_cases, toy_case
 
 
@@ -85,3 +85,18 @@ def test_a_segmenter_that_knows_the_truth_is_perfect_in_every_scheme(scheme, reg
     )
     assert [row["region"] for row in rows if row["metric"] == "dice"] == list(regions)
     assert {row["value"] for row in rows if row["metric"] == "dice"} == {1.0}
+
+
+def test_every_class_is_scored_with_tissue_and_over_all_of_them():
+    """A class in neither map has no number; weights decide what an error costs."""
+    labels = toy_case(1).require_labels().to(COMPLETE)
+    wrong = labels.voxels.copy()
+    wrong[wrong == COMPLETE.value("csf")] = COMPLETE.value("grey_matter")
+    rows = class_rows({"arm": "real"}, replace(labels, voxels=wrong), labels, {"white_matter": 1.0, "csf": 9.0})
+    values = {(row["region"], row["metric"]): row["value"] for row in rows}
+
+    assert values["white_matter", "dice"] == 1.0
+    assert values["csf", "dice"] == 0.0
+    assert 0 < values["classes", "weighted_class_dice"] < 1
+    assert values["classes", "class_dice"] < 1
+    assert {row["grid"] for row in rows} == {"prepared"}
