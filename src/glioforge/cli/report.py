@@ -22,7 +22,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the report of a finished study again, from its stored results; or set studies next to the papers' tables."""
+    """Write the report of a finished study again, from its results; or set studies next to the papers' tables."""
     from glioforge.cli.progress import TerminalProgress
 
     if papers is not None:

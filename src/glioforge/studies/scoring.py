@@ -52,9 +52,16 @@ def overlap_rows(
         predicted = restore(tumour_of(labels), ref)
         truth = tumour_of(source[ref.case_id].load().require_labels())
         known = row_of(spec, *run, ref) | {"grid": SCAN}
-        rows += [known | asdict(score) for score in evaluate_case(predicted, truth, spec.regions, where=ref.case_id)]
+        named = named_regions(predicted, spec.regions)
+        rows += [known | asdict(score) for score in evaluate_case(predicted, truth, named, where=ref.case_id)]
         rows += [] if also is None else also(ref, predicted, labels)
     return rows
+
+
+def named_regions(labels: LabelMap, regions: Sequence[str]) -> tuple[str, ...]:
+    """Regions and labels that a map's scheme names; a segmenter of the whole tumour alone knows no core."""
+    scheme = labels.scheme
+    return tuple(region for region in regions if scheme.regions.get(region) or region in scheme.labels)
 
 
 def class_rows(row: Row, labels: LabelMap, truth: LabelMap, weights: Mapping[str, float]) -> list[Row]:

@@ -1,7 +1,9 @@
 """Does the edited lesion appear as asked?
 
 Shin et al. 2018, Carver et al. 2021 and Guo et al. 2020 show pictures of edited
-lesions and measure nothing; the question is Glioforge's own.  Every method is trained on the same training subjects.  The label maps of unseen
+lesions and measure nothing; the question is Glioforge's own.
+
+Every method is trained on the same training subjects.  The label maps of unseen
 subjects are edited in each way and at each strength, every method makes images
 of them, and a segmenter that was trained on scans alone, and then left as it
 is, says what it finds.  That is compared with the label map that was asked for,

@@ -15,7 +15,7 @@ from glioforge.segmentation.masks import write_facts, written_scheme
 from glioforge.segmentation.target import Target, class_shares
 from glioforge.studies.leaky import MARK, person_of
 from glioforge.studies.record import Clock, Record
-from glioforge.studies.scoring import Row, class_rows, overlap_rows, row_of, tumour_of
+from glioforge.studies.scoring import Row, class_rows, named_regions, overlap_rows, row_of, tumour_of
 from glioforge.studies.steps.train import open_segmenter
 from glioforge.studies.task import Context
 
@@ -87,7 +87,8 @@ def score_slices(context: Context, *, regions: tuple[str, ...], classes: bool = 
         truth, found = tumour_of(case.require_labels()), tumour_of(labels)
         marks = person_of(ref) | {"note": MARK}
         known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | marks | {"grid": PREPARED}
-        rows += [known | asdict(one) for one in evaluate_case(found, truth, regions, where=ref.case_id)]
+        named = named_regions(found, regions)
+        rows += [known | asdict(one) for one in evaluate_case(found, truth, named, where=ref.case_id)]
         if score is not None:
             rows += [row | marks for row in score(ref, case.require_labels(), labels)]
     return context.record(rows)
