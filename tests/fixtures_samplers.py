@@ -9,6 +9,7 @@ PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SHORT = {"budget": {"steps": 2, "validate_every": 2, "checkpoint_every": 2}}
 SMALL = {
     "dcgan": {"size": 32, "width": 2, "latent": 4, "batch_size": 4, "modalities": None},
+    "label_pgan": {"size": 16, "latent": 4, "base": 8, "largest": 4, "judged": 8},
     "label_vae": {"size": (8, 8, 8), "widths": (2, 2, 4), "latent": 3, "batch_size": 2},
 }
 """Settings that make a sampler of each kind small; presets keep the rest."""

@@ -1,0 +1,111 @@
+"""What a critic sees of label maps: grey values, as in the paper, or one-hot classes.
+
+Conventions
+-----------
+labels      `(b, side, side)` numbers of classes, 0 background, with one more side in three dimensions
+whole       no level fades in: pixels of real maps are of one class
+"""
+
+from typing import Literal, final
+
+import torch
+from jaxtyping import Float, Integer
+from torch.nn import functional
+
+from glioforge.nn.progressive import START, Maps, doubled, halved
+from glioforge.training.recipes.growth import Moment
+
+Labels = Integer[torch.Tensor, "_ ..."]
+Relaxation = Literal["softmax", "straight_through", "gumbel"]
+
+
+@final
+class GreyValues:
+    """Classes as grey values from -1 to 1 in one channel; what is made is rounded to the nearest class.
+
+    Args:
+        classes: Number of classes.
+        size: Pixels along a side of the last level.
+    """
+
+    channels = 1
+
+    def __init__(self, classes: int, size: int) -> None:
+        self._classes, self._size = classes, size
+
+    def real(self, labels: Labels, moment: Moment) -> Maps:
+        """Grey values, averaged to the level in use."""
+        grey = labels[:, None].float() * (2 / (self._classes - 1)) - 1
+        return faded(reduced(grey, moment.level), moment)
+
+    def shown(self, made: Maps, *, whole: bool) -> Maps:  # noqa: ARG002 - as every encoding
+        """What was made, as it is."""
+        return made
+
+    def classes(self, made: Maps) -> Labels:
+        """Nearest class of each pixel, at full size."""
+        grey = enlarged(made[:, 0].float(), self._size)
+        return ((grey + 1) * ((self._classes - 1) / 2)).round().clamp(0, self._classes - 1).to(torch.uint8)
+
+
+@final
+class OneHot:
+    """A channel a class.
+
+    Args:
+        classes: Number of classes.
+        size: Pixels along a side of the last level.
+        relaxation: Softmax; or one class a pixel, the most probable or one drawn with Gumbel noise, with the gradient of
+            the softmax (Jang et al. 2017, arXiv:1611.01144, section 2.2).
+        temperature: Of the softmax.
+    """
+
+    def __init__(self, classes: int, size: int, relaxation: Relaxation, temperature: float) -> None:
+        self.channels = classes
+        self._size, self._relaxation, self._temperature = size, relaxation, temperature
+
+    def real(self, labels: Labels, moment: Moment) -> Maps:
+        """Shares of the classes at the level in use; the largest alone where maps are shown hard."""
+        hot = functional.one_hot(labels.long(), self.channels).movedim(-1, 1).float()
+        shares = faded(reduced(hot, moment.level), moment)
+        return shares if self._relaxation == "softmax" else hardened(shares)
+
+    def shown(self, made: Maps, *, whole: bool) -> Maps:  # noqa: ARG002 - as every encoding
+        """Probabilities, or one class a pixel with their gradient."""
+        logits = made.float()
+        if self._relaxation == "gumbel":
+            logits = logits - torch.empty_like(logits).exponential_().log()
+        soft = (logits / self._temperature).softmax(dim=1)
+        return soft if self._relaxation == "softmax" else hardened(soft.detach()) + soft - soft.detach()
+
+    def classes(self, made: Maps) -> Labels:
+        """Most probable class of each pixel, at full size."""
+        return enlarged(made.float().argmax(dim=1).to(torch.uint8), self._size)
+
+
+def hardened(shares: Maps) -> Maps:
+    """Give all to the largest channel of each pixel, the first of several."""
+    hot = functional.one_hot(shares.argmax(dim=1), shares.shape[1])
+    return hot.movedim(-1, 1).to(shares.dtype)
+
+
+def reduced(maps: Maps, level: int) -> Maps:
+    """Average maps down to a level."""
+    while maps.shape[-1] > START << level:
+        maps = halved(maps)
+    return maps
+
+
+def faded(maps: Maps, moment: Moment) -> Maps:
+    """Blend maps with their coarser version, as the generator blends its two ends."""
+    if moment.grown == moment.level:
+        return maps
+    return torch.lerp(doubled(halved(maps)), maps, 1 - (moment.level - moment.grown))
+
+
+def enlarged(maps: torch.Tensor, size: int) -> torch.Tensor:
+    """Repeat pixels `(b, ...)` until a side has `size` of them."""
+    times = size // maps.shape[-1]
+    for axis in range(1, maps.ndim):
+        maps = maps.repeat_interleave(times, dim=axis) if times > 1 else maps
+    return maps

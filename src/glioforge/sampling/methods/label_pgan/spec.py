@@ -1,0 +1,126 @@
+"""Settings of the progressive GAN of label maps."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from glioforge.nn.progressive import START
+from glioforge.sampling.method import SamplerSpec
+from glioforge.training.budget import Budget
+from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
+from glioforge.training.recipes.progressive import ProgressiveSpec
+
+IMAGES = 12_000_000
+"""Images of the paper's training."""
+_PLAYER = OptimizerSpec(
+    method="adam", learning_rate=2e-3, momentum=0.0, second_momentum=0.99, weight_decay=0, schedule="cosine"
+)
+_LOSSES = ProgressiveSpec(
+    adversary="logistic",
+    penalty=0.5,
+    penalty_every=4,
+    generator=_PLAYER,
+    critic=_PLAYER,
+    ema=0.99,
+    growth=GrowthSpec(stable=6000, fade=4000, batch_sizes=(64, 64, 64, 32, 16)),
+)
+_PAPER: Mapping[str, Any] = {
+    "size": 256,
+    "encoding": "grey",
+    "position": False,
+    "least": 0.0,
+    "mirror": False,
+    "latent": 512,
+    "base": 8192,
+    "largest": 512,
+    "losses": ProgressiveSpec().model_dump(mode="json"),
+    "budget": {
+        "steps": steps_for(GrowthSpec(), 7, IMAGES),
+        "validate_every": 5000,
+        "checkpoint_every": 5000,
+        "watch": {"explosion": None},
+    },
+}
+
+
+class LabelPganSpec(SamplerSpec):
+    """Progressive GAN of label maps."""
+
+    kind: Literal["label_pgan"] = "label_pgan"
+    """Name of the sampler."""
+    dims: Literal[2, 3] = 2
+    """Slices, or whole volumes at a coarse resolution."""
+    axis: Literal[0, 1, 2] = 2
+    """Axis that slices are cut along; 2 gives axial slices, as in the paper. Volumes have none."""
+    size: Literal[8, 16, 32, 64, 128, 256, 512, 1024] = 64
+    """Pixels along a side of the last level; grids that are larger are reduced to it, smaller ones padded."""
+    encoding: Literal["one_hot", "grey"] = "one_hot"
+    """A channel a class, or classes as grey values that are rounded."""
+    relaxation: Literal["softmax", "straight_through", "gumbel"] = "softmax"
+    """What the critic sees of `one_hot` maps: probabilities, or one class a pixel with their gradient, the most probable
+    or one that is drawn."""
+    temperature: float = Field(1.0, gt=0)
+    """Of the softmax."""
+    position: bool = True
+    """Tell both networks where along the axis a slice lies; drawn slices lie where those of the training cases do."""
+    share: float = Field(1.0, gt=0, le=1)
+    """Share of the training slices that is used, the first ones in a random order."""
+    ranges: int = Field(1, ge=1)
+    """Equal ranges that the slices of the grid are divided into."""
+    range_number: int = Field(0, ge=0)
+    """Range that is learned, from 0."""
+    least: float = Field(0.02, ge=0, lt=1)
+    """Slices with a smaller share of labelled pixels are left out, and empty ones always."""
+    mirror: bool = True
+    """Swap left and right in every second draw; slices along left and right, axis 0, stay as they are."""
+    latent: int = Field(32, ge=1)
+    """Numbers of noise."""
+    base: int = Field(384, ge=2)
+    """Channels: level n has `base / 2 ** (n + 1)` of them."""
+    largest: int = Field(48, ge=1)
+    """Most channels of a level."""
+    judged: int = Field(256, ge=8)
+    """Maps that the sliced Wasserstein distance of a validation is measured on, at most."""
+    losses: ProgressiveSpec = _LOSSES
+    """Losses, optimisers, and when the networks grow."""
+    budget: Budget = Budget(steps=2400, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sound": {},
+        "paper": _PAPER,
+        "reduced": {**_PAPER, "share": 0.2},
+        "ranges": {**_PAPER, "ranges": 31},
+    }
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse ranges and encodings that cannot be."""
+        if self.range_number >= self.ranges:
+            msg = f"range_number {self.range_number} of {self.ranges} ranges: give 0 to {self.ranges - 1}"
+            raise ValueError(msg)
+        if self.losses.adversary == "boundary_seeking" and self.encoding != "one_hot":
+            msg = "boundary seeking draws classes: set encoding to one_hot"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def levels(self) -> int:
+        """Levels of the networks.
+
+        Example:
+            >>> LabelPganSpec(size=256).levels
+            7
+        """
+        return (self.size // START).bit_length()
+
+    @property
+    def grown(self) -> int:
+        """Step from which the last level is in use whole."""
+        return grown_at(self.losses.growth, self.levels)
+
+    def batch_size_at(self, step: int) -> int:
+        """Maps in the batch of a step."""
+        return moment_of(self.losses.growth, self.levels, step).batch_size
