@@ -1,4 +1,4 @@
-"""Blocks and networks of progressive growing (Karras et al. 2018, arXiv:1710.10196): a generator and a critic that grow.
+"""Generator and critic that grow level by level, and their blocks (Karras et al. 2018, arXiv:1710.10196).
 
 Both hold all their levels from the start; the buffer `grown` says how many are in use, as a number: 2.25 is the third
 level, a quarter of the way faded in (section 2 and figure 2).  It is kept with the weights, so that a network that is
@@ -16,6 +16,7 @@ condition   `(b, numbers)`; no numbers where there is no condition
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, final
 
 import torch
@@ -175,7 +176,7 @@ class ProgressiveGenerator(Growing):
         self.start = EqualLinear(latent + condition, widths[0] * START**dims, 2**0.5 / 4, bias=False)
         self.start_bias = nn.Parameter(torch.zeros(widths[0]))
         self.blocks = nn.ModuleList([nn.ModuleList([EqualConv(widths[0], widths[0], 3, dims)])])
-        for coarse, fine in zip(widths, widths[1:], strict=False):
+        for coarse, fine in pairwise(widths):
             self.blocks.append(nn.ModuleList([EqualConv(coarse, fine, 3, dims), EqualConv(fine, fine, 3, dims)]))
         self.ends = nn.ModuleList(EqualConv(width, channels, 1, dims, gain=1.0) for width in widths)
 
@@ -216,7 +217,7 @@ class ProgressiveCritic(Growing):
         self.dims, self.group = dims, group
         self.begins = nn.ModuleList(EqualConv(channels, width, 1, dims) for width in widths)
         self.blocks = nn.ModuleList([EqualConv(widths[0] + (group > 0), widths[0], 3, dims)])
-        for coarse, fine in zip(widths, widths[1:], strict=False):
+        for coarse, fine in pairwise(widths):
             self.blocks.append(nn.ModuleList([EqualConv(fine, fine, 3, dims), EqualConv(fine, coarse, 3, dims)]))
         self.dense = EqualLinear(widths[0] * START**dims, widths[0])
         self.end = EqualLinear(widths[0], 1, gain=1.0)

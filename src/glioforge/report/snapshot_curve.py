@@ -27,7 +27,9 @@ def snapshot_curve(rows: Sequence[Mapping[str, Any]], *, best_step: int, grown: 
     starts = [n for n, row in enumerate(rows) if not n or row["side"] != rows[n - 1]["side"]]
     for number in starts:
         text = f"{rows[number]['side']} px"
-        axes.annotate(text, (steps[number], distances[number]), (0, 8), textcoords="offset points", fontsize=8, color=INK)
+        axes.annotate(
+            text, (steps[number], distances[number]), (0, 8), textcoords="offset points", fontsize=8, color=INK
+        )
     axes.set_ylim(bottom=0, top=1.12 * max(distances))
     axes.set_xlabel("optimiser steps")
     axes.set_ylabel("sliced Wasserstein distance\nto held-out maps")

@@ -58,10 +58,10 @@ def observe_last(
     """
     parts: list[Observation] = []
     for number in range(steps - 1, max(steps - 1 - _LOOKED_AT, -1), -1):
-        batch = batches(number)
-        if parts and batch["images"].shape[2:] != parts[0].batch["images"].shape[2:]:
+        part = observe({name: value.to(device) for name, value in batches(number).items()})
+        if parts and part.made.shape[2:] != parts[0].made.shape[2:]:
             continue
-        parts.append(observe({name: value.to(device) for name, value in batch.items()}))
+        parts.append(part)
         if sum(len(part.made) for part in parts) >= SAMPLES:
             break
     return _joined(parts)

@@ -91,7 +91,7 @@ class Progressive:
         steps: Length of the schedules in steps.
     """
 
-    def __init__(  # noqa: PLR0913 - both players and what decides their game
+    def __init__(
         self,
         generator: ProgressiveGenerator,
         critic: ProgressiveCritic,

@@ -24,12 +24,12 @@ Preset `sound` deviates further, each for a reason:
 6. Both networks are told where along the axis a slice lies, so that one model serves all ranges; how often a slice is
    drawn follows the training cases.
 7. 64 x 64 pixels, 48 to 12 channels, latent 32, log loss with a penalty on the critic's slope at real maps every
-   fourth step, rates of 2e-3 that fall as a cosine, average .99, some 20,000 images: trains in ten minutes on two cores.
+   fourth step, rates of 2e-3 that fall as a cosine, average .99, few images: trains in ten minutes on two cores.
 8. Left and right are swapped in every second draw; slices with hardly any brain are left out.
 With `dims: 3` the same networks make volumes at a coarse resolution, on the grid of the training cases.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -77,9 +77,7 @@ class LabelPgan(Sampler):
     def recipe(self, network: Any, steps: int) -> Progressive:  # noqa: ANN401 - the generator
         """Set the generator against a fresh critic."""
         spec: LabelPganSpec = self.spec
-        critic = ProgressiveCritic(
-            self._encoding.channels, self._widths, condition=self._conditions, dims=spec.dims
-        )
+        critic = ProgressiveCritic(self._encoding.channels, self._widths, condition=self._conditions, dims=spec.dims)
         return Progressive(network, critic, spec.losses, encoding=self._encoding, latent=spec.latent, steps=steps)
 
     def batches(self, cohort: Cohort, seed: int) -> Batches:
@@ -99,7 +97,7 @@ class LabelPgan(Sampler):
 
         return batch
 
-    def score(self, cohort: Cohort, seed: int) -> Callable[[nn.Module], float]:
+    def score(self, cohort: Cohort, seed: int) -> Judge:
         """Minus the sliced Wasserstein distance to the cohort's maps, from fixed noise at their places."""
         maps = training_maps(self.spec.model_copy(update={"share": 1.0}), cohort, 0)
         rng = stream(seed, "judged")
@@ -112,8 +110,8 @@ class LabelPgan(Sampler):
         """Train the network; the curve of the distance is left beside the history."""
         outcome = super().fit(fitting)
         spec: LabelPganSpec = self.spec
-        facts = {"best_step": outcome.best_step, "best": outcome.best_score, "grown": spec.grown}
-        write_curve(fitting.folder, curve_of(outcome, spec.losses.growth, spec.levels), facts)
+        rows = curve_of(outcome, spec.losses.growth, spec.levels)
+        write_curve(fitting.folder, rows, best_step=outcome.best_step, grown=spec.grown)
         return outcome
 
     def make(self, rng: np.random.Generator, accelerator: AcceleratorSpec) -> LabelMap:
@@ -134,7 +132,7 @@ class LabelPgan(Sampler):
         return LabelMap(voxels, geometry, self.knowledge.scheme)
 
     def _place(self, rng: np.random.Generator) -> int:
-        """Number of the slice that is drawn: as often as among the training cases; the middle one where it is not told."""
+        """Number of the slice that is drawn, as often as in training; the middle one where networks are not told."""
         network: Any = self.network
         counts = network.drawn.double().cpu().numpy()
         if not self.spec.position or self.spec.dims == 3 or not counts.sum():

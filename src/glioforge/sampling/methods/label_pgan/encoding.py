@@ -9,7 +9,7 @@ whole       no level fades in: pixels of real maps are of one class
 from typing import Literal, final
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch.nn import functional
 
 from glioforge.nn.progressive import START, Maps, doubled, halved
@@ -55,8 +55,8 @@ class OneHot:
     Args:
         classes: Number of classes.
         size: Pixels along a side of the last level.
-        relaxation: Softmax; or one class a pixel, the most probable or one drawn with Gumbel noise, with the gradient of
-            the softmax (Jang et al. 2017, arXiv:1611.01144, section 2.2).
+        relaxation: Softmax; or one class a pixel, the most probable or one drawn with Gumbel noise, with the gradient
+            of the softmax (Jang et al. 2017, arXiv:1611.01144, section 2.2).
         temperature: Of the softmax.
     """
 
@@ -91,9 +91,9 @@ def hardened(shares: Maps) -> Maps:
 
 def reduced(maps: Maps, level: int) -> Maps:
     """Average maps down to a level."""
-    while maps.shape[-1] > START << level:
-        maps = halved(maps)
-    return maps
+    times = maps.shape[-1] // (START << level)
+    pool = functional.avg_pool2d if maps.ndim == 4 else functional.avg_pool3d
+    return pool(maps, times) if times > 1 else maps
 
 
 def faded(maps: Maps, moment: Moment) -> Maps:

@@ -4,7 +4,7 @@ Source: Karras et al. 2018, arXiv:1710.10196, section 5, on one-hot maps (`metri
 Eklund choose their weights by it, and in their training it fell until shortly after the last fade and rose from there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -14,19 +14,21 @@ from jaxtyping import Float32, UInt8
 from torch import nn
 
 from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.metrics.cohort.pyramid import sliced_wasserstein
+from glioforge.nn.progressive import START
 from glioforge.training.budget import HistoryRow, Outcome
+from glioforge.training.patch_score import PatchScore
 from glioforge.training.recipes.growth import GrowthSpec, moment_of
 
 CURVE: Final = "distance"
 """Name of the curve's files."""
-_DIRECTIONS: Final = 128
 _AT_ONCE: Final = 64
 
 
 @final
 class Judge:
-    """Scores networks on fixed noise against fixed maps; higher is better.
+    """Scores networks by `PatchScore`, on fixed noise against fixed maps, once their last level is in use whole.
+
+    The distances of earlier networks are measured too, for the curve, but none of these is chosen.
 
     Args:
         real: Held-out maps `(n, size, size)`, or volumes, of which the middle slice is compared.
@@ -44,22 +46,26 @@ class Judge:
         classes: Callable[[torch.Tensor], torch.Tensor],
         count: int,
     ) -> None:
-        self._real = one_hot_slices(real, count)
         self._condition, self._noise, self._classes, self._count = condition, noise, classes, count
-        self.scalars: dict[str, float] = {}
+        self._measured = PatchScore(one_hot_slices(real, count), self._made)
 
-    def __call__(self, network: nn.Module) -> float:
-        """Return minus the mean distance over levels; `scalars` holds that of each level, by its pixels."""
+    @property
+    def scalars(self) -> dict[str, float]:
+        """Distances of the last network."""
+        return self._measured.scalars
+
+    def __call__(self, network: Any) -> float | None:  # noqa: ANN401 - a growing generator
+        """Return minus the mean distance over levels; none while the network grows."""
+        score = self._measured(network)
+        return score if float(network.grown) == network.levels - 1 else None
+
+    def _made(self, network: nn.Module) -> Float32[np.ndarray, "_ _ _ _"]:
+        """Make as many maps as it is compared with."""
         device = next(network.parameters()).device
         made = []
-        for first in range(0, len(self._noise), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
-            maps = network(self._noise[part].to(device), self._condition[part].to(device))
-            made.append(self._classes(maps).cpu().numpy())
-        levels = sliced_wasserstein(one_hot_slices(np.concatenate(made), self._count), self._real, count=_DIRECTIONS)
-        side = self._real.shape[-1]
-        self.scalars = {f"distance {side >> level}": value for level, value in enumerate(levels)}
-        return -float(np.mean(levels))
+        for noise, condition in zip(self._noise.split(_AT_ONCE), self._condition.split(_AT_ONCE), strict=True):
+            made.append(self._classes(network(noise.to(device), condition.to(device))).cpu().numpy())
+        return one_hot_slices(np.concatenate(made), self._count)
 
 
 def one_hot_slices(numbers: UInt8[np.ndarray, "_ ..."], count: int) -> Float32[np.ndarray, "_ _ _ _"]:
@@ -70,18 +76,18 @@ def one_hot_slices(numbers: UInt8[np.ndarray, "_ ..."], count: int) -> Float32[n
 
 
 def curve_of(outcome: Outcome, growth: GrowthSpec, levels: int) -> list[dict[str, Any]]:
-    """Step, images, pixels along a side and distance of each snapshot; none without a score."""
-    scored = [row for row in outcome.history if row.get("score") is not None]
-    return [_row(row, growth, levels) for row in scored]
+    """Step, images, pixels along a side and distance of each snapshot; none where no distance was measured."""
+    return [_row(row, growth, levels) for row in outcome.history if row.get("swd") is not None]
 
 
-def write_curve(folder: Path, rows: list[dict[str, Any]], facts: Mapping[str, Any]) -> None:
+def write_curve(folder: Path, rows: list[dict[str, Any]], *, best_step: int, grown: int) -> None:
     """Write the curve as `distance.json` and `distance.png`; nothing without rows.
 
     Args:
         folder: Folder of the training.
         rows: As `curve_of` returns.
-        facts: What else the JSON tells, with `best_step` and `grown` (step of the whole last level).
+        best_step: Step of the snapshot that is kept.
+        grown: Step from which the last level is in use whole.
 
     Raises:
         OutputError: The disk is full or cannot be written.
@@ -90,14 +96,13 @@ def write_curve(folder: Path, rows: list[dict[str, Any]], facts: Mapping[str, An
         return
     from glioforge.report.snapshot_curve import snapshot_curve
 
-    write_json(folder / f"{CURVE}.json", {**facts, "snapshots": rows})
-    drawn = snapshot_curve(rows, best_step=facts["best_step"], grown=facts["grown"])
-    write_atomically(folder / f"{CURVE}.png", drawn)
+    write_json(folder / f"{CURVE}.json", {"best_step": best_step, "grown": grown, "snapshots": rows})
+    write_atomically(folder / f"{CURVE}.png", snapshot_curve(rows, best_step=best_step, grown=grown))
 
 
 def _row(row: HistoryRow, growth: GrowthSpec, levels: int) -> dict[str, Any]:
     step = int(row["step"] or 0)
     moment = moment_of(growth, levels, max(step - 1, 0))
-    apart = {name: value for name, value in row.items() if name.startswith("distance ")}
-    shown = {"step": step, "images": moment.images + moment.batch_size, "side": 4 << moment.level}
-    return {**shown, "distance": -float(row["score"] or 0.0), **apart}
+    apart = {name: value for name, value in row.items() if name.startswith("swd_")}
+    shown = {"step": step, "images": moment.images + moment.batch_size, "side": START << moment.level}
+    return {**shown, "distance": row["swd"], **apart}

@@ -59,8 +59,8 @@ class LabelPganSpec(SamplerSpec):
     encoding: Literal["one_hot", "grey"] = "one_hot"
     """A channel a class, or classes as grey values that are rounded."""
     relaxation: Literal["softmax", "straight_through", "gumbel"] = "softmax"
-    """What the critic sees of `one_hot` maps: probabilities, or one class a pixel with their gradient, the most probable
-    or one that is drawn."""
+    """What the critic sees of `one_hot` maps: probabilities, or one class a pixel with their gradient, the most
+    probable or one that is drawn."""
     temperature: float = Field(1.0, gt=0)
     """Of the softmax."""
     position: bool = True
