@@ -39,6 +39,7 @@ from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
+from glioforge.data.alike import SLICES_FROM, SLICES_TO
 from glioforge.nn.progressive import ProgressiveCritic, ProgressiveGenerator, level_widths
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot
@@ -113,6 +114,15 @@ class LabelPgan(Sampler):
         rows = curve_of(outcome, spec.losses.growth, spec.levels)
         write_curve(fitting.folder, rows, best_step=outcome.best_step, grown=spec.grown)
         return outcome
+
+    def facts(self) -> Mapping[str, float]:
+        """Which slices of the grid were learned; nothing of volumes."""
+        network: Any = self.network
+        learned = np.flatnonzero(network.drawn.cpu().numpy())
+        if self.spec.dims == 3 or not len(learned):
+            return {}
+        first, last = int(learned[0]), int(learned[-1]) + 1
+        return {SLICES_FROM: first / self._slices, SLICES_TO: last / self._slices}
 
     def make(self, rng: np.random.Generator, accelerator: AcceleratorSpec) -> LabelMap:
         """Draw one slice at its place on the grid of the training cases, or a volume on that grid."""

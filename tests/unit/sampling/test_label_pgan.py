@@ -1,0 +1,141 @@
+"""Tests of the progressive GAN of label maps: which slices it learns, how classes are shown, and where draws lie."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from fixtures_samplers import PLAIN
+from glioforge.core import COMPLETE, CohortError, Geometry, LabelMap, stream
+from glioforge.sampling.base import known_of, train_sampler
+from glioforge.sampling.method import SAMPLERS, Knowledge
+from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot
+from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, training_maps
+from glioforge.training.recipes.growth import moment_of
+from toy_cohort import toy_cohort
+
+SMALL = {"kind": "label_pgan", "size": 16, "latent": 4, "base": 8, "largest": 4, "judged": 8}
+
+
+def spec_of(**settings):
+    """Small settings."""
+    return SAMPLERS.parse({**SMALL, **settings})
+
+
+def sampler_of(spec, cohort):
+    """An untrained sampler that knows a cohort."""
+    torch.manual_seed(0)
+    made = SAMPLERS.part_for(spec)(spec, known_of(spec, cohort))
+    made.before_training(made.network, cohort)
+    return made
+
+
+def test_presets_of_the_paper():
+    """Its sizes, its share of the slices, its ranges; and steps that show 12 million images."""
+    paper, reduced, ranges = (spec_of(preset=name, size=256) for name in ("paper", "reduced", "ranges"))
+    plain = SAMPLERS.parse({"kind": "label_pgan", "preset": "paper"})
+    assert (plain.latent, plain.base, plain.largest, plain.encoding) == (512, 8192, 512, "grey")
+    assert (plain.losses.adversary, plain.losses.penalty, plain.losses.drift) == ("wasserstein", 10, 1e-3)
+    assert (plain.losses.critic.learning_rate, plain.losses.critic.second_momentum) == (1e-3, 0.99)
+    assert moment_of(plain.losses.growth, plain.levels, plain.budget.steps).images == pytest.approx(12e6, abs=10)
+    assert (paper.share, reduced.share, ranges.ranges) == (1.0, 0.2, 31)
+
+
+def test_slices_are_those_with_labels_of_the_share_or_of_the_range():
+    """31 ranges of 155 slices have five each; a share is the same each time; nothing left is refused."""
+    cohort = toy_cohort([1, 2])
+    all_of_them = training_maps(spec_of(least=0.0), cohort, 0)
+    assert all((labels > 0).any() for labels in all_of_them.labels)
+    part = training_maps(spec_of(least=0.0, share=0.2), cohort, 0)
+    assert len(part.labels) == round(0.2 * len(all_of_them.labels))
+    assert np.array_equal(part.labels, training_maps(spec_of(least=0.0, share=0.2), cohort, 0).labels)
+    within = training_maps(spec_of(ranges=3, range_number=1), cohort, 0)
+    assert set(within.slices) == {4, 5, 6, 7}
+    with pytest.raises(CohortError, match="no slice with enough labels"):
+        training_maps(spec_of(least=0.99), cohort, 0)
+    with pytest.raises(ValueError, match="give 0 to 2"):
+        spec_of(ranges=3, range_number=3)
+
+
+@pytest.mark.parametrize("relaxation", ["softmax", "straight_through", "gumbel"])
+def test_one_hot_maps_are_shown_as_the_relaxation_says_with_a_gradient(relaxation):
+    """Hard maps have one class a pixel on both sides; what is made keeps the gradient of the softmax."""
+    encoding = OneHot(3, 8, relaxation, 1.0)
+    growth = spec_of().losses.growth
+    labels = torch.randint(0, 3, (2, 8, 8), dtype=torch.uint8)
+    real = encoding.real(labels, moment_of(growth, 2, 10**6))
+    assert torch.equal(real.argmax(dim=1), labels.long())
+    made = torch.randn(2, 3, 8, 8, requires_grad=True)
+    shown = encoding.shown(made, whole=True)
+    assert torch.allclose(shown.sum(dim=1), torch.ones(2, 8, 8))
+    hard = torch.allclose(shown.detach(), shown.detach().round(), atol=1e-5)
+    assert hard == (relaxation != "softmax")
+    shown[:, 0].sum().backward()
+    assert float(made.grad.abs().sum()) > 0
+
+
+def test_grey_values_return_to_their_classes():
+    """And what lies between two classes is rounded, to a third one if that is between them."""
+    encoding = GreyValues(7, 4)
+    labels = torch.arange(7, dtype=torch.uint8).repeat(16)[: 2 * 16].view(2, 4, 4)
+    grey = encoding.real(labels, moment_of(spec_of().losses.growth, 1, 10**6))
+    assert torch.equal(encoding.classes(grey), labels)
+    between = torch.full((1, 1, 4, 4), (grey.min() + grey.max()) / 2)
+    assert torch.equal(encoding.classes(between), torch.full((1, 4, 4), 3, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(("shape", "size"), [((16, 14, 12), 16), ((16, 14, 12), 8), ((9, 14, 5), 32)])
+def test_a_slice_lies_where_it_was_cut(shape, size):
+    """Voxels of a padded or reduced slice have the place that they had on the grid."""
+    grid = Geometry(shape, np.diag([2.0, 3.0, 4.0, 1.0]))
+    frame = Frame(grid, (0, 1), size)
+    numbers = np.zeros((1, *shape[:2]), dtype=np.uint8)
+    numbers[0, 4:8, 6:10] = 1
+    fitted = frame.fitted(numbers, 2)[0]
+    made = frame.slice_grid(2, 3)
+    centre = np.argwhere(fitted > 0).mean(axis=0)
+    world = made.affine @ [*centre, 0, 1]
+    assert made.shape == (size, size, 1)
+    assert np.allclose(world[:3], [2 * 5.5, 3 * 7.5, 4 * 3], atol=1.6)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_draws_lie_on_the_grid_and_follow_the_training_slices(dims):
+    """Slices at places of training slices, and volumes on the training grid."""
+    cohort = toy_cohort([1, 2])
+    made = sampler_of(spec_of(dims=dims), cohort)
+    drawn = [made.make(stream(seed), PLAIN) for seed in range(6)]
+    assert all(isinstance(labels, LabelMap) and labels.scheme == COMPLETE for labels in drawn)
+    if dims == 3:
+        assert drawn[0].geometry == made.knowledge.geometry
+        assert made.facts() == {}
+        return
+    learned = set(training_maps(made.spec, cohort, 0).slices)
+    heights = [int((labels.geometry.affine[2, 3] - made.knowledge.geometry.affine[2, 3]) / 10) for labels in drawn]
+    assert set(heights) <= learned
+    assert len(set(heights)) > 1
+    assert 0 < made.facts()["slices_from"] < made.facts()["slices_to"] < 1
+
+
+def test_the_curve_tells_every_snapshot_and_the_one_that_is_kept(tmp_path):
+    """Distances from the first level on; weights are chosen among those of the whole last level."""
+    fast = {"stable": 8, "fade": 8, "batch_sizes": (8,)}
+    spec = spec_of(losses={"growth": fast}, budget={"steps": 8, "validate_every": 2, "checkpoint_every": 8})
+    trained = train_sampler(toy_cohort([1, 2]), toy_cohort([9], "validation"), spec, tmp_path / "m", accelerator=PLAIN)
+    told = json.loads((tmp_path / "m" / "training" / "distance.json").read_text())
+    assert [row["step"] for row in told["snapshots"]] == [2, 4, 6, 8]
+    assert [row["side"] for row in told["snapshots"]] == [8, 16, 16, 16]
+    assert told["grown"] == 4
+    chosen = min((row for row in told["snapshots"] if row["step"] > 4), key=lambda row: row["distance"])
+    assert told["best_step"] == trained.card.outcome.best_step == chosen["step"]
+    assert (tmp_path / "m" / "training" / "distance.png").stat().st_size > 1000
+
+
+def test_a_frame_of_a_volume_is_cut_back_to_the_grid():
+    """Padding is taken off on every side."""
+    knowledge = Knowledge((), COMPLETE, Geometry.isotropic((6, 8, 4), 2.0))
+    frame = frame_of(spec_of(dims=3, size=8), knowledge.geometry)
+    numbers = np.arange(6 * 8 * 4, dtype=np.uint8).reshape(1, 6, 8, 4) % 7
+    cube = torch.from_numpy(frame.fitted(numbers, 7).astype(np.float32))[None]
+    assert torch.equal(frame.cropped(cube)[0], torch.from_numpy(numbers.astype(np.float32)))
