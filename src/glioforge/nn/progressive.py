@@ -17,7 +17,7 @@ condition   `(b, numbers)`; no numbers where there is no condition
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Float
@@ -131,7 +131,7 @@ def halved(x: Maps) -> Maps:
     return pool(x, 2)
 
 
-class Growing(nn.Module):
+class _Growing(nn.Module):
     """Keeps how many levels are in use.
 
     Args:
@@ -157,7 +157,7 @@ class Growing(nn.Module):
 
 
 @final
-class ProgressiveGenerator(Growing):
+class ProgressiveGenerator(_Growing):
     """Maps for noise, with a linear end.
 
     Args:
@@ -190,7 +190,8 @@ class ProgressiveGenerator(Growing):
         for number in range(level + 1):
             before = x
             x = doubled(x) if number else x
-            for layer in self.blocks[number]:
+            layers: Any = self.blocks[number]
+            for layer in layers:
                 x = pixel_norm(functional.leaky_relu(layer(x), SLOPE))
         made: torch.Tensor = self.ends[level](x)
         if share < 1:
@@ -199,7 +200,7 @@ class ProgressiveGenerator(Growing):
 
 
 @final
-class ProgressiveCritic(Growing):
+class ProgressiveCritic(_Growing):
     """One score for each map.
 
     Args:
@@ -228,7 +229,8 @@ class ProgressiveCritic(Growing):
         level, share = self.standing
         x = functional.leaky_relu(self.begins[level](maps), SLOPE)
         for number in range(level, 0, -1):
-            for layer in self.blocks[number]:
+            layers: Any = self.blocks[number]
+            for layer in layers:
                 x = functional.leaky_relu(layer(x), SLOPE)
             x = halved(x)
             if number == level and share < 1:

@@ -46,7 +46,8 @@ class Judge:
         classes: Callable[[torch.Tensor], torch.Tensor],
         count: int,
     ) -> None:
-        self._condition, self._noise, self._classes, self._count = condition, noise, classes, count
+        self._classes, self._count = classes, count
+        self._parts = torch.split(noise, _AT_ONCE), torch.split(condition, _AT_ONCE)
         self._measured = PatchScore(one_hot_slices(real, count), self._made)
 
     @property
@@ -63,7 +64,7 @@ class Judge:
         """Make as many maps as it is compared with."""
         device = next(network.parameters()).device
         made = []
-        for noise, condition in zip(self._noise.split(_AT_ONCE), self._condition.split(_AT_ONCE), strict=True):
+        for noise, condition in zip(*self._parts, strict=True):
             made.append(self._classes(network(noise.to(device), condition.to(device))).cpu().numpy())
         return one_hot_slices(np.concatenate(made), self._count)
 
