@@ -1,0 +1,6 @@
+"""Attacks on a synthetic release, and the gate that says what they found and could have found.
+
+Everything here is plain numpy and SciPy on arrays.  What must be read, described or
+trained (pictures of cases, scores of a model, shadow models) is handed in by the
+verb or study that runs an audit.
+"""

@@ -1,0 +1,1 @@
+"""One attack a file; each states what its attacker holds."""
