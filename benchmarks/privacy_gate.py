@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.io.atomic_write import write_atomically
 from glioforge.metrics.orbit import Group
 from glioforge.privacy.evidence import Attribute, Evidence, Field, Likenesses, Sides, compare, nearness_of, points_of

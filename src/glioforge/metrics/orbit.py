@@ -6,7 +6,7 @@ sets are compared by one matrix product an element and channel.
 
 Conventions
 -----------
-pictures    float32 `(case, channel, cell)`, the cells of a grid of 2 or 3 axes in C order; the first axis is left-right
+pictures    float `(case, channel, cell)`, the cells of a grid of 2 or 3 axes in C order; the first axis is left-right
 middle      mean picture of people whom nothing was trained on; what all heads share is taken away with it
 likeness    correlation of what is left, -1 to 1, the largest over the orbit; 0 for an empty picture
 """
@@ -18,10 +18,10 @@ from itertools import combinations, product
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from scipy import sparse
 
-Pictures = Float32[np.ndarray, "case channel cell"]
+Pictures = Float[np.ndarray, "case channel cell"]
 Units = Float32[np.ndarray, "channel case cell"]
 Likeness = Float32[np.ndarray, "query reference"]
 Shape = tuple[int, ...]
@@ -74,8 +74,8 @@ def orbit(shape: Shape) -> tuple[sparse.csr_array, ...]:
 
 
 def likeness(
-    queries: Float32[np.ndarray, "query channel cell"],
-    references: Float32[np.ndarray, "reference channel cell"],
+    queries: Float[np.ndarray, "query channel cell"],
+    references: Float[np.ndarray, "reference channel cell"],
     middle: Float32[np.ndarray, "channel cell"],
     shape: Shape,
     groups: Sequence[Group],
@@ -89,13 +89,13 @@ def likeness(
         shape: Grid of both.
         groups: Channels that are compared together.
     """
-    fixed = _units(references - middle)
+    fixed = _units(references, middle)
     found = {group.name: np.full((len(queries), len(references)), -1.0, np.float32) for group in groups}
     moves = orbit(shape)
     for start in range(0, len(queries), CHUNK):
         rows = slice(start, start + CHUNK)
         for number, move in enumerate(moves):
-            units = _units(_moved(queries[rows], move) - middle)
+            units = _units(_moved(queries[rows], move), middle)
             own = [mine @ theirs.T for mine, theirs in zip(units, fixed, strict=True)]
             still = number % (len(moves) // 2) == 0
             for group in groups:
@@ -110,7 +110,7 @@ def likeness(
 
 def _moved(pictures: Pictures, move: sparse.csr_array) -> Pictures:
     """The pictures under one element of the orbit."""
-    flat = pictures.reshape(-1, pictures.shape[-1])
+    flat = pictures.reshape(-1, pictures.shape[-1]).astype(np.float32, copy=False)
     moved: Pictures = np.ascontiguousarray((move @ flat.T).T, dtype=np.float32).reshape(pictures.shape)
     return moved
 
@@ -124,9 +124,13 @@ def _raise_by_others(
             np.maximum(target, units[mine] @ fixed[other].T, out=target)
 
 
-def _units(pictures: Pictures) -> Units:
-    """Pictures as vectors of mean 0 and length 1, channels first; 0 for a constant one."""
-    apart = np.ascontiguousarray(pictures.transpose(1, 0, 2))
+def _units(pictures: Pictures, middle: Float32[np.ndarray, "channel cell"]) -> Units:
+    """What distinguishes pictures from the mean one, as vectors of mean 0 and length 1, channels first.
+
+    An empty picture, such as the lesion of a head without one, is 0 and resembles nothing.
+    """
+    apart = np.ascontiguousarray((pictures - middle).transpose(1, 0, 2), dtype=np.float32)
+    apart[~pictures.any(axis=-1).T] = 0
     apart -= apart.mean(axis=-1, keepdims=True)
     length = np.sqrt(np.einsum("cnx,cnx->cn", apart, apart))[..., None]
     apart /= np.where(length > 1e-6, length, 1)

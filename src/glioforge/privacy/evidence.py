@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.metrics.orbit import Group, Shape, likeness
 
 Near = Float32[np.ndarray, "case person"]
@@ -48,9 +48,9 @@ class Field:
     name: str
     shape: Shape
     groups: tuple[Group, ...]
-    made: Float32[np.ndarray, "case channel cell"]
-    people: Float32[np.ndarray, "person channel cell"]
-    planted: Float32[np.ndarray, "copy channel cell"]
+    made: Float[np.ndarray, "case channel cell"]
+    people: Float[np.ndarray, "person channel cell"]
+    planted: Float[np.ndarray, "copy channel cell"]
 
 
 @final
@@ -201,7 +201,7 @@ def compare(fields: Sequence[Field], sides: Sides) -> Likenesses:
     planted: dict[str, np.ndarray] = {}
     people: dict[str, np.ndarray] = {}
     for part in fields:
-        middle = part.people[sides.reference].mean(axis=0)
+        middle = part.people[sides.reference].mean(axis=0, dtype=np.float32)
         for target, pictures in ((made, part.made), (planted, part.planted), (people, part.people[sides.strangers])):
             found_in = likeness(pictures, part.people, middle, part.shape, part.groups)
             target.update({f"{part.name}: {name}": near for name, near in found_in.items()})
@@ -241,8 +241,8 @@ def nearness_of(found: Likenesses, sides: Sides) -> Nearness:
 
 
 def points_of(
-    made: Float32[np.ndarray, "case channel cell"],
-    people: Float32[np.ndarray, "person channel cell"],
+    made: Float[np.ndarray, "case channel cell"],
+    people: Float[np.ndarray, "person channel cell"],
     dimensions: int = DIMENSIONS,
 ) -> tuple[Float64[np.ndarray, "case dimension"], Float64[np.ndarray, "person dimension"]]:
     """Return principal components of the synthetic cases, and people in them, scaled to a standard deviation of 1.

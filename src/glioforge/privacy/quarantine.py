@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, final
 
-from glioforge.core.errors import InputFileError
+from glioforge.core import InputFileError
 
 REJECT: Final = "reject"
 """The case is left out of the release."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self, final
 
-from glioforge.core.errors import CohortError, InputFileError
+from glioforge.core import CohortError, InputFileError
 from glioforge.privacy.rules import SPLIT, AuditSpec
 
 NAME: Final = "audits.json"

@@ -6,10 +6,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.core.cohort import Cohort
-from glioforge.core.errors import CohortError, LeakageError
-from glioforge.core.firewall import require_apart, require_no_leak
-from glioforge.core.names import listed
+from glioforge.core import Cohort, CohortError, LeakageError, listed, require_apart, require_no_leak
 from glioforge.metrics.cohort.classifier import FEWEST, TwoSample, two_sample_test
 
 SIDES: Final = ("training", "held-out", "control")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.privacy.attacks.attributes import AttributeDisclosure, adjusted
 from glioforge.privacy.attacks.copies import CopyRate
 from glioforge.privacy.attacks.membership import DENSITY, DISTANCE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.metrics.orbit import Group, likeness, orbit
 from glioforge.privacy.evidence import Field, Sides, compare, nearness_of, points_of
 from glioforge.privacy.planted import DISGUISES, disguised, moved_labels, transplanted

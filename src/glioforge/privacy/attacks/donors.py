@@ -9,7 +9,7 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.privacy.bounds import upper_clustered
 from glioforge.privacy.evidence import Evidence, Near
 from glioforge.privacy.finding import Control, Finding, Limits

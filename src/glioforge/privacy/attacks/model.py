@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.stats import norm
 
-from glioforge.core.errors import CohortError
+from glioforge.core import CohortError
 from glioforge.privacy.attacks.membership import FEWEST, membership_findings
 from glioforge.privacy.bounds import roc_of, two_sided
 from glioforge.privacy.evidence import Evidence

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 from scipy.stats import norm
 
-from glioforge.core.rng import stream
+from glioforge.core import stream
 from glioforge.privacy.evidence import Evidence, Near
 from glioforge.privacy.finding import Control, Finding, Limits
 
