@@ -21,6 +21,7 @@ from glioforge.studies.arms_report import (
     titles,
     undeclared,
 )
+from glioforge.studies.classes_report import classes_section
 from glioforge.studies.gap_report import gap_section
 from glioforge.studies.judged import Judged, judged_contrasts, sites_of
 from glioforge.studies.leaky import MARK
@@ -83,6 +84,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         answer_section(spec, results, overlap, arms, judged),
         *shown,
         _segmentation(spec, results, overlap, arms),
+        *classes_section(spec, table, arms, trained),
         *gap_section(spec, results, overlap, trained),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),
@@ -164,7 +166,7 @@ def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str],
         f"{'' if entry.planned else 'Exploratory: '}"
         f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', overlap.noun)}"
         for entry in judged
-        if not entry.control and not entry.found.primary and entry.found.difference.known
+        if not (entry.control or entry.found.primary or MARK in arms[entry.arm]) and entry.found.difference.known
     ]
     controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in control_pairs(spec, arms)]
     missing = [title_of(spec, arm) for arm in spec.every_arm if arm.name not in arms]

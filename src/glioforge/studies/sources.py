@@ -11,6 +11,7 @@ from glioforge.io.layout import AnyLayout
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.base import AnyMixing
 from glioforge.quality.base import AnyFilter
+from glioforge.sampling.method import AnySampler
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
@@ -77,6 +78,16 @@ class SynthesizerSource(Spec):
     the draw of the arms; those of the arm unless given."""
     per_case: int | None = Field(None, ge=1)
     """Cases made from each label map; `synthetic_per_case` of the budget unless given."""
+    sampler: AnySampler | None = Field(None, exclude_if=lambda sampler: sampler is None)
+    """Sampler of whole label maps, trained on the same subjects with the budget of its own settings: images are made
+    of as many maps from noise as the subjects would give. Their own maps are edited unless given."""
+
+    @model_validator(mode="after")
+    def _maps_from_one_place(self) -> Self:
+        if self.sampler is not None and self.recipe is not None:
+            msg = "sampler and recipe: maps from noise are not edited, leave one of them out"
+            raise ValueError(msg)
+        return self
 
 
 @final

@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from glioforge.core.errors import CohortError, LeakageError, SpecError
 from glioforge.studies.arms_report import control_pairs, is_control
 from glioforge.studies.plan.draw import EVERYONE, draw_of
 from glioforge.studies.question import planned
-from glioforge.studies.sources import SubjectsSpec
+from glioforge.studies.sources import SubjectsSpec, SynthesizerSource
 from glioforge.studies.spec import AugmentationSpec
 from toy_arms import MORE, REAL, study
 from toy_study import SPLIT, toy_fold
@@ -240,3 +241,31 @@ def test_fresh_cases_that_cannot_be_are_refused(arm, more, message):
     """Without a source, of one that repeats, and past filters."""
     with pytest.raises(SpecError, match=message):
         study((REAL, arm), **more)
+
+
+def test_images_can_be_made_of_maps_from_noise(tmp_path):
+    """A sampler is trained on the subjects of the arm; such arms have no twin on shuffled slices."""
+    sampler = {"kind": "label_pgan", "dims": 3, "budget": {"steps": 7, "validate_every": 7}}
+    source = {"kind": "synthesizer", "synthesizer": {"kind": "class_intensity"}, "sampler": sampler}
+    values = {
+        "name": "a",
+        "title": "A",
+        "split": {"kind": "slices"},
+        "sources": {"masks": source, "own": {**source, "sampler": None}},
+        "segmenter": {"kind": "unet"},
+        "arms": [
+            {"name": "real", "title": "Real"},
+            {"name": "masks", "title": "M", "source": "masks", "synthetic_share": 1},
+            {"name": "own", "title": "O", "source": "own", "synthetic_share": 1},
+        ],
+        "budgets": {"small": {"segmenter": {"steps": 2}, "seeds": 1, "synthetic_per_case": 2}},
+    }
+    spec = AugmentationSpec.model_validate(values)
+    tasks = tasks_of(spec, tmp_path)
+
+    assert [arm.name for arm in spec.every_arm if arm.split == "leaky"] == ["real-leaky", "own-leaky"]
+    assert tasks["fold-0/cases/masks"].needs == ("fold-0/models/masks", "fold-0/sampler/masks")
+    assert tasks["fold-0/cases/masks"].key["count"] == 2 * len(SPLIT.train.subject_ids)
+    assert tasks["fold-0/sampler/masks"].amount == 7
+    with pytest.raises(ValidationError, match="maps from noise are not edited"):
+        SynthesizerSource.model_validate({**source, "recipe": {"name": "r", "steps": []}})

@@ -16,8 +16,8 @@ from glioforge.studies.steps.gap import measure_gap
 from glioforge.studies.steps.mix import make_mixed, mixed_intact
 from glioforge.studies.steps.score import compare_reconstructions
 from glioforge.studies.steps.screen import screen_cases
-from glioforge.studies.steps.synthesize import intact, make_cases
-from glioforge.studies.steps.train import fit_synthesizer
+from glioforge.studies.steps.synthesize import intact, make_cases, make_sampled
+from glioforge.studies.steps.train import fit_sampler, fit_synthesizer
 from glioforge.studies.task import Side, Task
 
 _OWN = ("generator", "control")
@@ -106,9 +106,23 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
     seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
     yield Task(name, kind, fold, fit_synthesizer, key, arm=made.source, amount=steps, **seeds)
     count = source.per_case or spec.spending.synthetic_per_case
+    if source.sampler is not None:
+        yield from _from_noise(fold, made, source.sampler, count)
+        return
     recipe = source.recipe or spec.recipe
     making = {"source": made.source, "recipe": recipe, "count": count, "seed": made.random(fold, "synthetic")}
     yield _task(fold, made, "cases", make_cases, {**making, **made.draw.key}, needs=(name,), intact=intact)
+
+
+def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator[Task]:  # noqa: ANN401 - any registered spec
+    """Training of a sampler of label maps, and images of as many of its maps as the subjects would give."""
+    name, count = made.task(fold, "sampler"), per_case * made.draw.size(fold)
+    key = {"sampler": sampler, "seed": made.random(fold, "sampler"), **made.draw.key}
+    seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    yield Task(name, "sampler", fold, fit_sampler, key, arm=made.source, amount=sampler.budget.steps, **seeds)
+    making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic")}
+    needs = (made.task(fold, "model"), name)
+    yield _task(fold, made, "cases", make_sampled, making, needs=needs, intact=intact)
 
 
 def _from_mixing(spec: SourcedSpec, fold: Fold, made: Made, source: MixingSource) -> Task:

@@ -8,14 +8,18 @@ from glioforge.core import InputFileError
 from glioforge.data.store import find_case
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.runs.synthesize import make_synthetic
+from glioforge.sampling.base import load_sampler
+from glioforge.sampling.cohort import sample_cohort
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
-from glioforge.studies.steps.train import open_synthesizer
+from glioforge.studies.steps.train import MODEL, open_synthesizer
 from glioforge.studies.task import Context
 from glioforge.synthesis.compose import CASES
 
 MADE: Final = "made"
 """Folder of the synthetic cohort below that of a task."""
+MAPS: Final = "maps"
+"""Folder of label maps from noise below that of a task."""
 
 
 def make_cases(
@@ -47,6 +51,32 @@ def make_cases(
         count=count,
         seed=seed,
         name=source,
+        progress=context.progress,
+    )
+    return context.record(made={"cohort": made.fingerprint}, details={"made": len(made)})
+
+
+def make_sampled(context: Context, *, source: str, count: int, seed: int) -> Record:
+    """Draw label maps from noise and make an image of each.
+
+    Args:
+        context: The task; reads the side train, and needs a trained sampler and a trained synthesizer.
+        source: Name of the cohort.
+        count: Number of maps.
+        seed: Seed of maps and images.
+    """
+    sampler = load_sampler(context.place("sampler") / MODEL, context.accelerator)
+    maps = sample_cohort(sampler, count, context.folder / MAPS, seed=seed, progress=context.progress)
+    kind = "control" if context.need("generator") is None else "generator"
+    synthesizer = open_synthesizer(context.place(kind), context.accelerator)
+    made = make_synthetic(
+        maps,
+        synthesizer,
+        None,
+        context.folder / MADE,
+        name=source,
+        unlabelled=True,
+        seed=seed,
         progress=context.progress,
     )
     return context.record(made={"cohort": made.fingerprint}, details={"made": len(made)})

@@ -1,4 +1,4 @@
-"""Train a synthesizer or a segmenter on the training subjects of a fold."""
+"""Train a synthesizer, a sampler or a segmenter on the training subjects of a fold."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any, Final
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort
 from glioforge.data.replay import FreshCases
+from glioforge.sampling.base import train_sampler
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
@@ -53,6 +54,36 @@ def fit_synthesizer(
     outcome = trained.card.outcome
     training = Training() if outcome is None else Training.of(trained.parameters, outcome)
     return context.record(training=training, made={"weights": trained.weights_hash})
+
+
+def fit_sampler(
+    context: Context,
+    *,
+    sampler: Any,  # noqa: ANN401 - any registered spec
+    seed: int,
+    subjects: Sequence[str] | None = None,
+) -> Record:
+    """Train a sampler.
+
+    Args:
+        context: The task; reads the sides train and validation.
+        sampler: Settings, with the budget.
+        seed: Seed of the training.
+        subjects: Training subjects; all unless given.
+    """
+    train = context.cohort("train")
+    trained = train_sampler(
+        train if subjects is None else train.of_subjects(subjects, train.name),
+        context.cohort("validation"),
+        sampler,
+        context.folder / MODEL,
+        seed=seed,
+        accelerator=context.accelerator,
+        progress=context.progress,
+    )
+    outcome = trained.card.outcome
+    training = Training() if outcome is None else Training.of(None, outcome)
+    return context.record(training=training, made={"weights": trained.card.weights})
 
 
 def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
