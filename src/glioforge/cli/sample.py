@@ -7,13 +7,24 @@ import typer
 
 from glioforge.cli.options import Count, Device, Out, Precision, Seed, Threads, accelerator_of
 
-EXAMPLES = ("glioforge sample sampler --count 100 --out anatomies",)
+EXAMPLES = (
+    "glioforge sample sampler --count 100 --out anatomies",
+    "glioforge sample slices --count 20 --ask tumour=present --ask side=left --out left",
+)
 
 
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of a trained sampler, written by train.", metavar="MODEL")],
     out: Out,
     count: Count = 1,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ask",
+            help="Finding that every slice shall show: tumour=present, size=large, side=left; may be repeated.",
+            metavar="FINDING=WORD",
+        ),
+    ] = None,
     seed: Seed = 1,
     device: Device = None,
     precision: Precision = None,
@@ -26,8 +37,10 @@ def sample(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.io.run_accelerator import remembered
+    from glioforge.sampling.asked import request_of
     from glioforge.sampling.base import load_sampler
     from glioforge.sampling.cohort import sample_cohort
 
     sampler = load_sampler(run, remembered(accelerator_of(device, precision, threads), out))
+    sampler = sampler.asked(request_of(ask or ()))
     typer.echo(describe(sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))

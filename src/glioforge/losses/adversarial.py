@@ -2,7 +2,9 @@
 
 `hinge`: Lim & Ye 2017, arXiv:1705.02894, as used by SPADE; `lsgan`: Mao et al.
 2017, arXiv:1611.04076, equation 9 (real 1, fake 0); `vanilla`: Goodfellow et
-al. 2014, log loss, the generator's in its non-saturating form.
+al. 2014, log loss, the generator's in its non-saturating form; `wasserstein`:
+Arjovsky et al. 2017, arXiv:1701.07875, equation 3, for critics whose slope is
+bounded, by clipped weights or by a penalty (`losses.wasserstein`).
 Feature matching, the critic sees the same in synthetic and real images: Wang et
 al. 2018, arXiv:1711.11585, equation 4; Guo et al. 2020 (equation 2) take the
 squared difference in place of the absolute one.  Slope penalty R1 at real
@@ -20,14 +22,17 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
+from glioforge.losses.wasserstein import wasserstein_critic_loss
+
 Adversary = Literal["hinge", "lsgan", "vanilla"]
+AnyAdversary = Literal[Adversary, "wasserstein"]
 Scores = Sequence[torch.Tensor]
 Features = Sequence[Sequence[torch.Tensor]]
 Difference = Literal["absolute", "squared"]
 Critic = Callable[[torch.Tensor, torch.Tensor], tuple[list[torch.Tensor], list[list[torch.Tensor]]]]
 
 
-def critic_loss(real: Scores, fake: Scores, kind: Adversary) -> torch.Tensor:
+def critic_loss(real: Scores, fake: Scores, kind: AnyAdversary) -> torch.Tensor:
     """Loss of the critic: low when it scores real images high and made ones low.
 
     Example:
@@ -37,39 +42,47 @@ def critic_loss(real: Scores, fake: Scores, kind: Adversary) -> torch.Tensor:
     return _mean([_critic_scale(r.float(), f.float(), kind) for r, f in zip(real, fake, strict=True)])
 
 
-def generator_loss(fake: Scores, kind: Adversary) -> torch.Tensor:
+def generator_loss(fake: Scores, kind: AnyAdversary) -> torch.Tensor:
     """Loss of the generator: low when the critic scores its images high.
 
     Example:
         >>> float(generator_loss([torch.tensor([0.0, 2.0])], "lsgan"))
         1.0
     """
-    if kind == "hinge":
+    if kind in {"hinge", "wasserstein"}:
         return _mean([-f.float().mean() for f in fake])
     if kind == "vanilla":
         return _mean([functional.softplus(-f.float()).mean() for f in fake])
     return _mean([(f.float() - 1).square().mean() for f in fake])
 
 
-def right_shares(real: Scores, fake: Scores, kind: Adversary) -> tuple[torch.Tensor, torch.Tensor]:
+def right_shares(real: Scores, fake: Scores, kind: AnyAdversary) -> tuple[torch.Tensor, torch.Tensor]:
     """Shares of the critic's scores on the right side: of real images, and of made ones.
 
-    The sides meet at 0, for `lsgan` half way between its targets; a score just there is right for neither.
+    The sides meet at 0, for `lsgan` half way between its targets, for `wasserstein`, whose scores have no zero, half
+    way between the mean scores of both; a score just there is right for neither.
 
     Example:
         >>> real, fake = right_shares([torch.tensor([2.0, -1.0])], [torch.tensor([-0.5])], "hinge")
         >>> float(real), float(fake)
         (0.5, 1.0)
     """
-    middle = 0.5 if kind == "lsgan" else 0.0
-    return _mean([(r > middle).float().mean() for r in real]), _mean([(f < middle).float().mean() for f in fake])
+    pairs = list(zip(real, fake, strict=False))
+    if kind == "wasserstein":
+        middles = [(r.float().mean() + f.float().mean()) / 2 for r, f in pairs]
+    else:
+        middles = [torch.tensor(0.5 if kind == "lsgan" else 0.0, device=r.device) for r, _ in pairs]
+    judged = [((r > m).float().mean(), (f < m).float().mean()) for (r, f), m in zip(pairs, middles, strict=True)]
+    return _mean([on_real for on_real, _ in judged]), _mean([on_made for _, on_made in judged])
 
 
-def _critic_scale(real: torch.Tensor, fake: torch.Tensor, kind: Adversary) -> torch.Tensor:
+def _critic_scale(real: torch.Tensor, fake: torch.Tensor, kind: AnyAdversary) -> torch.Tensor:
     if kind == "hinge":
         return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
     if kind == "vanilla":
         return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+    if kind == "wasserstein":
+        return wasserstein_critic_loss(real, fake)
     return (real - 1).square().mean() + fake.square().mean()
 
 

@@ -5,6 +5,7 @@ that a command that is repeated with a larger count adds cases to those there ar
 """
 
 from pathlib import Path
+from typing import Any
 
 from glioforge.core import (
     PREPARATION,
@@ -56,7 +57,14 @@ def sample_cohort(
     progress = progress or Silent()
     ids = [f"sample-{number:06d}" for number in range(count)]
     require_no_loss(out, ids)
-    key = {"sampler": sampler.card.weights, "seed": seed, "name": name, "precision": sampler.accelerator.precision}
+    key: dict[str, Any] = {
+        "sampler": sampler.card.weights,
+        "seed": seed,
+        "name": name,
+        "precision": sampler.accelerator.precision,
+    }
+    if sampler.request:
+        key["asked"] = sampler.request
     with Step(out, key, wait_s=ORPHAN_S, kept=sampler.kept) as step:
         refs = [
             _case(sampler, out / CASES, case_id, seed, progress)
@@ -91,6 +99,7 @@ def _case(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progres
         facts={
             **sampler.facts,
             **({} if labels is None else {"tumour_ml": labels.volume_ml("WT")}),
+            **sampler.findings(stream(case_seed, sampler.makes)),
             **({PREPARATION: known[0]} if labels is not None and len(known) == 1 else {}),
         },
     )

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
-from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, Volume
+from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, SpecError, Volume, stream
 from glioforge.training.budget import Budget, Outcome
 from glioforge.training.fitting import Fitting
+from glioforge.training.optimizer import OptimizerSpec
 
 if TYPE_CHECKING:
     import torch
@@ -31,13 +32,24 @@ Made = LabelMap | Mapping[Modality, Volume]
 Batches = Callable[[int], "Mapping[str, torch.Tensor]"]
 
 
-class SamplerSpec(Spec):
-    """Settings that every sampler has; a sampler's spec adds `kind` and its own."""
+class BareSamplerSpec(Spec):
+    """Settings that no sampler can do without; a spec derives from this where a paper sets a training of its own."""
 
     modalities: tuple[Modality, ...] | None = None
     """Contrasts made, jointly; none takes those that every training case has. A sampler of label maps needs none."""
     budget: Budget = Budget()
     """Length of the training."""
+
+
+class SamplerSpec(BareSamplerSpec):
+    """Settings of a sampler that is trained by one optimiser; a sampler's spec adds `kind` and its own."""
+
+    batch_size: int = Field(16, ge=1)
+    """Training examples in a step."""
+    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", schedule="cosine")
+    """Optimiser and schedule of the network that is kept."""
+    ema: float | None = Field(0.99, ge=0, lt=1)
+    """Decay of an average of the weights, which is what is kept; none keeps the weights themselves."""
 
 
 @final
@@ -57,7 +69,10 @@ class Knowledge:
 
 
 class Sampler(ABC):
-    """One way to make label maps or images from noise: a network, its batches, its losses, and a draw.
+    """One way to make label maps or images from noise: a network, what it lowers, and a draw.
+
+    A sampler gives `makes`, `build`, `loss` and `make`.  Training on whole cases with one optimiser is the default;
+    `examples`, `batches` or `recipe` are overridden where a paper trains on something else or in another way.
 
     Args:
         spec: The sampler's own spec.
@@ -71,28 +86,92 @@ class Sampler(ABC):
         self.spec = spec
         self.knowledge = knowledge
         self.network = self.build()
+        self.asked: Mapping[str, str] = {}
 
     @abstractmethod
     def build(self) -> "nn.Module":
         """Network with fresh weights from torch's global generator; it is kept with the model."""
 
     @abstractmethod
-    def batches(self, cohort: Cohort, seed: int) -> Batches:
-        """Return the training batch of each step, a pure function of its number."""
-
-    @abstractmethod
-    def recipe(self, network: "nn.Module", steps: int) -> "Recipe":
-        """Losses and optimisers for the network, over this many steps."""
-
-    @abstractmethod
     def make(self, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Made:
         """Draw one label map, or one set of images on one grid; the same state of `rng` gives the same bytes."""
+
+    def loss(self, network: Any, batch: Mapping[str, "torch.Tensor"]) -> "torch.Tensor":  # noqa: ANN401, ARG002 - as `build` gives it
+        """Return the scalar that training lowers; every sampler has this, or a recipe of its own."""
+        raise TypeError(f"{type(self).__name__} has neither `loss` nor a `recipe` of its own")
+
+    def examples(self, cohort: Cohort) -> Mapping[str, "torch.Tensor"]:
+        """Return what is learned from, in memory, an example a row: images `(n, contrast, i, j, k)`, or label values.
+
+        Names are those of the batch: `images` in float32, or `labels` `(n, i, j, k)` in uint8.
+        """
+        import torch
+
+        if self.makes == "labels":
+            maps = (ref.load().require_labels().voxels for ref in cohort)
+            return {"labels": torch.stack([torch.from_numpy(voxels.copy()) for voxels in maps])}
+        stacks = (ref.load().stack(self.knowledge.modalities) for ref in cohort)
+        return {"images": torch.stack([torch.from_numpy(stack) for stack in stacks])}
+
+    def batches(self, cohort: Cohort, seed: int) -> Batches:
+        """Return the training batch of each step, a pure function of its number: examples drawn with equal chance."""
+        import torch
+
+        held = self.examples(cohort)
+        count = len(next(iter(held.values())))
+
+        def batch(step: int) -> Mapping[str, torch.Tensor]:
+            drawn = stream(seed, "examples", step).integers(count, size=self.spec.batch_size)
+            rows = torch.from_numpy(drawn)
+            return {name: values[rows] for name, values in held.items()}
+
+        return batch
+
+    def recipe(self, network: "nn.Module", steps: int) -> "Recipe":
+        """Losses and optimisers for the network, over this many steps: one network that lowers `loss`."""
+        from glioforge.training.recipes.supervised import Supervised
+
+        spec = self.spec
+        return Supervised(
+            network, lambda value, _: value, spec.optimizer, steps=steps, call=self.loss, clip_norm=10.0, ema=spec.ema
+        )
+
+    def output(self, accelerator: AcceleratorSpec, *inputs: np.ndarray) -> np.ndarray:
+        """Return what the network gives for arrays, in float32, on the device and with the precision asked for."""
+        import torch
+
+        from glioforge.training.inference import inferred
+
+        return inferred(self.network, tuple(torch.from_numpy(values) for values in inputs), accelerator).numpy()
+
+    def volumes(self, images: np.ndarray, geometry: Geometry | None = None) -> dict[Modality, Volume]:
+        """Return images `(contrast, i, j, k)` by contrast, on the grid of the training cases unless one is given."""
+        grid = geometry or self.knowledge.geometry
+        return {m: Volume(image, grid, m) for m, image in zip(self.knowledge.modalities, images, strict=True)}
+
+    def label_map(self, voxels: np.ndarray) -> LabelMap:
+        """Return values of the scheme as a label map on the grid of the training cases."""
+        return LabelMap(voxels.astype(np.uint8), self.knowledge.geometry, self.knowledge.scheme)
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401, B027 - for networks with such buffers
         """Fill buffers of the fresh network from training cases; nothing unless a sampler has such buffers."""
 
     def facts(self) -> Mapping[str, Any]:
         """Facts of every case that is made, such as which slices of the grid were learned; none unless overridden."""
+        return {}
+
+    def ask(self, request: Mapping[str, str]) -> None:
+        """Have every draw show these findings, such as `tumour` present.
+
+        Raises:
+            SpecError: The sampler cannot be asked for them.
+        """
+        if request:
+            told = ", ".join(f"{finding} {word}" for finding, word in request.items())
+            raise SpecError(f"{told} asked of sampler {self.spec.kind!r}", "a sampler that can be asked for findings")
+
+    def findings(self, rng: np.random.Generator) -> dict[str, Any]:  # noqa: ARG002 - for samplers that know more
+        """Return what is asked of the draw that `make` gives with the same state of `rng`, as facts of its case."""
         return {}
 
     def score(self, cohort: Cohort, seed: int) -> "Callable[[nn.Module], float | None] | None":  # noqa: ARG002 - for samplers that can be scored

@@ -1,6 +1,7 @@
 """A trained sampler: label maps or images from noise, one draw after the other."""
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -24,24 +25,24 @@ class TrainedSampler:
     """
 
     def __init__(self, sampler: Sampler, card: Card, folder: Path, accelerator: AcceleratorSpec) -> None:
-        self.card, self.folder, self._sampler = card, folder, sampler
+        self.card, self.folder, self.method = card, folder, sampler
         precision = precision_for(card.precision, accelerator)
         self.accelerator = accelerator.model_copy(update={"precision": precision})
 
     @property
     def makes(self) -> Literal["labels", "images"]:
         """What it draws."""
-        return self._sampler.makes
+        return self.method.makes
 
     @property
     def scheme(self) -> LabelScheme:
         """Scheme of the training cases' label maps."""
-        return self._sampler.knowledge.scheme
+        return self.method.knowledge.scheme
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """Facts of every case that it makes."""
-        return self._sampler.facts()
+        return self.method.facts()
 
     @property
     def lineage(self) -> Lineage:
@@ -53,10 +54,29 @@ class TrainedSampler:
         """Precision and threads that it runs with, for folders that remember them."""
         return {"precision": self.accelerator.precision, "threads": self.accelerator.threads or 1}
 
+    @property
+    def request(self) -> dict[str, str]:
+        """Findings that every draw shall show; empty for none."""
+        return dict(self.method.asked)
+
+    def asked(self, request: Mapping[str, str]) -> "TrainedSampler":
+        """Return the same sampler, every draw of which shows these findings, such as `tumour` present.
+
+        Raises:
+            SpecError: The sampler cannot be asked for them.
+        """
+        sampler = copy(self.method)
+        sampler.ask(request)
+        return TrainedSampler(sampler, self.card, self.folder, self.accelerator)
+
+    def findings(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Return what is asked of the next draw from the same state of the generator, as facts of its case."""
+        return self.method.findings(rng)
+
     def sample(self, count: int, rng: np.random.Generator) -> Iterator[Any]:
         """Yield `count` label maps, or images by contrast, one after the other; none for 0.
 
         The same state of the generator gives the same bytes; the first draws do not depend on `count`.
         """
         for _ in range(count):
-            yield self._sampler.make(rng, self.accelerator)
+            yield self.method.make(rng, self.accelerator)

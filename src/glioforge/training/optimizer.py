@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 class OptimizerSpec(Spec):
     """Optimiser of one network."""
 
-    method: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
-    """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), SGD with Nesterov momentum, or Muon for matrices with Adam for
-    the rest (`training.muon`)."""
+    method: Literal["adamw", "adam", "rmsprop", "sgd", "muon"] = "adamw"
+    """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), RMSprop (Tieleman & Hinton 2012, lecture 6.5), SGD with
+    Nesterov momentum, or Muon for matrices with Adam for the rest (`training.muon`)."""
     learning_rate: float = Field(1e-3, gt=0)
     """Rate at the first step after the warm-up."""
     weight_decay: float = Field(1e-4, ge=0)
     """Decoupled for AdamW and Muon (matrices alone), an L2 penalty for the others."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """First-order averaging: beta 1 of Adam, momentum of SGD and Muon."""
+    """First-order averaging: beta 1 of Adam, momentum of SGD, RMSprop and Muon."""
     second_momentum: float = Field(0.999, ge=0, lt=1)
-    """Beta 2 of Adam; SGD has none."""
+    """Beta 2 of Adam, the same of RMSprop; SGD has none."""
     schedule: Literal["constant", "constant_linear", "poly", "cosine"] = "constant"
     """`constant_linear` stays for half of the steps, then falls to 0 in a straight line (pix2pix and its heirs);
     `poly` falls as (1 - step / steps) ** 0.9 (nnU-Net), `cosine` as half a cosine."""
@@ -45,6 +45,8 @@ def build_optimizer(spec: OptimizerSpec, parameters: "Iterable[nn.Parameter]") -
         optimizer = torch.optim.SGD(parameters, momentum=spec.momentum, nesterov=spec.momentum > 0, **common)
     elif spec.method == "adam":
         optimizer = torch.optim.Adam(parameters, betas=betas, **common)
+    elif spec.method == "rmsprop":
+        optimizer = torch.optim.RMSprop(parameters, alpha=spec.second_momentum, momentum=spec.momentum, **common)
     elif spec.method == "muon":
         from glioforge.training.muon import Muon
 

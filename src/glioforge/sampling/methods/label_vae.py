@@ -40,7 +40,6 @@ from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.inference import inferred
 from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.supervised import Supervised
 
 Shares = Float[torch.Tensor, "b classes x y z"]
 
@@ -66,8 +65,6 @@ class LabelVaeSpec(SamplerSpec):
     """Swap left and right in every second draw."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
     """Optimiser and schedule."""
-    ema: float | None = Field(0.99, ge=0, lt=1)
-    """Decay of the average of the weights that is kept; none keeps the weights themselves."""
     budget: Budget = Budget(steps=600, validate_every=50, checkpoint_every=200)
     """Length of the training."""
 
@@ -100,18 +97,10 @@ class LabelVaeSampler(Sampler):
         both = torch.cat([shares, shares.flip(2)]) if self.spec.mirror else shares
         network.atlas.copy_(((both.sum(dim=0) + 1 / both.shape[1]) / (len(both) + 1)).log())
 
-    def recipe(self, network: nn.Module, steps: int) -> Supervised:
-        """The bound and one optimiser."""
-        spec: LabelVaeSpec = self.spec
-        voxels = int(np.prod(spec.size))
-
-        def call(network: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-            bound: torch.Tensor = network(batch["shares"], batch["noise"])
-            return bound / voxels
-
-        return Supervised(
-            network, lambda nats, _: nats.mean(), spec.optimizer, steps=steps, call=call, clip_norm=10.0, ema=spec.ema
-        )
+    def loss(self, network: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Negative evidence bound in nats per voxel."""
+        bound: torch.Tensor = network(batch["shares"], batch["noise"])
+        return (bound / int(np.prod(self.spec.size))).mean()
 
     def batches(self, cohort: Cohort, seed: int) -> Batches:
         """Draw label maps of all training cases with the same chance; their coarse forms are held in memory."""

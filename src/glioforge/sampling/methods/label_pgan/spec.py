@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from glioforge.nn.progressive import START
-from glioforge.sampling.method import SamplerSpec
+from glioforge.sampling.method import BareSamplerSpec
 from glioforge.training.budget import Budget
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
@@ -45,7 +45,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class LabelPganSpec(SamplerSpec):
+class LabelPganSpec(BareSamplerSpec):
     """Progressive GAN of label maps."""
 
     kind: Literal["label_pgan"] = "label_pgan"

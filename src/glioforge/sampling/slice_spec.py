@@ -1,0 +1,97 @@
+"""Settings that all GANs of slices share: which slices, how large, what is asked of them, and the networks."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from glioforge.nn.dcgan import CriticNorm
+from glioforge.sampling.method import SamplerSpec
+from glioforge.training.recipes.unconditional_spec import GanSpec
+
+Finding = Literal["tumour", "size", "side"]
+Plane = Literal["sagittal", "coronal", "axial"]
+AXES: Final[Mapping[Plane, int]] = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Axis of a prepared grid that each plane is cut across."""
+
+
+class SliceSpec(SamplerSpec):
+    """Which slices are learned from."""
+
+    plane: Plane = "sagittal"
+    """Plane of the slices."""
+    between: tuple[float, float] = (85 / 240, 155 / 240)
+    """Part of the grid along the axis cut that slices are taken from: from the first share of its length to before the
+    second."""
+    least_brain: float = Field(0.3, ge=0, le=1)
+    """Least brain in a slice, as a share of that of the case's fullest slice in this plane; none never counts."""
+    tumour: Literal["any", "with", "without"] = "any"
+    """Slices with tumour, without, or both; their label maps say so."""
+    least_tumour: float = Field(0.01, gt=0, lt=1)
+    """Share of a slice's brain from which on it shows tumour; slices with less, but some, are neither `with` nor
+    `without`."""
+    size: Literal[32, 64, 128] = 64
+    """Width and height of a slice."""
+    proportions: Literal["kept", "stretched"] = "kept"
+    """Pad slices to a square before they are resized, or stretch them to it."""
+    pooled: bool = False
+    """Learn single contrasts from slices of all of them in one pool (the paper's "Concat"), instead of all contrasts
+    jointly as channels of one slice."""
+    span: float = Field(5.0, gt=0, le=5)
+    """Z-score at intensity 1 of the networks; beyond it intensities are cut off."""
+
+    @model_validator(mode="after")
+    def _some_slices(self) -> Self:
+        first, last = self.between
+        if not 0 <= first < last <= 1:
+            msg = f"between {self.between}, expected two rising shares within 0 to 1"
+            raise ValueError(msg)
+        return self
+
+
+class SliceGanSpec(SliceSpec):
+    """A GAN of slices; a method's own spec adds `kind`, `losses` and presets."""
+
+    conditions: tuple[Finding, ...] = ()
+    """What can be asked of a slice: whether it shows tumour, how much, and on which side of the head."""
+    latent: int = Field(64, ge=1)
+    """Numbers of noise that decide what is shown."""
+    width: int = Field(16, ge=1)
+    """Channels of the finest layer; doubled from layer to layer up to eightfold."""
+    texture: bool = True
+    """Noise at every resolution too, and a last convolution at the full one."""
+    critic_norm: CriticNorm = "spectral"
+    """Normalisation in the critic."""
+    deviation: bool = True
+    """Whether the critic sees the deviation over the batch."""
+    losses: GanSpec = GanSpec()
+    """Form of the loss, critic's optimiser, and what keeps the critic smooth."""
+    batch_size: int = Field(64, ge=1)
+    """Slices in a step."""
+    select: bool = Field(False, exclude_if=lambda value: not value)
+    """Keep the weights of the validation whose slices are nearest to those of the validation subjects, by sliced
+    Wasserstein distance; else the last ones."""
+
+    @model_validator(mode="after")
+    def _shown(self) -> Self:
+        if "side" in self.conditions and self.plane == "sagittal":
+            msg = "conditions with `side` on sagittal slices, which do not show both sides: take another plane"
+            raise ValueError(msg)
+        if self.tumour != "any" and self.conditions:
+            msg = f"conditions {self.conditions} on slices {self.tumour} tumour alone: set `tumour: any`"
+            raise ValueError(msg)
+        return self
+
+
+PAPER_SLICES: Final[Mapping[str, Any]] = {
+    "modalities": ("t1ce",),
+    "between": (80 / 240, 150 / 240),
+    "least_brain": 0.0,
+    "proportions": "stretched",
+    "latent": 100,
+    "width": 64,
+    "texture": False,
+    "critic_norm": "batch",
+    "deviation": False,
+}
+"""Slices and networks of Han et al. 2018, which both of their GANs share."""
