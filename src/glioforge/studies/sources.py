@@ -141,6 +141,21 @@ def unverified(source: Source) -> bool:
     return isinstance(source, FolderSource) and source.subjects is None
 
 
+def stored_alone(source: Source) -> str:
+    """Return why a source cannot make cases while a segmenter trains; empty where it can.
+
+    Example:
+        >>> stored_alone(CopiesSource())
+        'makes no cases'
+    """
+    if not isinstance(source, SynthesizerSource | MixingSource):
+        return "makes no cases"
+    if source.filters:
+        return "has filters, which see stored cases alone"
+    from_noise = isinstance(source, SynthesizerSource) and source.sampler is not None
+    return "paints maps from noise, which are stored" if from_noise else ""
+
+
 def drawn(subjects: Sequence[str], spec: SubjectsSpec, order: Sequence[int]) -> tuple[str, ...]:
     """Return the subjects of a draw, sorted.
 

@@ -12,7 +12,7 @@ from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
 from glioforge.studies.controls import control_arms, control_sources
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
-from glioforge.studies.sources import FolderSource, MixingSource, Source, SubjectsSpec, SynthesizerSource
+from glioforge.studies.sources import FolderSource, MixingSource, Source, SubjectsSpec, SynthesizerSource, stored_alone
 from glioforge.studies.tuning import require_changeable
 from glioforge.training.budget import Budget
 
@@ -124,16 +124,10 @@ class AugmentationSpec(SourcedSpec):
         """Refuse fresh cases of sources that make none, or whose filters would not see them."""
         sources = self.all_sources
         for arm in self.all_arms:
-            source = sources.get(arm.source or "")
-            if arm.reuse is not None and not isinstance(source, SynthesizerSource | MixingSource):
-                raise ValueError(
-                    f"arm {arm.name!r} has a reuse, and source {arm.source!r} makes no cases: leave it out"
-                )
-            if arm.reuse is not None and isinstance(source, SynthesizerSource | MixingSource) and source.filters:
-                msg = (
-                    f"arm {arm.name!r} has a reuse, and source {arm.source!r} has filters, which see stored cases alone"
-                )
-                raise ValueError(f"{msg}: leave one of them out")
+            why = "" if arm.reuse is None else stored_alone(sources[arm.source or ""])
+            if why:
+                msg = f"arm {arm.name!r} has a reuse, and source {arm.source!r} {why}: leave one of them out"
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
