@@ -12,13 +12,15 @@ import json
 import time
 from pathlib import Path
 
-from glioforge import TerminalProgress
+from glioforge import TerminalProgress, read_cohort, simulate_study
 from glioforge.papers.ours import by_paper
 from glioforge.papers.page import write_papers_page
 from glioforge.papers.published import PAPERS
+from glioforge.reader.spec import ReaderSpec
 from glioforge.studies.engine import run_study
 from glioforge.studies.forecast import plan_study
 from glioforge.studies.question import load_study
+from glioforge.studies.steps.sample import MADE, SEEN
 from glioforge.studies.variants import study_files
 
 RESULT = "studies-smoke.json"
@@ -40,8 +42,20 @@ def main() -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{json.dumps(found, indent=1)}\n", encoding="utf-8")
         print(name, row)
+    if "han2018" in given.only:
+        print(reading(given.out / "han2018", given.out / "han2018-reading"))
     runs = [given.out / name for name in given.only if load_study(name).after.paper in PAPERS]
     print(write_papers_page(given.out / "papers.html", by_paper(runs)))
+
+
+def reading(run: Path, out: Path, method: str = "dcgan-t1") -> Path:
+    """Let simulated readers answer the reading test of a sampler, among slices of its training subjects."""
+    folder = run / "fold-0" / "slices" / method / "seed-0"
+    spec = ReaderSpec.model_validate(
+        {**ReaderSpec.PRESETS["han2018"], "title": "Real or from noise?", "one_per_subject": False}
+    )
+    cohorts = {"real": read_cohort(folder / SEEN), method: read_cohort(folder / MADE)}
+    return simulate_study(out, spec, cohorts)
 
 
 def one(name: str, out: Path, workers: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from glioforge.core import SpecError
+from glioforge.core import SpecError, counted
 from glioforge.papers.published import PAPERS, PublishedRow, PublishedTable
 from glioforge.report.scores import ResultTable
 from glioforge.statistics.intervals import subject_means
@@ -75,8 +75,8 @@ class Ours:
     @property
     def on(self) -> str:
         """What was scored, in a few words."""
-        noun = self.table.noun
-        return f"{len(self.table.subjects())} {noun}s tested, budget {self.budget or 'of the file'}"
+        count, budget = len(self.table.subjects()), f"budget {self.budget or 'of the file'}"
+        return f"{counted(count, self.table.noun)} tested, {budget}" if count else f"whole sets of slices, {budget}"
 
 
 def ours_of(folder: Path) -> Ours:
