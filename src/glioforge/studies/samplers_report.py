@@ -117,7 +117,7 @@ def _readings(spec: SamplersSpec, results: Results) -> Section:
     """How to ask readers of these slices."""
     text = (
         "The slices lie in the study's folder as cohorts. A blinded reading study of one sampler is created by the "
-        "command below; Han et al. showed slices of training subjects, which lie in the folder seen and are marked SEEN."
+        "command below; Han et al. showed slices of training subjects, which are marked SEEN (folder seen)."
     )
     name = next(iter(spec.methods))
     place = f"{results.root.name}/fold-0/slices/{name}/seed-0"
