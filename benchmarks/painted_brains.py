@@ -15,9 +15,9 @@ import numpy as np
 from scipy import ndimage
 
 from glioforge.core import COMPLETE, Geometry, Mask, Modality, Voxels, stream
+from glioforge.data.lattice import Lattice
 from glioforge.data.phantom.anatomy import Anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
-from glioforge.data.phantom.lattice import Lattice
 from glioforge.data.phantom.regions import compose
 from glioforge.data.phantom.signal import draw_scanner
 from glioforge.data.phantom.spec import CENTRE_MM, PhantomSpec

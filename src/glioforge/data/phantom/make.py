@@ -11,9 +11,10 @@ from typing import Any, final
 import numpy as np
 
 from glioforge.core import Case, Geometry, LabelMap, Lineage, Modality, Volume, stream
+from glioforge.data.lattice import Lattice
 from glioforge.data.phantom.anatomy import Anatomy, centred, warped_anatomy
+from glioforge.data.phantom.head import random_deformation
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
-from glioforge.data.phantom.lattice import Lattice, random_deformation
 from glioforge.data.phantom.regions import Composition, compose
 from glioforge.data.phantom.signal import Scanner, draw_scanner
 from glioforge.data.phantom.spec import PhantomSpec

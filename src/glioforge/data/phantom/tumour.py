@@ -18,9 +18,9 @@ from typing import Any, Literal, final
 import numpy as np
 from scipy import ndimage, special
 
+from glioforge.data.growth import Growth, Kinetics, Tissue, grow
+from glioforge.data.lattice import Deformation, Field, Lattice, exponential, smooth_field
 from glioforge.data.phantom.anatomy import Atlas, atlas
-from glioforge.data.phantom.growth import Growth, Kinetics, Tissue, grow
-from glioforge.data.phantom.lattice import Deformation, Field, Lattice, exponential, smooth_field
 from glioforge.data.phantom.spec import PhantomSpec
 
 Grade = Literal["HGG", "LGG"]

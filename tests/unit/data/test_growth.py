@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glioforge.data.phantom.growth import Kinetics, Tissue, grow, visibility
-from glioforge.data.phantom.lattice import Lattice
+from glioforge.data.growth import Kinetics, Tissue, grow, stages, visibility
+from glioforge.data.lattice import Lattice
 
 LATTICE = Lattice((0.0, 0.0, 0.0), 2.5, (17, 17, 17))
 
@@ -81,3 +81,14 @@ def test_crowding_is_longest_where_it_began():
 def test_oedema_shows_in_white_matter_first():
     """White matter shows all of the oedema, cortex a fifth."""
     assert visibility(np.array([0.0, 1.0], dtype=np.float32)).tolist() == pytest.approx([0.2, 1.0])
+
+
+def test_stages_are_the_tumour_at_each_volume():
+    """A tumour seen in passing is the one that would have stopped there, and age never falls."""
+    kinetics = Kinetics(0.2, 0.04, 0.03)
+    seen = list(stages(tissue(), seed(), kinetics, (4.0, 9.0)))
+    for stage, volume in zip(seen, (4.0, 9.0), strict=True):
+        alone = grow(tissue(), seed(), kinetics, volume)
+        np.testing.assert_array_equal(stage.density, alone.density)
+        np.testing.assert_array_equal(stage.crowded_days, alone.crowded_days)
+    assert seen[0].days < seen[1].days

@@ -1,11 +1,11 @@
-"""Regular lattices in MNI152 millimetres, and smooth random fields and diffeomorphic deformations on them.
+"""Regular lattices in millimetres, and smooth random fields and diffeomorphic deformations on them.
 
 Warps, textures and tumours are drawn on lattices of their own, so that a
 phantom is the same head and the same tumour on every voxel grid.
 
 Conventions
 -----------
-points  float32 `(3, n)`, RAS millimetres
+points  float32 `(3, n)`, millimetres: RAS of MNI152 in phantoms, along the axes of a grid elsewhere
 field   float32 `(x, y, z)` on a lattice
 
 A deformation comes from a stationary velocity field by scaling and squaring
@@ -22,8 +22,6 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
-
-from glioforge.data.phantom.spec import CENTRE_MM
 
 Points = Float32[np.ndarray, "3 n"]
 Field = Float32[np.ndarray, "x y z"]
@@ -142,37 +140,3 @@ def exponential(lattice: Lattice, velocity_mm: VectorField, squarings: int = 5) 
     for _ in range(squarings):
         flow = flow.after(flow)
     return flow
-
-
-def random_deformation(rng: np.random.Generator, lattice: Lattice, strength: float) -> Deformation:
-    """An individual head: smooth diffeomorphism after a modest affine map.
-
-    Broad components (sigma 22 mm, 2.3 mm strong) vary lobes and ventricles and
-    make left and right differ; fine ones (sigma 8 mm, 0.9 mm) vary the gyri.
-    Heads are 4 % smaller than the atlas, which is larger than life (Lancaster et
-    al. 2007, Hum Brain Mapp 28:1194), and vary by 3 % along each axis and by 1.5
-    degrees of rotation.
-
-    Args:
-        rng: Draws from it.
-        lattice: Where the map is kept.
-        strength: Scales all of it; 0 gives the identity.
-    """
-    broad = np.stack([smooth_field(rng, lattice, 22.0) for _ in range(3)])
-    fine = np.stack([smooth_field(rng, lattice, 8.0) for _ in range(3)])
-    flow = exponential(lattice, np.float32(strength) * (np.float32(2.3) * broad + np.float32(0.9) * fine))
-    sizes = 1 + strength * (np.clip(rng.normal(0.96, 0.03, 3), 0.9, 1.02) - 1)
-    angles = np.clip(rng.normal(0, np.radians(1.5), 3), -0.05, 0.05) * strength
-    matrix = np.diag(1 / sizes).astype(np.float32)
-    for (row, column), angle in zip(((0, 1), (0, 2), (1, 2)), angles, strict=True):
-        matrix[row, column] += np.float32(angle)
-        matrix[column, row] -= np.float32(angle)
-    points = lattice.points
-    centre = np.asarray(CENTRE_MM, dtype=np.float32)[:, None]
-    moved = _transform(matrix, flow(points) - centre) + centre
-    return Deformation(lattice, (moved - points).reshape(flow.displacement.shape))
-
-
-def _transform(matrix: Float32[np.ndarray, "3 3"], points: Points) -> Points:
-    """Matrix times points, written out so that no threaded library orders the sums."""
-    return np.stack([row[0] * points[0] + row[1] * points[1] + row[2] * points[2] for row in matrix])

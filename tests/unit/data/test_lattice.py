@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glioforge.core.rng import stream
-from glioforge.data.phantom.lattice import Lattice, smooth_field
+from glioforge.core import stream
+from glioforge.data.lattice import Lattice, smooth_field
 
 LATTICE = Lattice.covering((-4.0, 0.0, 2.0), (4.0, 8.0, 10.0), 2.0)
 

@@ -13,6 +13,7 @@ a density of 0.16 and on T1 with contrast at 0.8); Harpold, Alvord & Swanson
 Konukoglu et al. 2010, IEEE TMI 29:77 (ratio of D between tissues and above).
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from glioforge.data.phantom.lattice import Field, Lattice
+from glioforge.data.lattice import Field, Lattice
 
 Faces = Float32[np.ndarray, "..."]
 
@@ -102,7 +103,12 @@ def visibility(white: np.ndarray) -> np.ndarray:
 
 
 def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> Growth:
-    """Grow a tumour until what T2 shows of it reaches a volume.
+    """Grow a tumour until what T2 shows of it reaches a volume; arguments as for `stages`."""
+    return next(stages(tissue, seeds, kinetics, (volume_ml,)))
+
+
+def stages(tissue: Tissue, seeds: Field, kinetics: Kinetics, volumes_ml: Iterable[float]) -> Iterator[Growth]:
+    """Grow a tumour and yield it whenever what T2 shows of it has reached the next volume.
 
     Explicit Euler steps within the stability limit; fluxes through the faces
     of the lattice's cells, so that cells only appear by proliferation.
@@ -111,7 +117,7 @@ def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> 
         tissue: Where it grows.
         seeds: Density at the start; cleared where there is no tissue.
         kinetics: Rates.
-        volume_ml: Volume at which it stops; also after 3000 days.
+        volumes_ml: Rising volumes; at 3000 days the tumour is yielded as it is for all that are left.
     """
     solid = tissue.solid
     density = seeds * solid
@@ -121,15 +127,16 @@ def grow(tissue: Tissue, seeds: Field, kinetics: Kinetics, volume_ml: float) -> 
     # Oedema in cortex shows at a higher density only; the same edge as in the images, so that the volume asked for is
     # seen.
     edge = np.float32(VISIBLE_DENSITY) / tissue.seen
-    enough = volume_ml * 1000 / tissue.lattice.spacing_mm**3
     days = 0.0
-    while days < _LONGEST_DAYS and np.count_nonzero(density > edge) < enough:
-        change = reaction * density * (1 - density)
-        _add_fluxes(change, density, faces)
-        density += change
-        crowded += np.float32(step) * density * density
-        days += step
-    return Growth(tissue.lattice, _continued(density, solid), crowded, days)
+    for volume_ml in volumes_ml:
+        enough = volume_ml * 1000 / tissue.lattice.spacing_mm**3
+        while days < _LONGEST_DAYS and np.count_nonzero(density > edge) < enough:
+            change = reaction * density * (1 - density)
+            _add_fluxes(change, density, faces)
+            density += change
+            crowded += np.float32(step) * density * density
+            days += step
+        yield Growth(tissue.lattice, _continued(density, solid), crowded.copy(), days)
 
 
 def _steps(tissue: Tissue, kinetics: Kinetics) -> tuple[float, tuple[Faces, ...]]:
