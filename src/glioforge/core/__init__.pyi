@@ -2,6 +2,7 @@
 
 from .anatomy_schemes import (
     ANATOMIES as ANATOMIES,
+    COMPLETE_DISTRACTORS as COMPLETE_DISTRACTORS,
     COMPLETE_STRUCTURES as COMPLETE_STRUCTURES,
     FREESURFER as FREESURFER,
     brain_values as brain_values,

@@ -115,6 +115,28 @@ COMPLETE_STRUCTURES = LabelScheme(
 )
 """Tumour, tissue and structures: the scheme of prepared healthy anatomies; values up to CSF are those of `complete`."""
 
+_DISTRACTORS = {"ventricle_cap": "white_matter", "vessel_spot": "csf"}
+"""Normal tissue that looks like tumour, and what it is in a scheme without a name for it."""
+
+COMPLETE_DISTRACTORS = LabelScheme(
+    "complete_distractors",
+    {
+        **COMPLETE_STRUCTURES.labels,
+        "resection_cavity": 7,
+        **{name: value for value, name in enumerate(_DISTRACTORS, start=13)},
+    },
+    {**COMPLETE_STRUCTURES.regions, "RC": ("resection_cavity",)},
+    tissue=(*_TISSUES, *_DISTRACTORS),
+    broader={**_BROADER, **_DISTRACTORS, "resection_cavity": "csf"},
+    colours={
+        **COMPLETE_STRUCTURES.colours,
+        "resection_cavity": (56, 166, 200),
+        "ventricle_cap": (205, 150, 190),
+        "vessel_spot": (230, 110, 90),
+    },
+)
+"""Structures, a resection cavity, and normal tissue that looks like tumour: the scheme of drawn label maps."""
+
 ANATOMIES = {scheme.name: scheme for scheme in (FREESURFER, STRUCTURES, COMPLETE_STRUCTURES)}
 """Schemes of healthy anatomies, by name; they are never taken without being named."""
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, final
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import (
+    COMPLETE_DISTRACTORS,
     COMPLETE_STRUCTURES,
     PREPARATION,
     Case,
@@ -130,9 +131,9 @@ class Imager:
         Raises:
             LabelError: The map is in another scheme than the synthesizer's, or has a class that no training case had.
         """
-        labels = for_generator(label_case.labels, self.synthesizer.scheme)
+        labels, shown = for_generator(label_case.labels, self.synthesizer.scheme), self.shown(label_case.labels)
         try:
-            images = self.synthesizer.synthesize(labels, stream(self._seed_of(label_case), "images"))
+            images = self.synthesizer.synthesize(shown, stream(self._seed_of(label_case), "images"))
         except LabelError as error:
             raise LabelError(error.found, error.expected, error.remedy, label_case.case_id) from error
         known = self.synthesizer.preparations
@@ -144,7 +145,7 @@ class Imager:
             lineage=self.lineage(label_case),
             labels=labels,
             brain=labels.foreground,
-            facts={"label_digest": _digest(labels), "tumour_ml": labels.volume_ml("WT"), **preparation},
+            facts={"label_digest": _digest(shown), "tumour_ml": labels.volume_ml("WT"), **preparation},
         )
 
     def lineage(self, label_case: LabelCase) -> Lineage:
@@ -158,6 +159,11 @@ class Imager:
             weights=generator.weights,
             edits=label_case.edits,
         ).through("generator", generator)
+
+    def shown(self, labels: LabelMap) -> LabelMap:
+        """Return what the synthesizer is shown: a map with distractors as it is, if it knows them; the case does not."""
+        scheme = self.synthesizer.scheme
+        return labels if self.synthesizer.takes(labels.scheme) else for_generator(labels, scheme)
 
     def _seed_of(self, label_case: LabelCase) -> int:
         """Seed of one case."""
@@ -191,15 +197,15 @@ def _made(imager: Imager, store: Path, label_case: LabelCase) -> tuple[CaseRef, 
     except InputFileError as error:
         found, line = None, f"{label_case.case_id}: damaged, made again ({error.found})"
     if found is not None:
-        digest = _digest(for_generator(label_case.labels, imager.synthesizer.scheme))
-        _require_same(found, imager.lineage(label_case), digest)
+        _require_same(found, imager.lineage(label_case), _digest(imager.shown(label_case.labels)))
         return found, line
     return write_case(store, imager.case(label_case)), line
 
 
 def for_generator(labels: LabelMap, scheme: LabelScheme) -> LabelMap:
-    """Return the map of an anatomy with its structures as the tissue that a generator knows; others as they are."""
-    return labels.to(scheme) if labels.scheme == COMPLETE_STRUCTURES and scheme.is_complete else labels
+    """Return a map of structures or distractors with the tissue that a generator knows in their place; others as is."""
+    finer = labels.scheme in (COMPLETE_STRUCTURES, COMPLETE_DISTRACTORS)
+    return labels.to(scheme) if finer and scheme.is_complete else labels
 
 
 def _digest(labels: LabelMap) -> str:

@@ -80,6 +80,10 @@ class Method(ABC):
         """Whether one label map gives differing images."""
         return True
 
+    def takes(self, scheme: LabelScheme) -> bool:
+        """Whether label maps of a scheme can be made images of; that of the training cases alone, as a rule."""
+        return scheme == self.knowledge.scheme
+
     @property
     def facts(self) -> Mapping[str, str]:
         """What card and reports say of a training besides its spec; complete after `fit`."""

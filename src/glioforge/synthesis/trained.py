@@ -87,7 +87,7 @@ class TrainedSynthesizer:
     @property
     def note(self) -> str:
         """What must be told of the precision that it runs in; empty where that is the one of its training."""
-        return "" if self._method.network is None else precision_note(self.trained_in, self.runs_in)
+        return precision_note(self.trained_in, self.runs_in) if self.parameters else ""
 
     @property
     def varied(self) -> bool:
@@ -126,6 +126,10 @@ class TrainedSynthesizer:
         """Origin of the model itself, for the leakage firewall."""
         return self.card.model_lineage
 
+    def takes(self, scheme: LabelScheme) -> bool:
+        """Whether label maps of a scheme are taken as they are."""
+        return self._method.takes(scheme)
+
     def synthesize(self, labels: LabelMap, rng: np.random.Generator) -> dict[Modality, Volume]:
         """Synthesize one volume per contrast on the map's grid; the same generator state gives the same bytes.
 
@@ -135,7 +139,7 @@ class TrainedSynthesizer:
             LabelError: The map is in another scheme than the training cohort was, or has a class that no training
                 case had and that `stand_ins` names no other class for.
         """
-        if labels.scheme != self.scheme:
+        if not self.takes(labels.scheme):
             raise LabelError(
                 f"labels in scheme {labels.scheme.name!r}",
                 f"scheme {self.scheme.name!r}, in which it was trained",

@@ -1,0 +1,150 @@
+"""Images painted from label maps without a network: the control that every generator must beat.
+
+Each class is split into intensity subclasses (FetalSynthSeg, Zalevskyi et al.
+2024, arXiv:2411.06842) that lie in the class by smooth random fields.  Their
+means are drawn around the mean of the training cases, from a shrunk covariance
+(`synthesis.style_spread`), at `width` times the spread between cases: wider
+than the cases themselves differ, as domain randomisation does (Billot et al.
+2023, SynthSeg, arXiv:2107.09559), but about measured means, and only as far as
+the order of classes stays (`synthesis.order_rules`).  Then texture, partial
+volume, resolution, shifts between contrasts, measured noise and a bias field.
+
+Training cases without a class or a contrast, such as unlabelled scans with
+tissue alone, give the statistics of what they have.
+
+Presets: `sound`, and `narrow`, `wide` and `means`, which differ in width.
+`means` is of width 0, without subclasses, texture and scanner: the per-class
+mean image, as that of `class_intensity`, which `painted` replaces.
+
+Deviations from FetalSynthSeg and SynthSeg: intensities are drawn around measured ones; subclasses are laid out by
+partial volume and random patches, as new label maps have no scan to be clustered; label maps are warped elsewhere
+(`labelmaps`); resolution is lost within limits of the training grid, and never so far as thick clinical slices.
+
+Label maps may hold distractors (scheme `complete_distractors`); they are painted
+after lesion classes and count as normal tissue.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from torch import nn
+
+from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core import COMPLETE_DISTRACTORS, LabelMap, LabelScheme, bounding_box
+from glioforge.synthesis.appearance import class_indices
+from glioforge.synthesis.method import SYNTHESIZERS, Images, Knowledge, Method
+from glioforge.synthesis.methods.painted.canvas import Canvas
+from glioforge.synthesis.methods.painted.spec import PaintedSpec
+from glioforge.synthesis.methods.painted.statistics import Statistics, filled, filled_tables
+from glioforge.synthesis.methods.painted.style import Style
+from glioforge.synthesis.methods.painted.subclasses import Subclasses
+from glioforge.synthesis.order_rules import keeps_order, measured_order, places_of, require_order
+from glioforge.synthesis.style_spread import StyleSpread
+from glioforge.training.budget import Outcome
+from glioforge.training.fitting import Fitting
+
+__all__ = ["Painted", "PaintedSpec"]
+
+_TRIES = 40
+_FLOOR = 0.3
+"""Least spread of a mean, as a share of the variation within its class."""
+_MARGIN = 3
+
+
+@final
+@SYNTHESIZERS.register(PaintedSpec)
+class Painted(Method):
+    """Paints subclasses in drawn styles; its statistics are kept as a network without trained numbers."""
+
+    def __init__(self, spec: PaintedSpec, knowledge: Knowledge) -> None:
+        super().__init__(spec, knowledge)
+        cases, classes, contrasts = knowledge.appearance.means.shape
+        self._statistics = Statistics(cases, classes, spec.subclasses, contrasts)
+
+    @property
+    def network(self) -> nn.Module:
+        """Statistics of the subclasses."""
+        return self._statistics
+
+    @property
+    def varied(self) -> bool:
+        """Whether one label map gives differing images."""
+        spec: PaintedSpec = self.spec
+        return bool(spec.width or spec.texture or spec.scanner or spec.subclasses > 1)
+
+    def takes(self, scheme: LabelScheme) -> bool:
+        """Whether label maps of a scheme can be painted: its own, and the one with distractors."""
+        own = self.knowledge.scheme
+        return scheme == own or (scheme == COMPLETE_DISTRACTORS and own.is_complete and "oedema" in own.labels)
+
+    def fit(self, fitting: Fitting) -> Outcome | None:
+        """Measure the subclasses of the training cases.
+
+        Raises:
+            SpecError: A rule of `order` names an unknown class, or the mean of the training cases breaks it.
+        """
+        known = self.knowledge
+        cases = fitting.progress.track((ref.load() for ref in fitting.train), "measuring classes", len(fitting.train))
+        self._statistics.take(Subclasses.of(cases, known.modalities, known.scheme, self.spec.subclasses))
+        _ = self._order
+        return None
+
+    def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:  # noqa: ARG002 - no network
+        """Paint all contrasts in one style, within the box of the brain."""
+        painted = np.zeros((len(self.knowledge.modalities), *labels.voxels.shape), dtype=np.float32)
+        box = bounding_box(labels.foreground, _MARGIN)
+        if box is not None:
+            style = self._style(rng).in_scheme(labels.scheme, self.knowledge.scheme, rng)
+            canvas = Canvas(self.spec, labels.geometry.spacing, class_indices(labels.voxels[box], labels.scheme), rng)
+            painted[(slice(None), *box)] = canvas.paint(style)
+        return painted
+
+    @cached_property
+    def _measured(self) -> Subclasses:
+        return self._statistics.subclasses
+
+    @cached_property
+    def _order(self) -> tuple[tuple[int, int, int], ...]:
+        """Places of the rules that styles keep."""
+        known, spec = self.knowledge, self.spec
+        means = known.appearance.means
+        if spec.order is None:
+            return places_of(measured_order(means, known.modalities, known.scheme), known.modalities, known.scheme)
+        mean = StyleSpread.of(means, np.zeros(means.shape[1:])).mean
+        require_order(spec.order, mean, known.modalities, known.scheme)
+        return places_of(spec.order, known.modalities, known.scheme)
+
+    @cached_property
+    def _spread(self) -> StyleSpread:
+        """Spread of the subclasses' means."""
+        within = filled(self.knowledge.appearance.deviations).mean(axis=0)
+        return StyleSpread.of(self._measured.means, np.repeat(_FLOOR * within[:, None], self.spec.subclasses, axis=1))
+
+    def _style(self, rng: np.random.Generator) -> "_Style":
+        """Draw a style that keeps the order of classes; the width is halved where forty draws do not."""
+        case, width = int(rng.integers(len(self._measured.means))), float(self.spec.width)
+        kept = self._tables
+        shares = kept["shares"][case]
+        means, tries = self._spread.draw(rng, width), 0
+        while width and not keeps_order((means * shares[..., None]).sum(axis=1), self._order):
+            tries += 1
+            # The mean of all cases keeps every rule; with the shares of one case it may not, and is taken as it is.
+            width = width if tries % _TRIES else (width / 2 if width > 0.05 else 0.0)
+            means = self._spread.draw(rng, width)
+        return Style(
+            self.knowledge.modalities,
+            means,
+            kept["deviations"][case],
+            shares,
+            kept["noise"][case],
+            kept["centres"],
+            self._measured.directions,
+            self._measured.followed,
+        )
+
+    @cached_property
+    def _tables(self) -> Mapping[str, np.ndarray]:
+        """What was measured, without gaps."""
+        return filled_tables(self._measured)
