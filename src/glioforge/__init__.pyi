@@ -61,6 +61,11 @@ from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_co
 from .io.ingest import ingest as ingest
 from .io.ingest import ingest_folder as ingest_folder
 from .io.ingest import join_cohorts as join_cohorts
+from .labelmaps.cohort import draw_label_maps as draw_label_maps
+from .labelmaps.engine import DrawnMap as DrawnMap, LabelEngine as LabelEngine
+from .labelmaps.sheet import preview_maps as preview_maps
+from .labelmaps.sources import LabelSources as LabelSources
+from .labelmaps.spec import LabelMapSpec as LabelMapSpec
 from .lesions.edit_cohort import edit_cohort as edit_cohort
 from .lesions.preview import preview_cohort as preview_cohort
 from .lesions.recipe import load_recipe as load_recipe

@@ -24,6 +24,7 @@ from glioforge.cli.fidelity import fidelity
 from glioforge.cli.filter import filter  # noqa: A004 - the name of the verb
 from glioforge.cli.ingest import ingest
 from glioforge.cli.join import join
+from glioforge.cli.labels import labels
 from glioforge.cli.methods import methods
 from glioforge.cli.mix import mix
 from glioforge.cli.options import LogFile, Verbose
@@ -56,7 +57,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (edit, mix, sample, synthesize, filter, fidelity),
+    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

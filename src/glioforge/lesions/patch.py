@@ -21,6 +21,7 @@ from scipy import ndimage
 from glioforge.core import (
     COMPLETE,
     COMPLETE_CAVITY,
+    COMPLETE_DISTRACTORS,
     COMPLETE_STRUCTURES,
     Box,
     EditError,
@@ -44,7 +45,9 @@ FLUID = (CSF, COMPLETE_STRUCTURES.labels["ventricles"])
 """Integers of fluid: CSF, and ventricles where they are a class of their own."""
 _IS_FLUID = np.isin(np.arange(256), FLUID)
 _IS_LESION = np.isin(np.arange(256), COMPLETE_CAVITY.lesion_values)
-_LABELS = tuple(dict(scheme.labels) for scheme in (COMPLETE, COMPLETE_CAVITY, COMPLETE_STRUCTURES))
+_LABELS = tuple(
+    dict(scheme.labels) for scheme in (COMPLETE, COMPLETE_CAVITY, COMPLETE_STRUCTURES, COMPLETE_DISTRACTORS)
+)
 
 
 @final

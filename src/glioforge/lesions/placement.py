@@ -7,6 +7,7 @@ by the prior, moved at random within its lattice cell, and judged voxel by
 voxel; after a bounded number of tries an `EditError` says what stood in the way.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -22,6 +23,9 @@ from glioforge.lesions.patch import WHITE, LesionPatch
 from glioforge.lesions.placement_map import RULES, PlacementMap, rule_shares
 
 _LATTICE_TOLERANCE = 0.02
+
+Prior = Callable[[Float64[np.ndarray, "place 3"]], Float64[np.ndarray, "place"]]
+"""Gives places, in voxels, weights above 0."""
 
 
 class PlacementSpec(Spec):
@@ -82,6 +86,7 @@ def draw_offset(
     spec: PlacementSpec,
     window: Window,
     rng: np.random.Generator,
+    prior: Prior | None = None,
 ) -> Index:
     """Draw an offset that takes a lesion to a valid place.
 
@@ -91,11 +96,14 @@ def draw_offset(
         spec: What is valid.
         window: How far it may go.
         rng: Source of the draw.
+        prior: Further weights of the lesion's centre, as where tumours were seen; none is even.
 
     Raises:
         EditError: No place is valid.
     """
     offsets, weights, reasons = _valid_offsets(placement_map, lesion, spec, window)
+    if prior is not None and len(offsets):
+        weights = weights * prior(offsets + np.array(lesion.centre))
     if not len(offsets):
         raise EditError(f"no valid place for the lesion: {reasons}", "at least one", "widen range or limits")
     # Weights of 0 cannot be drawn without replacement, so there are never more tries than places with a weight.

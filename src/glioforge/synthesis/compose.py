@@ -203,7 +203,7 @@ def _made(imager: Imager, store: Path, label_case: LabelCase) -> tuple[CaseRef, 
 
 
 def for_generator(labels: LabelMap, scheme: LabelScheme) -> LabelMap:
-    """Return a map of structures or distractors with the tissue that a generator knows in their place; others as is."""
+    """Return a map with the tissue that a generator knows in place of structures and distractors; others as is."""
     finer = labels.scheme in (COMPLETE_STRUCTURES, COMPLETE_DISTRACTORS)
     return labels.to(scheme) if finer and scheme.is_complete else labels
 

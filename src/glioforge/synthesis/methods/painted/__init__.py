@@ -122,7 +122,7 @@ class Painted(Method):
         within = filled(self.knowledge.appearance.deviations).mean(axis=0)
         return StyleSpread.of(self._measured.means, np.repeat(_FLOOR * within[:, None], self.spec.subclasses, axis=1))
 
-    def _style(self, rng: np.random.Generator) -> "_Style":
+    def _style(self, rng: np.random.Generator) -> Style:
         """Draw a style that keeps the order of classes; the width is halved where forty draws do not."""
         case, width = int(rng.integers(len(self._measured.means))), float(self.spec.width)
         kept = self._tables

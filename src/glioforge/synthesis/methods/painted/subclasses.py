@@ -69,7 +69,7 @@ class Subclasses:
         for case in cases:
             images, labels = _images(case, modalities), case.require_labels()
             classes = class_indices(labels.voxels, scheme)
-            places = [_places(classes == place) for place in range(len(scheme.labels))]
+            places = [_places((classes == place) & (classes > 0)) for place in range(len(scheme.labels))]
             samples.append([_at(images, chosen) for chosen in places])
             near = surroundings(classes, _means_of(samples[-1], scheme), labels.geometry.spacing)
             around.append([_at(near, chosen) for chosen in places])

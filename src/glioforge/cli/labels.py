@@ -1,0 +1,86 @@
+"""`glioforge labels`: drawn label maps, as a cohort."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import CohortFolder, DryRun, MaybeSpec, Out, Seed, Set, Where, Workers
+
+EXAMPLES = (
+    "glioforge labels prepared --count 100 --out maps --preview maps/preview.png",
+    "glioforge labels prepared --healthy anatomies --tumours masks --tumour-scheme brats2017 --count 1000 --out maps",
+)
+
+
+def labels(
+    cohort: CohortFolder,
+    out: Out,
+    spec: MaybeSpec = None,
+    where: Where = None,
+    count: Annotated[int, typer.Option("--count", help="Number of label maps.", metavar="N", min=1)] = 100,
+    seed: Seed = 1,
+    healthy: Annotated[
+        Path | None,
+        typer.Option("--healthy", help="Prepared cohort of healthy brains, used as further hosts.", metavar="COHORT"),
+    ] = None,
+    tumours: Annotated[
+        Path | None,
+        typer.Option(
+            "--tumours",
+            help="Cohort, or folder of label maps without images, whose tumours are used as further lesions.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    tumour_scheme: Annotated[
+        str | None,
+        typer.Option("--tumour-scheme", help="Label scheme of a folder of tumour maps.", metavar="SCHEME"),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            help="Folder for hosts and growths, which runs may share.",
+            metavar="DIR",
+            show_default="cache within OUT",
+        ),
+    ] = None,
+    workers: Workers = 1,
+    overrides: Set = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option("--preview", help="PNG file to draw: the first maps in three planes.", metavar="PNG"),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Draw new label maps: brains mirrored and warped, lesions grown or varied, placed as in patients."""
+    from glioforge.cli.cohorts import describe, open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.core import select_cases
+    from glioforge.io.cohort_file import read_cohort
+    from glioforge.labelmaps.cohort import CACHE, draw_label_maps
+    from glioforge.labelmaps.engine import LabelEngine
+    from glioforge.labelmaps.sources import LabelSources
+    from glioforge.labelmaps.spec import LabelMapSpec
+
+    sets = overrides or ()
+    settings = load_spec(spec, LabelMapSpec, sets) if spec else parse_spec(with_overrides({}, sets), LabelMapSpec)
+    train = select_cases(read_cohort(cohort), where or ())
+    brains = None if healthy is None else read_cohort(healthy)
+    layout = "label_maps" if tumours is not None and not (tumours / "cohort.json").is_file() else None
+    masks = None if tumours is None else open_cohort(tumours, layout, None, tumour_scheme)
+    sources = LabelSources(train, brains, masks)
+    if dry_run:
+        typer.echo(resolved_yaml(settings))
+        return
+    engine = LabelEngine(sources, settings, cache=cache or out / CACHE, seed=seed)
+    made = draw_label_maps(
+        engine, out, count=count, parallel=ParallelSpec(workers=workers), progress=TerminalProgress()
+    )
+    if preview is not None:
+        from glioforge.labelmaps.sheet import preview_maps
+
+        preview_maps(made, preview)
+    typer.echo(describe(made))

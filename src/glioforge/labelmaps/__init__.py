@@ -1,0 +1,1 @@
+"""Endless label maps for training: hosts, lesions, placement, mass effect and distractors."""
