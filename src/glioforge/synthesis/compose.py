@@ -161,7 +161,7 @@ class Imager:
         ).through("generator", generator)
 
     def shown(self, labels: LabelMap) -> LabelMap:
-        """Return what the synthesizer is shown: a map with distractors as it is, if it knows them; the case does not."""
+        """Return the map that the synthesizer is shown: as it is where it knows distractors, else with tissue there."""
         scheme = self.synthesizer.scheme
         return labels if self.synthesizer.takes(labels.scheme) else for_generator(labels, scheme)
 
