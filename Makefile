@@ -22,8 +22,8 @@ TIMINGS := doctor lesions metrics phantom precision prepare random_recipes spade
 FAST := -m "not slow and not gpu and not browser"
 PYTEST := $(BIN)/python -m pytest
 FLOORS := core:95 config:95 compute:85 statistics:95 io:85 data:85 nn:85 losses:85 metrics:95 features:85 training:85 \
-          lesions:95 segmentation:85 synthesis:85 quality:85 sampling:85 mixing:85 privacy:85 release:85 report:85 viewer:85 \
-          reader:90 runs:85 classification:85 studies:85 papers:85 cli:85
+          lesions:95 segmentation:85 synthesis:85 quality:85 sampling:85 mixing:85 labelmaps:85 privacy:85 release:85 report:85 \
+          viewer:85 reader:90 runs:85 classification:85 studies:85 papers:85 cli:85
 
 # One thread a process: the workers share the cores among them.
 export OMP_NUM_THREADS := 1

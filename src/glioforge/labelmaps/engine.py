@@ -37,7 +37,7 @@ from glioforge.labelmaps.bank_file import Tumours, read_tumours
 from glioforge.labelmaps.cache import Cache
 from glioforge.labelmaps.distractors import with_distractor
 from glioforge.labelmaps.growths import GrownTumour, grown_tumour
-from glioforge.labelmaps.hosts import Host, warped_host
+from glioforge.labelmaps.hosts import Host, warped_again, warped_host
 from glioforge.labelmaps.lesion import Placed, bank_lesion, host_lesion
 from glioforge.labelmaps.plan import Plan, Slot
 from glioforge.labelmaps.prior import Prior
@@ -145,6 +145,8 @@ class LabelEngine:
         slot = self._plan(round_number).slot(place)
         host, source = self.host(round_number, slot.host), self._brain(round_number, slot.host)
         rng = stream(self.seed, METHOD, "map", number)
+        if slot.source == "none":
+            host = warped_again(host, self.spec.hosts, rng)
         placed = self._placed(host, round_number, slot, rng)
         labels = placed.labels
         if slot.distractor is not None:

@@ -26,6 +26,7 @@ from glioforge.lesions.ventricles import ventricles_of
 _LATTICE_MM = 6.0
 _BROAD_MM, _FINE_MM = 22.0, 9.0
 _FADE_MM = 18.0
+_WEAKER = 0.6
 
 
 @final
@@ -80,6 +81,13 @@ def warped_host(brain: LabelMap, spec: HostSpec, seed: int) -> Host:
     warped = _warped(np.ascontiguousarray(voxels), brain.geometry.spacing, spec, rng)
     labels = brain.with_voxels(warped)
     return Host(labels, midsagittal_plane(labels))
+
+
+def warped_again(host: Host, spec: HostSpec, rng: np.random.Generator) -> Host:
+    """Return a host under a further, weaker warp, so that maps without lesion differ as well."""
+    weaker = spec.model_copy(update={"warp_mm": tuple(_WEAKER * mm for mm in spec.warp_mm), "scale": (0.98, 1.0)})
+    voxels = _warped(host.labels.voxels, host.labels.geometry.spacing, weaker, rng)
+    return Host(host.labels.with_voxels(voxels), host.plane)
 
 
 def _warped(
