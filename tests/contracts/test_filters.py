@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.quality.base import FILTERS, fit_filter
+from fixtures_filters import small_filter, small_fit
+from glioforge.quality.base import FILTERS
 from toy_cohort import toy_case, toy_cohort, with_images
 
 every_kind = pytest.mark.parametrize("kind", FILTERS.kinds())
@@ -22,7 +23,7 @@ def judged():
 @every_kind
 def test_verdicts_are_the_same_every_time(kind):
     """Fitting and judging twice gives the same verdicts, whatever was judged before."""
-    first, second = (fit_filter(FILTERS.parse(kind), TRAIN, seed=3) for _ in range(2))
+    first, second = (small_fit(kind, TRAIN) for _ in range(2))
     forwards = [first.assess(case) for case in judged()]
     backwards = [second.assess(case) for case in reversed(judged())]
 
@@ -32,7 +33,7 @@ def test_verdicts_are_the_same_every_time(kind):
 @every_kind
 def test_verdicts_give_a_reason_and_a_number(kind):
     """No verdict is without a reason; scores of cases that can be judged are numbers, and none is below 0."""
-    fitted = fit_filter(FILTERS.parse(kind), TRAIN, seed=3)
+    fitted = small_fit(kind, TRAIN)
 
     for verdict in map(fitted.assess, judged()):
         assert verdict.reason.strip()
@@ -45,7 +46,7 @@ def test_input_is_untouched(kind):
     """Neither fitting nor judging changes a voxel."""
     case = judged()[1]
     before = [case.labels.voxels.copy(), *(v.voxels.copy() for v in case.images.values())]
-    fit_filter(FILTERS.parse(kind), TRAIN, seed=3).assess(case)
+    small_fit(kind, TRAIN).assess(case)
     after = [case.labels.voxels, *(v.voxels for v in case.images.values())]
 
     for old, new in zip(before, after, strict=True):
@@ -55,7 +56,7 @@ def test_input_is_untouched(kind):
 @every_kind
 def test_refused_cases_score_worse_than_kept_ones(kind):
     """A higher score is worse: every refused case scores above every kept one."""
-    fitted = fit_filter(FILTERS.parse(kind), TRAIN, seed=3)
+    fitted = small_fit(kind, TRAIN)
     verdicts = [fitted.assess(case) for case in judged()]
     kept = [v.score for v in verdicts if v.keep]
     refused = [v.score for v in verdicts if not v.keep]
@@ -66,6 +67,6 @@ def test_refused_cases_score_worse_than_kept_ones(kind):
 @every_kind
 def test_settings_come_back_from_their_own_yaml(kind):
     """A filter's settings survive being written and read."""
-    spec = FILTERS.parse(kind)
+    spec = small_filter(kind)
 
     assert FILTERS.parse(spec.model_dump(mode="json")) == spec

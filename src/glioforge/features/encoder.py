@@ -79,6 +79,11 @@ class Encoder:
         return Extractor("encoder", _VERSION, settings, str(self._card["weights"]))
 
     @property
+    def lineage(self) -> Lineage:
+        """Everybody behind its weights."""
+        return Lineage.from_json(self._card["lineage"])
+
+    @property
     def subjects(self) -> frozenset[str]:
         """Everybody whose data it was trained on."""
         return frozenset(self._card["lineage"]["subjects"])

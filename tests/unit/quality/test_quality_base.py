@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures_filters import small_filter, small_fit
 from glioforge.config.load import parse_spec
 from glioforge.config.spec import Spec
 from glioforge.core.errors import CohortError, SpecError
@@ -19,7 +20,6 @@ from glioforge.quality.base import (
     Evidence,
     FilterSpec,
     calibrated_limit,
-    fit_filter,
 )
 from glioforge.quality.check import apply_filters
 from toy_cohort import toy_cohort
@@ -34,9 +34,19 @@ class Holder(Spec):
 
 def test_every_file_is_a_filter():
     """A file in `filters/` is selectable by its name, without another list."""
-    specs = parse_spec({"filters": list(FILTERS.kinds())}, Holder).filters
+    specs = parse_spec({"filters": [small_filter(kind) for kind in FILTERS.kinds()]}, Holder).filters
 
-    assert [spec.kind for spec in specs] == ["class_statistics", "duplicate", "feature_outlier", "plausible_labels"]
+    assert [spec.kind for spec in specs] == [
+        "class_statistics",
+        "discriminator_score",
+        "duplicate",
+        "expert",
+        "feature_outlier",
+        "label_autoencoder",
+        "pixel_zscore",
+        "plausible_labels",
+        "segmenter_agreement",
+    ]
 
 
 def test_a_misspelt_filter_is_told_by_its_path():
@@ -48,10 +58,10 @@ def test_a_misspelt_filter_is_told_by_its_path():
 @pytest.mark.parametrize("kind", FILTERS.kinds())
 def test_fitted_filters_are_quality_filters(kind):
     """A fitted filter keeps the protocol and names the subjects behind it."""
-    fitted = fit_filter(FILTERS.parse(kind), toy_cohort(range(5)), seed=1)
+    fitted = small_fit(kind, toy_cohort(range(5)))
 
     assert isinstance(fitted, QualityFilter)
-    assert fitted.subjects == ("s00", "s01", "s02", "s03", "s04")
+    assert set(fitted.subjects) >= {"s00", "s01", "s02", "s03", "s04"}
 
 
 @given(st.integers(1, 200), st.sampled_from([0.01, 0.05, 0.2, 0.5]))

@@ -1,0 +1,202 @@
+"""Cases that a discriminator tells from real ones, as Foroozandeh & Eklund (2020) propose instead of z-scores.
+
+Their proposal is to use the discriminator of the GAN again.  A model named `critic` that
+scores cases is used where one is given.  Most discriminators are not kept, and at the
+end of a training they are fitted to their own generator alone; so without one a
+discriminator is trained afterwards, on features of the real training cases and of the
+whole made cohort: a logistic regression on `features.random_convolution` where there are
+images and on `quality.label_measures` where there are labels.  It is cross-fitted, so that no
+case is judged by a discriminator that has seen it, nor a real case by one that has seen its subject.
+
+Source: keeping the samples that a discriminator takes for real is discriminator rejection
+sampling, Azadi et al. (2019, arXiv:1810.06758), here with a limit that refuses a stated
+share of real cases.
+
+Conventions
+-----------
+score    chance of being made, where both kinds are taken to be equally frequent; of a critic, log(1 + exp(-x))
+folds    subjects of real cases and ids of made ones, by hash
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, final
+
+import numpy as np
+from jaxtyping import Float64
+from pydantic import Field
+
+from glioforge.core import CohortError, LabelScheme, Modality
+from glioforge.features.space import Space
+from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Model, Verdict, calibrated_limit
+from glioforge.quality.label_measures import label_measures
+
+FOLDS: Final = 5
+_MOST: Final = 10.0
+
+
+class Critic(Model, Protocol):
+    """A trained discriminator that scores cases."""
+
+    def score(self, case: Case) -> float:
+        """Return a number that is larger the more real the case looks."""
+        ...
+
+
+class DiscriminatorScoreSpec(FilterSpec):
+    """Settings of the filter by a discriminator."""
+
+    kind: Literal["discriminator_score"] = "discriminator_score"
+    refused_share: float = Field(0.05, gt=0, lt=1)
+    """Share of real cases of unseen subjects that may be refused."""
+    penalty: float = Field(1.0, gt=0)
+    """Weight of the quadratic penalty on the coefficients of a discriminator that is trained here."""
+
+
+@FILTERS.register(DiscriminatorScoreSpec)
+@final
+@dataclass(frozen=True, eq=False)
+class DiscriminatorScore:
+    """A discriminator and the largest chance of being made that passes.
+
+    Args:
+        spec: Settings.
+        subjects: Subjects behind discriminator and limit.
+        judge: Scores a case.
+        limit: Largest score that passes.
+    """
+
+    spec: DiscriminatorScoreSpec
+    subjects: tuple[str, ...]
+    judge: "_Critic | _Trained"
+    limit: float
+
+    @classmethod
+    def fit(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> "DiscriminatorScore":
+        """Take the critic that is given, or train discriminators; set the limit on real cases that they have not seen.
+
+        Raises:
+            CohortError: There are fewer than three subjects, or too few made cases to learn from, or none of the real
+                cases is new to the critic.
+        """
+        evidence.require_subjects(3, spec.kind)
+        if "critic" in evidence.models:
+            critic: Any = evidence.model("critic", spec.kind)
+            seen = set(critic.lineage.subjects)
+            scores = [_Critic(critic).score(case) for case in evidence.real() if case.subject_id not in seen]
+            if not scores:
+                raise CohortError(
+                    "no real case whose subject is new to the critic",
+                    "subjects that it was not trained on, to set a limit from",
+                    "add held-out cases to the training cases of the filter",
+                    evidence.train.where,
+                )
+            limit = calibrated_limit(np.array(scores), spec.refused_share)
+            return cls(spec, evidence.subjects("critic"), _Critic(critic), limit)
+        judge, scores = _Trained.of(spec, evidence)
+        return cls(spec, evidence.subjects(made=True), judge, calibrated_limit(np.array(scores), spec.refused_share))
+
+    def assess(self, case: Case) -> Verdict:
+        """Ask the discriminator.
+
+        Raises:
+            CaseError: The case lacks images or labels that the discriminator looks at.
+        """
+        score = self.judge.score(case)
+        keep = score <= self.limit
+        relation = "within" if keep else "beyond"
+        return Verdict(keep, score, f"{self.judge.words} {score:.3f}; {relation} the limit of {self.limit:.3f}")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Critic:
+    """A critic that was given."""
+
+    critic: Critic
+    words: str = "the critic's loss on the case is"
+
+    def score(self, case: Case) -> float:
+        """Softplus of the negative score, which is not below 0 and larger for worse cases."""
+        return float(np.logaddexp(0, -self.critic.score(case)))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """Discriminators of features, one a fold."""
+
+    space: Space
+    modalities: tuple[Modality, ...]
+    scheme: LabelScheme | None
+    models: tuple[Any, ...]
+    words: str = "chance of being made"
+
+    @classmethod
+    def of(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> tuple["_Trained", list[float]]:
+        """Train a discriminator a fold; also the scores of the real cases that each has left out."""
+        from glioforge.features.random_convolution import RandomConvolution
+
+        if len(evidence.made) < FOLDS:
+            raise CohortError(
+                f"{len(evidence.made)} made cases for filter {spec.kind!r}",
+                f"at least {FOLDS}, which a discriminator learns from",
+                "make more cases, or leave the filter out",
+                evidence.made.where,
+            )
+        labelled = all(ref.labels is not None for ref in (*evidence.train, *evidence.made)) or not evidence.modalities
+        judge = cls(RandomConvolution(), evidence.modalities, evidence.train.scheme if labelled else None, ())
+        real, owners = judge._table(evidence.real(), "subject_id")
+        made, ids = judge._table((ref.load() for ref in evidence.made), "case_id")
+        models = []
+        scores = np.full(len(real), np.nan)
+        for fold in range(FOLDS):
+            model = _classifier(real[owners != fold], made[ids != fold], spec)
+            models.append(model)
+            if (owners == fold).any():
+                scores[owners == fold] = _chance(model, real[owners == fold])
+        return cls(judge.space, judge.modalities, judge.scheme, tuple(models)), scores.tolist()
+
+    def score(self, case: Case) -> float:
+        """Chance of being made, by the discriminator that has not seen this case."""
+        row = np.array(list(self._features(case).values()))[None]
+        return float(_chance(self.models[_fold(case.case_id)], row)[0])
+
+    def _features(self, case: Case) -> Mapping[str, float]:
+        """Features of images and labels; zeros where there is no brain."""
+        found = dict(self.space.features(case, self.modalities)) if self.modalities else {}
+        if self.scheme is not None:
+            found |= {measure.name: measure.value / measure.floor for measure in label_measures(case, self.scheme)}
+        return found
+
+    def _table(self, cases: Iterator[Case], key: str) -> tuple[Float64[np.ndarray, "case feature"], np.ndarray]:
+        """Features of cases, and their folds."""
+        rows = [(list(self._features(case).values()), _fold(getattr(case, key))) for case in cases]
+        return np.array([row for row, _ in rows]), np.array([fold for _, fold in rows])
+
+
+def _fold(name: str) -> int:
+    """Fold of a subject or a case, by the hash of its name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") % FOLDS
+
+
+def _classifier(
+    real: Float64[np.ndarray, "a feature"], made: Float64[np.ndarray, "b feature"], spec: DiscriminatorScoreSpec
+) -> Any:  # noqa: ANN401 - a pipeline of scikit-learn
+    """Train a logistic regression that separates made from real."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    model = make_pipeline(
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -_MOST, "a_max": _MOST}),
+        LogisticRegression(C=1 / spec.penalty, class_weight="balanced", max_iter=500),
+    )
+    return model.fit(np.concatenate([real, made]), np.repeat([0, 1], [len(real), len(made)]))
+
+
+def _chance(model: Any, rows: Float64[np.ndarray, "case feature"]) -> Float64[np.ndarray, "case"]:  # noqa: ANN401 - a pipeline of scikit-learn
+    """Chance of being made."""
+    return np.asarray(model.predict_proba(rows)[:, 1])
