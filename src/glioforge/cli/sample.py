@@ -10,11 +10,18 @@ from glioforge.cli.options import Count, Device, Out, Precision, Seed, Threads, 
 EXAMPLES = (
     "glioforge sample sampler --count 100 --out anatomies",
     "glioforge sample slices --count 20 --ask tumour=present --ask side=left --out left",
+    "glioforge sample whole.yaml --count 100 --out cases",
 )
 
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained sampler, written by train.", metavar="MODEL")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a trained sampler, written by train; or a YAML file that describes whole cases.",
+            metavar="MODEL|YAML",
+        ),
+    ],
     out: Out,
     count: Count = 1,
     ask: Annotated[
@@ -32,15 +39,27 @@ def sample(
 ) -> None:
     """Draw synthetic cases from noise: label maps, or slices without labels; repeat with a larger count to add some.
 
-    Every case lists the subjects that the sampler was trained on.
+    A YAML file makes whole cases instead: label maps are sampled, filtered, painted, and filtered again.
+    Every case lists the subjects that sampler, synthesizer and filters were trained on.
     """
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.io.run_accelerator import remembered
+
+    accelerator = accelerator_of(device, precision, threads)
+    if run.suffix in {".yaml", ".yml"}:
+        from glioforge.config.load import load_spec
+        from glioforge.runs.whole import PAGE, WholeSpec, make_whole_cases
+
+        if ask:
+            raise typer.BadParameter("whole cases are not asked for by finding: choose among them with --where")
+        spec = load_spec(run, WholeSpec)
+        made = make_whole_cases(spec, out, count=count, seed=seed, accelerator=accelerator, progress=TerminalProgress())
+        typer.echo(f"{describe(made)}\npage: {out / PAGE}")
+        return
     from glioforge.sampling.asked import request_of
     from glioforge.sampling.base import load_sampler
     from glioforge.sampling.cohort import sample_cohort
 
-    sampler = load_sampler(run, remembered(accelerator_of(device, precision, threads), out))
-    sampler = sampler.asked(request_of(ask or ()))
+    sampler = load_sampler(run, remembered(accelerator, out)).asked(request_of(ask or ()))
     typer.echo(describe(sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))

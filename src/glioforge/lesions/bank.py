@@ -2,7 +2,8 @@
 
 Donor lesions are kept in canonical axes (i to the right, j to the front, k up),
 so that left stays left on a target grid of any orientation; where voxel sizes
-differ the nested distances are resampled and the volume in mm³ is kept.
+differ the nested distances are resampled and the volume in mm³ is kept.  A lesion
+of a slice is given a depth (`inflate`).
 
 The bank is a `DonorSource`.  It holds nothing of the brains around the
 lesions, so hundreds fit into memory; each donor names the subjects behind its
@@ -19,17 +20,26 @@ import numpy as np
 from glioforge.core import CaseRef, EditError, Geometry
 from glioforge.data.store import read_labels
 from glioforge.lesions.graft import Graft
+from glioforge.lesions.inflate import inflated
 from glioforge.lesions.patch import LesionPatch, cut, require_complete
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Donor:
-    """A lesion of another case, and whose it is."""
+    """A lesion of another case, and whose it is.
+
+    Args:
+        case_id: The case.
+        subjects: Everyone behind it.
+        lesion: Its labels in canonical axes.
+        drawn: Whether a sampler drew it from noise, so that it is the lesion of none of its subjects.
+    """
 
     case_id: str
     subjects: tuple[str, ...]
     lesion: LesionPatch
+    drawn: bool = False
 
 
 @runtime_checkable
@@ -135,16 +145,19 @@ class LesionBank:
         raise EditError(f"donor {case_id!r}", f"one of {list(self.case_ids)[:20]}", "hand in the bank of the record")
 
     def without(self, subjects: Iterable[str]) -> "LesionBank":
-        """The bank without lesions to which any of these subjects contributed."""
+        """The bank without lesions of any of these subjects; those drawn from noise are nobody's and stay."""
         left_out = set(subjects)
-        return LesionBank(tuple(donor for donor in self.donors if not left_out & set(donor.subjects)))
+        return LesionBank(tuple(d for d in self.donors if d.drawn or not left_out & set(d.subjects)))
 
 
 def _donors(ref: CaseRef) -> list[Donor]:
-    """The lesion of a case; none without one."""
+    """The lesion of a case, one of a slice inflated; none without one."""
     labels = read_labels(ref)
     require_complete(labels)
     if not labels.lesion.any():
         return []
-    subjects = tuple(sorted({ref.subject_id, *ref.lineage.subjects}))
-    return [Donor(ref.case_id, subjects, canonical(cut(labels), labels.geometry))]
+    labels = inflated(labels)
+    drawn = ref.lineage.is_synthetic and not ref.lineage.parents
+    own = () if drawn else (ref.subject_id,)
+    subjects = tuple(sorted({*own, *ref.lineage.subjects}))
+    return [Donor(ref.case_id, subjects, canonical(cut(labels), labels.geometry), drawn)]

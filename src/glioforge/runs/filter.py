@@ -1,20 +1,29 @@
 """Put a cohort through quality filters on its own, and keep what passes as a cohort."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, final
 
+from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.load import load_spec, parse_spec
 from glioforge.config.spec import Spec
-from glioforge.core import Cohort, CohortError, Progress, VerdictRow, counted
-from glioforge.io.atomic_write import write_json
-from glioforge.io.cohort_file import NAME, write_cohort
+from glioforge.core import Cohort, CohortError, Progress, SpecError, VerdictRow, counted
+from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
+from glioforge.io.digest import hash_of_file
 from glioforge.io.run_folder import VERB, Step
-from glioforge.quality.base import AnyFilter
+from glioforge.quality.base import AnyFilter, Model
 from glioforge.quality.check import check_cohort
+from glioforge.report.html import render
+from glioforge.runs.filter_page import filter_page
 
 VERDICTS: Final = "verdicts.json"
 """Every verdict with score and reason, filter by filter within each case."""
+PAGE: Final = "filter.html"
+"""Funnel, and examples of what fell at each filter."""
+QUEUE: Final = "queue"
+"""Folder of the cases that experts shall see, a cohort."""
 
 
 @final
@@ -36,12 +45,14 @@ def filter_from(text: str) -> Spec:
     return parse_spec({"filter": text}, FilterChoice, where="--filter").filter
 
 
-def filter_cohort(
+def filter_cohort(  # noqa: PLR0913 - cohorts, filters and run settings, by keyword
     made: Cohort,
     train: Cohort,
     filters: Sequence[Spec],
     out: Path,
     *,
+    models: Mapping[str, Model] | None = None,
+    queue: int = 0,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Cohort, tuple[VerdictRow, ...]]:
@@ -53,7 +64,9 @@ def filter_cohort(
         made: Cases to judge.
         train: Real or phantom training cases in the same scheme; no evaluation subject may be among them.
         filters: Filters in the order of the funnel.
-        out: Folder of the kept cohort: `cohort.json`, `verdicts.json`.
+        out: Folder of the kept cohort: `cohort.json`, `verdicts.json`, `filter.html`.
+        models: Trained models by name, for filters that ask for them.
+        queue: Kept cases to hand to experts, those nearest to the limits first; they become the cohort `queue`.
         seed: Of filters that draw.
         progress: Where to show progress.
 
@@ -72,14 +85,71 @@ def filter_cohort(
         "train": train.fingerprint,
         "filters": [spec.model_dump(mode="json") for spec in filters],
         "seed": seed,
+        **_files_of(filters),
+        **({"models": {name: model.lineage.to_json() for name, model in models.items()}} if models else {}),
     }
-    with Step(out, key, writes=(NAME, VERDICTS)) as step:
-        kept, verdicts = check_cohort(made, train, filters, seed=seed, progress=progress)
+    with Step(out, key, writes=(NAME, VERDICTS, PAGE)) as step:
+        if step.done and (out / VERDICTS).is_file() and (out / NAME).is_file():
+            rows = tuple(VerdictRow.from_json(row) for row in read_json(out / VERDICTS))
+            kept = read_cohort(out)
+            _write_queue(kept, rows, out, queue)
+            return kept, rows
+        kept, verdicts = check_cohort(made, train, filters, models=models, seed=seed, progress=progress)
         write_json(out / VERDICTS, [row.to_json() for row in verdicts])
+        write_atomically(out / PAGE, render(filter_page(made, verdicts)).encode())
         write_cohort(kept, out)
+        _write_queue(kept, verdicts, out, queue)
         if not step.done:
             step.finish({"cases": len(kept), "fingerprint": kept.fingerprint})
     return kept, verdicts
+
+
+def filter_models(folders: Sequence[str], accelerator: AcceleratorSpec | None = None) -> dict[str, Model]:
+    """Load trained models for filters.
+
+    Args:
+        folders: Texts such as `segmenter=FOLDER` and `encoder=FOLDER`.
+        accelerator: Where a segmenter runs.
+
+    Raises:
+        SpecError: A text has another form, or names another kind of model.
+        InputFileError: A folder holds no such model.
+    """
+    found: dict[str, Model] = {}
+    for text in folders:
+        name, _, folder = text.partition("=")
+        if name == "segmenter" and folder:
+            from glioforge.segmentation.base import load_segmenter
+
+            found[name] = load_segmenter(Path(folder), accelerator)
+        elif name == "encoder" and folder:
+            from glioforge.features.encoder import Encoder
+
+            found[name] = Encoder(Path(folder))
+        else:
+            raise SpecError(
+                f"model {text!r}", "segmenter=FOLDER or encoder=FOLDER", "name the folder that train wrote", "--model"
+            )
+    return found
+
+
+def _files_of(filters: Sequence[Spec]) -> dict[str, dict[str, str]]:
+    """Hashes of the files that filters read, such as answers of experts; nothing where they read none."""
+    paths = [value for spec in filters for value in dict(spec).values() if isinstance(value, Path)]
+    return {"files": {str(path): hash_of_file(path) for path in paths}} if paths else {}
+
+
+def _write_queue(kept: Cohort, verdicts: Sequence[VerdictRow], out: Path, count: int) -> None:
+    """Write the kept cases with the largest ranks among all scores of a filter as a cohort for experts."""
+    if not count:
+        return
+    ranks: dict[str, float] = {}
+    for name in dict.fromkeys(row.filter for row in verdicts):
+        mine = sorted((row for row in verdicts if row.filter == name and row.keep), key=lambda row: row.score)
+        for place, row in enumerate(mine):
+            ranks[row.case_id] = max(ranks.get(row.case_id, 0.0), place / max(1, len(mine) - 1))
+    chosen = sorted(kept, key=lambda ref: (-ranks.get(ref.case_id, 0.0), ref.case_id))[:count]
+    write_cohort(replace(kept, name=f"{kept.name}-queue", cases=tuple(chosen)), out / QUEUE)
 
 
 def _require_real(train: Cohort, made: Cohort) -> None:

@@ -81,11 +81,11 @@ def make_synthetic(  # noqa: PLR0913 - source, place and amount, by keyword
 
 
 def _as_they_are(cohort: Iterable[CaseRef], count: int) -> Iterator[LabelCase]:
-    """Every map so many times; its own case is the parent."""
+    """Every map so many times; its own case is the parent, whose edits are kept."""
     for ref in cohort:
         labels = ref.load().require_labels()
         for number in range(count):
-            yield LabelCase(_name_of(ref, number), labels, {ref.case_id: ref.lineage})
+            yield LabelCase(_name_of(ref, number), labels, {ref.case_id: ref.lineage}, ref.lineage.edits)
 
 
 def _name_of(ref: CaseRef, number: int) -> str:
