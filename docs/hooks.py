@@ -4,7 +4,8 @@
 `<!-- methods -->` becomes the table of everything that a YAML can choose, and
 `<!-- command line -->` the help of every verb, and `<!-- coverage -->`,
 `<!-- error rates -->` and `<!-- power -->` the numbers that
-`benchmarks/error_rates.py` simulated.
+`benchmarks/error_rates.py` simulated; `<!-- filters -->` those of quality filters
+that `benchmarks/filters.py` measured.
 """
 
 import inspect
@@ -19,6 +20,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glioforge"
 ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
+FILTERS = ROOT / "benchmarks" / "results" / "filters.json"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -37,6 +39,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
         markdown = markdown.replace("<!-- methods -->", methods_table())
     if "<!-- command line -->" in markdown:
         markdown = markdown.replace("<!-- command line -->", command_line())
+    if "<!-- filters -->" in markdown:
+        markdown = markdown.replace("<!-- filters -->", filter_table())
     for mark, table in (("coverage", coverage_table), ("error rates", error_table), ("power", power_table)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
@@ -147,6 +151,18 @@ def power_table(rows: list[dict[str, Any]]) -> str:
     for row in (row for row in rows if row["part"] == "power"):
         planned = f"{100 * row['planned']:.1f} % | {percent(row)} | {row['exaggeration_planned']:.2f}"
         lines.append(f"| {row['subjects']} | {row['difference']} | {planned} | {row['exaggeration']:.2f} |")
+    return "\n".join(lines)
+
+
+def filter_table() -> str:
+    """False rejects of every filter with their interval, and the least share of planted faults that it finds."""
+    found: dict[str, dict[str, Any]] = json.loads(FILTERS.read_text(encoding="utf-8"))["filters"]
+    lines = ["| filter | real cases refused | faults refused |", "| --- | --- | --- |"]
+    for name, row in found.items():
+        low, high = (100 * end for end in row["interval"])
+        refused = f"{row['refused']} of {row['held_out']} ({low:.1f} to {high:.1f} %)"
+        planted = ", ".join(f"{fault.replace('_', ' ')} {100 * share:.0f} %" for fault, share in row["planted"].items())
+        lines.append(f"| {name.replace('_', ' ')} | {refused} | {planted} |")
     return "\n".join(lines)
 
 

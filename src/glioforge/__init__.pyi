@@ -98,7 +98,7 @@ from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
 from .runs.fresh import fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
-from .runs.filter import filter_cohort as filter_cohort
+from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
 from .runs.tissue_sheets import write_sheets as write_sheets
@@ -107,6 +107,7 @@ from .runs.train import (
     estimate_training as estimate_training,
     run_training as run_training,
 )
+from .runs.whole import WholeSpec as WholeSpec, make_whole_cases as make_whole_cases
 from .sampling.base import load_sampler as load_sampler, train_sampler as train_sampler
 from .sampling.cohort import sample_cohort as sample_cohort
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
