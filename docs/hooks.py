@@ -5,11 +5,13 @@
 `<!-- command line -->` the help of every verb, and `<!-- coverage -->`,
 `<!-- error rates -->` and `<!-- power -->` the numbers that
 `benchmarks/error_rates.py` simulated; `<!-- filters -->` those of quality filters
-that `benchmarks/filters.py` measured.
+that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
+`docs/results/NAME.json`.
 """
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glioforge"
+PAPERS = re.compile(r"<!-- papers ([\w-]+) -->")
 ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
 FILTERS = ROOT / "benchmarks" / "results" / "filters.json"
 
@@ -44,7 +47,37 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
     for mark, table in (("coverage", coverage_table), ("error rates", error_table), ("power", power_table)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
-    return markdown
+    return PAPERS.sub(lambda found: papers_tables(found[1]), markdown)
+
+
+def papers_tables(name: str) -> str:
+    """Published tables with the numbers of studies below them, of those papers that `docs/results/<name>.json` has."""
+    found = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return "\n".join(line for paper in found.values() for line in _paper_lines(paper))
+
+
+def _paper_lines(paper: dict[str, Any]) -> Iterator[str]:
+    """Heading, studies, and each table in which a study has a number."""
+    if not paper["studies"]:
+        return
+    yield f"### {paper['citation']}\n"
+    yield f"{'; '.join(study['title'] + ' (' + study['on'] + ')' for study in paper['studies'])}\n"
+    for title, table in paper["tables"].items():
+        if any("n" in cell for cells in table["ours"].values() for cell in cells):
+            yield f"| {title} | {' | '.join(table['columns'])} |"
+            yield f"| --- |{' ---: |' * len(table['columns'])}"
+            for row, cells in table["ours"].items():
+                yield f"| {row}, published | {' | '.join(f'{value:g}' for value in table['published'][row]['mean'])} |"
+                yield f"| {row}, study | {' | '.join(_cell(cell) for cell in cells)} |"
+            yield ""
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    """Number of a study, its LEAKY twin, or a gap."""
+    if "gap" in cell:
+        return "gap"
+    leaky = "" if cell["leaky"] is None else f" (LEAKY {cell['leaky']:.3g})"
+    return f"{cell['mean']:.3g}{leaky}"
 
 
 def python_page(package: str) -> str:

@@ -176,7 +176,8 @@ def _numbers(paper: Published, ours: Sequence[Ours]) -> dict[str, Any]:
         cells = {row.name: [_cell_json(cell(ours, table, row, n)) for n in _places(table)] for row in table.rows}
         printed = {row.name: {"mean": row.mean, "sd": row.sd} for row in table.rows}
         tables[table.name] = {"columns": table.columns, "published": printed, "ours": cells}
-    return {"citation": paper.citation, "tested": paper.tested, "tables": tables}
+    studies = [{"title": one.title, "budget": one.budget, "on": one.on} for one in ours]
+    return {"citation": paper.citation, "tested": paper.tested, "studies": studies, "tables": tables}
 
 
 def _cell_json(found: Cell) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from glioforge.io.run_folder import read_json, write_json
-from glioforge.studies.forecast import PlannedTask, _estimated, _past, plan_lines
+from glioforge.studies.forecast import Past, PlannedTask, _estimated, past_of, plan_lines, plan_study
+from glioforge.studies.question import load_study
 from glioforge.studies.record import Cost
+from glioforge.studies.task import Task
 from toy_study import Work, toy_fold
 
 
@@ -24,7 +26,7 @@ def test_estimates_come_from_finished_tasks_of_the_same_function(tmp_path):
     """Scaled by the amount of work; those with the same kind of method first, and the rule where there are none."""
     task = done(tmp_path, "fold-0/a", 10.0, 100.0, method={"kind": "unet"})
     done(tmp_path, "fold-0/b", 40.0, 100.0, method={"kind": "other"})
-    past = list(_past(tmp_path / "tasks"))
+    past = list(past_of(tmp_path / "tasks"))
 
     same = _estimated(replace(task, amount=200.0), past)
     mixed = _estimated(replace(task, key={}, amount=200.0), past)
@@ -39,7 +41,7 @@ def test_damaged_records_are_passed_over(tmp_path):
     done(tmp_path, "fold-0/a", 10.0, 1.0)
     (tmp_path / "fold-0" / "a" / "done.json").write_text("{", encoding="utf-8")
 
-    assert list(_past(tmp_path / "tasks")) == []
+    assert list(past_of(tmp_path / "tasks")) == []
 
 
 def test_a_plan_is_printed_with_its_sums_and_its_rule():
@@ -57,3 +59,28 @@ def test_a_plan_is_printed_with_its_sums_and_its_rule():
     assert "4.0 h of work, 2.0 h or more with 2 at a time; up to 4.0 GiB of memory, 1.0 GiB of disk" in lines[4]
     assert lines[5].startswith("rule: 0.3 s for a training step")
     assert plan_lines([], 1)[0] == "plan: 0 tasks, 0 done; 0 trainings"
+
+
+def test_studies_of_papers_are_estimated_by_what_was_measured(tmp_path):
+    """Their small budgets on phantoms, with making and preparing the cases; the papers' own budgets are not."""
+    small, large = (
+        plan_study(load_study("foroozandeh_eklund", [f"budget={name}", "parallel.workers=2"], phantoms=True), tmp_path / "run")
+        for name in ("smoke", "paper")
+    )
+    known = {task.name: task for task in small}
+
+    assert (small[0].name, small[0].basis) == ("cases", "measured")
+    assert known["fold-0/scores/real-seven/seed-0"].basis == "measured"
+    assert not known["fold-0/scores/real-seven/seed-0"].trains
+    assert 0 < sum(task.cost.seconds for task in small) < 3600
+    assert {task.basis for task in large} == {"rule"}
+    assert "not counted" not in " ".join(plan_lines(small, 2))
+
+
+def test_time_that_does_not_depend_on_steps_is_kept_apart(tmp_path):
+    """Twice the steps take twice the training, not twice the reading of cases."""
+    task = Task("fold-0/a", "a", toy_fold(tmp_path), plan_study, amount=100.0)
+    past = [Past("glioforge.studies.forecast.plan_study", frozenset(), 0.5, 1.0, 1.0, fixed=30.0)]
+
+    assert _estimated(task, past).cost.seconds == 80.0
+    assert _estimated(replace(task, amount=200.0), [], past).basis == "measured"
