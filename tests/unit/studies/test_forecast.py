@@ -64,7 +64,9 @@ def test_a_plan_is_printed_with_its_sums_and_its_rule():
 def test_studies_of_papers_are_estimated_by_what_was_measured(tmp_path):
     """Their small budgets on phantoms, with making and preparing the cases; the papers' own budgets are not."""
     small, large = (
-        plan_study(load_study("foroozandeh_eklund", [f"budget={name}", "parallel.workers=2"], phantoms=True), tmp_path / "run")
+        plan_study(
+            load_study("foroozandeh_eklund", [f"budget={name}", "parallel.workers=2"], phantoms=True), tmp_path / "run"
+        )
         for name in ("smoke", "paper")
     )
     known = {task.name: task for task in small}
