@@ -6,7 +6,8 @@
 `<!-- error rates -->` and `<!-- power -->` the numbers that
 `benchmarks/error_rates.py` simulated; `<!-- filters -->` those of quality filters
 that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
-`docs/results/NAME.json`.
+`docs/results/NAME.json`;
+`<!-- planted effects -->` what `experiments/planted_effects.py` counted.
 """
 
 import inspect
@@ -24,6 +25,14 @@ SOURCE = ROOT / "src" / "glioforge"
 PAPERS = re.compile(r"<!-- papers ([\w-]+) -->")
 ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
 FILTERS = ROOT / "benchmarks" / "results" / "filters.json"
+PLANTED = ROOT / "benchmarks" / "results" / "planted_effects.json"
+SOURCES = {
+    "extra": "further phantoms, disguised as synthetic: helps",
+    "noise": "noise in the place of images: helps",
+    "leak": "cases of test phantoms, disguised: refused",
+    "honest": "further phantoms whose subjects nobody declares: refused",
+}
+"""What each planted source is, and what is counted."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -47,6 +56,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
     for mark, table in (("coverage", coverage_table), ("error rates", error_table), ("power", power_table)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
+    if "<!-- planted effects -->" in markdown:
+        markdown = markdown.replace("<!-- planted effects -->", planted_table())
     return PAPERS.sub(lambda found: papers_tables(found[1]), markdown)
 
 
@@ -144,6 +155,19 @@ def simulated() -> list[dict[str, Any]]:
     """Rows of the simulated error rates."""
     rows: list[dict[str, Any]] = json.loads(ERROR_RATES.read_text(encoding="utf-8"))["rows"]
     return rows
+
+
+def planted_table() -> str:
+    """Answers of studies whose truth is known: counts, their 95 % intervals, and what is asked of them."""
+    planted = json.loads(PLANTED.read_text(encoding="utf-8"))["counts"]
+    lines = ["| source and answer | studies | counted | 95 % interval | asked |", "| --- | --- | --- | --- | --- |"]
+    for kind, source in SOURCES.items():
+        entry = planted[kind]
+        low, high = (100 * end for end in entry["share_95"])
+        least, most = entry["expected_of_20"]
+        asked = f"at least {least}" if least else f"at most {most}"
+        lines.append(f"| {source} | {entry['studies']} | {entry['count']} | {low:.0f} to {high:.0f} % | {asked} |")
+    return "\n".join(lines)
 
 
 def coverage_table(rows: list[dict[str, Any]]) -> str:

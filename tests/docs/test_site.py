@@ -49,6 +49,13 @@ def test_every_written_page_is_in_the_navigation(pages):
     assert written <= pages
 
 
+def test_planted_studies_are_counted_as_their_file_says(hooks):
+    """A row for each source, with the count beside the number asked."""
+    rows = hooks.planted_table().splitlines()[2:]
+    assert len(rows) == len(hooks.SOURCES)
+    assert "refused | 20 | 20 |" in rows[2]
+
+
 def test_methods_table_is_the_registries(hooks):
     """Every kind of every family has its row."""
     from glioforge.runs.catalogue import FAMILIES

@@ -5,6 +5,7 @@ same bytes.
 """
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +25,8 @@ MOST_JOINED: Final = 5
 """Arms up to which a line joins the values of each subject."""
 MOST_PANELS: Final = 4
 """Scalars of trainings shown."""
+_LABEL: Final = 56
+"""Characters in a line of an axis's label."""
 _FIRST = ("score", "loss", "l1")
 
 
@@ -65,7 +68,7 @@ def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str
         label: What the horizontal axis shows, with unit and direction.
     """
     shown = [c for c in comparisons if c.arm in arms]
-    figure = sheet(7.2, 0.32 * len(shown) + 1.0)
+    figure = sheet(7.2, 0.32 * len(shown) + 0.85 + 0.15 * len(wrap(label, _LABEL)))
     axes = figure.subplots()
     tidy(axes, grid="x")
     axes.axvline(0, color=INK, linewidth=1)
@@ -78,7 +81,7 @@ def difference_plot(comparisons: Sequence[ArmComparison], arms: Mapping[str, str
         axes.plot([difference.estimate], [place], MARKS[look], color=COLOURS[look], markersize=6)
     axes.set_yticks(range(len(shown)), [f"{c.region}   {arms[c.arm]}" for c in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel(label)
+    axes.set_xlabel(fill(label, _LABEL))
     return png(figure, banner=banner_of(arms.values()))
 
 
