@@ -13,7 +13,8 @@ whose limit is what is tested.  Filters of experts repeat what experts say and h
 
 Writes `benchmarks/results/filters.json`, also while it works; fails where a promise isn't kept.
 
-Run: `python benchmarks/filters.py --work FOLDER`; repeat it to resume.  CI runs `--short`, which writes elsewhere.
+Run: `python benchmarks/filters.py --work FOLDER`; repeat it to resume.  `--short` takes few phantoms and writes below
+the folder of work; CI does so for slices.
 """
 
 import argparse
@@ -310,7 +311,9 @@ def measured(kind: str, train: Cohort, cases: list[Case], own: list[Case]) -> di
     }
 
 
-def run(work: Path, out: Path, train_count: int, held_count: int) -> dict[str, Any]:
+def run(
+    work: Path, out: Path, train_count: int, held_count: int, forms: tuple[str, ...] = ("slices", "volumes")
+) -> dict[str, Any]:
     """Measure every filter on volumes, and those of slices on slices; what is in the file is kept."""
     cohort = phantoms(work, train_count + held_count)
     ids = [ref.case_id for ref in cohort]
@@ -318,6 +321,8 @@ def run(work: Path, out: Path, train_count: int, held_count: int) -> dict[str, A
     results: dict[str, Any] = read_json(out) if out.is_file() else {"train": train_count, "seed": SEED, "filters": {}}
     own = [ref.load() for ref in train.cases[: min(60, train_count)]]
     for form, kinds in (("slices", IN_SLICES), ("volumes", (*PLANTED, "duplicate"))):
+        if form not in forms:
+            continue
         cases = list(slices(rest)) if form == "slices" else [ref.load() for ref in rest]
         for kind in kinds:
             name = f"{kind} on {form}"
