@@ -1,4 +1,4 @@
-"""The page of the five papers: each published table, what its statistics could have shown, and ours beside it."""
+"""The page of the five papers: each published table, what its statistics could have shown, and ours below it."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -44,15 +44,30 @@ def papers_page(studies: Mapping[str, Sequence[Ours]]) -> Report:
     given = ", ".join(f"{name} ({one.on})" for name in PAPERS for one in studies.get(name, ())) or "none"
     return Report(
         "The five papers and studies after them",
-        f"Published numbers of {len(papers)} papers beside studies of Glioforge: {given}.",
+        f"Published numbers of {len(papers)} papers, and studies of Glioforge: {given}.",
         sections,
         lead=(
             "No number here replicates a paper: cases, budgets and gaps of the texts differ, and each difference is "
             "listed. Intervals and power are computed from what the papers print."
         ),
         footer="Made by Glioforge from its file of published numbers and the results of the studies named.",
+        notices=_cautions(studies),
         numbers={name: _numbers(paper, studies.get(name, ())) for name, paper in papers.items()},
     )
+
+
+def _cautions(studies: Mapping[str, Sequence[Ours]]) -> tuple[Note, ...]:
+    """What a reader must know of the studies before comparing anything: phantoms, and budgets that show nothing."""
+    given = [one for of_paper in studies.values() for one in of_paper]
+    phantoms = [one.paper for one in given if one.table.noun == "phantom"]
+    short = [one.paper for one in given if one.budget in {"smoke", "small"}]
+    texts = (
+        f"Computed phantoms, no patients: the studies after {', '.join(dict.fromkeys(phantoms))}." if phantoms else "",
+        f"Budgets that show that a study runs, not what methods can do: {', '.join(dict.fromkeys(short))}."
+        if short
+        else "",
+    )
+    return tuple(Note(text, "warning") for text in texts if text)
 
 
 def _section(name: str, paper: Published, ours: Sequence[Ours]) -> Section:
@@ -88,10 +103,10 @@ def _table_blocks(paper: Published, table: PublishedTable, ours: Sequence[Ours])
         caption += (
             "Ours: gap, no study was given."
             if not ours
-            else "Ours: mean ± standard deviation over subjects, with their number."
+            else f"Ours: mean ± standard deviation over {ours[0].table.noun}s, with their number."
         )
     else:
-        caption += "No study of Glioforge is set beside it."
+        caption += "No study of Glioforge asks the same."
     blocks: list[Block] = [Table(("", *table.columns), tuple(rows), caption.strip())]
     if table.metric == IMAGES:
         return [*blocks, *_image_blocks(table)]

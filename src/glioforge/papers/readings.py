@@ -44,7 +44,7 @@ def _han() -> Table:
     caption = (
         "Table 1, calls of one physician for each generator: real as real, real as synthetic, synthetic as real, "
         "synthetic as synthetic. p against chance is of the accuracy; d' and the criterion tell discrimination from "
-        "the lean to `synthetic`; equivalence is with 50 ± 10 %."
+        "the lean to the answer synthetic; equivalence is with 50 ± 10 %."
     )
     columns = ("Generator", "Counts", "Right, % (95 %)", "p, chance", "d' (95 %)", "Criterion", "p, equivalence")
     return Table(columns, tuple(rows), caption)
