@@ -13,6 +13,7 @@ share; memory holds the hosts of one round at most.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -136,11 +137,7 @@ class LabelEngine:
             number += step
 
     def draw(self, number: int) -> DrawnMap:
-        """Draw the map of a number, from 0.
-
-        Raises:
-            EditError: The training cases hold no brain that tumours could lie in.
-        """
+        """Draw the map of a number, from 0; where no lesion finds room in a host it has none, and its facts say so."""
         round_number, place = divmod(number, self.spec.round_size)
         slot = self._plan(round_number).slot(place)
         host, source = self.host(round_number, slot.host), self._brain(round_number, slot.host)
@@ -173,7 +170,8 @@ class LabelEngine:
         round_number, number = round_and_host
         self.host(round_number, number)
         for growth in range(self.spec.lesions.growths):
-            self._growth(round_number, number, growth)
+            with suppress(EditError):
+                self._growth(round_number, number, growth)
 
     def host(self, round_number: int, number: int) -> Host:
         """Return a host, from memory, from the cache or freshly drawn."""
@@ -262,17 +260,16 @@ class LabelEngine:
         return {"stages": grown.stages, "origin": np.array(grown.origin)}
 
     def _placed(self, host: Host, round_number: int, slot: Slot, rng: np.random.Generator) -> Placed:
-        """The host's map with the lesion of a slot; a lesion of the bank without a place gives way to a growth."""
-        if slot.source == "none":
-            return Placed(host.labels, "none", None)
+        """The host's map with the lesion of a slot; one without a place gives way to a growth, and that to none."""
+        bank = self._tumours.bank.donors
         if slot.source == "bank":
-            donor = self._tumours.bank.donors[slot.lesion]
-            try:
-                return bank_lesion(host, donor, self._prior, self.spec, rng)
-            except EditError:
-                pass
-        growth = self._growth(round_number, slot.host, slot.lesion % self.spec.lesions.growths)
-        return host_lesion(host, growth, self._tumours.bank.donors, self.spec, rng)
+            with suppress(EditError):
+                return bank_lesion(host, bank[slot.lesion], self._prior, self.spec, rng)
+        if slot.source != "none":
+            with suppress(EditError):
+                growth = self._growth(round_number, slot.host, slot.lesion % self.spec.lesions.growths)
+                return host_lesion(host, growth, bank, self.spec, rng)
+        return Placed(host.labels, "none", None)
 
     def _lineage(self, source: CaseRef, placed: Placed, facts: dict[str, Any]) -> Lineage:
         """Host, donor, and everyone from whom places and sizes were learned."""

@@ -14,7 +14,7 @@ from glioforge.labelmaps.growths import GrownTumour, grown_lesion
 from glioforge.labelmaps.hosts import Host
 from glioforge.labelmaps.plan import Source
 from glioforge.labelmaps.prior import Prior
-from glioforge.labelmaps.spec import LabelMapSpec
+from glioforge.labelmaps.spec import LabelMapSpec, LesionSpec
 from glioforge.labelmaps.variants import learned_counts, varied
 from glioforge.lesions.bank import Donor
 from glioforge.lesions.implant import implant
@@ -59,9 +59,7 @@ def bank_lesion(host: Host, donor: Donor, prior: Prior, spec: LabelMapSpec, rng:
             return Placed(labels, "bank", donor.case_id, donor.subjects)
         except EditError as error:
             reason = error
-            low, high = settings.volume_ml
-            most = max(0.5 * lesion.volume_mm3 / 1000, low)
-            settings = settings.model_copy(update={"volume_ml": (low, min(most, high))})
+            settings = _smaller(settings, lesion.volume_mm3 / 1000)
     raise reason
 
 
@@ -71,13 +69,25 @@ def host_lesion(
     """Put a tumour that grew in the host into it, at a volume and with shares like those of the bank's lesions.
 
     Raises:
-        EditError: It finds no room.
+        EditError: It finds no room, however small.
     """
-    counts = learned_counts(tuple(bank), host.labels.geometry.voxel_volume / 1000, spec.lesions, rng)
-    graft = grown_lesion(growth, counts, host.labels.geometry.spacing, rng)
-    settled = graft.settle(host.labels.voxels)
-    lesion = in_few_pieces(settled)
-    return Placed(implant(host.labels, host.labels.voxels.copy(), lesion, _mass_effect(spec, rng)), "grown", None)
+    geometry, settings, reason = host.labels.geometry, spec.lesions, EditError("no lesion", "one that fits")
+    for _ in range(_VARIANTS):
+        counts = learned_counts(tuple(bank), geometry.voxel_volume / 1000, settings, rng)
+        try:
+            lesion = in_few_pieces(grown_lesion(growth, counts, geometry.spacing, rng).settle(host.labels.voxels))
+            labels = implant(host.labels, host.labels.voxels.copy(), lesion, _mass_effect(spec, rng))
+            return Placed(labels, "grown", None)
+        except EditError as error:
+            reason = error
+            settings = _smaller(settings, counts[0] * geometry.voxel_volume / 1000)
+    raise reason
+
+
+def _smaller(settings: LesionSpec, volume_ml: float) -> LesionSpec:
+    """Settings whose lesions are at most half as large as a volume, as far as the smallest allows."""
+    low, high = settings.volume_ml
+    return settings.model_copy(update={"volume_ml": (low, min(max(0.5 * volume_ml, low), high))})
 
 
 def _at_a_place(

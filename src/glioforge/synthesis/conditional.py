@@ -22,6 +22,7 @@ from glioforge.data.epoch import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.drawn_style import drawn_style
 from glioforge.synthesis.finish import Ensemble, Finish
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import Images, Knowledge, Method
@@ -134,7 +135,7 @@ class ConditionalMethod(Method, ABC):
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
         """A volume with one style and one noise field."""
-        style = self.knowledge.appearance.draw(rng, self.spec.jitter)
+        style = drawn_style(self.knowledge, self.spec.jitter, self.spec.style_width, rng)
         member = self._ensemble.draw(rng)
         move = self._finish.move(rng)
         moved, painter = move.there(labels), self._finish.painter

@@ -66,6 +66,9 @@ class FinishSpec(Spec):
     """Last function; tanh is stretched to z-scores of -5 to 5."""
     jitter: float = Field(0.3, ge=0)
     """Shift of a drawn style's class means, as a share of the spread between subjects."""
+    style_width: float | None = Field(None, ge=0, le=5)
+    """Spread of drawn styles about the mean of the training cases, as a multiple of the spread between these, as
+    `painted` draws them; none mixes the styles of two training cases and shifts them by `jitter`."""
     grain: float = Field(1.0, ge=0)
     """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
     scans; 0 adds none."""

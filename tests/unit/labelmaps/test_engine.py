@@ -10,6 +10,7 @@ import pytest
 from glioforge.core import BRATS2017, COMPLETE, COMPLETE_DISTRACTORS, Case, Cohort, CohortError, Lineage, OutputError
 from glioforge.labelmaps.cohort import draw_label_maps
 from glioforge.labelmaps.engine import LabelEngine
+from glioforge.labelmaps.film import growing
 from glioforge.labelmaps.plan import Plan
 from glioforge.labelmaps.sheet import preview_maps
 from glioforge.labelmaps.sources import LabelSources
@@ -161,3 +162,13 @@ def test_sources_must_be_prepared():
     refs = tuple(replace(ref, scheme=BRATS2017.name) for ref in train())
     with pytest.raises(CohortError, match="prepare"):
         LabelSources(Cohort("raw", refs, BRATS2017))
+
+
+def test_a_growing_tumour_is_one_tumour(engine):
+    """Volumes are met, each stage holds most of the one before, and without mass effect nothing else changes."""
+    host, growth = engine.host(0, 0), engine._growth(0, 0, 0)
+    stages = growing(host, growth, (0.0, 8.0, 20.0))
+    assert [m.volume_ml("WT") for m in stages] == pytest.approx([0.0, 8.0, 20.0], rel=0.1)
+    small, large = (m.lesion for m in stages[1:])
+    assert (small & large).sum() > 0.9 * small.sum()
+    np.testing.assert_array_equal(stages[2].voxels[~large], host.labels.voxels[~large])

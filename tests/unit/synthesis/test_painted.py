@@ -6,6 +6,7 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import COMPLETE, COMPLETE_DISTRACTORS, LabelMap, Modality, SpecError, stream
 from glioforge.synthesis.base import load_synthesizer, train_synthesizer
+from glioforge.synthesis.drawn_style import drawn_style
 from glioforge.synthesis.methods.painted import PaintedSpec
 from glioforge.synthesis.methods.painted.scanner import ScannerSpec, blurred_and_shifted, with_bias
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
@@ -136,6 +137,21 @@ def test_the_scanner_keeps_the_mean_and_can_do_nothing():
     blurred = blurred_and_shifted(image, (1.0, 1.0, 1.0), ScannerSpec(), rng)
     assert blurred.std() < image.std()
     assert blurred.mean() == pytest.approx(image.mean(), abs=0.1)
+
+
+def test_a_generator_may_start_from_wide_styles(wide):
+    """With a width, class means lie about the mean of the cases and keep their order; without one, cases are mixed."""
+    knowledge = wide._method.knowledge
+    mean = np.nanmean(knowledge.appearance.means, axis=0)
+    still = drawn_style(knowledge, 0.3, 0.0, np.random.default_rng(1))
+    np.testing.assert_allclose(still.means[1:], mean[1:], atol=1e-9)
+    order = places_of(
+        measured_order(knowledge.appearance.means, knowledge.modalities, COMPLETE), knowledge.modalities, COMPLETE
+    )
+    for seed in range(40):
+        assert keeps_order(drawn_style(knowledge, 0.3, 4.0, np.random.default_rng(seed)).means, order)
+    mixed, again = drawn_style(knowledge, 0.3, None, stream(1)), knowledge.appearance.draw(stream(1), 0.3)
+    np.testing.assert_array_equal(mixed.means, again.means)
 
 
 def test_rules_about_other_contrasts_are_passed_over():

@@ -34,6 +34,7 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import COMPLETE_DISTRACTORS, LabelMap, LabelScheme, bounding_box
 from glioforge.synthesis.appearance import class_indices
+from glioforge.synthesis.drawn_style import FLOOR
 from glioforge.synthesis.method import SYNTHESIZERS, Images, Knowledge, Method
 from glioforge.synthesis.methods.painted.canvas import Canvas
 from glioforge.synthesis.methods.painted.spec import PaintedSpec
@@ -48,8 +49,6 @@ from glioforge.training.fitting import Fitting
 __all__ = ["Painted", "PaintedSpec"]
 
 _TRIES = 40
-_FLOOR = 0.3
-"""Least spread of a mean, as a share of the variation within its class."""
 _MARGIN = 3
 
 
@@ -120,7 +119,7 @@ class Painted(Method):
     def _spread(self) -> StyleSpread:
         """Spread of the subclasses' means."""
         within = filled(self.knowledge.appearance.deviations).mean(axis=0)
-        return StyleSpread.of(self._measured.means, np.repeat(_FLOOR * within[:, None], self.spec.subclasses, axis=1))
+        return StyleSpread.of(self._measured.means, np.repeat(FLOOR * within[:, None], self.spec.subclasses, axis=1))
 
     def _style(self, rng: np.random.Generator) -> Style:
         """Draw a style that keeps the order of classes; the width is halved where forty draws do not."""
