@@ -9,7 +9,7 @@ processes; other work on the machine adds to the time on the clock alone.
 Two lesions count as one where their Dice is .9 or more after their centres are
 aligned, as they are or mirrored; two maps without lesion where that is so for
 their grey matter.  A map is distinct where no distinct map before it counts as
-the same.  Every fifth map is judged by the filter `plausible_labels`, fitted on
+the same.  Every tenth map is judged by the filter `plausible_labels`, fitted on
 the training cases.  Writes `benchmarks/results/label_maps.json`.
 
     python benchmarks/label_maps.py [folder for phantoms and cache]
@@ -185,7 +185,7 @@ def plausible(engine: LabelEngine, train: Cohort) -> dict[str, Any]:
     """Share of maps that the filter keeps, and the reasons for the others."""
     judge = fit_filter(PlausibleLabelsSpec(), train, seed=1)
     verdicts = []
-    for number in range(0, COUNT, 5):
+    for number in range(0, COUNT, 10):
         made = engine.draw(number)
         target = made.target(COMPLETE)
         case = Case(made.case_id, made.case_id, {}, made.lineage, target, target.foreground)

@@ -93,6 +93,7 @@ def _cuts(volume: np.ndarray, at: Sequence[int]) -> list[np.ndarray]:
 
 
 def _grey(cut: np.ndarray) -> np.ndarray:
-    """Pixels of a slice of z-scores, as `label_rgb` turns slices of labels."""
-    scaled = np.clip((as_seen(cut) - _DARKEST) / (_BRIGHTEST - _DARKEST), 0, 1) * 255
+    """Pixels of a slice of z-scores, as `label_rgb` turns slices of labels; black outside the brain, where it is 0."""
+    seen = as_seen(cut)
+    scaled = np.clip((seen - _DARKEST) / (_BRIGHTEST - _DARKEST), 0, 1) * 255 * (seen != 0)
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
