@@ -97,8 +97,8 @@ from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
-from .runs.fresh import fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models
+from .runs.fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
 from .runs.tissue_sheets import write_sheets as write_sheets

@@ -1,4 +1,4 @@
-"""Fresh cases for a segmenter that trains: mixtures of real cases, or images of edited label maps.
+"""Fresh cases for a segmenter that trains: mixtures of real cases, or images of edited or drawn label maps.
 
 Hosts take turns, and each case draws from a random stream of its number, so that
 workers, stops and resumption change nothing.
@@ -11,6 +11,7 @@ from typing import TypeVar, final
 from glioforge.config.spec import Spec
 from glioforge.core import Case, CaseRef, Cohort, EditError, Lineage
 from glioforge.data.replay import FreshCases
+from glioforge.labelmaps.engine import LabelEngine
 from glioforge.lesions.edit_cohort import Editor
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.cohort import Mixer, require_mixable
@@ -71,6 +72,25 @@ def fresh_images(
     return FreshCases(make, lineage, key, reuse, workers)
 
 
+def fresh_drawn(
+    engine: LabelEngine, synthesizer: TrainedSynthesizer, *, reuse: float = 4.0, workers: int = 1, seed: int = 1
+) -> FreshCases:
+    """Return what draws label maps and makes images of them while a segmenter trains.
+
+    Args:
+        engine: Draws label maps by their numbers.
+        synthesizer: Trained generator; workers read it from its folder.
+        reuse: How often each slice of a case is drawn on average.
+        workers: Processes that make cases; 0 for none beside the training.
+        seed: Seed of the images.
+    """
+    key = {"synthesizer": synthesizer.weights_hash, "maps": engine.key, "seed": seed}
+    given = (engine.sources.train, engine.sources.healthy, engine.sources.tumours)
+    cohorts = [cohort.lineage for cohort in given if cohort is not None]
+    lineage = Lineage.union("cases made while training", [*cohorts, synthesizer.lineage])
+    return FreshCases(_Drawn(engine, Imager(synthesizer, seed)), lineage, key, reuse, workers)
+
+
 @final
 @dataclass(frozen=True)
 class _Mixtures:
@@ -80,7 +100,7 @@ class _Mixtures:
 
     def __call__(self, number: int) -> Case:
         """Mix the host whose turn it is."""
-        return _drawn(self.mixer.cohort, number, self.mixer.mixed)
+        return _turn(self.mixer.cohort, number, self.mixer.mixed)
 
 
 @final
@@ -94,7 +114,7 @@ class _Images:
 
     def __call__(self, number: int) -> Case:
         """Edit the map whose turn it is, and make its images."""
-        return self.imager.case(_drawn(self.cohort, number, self._labels))
+        return self.imager.case(_turn(self.cohort, number, self._labels))
 
     def _labels(self, ref: CaseRef, case_id: str) -> LabelCase:
         """The label map of a new case, and where it comes from."""
@@ -105,7 +125,22 @@ class _Images:
         return LabelCase(case_id, edited.require_labels(), parents, edited.lineage.edits)
 
 
-def _drawn(cohort: Cohort, number: int, make: Callable[[CaseRef, str], Made]) -> Made:
+@final
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Synthetic case of the map of a number."""
+
+    engine: LabelEngine
+    imager: Imager
+
+    def __call__(self, number: int) -> Case:
+        """Draw the map, and make its images."""
+        drawn = self.engine.draw(number)
+        parents = dict.fromkeys(drawn.lineage.parents or (drawn.case_id,), drawn.lineage)
+        return self.imager.case(LabelCase(drawn.case_id, drawn.labels, parents, drawn.lineage.edits))
+
+
+def _turn(cohort: Cohort, number: int, make: Callable[[CaseRef, str], Made]) -> Made:
     """What is made of the case whose turn it is, drawn again where a draw finds nothing valid; hosts change too."""
     refs, reason = cohort.cases, ""
     for attempt in range(ATTEMPTS):

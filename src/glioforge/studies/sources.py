@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from glioforge.config.spec import Spec
 from glioforge.io.layout import AnyLayout
+from glioforge.labelmaps.spec import LabelMapSpec
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.base import AnyMixing
 from glioforge.quality.base import AnyFilter
@@ -78,14 +79,18 @@ class SynthesizerSource(Spec):
     the draw of the arms; those of the arm unless given."""
     per_case: int | None = Field(None, ge=1)
     """Cases made from each label map; `synthetic_per_case` of the budget unless given."""
+    maps: LabelMapSpec | None = Field(None, exclude_if=lambda maps: maps is None)
+    """Label maps drawn from the same subjects, of warped brains with varied and grown lesions, without lesion or with
+    distractors. The subjects' own maps are edited unless given."""
     sampler: AnySampler | None = Field(None, exclude_if=lambda sampler: sampler is None)
     """Sampler of whole label maps, trained on the same subjects with the budget of its own settings: images are made
     of as many maps from noise as the subjects would give. Their own maps are edited unless given."""
 
     @model_validator(mode="after")
     def _maps_from_one_place(self) -> Self:
-        if self.sampler is not None and self.recipe is not None:
-            msg = "sampler and recipe: maps from noise are not edited, leave one of them out"
+        given = [name for name in ("recipe", "maps", "sampler") if getattr(self, name) is not None]
+        if len(given) > 1:
+            msg = f"{' and '.join(given)}: label maps are edited, drawn or made from noise, leave one of them out"
             raise ValueError(msg)
         return self
 

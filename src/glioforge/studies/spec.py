@@ -207,7 +207,9 @@ class AugmentationSpec(SourcedSpec):
         """Twins of arms on shuffled slices; edits and mixings need whole cases, a folder has subjects of its own."""
         for arm in sound:
             source = self.all_sources.get(arm.source or "")
-            edited = isinstance(source, SynthesizerSource) and (source.sampler or source.recipe or self.recipe)
+            edited = isinstance(source, SynthesizerSource) and (
+                source.sampler or source.maps or source.recipe or self.recipe
+            )
             if not edited and not isinstance(source, FolderSource | MixingSource):
                 own = arm.reference == arm.name
                 against = arm.name if own else f"{arm.reference}{LEAKY}"

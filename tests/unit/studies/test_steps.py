@@ -7,13 +7,14 @@ import pytest
 
 from glioforge.core import Modality, SpecError
 from glioforge.io.cohort_file import read_cohort
+from glioforge.labelmaps.spec import LabelMapSpec
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.base import MIXINGS
 from glioforge.quality.base import FILTERS
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.studies.perform import perform
 from glioforge.studies.record import Record, Training
-from glioforge.studies.steps import arm, fresh, mix, score, segment, series, synthesize, train
+from glioforge.studies.steps import arm, drawn, fresh, mix, score, segment, series, synthesize, train
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.task import Context, Task
 from glioforge.synthesis.base import SYNTHESIZERS
@@ -215,7 +216,7 @@ def test_training_subjects_are_mixed_and_one_alone_is_left_out(tmp_path):
     alone = task_of(
         toy_fold(tmp_path / "alone"), "cases", mix.make_mixed, {**key, "subjects": subjects[:1]}, ("train",)
     )
-    assert "takes a part of another subject" in perform(alone, {}, NotingProgress()).left_out
+    assert "needs a donor" in perform(alone, {}, NotingProgress()).left_out
 
 
 def test_fresh_cases_of_a_study_come_from_the_subjects_of_the_draw(done, generator):
@@ -238,3 +239,27 @@ def test_fresh_cases_of_a_study_come_from_the_subjects_of_the_draw(done, generat
     assert (flair[0] == flair[2]).all()
     assert (flair[0] != flair[1]).any()
     assert fresh.fresh_cases(context, None, train_side, 1) is None
+
+
+def test_label_maps_of_the_engine_are_stored_and_made_while_training(tmp_path, done, generator):
+    """From subjects of the draw alone; a fresh map has the number that it was asked for, and never the stored seed."""
+    maps = LabelMapSpec.model_validate({"hosts": {"count": 2}, "lesions": {"growths": 1, "grown_share": 0}})
+    subjects = SPLIT.train.subject_ids[:2]
+    key = {"source": "drawn", "maps": maps, "count": 1, "seed": 1, "subjects": subjects}
+    fold = toy_fold(tmp_path)
+    task = task_of(fold, "cases", drawn.make_drawn, key, ("train",), ("generator",), "drawn")
+    context = Context(task, tmp_path, {"fold-0/generator": generator}, NotingProgress())
+    context = replace(context, task=replace(task, fold=replace(fold, study=replace(fold.study, root=done.root))))
+    record = drawn.make_drawn(context, **key)
+    made = read_cohort(tmp_path / synthesize.MADE)
+    spec = SimpleNamespace(fresh_workers=0, accelerator=fold.study.spec.accelerator)
+    study = replace(fold.study, root=done.root, spec=spec)
+    training = replace(context, task=replace(task, fold=replace(fold, study=study)))
+    cases = fresh.fresh_cases(training, {"reuse": 2.0, "maps": maps, "from": {"subjects": subjects}}, SPLIT.train, 1)
+    first = cases.make(1)
+
+    assert record.details["made"] == len(made) == 2
+    assert all(set(ref.lineage.subjects) <= {*SPLIT.train.subject_ids} for ref in made)
+    assert set(first.lineage.subjects) <= set(cases.lineage.subjects)
+    assert first.case_id == "drawn-000001"
+    assert (first.images[Modality.FLAIR].voxels == cases.make(1).images[Modality.FLAIR].voxels).all()

@@ -124,8 +124,11 @@ def _fresh(spec: AugmentationSpec, made: Made, reuse: float) -> dict[str, Any]:
     source = spec.all_sources[made.source]
     if isinstance(source, MixingSource):
         return {"reuse": reuse, "mixing": source.mixing, **({"from": made.draw.key} if made.draw.key else {})}
+    drawn = {"from": made.draw.key} if made.draw.key else {}
+    if isinstance(source, SynthesizerSource) and source.maps is not None:
+        return {"reuse": reuse, "maps": source.maps, **drawn}
     recipe = source.recipe if isinstance(source, SynthesizerSource) else None
-    return {"reuse": reuse, "recipe": recipe or spec.recipe, **({"from": made.draw.key} if made.draw.key else {})}
+    return {"reuse": reuse, "recipe": recipe or spec.recipe, **drawn}
 
 
 def _budget(spec: AugmentationSpec, fold: Fold, draw: Draw, trial: Sequence[str]) -> Budget:

@@ -11,6 +11,7 @@ from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw
 from glioforge.studies.sourced import SourcedSpec
 from glioforge.studies.sources import CopiesSource, FolderSource, MixingSource, SynthesizerSource, unverified
+from glioforge.studies.steps.drawn import make_drawn
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
 from glioforge.studies.steps.mix import make_mixed, mixed_intact
@@ -109,9 +110,12 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
     if source.sampler is not None:
         yield from _from_noise(fold, made, source.sampler, count)
         return
+    making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic"), **made.draw.key}
+    if source.maps is not None:
+        yield _task(fold, made, "cases", make_drawn, {**making, "maps": source.maps}, needs=(name,), intact=intact)
+        return
     recipe = source.recipe or spec.recipe
-    making = {"source": made.source, "recipe": recipe, "count": count, "seed": made.random(fold, "synthetic")}
-    yield _task(fold, made, "cases", make_cases, {**making, **made.draw.key}, needs=(name,), intact=intact)
+    yield _task(fold, made, "cases", make_cases, {**making, "recipe": recipe}, needs=(name,), intact=intact)
 
 
 def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator[Task]:  # noqa: ANN401 - any registered spec

@@ -5,7 +5,8 @@ from typing import Any
 
 from glioforge.core import Cohort, stream_seed
 from glioforge.data.replay import FreshCases
-from glioforge.runs.fresh import fresh_images, fresh_mixtures
+from glioforge.runs.fresh import fresh_drawn, fresh_images, fresh_mixtures
+from glioforge.studies.steps.drawn import engine_of
 from glioforge.studies.steps.train import open_synthesizer
 from glioforge.studies.task import Context
 
@@ -15,7 +16,7 @@ def fresh_cases(context: Context, asked: Mapping[str, Any] | None, train: Cohort
 
     Args:
         context: The task; needs the trained synthesizer of a source that has one.
-        asked: `reuse`, and `mixing` or `recipe`; `from` holds the subjects of the source where they are drawn.
+        asked: `reuse`, and `mixing`, `maps` or `recipe`; `from` holds the subjects of the source where they are drawn.
         train: The training side.
         seed: Seed of the training, from which the draws of its cases follow.
     """
@@ -31,4 +32,7 @@ def fresh_cases(context: Context, asked: Mapping[str, Any] | None, train: Cohort
     if "mixing" in asked:
         return fresh_mixtures(hosts, asked["mixing"], **how)
     kind = "control" if context.need("generator") is None else "generator"
-    return fresh_images(hosts, open_synthesizer(context.place(kind), context.accelerator), asked["recipe"], **how)
+    synthesizer = open_synthesizer(context.place(kind), context.accelerator)
+    if "maps" in asked:
+        return fresh_drawn(engine_of(context.folder, hosts, asked["maps"], how["seed"]), synthesizer, **how)
+    return fresh_images(hosts, synthesizer, asked["recipe"], **how)

@@ -35,7 +35,7 @@ def make_mixed(
     train = context.cohort("train")
     chosen = train if subjects is None else train.of_subjects(subjects, train.name)
     if not has_donors(chosen, mixing):
-        return context.record(left_out=f"{kind_of(mixing)} takes a part of another subject, and {source} has one only")
+        return context.record(left_out=f"{kind_of(mixing)} needs a donor, and {source} was given a single subject")
     made = mix_cohort(chosen, mixing, context.folder / MADE, count=count, seed=seed, progress=context.progress)
     return context.record(made={"cohort": made.fingerprint}, details={"made": len(made)})
 
