@@ -166,13 +166,21 @@ class ProgressiveGenerator(_Growing):
         widths: Channels of each level, coarsest first.
         condition: Numbers of the condition, 0 for none.
         dims: Dimensions of the maps.
+        prior: Maps for a condition and a number of pixels along a side, to which the network adds; none adds to 0.
     """
 
     def __init__(
-        self, latent: int, channels: int, widths: Sequence[int], *, condition: int = 0, dims: Dims = 2
+        self,
+        latent: int,
+        channels: int,
+        widths: Sequence[int],
+        *,
+        condition: int = 0,
+        dims: Dims = 2,
+        prior: nn.Module | None = None,
     ) -> None:
         super().__init__(len(widths))
-        self.dims = dims
+        self.dims, self.prior = dims, prior
         self.start = EqualLinear(latent + condition, widths[0] * START**dims, 2**0.5 / 4, bias=False)
         self.start_bias = nn.Parameter(torch.zeros(widths[0]))
         self.blocks = nn.ModuleList([nn.ModuleList([EqualConv(widths[0], widths[0], 3, dims)])])
@@ -193,10 +201,13 @@ class ProgressiveGenerator(_Growing):
             layers: Any = self.blocks[number]
             for layer in layers:
                 x = pixel_norm(functional.leaky_relu(layer(x), SLOPE))
+        made = self._end(level, x, condition)
+        return made if share == 1 else torch.lerp(doubled(self._end(level - 1, before, condition)), made, share)
+
+    def _end(self, level: int, x: Maps, condition: Numbers) -> Maps:
+        """Maps of a level, on top of the prior."""
         made: torch.Tensor = self.ends[level](x)
-        if share < 1:
-            made = torch.lerp(doubled(self.ends[level - 1](before)), made, share)
-        return made
+        return made if self.prior is None else made + self.prior(condition, made.shape[-1])
 
 
 @final

@@ -61,7 +61,7 @@ def test_slices_are_those_with_labels_of_the_share_or_of_the_range():
 @pytest.mark.parametrize("relaxation", ["softmax", "straight_through", "gumbel"])
 def test_one_hot_maps_are_shown_as_the_relaxation_says_with_a_gradient(relaxation):
     """Hard maps have one class a pixel on both sides; what is made keeps the gradient of the softmax."""
-    encoding = OneHot(3, 8, relaxation, 1.0)
+    encoding = OneHot(torch.ones(3), 8, relaxation, 1.0)
     growth = spec_of().losses.growth
     labels = torch.randint(0, 3, (2, 8, 8), dtype=torch.uint8)
     real = encoding.real(labels, moment_of(growth, 2, 10**6))

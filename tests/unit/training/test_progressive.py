@@ -23,7 +23,7 @@ def recipe(**settings):
     spec = ProgressiveSpec(growth=GROWTH, **settings)
     relaxation = "softmax"
     players = ProgressiveGenerator(4, 3, widths, condition=0), ProgressiveCritic(3, widths)
-    return Progressive(*players, spec, encoding=OneHot(3, 16, relaxation, 1.0), latent=4, steps=100)
+    return Progressive(*players, spec, encoding=OneHot(torch.ones(3), 16, relaxation, 1.0), latent=4, steps=100)
 
 
 def batch(count=8):

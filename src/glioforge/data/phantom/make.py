@@ -65,12 +65,7 @@ def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phan
     """
     spec = spec or PhantomSpec()
     geometry = spec.ras_geometry()
-    draw = draw_tumour(stream(seed, "phantom", index, "tumour"), spec)
-    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw)
-    head = stream(seed, "phantom", index, "anatomy")
-    fluid_gain = float(np.exp(0.35 * np.clip(head.standard_normal(), -2, 2) * spec.warp))
-    deformation = mass_effect(tumour, centred(random_deformation(head, _WARP_LATTICE, spec.warp)))
-    anatomy = warped_anatomy(geometry, deformation, fluid_gain)
+    tumour, anatomy, fluid_gain = _anatomy(seed, index, spec)
     tissue = stream(seed, "phantom", index, "tissue")
     composition = compose(tumour, anatomy, geometry)
     if spec.post_operative:
@@ -89,6 +84,36 @@ def make_phantom(seed: int, index: int, spec: PhantomSpec | None = None) -> Phan
         stored[Modality.APTW] = measured_image(scan, clean[Modality.APTW], anatomy, noise, 0.0)
     made = _Made(seed, index, spec, tumour, scanner, anatomy, composition, fluid_gain)
     return _phantom(made, stored, clean)
+
+
+def phantom_labels(seed: int, index: int, spec: PhantomSpec | None = None) -> LabelMap:
+    """Make the `truth` of a phantom alone, all seven classes, several times quicker than with its images.
+
+    Args:
+        seed: Seed of the cohort.
+        index: Number of the case within it, from 0.
+        spec: What phantoms to make; the defaults unless given.
+    """
+    spec = spec or PhantomSpec()
+    geometry = spec.ras_geometry()
+    tumour, anatomy, _ = _anatomy(seed, index, spec)
+    flips = (True, True, False) if spec.orientation == "LPS" else (False, False, False)
+    truth = compose(tumour, anatomy, geometry).truth
+
+    def turned(values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values[tuple(slice(None, None, -1 if f else 1) for f in flips)])
+
+    return _turned_labels(truth, turned, geometry.permuted((0, 1, 2), flips))
+
+
+def _anatomy(seed: int, index: int, spec: PhantomSpec) -> tuple[Tumour, Anatomy, float]:
+    """Draw a tumour and the anatomy that it displaces; and how much fluid there is against the average."""
+    draw = draw_tumour(stream(seed, "phantom", index, "tumour"), spec)
+    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw)
+    head = stream(seed, "phantom", index, "anatomy")
+    fluid_gain = float(np.exp(0.35 * np.clip(head.standard_normal(), -2, 2) * spec.warp))
+    deformation = mass_effect(tumour, centred(random_deformation(head, _WARP_LATTICE, spec.warp)))
+    return tumour, warped_anatomy(spec.ras_geometry(), deformation, fluid_gain), fluid_gain
 
 
 @final

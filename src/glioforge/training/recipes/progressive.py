@@ -73,6 +73,10 @@ class Encoding(Protocol):
         """Maps that the critic sees of a generator's output; `whole` where no level fades in."""
         ...
 
+    def weighed(self, maps: Maps) -> Maps:
+        """What the critic sees of drawn classes, one-hot."""
+        ...
+
     def classes(self, made: Maps) -> torch.Tensor:
         """Class of each pixel, `(b, ...)`, at full size."""
         ...
@@ -193,7 +197,7 @@ class Progressive:
         """What the critic sees: one draw of the classes where the boundary is sought."""
         if self._spec.adversary != "boundary_seeking":
             return self._encoding.shown(made, whole=whole)
-        return self._drawn(made.detach(), 1)
+        return self._encoding.weighed(self._drawn(made.detach(), 1))
 
     def _critic_loss(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         if self._spec.adversary == "wasserstein":
@@ -223,7 +227,7 @@ class Progressive:
         count = self._spec.draws
         drawn = self._drawn(made.detach(), count)
         with torch.no_grad():
-            scores = self._critic(drawn, condition.repeat(count, 1)).float().view(count, -1)
+            scores = self._critic(self._encoding.weighed(drawn), condition.repeat(count, 1)).float().view(count, -1)
         logs = functional.log_softmax(made.float(), dim=1).repeat(count, *[1] * (made.ndim - 1))
         probable = (drawn * logs).flatten(1).sum(dim=1).view(count, -1)
         return -(scores.softmax(dim=0) * probable).sum(dim=0).mean() / made[0, 0].numel()

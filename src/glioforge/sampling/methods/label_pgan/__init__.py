@@ -21,8 +21,8 @@ Deviations from the paper, of all presets:
 Preset `sound` deviates further, each for a reason:
 5. One channel a class: between grey values of two classes lie others, so that a blurred border of white matter and
    tumour becomes grey matter. Softmax, a straight-through draw (`relaxation`) or boundary seeking (`losses.adversary`).
-6. Both networks are told where along the axis a slice lies, so that one model serves all ranges; how often a slice is
-   drawn follows the training cases.
+6. Both networks are told where along the axis a slice lies, so that one model serves all ranges, and how large its
+   lesion is; how often a slice is drawn, and with which lesion, follows the training cases.
 7. 64 x 64 pixels, 48 to 12 channels, latent 32, log loss with a penalty on the critic's slope at real maps every
    fourth step, rates of 2e-3 that fall as a cosine, average .99, few images: trains in ten minutes on two cores.
 8. Left and right are swapped in every second draw; slices with hardly any brain are left out.
@@ -42,9 +42,18 @@ from glioforge.core import Cohort, LabelMap, stream
 from glioforge.data.alike import SLICES_FROM, SLICES_TO
 from glioforge.nn.progressive import ProgressiveCritic, ProgressiveGenerator, level_widths
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler
+from glioforge.sampling.methods.label_pgan.atlas import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot
 from glioforge.sampling.methods.label_pgan.judge import Judge, curve_of, write_curve
-from glioforge.sampling.methods.label_pgan.maps import HARMONICS, frame_of, harmonics, training_maps, values_of
+from glioforge.sampling.methods.label_pgan.maps import (
+    HARMONICS,
+    SIZES,
+    frame_of,
+    harmonics,
+    lesion_numbers,
+    training_maps,
+    values_of,
+)
 from glioforge.sampling.methods.label_pgan.spec import LabelPganSpec
 from glioforge.training.budget import Outcome
 from glioforge.training.fitting import Fitting
@@ -62,18 +71,26 @@ class LabelPgan(Sampler):
     makes = "labels"
 
     def build(self) -> nn.Module:
-        """Generator with normal weights, and how often each slice of the grid is drawn."""
+        """Generator with normal weights, and how often each slice of the grid is drawn with each size of lesion."""
         spec: LabelPganSpec = self.spec
         generator = ProgressiveGenerator(
-            spec.latent, self._encoding.channels, self._widths, condition=self._conditions, dims=spec.dims
+            spec.latent,
+            self._encoding.channels,
+            self._widths,
+            condition=self._conditions,
+            dims=spec.dims,
+            prior=Atlas(self._slices, spec.size, torch.from_numpy(self._diseased)) if self._has_atlas else None,
         )
-        generator.register_buffer("drawn", torch.zeros(self._slices))
+        generator.register_buffer("drawn", torch.zeros(self._slices, SIZES))
         return generator
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401 - the generator
-        """Count the training slices by their place."""
-        found = training_maps(self.spec, cohort, 0).slices
-        network.drawn.copy_(torch.from_numpy(np.bincount(found, minlength=self._slices)).float())
+        """Count the training slices by their place and the size of their lesion."""
+        maps = training_maps(self.spec, cohort, 0)
+        counts = np.bincount(maps.slices * SIZES + maps.sizes, minlength=self._slices * SIZES)
+        network.drawn.copy_(torch.from_numpy(counts).float().view(self._slices, SIZES))
+        if network.prior is not None:
+            network.prior.fill(maps, mirror=self._mirrors)
 
     def recipe(self, network: Any, steps: int) -> Progressive:  # noqa: ANN401 - the generator
         """Set the generator against a fresh critic."""
@@ -85,14 +102,13 @@ class LabelPgan(Sampler):
         """Draw maps of all training cases with the same chance, as many as the level takes; they are held in memory."""
         spec: LabelPganSpec = self.spec
         maps = training_maps(spec, cohort, 0)
-        held, conditions = torch.from_numpy(maps.labels), self._condition(maps.slices)
-        flips = spec.mirror and 0 in frame_of(spec, self.knowledge.geometry).axes
+        held, conditions = torch.from_numpy(maps.labels), self._condition(maps.slices, maps.sizes)
 
         def batch(step: int) -> Mapping[str, torch.Tensor]:
             rng = stream(seed, "maps", step)
             chosen = torch.from_numpy(rng.integers(len(held), size=spec.batch_size_at(step)))
             labels = held[chosen]
-            swapped = torch.from_numpy(rng.random(len(labels)) < 0.5) & flips
+            swapped = torch.from_numpy(rng.random(len(labels)) < 0.5) & self._mirrors
             labels = torch.where(swapped.view(-1, *[1] * spec.dims), labels.flip(1), labels)
             return {"labels": labels, "condition": conditions[chosen]}
 
@@ -102,10 +118,10 @@ class LabelPgan(Sampler):
         """Minus the sliced Wasserstein distance to the cohort's maps, from fixed noise at their places."""
         maps = training_maps(self.spec.model_copy(update={"share": 1.0}), cohort, 0)
         rng = stream(seed, "judged")
-        chosen = rng.permutation(len(maps.labels))[: self.spec.judged]
-        noise = torch.from_numpy(rng.standard_normal((len(chosen), self.spec.latent), dtype=np.float32))
-        condition = self._condition(maps.slices[chosen])
-        return Judge(maps.labels[chosen], condition, noise, self._encoding.classes, self._classes)
+        maps = maps.taken(rng.permutation(len(maps.labels))[: self.spec.judged])
+        noise = torch.from_numpy(rng.standard_normal((len(maps.labels), self.spec.latent), dtype=np.float32))
+        condition = self._condition(maps.slices, maps.sizes)
+        return Judge(maps.labels, condition, noise, self._encoding.classes, self._classes)
 
     def fit(self, fitting: Fitting) -> Outcome:
         """Train the network; the curve of the distance is left beside the history."""
@@ -118,7 +134,7 @@ class LabelPgan(Sampler):
     def facts(self) -> Mapping[str, float]:
         """Which slices of the grid were learned; nothing of volumes."""
         network: Any = self.network
-        learned = np.flatnonzero(network.drawn.cpu().numpy())
+        learned = np.flatnonzero(network.drawn.sum(dim=1).cpu().numpy())
         if self.spec.dims == 3 or not len(learned):
             return {}
         first, last = int(learned[0]), int(learned[-1]) + 1
@@ -128,8 +144,9 @@ class LabelPgan(Sampler):
         """Draw one slice at its place on the grid of the training cases, or a volume on that grid."""
         spec: LabelPganSpec = self.spec
         noise = torch.from_numpy(rng.standard_normal((1, spec.latent), dtype=np.float32))
-        number = self._place(rng)
-        made = inferred(self.network, (noise, self._condition(np.array([number]))), accelerator)
+        number, size = self._place(rng)
+        condition = self._condition(np.array([number]), np.array([size]))
+        made = inferred(self.network, (noise, condition), accelerator)
         frame, knowledge = frame_of(spec, self.knowledge.geometry), self.knowledge
         if spec.dims == 3:
             whole = functional.interpolate(made, (frame.side,) * 3, mode="trilinear")
@@ -141,23 +158,45 @@ class LabelPgan(Sampler):
         voxels = np.ascontiguousarray(values_of(self.knowledge.scheme)[numbers].reshape(geometry.shape))
         return LabelMap(voxels, geometry, self.knowledge.scheme)
 
-    def _place(self, rng: np.random.Generator) -> int:
-        """Number of the slice that is drawn, as often as in training; the middle one where networks are not told."""
+    def _place(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Slice and size of lesion, drawn as often as in training; the middle slice where networks are not told."""
         network: Any = self.network
-        counts = network.drawn.double().cpu().numpy()
-        if not self.spec.position or self.spec.dims == 3 or not counts.sum():
-            return self._slices // 2
-        return int(rng.choice(len(counts), p=counts / counts.sum()))
+        counts = network.drawn.double().cpu().numpy().ravel()
+        counts = counts if counts.sum() else np.ones_like(counts)
+        number, size = divmod(int(rng.choice(len(counts), p=counts / counts.sum())), SIZES)
+        return (number if self._told else self._slices // 2), size
 
-    def _condition(self, slices: np.ndarray) -> torch.Tensor:
-        """Condition of slices by their numbers; without numbers where the networks are not told."""
-        if not self._conditions:
-            return torch.zeros(len(slices), 0)
-        return torch.from_numpy(harmonics(slices, self._slices))
+    def _condition(self, slices: np.ndarray, sizes: np.ndarray) -> torch.Tensor:
+        """Condition of maps: position and lesion, as far as the networks are told."""
+        parts = [np.zeros((len(slices), 0), dtype=np.float32)]
+        if self._told:
+            parts.append(harmonics(slices, self._slices))
+        if self.spec.lesion:
+            parts.append(lesion_numbers(sizes))
+        return torch.from_numpy(np.concatenate(parts, axis=1))
+
+    @property
+    def _told(self) -> bool:
+        """Whether the networks are told where a slice lies."""
+        return bool(self.spec.position and self.spec.dims == 2)
+
+    @property
+    def _has_atlas(self) -> bool:
+        return bool(self.spec.atlas and self._told and self.spec.encoding == "one_hot")
+
+    @property
+    def _mirrors(self) -> bool:
+        """Whether left and right may be swapped, along the first axis that is shown."""
+        return bool(self.spec.mirror and 0 in frame_of(self.spec, self.knowledge.geometry).axes)
+
+    @property
+    def _diseased(self) -> np.ndarray:
+        """Whether each class is one of the lesion."""
+        return np.isin(values_of(self.knowledge.scheme), self.knowledge.scheme.lesion_values)
 
     @property
     def _conditions(self) -> int:
-        return HARMONICS if self.spec.position and self.spec.dims == 2 else 0
+        return HARMONICS * self._told + 2 * self.spec.lesion
 
     @property
     def _slices(self) -> int:
@@ -176,4 +215,5 @@ class LabelPgan(Sampler):
         spec: LabelPganSpec = self.spec
         if spec.encoding == "grey":
             return GreyValues(self._classes, spec.size)
-        return OneHot(self._classes, spec.size, spec.relaxation, spec.temperature)
+        weights = np.where(self._diseased, spec.emphasis, 1.0).astype(np.float32)
+        return OneHot(torch.from_numpy(weights), spec.size, spec.relaxation, spec.temperature)

@@ -9,7 +9,7 @@ whole       no level fades in: pixels of real maps are of one class
 from typing import Literal, final
 
 import torch
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch.nn import functional
 
 from glioforge.nn.progressive import START, Maps, doubled, halved
@@ -42,6 +42,10 @@ class GreyValues:
         """What was made, as it is."""
         return made
 
+    def weighed(self, maps: Maps) -> Maps:
+        """Return grey values as they are."""
+        return maps
+
     def classes(self, made: Maps) -> Labels:
         """Nearest class of each pixel, at full size."""
         grey = enlarged(made[:, 0].float(), self._size)
@@ -53,22 +57,24 @@ class OneHot:
     """A channel a class.
 
     Args:
-        classes: Number of classes.
+        weights: Factor on each class in what the critic sees.
         size: Pixels along a side of the last level.
         relaxation: Softmax; or one class a pixel, the most probable or one drawn with Gumbel noise, with the gradient
             of the softmax (Jang et al. 2017, arXiv:1611.01144, section 2.2).
         temperature: Of the softmax.
     """
 
-    def __init__(self, classes: int, size: int, relaxation: Relaxation, temperature: float) -> None:
-        self.channels = classes
+    def __init__(
+        self, weights: Float[torch.Tensor, "class"], size: int, relaxation: Relaxation, temperature: float
+    ) -> None:
+        self.channels, self._weights = len(weights), weights
         self._size, self._relaxation, self._temperature = size, relaxation, temperature
 
     def real(self, labels: Labels, moment: Moment) -> Maps:
         """Shares of the classes at the level in use; the largest alone where maps are shown hard."""
         hot = functional.one_hot(labels.long(), self.channels).movedim(-1, 1).float()
         shares = faded(reduced(hot, moment.level), moment)
-        return shares if self._relaxation == "softmax" else hardened(shares)
+        return self.weighed(shares if self._relaxation == "softmax" else hardened(shares))
 
     def shown(self, made: Maps, *, whole: bool) -> Maps:  # noqa: ARG002 - as every encoding
         """Probabilities, or one class a pixel with their gradient."""
@@ -76,7 +82,11 @@ class OneHot:
         if self._relaxation == "gumbel":
             logits = logits - torch.empty_like(logits).exponential_().log()
         soft = (logits / self._temperature).softmax(dim=1)
-        return soft if self._relaxation == "softmax" else hardened(soft.detach()) + soft - soft.detach()
+        return self.weighed(soft if self._relaxation == "softmax" else hardened(soft.detach()) + soft - soft.detach())
+
+    def weighed(self, maps: Maps) -> Maps:
+        """Scale the channels of one-hot maps."""
+        return maps * self._weights.to(maps.device).view(-1, *[1] * (maps.ndim - 2))
 
     def classes(self, made: Maps) -> Labels:
         """Most probable class of each pixel, at full size."""

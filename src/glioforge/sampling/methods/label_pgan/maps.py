@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 from torch.nn import functional
 
 from glioforge.core import Cohort, CohortError, Geometry, LabelMap, LabelScheme, stream
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 HARMONICS = 4
 """Numbers that tell the position of a slice."""
+LESION_SHARES = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
+"""Shares of the picture that part the sizes of lesions: size 0 has none, size 1 less than the second of these."""
+SIZES = len(LESION_SHARES) + 1
+"""Sizes of lesions, none among them."""
 _BATCH = 64
 
 
@@ -33,10 +37,16 @@ class Maps:
     Args:
         labels: Class numbers, `(n, size, size)` or `(n, size, size, size)`.
         slices: Number of each slice on the grid; 0 for volumes.
+        sizes: Size of each lesion, from 0 for none to `SIZES - 1`.
     """
 
     labels: UInt8[np.ndarray, "_ ..."]
     slices: Int64[np.ndarray, "n"]
+    sizes: Int64[np.ndarray, "n"]
+
+    def taken(self, chosen: Int64[np.ndarray, "_"]) -> "Maps":
+        """Some of the maps, in the order asked for."""
+        return Maps(self.labels[chosen], self.slices[chosen], self.sizes[chosen])
 
 
 def training_maps(spec: "LabelPganSpec", cohort: Cohort, seed: int) -> Maps:
@@ -46,9 +56,9 @@ def training_maps(spec: "LabelPganSpec", cohort: Cohort, seed: int) -> Maps:
         CohortError: No slice is left.
     """
     parts = [_of_case(spec, read_labels(ref)) for ref in cohort]
-    labels = np.concatenate([part.labels for part in parts])
-    slices = np.concatenate([part.slices for part in parts])
-    if not len(labels):
+    fields = ("labels", "slices", "sizes")
+    maps = Maps(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    if not len(maps.labels):
         raise CohortError(
             "no slice with enough labels in the range",
             "at least one",
@@ -56,9 +66,9 @@ def training_maps(spec: "LabelPganSpec", cohort: Cohort, seed: int) -> Maps:
             cohort.where,
         )
     if spec.share < 1:
-        kept = stream(seed, "share").permutation(len(labels))[: max(1, round(spec.share * len(labels)))]
-        labels, slices = labels[kept], slices[kept]
-    return Maps(labels, slices)
+        count = len(maps.labels)
+        return maps.taken(stream(seed, "share").permutation(count)[: max(1, round(spec.share * count))])
+    return maps
 
 
 def values_of(scheme: LabelScheme) -> UInt8[np.ndarray, "classes"]:
@@ -78,6 +88,26 @@ def harmonics(slices: Int64[np.ndarray, "n"], count: int) -> Float32[np.ndarray,
         np.pi * place[:, None] * np.arange(1, HARMONICS + 1)
     ).astype(np.float32)
     return waves
+
+
+def lesion_numbers(sizes: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n 2"]:
+    """Whether there is a lesion, and its size, from -1 to 1.
+
+    Example:
+        >>> lesion_numbers(np.array([0, 7])).tolist()
+        [[-1.0, -1.0], [1.0, 1.0]]
+    """
+    numbers: Float32[np.ndarray, "n 2"] = np.stack(
+        [np.where(sizes > 0, 1, -1), 2 * sizes / (SIZES - 1) - 1], axis=1
+    ).astype(np.float32)
+    return numbers
+
+
+def lesion_sizes(lesion: Bool[np.ndarray, "n ..."]) -> Int64[np.ndarray, "n"]:
+    """Size of the lesion of each map by its share of the picture."""
+    shares = lesion.mean(axis=tuple(range(1, lesion.ndim)))
+    sizes: Int64[np.ndarray, "n"] = np.searchsorted(LESION_SHARES, shares).astype(np.int64)
+    return sizes
 
 
 @final
@@ -151,11 +181,17 @@ def _of_case(spec: "LabelPganSpec", labels: LabelMap) -> Maps:
     values, frame = values_of(labels.scheme), frame_of(spec, labels.geometry)
     numbers = np.searchsorted(values, labels.voxels).astype(np.uint8)
     if spec.dims == 3:
-        return Maps(frame.fitted(numbers[None], len(values)), np.zeros(1, dtype=np.int64))
+        return _maps(labels, frame.fitted(numbers[None], len(values)), np.zeros(1, dtype=np.int64))
     stack = np.moveaxis(numbers, spec.axis, 0)
     places = np.arange(len(stack))
     within = places * spec.ranges // len(stack) == spec.range_number
     places = places[within & (stack > 0).any(axis=(1, 2))]
     fitted = frame.fitted(stack[places], len(values))
     kept = (fitted > 0).mean(axis=(1, 2)) >= max(spec.least, 1 / spec.size**2)
-    return Maps(fitted[kept], places[kept])
+    return _maps(labels, fitted[kept], places[kept])
+
+
+def _maps(labels: LabelMap, fitted: UInt8[np.ndarray, "_ ..."], slices: Int64[np.ndarray, "_"]) -> Maps:
+    """Fitted maps with the sizes of their lesions."""
+    diseased = np.isin(values_of(labels.scheme), labels.scheme.lesion_values)
+    return Maps(fitted, slices, lesion_sizes(diseased[fitted]))

@@ -18,18 +18,18 @@ _PLAYER = OptimizerSpec(
     method="adam", learning_rate=2e-3, momentum=0.0, second_momentum=0.99, weight_decay=0, schedule="cosine"
 )
 _LOSSES = ProgressiveSpec(
-    adversary="logistic",
-    penalty=0.5,
-    penalty_every=4,
+    penalty_every=2,
     generator=_PLAYER,
     critic=_PLAYER,
     ema=0.99,
-    growth=GrowthSpec(stable=6000, fade=4000, batch_sizes=(64, 64, 64, 32, 16)),
+    growth=GrowthSpec(stable=2000, fade=2000, batch_sizes=(32, 32, 32, 32, 16)),
 )
 _PAPER: Mapping[str, Any] = {
     "size": 256,
     "encoding": "grey",
     "position": False,
+    "lesion": False,
+    "atlas": False,
     "least": 0.0,
     "mirror": False,
     "latent": 512,
@@ -65,27 +65,35 @@ class LabelPganSpec(BareSamplerSpec):
     """Of the softmax."""
     position: bool = True
     """Tell both networks where along the axis a slice lies; drawn slices lie where those of the training cases do."""
+    lesion: bool = True
+    """Tell both networks how large the lesion is, as one of eight sizes, none among them; drawn sizes are those of the
+    training cases."""
+    atlas: bool = True
+    """Add what the generator makes to the average map of the slice; for slices of `one_hot` classes whose position is
+    told."""
+    emphasis: float = Field(2.0, gt=0)
+    """Factor on the lesion's channels in what the critic sees of `one_hot` maps: lesions are few pixels of few maps."""
     share: float = Field(1.0, gt=0, le=1)
     """Share of the training slices that is used, the first ones in a random order."""
     ranges: int = Field(1, ge=1)
     """Equal ranges that the slices of the grid are divided into."""
     range_number: int = Field(0, ge=0)
     """Range that is learned, from 0."""
-    least: float = Field(0.02, ge=0, lt=1)
+    least: float = Field(0.05, ge=0, lt=1)
     """Slices with a smaller share of labelled pixels are left out, and empty ones always."""
     mirror: bool = True
     """Swap left and right in every second draw; slices along left and right, axis 0, stay as they are."""
     latent: int = Field(32, ge=1)
     """Numbers of noise."""
-    base: int = Field(384, ge=2)
+    base: int = Field(256, ge=2)
     """Channels: level n has `base / 2 ** (n + 1)` of them."""
-    largest: int = Field(48, ge=1)
+    largest: int = Field(64, ge=1)
     """Most channels of a level."""
     judged: int = Field(256, ge=8)
     """Maps that the sliced Wasserstein distance of a validation is measured on, at most."""
     losses: ProgressiveSpec = _LOSSES
     """Losses, optimisers, and when the networks grow."""
-    budget: Budget = Budget(steps=2400, validate_every=100, checkpoint_every=200)
+    budget: Budget = Budget(steps=1500, validate_every=100, checkpoint_every=200)
     """Length of the training."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
