@@ -11,7 +11,7 @@ dataclass with a class variable `format`; its fields are kept with the case.
 
 import dataclasses
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,24 @@ NAME = "cohort.json"
 
 READERS: Mapping[str, str] = {
     "aligned": "glioforge.data.prepare.register:AlignedReader",
+    "bundle": "glioforge.data.bundle:BundleReader",
     "nifti": "glioforge.io.nifti_reader:NiftiReader",
     "store": "glioforge.data.store:StoreReader",
 }
 """Class that reads each format, as `module:class`."""
 
+_BUNDLES = "glioforge.data.bundle:read_bundle"
+"""What gives the cases of a bundle, as `module:function`."""
 _VERSION = 1
 
 
-def write_cohort(cohort: Cohort, out: Path) -> Path:
+def write_cohort(cohort: Cohort, out: Path, bundles: Sequence[Path] = ()) -> Path:
     """Write a cohort as `cohort.json` in a folder and return the file.
 
     Args:
         cohort: Cases of any kind; none give an empty table.
         out: Folder; paths of files below it are kept relative.
+        bundles: Bundles (`data.bundle`) that hold all cases, in order; the cases are not listed then.
 
     Raises:
         OutputError: A case's reader has no format, a fact is no JSON value, the folder holds a cohort with other
@@ -60,7 +64,8 @@ def write_cohort(cohort: Cohort, out: Path) -> Path:
         "name": cohort.name,
         "scheme": cohort.scheme.to_json(),
         "source": None if cohort.source is None else cohort.source.to_json(),
-        "cases": [_to_json(ref, root) for ref in cohort],
+        "cases": [] if bundles else [_to_json(ref, root) for ref in cohort],
+        **({"bundles": [_relative(path, root) for path in bundles]} if bundles else {}),
     }
     write_json(out / NAME, values)
     return out / NAME
@@ -84,7 +89,9 @@ def read_cohort(folder: Path) -> Cohort:
     values = read_json(path)
     try:
         _require_version(values["version"])
-        cases = tuple(_from_json(case, folder.resolve()) for case in values["cases"])
+        root = folder.resolve()
+        listed = (_from_json(case, root) for case in values["cases"])
+        cases = (*listed, *(ref for name in values.get("bundles", ()) for ref in _named(_BUNDLES)(root / name)))
         source = None if values.get("source") is None else LabelSource(**values["source"])
         return Cohort(values["name"], cases, LabelScheme.from_json(values["scheme"]), source, folder)
     except (KeyError, TypeError, ValueError, AttributeError, GlioforgeError) as error:
@@ -181,9 +188,14 @@ def reader_for(kind: str, settings: Mapping[str, Any]) -> CaseReader:
     """
     if kind not in READERS:
         raise ValueError(f"format {kind!r} is not one of {sorted(READERS)}")
-    module, _, name = READERS[kind].partition(":")
-    reader: CaseReader = getattr(importlib.import_module(module), name)(**settings)
+    reader: CaseReader = _named(READERS[kind])(**settings)
     return reader
+
+
+def _named(place: str) -> Any:  # noqa: ANN401 - a class or a function of a layer above
+    """What a `module:name` means."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -4,6 +4,8 @@ A case depends on the seed, its number and the sampler, and on nothing else, so
 that a command that is repeated with a larger count adds cases to those there are.
 """
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
+from glioforge.data.bundle import read_bundle, write_bundle
 from glioforge.data.store import find_case, write_case
 from glioforge.io.cohort_file import require_no_loss, write_cohort
 from glioforge.io.run_folder import ORPHAN_S, Step
@@ -27,6 +30,8 @@ from glioforge.sampling.trained import TrainedSampler
 
 CASES = "cases"
 """Folder of the store below a sampled cohort."""
+BUNDLE = 200
+"""Cases of a bundle, for samplers of small label maps."""
 
 
 def sample_cohort(
@@ -66,30 +71,56 @@ def sample_cohort(
     if sampler.request:
         key["asked"] = sampler.request
     with Step(out, key, wait_s=ORPHAN_S, kept=sampler.kept) as step:
-        refs = [
-            _case(sampler, out / CASES, case_id, seed, progress)
-            for case_id in progress.track(ids, "sampling", len(ids))
-        ]
+        tracked = progress.track(ids, "sampling", len(ids))
+        bundles: list[Path] = []
+        refs: list[CaseRef] = []
+        if sampler.method.bundled:
+            for first in range(0, count, BUNDLE):
+                part = list(islice(tracked, BUNDLE))
+                bundles.append(out / CASES / f"bundle-{first // BUNDLE:06d}.json")
+                refs += _bundle(sampler, bundles[-1], part, seed, progress)
+        else:
+            refs += [_stored(sampler, out / CASES, case_id, seed, progress) for case_id in tracked]
         cohort = Cohort(name, tuple(refs), sampler.scheme)
-        write_cohort(cohort, out)
+        write_cohort(cohort, out, bundles)
         step.finish({"cases": len(refs), "fingerprint": cohort.fingerprint})
     return cohort
 
 
-def _case(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progress: Progress) -> CaseRef:
+def _bundle(
+    sampler: TrainedSampler, path: Path, ids: Sequence[str], seed: int, progress: Progress
+) -> tuple[CaseRef, ...]:
+    """Cases of one bundle, found or drawn; a bundle that lacks some is written again with those that it has."""
+    found: tuple[CaseRef, ...] = ()
+    if path.is_file():
+        try:
+            found = read_bundle(path)
+        except InputFileError as error:
+            progress.say(f"{path.name}: damaged, drawn again ({error.found})")
+    if len(found) >= len(ids):
+        return found[: len(ids)]
+    cases = [ref.load() for ref in found]
+    write_bundle(path, [*cases, *(_drawn(sampler, case_id, seed) for case_id in ids[len(cases) :])])
+    return read_bundle(path)
+
+
+def _stored(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progress: Progress) -> CaseRef:
     """Return one case, found in the store or drawn."""
     try:
         found = find_case(store, case_id)
     except InputFileError as error:
         found = None
         progress.say(f"{case_id}: damaged, drawn again ({error.found})")
-    if found is not None:
-        return found
+    return write_case(store, _drawn(sampler, case_id, seed)) if found is None else found
+
+
+def _drawn(sampler: TrainedSampler, case_id: str, seed: int) -> Case:
+    """Draw one case."""
     case_seed = stream_seed(seed, "sample", case_id)
     (made,) = sampler.sample(1, stream(case_seed, sampler.makes))
     labels = made if isinstance(made, LabelMap) else None
     known = sampler.card.preparations
-    case = Case(
+    return Case(
         case_id=case_id,
         subject_id=f"synthetic-{case_id}",
         images={} if isinstance(made, LabelMap) else made,
@@ -103,7 +134,6 @@ def _case(sampler: TrainedSampler, store: Path, case_id: str, seed: int, progres
             **({PREPARATION: known[0]} if labels is not None and len(known) == 1 else {}),
         },
     )
-    return write_case(store, case)
 
 
 def _lineage(sampler: TrainedSampler, seed: int) -> Lineage:

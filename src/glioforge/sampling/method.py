@@ -88,6 +88,11 @@ class Sampler(ABC):
         self.network = self.build()
         self.asked: Mapping[str, str] = {}
 
+    @property
+    def bundled(self) -> bool:
+        """Whether draws are bare label maps of one small shape, kept many to a file."""
+        return False
+
     @abstractmethod
     def build(self) -> "nn.Module":
         """Network with fresh weights from torch's global generator; it is kept with the model."""

@@ -70,6 +70,11 @@ class LabelPgan(Sampler):
 
     makes = "labels"
 
+    @property
+    def bundled(self) -> bool:
+        """Slices are."""
+        return bool(self.spec.dims == 2)
+
     def build(self) -> nn.Module:
         """Generator with normal weights, and how often each slice of the grid is drawn with each size of lesion."""
         spec: LabelPganSpec = self.spec
