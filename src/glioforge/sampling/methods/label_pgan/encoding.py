@@ -59,15 +59,22 @@ class OneHot:
     Args:
         weights: Factor on each class in what the critic sees.
         size: Pixels along a side of the last level.
+        smooth: Whether probabilities are blurred a little before the most probable class is taken.
         relaxation: Softmax; or one class a pixel, the most probable or one drawn with Gumbel noise, with the gradient
             of the softmax (Jang et al. 2017, arXiv:1611.01144, section 2.2).
         temperature: Of the softmax.
     """
 
     def __init__(
-        self, weights: Float[torch.Tensor, "class"], size: int, relaxation: Relaxation, temperature: float
+        self,
+        weights: Float[torch.Tensor, "class"],
+        size: int,
+        relaxation: Relaxation,
+        temperature: float,
+        *,
+        smooth: bool = True,
     ) -> None:
-        self.channels, self._weights = len(weights), weights
+        self.channels, self._weights, self._smooth = len(weights), weights, smooth
         self._size, self._relaxation, self._temperature = size, relaxation, temperature
 
     def real(self, labels: Labels, moment: Moment) -> Maps:
@@ -90,7 +97,21 @@ class OneHot:
 
     def classes(self, made: Maps) -> Labels:
         """Most probable class of each pixel, at full size."""
-        return enlarged(made.float().argmax(dim=1).to(torch.uint8), self._size)
+        probable = made.float().softmax(dim=1)
+        probable = blurred(probable) if self._smooth else probable
+        return enlarged(probable.argmax(dim=1).to(torch.uint8), self._size)
+
+
+def blurred(maps: Maps) -> Maps:
+    """Blur channels by weights of 1, 3 and 1 along each axis, so that no pixel stands against all its neighbours."""
+    line, dims = torch.tensor([0.2, 0.6, 0.2]), maps.ndim - 2
+    kernel = line
+    for _ in range(dims - 1):
+        kernel = kernel[..., None] * line
+    weights = kernel.to(maps).expand(maps.shape[1], 1, *kernel.shape)
+    convolve = functional.conv2d if dims == 2 else functional.conv3d
+    made: torch.Tensor = convolve(maps, weights, padding=1, groups=maps.shape[1])
+    return made
 
 
 def hardened(shares: Maps) -> Maps:

@@ -63,6 +63,9 @@ class LabelPganSpec(BareSamplerSpec):
     probable or one that is drawn."""
     temperature: float = Field(1.0, gt=0)
     """Of the softmax."""
+    smooth: bool = Field(True, exclude_if=lambda value: value)
+    """Blur the probabilities of `one_hot` classes by weights of 1, 3 and 1 before the most probable one is taken,
+    against single pixels of another class."""
     position: bool = True
     """Tell both networks where along the axis a slice lies; drawn slices lie where those of the training cases do."""
     lesion: bool = True
