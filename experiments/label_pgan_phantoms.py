@@ -55,7 +55,7 @@ PHANTOM = PhantomSpec(shape=(64, 64, 22), orientation="RAS")
 BUDGET = {"validate_every": 150, "checkpoint_every": 50, "snapshots": 20}
 FILTERED_BY = 100
 """Training phantoms that the filter is fitted to."""
-NEIGHBOURS, RESAMPLES, DIRECTIONS = 5, 2000, 256
+NEIGHBOURS, RESAMPLES, DIRECTIONS = 5, 2000, 128
 
 
 def main() -> None:
