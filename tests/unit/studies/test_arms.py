@@ -267,5 +267,5 @@ def test_images_can_be_made_of_maps_from_noise(tmp_path):
     assert tasks["fold-0/cases/masks"].needs == ("fold-0/models/masks", "fold-0/sampler/masks")
     assert tasks["fold-0/cases/masks"].key["count"] == 2 * len(SPLIT.train.subject_ids)
     assert tasks["fold-0/sampler/masks"].amount == 7
-    with pytest.raises(ValidationError, match="maps from noise are not edited"):
+    with pytest.raises(ValidationError, match="label maps are edited, drawn or made from noise"):
         SynthesizerSource.model_validate({**source, "recipe": {"name": "r", "steps": []}})
