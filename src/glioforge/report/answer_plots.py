@@ -7,7 +7,7 @@ import numpy as np
 from glioforge.metrics.register import metric_named
 from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.style import COLOURS, INK, MARKS, SOFT, png, sheet, tidy
+from glioforge.report.style import COLOURS, INK, MARKS, legend_below, png, sheet, tidy
 from glioforge.report.words import number
 
 Place = tuple[str, str]
@@ -78,5 +78,5 @@ def learning_plot(
     axes.minorticks_off()
     axes.set_xlabel(label)
     axes.set_ylabel(metric_named(metric).heading)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=INK, edgecolor=SOFT)
+    legend_below(figure, curves)
     return png(figure, banner=banner_of(curves))

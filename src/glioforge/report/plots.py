@@ -15,7 +15,7 @@ from glioforge.metrics.register import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, in_words, png, sheet, tidy
+from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, in_words, legend_below, png, sheet, tidy
 from glioforge.report.tables import Trained
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def training_plot(
         if title in trained:
             panels[0].plot([], [], **look_of(place), linewidth=1.3, label=title)
     if trained:
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        legend_below(figure, trained)
     return png(figure, banner=banner_of(trained))
 
 

@@ -6,6 +6,7 @@ tell apart; marks and dashes differ too.
 
 import io
 import warnings
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from glioforge.report.page import Drawing
@@ -24,6 +25,13 @@ INK: Final = "#1b2430"
 SOFT: Final = "#7b8794"
 ALARM: Final = "#a3140f"
 _DPI: Final = 200
+_COLUMNS: Final = 3
+"""Most columns of a legend, and rows that a figure has room for as it is."""
+_LETTERS: Final = 112
+"""Letters of a legend that stand side by side in a figure of the usual width."""
+_MARK: Final = 8
+"""Letters that the mark of a title and the gap after it are as wide as."""
+_ROW_INCH: Final = 0.17
 
 
 def sheet(width_inch: float, height_inch: float, *, gap_inch: float = 0.05) -> "Figure":
@@ -68,6 +76,14 @@ def _svg(figure: "Figure") -> bytes:
     with rc_context({"svg.hashsalt": "glioforge", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def legend_below(figure: "Figure", titles: Collection[str]) -> None:
+    """Put a legend below the panels, in as many columns as its titles leave room for, and make room for its rows."""
+    columns = max(1, min(_COLUMNS, _LETTERS // (max(map(len, titles), default=1) + _MARK)))
+    rows = -(-len(titles) // columns)
+    figure.set_figheight(figure.get_figheight() + _ROW_INCH * max(0, rows - _COLUMNS))
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=8, labelcolor=INK)
 
 
 def tidy(axes: "Axes", *, grid: str = "y") -> None:

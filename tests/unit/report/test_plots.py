@@ -12,6 +12,7 @@ from glioforge.report.compare import compare_arms
 from glioforge.report.page import PNG_SIGNATURE
 from glioforge.report.plots import difference_plot, funnel, look_of, subject_plot, training_plot
 from glioforge.report.scores import ResultTable
+from glioforge.report.style import legend_below, sheet
 from glioforge.report.tables import Trained
 
 ARMS = {"real": "Real", "more": "Real + synthetic", "absent": "Never trained"}
@@ -134,3 +135,19 @@ def test_names_are_drawn_as_they_are():
     figure.text(0.1, 0.2, "cost: 5$ and 7$ x_")
 
     assert png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("letters", [10, 40, 70])
+def test_a_legend_fits_below_its_figure(letters):
+    """Long titles take fewer columns, and more rows make the figure taller."""
+    titles = [f"{n} {'m' * letters}"[:letters] for n in range(9)]
+    figure = sheet(7.2, 3.6)
+    axes = figure.subplots()
+    for title in titles:
+        axes.plot([0], [0], label=title)
+    legend_below(figure, titles)
+    figure.draw_without_rendering()
+    shown = figure.legends[0].get_window_extent()
+    assert shown.x0 >= 0
+    assert shown.x1 <= figure.bbox.width
+    assert axes.get_window_extent().height > 0.4 * 3.6 * figure.dpi
