@@ -27,7 +27,7 @@ ALARM: Final = "#a3140f"
 _DPI: Final = 200
 _COLUMNS: Final = 3
 """Most columns of a legend, and rows that a figure has room for as it is."""
-_LETTERS: Final = 112
+_LETTERS: Final = 100
 """Letters of a legend that stand side by side in a figure of the usual width."""
 _MARK: Final = 8
 """Letters that the mark of a title and the gap after it are as wide as."""

@@ -140,7 +140,7 @@ def test_names_are_drawn_as_they_are():
 @pytest.mark.parametrize("letters", [10, 40, 70])
 def test_a_legend_fits_below_its_figure(letters):
     """Long titles take fewer columns, and more rows make the figure taller."""
-    titles = [f"{n} {'m' * letters}"[:letters] for n in range(9)]
+    titles = [f"{n} {'e' * letters}"[:letters] for n in range(9)]
     figure = sheet(7.2, 3.6)
     axes = figure.subplots()
     for title in titles:
