@@ -26,7 +26,7 @@ from glioforge.studies.study import open_study
 from glioforge.studies.task import Task
 
 RULE: Final = "rule"
-MEASURED: Final = "measured"
+SHIPPED: Final = "measured"
 """Basis of an estimate that came with the package."""
 SMOKE: Final = "smoke"
 STEP_S: Final = 0.3
@@ -122,8 +122,8 @@ def plan_lines(tasks: Sequence[PlannedTask], workers: int) -> list[str]:
             f"{RULE}: {STEP_S:g} s for a training step, {OTHER_S:g} s for another task, {RULE_COST.peak_gib:g} GiB, "
             f"{RULE_COST.disk_mib:g} MiB; a finished task of the same kind takes its place"
         )
-    if any(task.basis == MEASURED for task in left):
-        lines.append(f"{MEASURED}: processor time on two cores that do nothing else, of small budgets on phantoms")
+    if any(task.basis == SHIPPED for task in left):
+        lines.append(f"{SHIPPED}: processor time on two cores that do nothing else, of small budgets on phantoms")
     return lines
 
 
@@ -183,7 +183,7 @@ def _gathered(measured: Past, study: Study, given: Cohort | None) -> PlannedTask
     """Making and preparing the cases of a study, by what a case took."""
     count = len(promised(study.spec) if given is None else given)
     cost = Cost(measured.seconds * count, measured.peak_gib, measured.disk_mib * count)
-    return PlannedTask(GATHERING, False, cost, MEASURED)
+    return PlannedTask(GATHERING, False, cost, SHIPPED)
 
 
 def _kinds(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -199,10 +199,10 @@ def _estimated(task: Task, past: Sequence[Past], shipped: Sequence[Past] = ()) -
     basis = f"like {len(alike)} done"
     if not alike:
         alike = [one for one in shipped if one.function == function_name(task)]
-        basis = MEASURED
+        basis = SHIPPED
     kinds = frozenset(_kinds(plain(task.key)))
     same = [one for one in alike if one.kinds == kinds]
-    alike, basis = (same, basis if basis == MEASURED else f"like {len(same)} done") if same else (alike, basis)
+    alike, basis = (same, basis if basis == SHIPPED else f"like {len(same)} done") if same else (alike, basis)
     if not alike:
         seconds = task.amount * STEP_S if task.amount > 1 else OTHER_S
         return PlannedTask(task.name, False, replace(RULE_COST, seconds=seconds), RULE, task.amount > 1)
