@@ -77,6 +77,8 @@ from .mixing.methods.carvemix import CarveMixSpec as CarveMixSpec
 from .mixing.methods.class_contrast import ClassContrastSpec as ClassContrastSpec
 from .mixing.methods.cutmix import CutMixSpec as CutMixSpec
 from .mixing.methods.tumour_paste import TumourPasteSpec as TumourPasteSpec
+from .privacy.plan import plan_audit as plan_audit
+from .privacy.rules import AuditSpec as AuditSpec
 from .metrics.near_duplicates import near_duplicates as near_duplicates
 from .papers.ours import by_paper as by_paper
 from .papers.page import write_papers_page as write_papers_page
@@ -95,6 +97,7 @@ from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
+from .runs.audit import audit as audit
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models

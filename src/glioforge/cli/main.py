@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
+from glioforge.cli.audit import audit
 from glioforge.cli.demo import demo
 from glioforge.cli.doctor import doctor
 from glioforge.cli.edit import edit
@@ -57,7 +58,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity),
+    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity, audit),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

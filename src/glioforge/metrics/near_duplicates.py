@@ -19,7 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from jaxtyping import Float32
 
-from glioforge.core import CaseRef, Progress, Silent
+from glioforge.core import Case, CaseRef, Progress, Silent
 from glioforge.metrics.head_picture import Head, halved, head_of
 from glioforge.metrics.rigid_match import agreement, align
 from glioforge.metrics.tumour_picture import Tumour, nested_dice, tumour_of
@@ -124,6 +124,20 @@ def near_duplicates(
         if known is None or hit.score > known.score:
             hits[hit.case_id, hit.reference_id] = hit
     return tuple(sorted(hits.values(), key=lambda hit: (-hit.score, hit.case_id, hit.reference_id)))
+
+
+def aligned_agreement(case: Case, reference: Case) -> float:
+    """Return how far the detail of two cases agrees after rigid alignment, the best of all contrasts, mirrored or not.
+
+    Args:
+        case: One case.
+        reference: Another with a contrast in common; NaN without one.
+    """
+    head, other = head_of(case), head_of(reference)
+    shared = [channel for channel in head.channels if channel in other.channels]
+    if not shared:
+        return float("nan")
+    return max(_best(head, other, shared[0], mirrored=mirrored)[1] for mirrored in (False, True))
 
 
 def _pictures(cases: Iterable[CaseRef], title: str, progress: Progress) -> list[_Pictures]:

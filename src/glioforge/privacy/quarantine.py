@@ -8,6 +8,7 @@ does not hold for others.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, final
@@ -52,6 +53,10 @@ class Pair:
     def settled(self) -> bool:
         """Whether a person has decided, with name, date and reason."""
         return bool(self.decision and self.reason and self.signed_by and self.signed_on)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; null for what is not a number."""
+        return dict(vars(self)) | {"agreement": None if math.isnan(self.agreement) else self.agreement}
 
     def with_decision(self, values: Mapping[str, Any]) -> "Pair":
         """Return the pair with what a person wrote.

@@ -1,0 +1,91 @@
+"""`glioforge audit`: attack a synthetic release, and say whether it may leave the house."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioforge.cli.options import DryRun, MaybeSpec, Out, Set, Workers
+
+EXAMPLES = (
+    "glioforge audit synthetic --train training --held-out held-out --control control --out audit",
+    "glioforge audit synthetic --train training --held-out held-out --control control --dry-run --out audit",
+)
+BLOCKED = {"FAIL": 4, "INCONCLUSIVE": 5}
+"""Exit codes of verdicts that block a release."""
+
+
+def audit(
+    synthetic: Annotated[Path, typer.Argument(help="Folder of filtered synthetic cases.", metavar="SYNTHETIC")],
+    train: Annotated[
+        Path,
+        typer.Option(
+            "--train",
+            help="Prepared cohort of everybody whom generator, filters and encoders have seen.",
+            metavar="COHORT",
+        ),
+    ],
+    held_out: Annotated[
+        Path,
+        typer.Option(
+            "--held-out",
+            help="Prepared cohort of subjects of the same sites and years whom nothing has seen.",
+            metavar="COHORT",
+        ),
+    ],
+    control: Annotated[
+        Path, typer.Option("--control", help="Prepared cohort of further such subjects.", metavar="COHORT")
+    ],
+    out: Out,
+    spec: MaybeSpec = None,
+    overrides: Set = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores",
+            help="JSON file of scores of the model by attack and subject, larger for members; needed with "
+            "weights_released.",
+            metavar="JSON",
+            dir_okay=False,
+            show_default="none",
+        ),
+    ] = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
+) -> None:
+    """Attack a synthetic release with what its recipients may hold, and say PASS, FAIL or INCONCLUSIVE.
+
+    Sizes that the audit needs are printed first, and its rules are registered before it looks.  FAIL exits with 4,
+    INCONCLUSIVE with 5, and both block a release.
+    """
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io.run_folder import require_free
+    from glioforge.privacy.rules import AuditSpec
+    from glioforge.runs.audit import PAGE, planned, scores_from
+    from glioforge.runs.audit import audit as attack
+
+    require_free(out, "audit")
+    sets = overrides or ()
+    given = load_spec(spec, AuditSpec, sets) if spec else parse_spec(with_overrides({}, sets), AuditSpec)
+    cohorts = [read_cohort(folder) for folder in (synthetic, train, held_out, control)]
+    if dry_run:
+        typer.echo(f"{resolved_yaml(given)}{planned(*cohorts, given)}")
+        return
+    found = attack(
+        cohorts[0],
+        out,
+        train=cohorts[1],
+        held_out=cohorts[2],
+        control=cohorts[3],
+        spec=given,
+        model=scores_from(scores) if scores else None,
+        parallel=ParallelSpec(workers=workers),
+        progress=TerminalProgress(),
+    )
+    typer.echo(found.sentence)
+    typer.echo(f"page, summary and quarantine: {(out / PAGE).resolve()}")
+    if found.verdict in BLOCKED:
+        raise typer.Exit(BLOCKED[found.verdict])
