@@ -274,11 +274,11 @@ def level_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def broken(known: dict[str, Any]) -> list[str]:
-    """Bounds that a simulation misses."""
+    """Bounds that a whole Monte Carlo interval lies beyond."""
     worse = [
         f"{row['kind']}: {row['verdicts'][row['expected']]}"
         for row in known["verdicts"]
-        if row["verdicts"][row["expected"]]["rate"] < row["least"]
+        if row["verdicts"][row["expected"]]["high"] < row["least"]
     ]
     return worse + [str(row) for row in known["levels"] if row["low"] > 0.065]
 

@@ -72,6 +72,8 @@ def roc_plot(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> b
     panels[0].set_ylabel("training subjects recognised")
     panels[1].set_xscale("log")
     panels[1].set_xlim(0.002, 1)
+    panels[1].set_xticks([0.01, 0.05, 0.1, 0.5, 1.0], ["0.01", "0.05", "0.1", "0.5", "1"])
+    panels[1].set_xticks([], minor=True)
     panels[1].axvline(0.05, color=ALARM, linewidth=0.8, linestyle=(0, (3, 3)))
     handles, titles = panels[0].get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)

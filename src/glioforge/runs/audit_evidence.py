@@ -81,7 +81,7 @@ def gather(
     copies, sources = _copies(firsts[0], firsts[2], spec)
     shown = planted(copies, modalities, folder, parallel=parallel, progress=progress)
     progress.say("comparing all cases")
-    near = nearness_of(compare(_fields(made, seen, shown, len(modalities)), sides), sides)
+    near = nearness_of(compare(_fields((made, seen, shown), modalities), sides), sides)
     coarse, others = (np.stack([one.coarse for one in side]) for side in (made, seen))
     size = np.log(np.maximum([one.volume_ml for one in seen], 0.1))
     evidence = Evidence(
@@ -162,26 +162,25 @@ def _copies(
     return copies, np.array(sources, dtype=np.int64)
 
 
-def _fields(
-    made: Sequence[Sighted], people: Sequence[Sighted], copies: Sequence[Sighted], contrasts: int
-) -> list[Field]:
+def _fields(sides: tuple[Sequence[Sighted], ...], modalities: tuple[Modality, ...]) -> list[Field]:
     """Brain and lesion crop as fields, the brain cut to a box that holds it."""
     used = np.zeros(BRAIN, bool)
-    for one in people:
+    for one in sides[1]:
         used |= one.brain.any(axis=0)
     box = _around_the_middle(used)
     shape = tuple(part.stop - part.start for part in box)
-    tissue = max(len(one.brain) for one in people) - contrasts
+    contrasts = len(modalities)
+    tissue = max(len(one.brain) for one in sides[1]) - contrasts
     fields = []
     for name, grid, extra in (("brain", shape, tissue), ("lesion", LESION, 1)):
         groups = [Group("joint", tuple(range(contrasts)))]
         if contrasts > 1:
-            groups += [Group(f"contrast {n + 1}", (n,)) for n in range(contrasts)]
+            groups += [Group(modality.title, (n,)) for n, modality in enumerate(modalities)]
             groups.append(Group("other contrast", tuple(range(contrasts)), crossed=True))
         if extra:
             groups.append(Group("labels", tuple(range(contrasts, contrasts + extra))))
         count = contrasts + extra
-        sets = [_stacked(side, name, count, box) for side in (made, people, copies)]
+        sets = [_stacked(side, name, count, box) for side in sides]
         fields.append(Field(name, grid, tuple(groups), *sets))
     return fields
 

@@ -16,7 +16,9 @@ from glioforge.report.words import counted, number, p_text
 from glioforge.runs.audit_result import Audited
 
 PAIRS: Final = 6
-"""Nearest pairs that are shown."""
+"""Nearest pairs that are shown, or as many as are quarantined."""
+MOST_PAIRS: Final = 16
+"""Most pairs that are shown; further quarantined ones are named alone."""
 SCREENING: Final = (
     "The search for near copies is a screening, not a proof: a copy under a disguise that was not planted may escape "
     "it."
@@ -83,7 +85,6 @@ def _bounds(audited: Audited) -> tuple[Block, ...]:
             for d in found
         ),
         "One-sided upper bounds; p of no leak at all. A measure passes where its bound is within the limit.",
-        frozenset(n for n, d in enumerate(found) if d.outcome != "PASS"),
     )
     caption = (
         f"Dot: estimate; end of the line: upper bound with an error of {audited.judgement.level:.2%}; dashed: limit; "
@@ -149,7 +150,8 @@ def _pairs(audited: Audited) -> tuple[Block, ...]:
     gathered = audited.gathered
     near = gathered.evidence.near[:, gathered.evidence.sides.members]
     best = near.argmax(axis=1)
-    order = np.argsort(-near[np.arange(len(near)), best], kind="stable")[:PAIRS]
+    order = np.argsort(-near[np.arange(len(near)), best], kind="stable")
+    order = order[: max(PAIRS, min(MOST_PAIRS, len(audited.pairs)))]
     rows, names = [], []
     for place, n in enumerate(order.tolist(), 1):
         pair = gathered.made[n], gathered.people[int(best[n])]

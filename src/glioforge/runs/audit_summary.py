@@ -84,7 +84,7 @@ def _after(audited: Audited) -> dict[str, str]:
     signed = sorted({pair.signed_by for pair in audited.pairs if pair.settled})
     open_ = sum(not pair.settled for pair in audited.pairs)
     return {
-        "Metadata": "Not scanned by an audit; `glioforge export` writes headers anew.",
+        "Metadata": "Not scanned by an audit; an export writes headers anew.",
         "Filters and re-audit": f"{', '.join(filters) or 'No filter is named in the lineage'}; attempt "
         f"{audited.attempt.number} of 2.",
         "What may be left": f"Copies below {audited.plan.detectable_copies:.1%} of the cases may be missed. "
