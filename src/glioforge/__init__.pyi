@@ -97,7 +97,7 @@ from .release.spec import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
-from .runs.audit import audit as audit
+from .runs.audit import audit as audit, planned_audit as planned_audit
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models

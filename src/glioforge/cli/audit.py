@@ -64,7 +64,7 @@ def audit(
     from glioforge.io.cohort_file import read_cohort
     from glioforge.io.run_folder import require_free
     from glioforge.privacy.rules import AuditSpec
-    from glioforge.runs.audit import PAGE, planned, scores_from
+    from glioforge.runs.audit import PAGE, planned_audit, scores_from
     from glioforge.runs.audit import audit as attack
 
     require_free(out, "audit")
@@ -72,7 +72,7 @@ def audit(
     given = load_spec(spec, AuditSpec, sets) if spec else parse_spec(with_overrides({}, sets), AuditSpec)
     cohorts = [read_cohort(folder) for folder in (synthetic, train, held_out, control)]
     if dry_run:
-        typer.echo(f"{resolved_yaml(given)}{planned(*cohorts, given)}")
+        typer.echo(f"{resolved_yaml(given)}{planned_audit(*cohorts, given)}")
         return
     found = attack(
         cohorts[0],

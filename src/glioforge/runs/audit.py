@@ -81,13 +81,13 @@ def audit(  # noqa: PLR0913 - four cohorts, place and settings, by keyword
     """
     spec, progress = spec or AuditSpec(), progress or Silent()
     cohorts = (synthetic, train, held_out, control)
-    planned(*cohorts, spec)
+    planned_audit(*cohorts, spec)
     names = ("synthetic", "training", "held_out", "control")
     rules = rules_hash(spec, **{name: cohort.fingerprint for name, cohort in zip(names, cohorts, strict=True)})
     step = Step(out, {"verb": "audit", "rules": rules}, writes=(PAGE, SUMMARY, JSON, REGISTERED, QUARANTINE))
     with step:
         attempt = _registered(synthetic, spec, rules)
-        plan = planned(*cohorts, spec, attempt=attempt.number)
+        plan = planned_audit(*cohorts, spec, attempt=attempt.number)
         progress.say(str(plan))
         progress.say(f"registered as attempt {attempt.number} with rules {rules[:12]}, before anything is compared")
         write_json(out / REGISTERED, {**asdict(attempt), "spec": spec.model_dump(mode="json"), "plan": str(plan)})
@@ -101,7 +101,7 @@ def audit(  # noqa: PLR0913 - four cohorts, place and settings, by keyword
     return audited
 
 
-def planned(
+def planned_audit(
     synthetic: Cohort, train: Cohort, held_out: Cohort, control: Cohort, spec: AuditSpec, attempt: int = 1
 ) -> AuditPlan:
     """Return what an audit of these cohorts can show, without looking at any case; errors as `audit`.

@@ -10,7 +10,7 @@ from glioforge.core import CohortError, InputFileError, LeakageError, Lineage
 from glioforge.privacy.quarantine import Pair, decided
 from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint
-from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned, scores_from
+from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned_audit, scores_from
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 SPEC = AuditSpec(planted=2)
@@ -143,11 +143,11 @@ def test_overlapping_sets_are_refused(sets, message):
 def test_sets_of_the_wrong_kind_are_refused():
     """Real cases are no release, and synthetic ones nobody's control; nothing is guessed of empty sets."""
     with pytest.raises(CohortError, match="cases of the other kind among the synthetic ones"):
-        planned(TRAIN, TRAIN, HELD_OUT, CONTROL, SPEC)
+        planned_audit(TRAIN, TRAIN, HELD_OUT, CONTROL, SPEC)
     with pytest.raises(CohortError, match="cases of the other kind among the control ones"):
-        planned(MADE, TRAIN, HELD_OUT, MADE, SPEC)
+        planned_audit(MADE, TRAIN, HELD_OUT, MADE, SPEC)
     with pytest.raises(CohortError, match="no control case"):
-        planned(MADE, TRAIN, HELD_OUT, replace(CONTROL, cases=()), SPEC)
+        planned_audit(MADE, TRAIN, HELD_OUT, replace(CONTROL, cases=()), SPEC)
 
 
 def test_scores_of_a_model_are_read_by_subject(tmp_path):
