@@ -213,7 +213,7 @@ def row_of(kind: str, seed: int, found: Judgement) -> dict[str, Any]:
     """What is kept of one audit."""
     names = [d.finding.attack + (", rate" if d.finding.limit == SPEC.tpr else "") for d in found.findings]
     nearer = next(d.finding for d in found.findings if d.finding.limit == SPEC.nearer)
-    return {
+    row = {
         "kind": kind,
         "seed": seed,
         "verdict": found.verdict,
@@ -221,10 +221,14 @@ def row_of(kind: str, seed: int, found: Judgement) -> dict[str, Any]:
         "open": [name for name, d in zip(names, found.findings, strict=True) if d.outcome == "INCONCLUSIVE"],
         "quarantine": len(found.quarantine),
         "controls": [control.name for control, holds in found.controls if not holds],
-        "p": {name: round(d.finding.p, 4) for name, d in zip(names, found.findings, strict=True)},
-        "p_controls": {control.name: round(control.p, 4) for control, _ in found.controls},
         "caught": {kind: round(share, 3) for kind, share in found.threshold.caught.items()},
         "spread_nearer": round(nearer.detail["standard_error"], 5),
+    }
+    if kind != "fresh":
+        return row
+    return row | {
+        "p": {name: round(d.finding.p, 4) for name, d in zip(names, found.findings, strict=True)},
+        "p_controls": {control.name: round(control.p, 4) for control, _ in found.controls},
     }
 
 

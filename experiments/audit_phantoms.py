@@ -36,8 +36,8 @@ SPEC: Final = AuditSpec(
     fewest_cases=200,
 )
 KINDS: Final = ("fresh", "copies", "blended", "memorising")
-PEOPLE: Final = 60
-CASES: Final = 240
+PEOPLE: Final = 50
+CASES: Final = 200
 _DISGUISES: Final = ("noise", "mirror", "turn", "gamma", "blur", "contrast")
 
 
