@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self, final
 
 from glioforge.core import InputFileError
@@ -65,14 +65,14 @@ class Pair:
             InputFileError: The decision is neither `reject` nor `accept`, or not signed.
         """
         given = {name: str(values.get(name) or "").strip() for name in _FIELDS}
-        made = Pair(self.case_id, self.reference_id, self.nearness, self.agreement, self.key, **given)  # type: ignore[arg-type]
-        if given["decision"] not in {"", REJECT, ACCEPT} or (given["decision"] and not made.settled):
+        complete = all(given.values()) or not given["decision"]
+        if given["decision"] not in {"", REJECT, ACCEPT} or not complete:
             raise InputFileError(
                 f"decision {given['decision']!r} on {self.case_id!r}, signed by {given['signed_by']!r}",
                 f"{REJECT!r} or {ACCEPT!r} with reason, signed_by and signed_on",
                 "complete the entry in quarantine.json and run the audit again",
             )
-        return made
+        return replace(self, **given)  # type: ignore[arg-type] # the decision is one of the words above
 
     @classmethod
     def of(cls, case: tuple[str, str], reference: tuple[str, str], rules: str, scores: tuple[float, float]) -> Self:

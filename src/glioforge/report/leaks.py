@@ -54,7 +54,7 @@ def bound_plot(rows: Sequence[Bounded]) -> bytes:
     return png(figure)
 
 
-def roc_plot(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> bytes:
+def roc_plot(curves: Mapping[str, Sequence[Sequence[float]]]) -> bytes:
     """Draw the ROC curves of attacks, on plain axes and with the false-positive rate on a logarithmic one.
 
     Args:

@@ -77,6 +77,7 @@ def test_the_attempt_is_kept_and_the_same_audit_is_no_second_one(written):
     assert [(one["number"], one["verdict"]) for one in book] == [(1, "INCONCLUSIVE")]
 
 
+@pytest.mark.slow
 def test_one_re_audit_on_fresh_cases_and_no_third(written, tmp_path):
     """With a smaller error; never on cases that were seen, and parts are declared beforehand."""
     people = {"train": TRAIN, "held_out": HELD_OUT, "control": CONTROL}
@@ -93,6 +94,7 @@ def test_one_re_audit_on_fresh_cases_and_no_third(written, tmp_path):
     assert written[0].attempt.number == 1
 
 
+@pytest.mark.slow
 def test_copies_are_quarantined_and_a_signed_decision_is_read(tmp_path, monkeypatch):
     """A copy of a training subject's images is the nearest pair; the decision holds for these files alone."""
     monkeypatch.setenv("GLIOFORGE_STATE", str(tmp_path / "state"))
