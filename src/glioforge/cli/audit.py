@@ -70,16 +70,16 @@ def audit(
     require_free(out, "audit")
     sets = overrides or ()
     given = load_spec(spec, AuditSpec, sets) if spec else parse_spec(with_overrides({}, sets), AuditSpec)
-    cohorts = [read_cohort(folder) for folder in (synthetic, train, held_out, control)]
+    release, seen, unseen, others = (read_cohort(folder) for folder in (synthetic, train, held_out, control))
     if dry_run:
-        typer.echo(f"{resolved_yaml(given)}{planned_audit(*cohorts, given)}")
+        typer.echo(f"{resolved_yaml(given)}{planned_audit(release, seen, unseen, others, given)}")
         return
     found = attack(
-        cohorts[0],
+        release,
         out,
-        train=cohorts[1],
-        held_out=cohorts[2],
-        control=cohorts[3],
+        train=seen,
+        held_out=unseen,
+        control=others,
         spec=given,
         model=scores_from(scores) if scores else None,
         parallel=ParallelSpec(workers=workers),

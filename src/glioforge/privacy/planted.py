@@ -4,6 +4,7 @@ Each disguise keeps what makes a copy a copy for a person who looks at it, and
 changes what a comparison voxel by voxel relies on.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
@@ -52,7 +53,9 @@ def disguised(images: Channels, brain: Region, kind: Disguise, rng: np.random.Ge
         return images[:, ::-1].copy()
     if kind == "contrast":
         return np.roll(images, 1, axis=0)
-    change = {"noise": _noisy, "shift": _moved, "turn": _moved, "gamma": _curved, "blur": _blurred}[kind]
+    changes: dict[str, Callable[[np.ndarray, Region, str, np.random.Generator], np.ndarray]]
+    changes = {"noise": _noisy, "shift": _moved, "turn": _moved, "gamma": _curved, "blur": _blurred}
+    change = changes[kind]
     return np.stack(
         [change(image, brain, kind, rng_of_channel) for image, rng_of_channel in _streams(images, kind, rng)]
     )

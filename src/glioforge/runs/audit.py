@@ -117,7 +117,7 @@ def planned_audit(
     cohorts = (synthetic, train, held_out, control)
     require_disjoint(*cohorts)
     _require_alike(cohorts)
-    sizes = Sizes(*(len(cohort.subject_ids) for cohort in cohorts[1:]), len(synthetic))
+    sizes = Sizes(len(train.subject_ids), len(held_out.subject_ids), len(control.subject_ids), len(synthetic))
     return plan_audit(sizes, spec, attempt=attempt)
 
 

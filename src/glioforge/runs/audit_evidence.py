@@ -1,9 +1,9 @@
 """From cohorts to the evidence of an audit: pictures, donors, attributes and planted copies as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def attributes_of(
     made: tuple[Sequence[Sighted], Sequence[CaseRef]], people: tuple[Sequence[Sighted], Sequence[CaseRef]]
 ) -> tuple[Attribute, ...]:
     """Return what a release may disclose: volume, side and mask of the tumour, and its grade where facts name it."""
-    values = {
+    values: dict[str, Callable[[Sighted], Any]] = {
         "tumour volume": lambda one: [np.log(max(one.volume_ml, 0.1))],
         "tumour side": lambda one: [float(one.right > 0.5)],
         "tumour mask": lambda one: one.mask,
