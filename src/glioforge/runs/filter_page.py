@@ -164,7 +164,11 @@ def spread(ids: Sequence[str], most: int) -> tuple[str, ...]:
 
 
 def gallery(cases: Sequence[Case], caption: str) -> tuple[Figure, ...]:
-    """A row of pictures for each of labels and contrasts, a column for each case, and the colours of the labels."""
+    """A row of pictures for each of labels and contrasts, a column for each case, and the colours of the labels.
+
+    Cases that are not in RAS order have no left and right that a picture could mark, and are left out.
+    """
+    cases = [case for case in cases if case.geometry.orientation == "RAS"]
     if not cases:
         return ()
     columns = [pictures_of(case) for case in cases]
