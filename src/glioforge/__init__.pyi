@@ -104,6 +104,7 @@ from .runs.filter import filter_cohort as filter_cohort, filter_models as filter
 from .runs.fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
+from .runs.teaching import write_teaching_set as write_teaching_set
 from .runs.tissue_sheets import write_sheets as write_sheets
 from .runs.train import (
     TrainingRunSpec as TrainingRunSpec,
@@ -113,6 +114,7 @@ from .runs.train import (
 from .runs.whole import WholeSpec as WholeSpec, make_whole_cases as make_whole_cases
 from .sampling.base import load_sampler as load_sampler, train_sampler as train_sampler
 from .sampling.cohort import sample_cohort as sample_cohort
+from .sampling.walk import write_walk as write_walk
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
 from .studies.beforehand import PlanSpec as PlanSpec
 from .studies.comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec

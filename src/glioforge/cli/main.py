@@ -38,6 +38,7 @@ from glioforge.cli.sample import sample
 from glioforge.cli.segment import segment
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
+from glioforge.cli.teach import teach
 from glioforge.cli.train import train
 from glioforge.cli.verb import BEFORE, Verbs, add_group, add_verb
 from glioforge.cli.view import view
@@ -58,7 +59,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity, audit),
+    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity, audit, teach),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

@@ -32,6 +32,24 @@ def sample(
             metavar="FINDING=WORD",
         ),
     ] = None,
+    walk: Annotated[
+        int | None,
+        typer.Option(
+            "--walk",
+            help="Instead of cases, draw walks of so many slices from one draw to another, as a film strip.",
+            metavar="N",
+            show_default="none",
+        ),
+    ] = None,
+    along: Annotated[
+        str | None,
+        typer.Option(
+            "--along",
+            help="Finding that a walk moves from its least to its greatest value, while the draw stays.",
+            metavar="FINDING",
+            show_default="none",
+        ),
+    ] = None,
     seed: Seed = 1,
     device: Device = None,
     precision: Precision = None,
@@ -62,4 +80,9 @@ def sample(
     from glioforge.sampling.cohort import sample_cohort
 
     sampler = load_sampler(run, remembered(accelerator, out)).asked(request_of(ask or ()))
+    if walk is not None:
+        from glioforge.sampling.walk import write_walk
+
+        typer.echo(f"film strip in {write_walk(sampler, out, frames=walk, along=along, seed=seed)}")
+        return
     typer.echo(describe(sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))

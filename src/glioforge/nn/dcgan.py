@@ -6,8 +6,9 @@ strided convolutions and ELU, as Han et al. 2018 (ISBI).  All kernels are 4 x 4.
 What the papers do not have, and a switch adds:
 
 texture     noise at every resolution from 8 x 8 on, each plane with a learned strength per channel (Karras et al. 2019,
-            arXiv:1812.04948), and a last convolution of 3 x 3 at full resolution: fine grain need not be made of few
-            numbers
+            arXiv:1812.04948), a layer more at full resolution, and an image of every resolution, which are summed
+            (Karras et al. 2020, arXiv:1912.04958): coarse shapes are learned first, and fine grain need not be made of
+            few numbers. Leaky ReLU, lest whole regions are one constant
 spectral    spectral norm of the critic's layers (Miyato et al. 2018, arXiv:1802.05957)
 deviation   one more channel before the critic's last layer, the standard deviation over the batch (Karras et al. 2018,
             arXiv:1710.10196), by which it sees a generator that repeats itself
@@ -21,6 +22,7 @@ from typing import Literal, final
 import torch
 from jaxtyping import Float
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -62,13 +64,10 @@ class DcganGenerator(nn.Module):
             nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False) for wide, narrow in pairwise(widths)
         )
         self.strengths = nn.ParameterList(
-            nn.Parameter(torch.full((1, channels, 1, 1), 0.1)) for channels in (widths[1:] if texture else [])
+            nn.Parameter(torch.zeros(1, channels, 1, 1)) for channels in (widths[1:] if texture else [])
         )
-        self.last: nn.Module = (
-            nn.Conv2d(widths[-1], contrasts, 3, padding=1)
-            if texture
-            else nn.ConvTranspose2d(widths[-1], contrasts, 4, 2, 1)
-        )
+        self.images = nn.ModuleList(nn.Conv2d(channels, contrasts, 1) for channels in (widths if texture else []))
+        self.last: nn.Module = nn.Identity() if texture else nn.ConvTranspose2d(widths[-1], contrasts, 4, 2, 1)
 
     @property
     def noise(self) -> int:
@@ -82,15 +81,25 @@ class DcganGenerator(nn.Module):
             noise: Standard normal.
             findings: What is asked of each slice; no column for nothing.
         """
+        if self.texture:
+            return self._summed(noise, findings)
+        x = self.first(torch.cat([noise, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
+        for norm, up in zip(self.norms, [*self.ups, self.last], strict=True):
+            x = up(torch.relu(norm(x)))  # sides doubled
+        return x
+
+    def _summed(self, noise: Float[torch.Tensor, "b noise"], findings: Findings) -> Slices:
+        """Sum of images of all resolutions, each with noise of its own."""
         shown, *grain = torch.split(noise, [self.latent, *(side**2 for side in self.planes)], dim=1)
         x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
-        for place, norm in enumerate(self.norms):
-            x = torch.relu(norm(x))
-            if place < len(self.ups):
-                x = self.ups[place](x)  # sides doubled
-                if self.texture:
-                    x = x + self.strengths[place] * grain[place].view(-1, 1, *x.shape[2:])
-        made: Slices = self.last(x)
+        made = torch.zeros(())
+        for place, (norm, image) in enumerate(zip(self.norms, self.images, strict=True)):
+            if place:
+                x = self.ups[place - 1](x)  # sides doubled
+                x = x + self.strengths[place - 1] * grain[place - 1].view(-1, 1, *x.shape[2:])
+                made = functional.interpolate(made, scale_factor=2, mode="bilinear")
+            x = functional.leaky_relu(norm(x), 0.2)
+            made = made + image(x)
         return made
 
 

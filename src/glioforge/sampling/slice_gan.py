@@ -1,4 +1,4 @@
-"""Base of the GANs of slices: training slices, generator and critic, draws, and walks through the noise."""
+"""Base of the GANs of slices: training slices, generator and critic, and draws."""
 
 from abc import ABC
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from glioforge.nn.dcgan import DcganCritic, DcganGenerator, start_as_dcgan
 from glioforge.sampling.asked import described, fulfilling
 from glioforge.sampling.method import Batches, Sampler
 from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec
-from glioforge.sampling.slices import DARK, FINDINGS, slice_geometry, training_slices
+from glioforge.sampling.slices import DARK, DARKEST, FINDINGS, slice_geometry, training_slices
 from glioforge.training.budget import Outcome
 from glioforge.training.fitting import Fitting
 from glioforge.training.patch_score import PatchScore
@@ -147,7 +147,7 @@ class SliceGan(Sampler, ABC):
 
     def ask(self, request: Mapping[str, str]) -> None:
         """Have every draw show these findings, as `sampling.asked` words them."""
-        fulfilling(self._table, self.spec.conditions, request)
+        fulfilling(self.shown, self.spec.conditions, request)
         self.asked = dict(request)
 
     def facts(self) -> dict[str, Any]:
@@ -179,15 +179,15 @@ class SliceGan(Sampler, ABC):
 
     def _findings(self, rng: np.random.Generator) -> Float32[np.ndarray, "1 findings"]:
         """What is asked of a draw: findings of one training slice, of those that fulfil the request."""
-        table = self._table
+        table = self.shown
         if not table.shape[1]:
             return np.zeros((1, 0), dtype=np.float32)
         rows = np.flatnonzero(fulfilling(table, self.spec.conditions, self.asked))
         return table[rows[rng.integers(len(rows))]][None]
 
     @property
-    def _table(self) -> Float32[np.ndarray, "row findings"]:
-        """Findings of training slices."""
+    def shown(self) -> Float32[np.ndarray, "row findings"]:
+        """Findings of training slices, a row each, that draws take theirs from."""
         if not self.spec.conditions:
             return np.zeros((1, 0), dtype=np.float32)
         table: Float32[np.ndarray, "row findings"] = self.network.shown.cpu().numpy()
@@ -227,7 +227,7 @@ def finished_slice(
     if count > 1:
         bright = regions == 1 + np.argmax(np.bincount(regions.ravel())[1:])
     inside = ndimage.binary_fill_holes(bright)
-    scores = (np.float32(spec.span) * np.clip(image, -1, 1) * inside).astype(np.float32)
+    scores = (np.float32(spec.span) * np.clip(image, DARKEST, 1) * inside).astype(np.float32)
     axis = AXES[spec.plane]
     pairs = zip(contrasts, scores, strict=True)
     return {modality: Volume(np.expand_dims(values, axis), geometry, modality) for modality, values in pairs}

@@ -59,8 +59,8 @@ class SliceGanSpec(SliceSpec):
     width: int = Field(16, ge=1)
     """Channels of the finest layer; doubled from layer to layer up to eightfold."""
     texture: bool = True
-    """Noise at every resolution too, and a last convolution at the full one."""
-    critic_norm: CriticNorm = "spectral"
+    """Noise and an image of its own at every resolution, summed (`nn.dcgan`)."""
+    critic_norm: CriticNorm = "none"
     """Normalisation in the critic."""
     deviation: bool = True
     """Whether the critic sees the deviation over the batch."""

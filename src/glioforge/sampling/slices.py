@@ -22,9 +22,9 @@ from glioforge.sampling.slice_spec import AXES, Finding, SliceSpec
 
 BACKGROUND: Final = -1.0
 """Intensity outside the brain."""
-DARK: Final = -0.95
+DARK: Final = -0.8
 """Below this a pixel that a network made is background."""
-DARKEST: Final = -0.9
+DARKEST: Final = -0.6
 """Lowest intensity of the brain, so that no brain is taken for background."""
 FINDINGS: Final[tuple[Finding, ...]] = ("tumour", "size", "side")
 """Columns of the findings."""

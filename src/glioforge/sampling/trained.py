@@ -55,6 +55,11 @@ class TrainedSampler:
         return {"precision": self.accelerator.precision, "threads": self.accelerator.threads or 1}
 
     @property
+    def conditions(self) -> tuple[Any, ...]:
+        """Findings that draws can be asked for; empty for samplers that cannot be asked."""
+        return tuple(getattr(self.card.spec, "conditions", ()))
+
+    @property
     def request(self) -> dict[str, str]:
         """Findings that every draw shall show; empty for none."""
         return dict(self.method.asked)

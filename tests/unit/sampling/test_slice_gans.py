@@ -98,7 +98,9 @@ def test_the_generator_moves_at_every_fifth_step_of_the_critic_alone():
 def test_one_batch_is_learned_by_heart():
     """Trained on eight slices alone, the generator comes near each of them, to less than half of where it began."""
     cohort = toy_cohort([1, 2])
-    sampler = sampler_of(cohort, modalities=("t1",), texture=False, losses={"augment": ()}, ema=0.9)
+    player = {"method": "adam", "learning_rate": 2e-3, "momentum": 0, "second_momentum": 0.9, "weight_decay": 0}
+    plain = {"texture": False, "critic_norm": "spectral", "losses": {"critic": player, "r1": 0, "augment": ()}}
+    sampler = sampler_of(cohort, modalities=("t1",), optimizer=player, ema=0.9, **plain)
     recipe, fixed = sampler.recipe(sampler.network, 1000), sampler.batches(cohort, 1)(0)
 
     def distance():
@@ -215,12 +217,12 @@ def test_a_finished_slice_is_one_region_without_holes():
     sampler = sampler_of(toy_cohort([1]), modalities=("t1",))
     image = np.full((1, 32, 32), -1, np.float32)
     image[0, 8:20, 8:20] = 0.2
-    image[0, 12, 12] = -0.99
+    image[0, 12, 12] = -0.9
     image[0, 2, 2] = 0.5
     (volume,) = sampler.finished(image).values()
     shown = volume.voxels[0]
     assert shown[2, 2] == 0
-    assert shown[12, 12] == pytest.approx(-0.99 * 5)
+    assert shown[12, 12] == pytest.approx(-0.6 * 5)
     assert (shown != 0).sum() == 144
 
 

@@ -22,7 +22,6 @@ Preset `sound` deviates as that of the DCGAN does, and:
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, final
 
-from glioforge.nn.dcgan import CriticNorm
 from glioforge.sampling.method import SAMPLERS
 from glioforge.sampling.slice_gan import SliceGan
 from glioforge.sampling.slice_spec import PAPER_SLICES, SliceGanSpec
@@ -43,8 +42,6 @@ class WganSpec(SliceGanSpec):
 
     kind: Literal["wgan"] = "wgan"
     """Name of the sampler."""
-    critic_norm: CriticNorm = "none"
-    """Normalisation in the critic."""
     losses: GanSpec = GanSpec(
         adversary="wasserstein", critic=_PLAYER, critic_steps=2, between=10.0, augment=("shift", "gain")
     )

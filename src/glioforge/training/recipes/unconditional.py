@@ -91,7 +91,8 @@ class Unconditional:
             set_rate(self._optimizers[name], spec, step, self._steps)
         both = (step + 1) % self._spec.critic_steps == 0
         players = [self._optimizers[name] for name in (("generator", "critic") if both else ("critic",))]
-        whole = partial(self._differentiated, fabric=fabric, both=both)
+        due = step % self._spec.penalty_every == 0
+        whole = partial(self._differentiated, fabric=fabric, both=both, due=due)
         losses = accumulated(whole, batch, self.accumulate, players)
         update_all(players, list(losses.values()), fabric, self._spec.clip_norm)
         self._clip()
@@ -112,7 +113,7 @@ class Unconditional:
             for parameter in self._critic.parameters():
                 parameter.clamp_(-limit, limit)
 
-    def _differentiated(self, batch: Batch, fabric: Fabric, *, both: bool) -> dict[str, torch.Tensor]:
+    def _differentiated(self, batch: Batch, fabric: Fabric, *, both: bool, due: bool) -> dict[str, torch.Tensor]:
         """Gradients of a batch, or of a part of one, added to those that are there."""
         generator, critic = self._called
         asked, spec = _asked(batch), self._spec
@@ -121,7 +122,9 @@ class Unconditional:
         with fabric.autocast():
             real, made = changed(batch["images"], spec.augment), changed(fake.detach(), spec.augment)
             judged = [critic(real, *asked)], [critic(made, *asked)]
-        loss_critic = critic_loss(*judged, spec.adversary) + self._penalty(real, made, asked)
+        loss_critic = critic_loss(*judged, spec.adversary)
+        if due:
+            loss_critic = loss_critic + spec.penalty_every * self._penalty(real, made, asked)
         fabric.backward(loss_critic)
         right = dict(zip(RIGHT, right_shares(*judged, spec.adversary), strict=True))
         told = {"critic": loss_critic.detach(), **right}

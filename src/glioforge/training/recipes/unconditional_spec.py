@@ -23,6 +23,8 @@ class GanSpec(Spec):
     """Weight (lambda) of the penalty on slopes other than 1 between real and synthetic images (WGAN-GP)."""
     r1: float = Field(0.0, ge=0)
     """Weight (gamma) of the penalty on the critic's slope at real images."""
+    penalty_every: int = Field(1, ge=1)
+    """Steps of the critic from one with penalties to the next; they weigh as many times more there."""
     augment: tuple[Change, ...] = ()
     """Changes of all images that the critic sees, real and synthetic (`training.differentiable`)."""
     clip_norm: float | None = Field(None, gt=0)
