@@ -10,8 +10,9 @@ from fixtures_samplers import PLAIN
 from glioforge.core import COMPLETE, CohortError, Geometry, LabelMap, stream
 from glioforge.sampling.base import known_of, train_sampler
 from glioforge.sampling.method import SAMPLERS, Knowledge
-from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot
-from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, training_maps
+from glioforge.sampling.methods.label_pgan.atlas import Atlas
+from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot, blurred
+from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, harmonics, lesion_sizes, training_maps
 from glioforge.training.recipes.growth import moment_of
 from toy_cohort import toy_cohort
 
@@ -116,6 +117,44 @@ def test_draws_lie_on_the_grid_and_follow_the_training_slices(dims):
     assert set(heights) <= learned
     assert len(set(heights)) > 1
     assert 0 < made.facts()["slices_from"] < made.facts()["slices_to"] < 1
+
+
+def test_the_atlas_is_the_average_map_of_the_slice_that_a_condition_tells():
+    """Mirrored where draws are; every class stays possible; lesions are not sharpened."""
+    maps = training_maps(spec_of(), toy_cohort([1, 2]), 0)
+    atlas = Atlas(12, 16, torch.tensor([False, True, True, True, False, False, False]))
+    atlas.fill(maps, mirror=True)
+    number = int(maps.slices[3])
+    held = maps.labels[maps.slices == number]
+    shares = (np.mean(held == 4, axis=0) + np.mean(held[:, ::-1] == 4, axis=0)) / 2
+    assert np.allclose(atlas.shares[number, 4], shares)
+    for side in (4, 16):
+        logits = atlas(torch.from_numpy(harmonics(np.array([number]), 12)), side)[0]
+        assert logits.shape == (7, side, side)
+        assert torch.isfinite(logits).all()
+    told = 0.99 * atlas.shares[number] + 0.01 / 7
+    assert torch.allclose(logits[1], told[1].log())
+    assert torch.allclose(logits[4], 1.5 * told[4].log())
+
+
+def test_single_pixels_are_blurred_away_and_borders_stay():
+    """A pixel against all its neighbours takes their class; a straight border is where it was."""
+    maps = torch.zeros(1, 2, 8, 8)
+    maps[:, 0, :4], maps[:, 1, 4:] = 1, 1
+    maps[0, :, 1, 3] = torch.tensor([0.3, 0.7])
+    classes = blurred(maps).argmax(dim=1)[0]
+    assert bool((classes[:4] == 0).all())
+    assert bool((classes[4:] == 1).all())
+    assert blurred(torch.rand(1, 3, 4, 4, 4)).shape == (1, 3, 4, 4, 4)
+
+
+def test_lesions_have_sizes_by_their_share_of_the_picture():
+    """None, the smallest, and the largest."""
+    lesion = np.zeros((3, 32, 32), dtype=bool)
+    lesion[1, 0, 0] = True
+    lesion[2, :10] = True
+    assert lesion_sizes(lesion).tolist() == [0, 1, 7]
+    assert lesion_sizes(lesion[:0]).tolist() == []
 
 
 def test_the_curve_tells_every_snapshot_and_the_one_that_is_kept(tmp_path):
