@@ -77,7 +77,7 @@ def filter(  # noqa: A001 - the name of the verb
         read_cohort(train),
         [filter_from(text) for text in filters],
         out,
-        models=filter_models(models or (), accelerator_of(device, precision, threads)),
+        models=filter_models(models or (), accelerator=accelerator_of(device, precision, threads)),
         queue=queue,
         seed=seed,
         progress=TerminalProgress(),

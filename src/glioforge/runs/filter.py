@@ -104,7 +104,7 @@ def filter_cohort(  # noqa: PLR0913 - cohorts, filters and run settings, by keyw
     return kept, verdicts
 
 
-def filter_models(folders: Sequence[str], accelerator: AcceleratorSpec | None = None) -> dict[str, Model]:
+def filter_models(folders: Sequence[str], *, accelerator: AcceleratorSpec | None = None) -> dict[str, Model]:
     """Load trained models for filters.
 
     Args:

@@ -111,7 +111,7 @@ def make_whole_cases(
         OutputError: The folder was made with other settings.
     """
     progress = progress or Silent()
-    models = filter_models([f"{name}={folder}" for name, folder in spec.models.items()], accelerator)
+    models = filter_models([f"{name}={folder}" for name, folder in spec.models.items()], accelerator=accelerator)
     check = _Check(read_cohort(spec.train), models, seed, progress)
     sampler = load_sampler(spec.sampler, accelerator)
     sampled = sample_cohort(sampler, count, out / "sampled", seed=seed, progress=progress)

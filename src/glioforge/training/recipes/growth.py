@@ -108,7 +108,9 @@ def steps_for(spec: GrowthSpec, levels: int, images: int) -> int:
     last = _phases(spec, levels)[-1]
     if images < last.images:
         raise SpecError(
-            f"a training of {images} images", f"at least {last.images}, which growing takes", "shorten growth.fade"
+            f"a training of {images} images",
+            f"at least {last.images}, which growing takes",
+            "shorten sampler.losses.growth.fade",
         )
     return last.first + -(-(images - last.images) // last.batch_size)
 
