@@ -9,6 +9,7 @@ subjects; nothing of a later study may be planned from the spread of its own res
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,21 @@ def numbers(found: Finding) -> dict[str, Any]:
     return {
         "shown": found.shown.value,
         "primary": found.primary,
-        "difference": round(difference.estimate, 4),
-        "low": round(difference.low, 4),
-        "high": round(difference.high, 4),
-        "p_adjusted": round(found.p_adjusted, 4),
+        "difference": rounded(difference.estimate),
+        "low": rounded(difference.low),
+        "high": rounded(difference.high),
+        "p_adjusted": rounded(found.p_adjusted),
         "subjects": difference.count,
         "better": found.better,
-        "sd": round(found.sd, 4),
-        "detectable_with_80_percent_power": round(found.detectable, 4),
+        "sd": rounded(found.sd),
+        "detectable_with_80_percent_power": rounded(found.detectable),
         "subjects_needed": {f"+{gain:.2f}": measured.subjects_for(gain) for gain in DIFFERENCES},
     }
+
+
+def rounded(value: float) -> float | None:
+    """Four decimals; null where too few subjects give no number."""
+    return None if math.isnan(value) else round(value, 4)
 
 
 if __name__ == "__main__":
