@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, MaybeSpec, Out, Set, Workers
+from glioforge.cli.options import DryRun, MaybeSpec, Out, Set, TrainCohort, Workers
 
 EXAMPLES = (
     "glioforge audit synthetic --train training --held-out held-out --control control --out audit",
@@ -17,14 +17,7 @@ BLOCKED = {"FAIL": 4, "INCONCLUSIVE": 5}
 
 def audit(
     synthetic: Annotated[Path, typer.Argument(help="Folder of filtered synthetic cases.", metavar="SYNTHETIC")],
-    train: Annotated[
-        Path,
-        typer.Option(
-            "--train",
-            help="Prepared cohort of everybody whom generator, filters and encoders have seen.",
-            metavar="COHORT",
-        ),
-    ],
+    train: TrainCohort,
     held_out: Annotated[
         Path,
         typer.Option(

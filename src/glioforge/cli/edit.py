@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Recipe, Seed, Set, Where, Workers
+from glioforge.cli.options import CohortFolder, Count, DryRun, Out, Preview, Recipe, Seed, Set, Where, Workers
 
 EXAMPLES = ("glioforge edit prepared --recipe default --out edited --count 3 --preview edited/preview.png",)
 
@@ -28,12 +28,7 @@ def edit(
     ] = None,
     workers: Workers = 1,
     overrides: Set = None,
-    preview: Annotated[
-        Path | None,
-        typer.Option(
-            "--preview", help="PNG file to draw: the first cases before and after.", dir_okay=False, metavar="PNG"
-        ),
-    ] = None,
+    preview: Preview = None,
     dry_run: DryRun = False,
 ) -> None:
     """Edit the lesions of prepared label maps by a recipe, and record every edit."""

@@ -1,11 +1,10 @@
 """`glioforge filter`: synthetic cases that quality filters keep, as a cohort."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Device, Out, Precision, Seed, Threads, accelerator_of
+from glioforge.cli.options import CohortFolder, Device, Out, Precision, Seed, Threads, TrainCohort, accelerator_of
 
 EXAMPLES = (
     "glioforge filter anatomies --train prepared --filter plausible_labels --out plausible",
@@ -17,15 +16,7 @@ EXAMPLES = (
 def filter(  # noqa: A001 - the name of the verb
     cohort: CohortFolder,
     out: Out,
-    train: Annotated[
-        Path,
-        typer.Option(
-            "--train",
-            help="Prepared cohort of the real training cases that the filters are fitted on; no test subject may be "
-            "in it.",
-            metavar="COHORT",
-        ),
-    ],
+    train: TrainCohort,
     filters: Annotated[
         list[str],
         typer.Option(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, DryRun, MaybeSpec, Out, Seed, Set, Where, Workers
+from glioforge.cli.options import CohortFolder, Count, DryRun, MaybeSpec, Out, Preview, Seed, Set, Where, Workers
 
 EXAMPLES = (
     "glioforge labels prepared --count 100 --out maps --preview maps/preview.png",
@@ -18,7 +18,7 @@ def labels(
     out: Out,
     spec: MaybeSpec = None,
     where: Where = None,
-    count: Annotated[int, typer.Option("--count", help="Number of label maps.", metavar="N", min=1)] = 100,
+    count: Count = 100,
     seed: Seed = 1,
     healthy: Annotated[
         Path | None,
@@ -47,10 +47,7 @@ def labels(
     ] = None,
     workers: Workers = 1,
     overrides: Set = None,
-    preview: Annotated[
-        Path | None,
-        typer.Option("--preview", help="PNG file to draw: the first maps in three planes.", metavar="PNG"),
-    ] = None,
+    preview: Preview = None,
     dry_run: DryRun = False,
 ) -> None:
     """Draw new label maps: brains mirrored and warped, lesions grown or varied, placed as in patients."""

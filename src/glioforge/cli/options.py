@@ -164,7 +164,25 @@ Layout = Annotated[
 Count = Annotated[
     int,
     typer.Option(
-        "--count", help="Number of new cases, for each case of the cohort if there is one.", metavar="N", min=1
+        "--count", help="Number of new cases; edit, mix and synthesize make as many of each case.", metavar="N", min=1
+    ),
+]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        "--preview",
+        help="PNG file to draw: the first cases in three planes, edited ones before and after.",
+        dir_okay=False,
+        metavar="PNG",
+    ),
+]
+TrainCohort = Annotated[
+    Path,
+    typer.Option(
+        "--train",
+        help="Prepared cohort of the real cases that generator, filters and encoders learned from; no test subject may "
+        "be in it.",
+        metavar="COHORT",
     ),
 ]
 _RECIPE = typer.Option(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from glioforge.cli.options import Count, Device, Out, Precision, Seed, Threads, accelerator_of
+from glioforge.core import counted
 
 EXAMPLES = ("glioforge teach slices --count 20 --checked-by prepared --out teaching",)
 
@@ -44,4 +45,6 @@ def teach(
     cases = write_teaching_set(sampler, count, out, checked_by=cohort, seed=seed, progress=TerminalProgress())
     seen = sum(case.seen == "yes" for case in cases)
     told = "findings not checked" if cohort is None else f"{seen} with the finding seen"
-    typer.echo(f"{len(cases)} cases, {told}; questions in {out / 'questions.html'}, key in {out / 'answers.html'}")
+    typer.echo(
+        f"{counted(len(cases), 'case')}, {told}; questions in {out / 'questions.html'}, key in {out / 'answers.html'}"
+    )

@@ -138,7 +138,13 @@ def test_the_command_prints_the_address_and_ends_by_ctrl_c(scan):
     code = "from glioforge.cli.main import run; run()"
     command = [sys.executable, "-c", code, "view", str(scan), "--no-browser"]
     environment = {**os.environ, "COLUMNS": "200"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    # A shell starts what runs in its background with interrupts ignored, and the command would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with started as process:
         line = next(line for line in process.stderr if "http://" in line)
         port, path = re.search(r"http://127\.0\.0\.1:(\d+)(/\S+)", line).groups()
         connection = HTTPConnection("127.0.0.1", int(port), timeout=10)

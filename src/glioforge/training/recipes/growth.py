@@ -103,7 +103,7 @@ def steps_for(spec: GrowthSpec, levels: int, images: int) -> int:
 
     Example:
         >>> steps_for(GrowthSpec(), 7, 12_000_000)
-        754689
+        829650
     """
     last = _phases(spec, levels)[-1]
     if images < last.images:
