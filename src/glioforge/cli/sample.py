@@ -36,7 +36,7 @@ def sample(
         int | None,
         typer.Option(
             "--walk",
-            help="Instead of cases, draw walks of so many slices from one draw to another, as a film strip.",
+            help="Number of slices of each walk from one draw to another; draws film strips instead of cases.",
             metavar="N",
             show_default="none",
         ),

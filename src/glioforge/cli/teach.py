@@ -44,7 +44,7 @@ def teach(
     cohort = None if checked_by is None else read_cohort(checked_by)
     cases = write_teaching_set(sampler, count, out, checked_by=cohort, seed=seed, progress=TerminalProgress())
     seen = sum(case.seen == "yes" for case in cases)
-    told = "findings not checked" if cohort is None else f"{seen} with the finding seen"
+    found = "findings not checked" if cohort is None else f"{seen} with the finding seen"
     typer.echo(
-        f"{counted(len(cases), 'case')}, {told}; questions in {out / 'questions.html'}, key in {out / 'answers.html'}"
+        f"{counted(len(cases), 'case')}, {found}; questions in {out / 'questions.html'}, key in {out / 'answers.html'}"
     )

@@ -18,17 +18,15 @@ axes     x, y, z are the axes i, j, k of the case
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from jaxtyping import Bool, Int16, Int64, UInt8
 
-from glioforge.core import CaseRef, Cohort, CohortError, Index, Modality, stream
+from glioforge.core import Cohort, CohortError, Index, Modality, stream
 from glioforge.data.packed import Packed
-from glioforge.data.sampling import fits_in_memory, lesion_table, parts_of, scales_of, whole
+from glioforge.data.patch_grid import grid_around, grid_of, held_voxels
+from glioforge.data.sampling import fits_in_memory, lesion_table, whole
 from glioforge.data.store import is_stored, read_packed
-from glioforge.data.store_parts import read_patch
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +85,7 @@ class PatchPairs:
         held = fits_in_memory(cohort) if in_memory is None else in_memory
         self._table, self._refs = table, cohort.cases
         self._grids = [
-            _grid_of(ref, self.modalities, table, gaps=gaps, held=held or not is_stored(ref)) for ref in cohort
+            grid_of(ref, self.modalities, table, gaps=gaps, held=held or not is_stored(ref)) for ref in cohort
         ]
         self._size = size or _largest([grid.shape for grid in self._grids])
         self._find()
@@ -130,8 +128,8 @@ class PatchPairs:
         Raises:
             CohortError: It lacks a contrast or labels.
         """
-        voxels, scales = _held(packed, self.modalities, case_id, gaps=self._gaps)
-        self._grids[place] = _grid(voxels, scales, voxels, self._table)
+        voxels, scales = held_voxels(packed, self.modalities, case_id, gaps=self._gaps)
+        self._grids[place] = grid_around(voxels, scales, voxels, self._table)
         self._find()
 
     def batch(self, step: int) -> "dict[str, torch.Tensor]":
@@ -188,119 +186,9 @@ class PatchPairs:
         return case, (i, j, k)
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """How many voxels of a mask lie in the slices up to each."""
-
-    sums: Int64[np.ndarray, "k"]
-
-    @property
-    def count(self) -> int:
-        """Voxels of the mask."""
-        return int(self.sums[-1])
-
-    def slice_at(self, rng: np.random.Generator) -> int:
-        """Slice of a voxel drawn from all of them alike."""
-        return int(np.searchsorted(self.sums, rng.integers(self.count), side="right"))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """One case, and where its brain and tumour lie."""
-
-    voxels: "_Voxels | _StoredVoxels"
-    scales: np.ndarray
-    shape: Index
-    table: np.ndarray
-    brain_places: _Places
-    lesion_places: _Places
-
-    def brain_at(self, rng: np.random.Generator) -> Index:
-        """A random voxel of the brain."""
-        k = self.brain_places.slice_at(rng)
-        return _voxel_at(self._slice(k).brain[0], k, rng)
-
-    def lesion_at(self, rng: np.random.Generator) -> Index:
-        """A random voxel of the tumour."""
-        k = self.lesion_places.slice_at(rng)
-        return _voxel_at(self.table[self._slice(k).labels[0]], k, rng)
-
-    def _slice(self, k: int) -> "_Voxels":
-        """One axial slice."""
-        i, j, _ = self.shape
-        return self.voxels.box(slice(0, i), slice(0, j), slice(k, k + 1))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Voxels:
-    """Voxels in memory, axes as they are stored."""
-
-    images: Int16[np.ndarray, "k c i j"]
-    labels: UInt8[np.ndarray, "k i j"]
-    brain: Bool[np.ndarray, "k i j"]
-
-    def box(self, i: slice, j: slice, k: slice) -> "_Voxels":
-        """The voxels of a box."""
-        return _Voxels(self.images[k, :, i, j], self.labels[k, i, j], self.brain[k, i, j])
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _StoredVoxels:
-    """Voxels of a case of the store, read when they are asked for."""
-
-    ref: CaseRef
-    modalities: tuple[Modality, ...]
-    gaps: bool
-
-    def box(self, i: slice, j: slice, k: slice) -> _Voxels:
-        """The voxels of a box; nothing is read for an empty one."""
-        wanted = [range(side.start, side.stop) for side in (i, j, k)]
-        if not all(wanted):
-            shape = len(wanted[2]), len(wanted[0]), len(wanted[1])
-            images = np.zeros((shape[0], len(self.modalities), *shape[1:]), np.int16)
-            return _Voxels(images, np.zeros(shape, np.uint8), np.zeros(shape, bool))
-        packed = read_patch(self.ref, (i.start, j.start, k.start), (len(wanted[0]), len(wanted[1]), len(wanted[2])))
-        channels, labels, brain = parts_of(packed, self.modalities, self.ref.case_id, gaps=self.gaps)
-        return _Voxels(packed.images[:, channels], labels, brain)
-
-
-def _grid_of(ref: CaseRef, modalities: tuple[Modality, ...], table: np.ndarray, *, gaps: bool, held: bool) -> _Grid:
-    """One case with the contrasts asked for, its voxels in memory or in the store."""
-    voxels, scales = _held(read_packed(ref), modalities, ref.case_id, gaps=gaps)
-    return _grid(voxels, scales, voxels if held else _StoredVoxels(ref, modalities, gaps), table)
-
-
-def _held(
-    packed: Packed, modalities: tuple[Modality, ...], case_id: str, *, gaps: bool
-) -> tuple["_Voxels", np.ndarray]:
-    """Voxels of a case in memory, with the contrasts asked for, and the scales of these."""
-    channels, labels, brain = parts_of(packed, modalities, case_id, gaps=gaps)
-    voxels = _Voxels(np.ascontiguousarray(packed.images[:, channels]), labels, brain)
-    return voxels, scales_of(packed, channels)[:, None, None, None]
-
-
-def _grid(voxels: "_Voxels", scales: np.ndarray, kept: "_Voxels | _StoredVoxels", table: np.ndarray) -> _Grid:
-    """A case whose places are found in its voxels; `kept` is what patches are cut from."""
-    masks = voxels.brain, table[voxels.labels]
-    places = [_Places(np.cumsum(mask.sum(axis=(1, 2), dtype=np.int64))) for mask in masks]
-    k, i, j = voxels.labels.shape
-    return _Grid(kept, scales, (i, j, k), table, *places)
-
-
 def _largest(shapes: Sequence[Index]) -> Index:
     """The smallest grid that holds all of these."""
     i, j, k = (max(sizes) for sizes in zip(*shapes, strict=True))
-    return i, j, k
-
-
-def _voxel_at(mask: np.ndarray, k: int, rng: np.random.Generator) -> Index:
-    """A random voxel of one slice's mask."""
-    found = np.flatnonzero(mask)
-    i, j = divmod(int(found[int(rng.integers(len(found)))]), mask.shape[1])
     return i, j, k
 
 

@@ -151,7 +151,7 @@ class Replay(Generic[Row]):
             self._held[place] = number
 
     def _ask(self, missing: list[int], arrived: int) -> None:
-        """Have workers make the cases that are missing, and so many ahead that none of them waits."""
+        """Have workers make the cases that are missing, and enough ahead that no worker waits."""
         if not self._fresh.workers:
             return
         if self._workers is None:

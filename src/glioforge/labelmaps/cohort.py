@@ -1,4 +1,4 @@
-"""A cohort of drawn label maps: so many, kept one by one."""
+"""A cohort of a given number of drawn label maps, each written as soon as it is drawn."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

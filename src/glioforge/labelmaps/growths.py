@@ -82,7 +82,7 @@ def grown_tumour(host: Host, prior: Prior, seed: int) -> GrownTumour:
 def grown_lesion(
     tumour: GrownTumour, counts: Counts, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> Graft:
-    """A lesion of so many voxels, as level sets of the stage next above, made uneven.
+    """A lesion of a given number of voxels, as level sets of the stage next above, made uneven.
 
     Args:
         tumour: In the host in which it shall lie.

@@ -2,7 +2,7 @@
 
 What is left of the core lines the cavity, thicker on one side.  Oedema, mass
 effect and everything else stay as they were before; blood, air, scar and the
-brain's way back into place are not simulated.
+shift of the brain back after surgery are not simulated.
 
 APT-weighted images show the asymmetry of the magnetisation transfer ratio in
 percent.  The values of tissues are round numbers within the ranges that Zhou et

@@ -8,10 +8,8 @@ from glioforge.labelmaps.cohort import CACHE, draw_label_maps
 from glioforge.labelmaps.engine import LabelEngine
 from glioforge.labelmaps.sources import LabelSources
 from glioforge.labelmaps.spec import LabelMapSpec
-from glioforge.runs.synthesize import make_synthetic
 from glioforge.studies.record import Record
-from glioforge.studies.steps.synthesize import MADE, MAPS
-from glioforge.studies.steps.train import open_synthesizer
+from glioforge.studies.steps.synthesize import MAPS, paint
 from glioforge.studies.task import Context
 
 
@@ -38,18 +36,7 @@ def make_drawn(
     hosts = train if subjects is None else train.of_subjects(subjects, train.name)
     engine = engine_of(context.folder, hosts, maps, seed)
     drawn = draw_label_maps(engine, context.folder / MAPS, count=count * len(hosts), progress=context.progress)
-    kind = "control" if context.need("generator") is None else "generator"
-    made = make_synthetic(
-        drawn,
-        open_synthesizer(context.place(kind), context.accelerator),
-        None,
-        context.folder / MADE,
-        name=source,
-        unlabelled=True,
-        seed=seed,
-        progress=context.progress,
-    )
-    return context.record(made={"cohort": made.fingerprint}, details={"made": len(made)})
+    return paint(context, drawn, source, seed)
 
 
 def engine_of(folder: Path, hosts: Cohort, maps: LabelMapSpec, seed: int) -> LabelEngine:

@@ -7,7 +7,7 @@ from glioforge.core import Cohort, stream_seed
 from glioforge.data.replay import FreshCases
 from glioforge.runs.fresh import fresh_drawn, fresh_images, fresh_mixtures
 from glioforge.studies.steps.drawn import engine_of
-from glioforge.studies.steps.train import open_synthesizer
+from glioforge.studies.steps.synthesize import source_synthesizer
 from glioforge.studies.task import Context
 
 
@@ -31,8 +31,7 @@ def fresh_cases(context: Context, asked: Mapping[str, Any] | None, train: Cohort
     }
     if "mixing" in asked:
         return fresh_mixtures(hosts, asked["mixing"], **how)
-    kind = "control" if context.need("generator") is None else "generator"
-    synthesizer = open_synthesizer(context.place(kind), context.accelerator)
+    synthesizer = source_synthesizer(context)
     if "maps" in asked:
         return fresh_drawn(engine_of(context.folder, hosts, asked["maps"], how["seed"]), synthesizer, **how)
     return fresh_images(hosts, synthesizer, asked["recipe"], **how)

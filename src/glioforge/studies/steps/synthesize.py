@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from glioforge.core import InputFileError
+from glioforge.core import Cohort, InputFileError
 from glioforge.data.store import find_case
 from glioforge.lesions.recipe import RecipeSpec
 from glioforge.runs.synthesize import make_synthetic
@@ -15,6 +15,7 @@ from glioforge.studies.record import Record
 from glioforge.studies.steps.train import MODEL, open_synthesizer
 from glioforge.studies.task import Context
 from glioforge.synthesis.compose import CASES
+from glioforge.synthesis.trained import TrainedSynthesizer
 
 MADE: Final = "made"
 """Folder of the synthetic cohort below that of a task."""
@@ -41,11 +42,10 @@ def make_cases(
         seed: Seed of edits and images.
         subjects: Training subjects whose label maps are taken; all unless given.
     """
-    kind = "control" if context.need("generator") is None else "generator"
     train = context.cohort("train")
     made = make_synthetic(
         train if subjects is None else train.of_subjects(subjects, train.name),
-        open_synthesizer(context.place(kind), context.accelerator),
+        source_synthesizer(context),
         recipe,
         context.folder / MADE,
         count=count,
@@ -67,11 +67,14 @@ def make_sampled(context: Context, *, source: str, count: int, seed: int) -> Rec
     """
     sampler = load_sampler(context.place("sampler") / MODEL, context.accelerator)
     maps = sample_cohort(sampler, count, context.folder / MAPS, seed=seed, progress=context.progress)
-    kind = "control" if context.need("generator") is None else "generator"
-    synthesizer = open_synthesizer(context.place(kind), context.accelerator)
+    return paint(context, maps, source, seed)
+
+
+def paint(context: Context, maps: Cohort, source: str, seed: int) -> Record:
+    """Make an image of each label map that no scan belongs to, by the synthesizer of the source."""
     made = make_synthetic(
         maps,
-        synthesizer,
+        source_synthesizer(context),
         None,
         context.folder / MADE,
         name=source,
@@ -80,6 +83,12 @@ def make_sampled(context: Context, *, source: str, count: int, seed: int) -> Rec
         progress=context.progress,
     )
     return context.record(made={"cohort": made.fingerprint}, details={"made": len(made)})
+
+
+def source_synthesizer(context: Context) -> TrainedSynthesizer:
+    """The trained synthesizer that a task needs: a generator, or a control."""
+    kind = "control" if context.need("generator") is None else "generator"
+    return open_synthesizer(context.place(kind), context.accelerator)
 
 
 def intact(folder: Path) -> bool:

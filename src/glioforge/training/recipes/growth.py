@@ -72,7 +72,7 @@ class _Phase:
 
 
 def moment_of(spec: GrowthSpec, levels: int, step: int) -> Moment:
-    """Where a training of so many levels stands at a step, a pure function of it.
+    """Where a training stands at a step, for a network of `levels` levels, a pure function of it.
 
     Example:
         >>> spec = GrowthSpec(stable=8, fade=8, batch_sizes=(4,))
@@ -99,7 +99,7 @@ def grown_at(spec: GrowthSpec, levels: int) -> int:
 
 
 def steps_for(spec: GrowthSpec, levels: int, images: int) -> int:
-    """Steps until so many images were shown; raises `SpecError` where the last level would not be reached.
+    """Steps until `images` images were shown; raises `SpecError` where the last level would not be reached.
 
     Example:
         >>> steps_for(GrowthSpec(), 7, 12_000_000)

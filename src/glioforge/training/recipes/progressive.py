@@ -1,6 +1,6 @@
 """Generator from noise against a critic of maps, both growing (Karras et al. 2018, arXiv:1710.10196).
 
-How labels become the maps that the critic sees, and what it sees of a network's output, is told by the caller
+The caller says how labels become the maps that the critic sees, and what it sees of a network's output
 (`Encoding`), so that grey values and one-hot classes are trained alike.  Maps of classes have no gradient where they
 are drawn; boundary seeking (Hjelm et al. 2018, arXiv:1702.08431, equations 8 and 9) teaches the generator by the
 critic's scores of several draws instead.
