@@ -278,13 +278,13 @@ def level_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def broken(known: dict[str, Any]) -> list[str]:
-    """Bounds that a whole Monte Carlo interval lies beyond."""
+    """Bounds that are missed: a share below its least, a type-I error above 6.5 %."""
     worse = [
         f"{row['kind']}: {row['verdicts'][row['expected']]}"
         for row in known["verdicts"]
-        if row["verdicts"][row["expected"]]["high"] < row["least"]
+        if row["verdicts"][row["expected"]]["rate"] < row["least"]
     ]
-    return worse + [str(row) for row in known["levels"] if row["low"] > 0.065]
+    return worse + [str(row) for row in known["levels"] if row["rate"] > 0.065]
 
 
 def main() -> None:
