@@ -6,6 +6,7 @@ been shown, and a gain of a study with little power says that its size is
 probably exaggerated.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,26 @@ def answer(found: Finding, arm: str, reference: str, metric: str, noun: str = "s
         margin = size_text(metric, found.margins.non_inferiority) if found.margins else "–"
         return f"{arm} is not worse than {reference} by {margin} or more ({numbers}); a gain is not shown."
     return f"{arm} {found.shown.value} against {reference} ({numbers})."
+
+
+def undecided(findings: Sequence[Finding], metric: str, noun: str = "subject") -> str:
+    """Count the contrasts that show nothing, with the range of the smallest differences they could have shown.
+
+    Args:
+        findings: Contrasts that are not shown; one, or none, is no reason to count: the text is empty for none.
+        metric: Name of the metric.
+        noun: What a subject is called.
+    """
+    if not findings:
+        return ""
+    count = counted(len(findings), "further contrast")
+    least = min(found.difference.count for found in findings)
+    if too_few(least):
+        return f"Not answered in {count}: {counted(least, noun)}, too few to conclude."
+    known = sorted(found.detectable for found in findings if np.isfinite(found.detectable))
+    ends = dict.fromkeys(size_text(metric, end) for end in (known[0], known[-1])) if known else {}
+    sizes = f"; the smallest difference detectable was {' to '.join(ends)}" if ends else ""
+    return f"No difference is shown in {count}{sizes}."
 
 
 def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str = "subject", what: str = "") -> str:

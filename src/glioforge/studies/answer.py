@@ -10,15 +10,17 @@ from glioforge.report.answer_plots import ablation_plot, learning_plot
 from glioforge.report.compare import paired
 from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
 from glioforge.report.page import Block, Figure, Folded, Paragraph, Section, Table
-from glioforge.report.scores import MEAN, ResultTable
-from glioforge.report.verdict_words import answer, paragraph, small_regions
-from glioforge.report.words import counted, number, size_text
+from glioforge.report.scores import MEAN, Endpoint, ResultTable
+from glioforge.report.verdict_words import answer, paragraph, small_regions, undecided
+from glioforge.report.words import counted, number, outdone, size_text
 from glioforge.segmentation.masks import written_scheme
+from glioforge.statistics.judge import Shown
 from glioforge.studies.arms import Arm
-from glioforge.studies.arms_report import title_of
+from glioforge.studies.arms_report import control_pairs, title_of
 from glioforge.studies.beforehand import PlanSpec
 from glioforge.studies.endpoints import endpoint_texts
 from glioforge.studies.judged import Judged, primary_arm
+from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import tumour_of
@@ -28,6 +30,8 @@ from glioforge.studies.subgroups import subgroup_table
 
 _VISIBLE: Final = 0.0005
 """Differences that are not written as zero."""
+_NAMED: Final = 4
+"""Contrasts up to this number are all named in the lead."""
 _CASES: Final = ("generator", "control", "cases", "synthetic", "search")
 """Kinds of tasks that make the cases of a source."""
 
@@ -58,6 +62,43 @@ def answer_section(
             by_subject = differences.by_subject()
             blocks += _extremes(spec, results, first, by_subject)
     return Section("The answer at a glance", tuple(blocks))
+
+
+def lead_texts(
+    spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], judged: Sequence[Judged]
+) -> list[str]:
+    """Return what the other arms show, what the controls do, and which arms were not run.
+
+    Args:
+        spec: Settings.
+        overlap: Scores of the arms, with their mean over regions.
+        arms: Title of each arm that has results.
+        judged: Its contrasts; beyond a few, those that show nothing are counted, not named.
+    """
+    endpoint = Endpoint("dice", MEAN, overlap)
+    tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
+    sizes = () if spec.curve is None else spec.curve.sizes
+    trained = f"{sizes[0].words}, " if len(sizes) == 1 and sizes[0].words else ""
+    start = f"{tested}, {trained}{counted(spec.spending.seeds, 'segmenter')} an arm and fold."
+    others = [
+        entry
+        for entry in judged
+        if not (entry.control or entry.found.primary or MARK in arms[entry.arm]) and entry.found.difference.known
+    ]
+    many = len(others) > _NAMED
+    told = [entry for entry in others if not (many and entry.found.shown is Shown.NOT_SHOWN)]
+    sentences = [
+        f"{'' if entry.planned else 'Exploratory: '}"
+        f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', overlap.noun)}"
+        for entry in told
+    ]
+    rest = undecided([entry.found for entry in others if entry not in told], "dice", overlap.noun)
+    pairs = control_pairs(spec, arms)
+    tested_by = {c: {a: arms[a] for control, a in pairs if control == c} for c, _ in pairs}
+    controls = [outdone(endpoint, names, c, arms[c]) for c, names in tested_by.items()]
+    missing = [title_of(spec, arm) for arm in spec.every_arm if arm.name not in arms]
+    left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
+    return [start, *sentences, rest, *controls, left_out]
 
 
 def judged_texts(spec: AugmentationSpec, arms: Mapping[str, str], judged: Sequence[Judged]) -> list[str]:

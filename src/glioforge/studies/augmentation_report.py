@@ -9,7 +9,7 @@ from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
 from glioforge.report.tables import Trained, empty_table, score_table, subject_table
 from glioforge.report.verdict_words import answer, exaggerated, small_regions
 from glioforge.report.words import counted, outdone, with_interval
-from glioforge.studies.answer import answer_section, dice_over
+from glioforge.studies.answer import answer_section, dice_over, lead_texts
 from glioforge.studies.arms_report import (
     arms_blocks,
     cautions,
@@ -17,7 +17,6 @@ from glioforge.studies.arms_report import (
     exploratory,
     groups_of,
     tested_arms,
-    title_of,
     titles,
     undeclared,
 )
@@ -93,7 +92,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         methods_section(spec, results),
         settings_section(spec, results),
     )
-    lead = " ".join(filter(None, (*_lead(spec, overlap, arms, judged), outdone_by_means(likeness))))
+    lead = " ".join(filter(None, (*lead_texts(spec, overlap, arms, judged), outdone_by_means(likeness))))
     reasons = doubts(spec, results)
     verdict_line = f"Exploratory ({'; '.join(reasons)}): {told}" if reasons else told
     return Report(spec.title, verdict_line, sections, lead, made_with(results), notices=cautions(spec, results))
@@ -155,23 +154,6 @@ def outdone_by_means(likeness: Mapping[str, ResultTable]) -> str:
         if told:
             return told
     return ""
-
-
-def _lead(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str], judged: Sequence[Judged]) -> list[str]:
-    """The other arms, the control against the generator, and what was not run."""
-    endpoint = Endpoint("dice", MEAN, overlap)
-    tested = counted(len(overlap.subjects()), f"test {overlap.noun}")
-    start = f"{tested}, {counted(spec.spending.seeds, 'segmenter')} an arm and fold."
-    others = [
-        f"{'' if entry.planned else 'Exploratory: '}"
-        f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', overlap.noun)}"
-        for entry in judged
-        if not (entry.control or entry.found.primary or MARK in arms[entry.arm]) and entry.found.difference.known
-    ]
-    controls = [outdone(endpoint, {a: arms[a]}, c, arms[c]) for c, a in control_pairs(spec, arms)]
-    missing = [title_of(spec, arm) for arm in spec.every_arm if arm.name not in arms]
-    left_out = f"Not run, because no synthetic case passed the quality check: {', '.join(missing)}." if missing else ""
-    return [start, *others, *controls, left_out]
 
 
 def _plateau_text(pilots: Sequence[Trained]) -> str:

@@ -193,7 +193,7 @@ class AugmentationSpec(SourcedSpec):
         for name, segmenter in named.items():
             for size in sizes:
                 end = f"{f'-{name}' if several else ''}{size.suffix}"
-                words = ", ".join(filter(None, (name if several else "", size.words)))
+                words = ", ".join(filter(None, (name if several else "", size.words if len(sizes) > 1 else "")))
                 for arm in self.all_arms:
                     if arm.segmenter in {None, name}:
                         title = f"{arm.title}, {words}" if words else arm.title

@@ -8,7 +8,7 @@ import pytest
 from glioforge.io.tables import ResultRow
 from glioforge.report.contrasts import Beforehand, contrast_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.verdict_words import answer, paragraph, with_and_without
+from glioforge.report.verdict_words import answer, paragraph, undecided, with_and_without
 from glioforge.report.words import difference_text, size_text
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.intervals import Interval
@@ -186,3 +186,14 @@ def test_lower_is_better_and_ratios_are_differences_of_logarithms():
 
     assert contrast.differences.ravel().tolist() == pytest.approx([np.log(2)] * 8)
     assert judge(contrast, seed=0).shown is Shown.HELPS
+
+
+def test_contrasts_that_show_nothing_are_counted_with_what_they_could_have_shown():
+    """Many contrasts without a finding become one sentence; none, no sentence."""
+    text = undecided([found(0.02, 0.2), found(0.02, 0.1)], "dice")
+
+    assert text == (
+        "No difference is shown in 2 further contrasts; the smallest difference detectable was 0.089 to 0.178."
+    )
+    assert undecided([found(0.05, count=4)], "dice").startswith("Not answered in 1 further contrast: 4 subjects, too")
+    assert undecided([], "dice") == ""
