@@ -204,7 +204,7 @@ def _estimated(task: Task, past: Sequence[Past], shipped: Sequence[Past] = ()) -
     same = [one for one in alike if one.kinds == kinds]
     alike, basis = (same, basis if basis == SHIPPED else f"like {len(same)} done") if same else (alike, basis)
     if not alike:
-        seconds = task.amount * STEP_S if task.amount > 1 else OTHER_S
+        seconds = task.amount * (STEP_S if task.amount > 1 else OTHER_S)
         return PlannedTask(task.name, False, replace(RULE_COST, seconds=seconds), RULE, task.amount > 1)
     columns = zip(*((one.fixed, one.seconds, one.peak_gib, one.disk_mib) for one in alike), strict=True)
     fixed, seconds, peak, disk = (median(values) for values in columns)

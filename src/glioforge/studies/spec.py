@@ -60,9 +60,10 @@ class AugmentationSpec(SourcedSpec):
 
     kind: Literal["augmentation"] = "augmentation"
     segmenter: AnySegmenter | None = None
-    """The segmenter of every arm, where there is one alone."""
+    """The segmenter of every arm that names none."""
     segmenters: Mapping[PartName, AnySegmenter] = Field(default_factory=dict)
-    """Several segmenters by their names; an arm that names none is trained with each."""
+    """Segmenters by their names, for arms that name them; without `segmenter`, an arm that names none is trained with
+    each."""
     arms: tuple[ArmSpec, ...] = STANDARD_ARMS
     """What segmenters are trained on; the first arm is the baseline."""
     controls: tuple[PartName, ...] = Field((), exclude_if=lambda names: not names)
@@ -97,10 +98,31 @@ class AugmentationSpec(SourcedSpec):
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        if (self.segmenter is None) == (not self.segmenters):
+    def _segmenters_fit(self) -> Self:
+        """Refuse an arm without a segmenter or a reference of the same one, and a segmenter that no arm is of."""
+        if self.segmenter is None and not self.segmenters:
             msg = "give segmenter, or segmenters by their names"
             raise ValueError(msg)
+        unused = sorted(set(self.segmenters) - {arm.segmenter for arm in self.all_arms})
+        if self.segmenter is not None and unused:
+            msg = f"segmenters {unused} that no arm names: leave segmenter out, so that every arm is trained with each"
+            raise ValueError(msg)
+        theirs = {arm.name: arm.segmenter for arm in self.every_arm}
+        alone = [
+            arm.name
+            for arm in self.every_arm
+            if any(theirs.get(other) != arm.segmenter for other in (arm.reference, arm.baseline))
+        ]
+        if alone:
+            msg = (
+                f"arms {alone} have no arm to be compared with that has their segmenter: leave out its `segmenter`, or "
+                "list an arm of real cases with theirs before them"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
         for changes in self.tuning:
             for segmenter in (self.segmenter, *self.segmenters.values()):
                 if segmenter is not None:
@@ -110,10 +132,6 @@ class AugmentationSpec(SourcedSpec):
             msg = f"sources {reserved}: these names belong to synthesizer and control"
             raise ValueError(msg)
         names = [arm.name for arm in self.every_arm]
-        alone = [arm.name for arm in self.every_arm if not {arm.reference, arm.baseline} <= set(names)]
-        if alone:
-            msg = f"arms {alone} have no arm to be compared with that has their segmenter: leave out its `segmenter`"
-            raise ValueError(msg)
         if len(set(names)) != len(names):
             msg = f"arms {names} are not named uniquely once segmenters and numbers of subjects are added"
             raise ValueError(msg)
@@ -188,20 +206,23 @@ class AugmentationSpec(SourcedSpec):
         """Arms of each segmenter and number of subjects together, the baseline of each first."""
         sizes = (SubjectsSpec(),) if self.curve is None else self.curve.sizes
         draws = 1 if self.curve is None else self.curve.draws
-        several = len(self.segmenters) > 1
-        named: Mapping[str, SegmenterSpec | None] = self.segmenters or {"": self.segmenter}
+        # Only an arm that is trained with each of several segmenters needs names that tell them apart.
+        each = self.segmenter is None
+        named: dict[str | None, SegmenterSpec | None] = {} if each else {None: self.segmenter}
+        named.update(self.segmenters)
         for name, segmenter in named.items():
+            mine = [arm for arm in self.all_arms if arm.segmenter == name or (each and arm.segmenter is None)]
+            first = self.arms[0].name if not mine or mine[0].source else mine[0].name
+            told = name if each and len(self.segmenters) > 1 else None
             for size in sizes:
-                end = f"{f'-{name}' if several else ''}{size.suffix}"
-                words = ", ".join(filter(None, (name if several else "", size.words if len(sizes) > 1 else "")))
-                for arm in self.all_arms:
-                    if arm.segmenter in {None, name}:
-                        title = f"{arm.title}, {words}" if words else arm.title
-                        real, repeats = (size, draws) if arm.real is None else (arm.real, arm.draws)
-                        reference = f"{arm.reference or self.arms[0].name}{end}"
-                        first = f"{self.arms[0].name}{end}"
-                        many = 1 if real.all else repeats
-                        yield Arm(f"{arm.name}{end}", title, arm, real, many, segmenter, reference, first)
+                end = f"{f'-{told}' if told else ''}{size.suffix}"
+                words = ", ".join(filter(None, (told, size.words if len(sizes) > 1 else "")))
+                for arm in mine:
+                    title = f"{arm.title}, {words}" if words else arm.title
+                    real, repeats = (size, draws) if arm.real is None else (arm.real, arm.draws)
+                    reference = f"{arm.reference or first}{end}"
+                    many = 1 if real.all else repeats
+                    yield Arm(f"{arm.name}{end}", title, arm, real, many, segmenter, reference, f"{first}{end}")
 
     def _leaky(self, sound: Sequence[Arm]) -> Iterator[Arm]:
         """Twins of arms on shuffled slices; edits and mixings need whole cases, a folder has subjects of its own."""

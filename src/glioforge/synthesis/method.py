@@ -105,6 +105,16 @@ AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.pa
 """Field of a spec that holds the settings of any registered synthesizer."""
 
 
+def is_trained(spec: Spec) -> bool:
+    """Return whether a synthesizer has a network to train; others measure the training cases within seconds.
+
+    Example:
+        >>> is_trained(SYNTHESIZERS.parse("class_intensity")), is_trained(SYNTHESIZERS.parse("sound"))
+        (False, True)
+    """
+    return SYNTHESIZERS.part_for(spec).network is not Method.network
+
+
 def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort, *, gaps: bool = False) -> tuple[Modality, ...]:
     """Contrasts asked for, or those that every case has; with gaps, those that any case has."""
     return known_modalities(cohort, gaps=gaps) if wanted is None else tuple(wanted)

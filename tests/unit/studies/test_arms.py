@@ -38,6 +38,25 @@ def test_several_segmenters_are_trained_by_every_arm_that_names_none():
     assert [arm.reference for arm in spec.every_arm] == ["real-a"] * 2 + ["real-b"] * 3
 
 
+def test_some_arms_are_trained_again_with_a_segmenter_of_their_own():
+    """Against real cases by that segmenter; the others, and what a study is known by, stay as they were."""
+    other = {"name": "real-b", "title": "Real, b", "segmenter": "b"}, {**MORE, "name": "more-b", "segmenter": "b"}
+    segmenters = {"b": {"kind": "unet", "widths": [4, 8]}}
+    spec, before = study((REAL, MORE, *other), segmenters=segmenters), study((REAL, MORE))
+
+    assert [(arm.name, arm.reference, arm.baseline) for arm in spec.every_arm] == [
+        ("real", "real", "real"),
+        ("more", "real", "real"),
+        ("real-b", "real-b", "real-b"),
+        ("more-b", "real-b", "real-b"),
+    ]
+    assert spec.every_arm[3].segmenter.widths == (4, 8)
+    assert spec.identity() == before.identity()
+    for arms in ((REAL, other[1]), (REAL, *other, {**other[1], "name": "across", "reference": "real"})):
+        with pytest.raises(SpecError, match="no arm to be compared with that has their segmenter"):
+            study(arms, segmenters=segmenters)
+
+
 def test_draws_are_nested_and_differ(tmp_path):
     """Two subjects of a draw are among the three of the same draw; other draws are others; all is nobody left out."""
     fold = toy_fold(tmp_path)
@@ -158,7 +177,8 @@ def test_exposure_and_schedules_are_part_of_an_arms_key(tmp_path):
         ({"arms": [{**REAL, "draws": 2}]}, "draws 2 of all real subjects are the same"),
         ({"arms": [{**REAL, "real": {"subjects": 1, "share": 0.5}}]}, "give one of them"),
         ({"arms": [REAL, {**MORE, "amount": {}}]}, "cases None and multiple None: give one of them"),
-        ({"segmenters": {"a": {"kind": "unet"}}}, "give segmenter, or segmenters by their names"),
+        ({"segmenter": None}, "give segmenter, or segmenters by their names"),
+        ({"segmenters": {"a": {"kind": "unet"}}}, r"segmenters \['a'\] that no arm names"),
         ({"sources": {"control": {"kind": "copies"}}}, "these names belong to synthesizer and control"),
         ({"curve": {}}, "give one of them"),
         ({"tuning": [{"optimizer.rate": 1}]}, "optimizer.rate: unknown key"),

@@ -20,6 +20,7 @@ from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.steps.synthesize import intact, make_cases, make_sampled
 from glioforge.studies.steps.train import fit_sampler, fit_synthesizer
 from glioforge.studies.task import Side, Task
+from glioforge.synthesis.method import is_trained
 
 _OWN = ("generator", "control")
 """Sources whose trainings lie directly below the fold."""
@@ -72,7 +73,9 @@ def source_tasks(spec: SourcedSpec, fold: Fold, made: Made) -> Iterator[Task]:
         yield from _from_folder(spec, fold, made, source)
     filters = {"filters": source.filters, "seed": made.random(fold, "quality"), **made.draw.key}
     search = (made.task(fold, "search"),) if unverified(source) else ()
-    yield _task(fold, made, "synthetic", screen_cases, filters, needs=(made.task(fold, "cases"), *search))
+    needs = (made.task(fold, "cases"), *search)
+    # Without filters all cases are kept, which takes no time.
+    yield _task(fold, made, "synthetic", screen_cases, filters, needs=needs, amount=float(bool(source.filters)))
 
 
 def fidelity_task(spec: SourcedSpec, fold: Fold, made: Made) -> Task:
@@ -102,7 +105,7 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
         synthesizer = synthesizer.model_copy(update={"budget": source.budget or spec.spending.generator})
     kind = "control" if made.source == "control" else "generator"
     key = {"synthesizer": synthesizer, "seed": made.random(fold, "generator"), **made.draw.key}
-    steps = synthesizer.budget.steps
+    steps = synthesizer.budget.steps if is_trained(synthesizer) else 1
     name = made.task(fold, "model")
     seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
     yield Task(name, kind, fold, fit_synthesizer, key, arm=made.source, amount=steps, **seeds)
