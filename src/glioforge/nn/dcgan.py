@@ -1,7 +1,8 @@
 """Generator and critic of a DCGAN (Radford et al. 2016, arXiv:1511.06434), for slices of several contrasts.
 
 The generator is a row of up-convolutions from noise to a slice; the critic mirrors it with
-strided convolutions and ELU, as Han et al. 2018 (ISBI).  All kernels are 4 x 4.
+strided convolutions and ELU, as Han et al. 2018 (ISBI).  All kernels are 4 x 4.  A critic without batch norm has leaky
+ReLU: ELU is smooth at 0, so that faint grain passes it as it passes a linear function, unseen.
 
 What the papers do not have, and a switch adds:
 
@@ -32,7 +33,8 @@ CriticNorm = Literal["batch", "spectral", "none"]
 Slices = Float[torch.Tensor, "b contrast x y"]
 Findings = Float[torch.Tensor, "b findings"]
 
-_COARSEST = 4
+COARSEST = 4
+"""Side of the coarsest features."""
 
 
 @final
@@ -56,9 +58,9 @@ class DcganGenerator(nn.Module):
         if texture:
             widths = [*widths, max(width // 2, 4)]
         self.latent, self.texture = latent, texture
-        self.planes = [2 * _COARSEST * 2**level for level in range(len(widths) - 1)] if texture else []
+        self.planes = [2 * COARSEST * 2**level for level in range(len(widths) - 1)] if texture else []
         """Sides of the planes of noise, coarsest first."""
-        self.first = nn.ConvTranspose2d(latent + findings, widths[0], _COARSEST, bias=False)
+        self.first = nn.ConvTranspose2d(latent + findings, widths[0], COARSEST, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in widths)
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False) for wide, narrow in pairwise(widths)
@@ -121,14 +123,14 @@ class DcganCritic(nn.Module):
     ) -> None:
         super().__init__()
         widths = widths_of(width, size)
-        layers: list[nn.Module] = [nn.Conv2d(contrasts, widths[0], 4, 2, 1), nn.ELU()]
+        layers: list[nn.Module] = [nn.Conv2d(contrasts, widths[0], 4, 2, 1), _rectifier(norm)]
         for narrow, wide in pairwise(widths):
             normed = [nn.BatchNorm2d(wide)] if norm == "batch" else []
-            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=not normed), *normed, nn.ELU()]
+            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=not normed), *normed, _rectifier(norm)]
         self.layers = nn.Sequential(*layers)
         self.deviation = deviation
-        self.last = nn.Conv2d(widths[-1] + deviation, 1, _COARSEST)
-        self.asked = nn.Linear(findings, widths[-1] * _COARSEST**2, bias=False) if findings else None
+        self.last = nn.Conv2d(widths[-1] + deviation, 1, COARSEST)
+        self.asked = nn.Linear(findings, widths[-1] * COARSEST**2, bias=False) if findings else None
         # Taken before a spectral norm, which would bound how much a finding can weigh.
         if norm == "spectral":
             for layer in (*self.layers, self.last):
@@ -149,6 +151,11 @@ class DcganCritic(nn.Module):
         return score
 
 
+def _rectifier(norm: CriticNorm) -> nn.Module:
+    """What follows a layer of a critic."""
+    return nn.ELU() if norm == "batch" else nn.LeakyReLU(0.2)
+
+
 def widths_of(width: int, size: int) -> list[int]:
     """Channels of the layers from the finest to that of 4 x 4.
 
@@ -157,6 +164,20 @@ def widths_of(width: int, size: int) -> list[int]:
         [64, 128, 256, 512]
     """
     return [min(8, 2**level) * width for level in range(size.bit_length() - 3)]
+
+
+def start_critic(critic: DcganCritic, norm: CriticNorm) -> None:
+    """Begin as Radford et al. with a norm; without one by the inputs of each layer (He et al. 2015, arXiv:1502.01852).
+
+    Weights of 0.02 need a norm: without it they shrink a slice to less than a hundredth of its contrast before the last
+    layer, and for hundreds of steps the critic scores all slices alike.
+    """
+    if norm != "none":
+        start_as_dcgan(critic)
+        return
+    for layer in critic.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if layer is critic.last else "relu")
 
 
 @torch.no_grad()

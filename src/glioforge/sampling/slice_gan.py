@@ -14,7 +14,9 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort, CohortError, Geometry, Modality, Volume, stream
 from glioforge.data.alike import SLICES_FROM, SLICES_TO
-from glioforge.nn.dcgan import DcganCritic, DcganGenerator, start_as_dcgan
+from glioforge.nn.blend import BlendGenerator
+from glioforge.nn.dcgan import DcganCritic, DcganGenerator, start_as_dcgan, start_critic
+from glioforge.nn.modes import Modes
 from glioforge.sampling.asked import described, fulfilling
 from glioforge.sampling.method import Batches, Sampler
 from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec
@@ -49,8 +51,14 @@ class SliceGan(Sampler, ABC):
         """Generator with normal weights."""
         spec, contrasts = self.spec, self._channels
         asked = len(spec.conditions)
-        generator = DcganGenerator(spec.latent, contrasts, spec.width, spec.size, findings=asked, texture=spec.texture)
-        start_as_dcgan(generator)
+        sizes = contrasts, spec.width, spec.size
+        generator: nn.Module
+        if self._blends:
+            prior = Modes(spec.places, spec.modes, contrasts, spec.size)
+            generator = BlendGenerator(prior, spec.latent, *sizes, findings=asked)
+        else:
+            generator = DcganGenerator(spec.latent, *sizes, findings=asked, texture=spec.texture)
+            start_as_dcgan(generator)
         if asked:
             generator.register_buffer("shown", torch.zeros(_ROWS, asked))
         if spec.pooled:
@@ -58,20 +66,27 @@ class SliceGan(Sampler, ABC):
         return generator
 
     @property
+    def _blends(self) -> bool:
+        """Whether the generator adds to blends of slices; contrasts of a pool do not blend."""
+        return bool(self.spec.modes and self.spec.texture and not self.spec.pooled)
+
+    @property
     def _channels(self) -> int:
         """Contrasts that a slice has."""
         return 1 if self.spec.pooled else len(self.knowledge.modalities)
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401 - the generator
-        """Keep findings of training slices to draw from, and by what the contrasts of a pool are told.
+        """Measure modes, keep findings of training slices to draw from, and by what the contrasts of a pool are told.
 
         Raises:
             CohortError: Findings are asked for and the cases have no labels.
         """
         spec = self.spec
-        if not spec.conditions and not spec.pooled:
+        if not spec.conditions and not spec.pooled and not self._blends:
             return
         slices = training_slices(spec, cohort, self.knowledge.modalities)
+        if self._blends:
+            network.prior.fill(slices.images, slices.positions)
         if spec.conditions:
             table = slices.findings[:, [FINDINGS.index(name) for name in spec.conditions]]
             if np.isnan(table).any():
@@ -116,7 +131,7 @@ class SliceGan(Sampler, ABC):
             findings=len(spec.conditions),
             deviation=spec.deviation,
         )
-        start_as_dcgan(critic)
+        start_critic(critic, spec.critic_norm)
 
         def noise(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
             return torch.randn((len(batch["images"]), network.noise), device=batch["images"].device)

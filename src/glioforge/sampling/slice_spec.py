@@ -55,11 +55,16 @@ class SliceGanSpec(SliceSpec):
     conditions: tuple[Finding, ...] = ()
     """What can be asked of a slice: whether it shows tumour, how much, and on which side of the head."""
     latent: int = Field(64, ge=1)
-    """Numbers of noise that decide what is shown."""
+    """Numbers of noise that decide what is shown, apart from the scores of the modes."""
     width: int = Field(16, ge=1)
     """Channels of the finest layer; doubled from layer to layer up to eightfold."""
     texture: bool = True
     """Noise and an image of its own at every resolution, summed (`nn.dcgan`)."""
+    modes: int = Field(48, ge=0)
+    """Principal modes of the training slices that the generator adds to (`nn.blend`); 0 adds to nothing. There are none
+    without `texture`, and none of slices of a pool, whose contrasts do not blend."""
+    places: int = Field(20, ge=1)
+    """Parts along the axis cut that have modes of their own."""
     critic_norm: CriticNorm = "none"
     """Normalisation in the critic."""
     deviation: bool = True
@@ -91,6 +96,7 @@ PAPER_SLICES: Final[Mapping[str, Any]] = {
     "latent": 100,
     "width": 64,
     "texture": False,
+    "modes": 0,
     "critic_norm": "batch",
     "deviation": False,
 }

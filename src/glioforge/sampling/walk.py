@@ -89,7 +89,7 @@ def _rows(
     method = method_of(sampler)
     rng = stream(seed, "walk", number)
     (first, findings), (last, _) = method.drawn(rng), method.drawn(rng)
-    latent = method.spec.latent
+    latent = method.network.latent
     pictures: dict[str, list[Picture]] = {}
     for share in np.linspace(0, 1, frames):
         noise, asked = first.copy(), findings.copy()

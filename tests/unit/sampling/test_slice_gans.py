@@ -71,6 +71,7 @@ def test_every_weight_of_both_players_gets_a_gradient(kind, preset):
     cohort = toy_cohort([1, 2])
     asked = {} if preset == "paper" else {"plane": "axial", "conditions": ("tumour", "size", "side")}
     sampler = sampler_of(cohort, kind=kind, preset=preset, modalities=("t1", "flair"), **asked)
+    sampler.before_training(sampler.network, cohort)
     recipe = sampler.recipe(sampler.network, 8)
     batches, before = sampler.batches(cohort, 1), deepcopy(dict(recipe.networks.named_parameters()))
     for step in range(6):
