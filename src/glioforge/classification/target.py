@@ -17,6 +17,9 @@ from glioforge.core import CaseRef, Cohort, CohortError, counted
 Target: TypeAlias = Literal["tumour", "grade"]
 GRADES = {"HGG": 1.0, "LGG": 0.0}
 """Values of a case's fact `grade`."""
+ASKED_TUMOUR = "asked_tumour"
+"""Fact of a slice from noise: whether tumour was asked for."""
+_ASKED = {"present": 1.0, "absent": 0.0}
 
 
 def grade_of(ref: CaseRef) -> float:
@@ -24,10 +27,16 @@ def grade_of(ref: CaseRef) -> float:
     return GRADES.get(str(ref.facts.get("grade", "")).upper(), np.nan)
 
 
+def answer_of(ref: CaseRef, target: Target) -> float:
+    """Return what a case without a label map is known to answer; NaN where it is not known."""
+    return grade_of(ref) if target == "grade" else _ASKED.get(str(ref.facts.get(ASKED_TUMOUR)), np.nan)
+
+
 def graded_by_parents(synthetic: Cohort, real: Cohort) -> Cohort:
     """Return synthetic cases with the grade that all of their parents have; unknown where these differ.
 
-    A lesion that was transplanted brings the grade of its donor, and its host keeps its own.
+    A lesion that was transplanted brings the grade of its donor, and its host keeps its own.  Slices from noise have no
+    parents, and keep the grade that their sampler was trained on.
 
     Args:
         synthetic: Cases made from cases of `real`.
@@ -37,6 +46,9 @@ def graded_by_parents(synthetic: Cohort, real: Cohort) -> Cohort:
     names = {value: name for name, value in GRADES.items()}
     cases = []
     for ref in synthetic:
+        if not ref.lineage.parents:
+            cases.append(ref)
+            continue
         grades = {known[parent] for parent in ref.lineage.parents if parent in known}
         grade = names.get(grades.pop(), "") if len(grades) == 1 else ""
         cases.append(replace(ref, facts={**ref.facts, "grade": grade}))

@@ -90,6 +90,27 @@ def slices_like(case: Case, like: Geometry, first: float = 0.0, last: float = 1.
             yield _slice(case, like, axis, number)
 
 
+def placed_on(case: Case, like: Geometry) -> Case:
+    """Return a slice on the grid of another one, about whose middle it is laid.
+
+    Args:
+        case: A case one voxel thick.
+        like: Grid of another slice, thin along the same axis.
+
+    Raises:
+        GeometryError: One of both is no slice, or they lie in other planes or orientations.
+    """
+    axis, own = thin_axis(like), thin_axis(case.geometry)
+    if axis is None or own != axis or case.geometry.orientation != like.orientation:
+        raise GeometryError(
+            f"a grid of shape {case.geometry.shape} in {case.geometry.orientation}",
+            f"a slice in the plane of {like.shape} in {like.orientation}",
+            "sample slices of this plane",
+            case.case_id,
+        )
+    return replace(_slice(case, like, axis, 0), case_id=case.case_id, facts=case.facts)
+
+
 def _slice(case: Case, like: Geometry, axis: int, number: int) -> Case:
     """One slice on the made grid."""
     plane = [a for a in range(3) if a != axis]

@@ -98,8 +98,31 @@ def _warped(
     lattice = Lattice.covering((0.0, 0.0, 0.0), extent, _LATTICE_MM)
     flow = _resized(exponential(lattice, _velocity(lattice, extent, spec, rng)), extent, spec, rng)
     steps = tuple(np.arange(n, dtype=np.float64) * _LATTICE_MM / s for n, s in zip(lattice.shape, spacing, strict=True))
-    field = Displacement(flow.displacement.astype(np.float64), steps, spacing)
-    return sampled_at(voxels, field.voxels(voxels.shape))
+    vectors = Displacement(flow.displacement.astype(np.float64), steps, spacing).voxels(voxels.shape)
+    return _with_outer_layer(sampled_at(voxels, vectors), voxels, vectors)
+
+
+def _with_outer_layer(warped: LabelVoxels, voxels: LabelVoxels, vectors: np.ndarray) -> LabelVoxels:
+    """Give each outermost voxel of a warped brain the class of the outermost voxel nearest to its source.
+
+    Fluid around a brain is often one voxel thick, and nearest voxels alone would tear holes into it.
+    """
+    outer, torn = _outermost(voxels), _outermost(warped)
+    if not outer.any() or not torn.any():
+        return warped
+    nearest = ndimage.distance_transform_edt(~outer, return_distances=False, return_indices=True)
+    ends = np.array(voxels.shape)[:, None] - 1
+    sources = np.clip(np.rint(np.argwhere(torn).T + vectors[:, torn]), 0, ends).astype(np.intp)
+    places = nearest[:, sources[0], sources[1], sources[2]]
+    mended = warped.copy()
+    mended[torn] = voxels[tuple(places)]
+    return mended
+
+
+def _outermost(voxels: LabelVoxels) -> np.ndarray:
+    """Mask of the brain's voxels that share a face with the background."""
+    brain = voxels > 0
+    return brain & ~ndimage.binary_erosion(brain, border_value=1)
 
 
 def _velocity(lattice: Lattice, extent: tuple[float, ...], spec: HostSpec, rng: np.random.Generator) -> VectorField:

@@ -99,7 +99,8 @@ def _sizes(labels: LabelMap) -> Iterator[Measure]:
     brain, unit = labels.foreground, labels.geometry.voxel_volume / 1000
     yield Measure("brain volume (log ml)", float(np.log10(1 + brain.sum() * unit)), 0.03, "both")
     yield Measure("share of lesion (log)", _log_share(labels.lesion, brain), _SHARE, "both")
-    for name in labels.scheme.labels:
+    # By value: a scheme that was read from a file may list its classes in another order.
+    for name in sorted(labels.scheme.labels, key=labels.scheme.labels.__getitem__):
         if name != "background":
             share = _log_share(labels.region(name), brain)
             yield Measure(f"share of {name.replace('_', ' ')} (log)", share, _SHARE, "both")

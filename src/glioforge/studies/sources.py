@@ -1,8 +1,8 @@
-"""Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, or the real cases again."""
+"""Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, noise, or the real cases again."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self, final
+from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
@@ -132,7 +132,39 @@ class CopiesSource(Spec):
     kind: Literal["copies"] = "copies"
 
 
-Source = SynthesizerSource | MixingSource | FolderSource | CopiesSource
+@final
+class NoiseSource(Spec):
+    """Axial slices that a sampler makes of noise, for classifiers: they have no label maps, but one answer each.
+
+    A sampler with `tumour` among its conditions is asked for slices with tumour and for slices without; of any other
+    one is trained on each. Where grades are asked for, one is trained on the subjects of each grade.
+    """
+
+    kind: Literal["noise"] = "noise"
+    sampler: AnySampler
+    """A sampler of axial slices, `dcgan` or `wgan`, trained on the training subjects."""
+    budget: Budget | None = None
+    """Length of its training; that of the sampler's own settings unless given."""
+    per_answer: int = Field(200, ge=1)
+    """Slices made for each answer."""
+    filters: tuple[AnyFilter, ...] = ()
+    """Quality filters that every slice must pass; they cannot be any that read label maps."""
+
+    @model_validator(mode="after")
+    def _slices_with_answers(self) -> Self:
+        sampler: Any = self.sampler
+        if getattr(sampler, "plane", "") != "axial" or sampler.pooled:
+            msg = f"sampler {sampler.kind!r}: classifiers see axial slices of all contrasts, set `plane: axial` of a "
+            raise ValueError(f"{msg}`dcgan` or `wgan`, and not `pooled`")
+        if sampler.tumour != "any" or (sampler.conditions and "tumour" not in sampler.conditions):
+            msg = f"tumour {sampler.tumour!r}, conditions {list(sampler.conditions)}: slices of both answers are made, "
+            raise ValueError(f"{msg}leave tumour out, and have `tumour` among the conditions or none of them")
+        if sampler.select:
+            raise ValueError("select: validation subjects choose the classifiers, and may not choose the sampler too")
+        return self
+
+
+Source = SynthesizerSource | MixingSource | FolderSource | CopiesSource | NoiseSource
 AnySource = Annotated[Source, Field(discriminator="kind")]
 
 

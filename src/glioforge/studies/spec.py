@@ -12,7 +12,15 @@ from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
 from glioforge.studies.controls import control_arms, control_sources
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
-from glioforge.studies.sources import FolderSource, MixingSource, Source, SubjectsSpec, SynthesizerSource, stored_alone
+from glioforge.studies.sources import (
+    FolderSource,
+    MixingSource,
+    NoiseSource,
+    Source,
+    SubjectsSpec,
+    SynthesizerSource,
+    stored_alone,
+)
 from glioforge.studies.tuning import require_changeable
 from glioforge.training.budget import Budget
 
@@ -91,6 +99,10 @@ class AugmentationSpec(SourcedSpec):
         require_arms(self.all_arms, self.budget, self.budgets)
         names = [arm.name for arm in self.all_arms]
         known = sorted(self.all_sources)
+        bare = sorted(name for name, source in self.all_sources.items() if isinstance(source, NoiseSource))
+        if bare:
+            msg = f"sources {bare}: slices from noise have no label maps to learn from, ask `kind: classification`"
+            raise ValueError(msg)
         for arm in self.all_arms:
             _require(arm.name, "source", arm.source, known)
             _require(arm.name, "segmenter", arm.segmenter, sorted(self.segmenters))

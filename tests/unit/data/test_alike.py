@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.core import Geometry, GeometryError
-from glioforge.data.alike import SLICE, SLICES_FROM, SLICES_TO, cases_like, slices_like, thin_axis
+from glioforge.data.alike import SLICE, SLICES_FROM, SLICES_TO, cases_like, placed_on, slices_like, thin_axis
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 SAME = Geometry((1, 14, 12), np.diag([10.0, 10.0, 10.0, 1.0]))
@@ -70,3 +70,20 @@ def test_thin_axes_and_turned_grids():
     assert next(slices_like(toy_case(1), toy_case(2).geometry)).case_id == "s01-1"
     with pytest.raises(GeometryError, match="slices in LPS and cases in RAS"):
         list(slices_like(toy_case(1), turned))
+
+
+def test_a_made_slice_is_placed_on_the_grid_of_real_ones_about_the_same_middle():
+    """A slice cut onto a coarser square and placed back is where it was; another plane is refused."""
+    case = toy_case(1)
+    cut = list(slices_like(case, Geometry((1, 28, 24), np.diag([10.0, 5.0, 5.0, 1.0]))))[5]
+    back = placed_on(cut, SAME)
+    number = cut.facts[SLICE]
+
+    assert back.case_id == cut.case_id
+    assert (back.brain[0] == case.brain[number]).mean() > 0.9
+    inside = back.brain[0] & case.brain[number]
+    for modality, volume in back.images.items():
+        pair = (volume.voxels[0][inside], case.images[modality].voxels[number][inside])
+        assert np.corrcoef(*pair)[0, 1] > 0.85
+    with pytest.raises(GeometryError, match="a slice in the plane of"):
+        placed_on(cut, Geometry((16, 14, 1), np.diag([10.0, 10.0, 10.0, 1.0])))

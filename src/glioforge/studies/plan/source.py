@@ -4,17 +4,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
+from glioforge.classification.target import Target
 from glioforge.core import LeakageError
 from glioforge.metrics.cohort.halves import DRAWS, FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.draw import Draw
 from glioforge.studies.sourced import SourcedSpec
-from glioforge.studies.sources import CopiesSource, FolderSource, MixingSource, SynthesizerSource, unverified
+from glioforge.studies.sources import (
+    CopiesSource,
+    FolderSource,
+    MixingSource,
+    NoiseSource,
+    SynthesizerSource,
+    unverified,
+)
 from glioforge.studies.steps.drawn import make_drawn
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
 from glioforge.studies.steps.mix import make_mixed, mixed_intact
+from glioforge.studies.steps.noise import fit_class_sampler, make_slices, samplers_of
 from glioforge.studies.steps.score import compare_reconstructions
 from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.steps.synthesize import intact, make_cases, make_sampled
@@ -55,8 +64,14 @@ class Made:
         return self.draw.seed(fold, name, *([self.seed] if self.seed else []))
 
 
-def source_tasks(spec: SourcedSpec, fold: Fold, made: Made) -> Iterator[Task]:
+def source_tasks(spec: SourcedSpec, fold: Fold, made: Made, target: Target = "tumour") -> Iterator[Task]:
     """Return the tasks that make and screen the cases of a source; none for copies of real cases.
+
+    Args:
+        spec: The study.
+        fold: The fold.
+        made: The source, and what it is trained on.
+        target: What slices from noise, which have no label maps, answer.
 
     Raises:
         LeakageError: A subject who is declared to be behind a source is held out.
@@ -69,6 +84,8 @@ def source_tasks(spec: SourcedSpec, fold: Fold, made: Made) -> Iterator[Task]:
         yield from _from_synthesizer(spec, fold, made, source)
     elif isinstance(source, MixingSource):
         yield _from_mixing(spec, fold, made, source)
+    elif isinstance(source, NoiseSource):
+        yield from _slices_from_noise(fold, made, source, target)
     else:
         yield from _from_folder(spec, fold, made, source)
     filters = {"filters": source.filters, "seed": made.random(fold, "quality"), **made.draw.key}
@@ -130,6 +147,23 @@ def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator
     making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic")}
     needs = (made.task(fold, "model"), name)
     yield _task(fold, made, "cases", make_sampled, making, needs=needs, intact=intact)
+
+
+def _slices_from_noise(fold: Fold, made: Made, source: NoiseSource, target: Target) -> Iterator[Task]:
+    """Training of a sampler, or of one for each answer, and slices of both answers."""
+    seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    names = []
+    for answer, asked in samplers_of(source.sampler, target).items():
+        sampler = asked if source.budget is None else asked.model_copy(update={"budget": source.budget})
+        name = f"{made.task(fold, 'sampler')}{f'-{answer.lower()}' if answer else ''}"
+        seed = fold.seed("sampler", answer, made.seed)
+        key = {"sampler": sampler, "target": target, "answer": answer, "seed": seed}
+        steps, inputs = sampler.budget.steps, ("train",)
+        yield Task(name, "sampler", fold, fit_class_sampler, key, inputs, arm=made.source, amount=steps, **seeds)
+        names.append(name)
+    making = {"source": made.source, "target": target, "count": source.per_answer}
+    making["seed"] = made.random(fold, "synthetic")
+    yield _task(fold, made, "cases", make_slices, making, needs=tuple(names), intact=intact)
 
 
 def _from_mixing(spec: SourcedSpec, fold: Fold, made: Made, source: MixingSource) -> Task:

@@ -19,7 +19,7 @@ from glioforge.studies.plan.draw import EVERYONE
 from glioforge.studies.plan.source import Made, source_tasks
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
-from glioforge.studies.sources import CopiesSource, SynthesizerSource
+from glioforge.studies.sources import CopiesSource, NoiseSource, SynthesizerSource
 from glioforge.studies.steps.classify import fit_classifier, score_classifier
 from glioforge.studies.task import Task
 
@@ -47,10 +47,10 @@ class Classification:
 def _arm(spec: ClassificationSpec, fold: Fold, arm: ClassificationArm) -> Iterator[Task]:
     """The sources of an arm, its trainings and their scores."""
     source = None if arm.source is None else spec.all_sources[arm.source]
-    trained = isinstance(source, SynthesizerSource)
+    trained = isinstance(source, SynthesizerSource | NoiseSource)
     made = [] if source is None else [Made(arm.source or "", EVERYONE, n) for n in range(_generators(spec, trained))]
     for one in made:
-        yield from source_tasks(spec, fold, one)
+        yield from source_tasks(spec, fold, one, spec.target)
     classifier: Any = spec.classifier.model_copy(update={"budget": spec.spending.classifier})
     if not arm.augment:
         classifier = classifier.model_copy(update={"augment": None})
