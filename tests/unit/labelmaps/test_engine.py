@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from glioforge.core import BRATS2017, COMPLETE, COMPLETE_DISTRACTORS, Case, Cohort, CohortError, Lineage, OutputError
 from glioforge.labelmaps.cohort import draw_label_maps
 from glioforge.labelmaps.engine import LabelEngine
 from glioforge.labelmaps.film import growing
+from glioforge.labelmaps.hosts import warped_host
 from glioforge.labelmaps.plan import Plan
 from glioforge.labelmaps.sheet import preview_maps
 from glioforge.labelmaps.sources import LabelSources
@@ -102,6 +104,18 @@ def test_maps_are_whole(drawn):
         assert m.labels.lesion.any() == (m.facts["lesion"] != "none")
         assert m.labels.foreground.sum() > 1000
         assert m.labels.volume_ml("WT") <= SPEC.lesions.volume_ml[1]
+
+
+def test_a_layer_around_the_brain_is_not_torn_by_the_warp():
+    """One voxel of fluid stays closed; inside, the warp moves tissue."""
+    brain = toy_brain(radii=(0.0, 0.0, 0.0))
+    inner = ndimage.binary_erosion(brain.foreground)
+    layered = brain.with_voxels(np.where(brain.foreground & ~inner, COMPLETE.value("csf"), brain.voxels))
+    host = warped_host(layered, SPEC.hosts, 4).labels
+    outer = host.foreground & ~ndimage.binary_erosion(host.foreground)
+
+    assert (host.voxels[outer] == COMPLETE.value("csf")).all()
+    assert (host.voxels != layered.voxels).mean() > 0.02
 
 
 def test_distractors_are_no_lesion(drawn):

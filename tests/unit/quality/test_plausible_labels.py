@@ -56,6 +56,16 @@ def test_what_is_wrong_is_named(change, reason):
     assert reason in verdict.reason
 
 
+def test_classes_are_compared_in_whatever_order_a_scheme_lists_them():
+    """A scheme that was written and read again lists them by name."""
+    case = toy_case(41)
+    turned = replace(COMPLETE, labels=dict(sorted(COMPLETE.labels.items(), reverse=True)))
+    other = replace(case, labels=replace(case.labels, scheme=turned))
+
+    assert list(turned.labels) != list(COMPLETE.labels)
+    assert FITTED.assess(other) == FITTED.assess(case)
+
+
 def test_lesion_outside_the_brain_is_named():
     """Lesion voxels outside the case's own brain mask are refused."""
     case = toy_case(40)

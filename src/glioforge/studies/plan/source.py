@@ -151,15 +151,15 @@ def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator
 
 def _slices_from_noise(fold: Fold, made: Made, source: NoiseSource, target: Target) -> Iterator[Task]:
     """Training of a sampler, or of one for each answer, and slices of both answers."""
-    seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    numbers: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed, "arm": made.source}
     names = []
     for answer, asked in samplers_of(source.sampler, target).items():
         sampler = asked if source.budget is None else asked.model_copy(update={"budget": source.budget})
         name = f"{made.task(fold, 'sampler')}{f'-{answer.lower()}' if answer else ''}"
         seed = fold.seed("sampler", answer, made.seed)
         key = {"sampler": sampler, "target": target, "answer": answer, "seed": seed}
-        steps, inputs = sampler.budget.steps, ("train",)
-        yield Task(name, "sampler", fold, fit_class_sampler, key, inputs, arm=made.source, amount=steps, **seeds)
+        numbers["amount"] = sampler.budget.steps
+        yield Task(name, "sampler", fold, fit_class_sampler, key, inputs=("train",), **numbers)
         names.append(name)
     making = {"source": made.source, "target": target, "count": source.per_answer}
     making["seed"] = made.random(fold, "synthetic")
