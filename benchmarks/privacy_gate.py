@@ -13,7 +13,8 @@ import argparse
 import gc
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +24,11 @@ from scipy import ndimage
 from glioforge.core import stream
 from glioforge.io.atomic_write import write_atomically
 from glioforge.metrics.orbit import Group
-from glioforge.privacy.evidence import Attribute, Evidence, Field, Likenesses, Sides, compare, nearness_of, points_of
+from glioforge.privacy.evidence import Attribute, Evidence, Field, Likenesses, Sides, compare, likeness_to_people, nearness_of, points_of
 from glioforge.privacy.gate import Judgement, judge
 from glioforge.privacy.plan import Sizes, needed_sizes
 from glioforge.privacy.planted import DISGUISES, disguised
-from glioforge.privacy.rules import AuditSpec
+from glioforge.privacy.rules import VERSION, AuditSpec
 from glioforge.statistics.shares import wilson
 
 RESULT: Final = Path(__file__).parent / "results" / "privacy_gate.json"
@@ -169,12 +170,16 @@ class Scene:
         made, rows = changed(kind, self.fresh, self.training, rng)
         found = self.found
         if len(rows):
-            again = compare(self._fields(part(made, rows)), self.sides)
             views = {name: near.copy() for name, near in found.made.items()}
-            for name, near in again.made.items():
+            for name, near in self._likeness(part(made, rows)).items():
                 views[name][rows] = near
             found = Likenesses(views, found.planted, found.people)
         return judge(self._evidence(made, found), SPEC)
+
+    def _likeness(self, made: People) -> dict[str, np.ndarray]:
+        """Likeness of cases to all people."""
+        fields = self._fields(made)
+        return likeness_to_people([one.made for one in fields], fields, self.sides)
 
     def _fields(self, made: People) -> list[Field]:
         """Cases and people as fields."""
@@ -294,17 +299,22 @@ def main() -> None:
     parser.add_argument(
         "--levels", type=int, default=2000, help="Seeds of the audits of small sizes, for type-I errors."
     )
+    parser.add_argument("--planted", type=int, default=100, help="Seeds of generators that leak.")
     parser.add_argument("--fewer", type=int, default=20, help="Seeds of the blended and the memorising generator.")
     parser.add_argument("--seconds", type=float, default=float("inf"))
     given = parser.parse_args()
     gc.freeze()  # statsmodels collects garbage at every call of Holm's correction
     start = time.monotonic()
-    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {"audits": [], "small": []}
-    done = {(part_, row["seed"]) for part_ in ("audits", "small") for row in known[part_]}
-    for which, seed in (item for item in every_run(given.runs, given.levels) if item not in done):
+    known = kept()
+    done = {(row["kind"], row["seed"]) for row in known["audits"]} | {("", row["seed"]) for row in known["small"]}
+    limits = Limits(given.planted, given.fewer)
+    for which, seed in every_run(given.runs, given.levels):
+        kinds = [kind for kind in limits.kinds(which, seed) if (kind, seed) not in done]
+        if not kinds:
+            continue
         if time.monotonic() - start > given.seconds:
             break
-        known[which] += simulated(which, seed, fewer=given.fewer)
+        known[which] += simulated(which, seed, kinds)
         if which == "audits":
             write(known)
     write(known)
@@ -322,22 +332,48 @@ def every_run(runs: int, levels: int) -> Iterator[tuple[str, int]]:
         yield from (("small", small) for small in range(each * seed, min(each * (seed + 1), levels)))
 
 
-def simulated(which: str, seed: int, *, fewer: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Limits:
+    """How many seeds each kind of generator gets.
+
+    Args:
+        planted: Seeds of generators that leak.
+        fewer: Seeds of the blended and the memorising generator.
+    """
+
+    planted: int
+    fewer: int
+
+    def kinds(self, which: str, seed: int) -> list[str]:
+        """Kinds that are simulated with a seed; an empty name stands for the small audit."""
+        if which == "small":
+            return [""]
+        most = dict.fromkeys(KINDS, self.planted) | dict.fromkeys(("blended", "memorising"), self.fewer)
+        return [kind for kind in KINDS if kind == "fresh" or seed < most[kind]]
+
+
+def simulated(which: str, seed: int, kinds: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of one seed."""
     if which == "small":
         found = Scene(seed + 10**6, SMALL, planted=1).audit("fresh")
         row = row_of("fresh", seed, found)
         return [{name: row[name] for name in ("seed", "p", "p_controls")}]
     scene = Scene(seed, SIZES)
-    kinds = [kind for kind in KINDS if seed < fewer or kind not in {"blended", "memorising"}]
     return [row_of(kind, seed, scene.audit(kind)) for kind in kinds]
+
+
+def kept() -> dict[str, Any]:
+    """What was simulated by the same rules at the same sizes."""
+    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    same = known.get("rules") == VERSION and known.get("sizes") == vars(SIZES)
+    return known if same else {"audits": [], "small": []}
 
 
 def write(known: dict[str, Any]) -> None:
     """Write rows and their summary, whole or not at all."""
-    known["sizes"], known["sizes_of_levels"] = vars(SIZES), vars(SMALL)
+    known |= {"rules": VERSION, "sizes": vars(SIZES), "sizes_of_levels": vars(SMALL)}
     known["verdicts"], known["levels"] = verdict_rows(known["audits"]), level_rows(known["small"])
-    order = ("sizes", "sizes_of_levels", "verdicts", "levels", "audits", "small")
+    order = ("rules", "sizes", "sizes_of_levels", "verdicts", "levels", "audits", "small")
     text = ",\n".join(f"{json.dumps(name)}: {_lines(known[name])}" for name in order)
     write_atomically(RESULT, f"{{\n{text}\n}}\n".encode())
 

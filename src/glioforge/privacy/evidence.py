@@ -197,15 +197,27 @@ def compare(fields: Sequence[Field], sides: Sides) -> Likenesses:
     if not fields or not len(fields[0].made) or sides.control < 2:
         found = f"{len(fields[0].made) if fields else 0} synthetic cases and {sides.control} control subjects"
         raise CohortError(found, "a case or more, and 2 control subjects or more")
-    made: dict[str, np.ndarray] = {}
-    planted: dict[str, np.ndarray] = {}
-    people: dict[str, np.ndarray] = {}
-    for part in fields:
+    sets = [[part.made for part in fields], [part.planted for part in fields]]
+    sets.append([part.people[sides.strangers] for part in fields])
+    return Likenesses(*(likeness_to_people(pictures, fields, sides) for pictures in sets))
+
+
+def likeness_to_people(
+    pictures: Sequence[Float[np.ndarray, "case channel cell"]], fields: Sequence[Field], sides: Sides
+) -> dict[str, np.ndarray]:
+    """Return the likeness of cases to all people in every view.
+
+    Args:
+        pictures: Pictures of the cases, one array a field.
+        fields: Parts of the head, with their people.
+        sides: Who is who.
+    """
+    found: dict[str, np.ndarray] = {}
+    for part, shown in zip(fields, pictures, strict=True):
         middle = part.people[sides.reference].mean(axis=0, dtype=np.float32)
-        for target, pictures in ((made, part.made), (planted, part.planted), (people, part.people[sides.strangers])):
-            found_in = likeness(pictures, part.people, middle, part.shape, part.groups)
-            target.update({f"{part.name}: {name}": near for name, near in found_in.items()})
-    return Likenesses(made, planted, people)
+        near = likeness(shown, part.people, middle, part.shape, part.groups)
+        found |= {f"{part.name}: {name}": values for name, values in near.items()}
+    return found
 
 
 def nearness_of(found: Likenesses, sides: Sides) -> Nearness:

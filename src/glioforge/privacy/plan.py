@@ -1,7 +1,7 @@
 """How many subjects and synthetic cases an audit needs, so that a generator that leaks nothing passes.
 
-The chance of passing is the product over all bounds that decide, which is less
-than the truth where bounds go together, and of the controls.
+The chance of passing is the product over all bounds that decide, of the controls and
+of the screening for near copies, which is less than the truth where these go together.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,12 @@ from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec
 
 POWER: Final = 0.9
 """Chance with which a generator that leaks nothing should pass."""
-HUBS: Final = 0.15
+HUBS: Final = 0.2
 """Squared coefficient of variation, beyond chance, of how often a person is the nearest one; from simulated fields."""
+SCREENED: Final = 0.01
+"""Chance that the screening quarantines a case of a generator that leaks nothing; from simulated fields."""
+CASES_EACH: Final = 7
+"""Synthetic cases a training subject of the sizes that are needed: cases are cheap, subjects are not."""
 _MOST: Final = 20_000
 _STEP: Final = 25
 
@@ -119,11 +123,11 @@ def pass_chance(sizes: Sizes, spec: AuditSpec, level: float, attributes: int = 3
     linked = _most(sizes.cases, spec.linkage, level)
     chance = norm.cdf((spec.nearer - 0.5) / share - width) * binom.cdf(linked, sizes.cases, 1 / sizes.training)
     decided = 1.0 if spec.recipient == "secure" else float(areas * rates)
-    return float(chance) * decided * (1 - CONTROL_ERROR)
+    return float(chance) * decided * (1 - CONTROL_ERROR) * (1 - SCREENED)
 
 
 def needed_sizes(spec: AuditSpec, level: float, attributes: int = 3) -> Sizes:
-    """Return the smallest sizes with five synthetic cases a training subject that pass with a chance of `POWER`.
+    """Return the smallest sizes with `CASES_EACH` synthetic cases a training subject that pass with a chance of `POWER`.
 
     Args:
         spec: Limits and the recipient.
@@ -131,11 +135,11 @@ def needed_sizes(spec: AuditSpec, level: float, attributes: int = 3) -> Sizes:
         attributes: Attributes that are tested.
     """
     for count in range(spec.fewest_subjects, _MOST, _STEP):
-        cases = max(spec.fewest_cases, 5 * count, ceil(-np.log(level) / spec.copies))
+        cases = max(spec.fewest_cases, CASES_EACH * count, ceil(-np.log(level) / spec.copies))
         sizes = Sizes(count, count, max(spec.fewest_control, count), cases)
         if pass_chance(sizes, spec, level, attributes) >= POWER:
             return sizes
-    return Sizes(_MOST, _MOST, _MOST, 5 * _MOST)
+    return Sizes(_MOST, _MOST, _MOST, CASES_EACH * _MOST)
 
 
 def detectable(cases: int, power: float = POWER) -> float:

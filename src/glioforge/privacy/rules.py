@@ -16,7 +16,7 @@ SPLIT: Final = (0.04, 0.01)
 """Error of the first audit of a generator, and of the one re-audit on fresh seeds."""
 CONTROL_ERROR: Final = 0.05
 """Error that all controls of an audit share."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Changes whenever an attack, a bound or the gate is defined otherwise."""
 
 
@@ -47,7 +47,7 @@ class AuditSpec(Spec):
     """Control subjects without which nothing is concluded."""
     fewest_cases: int = Field(300, ge=50)
     """Synthetic cases without which nothing is concluded."""
-    planted: int = Field(20, ge=1)
+    planted: int = Field(40, ge=1)
     """Planted copies of each disguise."""
     expires_months: int = Field(24, ge=1)
     """Months after which the verdict is out of date and the release is audited again."""

@@ -37,7 +37,7 @@ def test_committed_rates_keep_their_bounds(simulation, stored):
 
 def test_a_short_version_gives_the_committed_rows(simulation, stored):
     """The same seeds give the same p-values."""
-    row = simulation.simulated("small", 0, fewer=1)[0]
+    row = simulation.simulated("small", 0, [""])[0]
     known = next(one for one in stored["small"] if one["seed"] == 0)
 
     assert row["p"] == pytest.approx(known["p"], abs=2e-3)
