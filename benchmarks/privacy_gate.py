@@ -24,7 +24,17 @@ from scipy import ndimage
 from glioforge.core import stream
 from glioforge.io.atomic_write import write_atomically
 from glioforge.metrics.orbit import Group
-from glioforge.privacy.evidence import Attribute, Evidence, Field, Likenesses, Sides, compare, likeness_to_people, nearness_of, points_of
+from glioforge.privacy.evidence import (
+    Attribute,
+    Evidence,
+    Field,
+    Likenesses,
+    Sides,
+    compare,
+    likeness_to_people,
+    nearness_of,
+    points_of,
+)
 from glioforge.privacy.gate import Judgement, judge
 from glioforge.privacy.plan import Sizes, needed_sizes
 from glioforge.privacy.planted import DISGUISES, disguised

@@ -127,7 +127,7 @@ def pass_chance(sizes: Sizes, spec: AuditSpec, level: float, attributes: int = 3
 
 
 def needed_sizes(spec: AuditSpec, level: float, attributes: int = 3) -> Sizes:
-    """Return the smallest sizes with `CASES_EACH` synthetic cases a training subject that pass with a chance of `POWER`.
+    """Return the smallest sizes, `CASES_EACH` synthetic cases a training subject, that pass with a chance of `POWER`.
 
     Args:
         spec: Limits and the recipient.

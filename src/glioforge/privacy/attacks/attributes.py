@@ -7,10 +7,11 @@ and the areas under the curve compare both sides: 0.5 says that a training subje
 is inferred no better than anybody else, which is knowledge of the population.
 """
 
+from functools import lru_cache
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
@@ -115,7 +116,13 @@ def _ridge(evidence: Evidence, attribute: Attribute) -> Float64[np.ndarray, "per
 
 def _nearest(evidence: Evidence, attribute: Attribute) -> Float64[np.ndarray, "person part"]:
     """Values of all people by the synthetic case with the nearest anatomy."""
-    return attribute.made[cdist(evidence.people_anatomy, evidence.made_anatomy).argmin(axis=1)]
+    return attribute.made[_nearest_cases(evidence)]
+
+
+@lru_cache(maxsize=1)
+def _nearest_cases(evidence: Evidence) -> Int64[np.ndarray, "person"]:
+    """Place of the synthetic case with the nearest anatomy; the same for all attributes and controls."""
+    return cdist(evidence.people_anatomy, evidence.made_anatomy).argmin(axis=1)
 
 
 def _known(scores: Scores) -> Scores:

@@ -35,7 +35,7 @@ class Threshold:
     Args:
         value: The threshold.
         different: Largest nearness of a control subject to a training subject: different people.
-        planted: Nearness that all but `MISSED` of the planted copies reach, of the disguise that is hardest to find.
+        planted: Nearness beyond which all but `MISSED` of the copies lie, of the disguise that is hardest to find.
         caught: Share of planted copies that are found, by disguise.
         recalled: Share of planted copies whose source is the nearest person of all.
     """
@@ -73,8 +73,9 @@ def threshold_of(evidence: Evidence) -> Threshold:
 
 
 def _reached(near: np.ndarray) -> float:
-    """Nearness that all but `MISSED` of some planted copies reach."""
-    return float(np.sort(near)[int(MISSED * len(near))])
+    """Nearness beyond which all but `MISSED` of some planted copies lie."""
+    least = np.sort(near)[int(MISSED * len(near))]
+    return float(np.nextafter(least, -np.inf, dtype=near.dtype))
 
 
 def near_copies(evidence: Evidence, threshold: Threshold) -> tuple[tuple[int, int, float], ...]:

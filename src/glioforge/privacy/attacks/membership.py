@@ -7,6 +7,7 @@ divides the density of synthetic cases at a person by that of other people there
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, final
 
 import numpy as np
@@ -79,6 +80,7 @@ def by_distance(evidence: Evidence) -> Scores:
     return evidence.near.max(axis=0).astype(np.float64)
 
 
+@lru_cache(maxsize=1)
 def by_density(evidence: Evidence) -> Scores:
     """Logarithm of the density of synthetic cases at each person over that of the calibrating control subjects."""
     people = evidence.people_points
