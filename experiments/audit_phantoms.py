@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from scipy import ndimage
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import BRATS2017, Case, CaseRef, Cohort, Lineage, Modality, Volume, stream
@@ -37,6 +38,10 @@ MODALITIES: Final = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
 SCHEME: Final = BRATS2017
 PEOPLE: Final = 60
 CASES: Final = 900
+EACH: Final = 3
+"""Cases of a fresh generator that are made of one phantom, each under another deformation, as phantoms take long."""
+WARP_VOXELS: Final = 1.5
+"""Standard deviation of a deformation along each axis."""
 COPIED: Final = 0.01
 """Share of the cases of the copying generator that are copies, of a person each."""
 _DISGUISES: Final = ("noise", "mirror", "turn", "gamma", "blur", "contrast")
@@ -48,7 +53,7 @@ class Computed:
 
     Args:
         kind: `real` or a kind of generator.
-        indices: Phantom of the case, and training phantoms behind it.
+        indices: Number of the case, and phantoms behind it.
         store: Folder in which phantoms are kept.
     """
 
@@ -62,6 +67,8 @@ class Computed:
         rng = stream(1, self.kind, own)
         if self.kind == "real":
             case = phantom(own, self.store)
+        elif self.kind == "fresh":
+            case = warped(phantom(behind[0], self.store), rng)
         elif self.kind == "blended":
             both = [phantom(index, self.store) for index in behind]
             case = _with(both[0], np.mean([one.stack(one.modalities) for one in both], axis=0))
@@ -69,7 +76,9 @@ class Computed:
             source = phantom(behind[0], self.store)
             kind = "noise" if self.kind == "memorising" else _DISGUISES[own % len(_DISGUISES)]
             case = _with(source, disguised(source.stack(source.modalities), source.brain_mask, kind, rng))
-            case = case if self.kind == "memorising" else replace(case, labels=phantom(own, self.store).labels)
+            case = (
+                case if self.kind == "memorising" else replace(case, labels=phantom(stranger(own), self.store).labels)
+            )
         return replace(case, case_id=ref.case_id, subject_id=ref.subject_id, lineage=ref.lineage)
 
 
@@ -78,6 +87,22 @@ def phantom(index: int, store: Path) -> Case:
     """A phantom by its number, made once for all audits."""
     found = find_case(store, phantom_id(7, index))
     return (found or write_case(store, make_phantom(7, index, PHANTOM).case)).load()
+
+
+def stranger(number: int) -> int:
+    """Phantom of nobody in the three sets, from which `EACH` cases of a fresh generator are made."""
+    return 10_000 + number // EACH
+
+
+def warped(case: Case, rng: np.random.Generator) -> Case:
+    """A case under a smooth deformation of a few voxels, images and labels alike."""
+    shape = case.geometry.shape
+    ways = np.stack([ndimage.gaussian_filter(rng.standard_normal(shape), 5) for _ in shape])
+    at = np.indices(shape) + ways * (WARP_VOXELS / ways.std())
+    images = np.stack([ndimage.map_coordinates(v, at, order=1) for v in case.stack(case.modalities)])
+    labels = case.require_labels()
+    moved = ndimage.map_coordinates(labels.voxels, at, order=0)
+    return replace(_with(case, images), labels=labels.with_voxels(moved), brain=None)
 
 
 def _with(case: Case, images: np.ndarray) -> Case:
@@ -108,12 +133,12 @@ def generated(kind: str, training: Sequence[int], count: int, store: Path) -> Co
         one, two = (int(training[n]) for n in rng.integers(len(training), size=2))
         copy = (sources[number],) if number in sources else ()
         behind = {"fresh": (), "copies": copy, "blended": (one, two)}.get(kind, (one,))
-        made = kind if behind else "real"
+        made, behind = (kind, behind) if behind else ("fresh", (stranger(number),))
         donor = phantom_id(7, one)
         parents = {} if kind in {"fresh", "copies"} else {donor: Lineage.phantom(donor, 7)}
         lineage = Lineage.synthetic(kind, parents, seed=number, generator_subjects=seen)
         name = f"{kind}-{number:04d}"
-        reader = Computed(made, (10_000 + number, *behind), store)
+        reader = Computed(made, (number, *behind), store)
         refs.append(_ref(name, f"synthetic-{name}", lineage, reader))
     return Cohort(kind, tuple(refs), SCHEME)
 

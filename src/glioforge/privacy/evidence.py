@@ -203,7 +203,7 @@ def compare(fields: Sequence[Field], sides: Sides) -> Likenesses:
 
 
 def likeness_to_people(
-    pictures: Sequence[Float[np.ndarray, "case channel cell"]], fields: Sequence[Field], sides: Sides
+    pictures: Sequence[Float[np.ndarray, "case _channel _cell"]], fields: Sequence[Field], sides: Sides
 ) -> dict[str, np.ndarray]:
     """Return the likeness of cases to all people in every view.
 

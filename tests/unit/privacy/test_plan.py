@@ -2,19 +2,19 @@
 
 import pytest
 
-from glioforge.privacy.plan import POWER, Sizes, detectable, needed_sizes, pass_chance, plan_audit
+from glioforge.privacy.plan import CASES_EACH, POWER, Sizes, detectable, needed_sizes, pass_chance, plan_audit
 from glioforge.privacy.rules import AuditSpec
 
 SPEC = AuditSpec()
 
 
 def test_about_three_hundred_subjects_are_needed():
-    """And five synthetic cases for each; one step fewer does not reach the power."""
+    """And some synthetic cases for each; one step fewer does not reach the power."""
     needed = needed_sizes(SPEC, SPEC.level(1))
-    fewer = Sizes(needed.training - 25, needed.held_out - 25, needed.control - 25, needed.cases - 125)
+    fewer = Sizes(*(count - 25 for count in (needed.training, needed.held_out, needed.control)), needed.cases - 175)
 
     assert 250 <= needed.training == needed.held_out <= 400
-    assert needed.cases == 5 * needed.training
+    assert needed.cases == CASES_EACH * needed.training
     assert pass_chance(needed, SPEC, 0.04) >= POWER > pass_chance(fewer, SPEC, 0.04)
 
 
