@@ -36,6 +36,7 @@ from glioforge.cli.reader import VERBS as READER_VERBS
 from glioforge.cli.report import report
 from glioforge.cli.sample import sample
 from glioforge.cli.segment import segment
+from glioforge.cli.shadow import shadow
 from glioforge.cli.study import study
 from glioforge.cli.synthesize import synthesize
 from glioforge.cli.teach import teach
@@ -59,7 +60,7 @@ app = typer.Typer(
 PANELS = {
     "Scans and cohorts": (phantom, doctor, ingest, prepare, join, view, export),
     "Models": (train, segment, evaluate),
-    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity, audit, teach),
+    "Synthetic cases": (labels, edit, mix, sample, synthesize, filter, fidelity, shadow, audit, teach),
     "Experiments": (study, report, demo),
     "Reference": (methods,),
 }

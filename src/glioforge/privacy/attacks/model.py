@@ -20,6 +20,8 @@ from glioforge.privacy.finding import Control, Finding, Limits
 
 SHADOWS: Final = 16
 """Fewest shadow models of a likelihood-ratio attack."""
+LOSS: Final = "loss"
+"""Name under which scores by the loss alone are handed in."""
 LIKELIHOOD_RATIO: Final = "likelihood ratio"
 """Name under which its scores are handed in; required where weights are to ship."""
 
