@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.core import BRATS2017, Case, CaseRef, Cohort, Lineage, Modality, Volume, stream
+from glioforge.core import COMPLETE, Case, CaseRef, Cohort, Lineage, Modality, Volume, stream
 from glioforge.data.phantom.make import make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.store import find_case, write_case
@@ -35,7 +35,7 @@ SPEC: Final = AuditSpec(auc=0.75, tpr=0.35, nearer=0.6, linkage=0.08, planted=20
 VERDICTS: Final = {"fresh": "PASS", "copies": "FAIL", "blended": "FAIL", "memorising": "FAIL"}
 """Generators, and the right verdict on each."""
 MODALITIES: Final = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
-SCHEME: Final = BRATS2017
+SCHEME: Final = COMPLETE
 PEOPLE: Final = 60
 CASES: Final = 900
 EACH: Final = 3
@@ -84,9 +84,12 @@ class Computed:
 
 @lru_cache(maxsize=200)
 def phantom(index: int, store: Path) -> Case:
-    """A phantom by its number, made once for all audits."""
+    """A phantom by its number with all classes in its label map, made once for all audits."""
     found = find_case(store, phantom_id(7, index))
-    return (found or write_case(store, make_phantom(7, index, PHANTOM).case)).load()
+    if found is None:
+        made = make_phantom(7, index, PHANTOM)
+        found = write_case(store, replace(made.case, labels=made.truth))
+    return found.load()
 
 
 def stranger(number: int) -> int:

@@ -20,7 +20,7 @@ from typing import Final, final
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
-from glioforge.core import CohortError
+from glioforge.core import CohortError, stream
 from glioforge.metrics.orbit import Group, Shape, likeness
 
 Near = Float32[np.ndarray, "case person"]
@@ -269,6 +269,7 @@ def points_of(
     flat, others = (one.reshape(len(one), -1).astype(np.float64) for one in (made, people))
     middle = flat.mean(axis=0)
     count = min(dimensions, min(flat.shape) - 1)
-    _, values, axes = svds(flat - middle, k=count, v0=np.ones(min(flat.shape)))
+    start = stream(0, "principal components").normal(size=min(flat.shape))
+    _, values, axes = svds(flat - middle, k=count, v0=start)
     spread = np.maximum(values / np.sqrt(max(1, len(flat) - 1)), 1e-9)
     return (flat - middle) @ axes.T / spread, (others - middle) @ axes.T / spread

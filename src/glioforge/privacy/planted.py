@@ -139,6 +139,7 @@ def _curved(image: np.ndarray, brain: Region, _: str, rng: np.random.Generator) 
     return np.where(brain, low + (high - low) * shade, image).astype(np.float32)
 
 
-def _blurred(image: np.ndarray, _: Region, kind: str, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001 - as its siblings
-    """A Gaussian blur."""
-    return ndimage.gaussian_filter(image, _BLUR * np.mean(image.shape)).astype(np.float32)
+def _blurred(image: np.ndarray, brain: Region, kind: str, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001 - as its siblings
+    """A Gaussian blur that leaves the outline of the brain."""
+    blurred = ndimage.gaussian_filter(image, _BLUR * np.mean(image.shape))
+    return np.where(brain, blurred, image).astype(np.float32)

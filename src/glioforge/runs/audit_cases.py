@@ -3,7 +3,7 @@
 Conventions
 -----------
 brain     ranks within the brain on a grid of 8 mm, a channel a contrast and then a channel a tissue
-lesion    ranks within a cube of 64 mm around the middle of the lesion on a grid of 4 mm; a channel a contrast,
+lesion    ranks within the lesion in a cube of 64 mm around its middle on a grid of 4 mm; a channel a contrast,
           and then how many nested regions hold each cell; 0 without a lesion
 coarse    contrasts of the brain on a grid of 16 mm
 mask      share of lesion in cells of 24 mm around the middle of the brain
@@ -35,7 +35,9 @@ _STEP_MM: Final = 4.0
 _MASK: Final = (8, 8, 8)
 _MASK_MM: Final = 24.0
 _MARGIN: Final = 1
-_VERSION: Final = 1
+_HELD: Final = 0.25
+"""Share of lesion from which on a cell is compared as lesion."""
+_VERSION: Final = 2
 
 
 @final
@@ -170,14 +172,26 @@ def copy_of(copy: Planted, modalities: tuple[Modality, ...]) -> Case:
         fits = mirrored is not None and mirrored.voxels.shape == host.geometry.shape
         return _with(host, images, modalities, mirrored if fits else None)
     if copy.kind == "lesion" and source.labels is not None and source.geometry.shape == host.geometry.shape:
-        lesion = ndimage.binary_dilation(source.labels.lesion, iterations=_MARGIN)
-        theirs = np.zeros_like(lesion) if host.labels is None else host.labels.lesion
-        place = ndimage.center_of_mass(theirs if theirs.any() else host.brain_mask)
-        at = tuple(round(float(p)) for p in place)
-        images, _ = transplanted(host.stack(modalities), source.stack(modalities), lesion, at, host.brain_mask)
-        return _with(host, images, modalities, host.labels)
+        return _with(host, *_transplant(source, host, source.labels, modalities))
     images = disguised(source.stack(modalities), source.brain_mask, copy.kind, rng)
     return _with(source, images, modalities, None)
+
+
+def _transplant(
+    source: Case, host: Case, labels: LabelMap, modalities: tuple[Modality, ...]
+) -> tuple[np.ndarray, tuple[Modality, ...], LabelMap]:
+    """Images and label map of a host with the lesion of the source, where its own is, or in the middle of its brain."""
+    theirs = labels.with_voxels(np.zeros_like(labels.voxels)) if host.labels is None else host.labels
+    tissue = theirs.voxels[host.brain_mask & ~theirs.lesion]
+    bare = np.where(theirs.lesion, np.bincount(tissue).argmax() if tissue.size else 0, theirs.voxels)
+    place = ndimage.center_of_mass(theirs.lesion if theirs.lesion.any() else host.brain_mask)
+    stacks = [
+        np.concatenate([case.stack(modalities), voxels[None].astype(np.float32)])
+        for case, voxels in ((host, bare), (source, labels.voxels))
+    ]
+    lesion = ndimage.binary_dilation(labels.lesion, iterations=_MARGIN)
+    mixed, _ = transplanted(*stacks, lesion, tuple(round(float(p)) for p in place), host.brain_mask)
+    return mixed[:-1], modalities, labels.with_voxels(mixed[-1].astype(labels.voxels.dtype))
 
 
 def _with(case: Case, images: np.ndarray, modalities: tuple[Modality, ...], labels: LabelMap | None) -> Case:
@@ -233,7 +247,7 @@ def _lesion_of(
         return cube, np.zeros(np.prod(_MASK)), 0.0, 0.5
     geometry = case.geometry
     middle = np.array(ndimage.center_of_mass(lesion))
-    inside = laid_on(case.brain_mask.astype(np.float32), geometry, middle.copy(), _STEP_MM, LESION) >= 0.5
+    inside = laid_on(lesion.astype(np.float32), geometry, middle.copy(), _STEP_MM, LESION) >= _HELD
     for n, modality in enumerate(modalities):
         laid = laid_on(case.images[modality].voxels, geometry, middle.copy(), _STEP_MM, LESION)
         if inside.any() and np.ptp(laid[inside]) > 0:
