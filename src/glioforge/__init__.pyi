@@ -98,6 +98,7 @@ from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.audit import audit as audit, planned_audit as planned_audit
+from .runs.shadow import shadow_scores as shadow_scores
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_spec import FidelitySpec as FidelitySpec
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models

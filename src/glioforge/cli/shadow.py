@@ -48,7 +48,7 @@ def shadow(
     require_free(out, "shadow")
     accelerator = accelerator_of(device, precision, threads)
     target = load_synthesizer(model, accelerator)
-    budget = None if steps is None else target.card.spec.budget.model_copy(update={"steps": steps, "epochs": None})
+    budget = None if steps is None else target.spec.budget.model_copy(update={"steps": steps, "epochs": None})
     path = shadow_scores(
         target,
         out,

@@ -185,12 +185,10 @@ def _transplant(
     tissue = theirs.voxels[host.brain_mask & ~theirs.lesion]
     bare = np.where(theirs.lesion, np.bincount(tissue).argmax() if tissue.size else 0, theirs.voxels)
     place = ndimage.center_of_mass(theirs.lesion if theirs.lesion.any() else host.brain_mask)
-    stacks = [
-        np.concatenate([case.stack(modalities), voxels[None].astype(np.float32)])
-        for case, voxels in ((host, bare), (source, labels.voxels))
-    ]
+    heads = ((host, bare), (source, labels.voxels))
+    ours, given = (np.concatenate([one.stack(modalities), v[None].astype(np.float32)]) for one, v in heads)
     lesion = ndimage.binary_dilation(labels.lesion, iterations=_MARGIN)
-    mixed, _ = transplanted(*stacks, lesion, tuple(round(float(p)) for p in place), host.brain_mask)
+    mixed, _ = transplanted(ours, given, lesion, tuple(round(float(p)) for p in place), host.brain_mask)
     return mixed[:-1], modalities, labels.with_voxels(mixed[-1].astype(labels.voxels.dtype))
 
 

@@ -102,9 +102,8 @@ def shadow_scores(  # noqa: PLR0913 - model, cohorts, place and settings, by key
             shadows.append(_scores(model, firsts, out / "scored" / f"{name}.json", seed, progress))
         subjects = [ref.subject_id for ref in firsts]
         inside = np.array([[subject in half for subject in subjects] for half in halves])
-        ratios = likelihood_ratios(
-            _in_order(target, subjects), np.stack([_in_order(s, subjects) for s in shadows]), inside
-        )
+        everything = np.array([[scores[subject] for subject in subjects] for scores in (target, *shadows)])
+        ratios = likelihood_ratios(everything[0], everything[1:], inside)
         write_json(out / SCORES, {LOSS: target, LIKELIHOOD_RATIO: dict(zip(subjects, ratios.tolist(), strict=True))})
         if not step.done:
             step.finish({"models": models, "subjects": len(subjects)})
