@@ -168,9 +168,9 @@ def copy_of(copy: Planted, modalities: tuple[Modality, ...]) -> Case:
     rng = stream(copy.seed, "planted", copy.kind, source.case_id)
     if copy.kind == "labels":
         images, labels = host.stack(modalities), source.labels
-        mirrored = None if labels is None else labels.with_voxels(labels.voxels[::-1].copy())
-        fits = mirrored is not None and mirrored.voxels.shape == host.geometry.shape
-        return _with(host, images, modalities, mirrored if fits else None)
+        if labels is None or labels.voxels.shape != host.geometry.shape:
+            return _with(host, images, modalities, None)
+        return _with(host, images, modalities, LabelMap(labels.voxels[::-1].copy(), host.geometry, labels.scheme))
     if copy.kind == "lesion" and source.labels is not None and source.geometry.shape == host.geometry.shape:
         return _with(host, *_transplant(source, host, source.labels, modalities))
     images = disguised(source.stack(modalities), source.brain_mask, copy.kind, rng)
@@ -181,7 +181,7 @@ def _transplant(
     source: Case, host: Case, labels: LabelMap, modalities: tuple[Modality, ...]
 ) -> tuple[np.ndarray, tuple[Modality, ...], LabelMap]:
     """Images and label map of a host with the lesion of the source, where its own is, or in the middle of its brain."""
-    theirs = labels.with_voxels(np.zeros_like(labels.voxels)) if host.labels is None else host.labels
+    theirs = host.labels or LabelMap(np.zeros_like(labels.voxels), host.geometry, labels.scheme)
     tissue = theirs.voxels[host.brain_mask & ~theirs.lesion]
     bare = np.where(theirs.lesion, np.bincount(tissue).argmax() if tissue.size else 0, theirs.voxels)
     place = ndimage.center_of_mass(theirs.lesion if theirs.lesion.any() else host.brain_mask)
@@ -189,7 +189,7 @@ def _transplant(
     ours, given = (np.concatenate([one.stack(modalities), v[None].astype(np.float32)]) for one, v in heads)
     lesion = ndimage.binary_dilation(labels.lesion, iterations=_MARGIN)
     mixed, _ = transplanted(ours, given, lesion, tuple(round(float(p)) for p in place), host.brain_mask)
-    return mixed[:-1], modalities, labels.with_voxels(mixed[-1].astype(labels.voxels.dtype))
+    return mixed[:-1], modalities, theirs.with_voxels(mixed[-1].astype(labels.voxels.dtype))
 
 
 def _with(case: Case, images: np.ndarray, modalities: tuple[Modality, ...], labels: LabelMap | None) -> Case:

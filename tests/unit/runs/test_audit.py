@@ -11,6 +11,7 @@ from glioforge.privacy.quarantine import Pair, decided
 from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint
 from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned_audit, scores_from
+from glioforge.runs.audit_cases import Planted, copy_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 SPEC = AuditSpec(planted=2)
@@ -105,6 +106,25 @@ def test_copies_are_quarantined_and_a_signed_decision_is_read(tmp_path, monkeypa
 
     assert (near.argmax(axis=1) == np.arange(12) % 6).all()
     assert next(d for d in found.judgement.findings if d.finding.attack == "copy rate").finding.estimate >= 0
+
+
+@pytest.mark.parametrize("kind", ["lesion", "labels"])
+def test_a_copy_lies_on_the_grid_of_its_host(kind):
+    """Heads of one shape have other origins; the copied lesion, or map, is that of the source."""
+    source, host = TRAIN.cases[0], CONTROL.cases[0].load()
+    apart = replace(host.geometry, affine=host.geometry.affine + np.eye(4)[:, 3:] @ [[0, 0, 0, 5.0]])
+    volumes = {m: replace(volume, geometry=apart) for m, volume in host.images.items()}
+    labels = replace(host.require_labels(), geometry=apart)
+    ref = cohort_of_cases([replace(host, images=volumes, labels=labels)]).cases[0]
+    made = copy_of(Planted(kind, source, ref, 1), source.load().modalities)
+    theirs = source.load().require_labels()
+
+    assert made.geometry == apart
+    copied = made.require_labels()
+    if kind == "labels":
+        assert (copied.voxels == theirs.voxels[::-1]).all()
+    else:
+        assert np.count_nonzero(copied.lesion) == pytest.approx(np.count_nonzero(theirs.lesion), rel=0.3)
 
 
 def test_decisions_are_complete_or_refused():
