@@ -112,7 +112,9 @@ def test_copies_are_quarantined_and_a_signed_decision_is_read(tmp_path, monkeypa
 def test_a_copy_lies_on_the_grid_of_its_host(kind):
     """Heads of one shape have other origins; the copied lesion, or map, is that of the source."""
     source, host = TRAIN.cases[0], CONTROL.cases[0].load()
-    apart = replace(host.geometry, affine=host.geometry.affine + np.eye(4)[:, 3:] @ [[0, 0, 0, 5.0]])
+    moved = host.geometry.affine.copy()
+    moved[:3, 3] += 5
+    apart = replace(host.geometry, affine=moved)
     volumes = {m: replace(volume, geometry=apart) for m, volume in host.images.items()}
     labels = replace(host.require_labels(), geometry=apart)
     ref = cohort_of_cases([replace(host, images=volumes, labels=labels)]).cases[0]
