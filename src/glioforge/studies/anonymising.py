@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from glioforge.privacy.rules import AuditSpec
 from glioforge.segmentation.method import AnySegmenter
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec
-from glioforge.studies.sources import CopiesSource
+from glioforge.studies.sources import CopiesSource, NoiseSource
 from glioforge.training.budget import Budget
 
 REAL = "real"
@@ -46,9 +46,9 @@ class AnonymisationSpec(SourcedSpec):
         unknown = sorted(set(self.routes) - set(self.all_sources))
         if unknown:
             raise ValueError(f"routes {unknown} are not among the sources {sorted(self.all_sources)}")
-        copies = [name for name in self.routes if isinstance(self.all_sources[name], CopiesSource)]
-        if copies:
-            raise ValueError(f"routes {copies} make no cases: copies of scans are no release")
+        others = [name for name in self.routes if isinstance(self.all_sources[name], CopiesSource | NoiseSource)]
+        if others:
+            raise ValueError(f"routes {others} make no cases: copies of scans, and slices from noise, are no release")
         if self.audit.weights_released:
             raise ValueError("audit.weights_released: a study audits cases; use `glioforge shadow` for weights")
         return self
