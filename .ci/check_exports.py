@@ -27,7 +27,7 @@ NO_IMAGES = {"edited", "mixed-on-one-grid"}
 """Sets with label maps without images, which nnU-Net has no use for."""
 DATASET = "Dataset001_glioforge"
 FORMATS = ("nifti", "brats", "nnunet", "bids")
-GENERATOR = "synthesizer: {kind: class_intensity}\ntest: 0\nvalidation: 0\n"
+GENERATOR = "synthesizer: {kind: painted}\ntest: 0\nvalidation: 0\n"
 
 
 def called(words: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,8 @@ are made from the label maps of the second, and the third is what they are compa
 parts are one).  Sources:
 
     real      the second part's own images
-    painted   `class_intensity`, the control without a network, on its label maps
+    painted   class intensities with texture, the control without a network, on its label maps; the recorded result
+              used the predecessor of today's `painted`
     house     `sound`, on its label maps
     blurred   the images of `house`, blurred by one voxel inside the brain
 
@@ -55,7 +56,7 @@ EXPECTED: Final = (
 BLUR_VOXELS: Final = 1.0
 PHANTOMS, SEED, STEPS, DRAWS = 60, 21, 600, 50
 CPU = AcceleratorSpec(device="cpu", threads=1)
-KINDS: Final = {"painted": {"kind": "class_intensity"}, "house": {"kind": "sound"}}
+KINDS: Final = {"painted": {"kind": "painted", "preset": "means", "texture": 1}, "house": {"kind": "sound"}}
 
 
 def parts(cohort: Cohort, count: int) -> list[Cohort]:

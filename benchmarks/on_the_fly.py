@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--reuse", type=float, nargs="+", default=[1.0, 2.0, 8.0])
-    parser.add_argument("--kinds", nargs="+", default=["class_intensity", *MIXED])
+    parser.add_argument("--kinds", nargs="+", default=["painted", *MIXED])
     asked = parser.parse_args()
     known = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     rows = known.get("sources", {})

@@ -12,8 +12,8 @@ def study(arms=(REAL, MORE), *, budget=None, **more):
     values = {
         "name": "tiny",
         "title": "Tiny",
-        "synthesizer": {"kind": "class_intensity"},
-        "control": {"kind": "class_intensity"},
+        "synthesizer": {"kind": "painted"},
+        "control": {"kind": "painted"},
         "segmenter": {"kind": "unet"},
         "arms": list(arms),
         "budgets": {"small": {"generator": {"steps": 2}, "segmenter": {"steps": 12}, "seeds": 2, **(budget or {})}},

@@ -21,7 +21,7 @@ from toy_processors import pretend
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 SMALL = {
     "ensemble": {
-        "members": [{"kind": "regression", "widths": (2, 4), "batch_size": 2}, {"kind": "class_intensity"}],
+        "members": [{"kind": "regression", "widths": (2, 4), "batch_size": 2}, {"kind": "painted"}],
         "seeds": 2,
         "budget": {"steps": 3, "epochs": None, "validate_every": 2, "checkpoint_every": 2},
     },

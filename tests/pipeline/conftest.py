@@ -15,7 +15,7 @@ TINY = {
     "prepare": {},
     "recipe": {"name": "shift", "steps": [{"edit": {"kind": "translate", "distance_mm": [5, 20]}}]},
     "synthesizer": {"kind": "spade", "preset": "sound", "ngf": 2, "hidden": 8, "critic_width": 4},
-    "control": {"kind": "class_intensity"},
+    "control": {"kind": "painted"},
     "filters": [{"kind": "plausible_labels"}],
     "segmenter": {"kind": "unet", "preset": "sound", "widths": [4, 8, 16]},
     "budgets": {

@@ -49,7 +49,7 @@ def place(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with scans, their cohort, the prepared cohort, a trained generator and its synthetic cases."""
     folder = tmp_path_factory.mktemp("faults")
     budget = {"steps": 2, "validate_every": 2, "checkpoint_every": 1}
-    training = {"synthesizer": "class_intensity", "budget": budget, "accelerator": {"threads": 1}}
+    training = {"synthesizer": "painted", "budget": budget, "accelerator": {"threads": 1}}
     (folder / "train.yaml").write_text(yaml.safe_dump(training), encoding="utf-8")
     study = {**tiny(tiny_study), "data": {"kind": "folder"}}
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
@@ -73,7 +73,7 @@ STEPS: dict[str, Callable[[Path, Path], list[Any]]] = {
     ("change", "told"),
     [
         ({"segmentor": "unet"}, "segmentor: unknown key, did you mean 'segmenter'"),
-        ({"synthesizer": "spadee"}, "synthesizer 'spadee'; expected one of augmentation_net, class_intensity"),
+        ({"synthesizer": "spadee"}, "synthesizer 'spadee'; expected one of augmentation_net, ensemble"),
         ({"synthesizer": {"kind": "spade", "preset": "soud"}}, "preset 'soud'; expected one of ['paper', 'sound']"),
         ({"seed": "three"}, "seed: 'three' should be an integer"),
         ({"budget": "huge"}, "budget 'huge' is not among the budgets ['small']"),

@@ -76,7 +76,7 @@ class AugmentationSpec(SourcedSpec):
     """What segmenters are trained on; the first arm is the baseline."""
     controls: tuple[PartName, ...] = Field((), exclude_if=lambda names: not names)
     """Controls, each an arm of its own with share, amount and schedule of the first arm under test: names of sources,
-    ways of mixing such as `cutmix`, or synthesizers such as `class_intensity`."""
+    ways of mixing such as `cutmix`, or synthesizers such as `painted`."""
     fresh_workers: int = Field(1, ge=0, exclude_if=lambda workers: workers == 1)
     """Processes beside each training whose arm has a `reuse`, which make its fresh cases; 0 for none."""
     curve: CurveSpec | None = None

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 import numpy as np
 from jaxtyping import Float32
@@ -66,6 +66,9 @@ class Method(ABC):
         knowledge: Facts of the training cohort.
     """
 
+    learns: ClassVar[bool] = True
+    """Whether `fit` trains; a method that only measures the training cases says no."""
+
     def __init__(self, spec: Any, knowledge: Knowledge) -> None:  # noqa: ANN401 - each method has its own spec
         self.spec = spec
         self.knowledge = knowledge
@@ -106,13 +109,13 @@ AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.pa
 
 
 def is_trained(spec: Spec) -> bool:
-    """Return whether a synthesizer has a network to train; others measure the training cases within seconds.
+    """Return whether a synthesizer is trained in steps; others measure the training cases within seconds.
 
     Example:
-        >>> is_trained(SYNTHESIZERS.parse("class_intensity")), is_trained(SYNTHESIZERS.parse("sound"))
+        >>> is_trained(SYNTHESIZERS.parse("painted")), is_trained(SYNTHESIZERS.parse("sound"))
         (False, True)
     """
-    return SYNTHESIZERS.part_for(spec).network is not Method.network
+    return SYNTHESIZERS.part_for(spec).learns
 
 
 def chosen_modalities(wanted: Sequence[Modality] | None, cohort: Cohort, *, gaps: bool = False) -> tuple[Modality, ...]:

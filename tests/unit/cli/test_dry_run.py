@@ -27,9 +27,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_cohort(Cohort("none", (), COMPLETE), folder / "empty")
     with Step(folder / "taken", {"verb": "ingest"}):
         pass
-    spec = {"synthesizer": "class_intensity", "test": 0.6, "validation": 0.5}
+    spec = {"synthesizer": "painted", "test": 0.6, "validation": 0.5}
     (folder / "shares.yaml").write_text(json.dumps(spec))
-    (folder / "control.yaml").write_text(json.dumps({"synthesizer": "class_intensity"}))
+    (folder / "control.yaml").write_text(json.dumps({"synthesizer": "painted"}))
     return folder
 
 
@@ -82,7 +82,7 @@ def test_a_study_shows_its_plan(tmp_path: Path) -> None:
 
 def test_a_dry_run_shows_one_budget() -> None:
     """The one that counts, at the model; the settings that are printed train the same."""
-    settings = TrainingRunSpec.model_validate({"synthesizer": {"kind": "class_intensity"}, "budget": {"steps": 7}})
+    settings = TrainingRunSpec.model_validate({"synthesizer": {"kind": "painted"}, "budget": {"steps": 7}})
     shown = with_own_budget(settings)
 
     assert shown.budget is None
@@ -95,6 +95,6 @@ def test_a_dry_run_shows_one_budget() -> None:
 def test_a_dry_run_of_a_training_checks_the_device(place: Path) -> None:
     """As the training does at its start."""
     cohort = toy_cohort(range(6))
-    settings = TrainingRunSpec.model_validate({"synthesizer": "class_intensity", "accelerator": {"device": "cuda"}})
+    settings = TrainingRunSpec.model_validate({"synthesizer": "painted", "accelerator": {"device": "cuda"}})
     with pytest.raises(DependencyError, match="device 'cuda' without a GPU"):
         require_trainable(settings, cohort, place / "out")

@@ -67,7 +67,7 @@ def test_a_verb_that_takes_a_model_names_what_it_was_given(folders: dict[str, Pa
 def test_a_verb_that_takes_a_cohort_or_scans_does_too(folders: dict[str, Path], verb: str, kind: str) -> None:
     """A model or a study is neither."""
     recipe = folders[kind].parent / "spade.yaml"
-    recipe.write_text("synthesizer: class_intensity\n")
+    recipe.write_text("synthesizer: painted\n")
     before = {"train": [recipe]}.get(verb, [])
     after = {"edit": ["--recipe", "default"], "export": ["--as", "nifti"], "join": [folders["a cohort"]]}.get(verb, [])
     error = refusal(verb, *before, folders[kind], *after, "--out", folders[kind].parent / "out")

@@ -63,7 +63,7 @@ def test_the_verb_writes_a_cohort_that_a_synthesizer_is_trained_on(place):
     assert "4 real" in result.output
     made = read_cohort(place / "made")
     assert all((place / "made" / name).is_file() for name in ("results.csv", "tissue.json"))
-    run_training(made, spec(synthesizer={"kind": "class_intensity"}), place / "second", progress=Silent())
+    run_training(made, spec(synthesizer={"kind": "painted"}), place / "second", progress=Silent())
     assert (place / "second" / PREPARATION).is_file()
     card = json.loads((place / "second" / "card.json").read_text())
     assert len(set(card["lineage"]["subjects"]) & {"s10", "s11", "s12", "s13"}) == 3

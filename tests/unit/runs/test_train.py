@@ -41,7 +41,7 @@ def test_synthesizer_and_segmenter_are_estimated_without_a_trace(tmp_path, monke
     assert set(segmenter.parameters) == {"network", "average"}
     assert segmenter.validation_s > 0
     assert segmenter.activations > segmenter.weights
-    assert estimate_training(cohort, spec(synthesizer={"kind": "class_intensity"})) is None
+    assert estimate_training(cohort, spec(synthesizer={"kind": "painted"})) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,7 +82,7 @@ def test_a_synthesizer_refuses_maps_prepared_otherwise_and_hands_its_own_prepara
     """Before anything is written; maps prepared alike, or that don't tell, are taken."""
     cohort = toy_cohort(range(6))
     folder = tmp_path / "model"
-    model = spec(synthesizer={"kind": "class_intensity"})
+    model = spec(synthesizer={"kind": "painted"})
     run_training(prepared(cohort, "a"), model, folder, progress=Silent())
     synthesizer = load_synthesizer(folder)
     assert synthesizer.preparations == ("a",)

@@ -35,7 +35,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     sampler = SAMPLERS.parse({"kind": "label_vae", **SMALL["label_vae"], **SHORT})
     train_sampler(toy_cohort([1, 2, 3]), None, sampler, folder / "sampler", seed=1, accelerator=PLAIN)
-    painter = SYNTHESIZERS.parse("class_intensity")
+    painter = SYNTHESIZERS.parse("painted")
     train_synthesizer(toy_cohort([4, 5, 6]), None, painter, folder / "painter", seed=1, accelerator=PLAIN)
     stored(folder / "filters", [7, 8, 9, 10], "filters")
     stored(folder / "hosts", [11, 12], "hosts")

@@ -92,7 +92,7 @@ def test_draws_generators_and_seeds_are_crossed(tmp_path):
 
 def test_a_generator_may_learn_from_other_subjects_than_the_arms(tmp_path):
     """One seeded draw for all arms and draws; its cases come from the label maps of these subjects."""
-    source = {"kind": "synthesizer", "synthesizer": {"kind": "class_intensity"}, "train_on": {"share": 0.7}}
+    source = {"kind": "synthesizer", "synthesizer": {"kind": "painted"}, "train_on": {"share": 0.7}}
     arms = (REAL, {**MORE, "source": "apart"})
     tasks = tasks_of(study(arms, sources={"apart": source}, curve={"subjects": [1], "draws": 2}), tmp_path)
     made = [task for task in tasks.values() if (task.kind, task.arm) == ("cases", "apart")]
@@ -204,7 +204,7 @@ def test_controls_are_arms_in_the_mode_of_the_arm_under_test(tmp_path):
     """Mixings and synthesizers by their names, sources with settings of their own; each has cases and is no test."""
     paste = {"kind": "mixing", "mixing": {"kind": "tumour_paste", "blend": "poisson"}, "per_case": 2}
     more = {**MORE, "synthetic_share": 0.3, "schedule": {"real_steps": 0.2}}
-    spec = study((REAL, more), sources={"poisson": paste}, controls=["cutmix", "poisson", "class_intensity"])
+    spec = study((REAL, more), sources={"poisson": paste}, controls=["cutmix", "poisson", "painted"])
     tasks = tasks_of(spec, tmp_path)
 
     assert [arm.name for arm in spec.every_arm] == [
@@ -212,7 +212,7 @@ def test_controls_are_arms_in_the_mode_of_the_arm_under_test(tmp_path):
         "more",
         "real+cutmix",
         "real+poisson",
-        "real+class_intensity",
+        "real+painted",
     ]
     assert {(arm.spec.synthetic_share, arm.spec.schedule.real_steps) for arm in spec.every_arm[1:]} == {(0.3, 0.2)}
     assert [arm.name for arm in spec.every_arm if is_control(spec, arm)] == [arm.name for arm in spec.every_arm[2:]]
@@ -266,7 +266,7 @@ def test_fresh_cases_that_cannot_be_are_refused(arm, more, message):
 def test_images_can_be_made_of_maps_from_noise(tmp_path):
     """A sampler is trained on the subjects of the arm; such arms have no twin on shuffled slices."""
     sampler = {"kind": "label_pgan", "dims": 3, "budget": {"steps": 7, "validate_every": 7}}
-    source = {"kind": "synthesizer", "synthesizer": {"kind": "class_intensity"}, "sampler": sampler}
+    source = {"kind": "synthesizer", "synthesizer": {"kind": "painted"}, "sampler": sampler}
     values = {
         "name": "a",
         "title": "A",

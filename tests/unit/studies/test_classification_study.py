@@ -16,7 +16,7 @@ TINY = {
     "seed": 3,
     "data": {"kind": "phantom", "cases": 6, "seed": 5, "phantom": {"shape": [32, 32, 24]}},
     "split": {"kind": "holdout", "test": 0.34, "validation": 0.17},
-    "synthesizer": {"kind": "class_intensity"},
+    "synthesizer": {"kind": "painted"},
     "classifier": {"widths": [4, 8]},
     "budget": "tiny",
     "budgets": {"tiny": {"seeds": 1, "synthetic_per_case": 1, "classifier": BUDGET}},

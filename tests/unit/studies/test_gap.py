@@ -46,7 +46,7 @@ def test_the_gap_of_painted_cases_is_measured_beside_its_floor(fold):
     """The record holds every number and the extractor; the test side is read by no task that trains."""
     generator = Task(
         "fold-0/model/generator", "generator", fold, train.fit_synthesizer,
-        {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 1},
+        {"synthesizer": SYNTHESIZERS.parse("painted"), "seed": 1},
     )  # fmt: skip
     making = {"source": "generator", "recipe": RECIPE, "count": 1, "seed": 1}
     cases = Task(

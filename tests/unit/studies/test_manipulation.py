@@ -20,7 +20,7 @@ TINY = {
     "data": {"kind": "phantom", "cases": 4, "seed": 5, "phantom": {"shape": [40, 40, 32]}},
     "split": {"kind": "holdout", "test": 0.5, "validation": 0.25},
     "seeds": 1,
-    "methods": {"painted": {"title": "Painted", "synthesizer": {"kind": "class_intensity"}}},
+    "methods": {"painted": {"title": "Painted", "synthesizer": {"kind": "painted"}}},
     "judge": {"segmenter": {"kind": "unet", "preset": "sound", "widths": [4, 8, 16]}, "budget": BUDGET},
     "edits": {
         "unedited": {"title": "As it was"},

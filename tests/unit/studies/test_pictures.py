@@ -29,7 +29,7 @@ SYNTHESIZERS = SynthesizersSpec.model_validate(
     {
         "name": "toy",
         "title": "Toy",
-        "methods": {"a": {"title": "Method A", "synthesizer": {"kind": "class_intensity"}}},
+        "methods": {"a": {"title": "Method A", "synthesizer": {"kind": "painted"}}},
         "series": [{"name": "halved", "steps": [{"edit": {"kind": "scale", "volume_factor": [0.5, 0.5]}}]}],
     }
 )

@@ -52,7 +52,7 @@ def done(tmp_path_factory):
 @pytest.fixture(scope="module")
 def generator(done):
     """A synthesizer without a network."""
-    key = {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 1}
+    key = {"synthesizer": SYNTHESIZERS.parse("painted"), "seed": 1}
     return done("generator", train.fit_synthesizer, key, ("train", "validation"))
 
 
@@ -140,7 +140,7 @@ def test_images_of_unseen_maps_are_made_and_scored(done, generator, monkeypatch)
     done(
         "synthesizer",
         train.fit_synthesizer,
-        {"synthesizer": SYNTHESIZERS.parse("class_intensity"), "seed": 2},
+        {"synthesizer": SYNTHESIZERS.parse("painted"), "seed": 2},
         ("train", "validation"),
     )
     done("series", series.make_series, {"recipes": (RECIPE, AWAY), "seed": 1, "root_seed": 1}, ("train", "test"))

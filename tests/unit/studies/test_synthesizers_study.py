@@ -28,7 +28,7 @@ TINY = {
     "split": {"kind": "holdout", "test": 0.25, "validation": 0.25},
     "methods": {
         "spade": {"synthesizer": {"kind": "spade", "batch_size": 2}, "budget": BUDGET},
-        "painted": {"title": "Painted", "synthesizer": {"kind": "class_intensity"}},
+        "painted": {"title": "Painted", "synthesizer": {"kind": "painted"}},
     },
     "references": ["painted"],
     "draws": 2,

@@ -14,7 +14,7 @@ from toy_cohort import toy_cohort
 @pytest.fixture
 def folder(tmp_path):
     """The control, trained on two toys."""
-    spec = SYNTHESIZERS.parse("class_intensity")
+    spec = SYNTHESIZERS.parse("painted")
     train_synthesizer(toy_cohort([1, 2]), None, spec, tmp_path, seed=1, accelerator=AcceleratorSpec(device="cpu"))
     return tmp_path
 

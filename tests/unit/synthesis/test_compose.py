@@ -38,7 +38,7 @@ class Lines(Silent):
 @pytest.fixture(scope="module")
 def synthesizer(tmp_path_factory):
     """The control, which needs no training."""
-    spec = SYNTHESIZERS.parse("class_intensity")
+    spec = SYNTHESIZERS.parse("painted")
     folder = tmp_path_factory.mktemp("control") / "m"
     return train_synthesizer(toy_cohort([1, 2]), None, spec, folder, seed=1, accelerator=AcceleratorSpec(device="cpu"))
 
@@ -57,7 +57,7 @@ def test_cases_are_marked_and_inherit_every_subject(synthesizer, tmp_path):
     """Subjects of generator and mask, edits, seed and weights; the firewall sees them."""
     made = compose(synthesizer, label_cases(), tmp_path)
     ref = made.cases[1]
-    assert (ref.lineage.kind, ref.lineage.source) == ("synthetic", "class_intensity")
+    assert (ref.lineage.kind, ref.lineage.source) == ("synthetic", "painted")
     assert ref.lineage.subjects == ("s01", "s02", "s08")
     assert ref.lineage.parents == ("s08-1",)
     assert ref.lineage.weights == synthesizer.weights_hash

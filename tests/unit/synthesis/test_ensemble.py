@@ -12,7 +12,7 @@ from toy_cohort import toy_cohort, toy_labels
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 BUDGET = {"steps": 2, "validate_every": 2, "checkpoint_every": 2}
 NETWORK = {"kind": "regression", "widths": [2, 4], "batch_size": 2}
-EVEN = {"kind": "class_intensity", "preset": "means"}
+EVEN = {"kind": "painted", "preset": "means"}
 
 
 def spec(members, **more):
@@ -34,11 +34,16 @@ def test_each_network_is_trained_with_a_seed_of_its_own(trained):
     members = load_synthesizer(trained.folder, PLAIN)._method._members
     weights = [next(member.network.parameters()).detach().numpy() for member in members[:2]]
 
-    assert [member.spec.kind for member in members] == ["regression", "regression", "class_intensity"]
+    assert [member.spec.kind for member in members] == ["regression", "regression", "painted"]
     assert (weights[0] != weights[1]).any()
     assert {member.spec.budget.steps for member in members} == {2}
     assert trained.parameters == 2 * sum(p.numel() for p in members[0].network.parameters())
     assert trained.card.outcome.steps == 2
+
+
+def test_usual_members_are_the_house_method_and_painted():
+    """The strongest with a network, and the control without one."""
+    assert [member.kind for member in SYNTHESIZERS.parse("ensemble").members] == ["sound", "painted"]
 
 
 def test_every_member_is_drawn(trained):
@@ -56,7 +61,7 @@ def test_the_card_says_what_variety_the_members_bring(trained):
     told = trained.facts["likeness of two images of one map (MS-SSIM)"]
     within, between = (float(word) for word in told.split() if word[0].isdigit())
 
-    assert trained.facts["members"] == "3 (regression, regression, class_intensity)"
+    assert trained.facts["members"] == "3 (regression, regression, painted)"
     assert within > between
     assert np.isfinite([within, between]).all()
 

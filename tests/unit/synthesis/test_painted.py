@@ -40,6 +40,8 @@ def test_width_0_paints_the_mean_style(tmp_path):
     images = model.synthesize(labels, stream(1))
     expected = np.nanmean(model._method.knowledge.appearance.means, axis=0)
     np.testing.assert_allclose(means_of(images, labels), expected[1:].T, atol=1e-5)
+    for place, volume in enumerate(images.values()):
+        np.testing.assert_allclose(volume.voxels[labels.voxels == 4], expected[4, place], atol=1e-5)
     assert not model.varied
     assert model.parameters == 0
 

@@ -18,7 +18,7 @@ from toy_training import Lines
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 REGRESSION = {"kind": "regression", "widths": (2, 4), "batch_size": 2, "budget": {"steps": 2}}
-CONTROL = {"kind": "class_intensity", "preset": "means"}
+CONTROL = {"kind": "painted", "preset": "means"}
 
 
 def low_grade(seed):
@@ -85,3 +85,17 @@ def test_a_class_of_a_few_voxels_is_seen():
     assert alone.means[1, 3] == pytest.approx([rare.images[m].voxels[7, 6, 6] for m in contrasts])
     with_more = Appearance.of([rare, toy_case(3)], contrasts, rare.labels.scheme)
     assert np.isnan(with_more.means[0, 3]).all()
+
+
+def test_painted_draws_a_class_too_small_to_be_divided(tmp_path):
+    """Where no case has enough voxels of a class for its subclasses, the mean of the whole class is taken."""
+    rare = low_grade(2)
+    voxels = rare.labels.voxels.copy()
+    voxels[7, 6, 4:8] = 3
+    rare = replace(rare, labels=rare.labels.with_voxels(voxels))
+    expected = rare.images[Modality.FLAIR].voxels[voxels == 3].mean()
+    plain = {"kind": "painted", "width": 0, "scanner": None, "texture": 0}
+    model = trained(tmp_path, plain, cases=[low_grade(1), rare])
+    labels = toy_labels(5)
+    made = model.synthesize(labels, stream(1))[Modality.FLAIR].voxels
+    np.testing.assert_allclose(made[labels.voxels == 3], expected, atol=1e-5)

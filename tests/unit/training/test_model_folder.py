@@ -37,7 +37,7 @@ class Noise(Spec):
 def models(tmp_path_factory):
     """A control, and a U-Net after one step."""
     place = tmp_path_factory.mktemp("models")
-    spec = SYNTHESIZERS.parse("class_intensity")
+    spec = SYNTHESIZERS.parse("painted")
     train_synthesizer(TRAIN, None, spec, place / "synthesizer", seed=1, accelerator=PLAIN)
     spec = UNetSpec(widths=(4, 8), batch_size=2, augment=None, budget=Budget(steps=1, validate_every=1))
     train_segmenter(TRAIN, HELD, spec, place / "segmenter", seed=1, accelerator=PLAIN)
@@ -130,7 +130,7 @@ def test_a_synthesizer_of_the_format_before_is_read(models, tmp_path):
 
     assert all(np.array_equal(images[0][m].voxels, images[1][m].voxels) for m in today.modalities)
     assert (older.weights_hash, older.lineage, older.preparations) == (today.weights_hash, today.lineage, ("abc",))
-    (folder / "spec.json").write_text(json.dumps({**json.loads((folder / "spec.json").read_text()), "jitter": 0.9}))
+    (folder / "spec.json").write_text(json.dumps({**json.loads((folder / "spec.json").read_text()), "width": 0.9}))
     with pytest.raises(InputFileError, match="a spec that was changed"):
         load_synthesizer(folder)
 

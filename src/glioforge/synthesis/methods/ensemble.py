@@ -35,8 +35,8 @@ RANGE: Final = 10.0
 
 
 def _usual() -> tuple[Any, ...]:
-    """The house method with a network, and painted classes."""
-    return SYNTHESIZERS.parse("sound"), SYNTHESIZERS.parse("class_intensity")
+    """The house method with a network, and painted images."""
+    return SYNTHESIZERS.parse("sound"), SYNTHESIZERS.parse("painted")
 
 
 @final
@@ -48,7 +48,7 @@ class EnsembleSpec(SynthesizerSpec):
     members: tuple[AnySynthesizer, ...] = Field(default_factory=_usual, min_length=1)
     """Any synthesizers with their settings."""
     seeds: int = Field(1, ge=1)
-    """Trainings of each member that has a network, with other seeds."""
+    """Trainings of each member that is trained, with other seeds; `painted` is measured once."""
 
     @model_validator(mode="after")
     def _members_are_simple(self) -> Self:
@@ -136,12 +136,11 @@ class Ensemble(Method):
 
 
 def _built(spec: EnsembleSpec, knowledge: Knowledge) -> Iterator[Method]:
-    """Members with fresh weights: each once, and once more for each further seed where it has a network."""
+    """Members with fresh weights: each once, and once more for each further seed where it is trained."""
     shared = {name: getattr(spec, name) for name in ("modalities", "gaps", "stand_ins", "budget")}
     for member in spec.members:
         own: Any = member.model_copy(update=shared)
         part = SYNTHESIZERS.part_for(own)
-        first = part(own, knowledge)
-        yield first
-        if first.network is not None:
+        yield part(own, knowledge)
+        if part.learns:
             yield from (part(own, knowledge) for _ in range(spec.seeds - 1))

@@ -19,7 +19,7 @@ RUN = {
     "budget": {"steps": 1, "validate_every": 1},
     "accelerator": {"device": "cpu", "precision": "32-true", "threads": 1},
 }
-MODELS = {"segmenter": {"kind": "unet", "widths": [4, 8], "batch_size": 2}, "synthesizer": {"kind": "class_intensity"}}
+MODELS = {"segmenter": {"kind": "unet", "widths": [4, 8], "batch_size": 2}, "synthesizer": {"kind": "painted"}}
 
 
 @pytest.mark.parametrize("family", sorted(MODELS))

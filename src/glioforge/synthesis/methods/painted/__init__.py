@@ -14,7 +14,8 @@ tissue alone, give the statistics of what they have.
 
 Presets: `sound`, and `narrow`, `wide` and `means`, which differ in width.
 `means` is of width 0, without subclasses, texture and scanner: the per-class
-mean image, as that of `class_intensity`, which `painted` replaces.
+mean image.  `preset: means` with `texture: 1` adds the measured variation within
+classes alone.
 
 Deviations from FetalSynthSeg and SynthSeg: intensities are drawn around measured ones; subclasses are laid out by
 partial volume and random patches, as new label maps have no scan to be clustered; label maps are warped elsewhere
@@ -26,7 +27,7 @@ after lesion classes and count as normal tissue.
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from torch import nn
@@ -57,6 +58,8 @@ _MARGIN = 3
 class Painted(Method):
     """Paints subclasses in drawn styles; its statistics are kept as a network without trained numbers."""
 
+    learns: ClassVar[bool] = False
+
     def __init__(self, spec: PaintedSpec, knowledge: Knowledge) -> None:
         super().__init__(spec, knowledge)
         cases, classes, contrasts = knowledge.appearance.means.shape
@@ -79,14 +82,19 @@ class Painted(Method):
         return scheme == own or (scheme == COMPLETE_DISTRACTORS and own.is_complete and "oedema" in own.labels)
 
     def fit(self, fitting: Fitting) -> Outcome | None:
-        """Measure the subclasses of the training cases.
+        """Measure the subclasses of the training cases; whole classes without noise are known already.
 
         Raises:
             SpecError: A rule of `order` names an unknown class, or the mean of the training cases breaks it.
         """
-        known = self.knowledge
-        cases = fitting.progress.track((ref.load() for ref in fitting.train), "measuring classes", len(fitting.train))
-        self._statistics.take(Subclasses.of(cases, known.modalities, known.scheme, self.spec.subclasses))
+        known, spec = self.knowledge, self.spec
+        found = Subclasses.even(known.appearance.means, known.appearance.deviations, spec.subclasses)
+        if spec.subclasses > 1 or spec.scanner is not None:
+            count = len(fitting.train)
+            cases = fitting.progress.track((ref.load() for ref in fitting.train), "measuring classes", count)
+            measured = Subclasses.of(cases, known.modalities, known.scheme, spec.subclasses)
+            found = measured.completed_by(found)
+        self._statistics.take(found)
         _ = self._order
         return None
 

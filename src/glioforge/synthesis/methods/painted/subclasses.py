@@ -21,7 +21,7 @@ noise               `(case, contrast)`, standard deviation of the finest grain; 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -83,6 +83,35 @@ class Subclasses:
             for place in everyone
         ]
         return cls(means, deviations, shares, np.array(noise), directions, np.array(followed))
+
+    @classmethod
+    def even(
+        cls,
+        means: Float64[np.ndarray, "case class contrast"],
+        deviations: Float64[np.ndarray, "case class contrast"],
+        count: int,
+    ) -> "Subclasses":
+        """Give all subclasses of a class the statistics of the whole class; noise and directions are not known.
+
+        Args:
+            means: Mean of each class, `nan` where a case lacks it; the background is passed over.
+            deviations: Standard deviation within each class, as `means`.
+            count: Subclasses of each class, at least 1.
+        """
+        cases, classes, contrasts = means.shape
+        mean, deviation = (np.repeat(table[:, :, None], count, axis=2) for table in (means, deviations))
+        mean[:, 0] = deviation[:, 0] = np.nan
+        shares = np.isfinite(mean).any(axis=-1) / count
+        noise, directions = np.full((cases, contrasts), np.nan), np.zeros((classes, contrasts))
+        return cls(mean, deviation, shares, noise, directions, np.zeros(classes))
+
+    def completed_by(self, other: "Subclasses") -> "Subclasses":
+        """Take means and deviations from others in classes of which no case has enough voxels to be divided."""
+        without = ~np.isfinite(self.means).any(axis=(0, 2))[:, None]
+        means, deviations = (
+            np.where(without, getattr(other, name), getattr(self, name)) for name in ("means", "deviations")
+        )
+        return replace(self, means=means, deviations=deviations)
 
 
 def surroundings(
