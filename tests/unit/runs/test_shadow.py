@@ -20,7 +20,7 @@ TRAIN, HELD_OUT, CONTROL = (
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """A synthesizer fitted to the training subjects."""
-    spec = SYNTHESIZERS.parse({"kind": "class_intensity"})
+    spec = SYNTHESIZERS.parse({"kind": "painted"})
     return train_synthesizer(TRAIN, None, spec, tmp_path_factory.mktemp("released") / "model")
 
 

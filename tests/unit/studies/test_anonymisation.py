@@ -16,7 +16,7 @@ from toy_study import toy_fold
 
 BUDGET = {"steps": 4, "validate_every": 2, "checkpoint_every": 2}
 MOVED = {"name": "moved", "attempts": 12, "steps": [{"edit": {"kind": "scale", "volume_factor": [0.5, 0.7]}}]}
-PAINT = {"kind": "synthesizer", "synthesizer": {"kind": "class_intensity"}}
+PAINT = {"kind": "synthesizer", "synthesizer": {"kind": "painted"}}
 TINY = {
     "kind": "anonymisation",
     "name": "tiny",
