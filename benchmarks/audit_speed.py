@@ -43,7 +43,7 @@ RESULT: Final = Path(__file__).parent / "results" / "audit_speed.json"
 SIZES: Final = ((125, 50, 50, 25), (500, 200, 200, 100))
 LIMIT_S: Final = 600
 MODALITIES: Final = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)
-FINE: Final = PhantomSpec(shape=(80, 96, 80), spacing_mm=2.0, orientation="RAS")
+FINE: Final = PhantomSpec(shape=(84, 100, 84), spacing_mm=(2.0, 2.0, 2.0), orientation="RAS")
 COARSE: Final = PhantomSpec(shape=(48, 48, 40), orientation="RAS")
 BASES: Final = 12
 DISGUISES: Final = ("noise", "mirror", "shift", "turn", "gamma", "blur")

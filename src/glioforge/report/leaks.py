@@ -47,7 +47,7 @@ def bound_plot(rows: Sequence[Bounded]) -> bytes:
     axes.axvline(1, color=INK, linewidth=0.9, linestyle=(0, (3, 3)))
     axes.axvline(0, color=SOFT, linewidth=0.9)
     axes.set_xscale("symlog", linthresh=2.0)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{round(value, 2):g}".replace("-", "−"))
     axes.set_yticks(range(len(rows)), [row.title for row in rows], fontsize=8.5)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("measure on the scale of its limit (0: no leak; 1: the limit)")

@@ -19,6 +19,8 @@ from glioforge.runs.audit_cases import BRAIN, LESION, Planted, Sighted, planted,
 
 ANATOMY: Final = 30
 """Components of the contrast that an attacker knows of a target."""
+DESCRIBED: Final = "described"
+"""Folder of what was measured of each case."""
 _FEATURES: Final = 10
 """Components in which sets of subjects are compared."""
 _KNOWN: Final = 0.8
@@ -74,7 +76,7 @@ def gather(
     modalities = in_standard_order(shared)
     firsts = [tuple({ref.subject_id: ref for ref in reversed(cohort.cases)}.values())[::-1] for cohort in real]
     sides, people = Sides(*map(len, firsts)), tuple(ref for side in firsts for ref in side)
-    folder = out / "described"
+    folder = out / DESCRIBED
     folder.mkdir(parents=True, exist_ok=True)
     made = sighted(synthetic.cases, modalities, folder, title="synthetic cases", parallel=parallel, progress=progress)
     seen = sighted(people, modalities, folder, title="real cases", parallel=parallel, progress=progress)

@@ -43,7 +43,7 @@ def page(spec: AnonymisationSpec, results: Results) -> Report:
         results: Results and folders of the study.
     """
     routes = {name: title for name, title in spec.routes.items() if _audits(results, name)}
-    arms = {REAL: neutral(spec, "Real scans"), **spec.routes} if spec.segmenter else {}
+    arms = {REAL: neutral(spec, "Real"), **spec.routes} if spec.segmenter else {}
     overlap = table_of(spec, results)
     found = [Endpoint("dice", region, overlap, f"Dice, {region}") for region in spec.regions] if arms else []
     arms = {name: title for name, title in arms.items() if name in overlap.arms()}

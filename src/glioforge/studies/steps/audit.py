@@ -10,7 +10,8 @@ from glioforge.privacy.gate import Judgement, judge, sizes_of
 from glioforge.privacy.plan import plan_audit
 from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint, told_apart
-from glioforge.runs.audit_evidence import gather
+from glioforge.runs.audit_cases import sighted
+from glioforge.runs.audit_evidence import DESCRIBED, Gathered, gather
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE
@@ -54,10 +55,17 @@ def audit_route(context: Context, *, rules: AuditSpec, seed: int) -> Record:
     details = details_of(found) | {
         "plan": str(plan_audit(sizes_of(gathered.evidence), rules)),
         "sizes": vars(sizes_of(gathered.evidence)),
-        "draws_apart": draws_apart(gathered.evidence.made_points, gathered.evidence.donors),
+        "draws_apart": draws_apart(_pictures(gathered, context), gathered.evidence.donors),
         "shown": shown_cases(release, training),
     }
     return context.record(details=details)
+
+
+def _pictures(gathered: Gathered, context: Context) -> np.ndarray:
+    """Coarse pictures of the cases, `(case, cell)`, which the audit has kept."""
+    folder, progress = context.folder / DESCRIBED, context.progress
+    seen = sighted(gathered.made, gathered.modalities, folder, title="synthetic cases", progress=progress)
+    return np.stack([one.coarse.ravel() for one in seen])
 
 
 def details_of(found: Judgement) -> dict[str, Any]:
@@ -79,7 +87,7 @@ def draws_apart(points: np.ndarray, donors: np.ndarray) -> float | None:
     """Return how far draws of one donor's map are from each other, as a share of the distance between donors.
 
     Args:
-        points: Cases in few dimensions, `(case, dimension)`.
+        points: Pictures of the cases, `(case, cell)`.
         donors: Donor of each case; -1 for none.
 
     Returns:
