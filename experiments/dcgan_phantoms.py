@@ -1,12 +1,12 @@
 """Do slices from noise look like slices of phantoms that the network has not seen, without repeating those it has?
 
 A DCGAN (preset `sound`, 64 x 64, one contrast) is trained on slices of half of the phantoms; 1,000 slices from it are
-compared with as many of the other half, with those of an early snapshot and of the untrained network.
+compared with as many of the other half, with those of an early snapshot, of an untrained network without blends, and
+with the blends of training slices that the network adds to.
 
     python experiments/dcgan_phantoms.py --out work --workers 2 > benchmarks/results/dcgan_phantoms.json
 
-Each part is written to `work` and not made again: stop and repeat the command at will.  The stored result is of a
-former network without blends (`modes: 0`), after 1,500 steps.
+Each part is written to `work` and not made again: stop and repeat the command at will.
 
 Bars
 ----
@@ -125,7 +125,8 @@ def measured(sampler: TrainedSampler, cohorts: tuple[Cohort, Cohort], count: int
     made = {"trained": [ref.load() for ref in sampled]}
     early = min(load_snapshots(sampler.folder / "training"))
     made["early"] = drawn(early_sampler(sampler, early), count)
-    made["untrained"] = drawn(untrained(sampler), count)
+    made["untrained"] = drawn(fresh(sampler, modes=0), count)
+    made["blends alone"] = drawn(blends(sampler), count)
     pixels = {name: stacked(sampler, cases) for name, cases in {**made, "real": real[:count]}.items()}
     seen = training_slices(spec, trained_on, sampler.card.modalities).images.float().numpy()
     pick = stream(SEED, "pick").permutation(len(seen))[:count]
@@ -152,18 +153,25 @@ def spaced(cases: Sequence[Case]) -> list[Case]:
 
 def early_sampler(sampler: TrainedSampler, step: int) -> Sampler:
     """The method with the weights of an early snapshot."""
-    method = untrained(sampler)
+    method = fresh(sampler)
     method.network.load_state_dict(load_snapshots(sampler.folder / "training")[step])
     method.settle(stream(1, "settle"))
     return method
 
 
-def untrained(sampler: TrainedSampler) -> Sampler:
+def fresh(sampler: TrainedSampler, **changes: Any) -> Sampler:  # noqa: ANN401 - values of the spec
     """The method with fresh weights."""
     seed_torch(1, "weights")
-    spec = sampler.method.spec
+    spec = sampler.method.spec.model_copy(update=changes)
     method = SAMPLERS.part_for(spec)(spec, sampler.method.knowledge)
     method.network.eval()
+    return method
+
+
+def blends(sampler: TrainedSampler) -> Sampler:
+    """The method with fresh weights, which add nothing, on the trained sampler's blends of training slices."""
+    method = fresh(sampler)
+    method.network.prior.load_state_dict(sampler.method.network.prior.state_dict())
     return method
 
 
@@ -197,10 +205,9 @@ def filtered(
 def neighbourhoods(made: Mapping[str, Sequence[Case]], real: Sequence[Case], sampler: TrainedSampler) -> dict[str, Any]:
     """Precision, recall, density and coverage in features, as `glioforge fidelity` standardises them."""
     space = RandomConvolution()
-    rows = {}
+    names, rows = list(space.features(real[0], sampler.card.modalities)), {}
     for name, cases in {**made, "real": real}.items():
         found = [space.features(case, sampler.card.modalities) for case in cases]
-        names = next(list(row) for row in found if row)
         rows[name] = np.array([[row.get(feature, 0.0) for feature in names] for row in found])
     out = {}
     for name in made:

@@ -75,6 +75,15 @@ def test_lesion_outside_the_brain_is_named():
     assert "share of the lesion outside the brain" in FITTED.assess(with_labels(case, voxels)).reason
 
 
+def test_the_order_of_a_schemes_labels_does_not_matter():
+    """A map that was never written is judged as one that was read, whose scheme lists its labels by value."""
+    case = toy_case(40)
+    turned = replace(COMPLETE, labels=dict(reversed(COMPLETE.labels.items())))
+    other = replace(case, labels=LabelMap(case.labels.voxels, case.labels.geometry, turned))
+
+    assert FITTED.assess(other) == FITTED.assess(case)
+
+
 def test_slices_are_judged_against_slices():
     """Real slices of unseen subjects pass limits of slices, those with specks do not, and a volume is no slice."""
     made = [replace(case, case_id=f"made-{n}") for n, case in enumerate(slices_like(toy_case(50), SLICE))]
