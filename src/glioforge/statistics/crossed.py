@@ -285,9 +285,12 @@ def _corrections(
 
 
 def _freedom_of(quantile: float) -> float:
-    """Degrees of freedom of which this is the 97.5 % quantile of t."""
+    """Degrees of freedom of which this is the 97.5 % quantile of t; one where each factor has but one."""
     from scipy.optimize import brentq
 
+    # The weighted mean of equal quantiles lies a rounding error beyond the bracket's end.
+    if quantile >= stdtrit(1.0, 0.975):
+        return 1.0
     return float(np.exp(brentq(lambda log: stdtrit(np.exp(log), 0.975) - quantile, 0.0, 20.0, xtol=1e-6)))
 
 

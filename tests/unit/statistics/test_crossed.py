@@ -94,6 +94,12 @@ def test_seeds_of_a_draw_belong_to_it():
     ]
 
 
+def test_two_subjects_and_two_seeds_have_one_degree_of_freedom():
+    """Whatever the variances are: their weighted quantile lies a rounding error beyond that of one degree."""
+    for seed in range(60):
+        assert estimate_mean(drawn((1, 1, 2, 2), seed), seed=0, method="t").freedom == pytest.approx(1.0)
+
+
 def test_two_trainings_have_fewer_degrees_of_freedom_than_satterthwaite():
     """Cochran's weighted quantiles, between those of one degree of freedom and of the subjects."""
     estimate = estimate_mean(drawn((2, 1, 1, 20)), seed=0)
