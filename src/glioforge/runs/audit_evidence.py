@@ -116,14 +116,16 @@ def donors_of(synthetic: Cohort, training: Sequence[CaseRef], near: np.ndarray) 
     Of several parents the nearest is taken, which can only raise the linkage.
 
     Args:
-        synthetic: Synthetic cases, whose lineage names parents by case id or subject.
+        synthetic: Synthetic cases, whose lineage names parents by case id or subject, and the host and the lesion's
+            donor of a drawn label map among its edits.
         training: Training cases in the order of the evidence.
         near: Nearness of cases to people.
     """
     places = {ref.case_id: n for n, ref in enumerate(training)} | {ref.subject_id: n for n, ref in enumerate(training)}
     found = np.full(len(synthetic), -1, dtype=np.int64)
     for n, ref in enumerate(synthetic):
-        parents = [places[parent] for parent in ref.lineage.parents if parent in places]
+        drawn = [edit.get(part) for edit in ref.lineage.edits for part in ("host", "donor")]
+        parents = [places[parent] for parent in (*ref.lineage.parents, *drawn) if parent in places]
         if parents:
             found[n] = max(parents, key=lambda place: near[n, place])
     return found

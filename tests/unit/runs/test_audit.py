@@ -12,6 +12,7 @@ from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint
 from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned_audit, scores_from
 from glioforge.runs.audit_cases import Planted, copy_of
+from glioforge.runs.audit_evidence import donors_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 SPEC = AuditSpec(planted=2)
@@ -127,6 +128,17 @@ def test_a_copy_lies_on_the_grid_of_its_host(kind):
         assert (copied.voxels == theirs.voxels[::-1]).all()
     else:
         assert np.count_nonzero(copied.lesion) == pytest.approx(np.count_nonzero(theirs.lesion), rel=0.3)
+
+
+def test_the_host_of_a_drawn_map_is_its_donor():
+    """Its parent is the drawn map; of host and lesion's donor the nearer one counts, and of neither nobody."""
+    edits = [{"kind": "label maps", "host": "s02-1", "donor": "s04-1"}, {"kind": "label maps", "host": None}]
+    lineages = [Lineage.synthetic("painted", {"drawn": TRAIN.lineage}, seed=1, edits=(edit,)) for edit in edits]
+    cases = [replace(ref, lineage=lineage) for ref, lineage in zip(MADE, lineages, strict=False)]
+    near = np.zeros((2, 6))
+    near[0, 4] = 1
+
+    assert donors_of(replace(MADE, cases=tuple(cases)), TRAIN.cases, near).tolist() == [4, -1]
 
 
 def test_decisions_are_complete_or_refused():
