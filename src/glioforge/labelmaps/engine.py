@@ -48,7 +48,7 @@ from glioforge.lesions.midline import Plane
 
 METHOD = "label maps"
 """Source of a drawn label map without images."""
-_VERSION = 2
+_VERSION = 3
 
 
 @final

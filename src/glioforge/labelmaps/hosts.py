@@ -107,7 +107,7 @@ def _with_outer_layer(warped: LabelVoxels, voxels: LabelVoxels, vectors: np.ndar
 
     Fluid around a brain is often one voxel thick, and nearest voxels alone would tear holes into it.
     """
-    outer, torn = _outermost(voxels), _outermost(warped)
+    outer, torn = outermost(voxels), outermost(warped)
     if not outer.any() or not torn.any():
         return warped
     nearest = ndimage.distance_transform_edt(~outer, return_distances=False, return_indices=True)
@@ -119,8 +119,8 @@ def _with_outer_layer(warped: LabelVoxels, voxels: LabelVoxels, vectors: np.ndar
     return mended
 
 
-def _outermost(voxels: LabelVoxels) -> np.ndarray:
-    """Mask of the brain's voxels that share a face with the background."""
+def outermost(voxels: LabelVoxels) -> np.ndarray:
+    """Return the mask of the brain's voxels that share a face with the background."""
     brain = voxels > 0
     return brain & ~ndimage.binary_erosion(brain, border_value=1)
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from glioforge.core import EditError, LabelMap
 from glioforge.labelmaps.growths import GrownTumour, grown_lesion
-from glioforge.labelmaps.hosts import Host
+from glioforge.labelmaps.hosts import Host, outermost
 from glioforge.labelmaps.plan import Source
 from glioforge.labelmaps.prior import Prior
 from glioforge.labelmaps.spec import LabelMapSpec, LesionSpec
@@ -19,7 +19,7 @@ from glioforge.labelmaps.variants import learned_counts, varied
 from glioforge.lesions.bank import Donor
 from glioforge.lesions.implant import implant
 from glioforge.lesions.mass_effect import MassEffectSpec
-from glioforge.lesions.patch import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, LesionPatch, tight_patch
+from glioforge.lesions.patch import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, LesionPatch, is_fluid, tight_patch
 from glioforge.lesions.placement import Window, draw_offset
 
 _VARIANTS = 4
@@ -55,7 +55,7 @@ def bank_lesion(host: Host, donor: Donor, prior: Prior, spec: LabelMapSpec, rng:
         lesion = varied(donor, host.labels.geometry, settings, rng)
         try:
             placed = _at_a_place(host, lesion, prior, spec, rng)
-            labels = implant(host.labels, host.labels.voxels.copy(), placed, _mass_effect(spec, rng))
+            labels = _implanted(host, placed, spec, rng)
             return Placed(labels, "bank", donor.case_id, donor.subjects)
         except EditError as error:
             reason = error
@@ -76,7 +76,7 @@ def host_lesion(
         counts = learned_counts(tuple(bank), geometry.voxel_volume / 1000, settings, rng)
         try:
             lesion = in_few_pieces(grown_lesion(growth, counts, geometry.spacing, rng).settle(host.labels.voxels))
-            labels = implant(host.labels, host.labels.voxels.copy(), lesion, _mass_effect(spec, rng))
+            labels = _implanted(host, lesion, spec, rng)
             return Placed(labels, "grown", None)
         except EditError as error:
             reason = error
@@ -105,6 +105,17 @@ def _at_a_place(
 def _weights(prior: Prior, host: Host, voxels: np.ndarray) -> np.ndarray:
     """Weights of places given in voxels of the host."""
     return prior.weights(host.frame.fractions(voxels))
+
+
+def _implanted(host: Host, lesion: LesionPatch, spec: LabelMapSpec, rng: np.random.Generator) -> LabelMap:
+    """Put a lesion into the host with its mass effect; the fluid that bounds the brain stays where it is no lesion.
+
+    That layer is often one voxel thick, and a push by nearest voxels would lay grey matter bare over the whole reach.
+    """
+    before = host.labels.voxels
+    labels = implant(host.labels, before.copy(), lesion, _mass_effect(spec, rng))
+    kept = outermost(before) & is_fluid(before) & ~labels.lesion
+    return labels.with_voxels(np.where(kept, before, labels.voxels))
 
 
 def _mass_effect(spec: LabelMapSpec, rng: np.random.Generator) -> MassEffectSpec | None:

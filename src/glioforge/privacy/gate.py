@@ -2,14 +2,15 @@
 
 Rules
 -----
-1   INCONCLUSIVE where subjects, cases or power are too few: planted copies of a disguise not found, attacks on the
-    model required and not handed in, training and other subjects told apart as if from other sites
+1   INCONCLUSIVE where subjects or cases are too few, or training and other subjects told apart as if from other sites
 2   a measure passes where its upper bound is within its limit; it fails where the bound is not and a leak is shown,
     after Holm's correction over all deciding measures; else it is inconclusive
 3   FAIL where a measure fails that no bias of the split could produce, or whose controls hold
-4   INCONCLUSIVE where a control fails (one error for all of them), a measure is inconclusive, or a quarantined
+4   INCONCLUSIVE where a leak could have gone unseen: planted copies of a disguise not found, attacks on the model
+    required and not handed in
+5   INCONCLUSIVE where a control fails (one error for all of them), a measure is inconclusive, or a quarantined
     case awaits the signed decision of a person
-5   PASS otherwise
+6   PASS otherwise
 """
 
 from collections.abc import Sequence
@@ -114,20 +115,23 @@ def judge(
     raw = [control for attack in ATTACKS for control in attack.controls(evidence)]
     controls = tuple((control, control.p > CONTROL_ERROR / len(raw)) for control in raw)
     quarantine = near_copies(evidence, threshold)
-    missing = [*_missing(evidence, spec, threshold), *lacking]
+    missing = [*lacks(sizes_of(evidence), spec), *lacking]
+    unseen = _unseen(evidence, spec, threshold)
     failed = [d for d in findings if d.decides and d.outcome == "FAIL"]
     shaken = [control.name for control, holds in controls if not holds]
     sure = [d for d in failed if not (d.finding.controlled and shaken)]
     open_ = [d for d in findings if d.decides and d.outcome == "INCONCLUSIVE"]
     waiting = [case for case, _, _ in quarantine if case not in settled]
     notes = tuple(f"a leak is shown by {d.finding.attack}" for d in failed) if missing else ()
+    notes = tuple(unseen) if sure and not missing else notes
     if missing:
         verdict, reasons = "INCONCLUSIVE", tuple(missing)
     elif sure:
         verdict, reasons = "FAIL", tuple(_clause(d) for d in sure)
     else:
         reasons = tuple(
-            [f"control out of range: {name}" for name in shaken]
+            unseen
+            + [f"control out of range: {name}" for name in shaken]
             + [_clause(d) for d in (*failed, *open_)]
             + ([f"{len(waiting)} quarantined cases await a signed decision"] if waiting else [])
         )
@@ -155,15 +159,15 @@ def _decided(found: Sequence[Finding], spec: AuditSpec, level: float) -> tuple[D
     return tuple(result)
 
 
-def _missing(evidence: Evidence, spec: AuditSpec, threshold: Threshold) -> list[str]:
-    """What is too few or lacks power, whatever was found."""
-    missing = list(lacks(sizes_of(evidence), spec))
+def _unseen(evidence: Evidence, spec: AuditSpec, threshold: Threshold) -> list[str]:
+    """What could have hidden a leak, and casts no doubt on one that is shown."""
+    unseen = []
     if not threshold.has_power:
         weak = [f"{kind} {share:.0%}" for kind, share in threshold.caught.items() if share < CAUGHT]
-        missing.append(f"planted copies not found in {CAUGHT:.0%}: {', '.join(weak) or 'none were planted'}")
+        unseen.append(f"planted copies not found in {CAUGHT:.0%}: {', '.join(weak) or 'none were planted'}")
     if spec.weights_released and LIKELIHOOD_RATIO not in evidence.model:
-        missing.append("weights are to be released, and no likelihood-ratio attack with shadow models was handed in")
-    return missing
+        unseen.append("weights are to be released, and no likelihood-ratio attack with shadow models was handed in")
+    return unseen
 
 
 def _clause(decided: Decided) -> str:

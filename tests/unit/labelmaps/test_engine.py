@@ -106,16 +106,41 @@ def test_maps_are_whole(drawn):
         assert m.labels.volume_ml("WT") <= SPEC.lesions.volume_ml[1]
 
 
+def layered(brain):
+    """The brain under one voxel of fluid, where there is no lesion."""
+    outer = brain.foreground & ~ndimage.binary_erosion(brain.foreground) & ~brain.lesion
+    return brain.with_voxels(np.where(outer, COMPLETE.value("csf"), brain.voxels))
+
+
+def bare_of_fluid(labels):
+    """Outermost voxels of a brain that are neither fluid nor lesion."""
+    outer = labels.foreground & ~ndimage.binary_erosion(labels.foreground) & ~labels.lesion
+    return int((outer & (labels.voxels != COMPLETE.value("csf"))).sum())
+
+
 def test_a_layer_around_the_brain_is_not_torn_by_the_warp():
     """One voxel of fluid stays closed; inside, the warp moves tissue."""
-    brain = toy_brain(radii=(0.0, 0.0, 0.0))
-    inner = ndimage.binary_erosion(brain.foreground)
-    layered = brain.with_voxels(np.where(brain.foreground & ~inner, COMPLETE.value("csf"), brain.voxels))
-    host = warped_host(layered, SPEC.hosts, 4).labels
-    outer = host.foreground & ~ndimage.binary_erosion(host.foreground)
+    brain = layered(toy_brain(radii=(0.0, 0.0, 0.0)))
+    host = warped_host(brain, SPEC.hosts, 4).labels
 
-    assert (host.voxels[outer] == COMPLETE.value("csf")).all()
-    assert (host.voxels != layered.voxels).mean() > 0.02
+    assert bare_of_fluid(host) == 0
+    assert (host.voxels != brain.voxels).mean() > 0.02
+
+
+def test_a_layer_around_the_brain_is_not_torn_by_the_mass_effect(tmp_path):
+    """Neither is it where a lesion pushes tissue against it."""
+    own = [bare(f"own-{n}", layered(case.load().labels)) for n, case in enumerate(train())]
+    push = {"mass_effect": {"strength": 1.0, "reach_mm": 30}, "growths": 1}
+    spec = SPEC.model_copy(
+        update={
+            "lesions": SPEC.lesions.model_validate(push),
+            "lesion_free": 0.0,
+            "distractors": SPEC.distractors.model_validate({"share": 0}),
+        }
+    )
+    engine = LabelEngine(LabelSources(cohort_of_cases(own)), spec, cache=tmp_path, seed=3)
+
+    assert [bare_of_fluid(engine.draw(number).labels) for number in range(6)] == [0] * 6
 
 
 def test_distractors_are_no_lesion(drawn):

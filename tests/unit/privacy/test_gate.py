@@ -86,6 +86,18 @@ def test_a_search_without_power_concludes_nothing(clean):
     assert "planted copies not found in 95%: noise" in found.reasons[0]
 
 
+def test_a_leak_that_is_shown_fails_without_power_too(clean):
+    """A search that misses copies can hide a leak, and casts no doubt on one that it found."""
+    leaky = with_copies(clean, 0.3)
+    hidden = leaky.near_planted.copy()
+    hidden[:20] = np.minimum(hidden[:20], 1)
+    found = judge(replace(leaky, near_planted=hidden), SPEC)
+
+    assert found.verdict == "FAIL"
+    assert found.reasons[0].startswith("copy rate")
+    assert "planted copies not found in 95%: noise" in found.notes[0]
+
+
 def test_a_control_out_of_range_concludes_nothing(clean):
     """Held-out subjects who are nearer than control subjects show that the sides differ."""
     near = clean.near.copy()
