@@ -63,6 +63,11 @@ class Finding:
     detail: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
+    def title(self) -> str:
+        """The attack, and the measure where an attack has two."""
+        return f"{self.attack}, rate at 5 %" if self.chance == POINTS[1] else self.attack
+
+    @property
     def passes(self) -> bool:
         """Whether the bound is known and within the limit."""
         return bool(np.isfinite(self.bound) and self.bound <= self.limit)

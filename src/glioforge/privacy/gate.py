@@ -173,7 +173,8 @@ def _unseen(evidence: Evidence, spec: AuditSpec, threshold: Threshold) -> list[s
 def _clause(decided: Decided) -> str:
     """Why a finding does not pass."""
     finding = decided.finding
+    p = "p < 0.001" if decided.p_holm < 0.001 else f"p = {decided.p_holm:.3f}"
     return (
-        f"{finding.attack}: {finding.estimate:.3f}, bound {finding.bound:.3f} above {finding.limit:g}"
-        f" (p {decided.p_holm:.2g}, {decided.outcome})"
+        f"{finding.title}: {finding.estimate:.3f}, bound {finding.bound:.3f} above {finding.limit:g}"
+        f" ({p}, {decided.outcome})"
     )

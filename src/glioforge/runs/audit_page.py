@@ -7,7 +7,7 @@ import numpy as np
 
 from glioforge.core import CaseRef, Modality
 from glioforge.privacy.finding import POINTS
-from glioforge.privacy.gate import ATTACKS, Decided
+from glioforge.privacy.gate import ATTACKS
 from glioforge.privacy.recipient import RECIPIENTS
 from glioforge.report.leaks import Bounded, bound_plot, planted_plot, roc_plot
 from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
@@ -36,7 +36,9 @@ def audit_page(audited: Audited) -> Report:
     """
     notices = [Note(SCREENING)]
     if audited.judgement.notes:
-        text = "Although nothing can be concluded, " + "; ".join(audited.judgement.notes) + "."
+        failed = audited.judgement.verdict == "FAIL"
+        start = "More leaks could have gone unseen: " if failed else "Although nothing can be concluded, "
+        text = start + "; ".join(audited.judgement.notes) + "."
         notices.insert(0, Note(text, "warning"))
     sections = (
         Section("What was found, and up to which bound?", _bounds(audited)),
@@ -57,23 +59,19 @@ def audit_page(audited: Audited) -> Report:
     )
 
 
-def title_of(decided: Decided) -> str:
-    """Row title of a finding."""
-    finding = decided.finding
-    return f"{finding.attack}, rate at 5 %" if finding.chance == POINTS[1] else finding.attack
-
-
 def _bounds(audited: Audited) -> tuple[Block, ...]:
     """All findings with bounds and limits."""
     found = audited.judgement.findings
     if not found:
         return (Paragraph("Too few subjects for any attack."),)
-    rows = [Bounded(title_of(d), d.finding.estimate, d.finding.bound, d.finding.limit, d.finding.chance) for d in found]
+    rows = [
+        Bounded(d.finding.title, d.finding.estimate, d.finding.bound, d.finding.limit, d.finding.chance) for d in found
+    ]
     table = Table(
         ("Attack", "Estimate", "Upper bound", "Limit", "p", "p after Holm", "Outcome", "Decides"),
         tuple(
             (
-                title_of(d),
+                d.finding.title,
                 number(d.finding.estimate, "1"),
                 number(d.finding.bound, "1"),
                 f"{d.finding.limit:g}",
@@ -100,7 +98,9 @@ def _details(audited: Audited) -> tuple[Block, ...]:
     for d in audited.judgement.findings:
         values = {k.replace("_", " "): _text(v) for k, v in d.finding.detail.items() if isinstance(v, int | float)}
         if values:
-            blocks.append(Folded(f"Numbers behind: {title_of(d)}", (Paragraph(d.finding.measure + "."), Facts(values))))
+            blocks.append(
+                Folded(f"Numbers behind: {d.finding.title}", (Paragraph(d.finding.measure + "."), Facts(values)))
+            )
     return tuple(blocks)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from glioforge.core import counted
 from glioforge.privacy.recipient import RECIPIENTS
 from glioforge.report.page import Note, Report, Section, Table
-from glioforge.runs.audit_page import SCREENING, title_of
+from glioforge.runs.audit_page import SCREENING
 from glioforge.runs.audit_result import Audited
 
 _HOUSE: Final = "To be filled in by the house that releases; an audit does not know it."
@@ -100,7 +100,7 @@ def _of(audited: Audited, attack: str) -> str:
     """Findings of an attack in one line."""
     found = [d for d in audited.judgement.findings if d.finding.attack.startswith(attack)]
     return " ".join(
-        f"{title_of(d)[0].upper()}{title_of(d)[1:]} {d.finding.estimate:.3f}, bound {d.finding.bound:.3f}, limit "
-        f"{d.finding.limit:g}: {d.outcome}."
+        f"{d.finding.title[0].upper()}{d.finding.title[1:]} {d.finding.estimate:.3f}, bound {d.finding.bound:.3f}, "
+        f"limit {d.finding.limit:g}: {d.outcome}."
         for d in found
     )
