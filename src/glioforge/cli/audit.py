@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import DryRun, MaybeSpec, Out, Set, TrainCohort, Workers
+from glioforge.cli.options import ControlCohort, DryRun, HeldOutCohort, MaybeSpec, Out, Set, TrainCohort, Workers
 
 EXAMPLES = (
     "glioforge audit synthetic --train training --held-out held-out --control control --out audit",
@@ -18,17 +18,8 @@ BLOCKED = {"FAIL": 4, "INCONCLUSIVE": 5}
 def audit(
     synthetic: Annotated[Path, typer.Argument(help="Folder of filtered synthetic cases.", metavar="SYNTHETIC")],
     train: TrainCohort,
-    held_out: Annotated[
-        Path,
-        typer.Option(
-            "--held-out",
-            help="Prepared cohort of subjects of the same sites and years whom nothing has seen.",
-            metavar="COHORT",
-        ),
-    ],
-    control: Annotated[
-        Path, typer.Option("--control", help="Prepared cohort of further such subjects.", metavar="COHORT")
-    ],
+    held_out: HeldOutCohort,
+    control: ControlCohort,
     out: Out,
     spec: MaybeSpec = None,
     overrides: Set = None,

@@ -58,6 +58,17 @@ Set = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+HeldOutCohort = Annotated[
+    Path,
+    typer.Option(
+        "--held-out",
+        help="Prepared cohort of subjects of the same sites and years whom nothing has seen.",
+        metavar="COHORT",
+    ),
+]
+ControlCohort = Annotated[
+    Path, typer.Option("--control", help="Prepared cohort of further such subjects.", metavar="COHORT")
+]
 OutFile = Annotated[Path, typer.Option("--out", help="ZIP file to write.", metavar="FILE", dir_okay=False)]
 _SPEC = typer.Option("--spec", help="YAML file of settings.", dir_okay=False, metavar="YAML")
 MaybeSpec = Annotated[Path | None, _with_default(_SPEC, "the defaults that --dry-run prints")]

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import Device, Out, Precision, Seed, Threads, TrainCohort, accelerator_of
+from glioforge.cli.options import (
+    ControlCohort,
+    Device,
+    HeldOutCohort,
+    Out,
+    Precision,
+    Seed,
+    Threads,
+    TrainCohort,
+    accelerator_of,
+)
 
 EXAMPLES = (
     "glioforge shadow model --train training --held-out held-out --control control --out shadow",
@@ -16,12 +26,8 @@ EXAMPLES = (
 def shadow(
     model: Annotated[Path, typer.Argument(help="Folder of a trained synthesizer, written by train.", metavar="MODEL")],
     train: TrainCohort,
-    held_out: Annotated[
-        Path, typer.Option("--held-out", help="Prepared cohort of subjects whom nothing has seen.", metavar="COHORT")
-    ],
-    control: Annotated[
-        Path, typer.Option("--control", help="Prepared cohort of further such subjects.", metavar="COHORT")
-    ],
+    held_out: HeldOutCohort,
+    control: ControlCohort,
     out: Out,
     models: Annotated[int, typer.Option("--models", help="Number of shadow models, even.", metavar="N", min=16)] = 16,
     steps: Annotated[

@@ -16,7 +16,7 @@ def test_a_dry_run_prints_settings_and_plan_and_writes_nothing(tmp_path):
 
     assert parse_spec(yaml.safe_load(shown.stdout), AugmentationSpec).name == "demo"
     comments = [line for line in shown.stdout.splitlines() if line.startswith("# ")]
-    assert comments[0] == "# plan: 24 tasks, 0 done; 11 trainings"
+    assert comments[0] == "# plan: 24 tasks, 0 done; 10 trainings"
     assert any(line.startswith("# fold-0/segmenters/real+synthetic/seed-1") for line in comments)
     assert "with 2 at a time" in comments[-2]
     assert not (tmp_path / "run").exists()

@@ -133,7 +133,7 @@ def test_results_do_not_depend_on_an_interruption(study, tmp_path):
         ({"methods": {"a": {"synthesizer": "spadee"}}}, "synthesizer 'spadee'; expected one of"),
         (
             {"kind": "synthesisers"},
-            "kind of study 'synthesisers'; expected one of augmentation, classification, manipulation",
+            "kind of study 'synthesisers'; expected one of anonymisation, augmentation, classification",
         ),
         ({"kind": ["synthesizers"]}, r"kind of study \"\['synthesizers'\]\"; expected one of"),
     ],
