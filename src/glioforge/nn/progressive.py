@@ -131,6 +131,11 @@ def halved(x: Maps) -> Maps:
     return pool(x, 2)
 
 
+def faded(before: Maps, after: Maps, share: float) -> Maps:
+    """Return the share of the finer level's values, the rest of the coarser's; autocast pools volumes in float32."""
+    return torch.lerp(before.to(after.dtype), after, share)
+
+
 class _Growing(nn.Module):
     """Keeps how many levels are in use.
 
@@ -202,7 +207,7 @@ class ProgressiveGenerator(_Growing):
             for layer in layers:
                 x = pixel_norm(functional.leaky_relu(layer(x), SLOPE))
         made = self._end(level, x, condition)
-        return made if share == 1 else torch.lerp(doubled(self._end(level - 1, before, condition)), made, share)
+        return made if share == 1 else faded(doubled(self._end(level - 1, before, condition)), made, share)
 
     def _end(self, level: int, x: Maps, condition: Numbers) -> Maps:
         """Maps of a level, on top of the prior."""
@@ -245,7 +250,7 @@ class ProgressiveCritic(_Growing):
                 x = functional.leaky_relu(layer(x), SLOPE)
             x = halved(x)
             if number == level and share < 1:
-                x = torch.lerp(functional.leaky_relu(self.begins[level - 1](halved(maps)), SLOPE), x, share)
+                x = faded(functional.leaky_relu(self.begins[level - 1](halved(maps)), SLOPE), x, share)
         x = minibatch_deviation(x, self.group) if self.group else x
         x = functional.leaky_relu(self.blocks[0](x), SLOPE)
         x = functional.leaky_relu(self.dense(x.flatten(1)), SLOPE)

@@ -71,6 +71,18 @@ def test_every_parameter_in_use_gets_a_gradient_at_every_stage(grown, dims):
             assert moved == used, name
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_levels_fade_under_autocast(dims):
+    """Pooled volumes are in float32 there, and convolved ones in bfloat16."""
+    generator, critic = both(dims)
+    for network in (generator, critic):
+        network.grow_to(1.25)
+    with torch.autocast("cpu", torch.bfloat16):
+        scored = critic(generator(torch.randn(4, 3), torch.randn(4, 2)), torch.randn(4, 2))
+
+    assert torch.isfinite(scored).all()
+
+
 def test_fading_begins_at_the_coarser_level_and_ends_at_the_finer_one():
     """Without a jump on either side."""
     generator, critic = both()
