@@ -376,7 +376,7 @@ def kept() -> dict[str, Any]:
     """What was simulated by the same rules at the same sizes."""
     known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     same = known.get("rules") == VERSION and known.get("sizes") == vars(SIZES)
-    return known if same else {"audits": [], "small": []}
+    return known | {"small": rows_of(known["small"])} if same else {"audits": [], "small": []}
 
 
 def write(known: dict[str, Any]) -> None:
@@ -384,8 +384,27 @@ def write(known: dict[str, Any]) -> None:
     known |= {"rules": VERSION, "sizes": vars(SIZES), "sizes_of_levels": vars(SMALL)}
     known["verdicts"], known["levels"] = verdict_rows(known["audits"]), level_rows(known["small"])
     order = ("rules", "sizes", "sizes_of_levels", "verdicts", "levels", "audits", "small")
-    text = ",\n".join(f"{json.dumps(name)}: {_lines(known[name])}" for name in order)
+    shown = known | {"small": columns_of(known["small"])}
+    text = ",\n".join(f"{json.dumps(name)}: {_lines(shown[name])}" for name in order)
     write_atomically(RESULT, f"{{\n{text}\n}}\n".encode())
+
+
+def columns_of(small: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of small audits, the p-values of each test together: names are written once, and not with every seed."""
+    both = [{**row["p"], **row["p_controls"]} for row in small]
+    controls = list(small[0]["p_controls"]) if small else []
+    tests = {test: [row[test] for row in both] for test in (both[0] if both else ())}
+    return {"seeds": [row["seed"] for row in small], "controls": controls, "p": tests}
+
+
+def rows_of(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that `columns_of` wrote."""
+    rows = []
+    for place, seed in enumerate(columns["seeds"]):
+        found = {test: values[place] for test, values in columns["p"].items()}
+        controls = {test: found.pop(test) for test in columns["controls"]}
+        rows.append({"seed": seed, "p": found, "p_controls": controls})
+    return rows
 
 
 def _lines(values: Any) -> str:  # noqa: ANN401 - plain JSON values

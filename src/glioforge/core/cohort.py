@@ -86,6 +86,14 @@ class Cohort:
         return tuple(dict.fromkeys(ref.subject_id for ref in self.cases))
 
     @property
+    def first_cases(self) -> "tuple[CaseRef, ...]":
+        """The first case of each subject, in order of appearance."""
+        found: dict[str, CaseRef] = {}
+        for ref in self.cases:
+            found.setdefault(ref.subject_id, ref)
+        return tuple(found.values())
+
+    @property
     def subjects_behind(self) -> frozenset[str]:
         """Every subject with a part in any case: own, parents', generators'."""
         behind = {s for ref in self.cases for s in ref.lineage.subjects}

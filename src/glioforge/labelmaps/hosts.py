@@ -114,9 +114,9 @@ def _with_outer_layer(warped: LabelVoxels, voxels: LabelVoxels, vectors: np.ndar
     ends = np.array(voxels.shape)[:, None] - 1
     sources = np.clip(np.rint(np.argwhere(torn).T + vectors[:, torn]), 0, ends).astype(np.intp)
     places = nearest[:, sources[0], sources[1], sources[2]]
-    mended = warped.copy()
-    mended[torn] = voxels[tuple(places)]
-    return mended
+    closed = warped.copy()
+    closed[torn] = voxels[tuple(places)]
+    return closed
 
 
 def outermost(voxels: LabelVoxels) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Rules
 -----
-1   INCONCLUSIVE where subjects or cases are too few, or training and other subjects told apart as if from other sites
+1   INCONCLUSIVE where subjects or cases are too few, or training and other subjects differ as those of two sites do
 2   a measure passes where its upper bound is within its limit; it fails where the bound is not and a leak is shown,
     after Holm's correction over all deciding measures; else it is inconclusive
 3   FAIL where a measure fails that no bias of the split could produce, or whose controls hold

@@ -56,7 +56,7 @@ def undecided(findings: Sequence[Finding], metric: str, noun: str = "subject") -
     """Count the contrasts that show nothing, with the range of the smallest differences they could have shown.
 
     Args:
-        findings: Contrasts that are not shown; one, or none, is no reason to count: the text is empty for none.
+        findings: Contrasts that show nothing; the text is empty for none.
         metric: Name of the metric.
         noun: What a subject is called.
     """

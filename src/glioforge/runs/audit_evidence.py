@@ -74,7 +74,7 @@ def gather(
     if not shared:
         raise CohortError("cohorts without a common contrast", "at least one", "prepare all with the same contrasts")
     modalities = in_standard_order(shared)
-    firsts = [tuple({ref.subject_id: ref for ref in reversed(cohort.cases)}.values())[::-1] for cohort in real]
+    firsts = [cohort.first_cases for cohort in real]
     sides, people = Sides(*map(len, firsts)), tuple(ref for side in firsts for ref in side)
     folder = out / DESCRIBED
     folder.mkdir(parents=True, exist_ok=True)

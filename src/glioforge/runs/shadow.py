@@ -83,7 +83,7 @@ def shadow_scores(  # noqa: PLR0913 - model, cohorts, place and settings, by key
     key = {"verb": "shadow", "weights": synthesizer.weights_hash, "spec": spec.model_dump(mode="json")}
     key |= {"people": everyone.fingerprint, "models": models, "seed": seed}
     with Step(out, key, writes=("models", "scored", SCORES)) as step:
-        firsts = list({ref.subject_id: ref for ref in reversed(everyone.cases)}.values())[::-1]
+        firsts = everyone.first_cases
         target = _scores(synthesizer, firsts, out / "scored" / "released.json", seed, progress)
         halves = _halves(everyone.subject_ids, models, seed)
         shadows = []

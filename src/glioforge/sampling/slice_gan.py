@@ -31,7 +31,7 @@ Slice = Float32[np.ndarray, "contrast x y"]
 _ROWS: Final = 512
 """Findings of training slices that are kept with the weights, to draw from."""
 _LEVELS: Final = np.linspace(0.05, 0.95, 10, dtype=np.float32)
-"""Quantiles of intensities that a contrast is told by."""
+"""Quantiles of intensities by which contrasts are distinguished."""
 _SETTLING: Final = 32
 """Batches of noise that the statistics of the batch norms are taken over in the end."""
 
@@ -76,7 +76,7 @@ class SliceGan(Sampler, ABC):
         return 1 if self.spec.pooled else len(self.knowledge.modalities)
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401 - the generator
-        """Measure modes, keep findings of training slices to draw from, and by what the contrasts of a pool are told.
+        """Measure modes, findings of training slices to draw from, and what distinguishes the contrasts of a pool.
 
         Raises:
             CohortError: Findings are asked for and the cases have no labels.

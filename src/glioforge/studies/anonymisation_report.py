@@ -73,13 +73,13 @@ def _sentence(results: Results, routes: Mapping[str, str]) -> str:
     """Verdicts by route, and how often donors are recognised."""
     if not routes:
         return "Not answered: no route could be audited."
-    told = []
+    clauses = []
     for name, title in routes.items():
         verdicts = ", ".join(dict.fromkeys(record.details["verdict"] for record in _audits(results, name)))
         linked = _mean(results, name, "donor linkage by label maps", "estimate")
         share = "" if linked is None else f", {linked:.0%} of its cases lead back to their donors"
-        told.append(f"{title}: {verdicts}{share}")
-    return "; ".join(told) + "."
+        clauses.append(f"{title}: {verdicts}{share}")
+    return "; ".join(clauses) + "."
 
 
 def _mean(results: Results, route: str, attack: str, field: str) -> float | None:

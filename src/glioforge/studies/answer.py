@@ -86,13 +86,13 @@ def lead_texts(
         if not (entry.control or entry.found.primary or MARK in arms[entry.arm]) and entry.found.difference.known
     ]
     many = len(others) > _NAMED
-    told = [entry for entry in others if not (many and entry.found.shown is Shown.NOT_SHOWN)]
+    named = [entry for entry in others if not (many and entry.found.shown is Shown.NOT_SHOWN)]
     sentences = [
         f"{'' if entry.planned else 'Exploratory: '}"
         f"{answer(entry.found, arms[entry.arm], arms[entry.reference], 'dice', overlap.noun)}"
-        for entry in told
+        for entry in named
     ]
-    rest = undecided([entry.found for entry in others if entry not in told], "dice", overlap.noun)
+    rest = undecided([entry.found for entry in others if entry not in named], "dice", overlap.noun)
     pairs = control_pairs(spec, arms)
     tested_by = {c: {a: arms[a] for control, a in pairs if control == c} for c, _ in pairs}
     controls = [outdone(endpoint, names, c, arms[c]) for c, names in tested_by.items()]

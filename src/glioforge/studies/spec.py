@@ -225,10 +225,10 @@ class AugmentationSpec(SourcedSpec):
         for name, segmenter in named.items():
             mine = [arm for arm in self.all_arms if arm.segmenter == name or (each and arm.segmenter is None)]
             first = self.arms[0].name if not mine or mine[0].source else mine[0].name
-            told = name if each and len(self.segmenters) > 1 else None
+            shown = name if each and len(self.segmenters) > 1 else None
             for size in sizes:
-                end = f"{f'-{told}' if told else ''}{size.suffix}"
-                words = ", ".join(filter(None, (told, size.words if len(sizes) > 1 else "")))
+                end = f"{f'-{shown}' if shown else ''}{size.suffix}"
+                words = ", ".join(filter(None, (shown, size.words if len(sizes) > 1 else "")))
                 for arm in mine:
                     title = f"{arm.title}, {words}" if words else arm.title
                     real, repeats = (size, draws) if arm.real is None else (arm.real, arm.draws)

@@ -140,3 +140,10 @@ def test_fingerprint_follows_the_contents(cohort):
     assert cohort.fingerprint not in {other.fingerprint for other in changed}
     if rest:
         assert replace(cohort, cases=cohort.cases[::-1]).fingerprint != cohort.fingerprint
+
+
+def test_the_first_case_of_each_subject_is_found():
+    """Whatever lies between the cases of a subject."""
+    refs = [case_ref(name, name[0]) for name in ("b-1", "a-1", "b-2", "c-1", "a-2")]
+
+    assert [ref.case_id for ref in Cohort("visits", tuple(refs), COMPLETE).first_cases] == ["b-1", "a-1", "c-1"]

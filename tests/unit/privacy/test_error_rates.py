@@ -1,7 +1,6 @@
 """Simulated error rates of the gate: what is committed keeps its bounds, and a short version gives it again."""
 
 import importlib.util
-import json
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,9 @@ def simulation():
 
 
 @pytest.fixture(scope="module")
-def stored():
-    """What is committed."""
-    return json.loads((BENCHMARKS / "results" / "privacy_gate.json").read_text(encoding="utf-8"))
+def stored(simulation):
+    """What is committed, which is of these very rules and sizes."""
+    return simulation.kept()
 
 
 def test_committed_rates_keep_their_bounds(simulation, stored):

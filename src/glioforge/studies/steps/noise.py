@@ -14,11 +14,11 @@ from glioforge.core import CaseRef, Cohort, Geometry, stream_seed
 from glioforge.data.alike import placed_on
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.sampling.base import load_sampler, train_sampler
+from glioforge.sampling.base import load_sampler
 from glioforge.sampling.cohort import CASES, sample_cohort
-from glioforge.studies.record import Record, Training
+from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.steps.train import MODEL
+from glioforge.studies.steps.train import MODEL, sampler_record
 from glioforge.studies.task import Context
 
 DRAWN: Final = "drawn"
@@ -63,18 +63,7 @@ def fit_class_sampler(context: Context, *, sampler: Any, target: Target, answer:
     if target == "grade":
         require_grades(train, "training")
         train = train.select([ref.case_id for ref in train if grade_of(ref) == GRADES[answer]], train.name)
-    trained = train_sampler(
-        train,
-        None,
-        sampler,
-        context.folder / MODEL,
-        seed=seed,
-        accelerator=context.accelerator,
-        progress=context.progress,
-    )
-    outcome = trained.card.outcome
-    training = Training() if outcome is None else Training.of(None, outcome)
-    return context.record(training=training, made={"weights": trained.card.weights, "answer": answer})
+    return sampler_record(context, sampler, seed, train, None, answer=answer)
 
 
 def make_slices(context: Context, *, source: str, target: Target, count: int, seed: int) -> Record:

@@ -72,9 +72,22 @@ def fit_sampler(
         subjects: Training subjects; all unless given.
     """
     train = context.cohort("train")
+    chosen = train if subjects is None else train.of_subjects(subjects, train.name)
+    return sampler_record(context, sampler, seed, chosen, context.cohort("validation"))
+
+
+def sampler_record(
+    context: Context,
+    sampler: Any,  # noqa: ANN401 - any registered spec
+    seed: int,
+    train: Cohort,
+    validation: Cohort | None,
+    **made: str,
+) -> Record:
+    """Train a sampler on some cases, and record its weights with what else was made."""
     trained = train_sampler(
-        train if subjects is None else train.of_subjects(subjects, train.name),
-        context.cohort("validation"),
+        train,
+        validation,
         sampler,
         context.folder / MODEL,
         seed=seed,
@@ -83,7 +96,7 @@ def fit_sampler(
     )
     outcome = trained.card.outcome
     training = Training() if outcome is None else Training.of(None, outcome)
-    return context.record(training=training, made={"weights": trained.card.weights})
+    return context.record(training=training, made={"weights": trained.card.weights, **made})
 
 
 def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
