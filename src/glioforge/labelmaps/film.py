@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from glioforge.core import LabelMap, stream
 from glioforge.labelmaps.growths import GrownTumour, grown_lesion
 from glioforge.labelmaps.hosts import Host
-from glioforge.labelmaps.lesion import in_few_pieces
-from glioforge.lesions.implant import implant
+from glioforge.labelmaps.lesion import implanted, in_few_pieces
 from glioforge.lesions.mass_effect import MassEffectSpec
 
 
@@ -42,5 +41,5 @@ def growing(
         counts = (whole, core, round(core * shares[1]))
         graft = grown_lesion(tumour, counts, geometry.spacing, stream(seed, "growing tumour"))
         lesion = in_few_pieces(graft.settle(host.labels.voxels))
-        maps.append(implant(host.labels, host.labels.voxels.copy(), lesion, mass_effect))
+        maps.append(implanted(host, lesion, mass_effect))
     return maps

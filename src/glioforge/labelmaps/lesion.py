@@ -55,7 +55,7 @@ def bank_lesion(host: Host, donor: Donor, prior: Prior, spec: LabelMapSpec, rng:
         lesion = varied(donor, host.labels.geometry, settings, rng)
         try:
             placed = _at_a_place(host, lesion, prior, spec, rng)
-            labels = _implanted(host, placed, spec, rng)
+            labels = implanted(host, placed, _mass_effect(spec, rng))
             return Placed(labels, "bank", donor.case_id, donor.subjects)
         except EditError as error:
             reason = error
@@ -76,7 +76,7 @@ def host_lesion(
         counts = learned_counts(tuple(bank), geometry.voxel_volume / 1000, settings, rng)
         try:
             lesion = in_few_pieces(grown_lesion(growth, counts, geometry.spacing, rng).settle(host.labels.voxels))
-            labels = _implanted(host, lesion, spec, rng)
+            labels = implanted(host, lesion, _mass_effect(spec, rng))
             return Placed(labels, "grown", None)
         except EditError as error:
             reason = error
@@ -107,13 +107,13 @@ def _weights(prior: Prior, host: Host, voxels: np.ndarray) -> np.ndarray:
     return prior.weights(host.frame.fractions(voxels))
 
 
-def _implanted(host: Host, lesion: LesionPatch, spec: LabelMapSpec, rng: np.random.Generator) -> LabelMap:
-    """Put a lesion into the host with its mass effect; the fluid that bounds the brain stays where it is no lesion.
+def implanted(host: Host, lesion: LesionPatch, mass_effect: MassEffectSpec | None) -> LabelMap:
+    """Return the host's map with a lesion and its mass effect; fluid that bounds the brain stays where no lesion is.
 
     That layer is often one voxel thick, and a push by nearest voxels would lay grey matter bare over the whole reach.
     """
     before = host.labels.voxels
-    labels = implant(host.labels, before.copy(), lesion, _mass_effect(spec, rng))
+    labels = implant(host.labels, before.copy(), lesion, mass_effect)
     kept = outermost(before) & is_fluid(before) & ~labels.lesion
     return labels.with_voxels(np.where(kept, before, labels.voxels))
 
