@@ -44,9 +44,8 @@ def audit(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
-    from glioforge.io.cohort_file import read_cohort
-    from glioforge.io.run_folder import require_free
+    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.io import read_cohort, require_free
     from glioforge.privacy.rules import AuditSpec
     from glioforge.runs.audit import PAGE, planned_audit, scores_from
     from glioforge.runs.audit import audit as attack

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from glioforge.config.spec import Spec
+    from glioforge.config import Spec
     from glioforge.core import Cohort, Modality
 
 _LOG = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None
     """
     if text is None and not follow_links:
         return None
-    from glioforge.config.load import load_spec, parse_spec
-    from glioforge.io.layout import LayoutChoice, LayoutSpec
+    from glioforge.config import load_spec, parse_spec
+    from glioforge.io import LayoutChoice, LayoutSpec
 
     if text is None:
         return LayoutSpec(follow_links=True)
@@ -73,7 +73,7 @@ def open_cohort(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.core import SpecError, scheme_named, select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.io.ingest import ingest
 
     spec = layout_from(layout)

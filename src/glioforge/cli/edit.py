@@ -35,11 +35,11 @@ def edit(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import resolved_yaml
+    from glioforge.config import resolved_yaml
     from glioforge.core import select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
+    from glioforge.lesions import load_recipe
     from glioforge.lesions.edit_cohort import edit_cohort, edits_step
-    from glioforge.lesions.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides or ())
     parents = select_cases(read_cohort(cohort), where or ())
@@ -59,7 +59,7 @@ def edit(
         progress=TerminalProgress(),
     )
     if preview is not None:
-        from glioforge.lesions.preview import preview_cohort
+        from glioforge.lesions import preview_cohort
 
         preview_cohort(parents, edited, preview)
     typer.echo(describe(edited))

@@ -36,8 +36,7 @@ def evaluate(
     """
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.io.folder_kind import MASKS, require_kind
-    from glioforge.io.run_folder import require_free
+    from glioforge.io import MASKS, require_free, require_kind
     from glioforge.runs.evaluate import evaluate_folder
 
     require_kind(predictions, MASKS)

@@ -53,9 +53,8 @@ def fidelity(
 
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import parse_spec
-    from glioforge.io.cohort_file import read_cohort
-    from glioforge.io.run_folder import require_free
+    from glioforge.config import parse_spec
+    from glioforge.io import read_cohort, require_free
     from glioforge.runs.fidelity import JSON
     from glioforge.runs.fidelity import fidelity as compare
     from glioforge.runs.fidelity_spec import FidelitySpec
@@ -84,7 +83,7 @@ def shown(path: Path) -> "object":
     """The numbers as a table for the terminal."""
     from rich.table import Table
 
-    from glioforge.io.atomic_write import read_json
+    from glioforge.io import read_json
 
     table = Table("Number", "Synthetic to real", "Real to real", "Usual", "Subjects a side")
     for row in read_json(path)["numbers"]:

@@ -60,7 +60,7 @@ def filter(  # noqa: A001 - the name of the verb
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.core import funnel
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.runs.filter import PAGE, filter_cohort, filter_from, filter_models
 
     kept, verdicts = filter_cohort(

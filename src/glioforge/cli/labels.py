@@ -54,9 +54,9 @@ def labels(
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.labelmaps.cohort import CACHE, draw_label_maps
     from glioforge.labelmaps.engine import LabelEngine
     from glioforge.labelmaps.sources import LabelSources

@@ -30,9 +30,9 @@ def mix(
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import parse_spec, resolved_yaml, with_overrides
+    from glioforge.config import parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.mixing.base import MIXINGS
     from glioforge.mixing.cohort import mix_cohort
 

@@ -54,12 +54,12 @@ def prepare(
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
-    from glioforge.config.load import load_spec, parse_spec, resolved_yaml, with_overrides
+    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import counted, require_unprepared
     from glioforge.data.png_slices import write_png_slices
     from glioforge.data.prepare.pipeline import PrepareSpec, require_preparable
     from glioforge.data.prepare.pipeline import prepare as run
-    from glioforge.io.folder_kind import require_other_folder
+    from glioforge.io import require_other_folder
 
     sets = overrides or ()
     settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)

@@ -65,7 +65,7 @@ def create(
     """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
     from glioforge.cli.cohorts import named_cohorts
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.config.load import parse_spec, read_values, resolved_yaml, with_overrides
+    from glioforge.config import parse_spec, read_values, resolved_yaml, with_overrides
     from glioforge.reader.create import create_study
     from glioforge.reader.power import needed_items
     from glioforge.reader.spec import ReaderSpec

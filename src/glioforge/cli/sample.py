@@ -66,7 +66,7 @@ def sample(
 
     accelerator = accelerator_of(device, precision, threads)
     if run.suffix in {".yaml", ".yml"}:
-        from glioforge.config.load import load_spec
+        from glioforge.config import load_spec
         from glioforge.runs.whole import PAGE, WholeSpec, make_whole_cases
 
         if ask:

@@ -59,7 +59,7 @@ def segment(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.core import SpecError, counted, described, scheme_named
-    from glioforge.io.folder_kind import SEGMENTER, require_kind
+    from glioforge.io import SEGMENTER, require_kind
     from glioforge.runs.segment import complete_folder, segment_folder
     from glioforge.segmentation.masks import written_scheme
 

@@ -46,8 +46,7 @@ def shadow(
     Writes scores.json with the loss and the likelihood ratio of every subject.  Repeat the command to resume.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.io.cohort_file import read_cohort
-    from glioforge.io.run_folder import require_free
+    from glioforge.io import read_cohort, require_free
     from glioforge.runs.shadow import shadow_scores
     from glioforge.synthesis.base import load_synthesizer
 

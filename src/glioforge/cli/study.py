@@ -119,7 +119,7 @@ def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, gi
 def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path | None) -> None:
     """Print all settings as YAML, and the plan below them as comments, so that what is printed is a study's YAML."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.config.load import resolved_yaml
+    from glioforge.config import resolved_yaml
     from glioforge.studies.forecast import plan_lines, plan_study
 
     tasks = plan_study(settings, out, data=data, store=store, progress=TerminalProgress())

@@ -56,9 +56,9 @@ def synthesize(
     from glioforge.cli.progress import TerminalProgress
     from glioforge.compute.parallel import ParallelSpec
     from glioforge.core import scheme_named, select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.io.run_accelerator import remembered
-    from glioforge.lesions.recipe import load_recipe
+    from glioforge.lesions import load_recipe
     from glioforge.runs.synthesize import make_synthetic
     from glioforge.synthesis.base import load_synthesizer
     from glioforge.synthesis.compose import export_cohort

@@ -36,7 +36,7 @@ def teach(
     OUT/questions.html is for the learner; OUT/answers.html and OUT/answers.csv hold the key.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.runs.teaching import write_teaching_set
     from glioforge.sampling.base import load_sampler
 

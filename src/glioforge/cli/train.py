@@ -40,9 +40,9 @@ def train(
 ) -> None:
     """Train a synthesizer, a sampler or a segmenter; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.config.load import load_spec, resolved_yaml
+    from glioforge.config import load_spec, resolved_yaml
     from glioforge.core import select_cases
-    from glioforge.io.cohort_file import read_cohort
+    from glioforge.io import read_cohort
     from glioforge.runs.train import (
         TrainingRunSpec,
         estimate_training,

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from glioforge.compute.memory import keep_freed_memory
 from glioforge.compute.precision import WORDS, Precision, computes_bfloat16, native_precision, warn_if_emulated
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import DependencyError, stream_seed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from glioforge.compute.cluster import DaskWorkers
 from glioforge.compute.workers import LocalWorkers
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Progress, Silent
 
 Item = TypeVar("Item")

@@ -23,7 +23,7 @@ import numpy as np
 
 from glioforge.core import Case, CaseRef, Geometry, GlioforgeError, InputFileError, LabelMap, LabelScheme, Lineage
 from glioforge.data.frames import checked_bytes, hash_of, modified
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io import read_json, write_atomically, write_json
 
 REMEDY: Final = "give the command that wrote this folder once more: it draws damaged bundles again"
 _VERSION = 1

@@ -12,8 +12,7 @@ import numpy as np
 
 from glioforge.core import Case, Cohort, Progress, Silent
 from glioforge.data.packed import scale_for
-from glioforge.io.png import MIDDLE, write_png_image, write_png_labels
-from glioforge.io.run_folder import Step, write_json
+from glioforge.io import MIDDLE, Step, write_json, write_png_image, write_png_labels
 
 FACTS = "slices.json"
 

@@ -21,7 +21,7 @@ import numpy as np
 from glioforge.core import COMPLETE, Case, CaseRef, Geometry, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.data.frames import REMEDY, checked_bytes, decode, encode, hash_of, modified
 from glioforge.data.packed import Packed, pack
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io import read_json, write_atomically, write_json
 
 IMAGES = "images.b2nd"
 MASKS = "masks.b2nd"

@@ -30,12 +30,12 @@ from glioforge.core import (
     stream_seed,
 )
 from glioforge.features.space import Extractor
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io import read_json, write_atomically, write_json
 
 if TYPE_CHECKING:
     import torch
 
-    from glioforge.nn.label_reader import LabelEncoder
+    from glioforge.nn import LabelEncoder
 
 WIDTHS: Final = (8, 16, 32, 32)
 """Channels of each level, finest first."""
@@ -62,7 +62,7 @@ class Encoder:
     def __init__(self, folder: Path) -> None:
         from safetensors.torch import load
 
-        from glioforge.nn.label_reader import LabelEncoder
+        from glioforge.nn import LabelEncoder
 
         self._card: dict[str, Any] = read_json(folder / _CARD)
         data = (folder / _WEIGHTS).read_bytes() if (folder / _WEIGHTS).is_file() else b""
@@ -154,8 +154,8 @@ def _trained(cohort: Cohort, steps: int, seed: int, progress: Progress) -> "tupl
     """The encoder and its last loss."""
     import torch
 
-    from glioforge.losses.dice import dice_and_cross_entropy
-    from glioforge.nn.label_reader import LabelReader
+    from glioforge.losses import dice_and_cross_entropy
+    from glioforge.nn import LabelReader
 
     values = sorted(cohort.scheme.labels.values())
     table = np.zeros(256, dtype=np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import InputFileError, counted, name_key, parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
 from glioforge.io.folder_kind import require_no_cohort, require_scans

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import (
     CaseReader,
     CaseRef,

@@ -12,8 +12,7 @@ from typing import Annotated, Any, ClassVar, final
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import InputFileError, LabelError, Modality, scheme_named
 from glioforge.io.found_case import BRAIN, LABELS, FoundCase, assemble, scan_files
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import SCHEMES, LabelError, LabelScheme, SpecError, scheme_named
 from glioforge.io.case_check import CheckedCase
 from glioforge.io.layout import LayoutSpec

@@ -5,7 +5,7 @@ from typing import Any, Literal, cast, final
 
 import numpy as np
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import EditRecord, LabelMap
 from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.base import EDITS, Change, EditSpec

@@ -16,8 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import LabelMap
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.graft import Graft

@@ -16,8 +16,7 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import Case, CaseRef, Cohort, EditRecord, Lineage, Progress, Silent, not_prepared, stream
 from glioforge.data.derive import Derived, derive, derived_or_left_out
 from glioforge.data.store import read_labels, write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, write_cohort
 from glioforge.lesions.bank import LesionBank
 from glioforge.lesions.patch import names_tissue
 from glioforge.lesions.recipe import RecipeSpec, edit_labels, kinds_of

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64, Int, UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Box
 from glioforge.lesions.displacement import Displacement
 from glioforge.lesions.graft import clip_box

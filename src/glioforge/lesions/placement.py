@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Float64
 from pydantic import Field
 from scipy import fft
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import EditError, Index, within
 from glioforge.lesions.displacement import Coarse
 from glioforge.lesions.patch import WHITE, LesionPatch

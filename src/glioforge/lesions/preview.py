@@ -11,7 +11,7 @@ import numpy as np
 
 from glioforge.core import Cohort, EditError, LabelMap, LabelVoxels, bounding_box
 from glioforge.data.store import read_labels
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 from glioforge.lesions.patch import is_lesion
 from glioforge.report.overlays import upright
 from glioforge.report.slices import Pixels, label_rgb

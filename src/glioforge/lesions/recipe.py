@@ -22,9 +22,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from pydantic_core import PydanticCustomError
 
-from glioforge.config.load import load_spec
-from glioforge.config.shipped import named_file
-from glioforge.config.spec import Spec
+from glioforge.config import Spec, load_spec, named_file
 from glioforge.core import EditError, EditRecord, LabelMap
 from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import DonorSource

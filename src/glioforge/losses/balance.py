@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 
 _LEAST = 1e-6
 

@@ -1,1 +1,8 @@
-"""Numbers that judge masks and images, each with a unit, a direction and a written policy for empty cases."""
+"""Numbers that judge masks and images, each with a unit, a direction and a written policy for empty cases.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

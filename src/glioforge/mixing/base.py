@@ -18,8 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from pydantic import BeforeValidator, SerializeAsAny
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import Case, Modality
 
 

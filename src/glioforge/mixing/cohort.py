@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import (
     PREPARATION,
     Case,
@@ -31,8 +31,7 @@ from glioforge.core import (
 from glioforge.data.derive import Derived, derive, derived_or_left_out
 from glioforge.data.prepare.fitting import require_one_grid
 from glioforge.data.store import write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, write_cohort
 from glioforge.mixing.base import Mixed, Scan, mixing_for
 
 

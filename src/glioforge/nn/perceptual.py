@@ -25,7 +25,7 @@ from safetensors.torch import load as load_safetensors
 from torch import nn
 
 from glioforge.core import InputFileError
-from glioforge.io.regular_file import read_regular_file
+from glioforge.io import read_regular_file
 
 BLACK, WHITE = -3.0, 5.0
 """Z-scores that become 0 and 1."""

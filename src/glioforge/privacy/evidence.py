@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
 from glioforge.core import CohortError, stream
-from glioforge.metrics.orbit import Group, Shape, likeness
+from glioforge.metrics import Group, Shape, likeness
 
 Near = Float32[np.ndarray, "case person"]
 

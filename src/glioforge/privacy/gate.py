@@ -30,7 +30,7 @@ from glioforge.privacy.finding import Attack, Control, Finding, Outcome
 from glioforge.privacy.plan import Sizes, lacks
 from glioforge.privacy.recipient import decides
 from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec
-from glioforge.statistics.inference import holm
+from glioforge.statistics import holm
 
 ATTACKS: Final[tuple[Attack, ...]] = (
     CopyRate(),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.privacy.finding import Limits
 from glioforge.privacy.recipient import Access
 

@@ -20,8 +20,7 @@ from jaxtyping import Bool, Float64, Int
 from glioforge.core import stream
 from glioforge.reader.analysis_readings import Readings
 from glioforge.reader.answers import Answer
-from glioforge.statistics.crossed import estimate_by_seed
-from glioforge.statistics.intervals import Interval, too_few
+from glioforge.statistics import Interval, estimate_by_seed, too_few
 
 DRAWS = 2000
 """Bootstrap samples of subjects."""

@@ -24,8 +24,7 @@ from glioforge.reader.analysis_rows import ALL, Row, row
 from glioforge.reader.answers import Answer
 from glioforge.reader.preference import Preference, comparisons, preferences
 from glioforge.reader.spec import AnalysisSpec
-from glioforge.statistics.inference import holm
-from glioforge.statistics.intervals import Interval
+from glioforge.statistics import Interval, holm
 
 DETECTED = frozenset({"turing", "training", "choice", "diagnosis"})
 """Kinds whose calls are right or wrong."""

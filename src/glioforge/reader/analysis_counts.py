@@ -29,8 +29,7 @@ from scipy import stats
 from scipy.special import ndtri
 
 from glioforge.core import CohortError
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import binomial_p, equivalence_p, wilson
+from glioforge.statistics import Interval, binomial_p, equivalence_p, wilson
 
 ROOM_FOR_BIAS = 2.0
 """Equivalence is concluded only where the share of calls would allow an accuracy this many margins from chance."""

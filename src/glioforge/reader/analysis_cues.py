@@ -12,9 +12,7 @@ import numpy as np
 
 from glioforge.reader.analysis_readings import REAL, Readings
 from glioforge.reader.analysis_subjects import exchange_p
-from glioforge.statistics.inference import holm
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import wilson
+from glioforge.statistics import Interval, holm, wilson
 
 
 @final

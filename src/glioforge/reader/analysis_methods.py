@@ -15,10 +15,7 @@ from jaxtyping import Float
 
 from glioforge.core import stream
 from glioforge.reader.mrmc_binary import clustered_q, cochran_q
-from glioforge.statistics.crossed import estimate_by_seed
-from glioforge.statistics.inference import holm, sign_flip_p
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval
-from glioforge.statistics.shares import wilson
+from glioforge.statistics import ENOUGH_SUBJECTS, Interval, estimate_by_seed, holm, sign_flip_p, wilson
 
 DRAWS = 3000
 """Random exchanges of subjects, and bootstrap samples."""

@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.special import ndtr
 
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import wilson
+from glioforge.statistics import Interval, wilson
 
 PARTS = 4
 """Parts of the session that are shown."""

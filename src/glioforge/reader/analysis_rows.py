@@ -16,8 +16,7 @@ from glioforge.reader.analysis_counts import Counts, Detection, detect
 from glioforge.reader.analysis_readings import Grid, Readings, grid
 from glioforge.reader.analysis_subjects import exchange_p
 from glioforge.reader.mrmc import FEWEST_READERS, Estimates
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import binomial_p
+from glioforge.statistics import Interval, binomial_p
 
 Basis = Literal["exact", "subjects", "these readers", "readers"]
 BASES: Final[dict[Basis, str]] = {

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from glioforge.core import InputFileError
-from glioforge.io.csv_table import read_csv, write_csv
+from glioforge.io import read_csv, write_csv
 
 NAME: Final = "answers.csv"
 """File of the table in a folder of a study."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import InputFileError, OutputError
-from glioforge.io.atomic_write import output_error, replacing
+from glioforge.io import output_error, replacing
 from glioforge.reader.folder import STIMULI, STUDY, open_study
 from glioforge.reader.store import NAME, verify
 

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from glioforge.core import Case, Cohort, CohortError, Modality, OutputError, Progress, Silent
-from glioforge.io.atomic_write import output_error, write_atomically, write_json
+from glioforge.io import output_error, write_atomically, write_json
 from glioforge.reader.folder import STIMULI, STUDY, Study, settings_digest
 from glioforge.reader.items import REAL, Item, Stimulus, choose_items
 from glioforge.reader.practice import practice_items

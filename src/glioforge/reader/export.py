@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from glioforge.core import OutputError
-from glioforge.io.atomic_write import write_json
-from glioforge.io.csv_table import write_csv
+from glioforge.io import write_csv, write_json
 from glioforge.reader.answers import NAME, Answer, guarded, write_answers
 from glioforge.reader.folder import Study, open_study
 from glioforge.reader.form import drawn

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from glioforge.core import InputFileError, Modality
-from glioforge.io.atomic_write import read_json
-from glioforge.io.regular_file import read_regular_file
+from glioforge.io import read_json, read_regular_file
 from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.stimulus import Frame, unpacked
 from glioforge.reader.store import NAME, Store, digest, meta

@@ -38,7 +38,7 @@ from jaxtyping import Float, Float64
 from scipy.special import stdtr, stdtrit
 
 from glioforge.core import CohortError
-from glioforge.statistics.intervals import Interval
+from glioforge.statistics import Interval
 
 Scores = Float[np.ndarray, "*batch reader case"]
 Kernels = Float64[np.ndarray, "*batch reader real synthetic"]

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from glioforge.io.csv_table import write_csv
+from glioforge.io import write_csv
 from glioforge.reader.analysis_readings import REAL, Readings, ratings
 from glioforge.reader.answers import Answer, guarded
 

@@ -26,9 +26,7 @@ from jaxtyping import Float64, Int
 
 from glioforge.core import CohortError, stream
 from glioforge.reader.answers import Answer
-from glioforge.statistics.inference import holm
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.statistics import Interval, binomial_p, holm, wilson
 
 DRAWS = 3000
 """Random exchanges of methods."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io import write_atomically, write_json
 from glioforge.reader import report_figures as figures
 from glioforge.reader import report_tables as tables
 from glioforge.reader.agreement import Mask, outline_agreement

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from glioforge.core import InputFileError
-from glioforge.io.atomic_write import read_json
+from glioforge.io import read_json
 from glioforge.reader.analysis import Analysis
 from glioforge.reader.report_words import verdict
 

@@ -12,7 +12,7 @@ from glioforge.reader.preference import Preference
 from glioforge.reader.report_words import WORDS
 from glioforge.report.page import Table
 from glioforge.report.words import p_text
-from glioforge.statistics.intervals import Interval
+from glioforge.statistics import Interval
 
 
 def flagged(caption: str, flags: Mapping[str, str]) -> str:

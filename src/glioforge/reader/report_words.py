@@ -18,7 +18,7 @@ from glioforge.reader.analysis_methods import Means
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.mrmc import FEWEST_READERS
 from glioforge.reader.preference import Preference
-from glioforge.statistics.intervals import Interval
+from glioforge.statistics import Interval
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "turing": ("real", "synthetic"),

@@ -25,7 +25,7 @@ from scipy import ndimage, stats
 
 from glioforge.core import CohortError
 from glioforge.reader.stimulus import Pixels
-from glioforge.statistics.inference import holm
+from glioforge.statistics import holm
 
 FEATURES: Final = ("levels", "commonest", "clipped", "holes", "rim", "ragged", "extent")
 LARGEST_AUC: Final = 0.85

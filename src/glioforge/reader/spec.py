@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Modality
 
 Kind = Literal["turing", "choice", "preference", "accept", "likert", "delineation", "diagnosis", "training"]

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from glioforge.core import Case, CaseError, CaseRef, CohortError, Geometry, Modality, bounding_box
 from glioforge.data.prepare.brain import find_brain
-from glioforge.io.nifti import image_bytes
+from glioforge.io import image_bytes
 from glioforge.reader.spec import ReaderSpec
 from glioforge.report.overlays import upright
 from glioforge.report.slices import window_of

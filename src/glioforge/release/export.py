@@ -20,9 +20,7 @@ from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import Case, Cohort, InputFileError, LabelError, LabelScheme, OutputError, Progress, Silent
-from glioforge.io.atomic_write import read_json, remove_partials, write_json
-from glioforge.io.folder_kind import PRIVATE
-from glioforge.io.run_folder import DONE, STARTED, Step
+from glioforge.io import DONE, PRIVATE, STARTED, Step, read_json, remove_partials, write_json
 from glioforge.release.base import DataSet, Leaving, Target, format_named
 from glioforge.release.grid import on_scan_grid
 from glioforge.release.label_values import expressed, require_no_lost_label

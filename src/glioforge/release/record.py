@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from glioforge.core import CaseRef, LabelScheme, Lineage
-from glioforge.lesions.base import EDITS
+from glioforge.lesions import EDITS
 from glioforge.lesions.edit_cohort import METHOD
 from glioforge.release.names import CaseName, Names
 from glioforge.synthesis.base import SYNTHESIZERS

@@ -4,7 +4,7 @@ from typing import Literal, final
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Modality
 
 

@@ -19,10 +19,9 @@ from filelock import FileLock
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import Cohort, CohortError, Progress, Silent, preparations_of
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, read_json, write_atomically, write_json
 from glioforge.io.state_folder import state_folder
-from glioforge.metrics.near_duplicates import aligned_agreement
+from glioforge.metrics import aligned_agreement
 from glioforge.privacy.gate import Judgement, judge
 from glioforge.privacy.plan import AuditPlan, Sizes, plan_audit
 from glioforge.privacy.quarantine import Pair, decided

@@ -24,8 +24,8 @@ from scipy.stats import rankdata
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import Case, CaseRef, LabelMap, Modality, Progress, Silent, bounding_box, stream
-from glioforge.io.atomic_write import write_atomically
-from glioforge.metrics.head_picture import HEAD, Head, halved, head_of, laid_on
+from glioforge.io import write_atomically
+from glioforge.metrics import HEAD, Head, halved, head_of, laid_on
 from glioforge.metrics.tumour_picture import REGIONS
 from glioforge.privacy.planted import Disguise, disguised, transplanted
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import CaseRef, Cohort, CohortError, Modality, Progress, in_standard_order, stream
+from glioforge.metrics import Group
 from glioforge.metrics.cohort.classifier import TwoSample
-from glioforge.metrics.orbit import Group
 from glioforge.privacy.evidence import Attribute, Evidence, Field, Sides, compare, nearness_of, points_of
 from glioforge.privacy.planted import DISGUISES
 from glioforge.privacy.rules import AuditSpec

@@ -5,11 +5,10 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
-from glioforge.config.registry import Registry
+from glioforge.config import Registry
 from glioforge.core import ANATOMIES, SCHEMES, LabelScheme
-from glioforge.io.layout import LAYOUTS
-from glioforge.lesions.base import EDITS
-from glioforge.lesions.recipe import load_recipe, recipe_files
+from glioforge.io import LAYOUTS
+from glioforge.lesions import EDITS, load_recipe, recipe_files
 from glioforge.quality.base import FILTERS
 from glioforge.sampling.method import SAMPLERS
 from glioforge.segmentation.base import SEGMENTERS

@@ -12,8 +12,7 @@ from glioforge.data.doctor.examine import Diagnosis
 from glioforge.data.doctor.finding import SEVERITIES, Finding
 from glioforge.data.doctor.look import CaseLook
 from glioforge.data.doctor.thumbnail import montage
-from glioforge.io.folder_kind import require_other_folder
-from glioforge.io.run_folder import Step, write_atomically, write_json
+from glioforge.io import Step, require_other_folder, write_atomically, write_json
 from glioforge.report.html import render
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
 

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glioforge.core import Cohort, LabelScheme, LabelSource, Progress, Silent, scheme_named
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.digest import hash_of_file
-from glioforge.io.folder_kind import MASKS, require_kind
-from glioforge.io.nifti import read_labels
-from glioforge.io.run_folder import Step
-from glioforge.io.tables import CSV, write_results
+from glioforge.io import (
+    CSV,
+    MASKS,
+    Step,
+    hash_of_file,
+    read_labels,
+    require_kind,
+    write_atomically,
+    write_json,
+    write_results,
+)
 from glioforge.report.html import render
 from glioforge.report.overlays import Overlay, extreme_cases
 from glioforge.report.scores import MEAN, ResultTable, spreads

@@ -11,9 +11,7 @@ from typing import Any, Final
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, listed, preparations_of
 from glioforge.features.space import Space
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.csv_table import write_csv
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, write_atomically, write_csv, write_json
 from glioforge.metrics.cohort.halves import FEWEST
 from glioforge.report.html import render
 from glioforge.runs.fidelity_numbers import Compared, compared

@@ -21,7 +21,7 @@ import numpy as np
 from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import Case, CaseError, CaseRef, LabelMap, Modality, Progress, Silent, stream
 from glioforge.features.space import Space
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 from glioforge.metrics.cohort.contrasts import consistency, roughness
 from glioforge.metrics.cohort.label_statistics import label_statistics
 from glioforge.metrics.cohort.lesion_geometry import lesion_geometry

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, Cohort, Modality, preparations_of
+from glioforge.metrics import metric_named
 from glioforge.metrics.cohort.measure import Measured
-from glioforge.metrics.register import metric_named
 from glioforge.report.floors import floor_plot
 from glioforge.report.page import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table
 from glioforge.report.slices import CONVENTION, Picture, best_slice, grey, picture_grid, seen_from, window_of

@@ -11,10 +11,8 @@ from typing import Any, Final, final
 import numpy as np
 
 from glioforge.core import Case, CaseRef, Cohort, MetricError, Modality
-from glioforge.metrics.base import MetricRow
-from glioforge.metrics.similarity import PREPARED_RANGE, SIMILARITY, compare_images, psnr_of
-from glioforge.statistics.crossed import estimate_by_seed
-from glioforge.statistics.intervals import Interval
+from glioforge.metrics import PREPARED_RANGE, SIMILARITY, MetricRow, compare_images, psnr_of
+from glioforge.statistics import Interval, estimate_by_seed
 
 METRICS: Final = ("mse", "mae", "psnr", "ssim")
 """Numbers that are shown."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.metrics.cohort.halves import DRAWS
 
 Features = Literal["random_convolution", "radiomics", "encoder"]

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Final, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.config.load import load_spec, parse_spec
-from glioforge.config.spec import Spec
+from glioforge.config import Spec, load_spec, parse_spec
 from glioforge.core import Cohort, CohortError, Progress, SpecError, VerdictRow, counted
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io import VERB, Step, hash_of_file, read_json, write_atomically, write_json
 from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
-from glioforge.io.digest import hash_of_file
-from glioforge.io.run_folder import VERB, Step
 from glioforge.quality.base import AnyFilter, Model
 from glioforge.quality.check import check_cohort
 from glioforge.report.html import render

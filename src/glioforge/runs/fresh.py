@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, final
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Case, CaseRef, Cohort, EditError, Lineage
 from glioforge.data.replay import FreshCases
 from glioforge.labelmaps.engine import LabelEngine
+from glioforge.lesions import RecipeSpec
 from glioforge.lesions.edit_cohort import Editor
-from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.cohort import Mixer, require_mixable
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.compose import Imager, LabelCase

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from glioforge.core import Cohort, listed
-from glioforge.io.tables import ResultRow
+from glioforge.io import ResultRow
 from glioforge.metrics.evaluate import REGIONS
 from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
 from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
-from glioforge.config.load import parse_spec
+from glioforge.config import parse_spec
 from glioforge.core import (
     COMPLETE,
     COMPLETE_CAVITY,
@@ -21,9 +21,8 @@ from glioforge.data.prepare.grid import GridPlan
 from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.prepare.resample import plan_of
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import read_json, write_atomically
 from glioforge.io.run_accelerator import remembered
-from glioforge.io.run_folder import read_json
 from glioforge.segmentation.base import engine_of, load_segmenter
 from glioforge.segmentation.evaluate import segment_cohort, with_probabilities
 from glioforge.segmentation.tissue import complete_cohort

@@ -30,11 +30,10 @@ from glioforge.core import (
     require_no_leak,
     stream,
 )
-from glioforge.io.atomic_write import read_json, write_json
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, read_json, write_json
 from glioforge.privacy.attacks.model import LIKELIHOOD_RATIO, LOSS, SHADOWS, likelihood_ratios
 from glioforge.synthesis.base import TrainedSynthesizer, train_synthesizer
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 SCORES: Final = "scores.json"
 DRAWS: Final = 4

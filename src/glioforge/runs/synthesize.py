@@ -5,9 +5,9 @@ from pathlib import Path
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import CaseRef, Cohort, Progress, Silent, not_prepared, require_labelled, require_prepared_alike
-from glioforge.io.cohort_file import require_no_loss
+from glioforge.io import require_no_loss
+from glioforge.lesions import RecipeSpec
 from glioforge.lesions.edit_cohort import edit_cohort
-from glioforge.lesions.recipe import RecipeSpec
 from glioforge.synthesis.base import TrainedSynthesizer
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort
 

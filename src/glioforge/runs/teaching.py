@@ -23,7 +23,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from glioforge.core import Cohort, Modality, Progress, Silent, SpecError, Volume, stream
-from glioforge.io.run_folder import ORPHAN_S, VERB, Step, write_atomically
+from glioforge.io import ORPHAN_S, VERB, Step, write_atomically
 from glioforge.report.html import render
 from glioforge.report.page import Block, Figure, Note, Paragraph, Report, Section, Table
 from glioforge.report.slices import CONVENTION, Picture, grey, picture_grid, seen_from

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from glioforge.core import COMPLETE, Case, Cohort, Progress, Silent
 from glioforge.data.prepare.grades import PLAUSIBLE, summary
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 from glioforge.report.html import render
 from glioforge.report.page import Block, Figure, Report, Section, Table
 from glioforge.report.style import INK, png, sheet

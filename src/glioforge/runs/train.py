@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of, resolved
-from glioforge.config.load import parse_spec
-from glioforge.config.spec import Spec
+from glioforge.config import Spec, parse_spec
 from glioforge.core import (
     Cohort,
     CohortError,
@@ -26,8 +25,7 @@ from glioforge.core import (
 )
 from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
 from glioforge.data.prepare.record import write_records
-from glioforge.io.atomic_write import read_json
-from glioforge.io.run_folder import require_free
+from glioforge.io import read_json, require_free
 from glioforge.sampling.base import train_sampler
 from glioforge.sampling.method import SAMPLERS, AnySampler
 from glioforge.segmentation.base import engine_of, train_segmenter
@@ -35,10 +33,10 @@ from glioforge.segmentation.method import AnySegmenter
 from glioforge.segmentation.network import NetworkEngine
 from glioforge.synthesis.base import train_synthesizer
 from glioforge.synthesis.method import AnySynthesizer
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 if TYPE_CHECKING:
-    from glioforge.training.estimate import Estimate
+    from glioforge.training import Estimate
 
 
 FAMILIES = ("synthesizer", "sampler", "segmenter")

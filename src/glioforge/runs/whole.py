@@ -24,12 +24,11 @@ from typing import Final, final
 from pydantic import Field
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, Stage, VerdictRow, funnel
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.cohort_file import read_cohort, write_cohort
+from glioforge.io import read_cohort, write_atomically, write_cohort, write_json
+from glioforge.lesions import load_recipe
 from glioforge.lesions.edit_cohort import edit_cohort
-from glioforge.lesions.recipe import load_recipe
 from glioforge.quality.base import AnyFilter, Model
 from glioforge.report.html import render
 from glioforge.report.page import Report, Section

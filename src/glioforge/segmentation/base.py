@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from glioforge.compute.accelerator import AcceleratorSpec, set_threads
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
 from glioforge.data.replay import FreshCases
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine, TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.network import NetworkEngine
-from glioforge.training.budget import Budget
-from glioforge.training.model_folder import Card, read_card, write_model
+from glioforge.training import Budget, Card, read_card, write_model
 
 __all__ = [
     "SEGMENTERS",
@@ -85,7 +84,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     if fresh is not None and not isinstance(engine, NetworkEngine):
         raise SpecError("fresh cases for a segmenter with a program of its own", "stored cases", "leave fresh out")
     fitted = engine.fit(Fitting(mix, validation, modalities, out, seed, asked, shown))
-    from glioforge.training.parallel import leads, meet
+    from glioforge.training import leads, meet
 
     if leads(fitted.accelerator):
         card = Card(

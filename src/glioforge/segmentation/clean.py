@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import LabelMap
 
 _ROUNDING = 1 - 1e-6

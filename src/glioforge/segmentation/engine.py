@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Case, Cohort, LabelMap, LabelScheme, Lineage, Modality, Progress
 from glioforge.segmentation.mix import Mix
-from glioforge.training.budget import Outcome
-from glioforge.training.model_folder import Card
+from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:
     import torch

@@ -20,11 +20,8 @@ from glioforge.core import (
     scheme_named,
 )
 from glioforge.data.prepare.resample import restore, restore_values
-from glioforge.io.nifti import read_labels, write_labels, write_map
-from glioforge.io.run_folder import Step
-from glioforge.io.tables import PREPARED, SCAN, ResultRow
-from glioforge.metrics.base import MetricRow
-from glioforge.metrics.evaluate import DEFAULT_METRICS, evaluate_case, regions_of
+from glioforge.io import PREPARED, SCAN, ResultRow, Step, read_labels, write_labels, write_map
+from glioforge.metrics import DEFAULT_METRICS, MetricRow, evaluate_case, regions_of
 from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.mask_scheme import mask_scheme, scheme_key, source_of_masks
 from glioforge.segmentation.masks import find_masks, write_facts

@@ -24,10 +24,7 @@ from glioforge.core import (
     scheme_named,
     scheme_to_write,
 )
-from glioforge.io.dataset_json import hint_of, read_dataset_json
-from glioforge.io.nifti import read_integers
-from glioforge.io.scheme_detection import detect_scheme
-from glioforge.io.scheme_evidence import Evidence, question
+from glioforge.io import Evidence, detect_scheme, hint_of, question, read_dataset_json, read_integers
 from glioforge.segmentation.masks import FACTS, written_scheme
 
 _REGIONS = ("WT", "TC", "ET")

@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from glioforge.core import Cohort, InputFileError, LabelScheme, composed, listed, scheme_named
-from glioforge.io.run_folder import read_json, write_json
-from glioforge.io.scan_names import is_image, stem
+from glioforge.io import is_image, read_json, stem, write_json
 
 FACTS = "masks.json"
 

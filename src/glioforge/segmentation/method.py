@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, final
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, Modality, SpecError
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.clean import CleanSpec
 from glioforge.segmentation.engine import SegmenterEngine
 from glioforge.segmentation.target import Target, target_named
 from glioforge.segmentation.view import View
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from glioforge.training.loop import Recipe
+    from glioforge.training import Recipe
 
 Axis = Literal[0, 1, 2]
 Statistics = Literal["real", "mixture"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
 from glioforge.data.epoch import steps_of_an_epoch
-from glioforge.io.digest import hash_of_file
+from glioforge.io import hash_of_file
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
@@ -24,8 +24,7 @@ from glioforge.segmentation.target import CAVITY, Target, target_named, unseen_c
 from glioforge.segmentation.trained import NetworkSegmenter, inference_of, open_networks, view_folders
 from glioforge.segmentation.validate import Validation
 from glioforge.segmentation.view import ORDER, View
-from glioforge.training.budget import Budget, Outcome, joined
-from glioforge.training.model_folder import WEIGHTS, Card
+from glioforge.training import WEIGHTS, Budget, Card, Outcome, joined
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +96,7 @@ class NetworkEngine(SegmenterEngine):
     ) -> tuple[Outcome, dict[str, float]]:
         """Train the network of one view; also what was made of cases meanwhile."""
         from glioforge.segmentation.objective import reported_weights
-        from glioforge.training.loop import train as run
+        from glioforge.training import train as run
 
         spec, method, mix, modalities = self.spec, self._method, fitting.mix, fitting.modalities
         length = _length(spec, method.dims, mix, view)

@@ -18,14 +18,10 @@ from pydantic import Field, model_validator
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
 from glioforge.core import Case, Geometry, GeometryError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
-from glioforge.io.digest import hash_of_file
-from glioforge.io.folder_kind import CARD
-from glioforge.io.nifti import read_labels
-from glioforge.io.nnunet_raw import ENDING, write_channels
+from glioforge.io import CARD, ENDING, hash_of_file, read_labels, write_channels
 from glioforge.segmentation.method import SegmenterSpec
 from glioforge.segmentation.nnunet_command import COMMANDS, call_nnunet, find_command
-from glioforge.training.budget import Budget, Outcome
-from glioforge.training.model_folder import Card
+from glioforge.training import Budget, Card, Outcome
 
 NUMBER: Final = "1"
 DATASET: Final = "Dataset001_glioforge"

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from glioforge.core import DependencyError, TrainingError
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 
 LOG = "nnunet.log"
 COMMANDS = ("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict")

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from glioforge.core import SpecError
-from glioforge.losses.dice import (
+from glioforge.losses import (
     dice_and_cross_entropy,
     generalised_dice_loss,
     region_dice_and_cross_entropy,

@@ -27,10 +27,8 @@ from glioforge.core import (
     require_prepared_alike,
 )
 from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step, write_json
-from glioforge.io.tables import PREPARED, ResultRow, write_results
-from glioforge.metrics.base import MetricRow
+from glioforge.io import PREPARED, ResultRow, Step, write_cohort, write_json, write_results
+from glioforge.metrics import MetricRow
 from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
 from glioforge.segmentation.trained import NetworkSegmenter
 

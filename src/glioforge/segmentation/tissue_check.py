@@ -23,8 +23,7 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from glioforge.core import COMPLETE, LabelMap, within
-from glioforge.metrics.base import MetricRow
-from glioforge.metrics.evaluate import evaluate_case
+from glioforge.metrics import MetricRow, evaluate_case
 
 RIM_MM: Final = 5.0
 """Width of the rim around a tumour."""

@@ -19,13 +19,12 @@ import numpy as np
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note
 from glioforge.core import Case, CaseError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
-from glioforge.io.folder_kind import CARD
+from glioforge.io import CARD
 from glioforge.segmentation.clean import clean
 from glioforge.segmentation.method import NetworkSpec, SegmenterMethod
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target, target_named
-from glioforge.training.budget import Outcome
-from glioforge.training.model_folder import WEIGHTS, Card, expected_hash
+from glioforge.training import WEIGHTS, Card, Outcome, expected_hash
 
 if TYPE_CHECKING:
     import torch
@@ -162,7 +161,7 @@ def open_networks(
     device: "torch.device | None" = None,
 ) -> NetworkSegmenter:
     """Read weights onto a device, to run in the accelerator's precision; errors as `base.load_segmenter`."""
-    from glioforge.training.weights import built_to_fit, read_weights
+    from glioforge.training import built_to_fit, read_weights
 
     spec, outcome = cast("NetworkSpec", card.spec), card.outcome
     if outcome is None or len(card.files) != len(spec.views):

@@ -7,7 +7,7 @@ import numpy as np
 
 from glioforge.core import CaseRef, Cohort, LabelMap, Modality
 from glioforge.data.sampling import fits_in_memory
-from glioforge.metrics.evaluate import evaluate_case
+from glioforge.metrics import evaluate_case
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import View

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from glioforge.nn.initialise import xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn import MultiScaleCritic, xavier
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.training.recipes.adversarial import Adversarial

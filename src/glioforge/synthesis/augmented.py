@@ -8,7 +8,7 @@ slices are a setting of their own.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import stream
 from glioforge.data.augment.spec import Amount, AugmentSpec
 

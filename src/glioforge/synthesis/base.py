@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import (
     VALIDATION,
     Case,
@@ -24,8 +24,8 @@ from glioforge.core import (
     not_prepared,
     require_no_leak,
 )
+from glioforge.io import Step
 from glioforge.io.run_accelerator import kept_of, settled
-from glioforge.io.run_folder import Step
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.card import write_tensors
 from glioforge.synthesis.method import (
@@ -38,9 +38,7 @@ from glioforge.synthesis.method import (
 )
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
-from glioforge.training.budget import Budget, Outcome
-from glioforge.training.fitting import Fitting
-from glioforge.training.model_folder import Card, write_model
+from glioforge.training import Budget, Card, Fitting, Outcome, write_model
 
 __all__ = [
     "SYNTHESIZERS",
@@ -97,7 +95,7 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     settings = settled(accelerator or AcceleratorSpec(), out)
     step = Step(out, _key(spec, train, validation, seed, settings), kept=kept_of(settings))
     if not step.done:
-        from glioforge.training.parallel import leads, meet
+        from glioforge.training import leads, meet
 
         def fitted() -> tuple[Method, Outcome | None]:
             progress.say(described(settings))

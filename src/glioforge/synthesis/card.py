@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from glioforge.core import InputFileError
-from glioforge.io.folder_kind import CARD
+from glioforge.io import CARD
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method
-from glioforge.training.model_folder import WEIGHTS, Card, expected_hash, read_card
+from glioforge.training import WEIGHTS, Card, expected_hash, read_card
 
 MAX_APPEARANCE = 2**28
 """Largest size in bytes of the class statistics: more is refused before it is read."""
@@ -33,7 +33,7 @@ def write_tensors(folder: Path, method: Method) -> dict[str, str]:
     """
     import torch
 
-    from glioforge.training.weights import write_weights
+    from glioforge.training import write_weights
 
     arrays = method.knowledge.appearance.to_arrays()
     tensors = {f"appearance/{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
@@ -49,7 +49,7 @@ def read_model(folder: Path) -> tuple[Method, Card]:
         InputFileError: The folder holds something else, is unfinished, a file is damaged or changed, or they don't
             belong together.
     """
-    from glioforge.training.weights import read_some
+    from glioforge.training import read_some
 
     card = read_card(folder, SYNTHESIZERS)
     knowledge = _knowledge(card, read_some(folder / WEIGHTS, "appearance/", MAX_APPEARANCE), folder)
@@ -76,7 +76,7 @@ def _method(card: Card, knowledge: Knowledge, path: Path) -> Method:
     """The method with fresh weights, once its network is seen to fit the file's tensors."""
     from torch import nn
 
-    from glioforge.training.weights import built_to_fit
+    from glioforge.training import built_to_fit
 
     made: list[Method] = []
 
@@ -90,8 +90,8 @@ def _method(card: Card, knowledge: Knowledge, path: Path) -> Method:
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Any]:
     """Tensors of the weights' file, whose hash must be the card's."""
-    from glioforge.io.regular_file import read_regular_file
-    from glioforge.training.weights import MAX_WEIGHTS, decode, digest
+    from glioforge.io import read_regular_file
+    from glioforge.training import MAX_WEIGHTS, decode, digest
 
     data = read_regular_file(path, MAX_WEIGHTS)
     if digest(data) != expected:
@@ -111,7 +111,7 @@ def _appearance(tensors: Mapping[str, Any], classes: int, contrasts: int) -> App
 
 def _fill(method: Method, tensors: Mapping[str, Any], path: Path) -> None:
     """Load the network's weights, if there is a network."""
-    from glioforge.training.weights import require_fit
+    from glioforge.training import require_fit
 
     state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
     if method.network is not None:

@@ -33,8 +33,7 @@ from glioforge.core import (
     stream_seed,
 )
 from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import ORPHAN_S, Step
+from glioforge.io import ORPHAN_S, Step, write_cohort
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.export import export_cohort
 

@@ -30,12 +30,10 @@ from glioforge.synthesis.painter import Painter
 from glioforge.synthesis.passes import OnePass, Passes
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.synthesis.unseen_score import unseen_score
-from glioforge.training.fitting import Fitting
-from glioforge.training.inference import inferred
-from glioforge.training.loop import Outcome, train
+from glioforge.training import Fitting, Outcome, inferred, train
 
 if TYPE_CHECKING:
-    from glioforge.training.recipe import Recipe
+    from glioforge.training import Recipe
 
 __all__ = ["SPAN", "Batch", "ConditionalMethod"]
 

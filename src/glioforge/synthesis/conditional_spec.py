@@ -9,10 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.synthesis.augmented import SpatialAugmentSpec
 from glioforge.synthesis.method import SynthesizerSpec
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 
 class ConditionSpec(Spec):

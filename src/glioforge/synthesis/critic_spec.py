@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from glioforge.nn.blocks import Norm
+from glioforge.nn import Norm
 from glioforge.nn.patch_critic import MultiScaleCritic, Padding
 from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 
 

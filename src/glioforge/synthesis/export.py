@@ -25,8 +25,7 @@ from glioforge.core import (
     holds_lesion,
     scheme_to_write,
 )
-from glioforge.io.nifti import write_image, write_labels
-from glioforge.io.sidecar import Sidecar, read_sidecar, write_sidecar
+from glioforge.io import Sidecar, read_sidecar, write_image, write_labels, write_sidecar
 
 _NEW_NAMES = {Modality.T1: "t1n", Modality.T1CE: "t1c", Modality.T2: "t2w", Modality.FLAIR: "t2f"}
 

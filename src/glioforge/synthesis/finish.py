@@ -23,9 +23,7 @@ from glioforge.synthesis.moved import Move
 from glioforge.synthesis.painter import Painter
 from glioforge.synthesis.slice_smoothing import CASES, Example, measure_widths, smooth_across
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
-from glioforge.training.fitting import Fitting
-from glioforge.training.inference import inferred
-from glioforge.training.snapshots import load_snapshots
+from glioforge.training import Fitting, inferred, load_snapshots
 
 GRAIN_BATCHES = 200
 """Batches that grain is measured on, at most."""

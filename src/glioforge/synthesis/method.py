@@ -10,12 +10,10 @@ from jaxtyping import Float32
 from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, LabelMap, LabelScheme, Modality, in_standard_order
 from glioforge.synthesis.appearance import Appearance
-from glioforge.training.budget import Budget, Outcome
-from glioforge.training.fitting import Fitting
+from glioforge.training import Budget, Fitting, Outcome
 
 if TYPE_CHECKING:
     from torch import nn

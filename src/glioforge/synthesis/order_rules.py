@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import LabelScheme, Modality, SpecError
 
 

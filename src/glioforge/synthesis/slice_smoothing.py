@@ -23,7 +23,7 @@ from jaxtyping import Float32, Integer
 from scipy.ndimage import gaussian_filter1d
 
 from glioforge.core import Mask, Voxels
-from glioforge.metrics.texture import gradient_ratio
+from glioforge.metrics import gradient_ratio
 from glioforge.synthesis.slices import BrainBox
 
 WIDTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -17,7 +17,7 @@ from glioforge.core import LabelError, LabelMap, LabelScheme, Lineage, Modality,
 from glioforge.synthesis.card import read_model
 from glioforge.synthesis.method import Method
 from glioforge.synthesis.unseen_classes import painted_map, unseen_classes, warning_of
-from glioforge.training.model_folder import Card
+from glioforge.training import Card
 
 LIMIT = 5.0
 """Largest absolute z-score of an image."""

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.losses.regional import regional_l1
+from glioforge.losses import regional_l1
 from glioforge.nn.low_pass import low_pass
-from glioforge.training.inference import inferred
+from glioforge.training import inferred
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
 BATCHES = 4

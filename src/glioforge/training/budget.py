@@ -7,7 +7,7 @@ from typing import Any, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.training.watch import WatchSpec
 
 HistoryRow = dict[str, float | int | None]

@@ -24,7 +24,7 @@ from lightning_fabric import Fabric
 
 from glioforge.compute.accelerator import deterministic, seed_torch
 from glioforge.core import Progress, Silent, SpecError
-from glioforge.io.run_folder import ORPHAN_S, Step
+from glioforge.io import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome, levelled
 from glioforge.training.estimate import end_if_estimating

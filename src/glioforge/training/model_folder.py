@@ -18,8 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, final
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import (
     Cohort,
     Geometry,
@@ -32,10 +31,7 @@ from glioforge.core import (
 )
 from glioforge.data.prepare.fitting import grid_of
 from glioforge.data.prepare.record import write_records
-from glioforge.io.folder_kind import CARD, MAX_CARD, require_kind
-from glioforge.io.regular_file import regular_size
-from glioforge.io.run_facts import versions
-from glioforge.io.run_folder import read_json, write_json
+from glioforge.io import CARD, MAX_CARD, read_json, regular_size, require_kind, versions, write_json
 from glioforge.training.budget import Outcome
 from glioforge.training.older_cards import in_this_format
 

@@ -8,8 +8,8 @@ from typing import Final, final
 import torch
 from jaxtyping import Bool, Float
 
+from glioforge.metrics import PREPARED_RANGE
 from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
-from glioforge.metrics.similarity import PREPARED_RANGE
 
 Images = Float[torch.Tensor, "b contrast *grid"]
 Batch = Mapping[str, torch.Tensor]

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, final
 
-from glioforge.io.run_folder import write_atomically
+from glioforge.io import write_atomically
 from glioforge.training.budget import HistoryRow
 
 _SHOWN: Final = 2

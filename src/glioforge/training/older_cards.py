@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.core import BRATS2023, InputFileError, scheme_named
-from glioforge.io.digest import hash_of_file
-from glioforge.io.folder_kind import CARD, SPEC
-from glioforge.io.regular_file import regular_size
-from glioforge.io.run_folder import Step, read_json
+from glioforge.io import CARD, SPEC, Step, hash_of_file, read_json, regular_size
 
 _FORMAT: Final = 3
 _RELEASE: Final = "use the release of Glioforge that wrote it, or train again"

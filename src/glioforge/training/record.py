@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float32, UInt8
 from torch import nn
 
 from glioforge.core import DependencyError
-from glioforge.io.png import write_png_labels
+from glioforge.io import write_png_labels
 from glioforge.training.budget import Budget, HistoryRow
 from glioforge.training.observation import Observation
 from glioforge.training.snapshots import Snapshots

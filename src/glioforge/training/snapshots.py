@@ -12,8 +12,7 @@ from typing import Any, final
 from torch import nn
 
 from glioforge.core import InputFileError
-from glioforge.io.regular_file import read_regular_file
-from glioforge.io.run_folder import Step
+from glioforge.io import Step, read_regular_file
 from glioforge.training.state import Tensors
 from glioforge.training.weights import MAX_WEIGHTS, decode, digest, write_weights
 

@@ -19,8 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.core import InputFileError, OutputError, Progress
-from glioforge.io.regular_file import read_regular_file
-from glioforge.io.run_folder import write_atomically, write_json
+from glioforge.io import read_regular_file, write_atomically, write_json
 from glioforge.training.weights import MAX_BYTES, decode, digest, encode
 
 Tensors = dict[str, torch.Tensor]

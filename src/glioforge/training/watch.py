@@ -18,7 +18,7 @@ from typing import Any, final
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 
 RIGHT = ("right_on_real", "right_on_made")
 """Names of the critic's shares among a step's scalars; they are no losses."""

@@ -11,8 +11,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from glioforge.core import InputFileError
-from glioforge.io.regular_file import read_regular_file, regular_size
-from glioforge.io.run_folder import write_atomically
+from glioforge.io import read_regular_file, regular_size, write_atomically
 
 MAX_BYTES = 2**36
 """Largest checkpoint that is read."""

@@ -24,11 +24,9 @@ from glioforge.core import (
     select_cases,
 )
 from glioforge.data.store import FACTS, find_case
+from glioforge.io import LABELS, MARKS, UNCLEAR, Scan, is_image, read_scan, role_of, stem
 from glioforge.io.cohort_file import NAME, read_cohort
 from glioforge.io.ingest import ingest
-from glioforge.io.scan import Scan, read_scan
-from glioforge.io.scan_names import LABELS, UNCLEAR, is_image, role_of, stem
-from glioforge.io.sidecar import MARKS
 from glioforge.viewer.shown import Shown
 
 Kind = Literal["real", "phantom", "synthetic", "edited", "file"]

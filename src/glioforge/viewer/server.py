@@ -28,7 +28,7 @@ from typing import ClassVar, final
 from urllib.parse import urlsplit
 
 from glioforge.core import GlioforgeError, SpecError
-from glioforge.io.gzip_stream import gzip_bytes
+from glioforge.io import gzip_bytes
 
 LOOPBACK = "127.0.0.1"
 POLICY = (

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Shaped
 
 from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Voxels
 from glioforge.data.prepare.brain import background_value, not_background
-from glioforge.io.nifti import image_bytes, label_bytes
+from glioforge.io import image_bytes, label_bytes
 
 LABELS = "labels"
 """Name of the label map among the files of a case."""

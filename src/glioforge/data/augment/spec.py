@@ -8,7 +8,7 @@ are flipped left to right only, and rotations stay within 20 degrees.
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 
 
 class Amount(Spec):

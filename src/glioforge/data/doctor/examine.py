@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.compute.parallel import ParallelSpec, fan_out
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import (
     GlioforgeError,
     InputFileError,
@@ -26,12 +26,19 @@ from glioforge.core import (
 from glioforge.data.doctor.finding import SEVERITIES, Finding, finding_of, in_order
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins
+from glioforge.io import (
+    FoundCase,
+    PassedOver,
+    Problem,
+    detect_scheme,
+    evidence_of,
+    id_problems,
+    missing_files,
+    require_known_values,
+    same_images,
+    stated_scheme,
+)
 from glioforge.io.find_cases import FoundFolder, find_cases, found_facts, select_found
-from glioforge.io.folder_check import Problem, id_problems, missing_files, same_images
-from glioforge.io.found_case import FoundCase
-from glioforge.io.scheme_detection import detect_scheme, require_known_values
-from glioforge.io.scheme_evidence import evidence_of, stated_scheme
-from glioforge.io.walk import PassedOver
 
 
 @final

@@ -14,11 +14,7 @@ from glioforge.data.doctor.opened import Opened
 from glioforge.data.doctor.places import brain_findings, label_findings
 from glioforge.data.doctor.thumbnail import Tile, thumbnails
 from glioforge.data.doctor.twins import Coarse, coarse_images
-from glioforge.io.case_check import CheckedCase, check_case
-from glioforge.io.found_case import BRAIN, LABELS, FoundCase
-from glioforge.io.scan import Scan
-from glioforge.io.scheme_detection import detect_scheme
-from glioforge.io.scheme_evidence import evidence_of
+from glioforge.io import BRAIN, LABELS, CheckedCase, FoundCase, Scan, check_case, detect_scheme, evidence_of
 
 DAMAGED = "file cannot be used"
 

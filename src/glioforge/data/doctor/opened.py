@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float32, Integer, Shaped
 
 from glioforge.core import Geometry, LabelScheme, Mask, Modality, Volume
 from glioforge.data.prepare.brain import background_value, largest_part, not_background
-from glioforge.io.scan import Scan
+from glioforge.io import Scan
 
 Small = Float32[np.ndarray, "x y z"]
 _STEP_MM = 2.0

@@ -30,9 +30,7 @@ from glioforge.core import (
 )
 from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
-from glioforge.io.nifti import write_image, write_labels
-from glioforge.io.run_folder import VERB, Step
+from glioforge.io import VERB, Step, read_json, write_atomically, write_image, write_json, write_labels
 
 __all__ = ["Phantom", "PhantomSpec", "make_phantom", "phantom_id", "write_phantom_cohort"]
 

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import BRATS2017, BRATS2024, Geometry, LabelScheme, Modality
 
 FIELD_OF_VIEW_MM = (206.4, 206.4, 176.0)

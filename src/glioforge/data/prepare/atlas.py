@@ -20,7 +20,7 @@ from jaxtyping import Float32, Float64
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import (
     Affine,
     Case,
@@ -38,8 +38,7 @@ from glioforge.core import (
 from glioforge.data.frames import decode, encode, hash_of
 from glioforge.data.prepare.resample import resampled
 from glioforge.data.store import find_case, folder_of, write_case
-from glioforge.io.atomic_write import write_atomically
-from glioforge.io.itk import deform, register
+from glioforge.io import deform, register, write_atomically
 
 NAME = "atlas"
 PRIOR = "prior.b2nd"

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CARVER_BRAINMAP, Mask, Modality, Voxels
 
 _FIRST = CARVER_BRAINMAP.value("quarter_1")

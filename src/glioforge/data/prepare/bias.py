@@ -10,9 +10,9 @@ from typing import final
 import numpy as np
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CaseError, Mask, Modality, Volume
-from glioforge.io.itk import bias_field
+from glioforge.io import bias_field
 
 
 @final

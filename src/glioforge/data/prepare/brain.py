@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int32
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Case, CaseError, Mask, Modality, Volume, Voxels, bounding_box
 
 PLAUSIBLE_ML = (500.0, 2200.0)

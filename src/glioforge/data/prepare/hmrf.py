@@ -19,7 +19,7 @@ from jaxtyping import Float, Float64, UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CaseError, DependencyError, Mask, Modality
 
 _BRIGHTNESS: Mapping[Modality, float] = {Modality.T1: 1.0, Modality.T1CE: 0.5, Modality.T2: -1.0}

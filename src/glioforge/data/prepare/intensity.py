@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CaseError, Mask, Voxels
 from glioforge.data.prepare.choice import unless
 

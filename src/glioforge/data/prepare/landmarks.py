@@ -16,10 +16,10 @@ from typing import Any, Literal, final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CaseError, Cohort, CohortError, InputFileError, Kind, Lineage, Mask, Modality, Voxels
 from glioforge.data.prepare.brain import BrainSpec, find_brain
-from glioforge.io.atomic_write import read_json, write_json
+from glioforge.io import read_json, write_json
 
 PERCENTILES = (1.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 99.0)
 _LIMIT = 5.0

@@ -36,8 +36,7 @@ from glioforge.data.prepare.sources import note_sources, require_unchanged, stam
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
 from glioforge.data.prepare.survey import Survey, file_hashes, known_of, measured
 from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import require_no_loss, write_cohort
-from glioforge.io.run_folder import Step, write_json
+from glioforge.io import Step, require_no_loss, write_cohort, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from glioforge.config.load import parse_spec, resolved_yaml
+from glioforge.config import parse_spec, resolved_yaml
 from glioforge.core import SETTINGS, Cohort, InputFileError
 from glioforge.data.prepare.pipeline import REPORT, PrepareSpec
-from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.io import read_json, write_atomically, write_json
 
 PREPARATION: Final = "preparation.json"
 """File of a model's folder that says how its cases were prepared."""

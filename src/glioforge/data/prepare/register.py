@@ -16,15 +16,11 @@ from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Affine, Case, CaseError, CaseRef, Geometry, Modality, Volume
 from glioforge.data.prepare.brain import background_value
 from glioforge.data.prepare.resample import resampled, resampled_labels
-from glioforge.io.digest import case_digest
-from glioforge.io.itk import register
-from glioforge.io.nifti import read_image
-from glioforge.io.nifti_reader import assembled, digest_of, read_scans, require_digest
-from glioforge.io.scan import Scan
+from glioforge.io import Scan, assembled, case_digest, digest_of, read_image, read_scans, register, require_digest
 
 Template = Literal["mni152"] | Path
 _DIGITS = 9

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glioforge.core import CaseRef, GlioforgeError, InputFileError
-from glioforge.io.run_folder import read_json, write_json
-from glioforge.io.tissue_shares import files_behind
+from glioforge.io import files_behind, read_json, write_json
 
 Stamps = dict[str, list[int]]
 """Size in bytes and time of modification in nanoseconds, by path."""

@@ -27,8 +27,7 @@ from typing import Annotated, Any, ClassVar, Self, final
 
 from pydantic import Field, Tag, model_validator
 
-from glioforge.config.registry import expand_preset
-from glioforge.config.spec import Spec
+from glioforge.config import Spec, expand_preset
 from glioforge.core import CARVER_BRAINMAP, LabelScheme, Lineage, Modality, complete_scheme
 from glioforge.data.prepare.bands import BandsSpec
 from glioforge.data.prepare.bias import BiasSpec

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Case, CaseError, DependencyError, Mask, Modality, Volume, within
 from glioforge.data.prepare.brain import largest_part
 from glioforge.data.prepare.grid import GridPlan
-from glioforge.io.brain_tool import COMMANDS, brain_from_tool
+from glioforge.io import COMMANDS, brain_from_tool
 
 
 @final

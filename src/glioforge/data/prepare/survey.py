@@ -16,9 +16,7 @@ from glioforge.data.frames import decode, encode, hash_of
 from glioforge.data.prepare.clean import Known, with_brain
 from glioforge.data.prepare.grid import Extent, extent_of
 from glioforge.data.prepare.spec import PrepareSpec
-from glioforge.io.atomic_write import write_atomically
-from glioforge.io.digest import hash_of_file
-from glioforge.io.run_folder import read_json, write_json
+from glioforge.io import hash_of_file, read_json, write_atomically, write_json
 
 
 @final

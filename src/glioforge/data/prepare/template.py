@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float32, Float64
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Mask
 
 Maps = Float32[np.ndarray, "m x y z"]

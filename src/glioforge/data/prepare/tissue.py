@@ -23,7 +23,7 @@ from jaxtyping import Float32, Float64, Shaped, UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import COMPLETE, Box, CaseError, Mask, Modality, Voxels, bounding_box
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.mixture import fit_mixture

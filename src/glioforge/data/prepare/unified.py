@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Mask, Modality
 from glioforge.data.prepare.align import (
     Alignment,

@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import LabelMap, bounding_box
 from glioforge.lesions.base import EDITS
 from glioforge.lesions.context import EditContext

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Geometry, LabelMap
 from glioforge.lesions.base import EDITS, uniform
 from glioforge.lesions.context import EditContext

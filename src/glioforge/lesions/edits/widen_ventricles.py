@@ -13,7 +13,7 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import LabelMap
 from glioforge.lesions.base import EDITS, uniform
 from glioforge.lesions.context import EditContext

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.core import CaseRef, LabelScheme, Modality
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.nifti import write_image, write_labels, write_mask
-from glioforge.io.sidecar import NESTED
+from glioforge.io import NESTED, write_atomically, write_image, write_json, write_labels, write_mask
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import DESCRIPTION, README
 from glioforge.release.names import CaseName, Names, with_entities

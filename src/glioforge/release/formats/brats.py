@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.core import BRATS2017, CaseRef, LabelScheme, Modality
-from glioforge.io.nifti import write_image, write_labels
+from glioforge.io import write_image, write_labels
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
 

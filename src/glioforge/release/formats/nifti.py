@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import final
 
 from glioforge.core import CaseRef
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.io.nifti import write_image, write_labels, write_mask
+from glioforge.io import write_atomically, write_image, write_json, write_labels, write_mask
 from glioforge.release.base import DataSet, Format, Leaving, Target
 from glioforge.release.record import readme
 

@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.core import CaseRef, Cohort, CohortError, LabelError, LabelScheme, LeakageError, in_standard_order
-from glioforge.io.atomic_write import write_json
+from glioforge.io import ENDING, dataset_values, write_channels, write_json, write_labels
 from glioforge.io.dataset_json import NAME
-from glioforge.io.nifti import write_labels
-from glioforge.io.nnunet_raw import ENDING, dataset_values, write_channels
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
 from glioforge.release.label_values import numbering

@@ -32,13 +32,12 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from glioforge.core import Modality, SpecError
-from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy
-from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, Level, MultiView
-from glioforge.nn.cascade import Cascade, ClassCascade
+from glioforge.losses import all_class_dice_loss, dice_and_cross_entropy
+from glioforge.nn import ENET, WNET, AnisotropicNet, Cascade, ClassCascade, Level, MultiView
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, VIEWS, View
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import OptimizerSpec
 from glioforge.training.recipes.cascade import CascadePlan, CascadeRecipe, Size
 
 _LEVELS: Final = (WNET, WNET, ENET)

@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING, final
 
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
 from glioforge.core import Cohort, SpecError, counted, tumour_scheme
-from glioforge.io.digest import hash_of_file
-from glioforge.io.nnunet_raw import write_nnunet_raw
-from glioforge.io.run_folder import Step, write_json
+from glioforge.io import Step, hash_of_file, write_json, write_nnunet_raw
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
 from glioforge.segmentation.method import SEGMENTERS
 from glioforge.segmentation.nnunet import (
@@ -36,8 +34,7 @@ from glioforge.segmentation.nnunet import (
 from glioforge.segmentation.nnunet_command import call_nnunet, write_trainer
 from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
 from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, repeated, single_fold
-from glioforge.training.budget import Outcome
-from glioforge.training.model_folder import Card
+from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:
     import torch

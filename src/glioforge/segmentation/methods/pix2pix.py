@@ -37,11 +37,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.core import Modality
-from glioforge.losses.dice import region_masks
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import gaussian, he
+from glioforge.losses import region_masks
+from glioforge.nn import Norm, Pix2PixGenerator, gaussian, halvings, he, paper_widths
 from glioforge.nn.patch_critic import MultiScaleCritic, Padding
-from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
 from glioforge.nn.unet import Upsampling
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective

@@ -31,13 +31,11 @@ from pydantic import field_validator
 from torch import nn
 
 from glioforge.core import Modality, SpecError
-from glioforge.nn.blocks import Activation, Features, Norm
-from glioforge.nn.initialise import he
-from glioforge.nn.unet import UNet
+from glioforge.nn import Activation, Features, Norm, UNet, he
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 
 _OFF: Mapping[str, Any] = {"chance": 0.0, "low": 0.0, "high": 0.0}

@@ -27,13 +27,11 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.core import Modality
-from glioforge.nn.blocks import Activation, Norm
-from glioforge.nn.initialise import he
-from glioforge.nn.residual_unet import ResidualUNet
+from glioforge.nn import Activation, Norm, ResidualUNet, he
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import OptimizerSpec
 from glioforge.training.recipes.supervised import Batch, Supervised
 
 _PAPER: Mapping[str, Any] = {

@@ -42,14 +42,12 @@ from typing import Any, ClassVar, Literal, final
 from torch import nn
 
 from glioforge.core import Modality
-from glioforge.nn.blocks import Activation, Norm
-from glioforge.nn.initialise import he
-from glioforge.nn.unet import UNet
+from glioforge.nn import Activation, Norm, UNet, he
 from glioforge.segmentation.input_scale import InputScale
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Statistics, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 
 _PAPER: Mapping[str, Any] = {

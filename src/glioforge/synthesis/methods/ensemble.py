@@ -23,8 +23,7 @@ from glioforge.core import LabelMap, stream, stream_seed
 from glioforge.data.store import read_labels
 from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
 from glioforge.synthesis.method import SYNTHESIZERS, AnySynthesizer, Images, Knowledge, Method, SynthesizerSpec
-from glioforge.training.budget import Outcome, joined
-from glioforge.training.fitting import Fitting
+from glioforge.training import Fitting, Outcome, joined
 
 MAPS: Final = 3
 """Label maps of training cases that variety is measured on, at most."""

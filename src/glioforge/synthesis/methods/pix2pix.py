@@ -49,10 +49,7 @@ from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import LabelMap
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import gaussian, xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
-from glioforge.nn.pix2pix import Pix2PixGenerator, halvings, paper_widths
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, gaussian, halvings, paper_widths, xavier
 from glioforge.nn.unet import Upsampling
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch
 from glioforge.synthesis.conditional import SPAN

@@ -38,10 +38,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.core import Cohort
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import gaussian, xavier
-from glioforge.nn.patch_critic import MultiScaleCritic
-from glioforge.nn.pix2pixhd import Pix2PixHDGenerator
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, gaussian, xavier
 from glioforge.nn.unet import Upsampling
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch
 from glioforge.synthesis.critic_spec import CriticSpec

@@ -15,15 +15,12 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.losses.regional import regional_l1
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import he
-from glioforge.nn.unet import UNet
+from glioforge.losses import regional_l1
+from glioforge.nn import Norm, UNet, he
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import Budget, OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 
 

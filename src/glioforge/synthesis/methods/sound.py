@@ -34,15 +34,12 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from glioforge.losses.regional import regional_l1
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import he
-from glioforge.nn.residual_generator import ResidualGenerator
+from glioforge.losses import regional_l1
+from glioforge.nn import Norm, ResidualGenerator, he
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import Budget, OptimizerSpec
 from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec
 
 _GENERATOR = OptimizerSpec(

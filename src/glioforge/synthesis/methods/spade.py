@@ -43,9 +43,7 @@ from typing import Any, ClassVar, Literal, final
 from pydantic import Field
 from torch import nn
 
-from glioforge.nn.blocks import Norm
-from glioforge.nn.initialise import xavier
-from glioforge.nn.spade import SpadeGenerator, Stage
+from glioforge.nn import Norm, SpadeGenerator, Stage, xavier
 from glioforge.synthesis.adversarial import AdversarialMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS

@@ -20,9 +20,15 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.losses.adversarial import critic_loss, feature_matching_loss, generator_loss, right_shares, slope_penalty
-from glioforge.losses.balance import LossBalance
-from glioforge.losses.regional import regional_l1
+from glioforge.losses import (
+    LossBalance,
+    critic_loss,
+    feature_matching_loss,
+    generator_loss,
+    regional_l1,
+    right_shares,
+    slope_penalty,
+)
 from glioforge.nn.low_pass import low_pass
 from glioforge.training.accumulate import accumulated
 from glioforge.training.ema import Ema

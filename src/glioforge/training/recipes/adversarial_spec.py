@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import Adversary, Difference
+from glioforge.config import Spec
+from glioforge.losses import Adversary, Difference
 from glioforge.training.optimizer import OptimizerSpec
 
 

@@ -22,8 +22,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from glioforge.core import bounding_box
-from glioforge.nn.anisotropic import AnisotropicNet, MultiView, turn
-from glioforge.nn.cascade import MARGIN, Cascade
+from glioforge.nn import MARGIN, AnisotropicNet, Cascade, MultiView, turn
 from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised

@@ -11,7 +11,7 @@ from typing import Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import SpecError
 
 

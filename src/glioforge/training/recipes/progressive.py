@@ -19,10 +19,16 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import critic_loss, generator_loss, right_shares
-from glioforge.losses.wasserstein import slope_at_real, slope_between, wasserstein_critic_loss
-from glioforge.nn.progressive import Maps, ProgressiveCritic, ProgressiveGenerator
+from glioforge.config import Spec
+from glioforge.losses import (
+    critic_loss,
+    generator_loss,
+    right_shares,
+    slope_at_real,
+    slope_between,
+    wasserstein_critic_loss,
+)
+from glioforge.nn import Maps, ProgressiveCritic, ProgressiveGenerator
 from glioforge.training.accumulate import accumulated
 from glioforge.training.ema import Ema
 from glioforge.training.observation import Observation

@@ -16,8 +16,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.losses.adversarial import critic_loss, generator_loss, right_shares
-from glioforge.losses.wasserstein import slope_at_real, slope_between
+from glioforge.losses import critic_loss, generator_loss, right_shares, slope_at_real, slope_between
 from glioforge.training.accumulate import accumulated
 from glioforge.training.differentiable import changed
 from glioforge.training.ema import Ema

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
-from glioforge.losses.adversarial import AnyAdversary
+from glioforge.config import Spec
+from glioforge.losses import AnyAdversary
 from glioforge.training.differentiable import Change
 from glioforge.training.optimizer import OptimizerSpec
 

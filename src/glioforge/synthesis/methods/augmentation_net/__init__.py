@@ -45,20 +45,15 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.compute.accelerator import seed_torch
-from glioforge.io.run_folder import ORPHAN_S, Step
-from glioforge.losses.balance import BalanceSpec, LossBalance
-from glioforge.losses.perceptual import FeatureNetwork, perceptual_l1
-from glioforge.nn.apart import Apart
-from glioforge.nn.initialise import xavier
-from glioforge.nn.label_reader import LabelEncoder
-from glioforge.nn.perceptual import read_vgg19
-from glioforge.nn.refinement import RefinementGenerator, doublings_for, refinement_widths
+from glioforge.io import ORPHAN_S, Step
+from glioforge.losses import BalanceSpec, FeatureNetwork, LossBalance, perceptual_l1
+from glioforge.nn import Apart, LabelEncoder, RefinementGenerator, doublings_for, read_vgg19, refinement_widths, xavier
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
-from glioforge.training.fitting import Fitting
+from glioforge.training import Fitting
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 from glioforge.training.recipes.independent import Independent

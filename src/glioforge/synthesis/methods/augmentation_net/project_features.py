@@ -12,15 +12,10 @@ import torch
 from pydantic import Field
 
 from glioforge.compute.accelerator import seed_torch, start
-from glioforge.config.spec import Spec
-from glioforge.losses.dice import dice_and_cross_entropy
-from glioforge.nn.blocks import Dims
-from glioforge.nn.label_reader import LabelEncoder, LabelReader
-from glioforge.training.budget import Budget
-from glioforge.training.estimate import preparing
-from glioforge.training.fitting import Fitting
-from glioforge.training.loop import train
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.config import Spec
+from glioforge.losses import dice_and_cross_entropy
+from glioforge.nn import Dims, LabelEncoder, LabelReader
+from glioforge.training import Budget, Fitting, OptimizerSpec, preparing, train
 from glioforge.training.recipes.supervised import Supervised
 
 NAME = "project features"

@@ -44,8 +44,7 @@ from glioforge.synthesis.methods.painted.style import Style
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
 from glioforge.synthesis.order_rules import keeps_order, measured_order, places_of, require_order
 from glioforge.synthesis.style_spread import StyleSpread
-from glioforge.training.budget import Outcome
-from glioforge.training.fitting import Fitting
+from glioforge.training import Fitting, Outcome
 
 __all__ = ["Painted", "PaintedSpec"]
 

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from pydantic import Field
 from scipy import ndimage
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 
 Volume = Float32[np.ndarray, "i j k"]
 

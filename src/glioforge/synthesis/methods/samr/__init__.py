@@ -58,10 +58,7 @@ from jaxtyping import Bool
 from torch import nn
 
 from glioforge.core import GUO2020, LabelScheme
-from glioforge.nn.initialise import gaussian, xavier
-from glioforge.nn.label_wise_critic import LabelWiseCritic
-from glioforge.nn.patch_critic import MultiScaleCritic
-from glioforge.nn.samr import SamrGenerator, doubling_widths
+from glioforge.nn import LabelWiseCritic, MultiScaleCritic, SamrGenerator, doubling_widths, gaussian, xavier
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.label_generator import LabelGenerator
@@ -69,7 +66,7 @@ from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
 from glioforge.synthesis.methods.samr.spec import SamrSpec
-from glioforge.training.fitting import Fitting
+from glioforge.training import Fitting
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 

@@ -12,13 +12,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.config.spec import Spec
-from glioforge.losses.dice import generalised_dice_loss, mean_dice_loss, soft_dice_loss
-from glioforge.nn.blocks import Dims
-from glioforge.nn.initialise import gaussian
-from glioforge.nn.pix2pix import Pix2PixGenerator
-from glioforge.nn.unet import UNet
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.config import Spec
+from glioforge.losses import generalised_dice_loss, mean_dice_loss, soft_dice_loss
+from glioforge.nn import Dims, Pix2PixGenerator, UNet, gaussian
+from glioforge.training import OptimizerSpec
 from glioforge.training.recipes.adversarial import Companion
 from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER
 

@@ -10,7 +10,7 @@ from glioforge.nn.samr import Upsampling
 from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
 
 Region = Literal["background", "brain", "lesion"]

@@ -1,0 +1,94 @@
+from .atomic_write import (
+    output_error as output_error,
+    read_json as read_json,
+    remove_partials as remove_partials,
+    replacing as replacing,
+    write_atomically as write_atomically,
+    write_json as write_json,
+)
+from .brain_tool import COMMANDS as COMMANDS, brain_from_tool as brain_from_tool
+from .case_check import CheckedCase as CheckedCase, check_case as check_case
+from .cohort_file import read_cohort as read_cohort, require_no_loss as require_no_loss, write_cohort as write_cohort
+from .csv_table import read_csv as read_csv, write_csv as write_csv
+from .dataset_json import hint_of as hint_of, read_dataset_json as read_dataset_json
+from .digest import case_digest as case_digest, hash_of_file as hash_of_file
+from .find_cases import FoundFolder as FoundFolder, found_facts as found_facts, select_found as select_found
+from .folder_check import (
+    Problem as Problem,
+    id_problems as id_problems,
+    missing_files as missing_files,
+    same_images as same_images,
+)
+from .folder_kind import (
+    CARD as CARD,
+    MASKS as MASKS,
+    MAX_CARD as MAX_CARD,
+    PRIVATE as PRIVATE,
+    SEGMENTER as SEGMENTER,
+    SPEC as SPEC,
+    require_kind as require_kind,
+    require_other_folder as require_other_folder,
+)
+from .found_case import BRAIN as BRAIN, FoundCase as FoundCase
+from .gzip_stream import gzip_bytes as gzip_bytes
+from .itk import bias_field as bias_field, deform as deform, register as register
+from .layout import LAYOUTS as LAYOUTS, LayoutChoice as LayoutChoice, LayoutSpec as LayoutSpec
+from .nifti import (
+    image_bytes as image_bytes,
+    label_bytes as label_bytes,
+    read_image as read_image,
+    read_integers as read_integers,
+    read_labels as read_labels,
+    write_image as write_image,
+    write_labels as write_labels,
+    write_map as write_map,
+    write_mask as write_mask,
+)
+from .nifti_reader import (
+    assembled as assembled,
+    digest_of as digest_of,
+    read_scans as read_scans,
+    require_digest as require_digest,
+)
+from .nnunet_raw import (
+    ENDING as ENDING,
+    dataset_values as dataset_values,
+    write_channels as write_channels,
+    write_nnunet_raw as write_nnunet_raw,
+)
+from .png import MIDDLE as MIDDLE, write_png_image as write_png_image, write_png_labels as write_png_labels
+from .regular_file import read_regular_file as read_regular_file, regular_size as regular_size
+from .run_facts import versions as versions
+from .run_folder import (
+    DONE as DONE,
+    ORPHAN_S as ORPHAN_S,
+    STARTED as STARTED,
+    Step as Step,
+    VERB as VERB,
+    require_free as require_free,
+)
+from .scan import Scan as Scan, read_scan as read_scan
+from .scan_names import LABELS as LABELS, UNCLEAR as UNCLEAR, is_image as is_image, role_of as role_of, stem as stem
+from .scheme_detection import detect_scheme as detect_scheme, require_known_values as require_known_values
+from .scheme_evidence import (
+    Evidence as Evidence,
+    evidence_of as evidence_of,
+    question as question,
+    stated_scheme as stated_scheme,
+)
+from .sidecar import (
+    MARKS as MARKS,
+    NESTED as NESTED,
+    Sidecar as Sidecar,
+    read_sidecar as read_sidecar,
+    write_sidecar as write_sidecar,
+)
+from .tables import (
+    CSV as CSV,
+    PREPARED as PREPARED,
+    ResultRow as ResultRow,
+    SCAN as SCAN,
+    write_results as write_results,
+)
+from .tissue_shares import files_behind as files_behind
+from .walk import PassedOver as PassedOver
