@@ -18,7 +18,7 @@ from glioforge.papers.page import write_papers_page
 from glioforge.papers.published import PAPERS
 from glioforge.reader.spec import ReaderSpec
 from glioforge.studies.engine import run_study
-from glioforge.studies.forecast import plan_study
+from glioforge.studies.forecast import expected_seconds, plan_study
 from glioforge.studies.question import load_study
 from glioforge.studies.steps.sample import MADE, SEEN
 from glioforge.studies.variants import study_files
@@ -62,7 +62,7 @@ def one(name: str, out: Path, workers: int) -> dict[str, float]:
     """Plan a study, run it, and return both times in seconds, trainings and disk."""
     spec = load_study(name, ["budget=smoke", f"parallel.workers={workers}"], phantoms=True)
     tasks = [task for task in plan_study(spec, out) if not task.done]
-    planned = sum(task.cost.seconds for task in tasks) / workers
+    planned = expected_seconds(tasks, workers)
     began = time.monotonic()
     run_study(spec, out, progress=TerminalProgress())
     taken = time.monotonic() - began

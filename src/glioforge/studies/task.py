@@ -40,7 +40,7 @@ class Task:
         seed: Number of the repetition.
         draw: Number of the draw of training subjects.
         generator_seed: Number of the generator's repetition.
-        amount: How much work it is, in units that tasks of its kind share, such as steps; for estimates.
+        amount: How much work it is, in units that tasks of its kind share, such as steps or cases; for estimates.
         guards: Whether it reads the test side only to refuse a leak, so that tasks that train may need it: whatever it
             finds is an error, and nothing of the test side is kept for them.
         intact: Says whether what a finished task left is whole; it is done again where it is not.
@@ -60,6 +60,11 @@ class Task:
     amount: float = 1.0
     guards: bool = False
     intact: Callable[[Path], bool] | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a training, whose amount are its steps."""
+        return self.run.__name__.startswith("fit_") and self.amount > 1
 
     @property
     def evaluates(self) -> bool:

@@ -75,6 +75,7 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             needs=(training.name,),
             arm=arm.name,
             seed=seed,
+            amount=len(fold.split.test),
             **numbers,
         )
 

@@ -131,11 +131,12 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
         yield from _from_noise(fold, made, source.sampler, count)
         return
     making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic"), **made.draw.key}
+    how: dict[str, Any] = {"needs": (name,), "intact": intact, "amount": count * made.draw.size(fold)}
     if source.maps is not None:
-        yield _task(fold, made, "cases", make_drawn, {**making, "maps": source.maps}, needs=(name,), intact=intact)
+        yield _task(fold, made, "cases", make_drawn, {**making, "maps": source.maps}, **how)
         return
     recipe = source.recipe or spec.recipe
-    yield _task(fold, made, "cases", make_cases, {**making, "recipe": recipe}, needs=(name,), intact=intact)
+    yield _task(fold, made, "cases", make_cases, {**making, "recipe": recipe}, **how)
 
 
 def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator[Task]:  # noqa: ANN401 - any registered spec
@@ -146,7 +147,7 @@ def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator
     yield Task(name, "sampler", fold, fit_sampler, key, arm=made.source, amount=sampler.budget.steps, **seeds)
     making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic")}
     needs = (made.task(fold, "model"), name)
-    yield _task(fold, made, "cases", make_sampled, making, needs=needs, intact=intact)
+    yield _task(fold, made, "cases", make_sampled, making, needs=needs, intact=intact, amount=count)
 
 
 def _slices_from_noise(fold: Fold, made: Made, source: NoiseSource, target: Target) -> Iterator[Task]:
@@ -170,7 +171,8 @@ def _from_mixing(spec: SourcedSpec, fold: Fold, made: Made, source: MixingSource
     """Cases that are mixed of training subjects."""
     count = source.per_case or spec.spending.synthetic_per_case
     key = {"source": made.source, "mixing": source.mixing, "count": count, "seed": made.random(fold, "synthetic")}
-    return _task(fold, made, "cases", make_mixed, {**key, **made.draw.key}, intact=mixed_intact)
+    amount = count * made.draw.size(fold)
+    return _task(fold, made, "cases", make_mixed, {**key, **made.draw.key}, intact=mixed_intact, amount=amount)
 
 
 def _from_folder(spec: SourcedSpec, fold: Fold, made: Made, source: FolderSource) -> Iterator[Task]:

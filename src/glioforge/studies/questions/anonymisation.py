@@ -67,4 +67,5 @@ def _segmenters(spec: AnonymisationSpec, fold: Fold, arm: str, needs: tuple[str,
         name = f"{fold.name}/segmenters/{arm}/seed-{seed}"
         yield Task(name, "segmenter", fold, fit_arm, key, needs=needs, amount=budget.steps, **numbers)
         scores = f"{fold.name}/scores/{arm}/seed-{seed}"
+        numbers["amount"] = len(fold.split.test)
         yield Task(scores, "scores", fold, score_segmenter, {"regions": spec.regions}, ("test",), (name,), **numbers)

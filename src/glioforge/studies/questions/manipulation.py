@@ -34,9 +34,19 @@ class Manipulation:
         """The judge, the edits, then each method's training and images."""
         for fold in folds:
             yield from _judge(spec, fold)
+            cases = len(fold.split.test)
             for name, entry in spec.edits.items():
                 key = {"recipe": entry.recipe, "seed": fold.seed("edits", name), "root_seed": spec.seed}
-                yield Task(f"{fold.name}/edited/{name}", "edited", fold, edit_maps, key, ("train", "test"), arm=name)
+                yield Task(
+                    f"{fold.name}/edited/{name}",
+                    "edited",
+                    fold,
+                    edit_maps,
+                    key,
+                    ("train", "test"),
+                    arm=name,
+                    amount=cases,
+                )
             for name in spec.methods:
                 for seed in range(spec.seeds):
                     yield from _method(spec, fold, name, seed)
@@ -81,6 +91,7 @@ def _method(spec: ManipulationSpec, fold: Fold, name: str, seed: int) -> Iterato
             {"seed": fold.seed("images", seed), "regions": spec.regions},
             inputs=("test",),
             needs=(train.name, f"{fold.name}/judge", f"{fold.name}/edited/{edit}"),
+            amount=len(fold.split.test),
             arm=spec.arm(name, edit),
             **numbers,
         )

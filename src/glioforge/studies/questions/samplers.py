@@ -52,6 +52,7 @@ class Samplers:
                         {"sampler": sampler, "count": spec.count, "seed": fold.seed("slices", seed)},
                         inputs=("train", "test"),
                         needs=(train.name,),
+                        amount=spec.count,
                         **numbers,
                     )
 

@@ -97,4 +97,5 @@ def _method(spec: SynthesizersSpec, fold: Fold, name: str, seed: int, needs: tup
         needs=(train.name, *needs),
         arm=name,
         seed=seed,
+        amount=len(fold.split.test) * spec.draws,
     )
