@@ -1,18 +1,19 @@
 """Numbers of a study of Glioforge that stand beside a published table: read from its folder, or a gap that says why."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
 import numpy as np
 
 from glioforge.core import SpecError, counted
-from glioforge.papers.published import PAPERS, PublishedRow, PublishedTable
+from glioforge.papers.published import PAPERS, AlsoRow, PublishedRow, PublishedTable
 from glioforge.report.scores import ResultTable
 from glioforge.statistics.intervals import subject_means
+from glioforge.studies.further import grid_tables
 from glioforge.studies.leaky import MARK
-from glioforge.studies.pages import noun_of, table_of
+from glioforge.studies.pages import every_row, noun_of, table_of
 from glioforge.studies.results import read_study_results
 from glioforge.studies.spec import LEAKY
 from glioforge.studies.study import read_study
@@ -63,6 +64,7 @@ class Ours:
         title: Its title.
         budget: Name of its budget; empty for a comparison of methods.
         differences: What differs from the paper, by kind.
+        grids: Its results on further grids, by their names.
     """
 
     paper: str
@@ -71,6 +73,7 @@ class Ours:
     title: str
     budget: str
     differences: Mapping[str, tuple[str, ...]]
+    grids: Mapping[str, ResultTable] = field(default_factory=dict)
 
     @property
     def on(self) -> str:
@@ -102,9 +105,10 @@ def ours_of(folder: Path) -> Ours:
     differences = {"Method": after.deviations, "Data": after.data, "Left out": after.gaps}
     if noun_of(study.spec) == "phantom":
         differences["Data"] = (*after.data, "Computed phantoms stand in for patients.")
-    table = table_of(study.spec, read_study_results(study))
+    results = read_study_results(study)
+    table, grids = table_of(study.spec, results), grid_tables(study.spec, every_row(study.spec, results))
     budget = str(getattr(study.spec, "budget", ""))
-    return Ours(after.paper, table, folder, study.spec.title, budget, differences)
+    return Ours(after.paper, table, folder, study.spec.title, budget, differences, grids)
 
 
 def by_paper(folders: Iterable[Path]) -> dict[str, tuple[Ours, ...]]:
@@ -116,7 +120,9 @@ def by_paper(folders: Iterable[Path]) -> dict[str, tuple[Ours, ...]]:
     return found
 
 
-def cell(studies: Sequence[Ours], table: PublishedTable, row: PublishedRow, place: int) -> Cell:
+def cell(
+    studies: Sequence[Ours], table: PublishedTable, row: PublishedRow, place: int, also: AlsoRow | None = None
+) -> Cell:
     """Return what studies have for one printed number.
 
     Args:
@@ -124,25 +130,30 @@ def cell(studies: Sequence[Ours], table: PublishedTable, row: PublishedRow, plac
         table: The printed table.
         row: One of its rows.
         place: Number of the column.
+        also: The further row that is asked for; the first one unless given.
     """
     if not row.arms:
         return _gap("no study asks this")
     if not studies:
         return _gap("no study given")
-    arm = row.arms[place]
+    also = also or AlsoRow(title="")
+    arm = also.arms.get(row.arms[place], row.arms[place])
     ours = next((one for one in studies if arm in one.table.arms()), studies[0])
-    found = _value(ours, table, row, arm)
+    if also.grid and also.grid not in ours.grids:
+        return _gap(f"not scored on grid {also.grid}")
+    scores = ours.grids[also.grid] if also.grid else ours.table
+    found = _value(scores, table, row, arm)
     if found is None:
         return _gap(f"no arm {arm} in this study" if arm not in ours.table.arms() else f"{row.region} not scored")
-    leaky = _value(ours, table, row, f"{arm}{LEAKY}")
+    leaky = _value(scores, table, row, f"{arm}{LEAKY}")
     mean, sd, count = found
     return Cell(mean, sd, count, float("nan") if leaky is None else leaky[0])
 
 
-def _value(ours: Ours, table: PublishedTable, row: PublishedRow, arm: str) -> tuple[float, float, int] | None:
+def _value(results: ResultTable, table: PublishedTable, row: PublishedRow, arm: str) -> tuple[float, float, int] | None:
     """Mean and standard deviation over subjects, and their number; none where nothing was scored."""
     error = table.metric == PERCENT_ERROR
-    scores = ours.table.scores(arm, row.region, "weighted_class_dice" if error else table.metric)
+    scores = results.scores(arm, row.region, "weighted_class_dice" if error else table.metric)
     if not scores.subjects:
         return None
     means = subject_means(scores.values)

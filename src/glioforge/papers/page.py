@@ -94,6 +94,9 @@ def _table_blocks(paper: Published, table: PublishedTable, ours: Sequence[Ours])
         if row.arms:
             mine = (cell(ours, table, row, n).text for n in _places(table))
             rows.append((f"{row.name}, ours", *(("gap",) * len(table.columns) if not ours else mine)))
+        for also in table.also if row.arms and ours else ():
+            further = (cell(ours, table, row, n, also).text for n in _places(table))
+            rows.append((f"{row.name}, ours, {also.title}", *further))
     caption = f"{table.title} ({table.unit}). " + (
         "Brackets hold 95 % intervals from the printed mean and standard deviation. "
         if any(row.sd for row in table.rows) and table.metric != IMAGES
@@ -191,6 +194,10 @@ def _numbers(paper: Published, ours: Sequence[Ours]) -> dict[str, Any]:
         cells = {row.name: [_cell_json(cell(ours, table, row, n)) for n in _places(table)] for row in table.rows}
         printed = {row.name: {"mean": row.mean, "sd": row.sd} for row in table.rows}
         tables[table.name] = {"columns": table.columns, "published": printed, "ours": cells}
+        for also in table.also:
+            tables[table.name][f"ours, {also.title}"] = {
+                row.name: [_cell_json(cell(ours, table, row, n, also)) for n in _places(table)] for row in table.rows
+            }
     studies = [{"title": one.title, "budget": one.budget, "on": one.on} for one in ours]
     return {"citation": paper.citation, "tested": paper.tested, "studies": studies, "tables": tables}
 

@@ -4,6 +4,7 @@ A cell may name the arm, region and metric of the study of Glioforge that asks t
 papers reads them from its folder.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Final, Self, final
@@ -37,6 +38,18 @@ class PublishedRow(Spec):
 
 
 @final
+class AlsoRow(Spec):
+    """A further row of ours below each printed one."""
+
+    title: str
+    """What differs from the first row of ours."""
+    grid: str = ""
+    """Further grid of the study on which its scores are taken; the scan's unless given."""
+    arms: Mapping[str, str] = Field(default_factory=dict)
+    """Arms of the study, each by the arm in whose place it stands."""
+
+
+@final
 class PublishedTable(Spec):
     """One table, or one metric of it."""
 
@@ -54,6 +67,8 @@ class PublishedTable(Spec):
     """Place of the column that each column is compared with; empty where nothing is compared."""
     rows: tuple[PublishedRow, ...]
     """Rows, in the order shown."""
+    also: tuple[AlsoRow, ...] = ()
+    """Further rows of ours below each row."""
 
     @model_validator(mode="after")
     def _even(self) -> Self:

@@ -227,7 +227,9 @@ def _drawn(spec: AugmentationSpec, results: Results, arm: Arm, subject: str) -> 
                 continue
             case = source[ref.case_id].load()
             scores = {
-                row.region: row.value for row in record.rows if row.case_id == ref.case_id and row.metric == "dice"
+                row.region: row.value
+                for row in record.rows
+                if row.case_id == ref.case_id and row.metric == "dice" and row.grid not in spec.also.grids
             }
             texts = {r: f"{r} Dice {scores.get(r, np.nan):.3f}" for r in spec.regions}
             title = f"{subject}, {next(title_of(spec, a) for a in spec.every_arm if a.name == record.arm)}"

@@ -21,6 +21,7 @@ from glioforge.studies.arms_report import (
     undeclared,
 )
 from glioforge.studies.classes_report import classes_section
+from glioforge.studies.further_report import further_blocks
 from glioforge.studies.gap_report import gap_section
 from glioforge.studies.judged import Judged, judged_contrasts, sites_of
 from glioforge.studies.leaky import MARK
@@ -71,7 +72,8 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     """
     table = table_of(spec, results)
     arms = titles(spec, table)
-    overlap = table.chosen(row for row in table.rows if row.arm in arms).with_mean(spec.regions)
+    shown_arms = {*arms, *spec.also.means}
+    overlap = table.chosen(row for row in table.rows if row.arm in shown_arms).with_mean(spec.regions)
     images = table.chosen(row for row in table.rows if row.arm in _IMAGES)
     truths = sorted({row.reference for row in images.rows if row.metric == "ssim"})
     likeness = {truth: images.over_contrasts(reference=truth) for truth in truths}
@@ -231,6 +233,7 @@ def _segmentation(spec: AugmentationSpec, results: Results, overlap: ResultTable
         subject_figure(overlap, arms, spec.regions, "dice"),
         *compared,
         *against_control,
+        *further_blocks(spec, results, overlap, arms),
         *arms_blocks(spec, results),
         Folded(f"Every test {noun_of(spec)}", (*tables, empty_table(overlap, arms, spec.regions))),
     )

@@ -14,6 +14,7 @@ from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
 from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
 from glioforge.report.words import comparison_json, in_unit
 from glioforge.studies.base import PhantomData, StudySpec
+from glioforge.studies.further import main_table
 from glioforge.studies.results import Results
 
 
@@ -23,7 +24,12 @@ def noun_of(spec: StudySpec) -> Noun:
 
 
 def table_of(spec: StudySpec, results: Results) -> ResultTable:
-    """Return a study's results under its seed and the name of its subjects."""
+    """Return the results on no further grid, with means of arms, under the study's seed and name of subjects."""
+    return main_table(spec, every_row(spec, results))
+
+
+def every_row(spec: StudySpec, results: Results) -> ResultTable:
+    """Return all of a study's results, those of further grids included."""
     return ResultTable(results.rows, noun=noun_of(spec), seed=spec.seed)
 
 

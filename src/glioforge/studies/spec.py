@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, final
 from pydantic import Field, model_validator
 
 from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
+from glioforge.studies.also import AlsoSpec
 from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
@@ -84,6 +85,8 @@ class AugmentationSpec(SourcedSpec):
     classes: bool = Field(False, exclude_if=lambda classes: not classes)
     """Whether every class that a segmenter tells apart is scored too, tissue included, on the prepared grid, with
     weighted and unweighted Dice over all of them."""
+    also: AlsoSpec = Field(AlsoSpec(), exclude_if=lambda also: also == AlsoSpec())
+    """Further grids and metrics, and means of arms, which decide no conclusion."""
     tuning: tuple[Mapping[str, Any], ...] = ()
     """Changes to the segmenter's settings, each of which is a tuning trial: every arm is trained with each, and keeps
     the one with the best validation score; none tunes nothing."""
@@ -139,6 +142,7 @@ class AugmentationSpec(SourcedSpec):
             for segmenter in (self.segmenter, *self.segmenters.values()):
                 if segmenter is not None:
                     require_changeable(segmenter, changes)
+        self.also.require_arms([arm.name for arm in self.every_arm])
         reserved = sorted({"generator", "control"} & set(self.sources))
         if reserved:
             msg = f"sources {reserved}: these names belong to synthesizer and control"
@@ -182,9 +186,9 @@ class AugmentationSpec(SourcedSpec):
         """What decides the numbers of all arms; each arm's own settings are the key of its own tasks.
 
         An arm can therefore be added to a study that has run, with its source or its segmenter: only the new one is
-        trained.
+        trained.  What is also scored is the key of the scores.
         """
-        added = {"arms", "sources", "segmenters", "curve", "controls", "fresh_workers"}
+        added = {"arms", "sources", "segmenters", "curve", "controls", "fresh_workers", "also"}
         return {name: value for name, value in super().identity().items() if name not in added}
 
     @property

@@ -1,5 +1,6 @@
 """The page of the papers: printed numbers beside those of a study, and gaps that say why."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from glioforge.io.tables import ResultRow
 from glioforge.papers import ours as ours_module
 from glioforge.papers.ours import Ours, by_paper, cell, ours_of
 from glioforge.papers.page import papers_page, write_papers_page
-from glioforge.papers.published import published
+from glioforge.papers.published import AlsoRow, published
 from glioforge.report.page import Table
 from glioforge.report.scores import ResultTable
 
@@ -38,6 +39,17 @@ def test_a_cell_holds_mean_spread_and_count():
     assert "LEAKY 15" in found.text
 
 
+def test_a_further_row_takes_another_grid_and_other_arms():
+    """Such as that of the paper, and the mean of subsets in place of the first one."""
+    half = [replace(row, arm="real-mean", value=row.value / 2) for row in ROWS[:2]]
+    study = replace(STUDY, grids={"own": ResultTable([*ROWS, *half], noun="phantom")})
+    table = published("shin2018").tables[0]
+    also = AlsoRow(title="on our grid", grid="own", arms={"real-gan": "real-mean"})
+
+    assert cell((study,), table, table.rows[1], 0, AlsoRow(title="same", grid="own")).mean == pytest.approx(0.55)
+    assert cell((study,), table, table.rows[1], 0, also).mean == pytest.approx(0.275)
+
+
 def test_gaps_say_why():
     """No study, no such arm, no such region, and a number that no study asks for."""
     shin, carver = published("shin2018").tables[0], published("carver").tables
@@ -57,7 +69,11 @@ def test_the_page_shows_all_papers_and_the_differences_of_a_study(tmp_path):
 
     assert len(page.sections) == 5
     assert tables[0].rows[0][1] == "0.64 ± 0.14 (0.60 to 0.68)"
-    assert tables[0].rows[3][1].startswith("0.55")
+    assert tables[0].rows[5][1].startswith("0.55")
+    assert tables[0].rows[6][:2] == (
+        "GAN-based, with augmentation, ours, on the 256 x 256 x 108 grid",
+        "gap: not scored on grid 256x256x108",
+    )
     assert tables[-1].rows == (("Method", "Short."),)
     write_papers_page(tmp_path / "papers.html", {"shin2018": (STUDY,)})
     values = read_json(tmp_path / "papers.json")["shin2018"]["tables"]["table-1"]

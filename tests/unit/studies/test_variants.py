@@ -45,3 +45,13 @@ def test_an_unknown_budget_or_study_is_refused():
         load_study("shin2018", ["budget=large"])
     with pytest.raises(SpecError, match="did you mean 'shin2018'"):
         load_study("shin2019")
+
+
+def test_studies_after_papers_ask_for_what_the_papers_print():
+    """Grids of Shin et al. and subsets of Carver et al.; scores alone depend on them."""
+    shin, carver = (load_study(name, ["budget=smoke"], phantoms=True) for name in ("shin2018", "carver"))
+
+    assert set(shin.also.key) == {"grids"}
+    assert carver.also.key == {"metrics": ("specificity",)}
+    assert len(carver.also.means["quarter-mean"].arms) == 4
+    assert "also" not in shin.identity()

@@ -70,7 +70,7 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             "scores",
             fold,
             score_slices if fold.leaky else score_segmenter,
-            {"regions": spec.regions, **({"classes": True} if spec.classes else {})},
+            {"regions": spec.regions, **_scored(spec, fold)},
             inputs=("train", "test") if spec.classes else ("test",),
             needs=(training.name,),
             arm=arm.name,
@@ -78,6 +78,11 @@ def arm_tasks(spec: AugmentationSpec, fold: Fold, trained: Trained, trial: Seque
             amount=len(fold.split.test),
             **numbers,
         )
+
+
+def _scored(spec: AugmentationSpec, fold: Fold) -> dict[str, Any]:
+    """What scores hold besides those of regions on the scan's grid; slices of a shuffle have no other grid."""
+    return {**({"classes": True} if spec.classes else {}), **({} if fold.leaky else spec.also.key)}
 
 
 def _tuning_trials(

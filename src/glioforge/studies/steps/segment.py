@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from glioforge.core import BRATS2023, CaseRef, LabelMap
 from glioforge.io.nifti import read_labels, write_labels
@@ -13,6 +13,8 @@ from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.evaluate import segment_cohort
 from glioforge.segmentation.masks import write_facts, written_scheme
 from glioforge.segmentation.target import Target, class_shares
+from glioforge.studies.also import AlsoSpec
+from glioforge.studies.further import further_rows
 from glioforge.studies.leaky import MARK, person_of
 from glioforge.studies.record import Clock, Record
 from glioforge.studies.scoring import Row, class_rows, named_regions, overlap_rows, row_of, tumour_of
@@ -23,27 +25,35 @@ MASKS: Final = "masks"
 """Folder of the masks below that of a task."""
 
 
-def score_segmenter(context: Context, *, regions: tuple[str, ...], classes: bool = False) -> Record:
+def score_segmenter(context: Context, *, regions: tuple[str, ...], classes: bool = False, **also: Any) -> Record:  # noqa: ANN401 - parts of `AlsoSpec`
     """Label the unseen subjects and score the labels; needs a segmenter.
 
     Args:
         context: The task; reads the test side, and the training side where classes are scored.
         regions: Regions scored.
         classes: Whether every class of the segmenter is scored too, on the prepared grid.
+        also: Further grids and metrics, as in `AlsoSpec.key`.
     """
     segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
     task = context.task
     run = (task.fold.index, task.arm, task.seed)
-    del regions  # read from the study's settings by the scoring, and named here because they decide the rows
+    # Regions are read from the study's settings by the scoring, and named here because they decide the rows.
     keep = _keep_in(context.folder / MASKS) if task.seed == 0 else None
     score = _classes_of(context, segmenter) if classes else None
 
-    def also(ref: CaseRef, mask: LabelMap, labels: LabelMap) -> list[Row]:
+    asked = AlsoSpec(**also)
+
+    def more(ref: CaseRef, mask: LabelMap, labels: LabelMap) -> list[Row]:
         if keep is not None:
             keep(ref, mask)
-        return [] if score is None else score(ref, ref.load().require_labels(), labels)
+        rows = [] if score is None else score(ref, ref.load().require_labels(), labels)
+        if also:
+            truth = tumour_of(context.source[ref.case_id].load().require_labels())
+            known = row_of(context.spec, *run, ref)
+            rows += further_rows(known, regions, ref, (mask, labels), truth, asked)
+        return rows
 
-    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source, also))
+    return context.record(overlap_rows(context.spec, run, segmenter, context.cohort("test"), context.source, more))
 
 
 def _keep_in(folder: Path) -> Callable[[CaseRef, LabelMap], None]:
