@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from glioforge.core.case import Case, CaseRef
-from glioforge.core.cohort import Cohort
+from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.geometry import Geometry
-from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Volume

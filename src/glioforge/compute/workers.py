@@ -1,16 +1,44 @@
-"""Worker processes of this machine: the one place that starts and ends them."""
+"""Worker processes of this machine: the one place that starts and ends them.
+
+They end with the process that started them, even when that is killed: a
+worker that outlived its parent would go on holding locks of run folders, and
+the same command could not go on at once.
+"""
 
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, final
 
-from glioforge.compute.orphan import end_with_parent
 from glioforge.compute.precision import EmulatedPrecisionWarning
 from glioforge.core import WorkerError
+
+CHECK_EVERY_SECONDS = 0.5
+
+
+@cache
+def end_with_parent(parent: int, leave: Callable[[int], None] = os._exit) -> threading.Thread:
+    """Watch the parent process from a thread of this worker; started once a process.
+
+    Args:
+        parent: Process id of the parent.
+        leave: Ends this process; handed in for tests.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(CHECK_EVERY_SECONDS)
+        leave(1)
+
+    thread = threading.Thread(target=watch, name="end-with-parent", daemon=True)
+    thread.start()
+    return thread
+
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -34,7 +34,7 @@ from .geometry import (
     bounding_box as bounding_box,
     within as within,
 )
-from .label_source import LabelSource as LabelSource
+from .cohort import LabelSource as LabelSource
 from .labels import LabelMap as LabelMap, LabelScheme as LabelScheme, LabelVoxels as LabelVoxels
 from .lineage import Kind as Kind, Lineage as Lineage, VALIDATION as VALIDATION
 from .modality import Modality as Modality, in_standard_order as in_standard_order

@@ -1,6 +1,7 @@
 """A cohort: cases that share a label scheme; `core.split` divides it by subject.
 
 Real, phantom and synthetic cohorts are the same type; what reads one reads all.
+Its `LabelSource` keeps the scheme of the label files that it comes from, and how that is known.
 """
 
 import hashlib
@@ -9,16 +10,44 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from glioforge.core.case import CaseRef
 from glioforge.core.errors import CohortError
-from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import composed, listed
 from glioforge.core.schemes import scheme_named
+
+
+@final
+@dataclass(frozen=True)
+class LabelSource:
+    """Scheme of the label files that a cohort comes from.
+
+    A prepared or synthetic cohort keeps it, so that what is written for people
+    has the label values of their own files.
+
+    Args:
+        scheme: Name of the scheme.
+        reason: Why this scheme was taken, for people.
+
+    Example:
+        >>> print(LabelSource("brats2017", "stated"))
+        brats2017 (stated)
+    """
+
+    scheme: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return scheme and reason."""
+        return f"{self.scheme} ({self.reason})" if self.reason else self.scheme
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"scheme": self.scheme, "reason": self.reason}
 
 
 @final

@@ -1,9 +1,9 @@
-"""What samplers of slices and of patches share: their promise, the checks of the cases they take, and where they read.
+"""What samplers of slices and of patches share: their promise, checks of cases, where they read, steps of an epoch.
 
 A cohort that does not fit into memory is read from the store while it is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Int
 from glioforge.compute.memory import usable_memory
 from glioforge.core import Cohort, CohortError, LabelScheme, LabelVoxels, Mask, Modality
 from glioforge.data.packed import Packed
-from glioforge.data.store import stored_bytes
+from glioforge.data.store import read_packed, stored_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -138,3 +138,43 @@ def fits_in_memory(cohort: Cohort, *, bytes_per_voxel: int | None = None) -> boo
         if room < 0:
             return False
     return True
+
+
+def steps_of_an_epoch(
+    cohorts: Cohort | Iterable[Cohort],
+    batch_size: int,
+    *,
+    axis: int | None,
+    lesions_only: bool = False,
+    slab: int | None = None,
+) -> int:
+    """Count the steps that draw as many slices as the training cases have with brain; at least 1.
+
+    Args:
+        cohorts: Training cases.
+        batch_size: Slices in a step.
+        axis: Axis that slices are cut along; none counts every case once, for patches and volumes.
+        lesions_only: Count only slices with tumour, unless there are none.
+        slab: Count only this many slices around each case's tumour.
+    """
+    brain = lesion = 0
+    for cohort in (cohorts,) if isinstance(cohorts, Cohort) else cohorts:
+        values = list(cohort.scheme.lesion_values)
+        for ref in cohort:
+            packed = read_packed(ref)
+            if packed.labels is not None:
+                tumour = _voxels(np.isin(packed.labels, values), axis)
+                inside = _voxels(packed.labels > 0 if packed.brain is None else packed.brain, axis)
+                within = slab_around(tumour, inside, slab)
+                lesion += int(np.count_nonzero(tumour if slab is None else tumour[within]))
+                brain += len(within)
+    counted = lesion if lesions_only and lesion else brain
+    return max(1, -(-counted // batch_size))
+
+
+def _voxels(stored: np.ndarray, axis: int | None) -> np.ndarray:
+    """Voxels of a stored mask `(k, i, j)` in each slice along an axis `(i, j, k)`, or in the whole grid as one."""
+    if axis is None:
+        return np.array([np.count_nonzero(stored)])
+    cut = {0: 1, 1: 2, 2: 0}[axis]
+    return np.asarray(stored.sum(axis=tuple(other for other in range(3) if other != cut)))

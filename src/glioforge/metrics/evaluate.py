@@ -13,10 +13,9 @@ from jaxtyping import Bool
 
 from glioforge.core import Box, LabelMap, LabelScheme, Mask, SpecError, bounding_box
 from glioforge.metrics.base import Metric, MetricRow
-from glioforge.metrics.false_alarms import FALSE_ALARMS
 from glioforge.metrics.identities import require_identities
 from glioforge.metrics.lesions import DILATION_STEPS
-from glioforge.metrics.lesionwise import LESIONWISE
+from glioforge.metrics.lesionwise import FALSE_ALARMS, LESIONWISE
 from glioforge.metrics.overlap import OVERLAP
 from glioforge.metrics.pair import NOWHERE, MaskPair
 from glioforge.metrics.surface import SURFACE

@@ -20,8 +20,7 @@ from typing import Any, Final, final
 from glioforge.core import MetricError
 from glioforge.metrics.base import Direction, Metric
 from glioforge.metrics.diversity import DIVERSITY
-from glioforge.metrics.false_alarms import FALSE_ALARMS
-from glioforge.metrics.lesionwise import LESIONWISE
+from glioforge.metrics.lesionwise import FALSE_ALARMS, LESIONWISE
 from glioforge.metrics.overlap import OVERLAP
 from glioforge.metrics.patch_distance import PATCHES
 from glioforge.metrics.similarity import SIMILARITY

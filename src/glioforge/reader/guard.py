@@ -2,12 +2,16 @@
 
 It is plain ASGI.  A name that is neither this machine's nor allowed gets 403, which stops pages of other sites that
 rebind their name to this machine; a POST from a page of another origin gets 403; bodies are read whole, up to a cap
-and within a time, and are forms and nothing else.
+and within a time, and are forms and nothing else.  Limits say how often something may happen in a
+while.
 """
 
 import asyncio
 import ipaddress
+import time
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from threading import Lock
 from typing import Any, Final, final
 from urllib.parse import urlsplit
 
@@ -155,3 +159,53 @@ async def _answer(send: Send, status: int, text: str) -> None:
     headers += [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})
+
+
+@final
+class Limit:
+    """At most a number of events of one name within a window.
+
+    Args:
+        count: Events allowed.
+        seconds: Length of the window.
+        clock: Seconds that pass.
+    """
+
+    def __init__(self, count: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._clock = clock
+        self._events: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._lock = Lock()
+
+    def reached(self, name: str) -> bool:
+        """Whether no further event of this name is allowed now."""
+        with self._lock:
+            return len(self._recent(name)) >= self._count
+
+    def note(self, name: str) -> None:
+        """Count an event."""
+        with self._lock:
+            self._recent(name).append(self._clock())
+            if len(self._events) > 10_000:
+                self._forget()
+
+    def allow(self, name: str) -> bool:
+        """Count an event, and return whether it is allowed."""
+        reached = self.reached(name)
+        if not reached:
+            self.note(name)
+        return not reached
+
+    def _recent(self, name: str) -> deque[float]:
+        """Events of a name that count."""
+        events, since = self._events[name], self._clock() - self._seconds
+        while events and events[0] <= since:
+            events.popleft()
+        return events
+
+    def _forget(self) -> None:
+        """Drop names without a recent event, so that memory stays flat."""
+        for name in list(self._events):
+            if not self._recent(name):
+                del self._events[name]

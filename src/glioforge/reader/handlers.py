@@ -16,7 +16,7 @@ from glioforge.reader import accounts, pages
 from glioforge.reader.accounts import Session
 from glioforge.reader.folder import Study
 from glioforge.reader.form import RefusedError, read_answer
-from glioforge.reader.limits import Limit
+from glioforge.reader.guard import Limit
 from glioforge.reader.reading import (
     Showing,
     give_answer,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
-from glioforge.data.epoch import steps_of_an_epoch
+from glioforge.data.sampling import steps_of_an_epoch
 from glioforge.io import hash_of_file
 from glioforge.io.run_accelerator import kept_of, settled
 from glioforge.segmentation.batches import SegmenterBatches

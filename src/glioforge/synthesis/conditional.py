@@ -18,16 +18,16 @@ from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, LabelMap
-from glioforge.data.epoch import steps_of_an_epoch
+from glioforge.data.sampling import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.synthesis.drawn_style import drawn_style
 from glioforge.synthesis.finish import Ensemble, Finish
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import Images, Knowledge, Method
 from glioforge.synthesis.painter import Painter
 from glioforge.synthesis.passes import OnePass, Passes
+from glioforge.synthesis.style_spread import drawn_style
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.synthesis.unseen_score import unseen_score
 from glioforge.training import Fitting, Outcome, inferred, train

@@ -1,6 +1,6 @@
-"""Styles drawn around the mean of the training cases, at any width, from a shrunk covariance.
+"""Styles drawn around the mean of the training cases, at any width, or mixed between two of them.
 
-A style is a table of mean intensities whose last axis is the contrast.  Few
+The spread is that of a shrunk covariance.  A style is a table of mean intensities whose last axis is the contrast.  Few
 subjects give a covariance of low rank: it is mixed with a structured target,
 in which all classes of a contrast share a part of their variation, as a change
 of scanner does, and each class and each subclass has a part of its own.  The
@@ -18,6 +18,10 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float64
+
+from glioforge.synthesis.appearance import Style
+from glioforge.synthesis.method import Knowledge
+from glioforge.synthesis.order_rules import keeps_order, measured_order, places_of
 
 _SHARED, _OWN = 0.3, 0.7
 """Parts of the variance of a class mean: common to the classes of a contrast, and its own."""
@@ -108,3 +112,37 @@ def _target_weight(scaled: Float64[np.ndarray, "case *style"]) -> float:
     apart = ~np.eye(len(target), dtype=bool)
     off = float(((found - target) ** 2)[apart].sum())
     return float(np.clip(noise[apart].sum() / off, 0, 1)) if off > 0 else 1.0
+
+
+FLOOR = 0.3
+"""Least spread of a class mean, as a share of the variation within the class."""
+_TRIES = 40
+
+
+def drawn_style(knowledge: Knowledge, jitter: float, width: float | None, rng: np.random.Generator) -> Style:
+    """Draw a style.
+
+    Args:
+        knowledge: Class statistics of the training cases.
+        jitter: For mixed styles: see `Appearance.draw`.
+        width: Spread about the mean of the cases, as of `painted`, with the order of classes kept; none mixes two
+            cases.
+        rng: Source of the draws.
+    """
+    appearance = knowledge.appearance
+    if width is None:
+        return appearance.draw(rng, jitter)
+    cases = len(appearance.means)
+    own = appearance.own(int(rng.integers(cases)))
+    within = np.stack([appearance.own(n).deviations for n in range(cases)]).mean(axis=0)
+    spread = StyleSpread.of(appearance.means, FLOOR * within)
+    order = measured_order(appearance.means, knowledge.modalities, knowledge.scheme)
+    places = places_of(order, knowledge.modalities, knowledge.scheme)
+    means, tries = spread.draw(rng, width), 0
+    while width and not keeps_order(means, places):
+        tries += 1
+        # At a width of 0 the mean remains, which keeps every measured rule.
+        width = width if tries % _TRIES else (width / 2 if width > 0.05 else 0.0)
+        means = spread.draw(rng, width)
+    means[0] = 0.0
+    return Style(means, own.deviations)

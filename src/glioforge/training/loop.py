@@ -2,7 +2,8 @@
 
 A recipe says what one step does; the loop gives it batches, seeds each step
 from (seed, step), validates, keeps the best weights, writes checkpoints and
-survives being killed.  The same call on the same folder goes on where it stood
+survives being killed; Ctrl-C and SIGTERM end a training between two steps, after a
+checkpoint.  The same call on the same folder goes on where it stood
 and ends with the same bytes as an undisturbed run (same torch, device type and
 thread count).
 
@@ -13,10 +14,14 @@ folder      `checkpoints/` while it runs; `weights.safetensors`, `history.csv`, 
             `samples/`, `snapshots/` and `events/` grow as it goes, where the budget asks for them
 """
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, final
 
 import torch
@@ -28,7 +33,6 @@ from glioforge.io import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome, levelled
 from glioforge.training.estimate import end_if_estimating
-from glioforge.training.interrupt import deferred_interrupts, end_by
 from glioforge.training.observation import Observation, observe_last
 from glioforge.training.observe import line, present, write_history
 from glioforge.training.parallel import averaged, share
@@ -39,6 +43,49 @@ from glioforge.training.stability import Buffers, NonFiniteError
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
 from glioforge.training.weights import read_weights, write_weights
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[Callable[[], int | None]]:
+    """Hold back the first SIGINT or SIGTERM; give a function that tells which one came.
+
+    A second one acts at once.  Outside the main thread nothing is held back.
+
+    Example:
+        >>> with deferred_interrupts() as pending:
+        ...     print(pending())
+        None
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_by(number: int) -> None:
+    """End as the signal asks: KeyboardInterrupt for Ctrl-C, exit code 143 for SIGTERM.
+
+    Raises:
+        KeyboardInterrupt: For SIGINT.
+        SystemExit: For SIGTERM.
+    """
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
 
 __all__ = ["Batches", "Budget", "Outcome", "Recipe", "Validate", "train"]
 

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from glioforge.compute.orphan import end_with_parent
+from glioforge.compute.workers import end_with_parent
 
 
 def test_a_worker_leaves_when_its_parent_is_another() -> None:

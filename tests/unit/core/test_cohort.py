@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glioforge.core.cohort import Cohort
+from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.errors import CohortError
-from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE

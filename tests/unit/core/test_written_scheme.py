@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from glioforge.core.label_source import LabelSource
+from glioforge.core.cohort import LabelSource
 from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY, TUMOUR, scheme_named
 from glioforge.core.written_scheme import described, holds_lesion, scheme_to_write
 from strategies import cohort_of

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from glioforge.compute.parallel import ParallelSpec
+from glioforge.core.cohort import LabelSource
 from glioforge.core.errors import InputFileError, LabelError, SpecError
-from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from glioforge.core.cohort import LabelSource
 from glioforge.core.errors import LabelError
-from glioforge.core.label_source import LabelSource
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 from glioforge.io.scheme_evidence import Evidence
 from glioforge.io.scheme_hint import NEW_NAMES, OLD_NAMES, Hint, hint_of_names

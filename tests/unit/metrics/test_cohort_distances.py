@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.cohort.frechet import frechet_distance
+from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, transport_distance
 from glioforge.metrics.cohort.halves import FEWEST, half_of, halves, measured
-from glioforge.metrics.cohort.kernel import kernel_distance
 from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import laplacian_pyramid, levels_of, sliced_wasserstein
-from glioforge.metrics.cohort.transport import transport_distance
 
 
 def sample(seed, count=12, size=5, shift=0.0):

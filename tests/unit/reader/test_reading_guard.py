@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from glioforge.reader.guard import LARGEST, Guard
-from glioforge.reader.limits import Limit
+from glioforge.reader.guard import LARGEST, Guard, Limit
 
 FORM = b"application/x-www-form-urlencoded"
 

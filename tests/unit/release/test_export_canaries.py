@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from glioforge.core.label_source import LabelSource
+from glioforge.core.cohort import LabelSource
 from glioforge.core.schemes import BRATS2017
 from glioforge.io.ingest import ingest
 from glioforge.release.export import export_cohorts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.data.prepare.resample import plan_of
-from glioforge.release.grid import on_scan_grid
+from glioforge.release.export import on_scan_grid
 from toy_release import prepared, scan
 
 

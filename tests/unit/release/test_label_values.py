@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from glioforge.core.anatomy_schemes import FREESURFER
-from glioforge.core.cohort import Cohort
+from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.errors import LabelError
-from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import (
     BIDS_TISSUE,

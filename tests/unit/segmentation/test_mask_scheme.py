@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.core.cohort import Cohort
+from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.errors import LabelError
 from glioforge.core.geometry import Geometry
-from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON
 from glioforge.io.nifti import write_labels

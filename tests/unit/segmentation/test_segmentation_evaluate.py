@@ -8,10 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from glioforge.core.cohort import Cohort
+from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.geometry import Geometry
-from glioforge.core.label_source import LabelSource
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON

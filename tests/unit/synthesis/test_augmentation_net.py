@@ -16,7 +16,7 @@ from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.rng import stream
 from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
-from glioforge.data.epoch import steps_of_an_epoch
+from glioforge.data.sampling import steps_of_an_epoch
 from glioforge.nn import perceptual
 from glioforge.nn.perceptual import Vgg19
 from glioforge.synthesis.appearance import Appearance

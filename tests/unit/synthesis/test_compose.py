@@ -8,9 +8,9 @@ import pytest
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
+from glioforge.core.cohort import LabelSource
 from glioforge.core.errors import CohortError, InputFileError, LabelError, OutputError
 from glioforge.core.firewall import require_no_leak
-from glioforge.core.label_source import LabelSource
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, DECATHLON, LESION

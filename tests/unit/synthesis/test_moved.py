@@ -13,9 +13,9 @@ from glioforge.core.rng import stream
 from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS
+from glioforge.synthesis.finish import MOST, Move
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.sound import Sound
-from glioforge.synthesis.moved import MOST, Move
 from toy_cohort import toy_case
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)

@@ -6,12 +6,11 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import COMPLETE, COMPLETE_DISTRACTORS, LabelMap, Modality, SpecError, stream
 from glioforge.synthesis.base import load_synthesizer, train_synthesizer
-from glioforge.synthesis.drawn_style import drawn_style
 from glioforge.synthesis.methods.painted import PaintedSpec
 from glioforge.synthesis.methods.painted.scanner import ScannerSpec, blurred_and_shifted, with_bias
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
 from glioforge.synthesis.order_rules import OrderRule, keeps_order, measured_order, places_of
-from glioforge.synthesis.style_spread import StyleSpread
+from glioforge.synthesis.style_spread import StyleSpread, drawn_style
 from toy_cohort import toy_case, toy_cohort, toy_labels
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from glioforge.training.batch_norm import synchronise_batch_norms
+from glioforge.training.parallel import synchronise_batch_norms
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from glioforge.viewer.recent import Recent
+from glioforge.viewer.view import Recent
 
 
 def test_only_the_last_used_are_kept():

@@ -18,12 +18,10 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from glioforge.core import MetricError, stream
-from glioforge.metrics.cohort.frechet import frechet_distance
+from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, transport_distance
 from glioforge.metrics.cohort.halves import Distance, Halves, Number, Places, measured
-from glioforge.metrics.cohort.kernel import kernel_distance
 from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import directions, normalised, sliced_distance
-from glioforge.metrics.cohort.transport import transport_distance
 from glioforge.metrics.cohort.variety import mean_of_pairs
 
 PROJECTIONS: Final = 128

@@ -51,9 +51,8 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import LabelMap
 from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, gaussian, halvings, paper_widths, xavier
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.adversarial import AdversarialMethod, Batch
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.conditional import SPAN
-from glioforge.synthesis.critic_spec import CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS, Images
 
 _PLAYER = {"method": "adam", "momentum": 0.5, "second_momentum": 0.999, "weight_decay": 0.0, "learning_rate": 2e-4}

@@ -40,8 +40,7 @@ from torch.nn import functional
 from glioforge.core import Cohort
 from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, gaussian, xavier
 from glioforge.nn.unet import Upsampling
-from glioforge.synthesis.adversarial import AdversarialMethod, Batch
-from glioforge.synthesis.critic_spec import CriticSpec
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
 
 _PLAYER = {

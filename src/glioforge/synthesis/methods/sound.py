@@ -16,7 +16,7 @@ where they come from:
    arXiv:1903.07291), which joins late: until then steps cost a third.
 6. Muon for the generator (`training.muon`), average of the weights, cosine schedule, gradient
    clipping, mirrored slices.
-7. Draws are made in places of the grid that differ (`synthesis.moved`), and grain that the
+7. Draws are made in places of the grid that differ (`synthesis.finish`), and grain that the
    generator leaves out is measured after training and added (`synthesis.grain`).
 8. Slowly varying differences between slices are smoothed as far as training scans ask for it
    (`synthesis.slice_smoothing`).
@@ -36,8 +36,7 @@ from torch.nn import functional
 
 from glioforge.losses import regional_l1
 from glioforge.nn import Norm, ResidualGenerator, he
-from glioforge.synthesis.adversarial import AdversarialMethod, Batch
-from glioforge.synthesis.critic_spec import CriticSpec
+from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training import Budget, OptimizerSpec
 from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec

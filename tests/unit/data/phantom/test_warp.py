@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from glioforge.core.rng import stream
 from glioforge.data.lattice import Deformation, Lattice, exponential
-from glioforge.data.phantom.head import random_deformation
+from glioforge.data.phantom.make import random_deformation
 
 LATTICE = Lattice((-100.0, -117.0, -80.0), 8.0, (26, 26, 22))
 

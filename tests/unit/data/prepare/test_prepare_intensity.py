@@ -21,7 +21,7 @@ from glioforge.core.split import split_by_subject
 from glioforge.core.volume import Volume
 from glioforge.data.prepare.intensity import IntensitySpec, PercentileSpec
 from glioforge.data.prepare.landmarks import PERCENTILES, HistogramSpec, Landmarks, fit_landmarks
-from glioforge.data.prepare.normalise import intensity_record, normalised
+from glioforge.data.prepare.one_case import intensity_record, normalised
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case
 from glioforge.studies.base import StudySpec

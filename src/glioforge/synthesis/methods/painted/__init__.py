@@ -35,7 +35,6 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import COMPLETE_DISTRACTORS, LabelMap, LabelScheme, bounding_box
 from glioforge.synthesis.appearance import class_indices
-from glioforge.synthesis.drawn_style import FLOOR
 from glioforge.synthesis.method import SYNTHESIZERS, Images, Knowledge, Method
 from glioforge.synthesis.methods.painted.canvas import Canvas
 from glioforge.synthesis.methods.painted.spec import PaintedSpec
@@ -43,7 +42,7 @@ from glioforge.synthesis.methods.painted.statistics import Statistics, filled, f
 from glioforge.synthesis.methods.painted.style import Style
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
 from glioforge.synthesis.order_rules import keeps_order, measured_order, places_of, require_order
-from glioforge.synthesis.style_spread import StyleSpread
+from glioforge.synthesis.style_spread import FLOOR, StyleSpread
 from glioforge.training import Fitting, Outcome
 
 __all__ = ["Painted", "PaintedSpec"]

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from glioforge.nn.blocks import Norm, Padding
 from glioforge.nn.samr import Upsampling
-from glioforge.synthesis.critic_spec import CriticSpec
+from glioforge.synthesis.adversarial import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
 from glioforge.training import Budget
