@@ -15,6 +15,8 @@ classes by numbers that are computed once over the training set.  Sudre's own
 weights are those of the batch.  All three are offered, and in all of them false
 positives cost in a batch that lacks their class: they are missing elsewhere.
 
+MONAI's `DiceLoss` is not used: it gives a class that the batch lacks a loss of 1.
+
 Conventions
 -----------
 logits      `(batch, class, ...)`, any grid; class 0 is background; of regions `(batch, region, ...)`

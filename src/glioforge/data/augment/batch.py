@@ -1,7 +1,8 @@
 """Augment a whole batch, where it lies: a pure function of the batch, the seed and the step.
 
 Images, labels and brain of a sample move together; labels and brain keep whole
-numbers (nearest neighbour), and the background stays exactly 0.
+numbers (nearest neighbour), and the background stays exactly 0.  Transforms of MONAI and
+TorchIO draw from states of their own, with which a resumed training would see other batches.
 """
 
 from typing import TYPE_CHECKING
