@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from glioforge import TerminalProgress, read_cohort, simulate_study
+from glioforge.core import CohortError
 from glioforge.papers.ours import by_paper
 from glioforge.papers.page import write_papers_page
 from glioforge.papers.published import PAPERS
@@ -42,20 +43,42 @@ def main() -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{json.dumps(found, indent=1)}\n", encoding="utf-8")
         print(name, row)
-    if "han2018" in given.only:
-        print(reading(given.out / "han2018", given.out / "han2018-reading"))
+    for name, answered in readings(given.out).items():
+        print(name, answered)
     runs = [given.out / name for name in given.only if load_study(name).after.paper in PAPERS]
     print(write_papers_page(given.out / "papers.html", by_paper(runs)))
 
 
-def reading(run: Path, out: Path, method: str = "dcgan-t1") -> Path:
-    """Let simulated readers answer the reading test of a sampler, among slices of its training subjects."""
-    folder = run / "fold-0" / "slices" / method / "seed-0"
-    spec = ReaderSpec.model_validate(
-        {**ReaderSpec.PRESETS["han2018"], "title": "Real or from noise?", "one_per_subject": False}
-    )
-    cohorts = {"real": read_cohort(folder / SEEN), method: read_cohort(folder / MADE)}
-    return simulate_study(out, spec, cohorts)
+def readings(out: Path) -> dict[str, str]:
+    """Let simulated readers answer the reading tests of three papers, and return each page, or why it was refused.
+
+    Slices of all samplers among those of their training subjects, images of a generator among scans, and images that
+    two methods make of the same label maps.  Networks of so few steps may give themselves away by a pixel shortcut,
+    which a reading study refuses.
+    """
+    found: dict[str, str] = {}
+    for folder in sorted((out / "han2018" / "fold-0" / "slices").glob("*/seed-0")):
+        method = folder.parent.name
+        cohorts = {"real": folder / SEEN, method: folder / MADE}
+        found[f"han2018 {method}"] = reading("han2018", cohorts, out / "readings" / f"han2018-{method}")
+    for made in sorted((out / "carver" / "fold-0").glob("*/cases/gan/made")):
+        cohorts = {"real": out / "carver" / "prepared", "gan": made}
+        found["carver gan"] = reading("carver", cohorts, out / "readings" / "carver")
+    cases = out / "guo2020" / "fold-0" / "cases"
+    if cases.is_dir():
+        pair = {method: cases / method / MADE for method in ("samr", "shin")}
+        found["guo2020 samr, shin"] = reading("guo2020", pair, out / "readings" / "guo2020", real=5, synthetic=5)
+    return found
+
+
+def reading(preset: str, folders: dict[str, Path], out: Path, **changes: int) -> str:
+    """Create a reading study of cohorts, let simulated readers answer it, and return its page or why it was refused."""
+    values = {**ReaderSpec.PRESETS[preset], "title": "A reading of phantoms", "one_per_subject": False, **changes}
+    cohorts = {name: read_cohort(folder) for name, folder in folders.items()}
+    try:
+        return str(simulate_study(out, ReaderSpec.model_validate(values), cohorts))
+    except CohortError as error:
+        return f"refused: {error}"
 
 
 def one(name: str, out: Path, workers: int) -> dict[str, float]:
