@@ -1,4 +1,4 @@
-"""Tests of `reader.guard` and `reader.limits`: bodies that lie, never end or come slowly; and what is too often."""
+"""Tests of `reader.guard`: bodies that lie, never end or come slowly; and what is too often."""
 
 import asyncio
 

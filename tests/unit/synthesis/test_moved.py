@@ -1,4 +1,4 @@
-"""Tests of `synthesis.moved`: there and back, and draws of a generator that use it."""
+"""Tests of `synthesis.finish`: there and back, and draws of a generator that use it."""
 
 import numpy as np
 import pytest
