@@ -171,7 +171,8 @@ class ProgressiveGenerator(_Growing):
         widths: Channels of each level, coarsest first.
         condition: Numbers of the condition, 0 for none.
         dims: Dimensions of the maps.
-        prior: Maps for a condition and a number of pixels along a side, to which the network adds; none adds to 0.
+        prior: Maps for noise, a condition and a number of pixels along a side, to which the network adds; none adds
+            to 0.
     """
 
     def __init__(
@@ -206,13 +207,13 @@ class ProgressiveGenerator(_Growing):
             layers: Any = self.blocks[number]
             for layer in layers:
                 x = pixel_norm(functional.leaky_relu(layer(x), SLOPE))
-        made = self._end(level, x, condition)
-        return made if share == 1 else faded(doubled(self._end(level - 1, before, condition)), made, share)
+        made = self._end(level, x, noise, condition)
+        return made if share == 1 else faded(doubled(self._end(level - 1, before, noise, condition)), made, share)
 
-    def _end(self, level: int, x: Maps, condition: Numbers) -> Maps:
+    def _end(self, level: int, x: Maps, noise: Numbers, condition: Numbers) -> Maps:
         """Maps of a level, on top of the prior."""
         made: torch.Tensor = self.ends[level](x)
-        return made if self.prior is None else made + self.prior(condition, made.shape[-1])
+        return made if self.prior is None else made + self.prior(noise, condition, made.shape[-1])
 
 
 @final

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from fixtures_samplers import PLAIN
 from glioforge.core import COMPLETE, CohortError, Geometry, LabelMap, stream
@@ -13,6 +14,7 @@ from glioforge.sampling.method import SAMPLERS, Knowledge
 from glioforge.sampling.methods.label_pgan.atlas import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot, blurred
 from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, harmonics, lesion_sizes, training_maps
+from glioforge.sampling.methods.label_pgan.odds import healed, odds_of
 from glioforge.training.recipes.growth import moment_of
 from toy_cohort import toy_cohort
 
@@ -129,12 +131,42 @@ def test_the_atlas_is_the_average_map_of_the_slice_that_a_condition_tells():
     shares = (np.mean(held == 4, axis=0) + np.mean(held[:, ::-1] == 4, axis=0)) / 2
     assert np.allclose(atlas.shares[number, 4], shares)
     for side in (4, 16):
-        logits = atlas(torch.from_numpy(harmonics(np.array([number]), 12)), side)[0]
+        logits = atlas(torch.zeros(1, 4), torch.from_numpy(harmonics(np.array([number]), 12)), side)[0]
         assert logits.shape == (7, side, side)
         assert torch.isfinite(logits).all()
     told = 0.99 * atlas.shares[number] + 0.01 / 7
     assert torch.allclose(logits[1], told[1].log())
     assert torch.allclose(logits[4], 1.5 * told[4].log())
+
+
+def test_modes_vary_the_atlas_and_place_a_lesion_of_the_size_asked_for():
+    """Draws differ, have a lesion where one is asked for alone, and the classes keep off the background as in maps."""
+    sampler = sampler_of(spec_of(modes=4, latent=11), toy_cohort([1, 2, 3, 4]))
+    variation = sampler.network.prior.variation
+    slices = torch.from_numpy(training_maps(sampler.spec, toy_cohort([1, 2, 3, 4]), 0).slices)
+    places = variation.places[variation.places[:, 0] >= 0]
+    noise = torch.randn(len(slices), 11, generator=torch.Generator().manual_seed(1))
+    without, with_one = (variation(noise, slices, torch.full_like(slices, size)) for size in (0, int(places[0, 1])))
+    assert torch.allclose(without.sum(dim=1), torch.ones(len(slices), 16, 16), atol=1e-4)
+    assert without[:, 1:4].sum() == 0
+    assert with_one[:, 1:4].sum(dim=1).max() > 0.5
+    assert len(np.unique(without.argmax(dim=1).numpy(), axis=0)) > len(slices.unique())
+
+
+def test_odds_are_signed_distances_and_lesions_are_filled_with_tissue():
+    """Cut off at the distance given; background never fills a lesion."""
+    labels = np.array([[[0, 1, 1, 4, 4, 4]]], dtype=np.uint8)
+    assert odds_of(labels == 4, 2.0).tolist() == [[[-2, -2, -1, 1, 2, 2]]]
+    assert odds_of(labels == 9, 2.0).tolist() == [[[-2] * 6]]
+    lesion = np.isin(np.arange(7), (1, 2, 3))
+    assert healed(labels, lesion).tolist() == [[[0, 4, 4, 4, 4, 4]]]
+
+
+@pytest.mark.parametrize("settings", [{"atlas": False}, {"lesion": False}, {"latent": 4}, {"size": 128}, {"dims": 3}])
+def test_modes_need_an_atlas_lesions_noise_and_small_slices(settings):
+    """Each is refused with the setting to change."""
+    with pytest.raises(ValidationError, match="modes"):
+        spec_of(**{"modes": 4, "latent": 11, **settings})
 
 
 def test_single_pixels_are_blurred_away_and_borders_stay():

@@ -30,6 +30,8 @@ Preset `sound` deviates further, each for a reason:
 10. 64 x 64 pixels, 64 to 8 channels, latent 32, the penalty in every second step at twice the weight, rates of 2e-3
    that fall as a cosine, average .99, 2,000 images a phase: trains in ten minutes on two cores.
 11. Left and right are swapped in every second draw; slices with hardly any brain are left out.
+12. With `modes` the average map varies as subjects do, by principal modes of signed distances, and has a lesion of the
+   size asked for (`variation`): the network starts from whole maps that no subject has.
 With `dims: 3` the same networks make volumes at a coarse resolution, on the grid of the training cases.
 """
 
@@ -88,8 +90,11 @@ class LabelPgan(Sampler):
             self._widths,
             condition=self._conditions,
             dims=spec.dims,
-            prior=Atlas(self._slices, spec.size, torch.from_numpy(self._diseased)) if self._has_atlas else None,
+            prior=self._atlas() if self._has_atlas else None,
         )
+        if spec.modes:  # maps of the modes are whole: what is added begins at 0
+            for end in generator.ends:
+                nn.init.zeros_(end.weight)  # type: ignore[arg-type]
         generator.register_buffer("drawn", torch.zeros(self._slices, SIZES))
         return generator
 
@@ -192,6 +197,11 @@ class LabelPgan(Sampler):
     @property
     def _has_atlas(self) -> bool:
         return bool(self.spec.atlas and self._told and self.spec.encoding == "one_hot")
+
+    def _atlas(self) -> Atlas:
+        """Average maps, with modes where they are asked for."""
+        spec: LabelPganSpec = self.spec
+        return Atlas(self._slices, spec.size, torch.from_numpy(self._diseased), spec.mode_counts)
 
     @property
     def _mirrors(self) -> bool:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from glioforge.nn.progressive import START
 from glioforge.sampling.method import BareSamplerSpec
+from glioforge.sampling.methods.label_pgan.odds import EXTRA, LARGEST
 from glioforge.training.budget import Budget
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
@@ -74,6 +75,9 @@ class LabelPganSpec(BareSamplerSpec):
     atlas: bool = True
     """Add what the generator makes to the average map of the slice; for slices of `one_hot` classes whose position is
     told."""
+    modes: int = Field(0, ge=0, exclude_if=lambda value: not value)
+    """Modes of how subjects differ, which the atlas varies by, half as many of them for lesions; 0 leaves the average
+    map. For maps up to 64 x 64, with `atlas` and `lesion`; takes 5 numbers of noise more than there are modes."""
     emphasis: float = Field(2.0, gt=0)
     """Factor on the lesion's channels in what the critic sees of `one_hot` maps: lesions are few pixels of few maps."""
     share: float = Field(1.0, gt=0, le=1)
@@ -116,6 +120,26 @@ class LabelPganSpec(BareSamplerSpec):
             msg = "boundary seeking draws classes: set encoding to one_hot"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _varies(self) -> Self:
+        """Refuse modes where maps cannot vary by them."""
+        if self.modes and not (self.atlas and self.lesion and self.position and self.encoding == "one_hot"):
+            msg = f"modes {self.modes} vary an atlas of one-hot classes: set atlas, lesion and position, or modes to 0"
+            raise ValueError(msg)
+        if self.modes and (self.size > LARGEST or self.dims == 3):
+            msg = f"modes {self.modes} of maps of {self.size} pixels: {LARGEST} at most, in slices; or set modes to 0"
+            raise ValueError(msg)
+        needed = sum(self.mode_counts) + EXTRA
+        if self.modes and self.latent < needed:
+            msg = f"latent {self.latent} for {self.modes} modes: give {needed} or more, or fewer modes"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def mode_counts(self) -> tuple[int, int]:
+        """Modes of the healthy classes, and of lesions."""
+        return self.modes, self.modes // 2
 
     @property
     def levels(self) -> int:
