@@ -15,6 +15,7 @@ from glioforge.core import (
     split_by_site,
     split_by_subject,
     split_in_order,
+    tumour_scheme,
 )
 from glioforge.data.phantom.cohort import promised_phantoms
 from glioforge.io.cohort_file import read_cohort
@@ -91,6 +92,7 @@ def require_usable(spec: StudySpec, cohort: Cohort) -> None:
             "label these cases or leave them out",
             cohort.name,
         )
+    _require_regions(spec, cohort)
     fitted = spec.prepare.fitted()
     for split in splits(spec, cohort):
         require_no_leak({"training cases": split.train, "validation cases": split.validation, **fitted}, split.test)
@@ -102,5 +104,20 @@ def require_usable(spec: StudySpec, cohort: Cohort) -> None:
             f"contrasts common to all cases: {[str(m) for m in cohort.modalities]}",
             f"also {missing}" if missing else "at least one",
             "name only contrasts that every case has",
+            cohort.name,
+        )
+
+
+def _require_regions(spec: StudySpec, cohort: Cohort) -> None:
+    """Refuse regions that no label map of the cohort could name, such as a resection cavity before surgery."""
+    schemes = (cohort.scheme, tumour_scheme(cohort.scheme))
+    known = {name for scheme in schemes for name in (*scheme.labels, *(n for n, v in scheme.regions.items() if v))}
+    unknown = [region for region in spec.regions if region not in known]
+    if unknown:
+        rest = ", ".join(region for region in spec.regions if region in known)
+        raise CohortError(
+            f"label maps in scheme {cohort.scheme.name}, which names no {', '.join(unknown)}",
+            f"regions among {', '.join(sorted(known))}",
+            f"score the others alone: --set regions='[{rest}]'" if rest else "name regions of this scheme",
             cohort.name,
         )

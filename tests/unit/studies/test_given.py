@@ -58,3 +58,9 @@ def test_phantoms_and_folders_exclude_each_other(folder):
     with pytest.raises(SpecError, match="--data FOLDER"):
         read_given(study(), None, Silent())
     assert read_given(study(data=PhantomData(cases=4)), None, Silent()) is None
+
+
+def test_regions_that_no_label_map_names_are_refused_before_anything_is_written(folder):
+    """No cavity without surgery; the message says what to leave out."""
+    with pytest.raises(CohortError, match=r"names no RC.*regions='\[WT, TC\]'"):
+        read_given(study(regions=("WT", "RC", "TC")), folder, Silent())
