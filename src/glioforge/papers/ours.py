@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
+from jaxtyping import Float64
 
 from glioforge.core import SpecError, counted
-from glioforge.papers.published import PAPERS, AlsoRow, PublishedRow, PublishedTable
+from glioforge.papers.published import IMAGES, PAPERS, AlsoRow, PublishedRow, PublishedTable
 from glioforge.report.scores import ResultTable
 from glioforge.statistics.intervals import subject_means
 from glioforge.studies.further import grid_tables
@@ -21,6 +22,8 @@ from glioforge.studies.unfinished import require_finished
 
 PERCENT_ERROR = "class_dice_error"
 """Metric of a published table of errors in percent, which a study has as a weighted Dice."""
+GREY: Final = 255.0
+"""Grey values of a published table of images."""
 
 
 @final
@@ -142,7 +145,8 @@ def cell(
     if also.grid and also.grid not in ours.grids:
         return _gap(f"not scored on grid {also.grid}")
     scores = ours.grids[also.grid] if also.grid else ours.table
-    found = _value(scores, table, row, arm)
+    images = table.metric == IMAGES
+    found = _likeness(scores, row, arm, table.columns[place]) if images else _value(scores, table, row, arm)
     if found is None:
         return _gap(f"no arm {arm} in this study" if arm not in ours.table.arms() else f"{row.region} not scored")
     leaky = _value(scores, table, row, f"{arm}{LEAKY}")
@@ -152,12 +156,35 @@ def cell(
 
 def _value(results: ResultTable, table: PublishedTable, row: PublishedRow, arm: str) -> tuple[float, float, int] | None:
     """Mean and standard deviation over subjects, and their number; none where nothing was scored."""
+    if table.metric == IMAGES:
+        return None
     error = table.metric == PERCENT_ERROR
     scores = results.scores(arm, row.region, "weighted_class_dice" if error else table.metric)
     if not scores.subjects:
         return None
     means = subject_means(scores.values)
-    values = 100 * (1 - means) if error else means
+    return _summed(100 * (1 - means) if error else means)
+
+
+def _likeness(results: ResultTable, row: PublishedRow, arm: str, column: str) -> tuple[float, float, int] | None:
+    """Likeness of one image a label map, with errors in grey values of which 255 span the reference in the brain.
+
+    The range of each reference follows from its error and its PSNR, which was computed with that range.
+    """
+    _, one = results.drawn()
+    found = {name: one.scores(arm, row.region, name) for name in ("mse", "mae", "psnr", "ssim")}
+    if not found["mse"].subjects:
+        return None
+    mse, psnr = found["mse"].values, found["psnr"].values
+    squared = GREY**2 / 10 ** (psnr / 10)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        absolute = found["mae"].values * np.sqrt(squared / mse)
+    values = {"MSE": squared, "MAE": absolute, "PSNR": psnr, "SSIM": found["ssim"].values}
+    return _summed(subject_means(values[column]))
+
+
+def _summed(values: Float64[np.ndarray, " subject"]) -> tuple[float, float, int]:
+    """Mean, standard deviation and number of subjects."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     return float(values.mean()), sd, len(values)
 

@@ -110,6 +110,11 @@ def _table_blocks(paper: Published, table: PublishedTable, ours: Sequence[Ours])
         )
     else:
         caption += "No study of Glioforge asks the same."
+    if table.metric == IMAGES:
+        caption += (
+            " Ours: inside the brain, against the scan, or the phantom without noise; 255 grey values span the "
+            "reference's intensities there."
+        )
     blocks: list[Block] = [Table(("", *table.columns), tuple(rows), caption.strip())]
     if table.metric == IMAGES:
         return [*blocks, *_image_blocks(table)]

@@ -34,7 +34,10 @@ from glioforge.studies.question import planned
 from glioforge.studies.record import Cost, Record
 from glioforge.studies.study import open_study
 
-SMOKE: Final = "smoke"
+SHORT: Final = ("smoke", "small")
+"""Budgets whose costs come with the package."""
+COARSE_MM: Final = 4.0
+"""Voxel size of scans with these budgets; comparisons of methods keep no name of a budget."""
 OUTSIDE: Final = (START, GATHERING, REPORT)
 """Parts of a plan that are no tasks."""
 
@@ -72,7 +75,7 @@ def plan_study(
         if record is not None:
             records[task.name] = record
     past = list(past_of(study.store))
-    small = study.spec.after is not None and getattr(study.spec, "budget", SMOKE) in {SMOKE, "small"}
+    small = study.spec.after is not None and _measured(study.spec)
     shipped = measured_costs() if small else []
     larger = _voxels(given) / PHANTOM_VOXELS if small else 1.0
     rest = [
@@ -137,6 +140,16 @@ def plan_lines(tasks: Sequence[PlannedTask], workers: int) -> list[str]:
     if any(task.basis == SHIPPED for task in left):
         lines.append(f"{SHIPPED}: time on two cores that do nothing else, budgets smoke and small, scans of 2 mm")
     return lines
+
+
+def _measured(spec: StudySpec) -> bool:
+    """Whether a study of the papers has a budget whose costs were measured."""
+    budget = getattr(spec, "budget", "")
+    if budget:
+        return budget in SHORT
+    if spec.phantom is not None:
+        return math.prod(spec.phantom.shape) <= PHANTOM_VOXELS
+    return spec.prepare.grid.spacing_mm == COARSE_MM
 
 
 def _voxels(given: Cohort | None) -> int:

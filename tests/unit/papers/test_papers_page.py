@@ -50,6 +50,22 @@ def test_a_further_row_takes_another_grid_and_other_arms():
     assert cell((study,), table, table.rows[1], 0, also).mean == pytest.approx(0.275)
 
 
+def test_errors_of_images_are_in_grey_values():
+    """Of which 255 span the reference: a range of 5 with errors of 0.5 and 0.4 is one of 25.5 and 20.4."""
+    row = ResultRow("s", "net", 0, 0, "c", "c", "brain", "mse", 0.25, "1", "t1", "scan", "one draw", "prepared")
+    values = {"mse": 0.25, "mae": 0.4, "psnr": 20.0, "ssim": 0.8}
+    rows = [replace(row, metric=name, value=value) for name, value in values.items()]
+    study = Ours(
+        "carver", ResultTable([*rows, replace(row, sample="mean of draws", value=9.0)]), Path("run"), "", "", {}
+    )
+    table = published("carver").tables[0]
+
+    found = [cell((study,), table, table.rows[0], place) for place in range(4)]
+    assert [one.mean for one in found] == pytest.approx([25.5**2, 20.4, 20.0, 0.8])
+    assert cell((study,), table, table.rows[1], 0).why == "brain/t1ce not scored"
+    assert "255 grey values span" in str(papers_page({"carver": (study,)}).sections[1].blocks)
+
+
 def test_gaps_say_why():
     """No study, no such arm, no such region, and a number that no study asks for."""
     shin, carver = published("shin2018").tables[0], published("carver").tables
@@ -58,7 +74,9 @@ def test_gaps_say_why():
     assert cell((), shin, shin.rows[0], 0).why == "no study given"
     assert cell((STUDY,), shin, shin.rows[2], 0).why == "no arm real-wang in this study"
     assert cell((STUDY,), shin, row, 0).why == "RC not scored"
-    assert cell((STUDY,), carver[0], carver[0].rows[0], 0).why == "no study asks this"
+    unasked = carver[0].rows[0].model_copy(update={"arms": ()})
+    assert cell((STUDY,), carver[0], unasked, 0).why == "no study asks this"
+    assert cell((STUDY,), carver[0], carver[0].rows[0], 0).why == "no arm net in this study"
 
 
 def test_the_page_shows_all_papers_and_the_differences_of_a_study(tmp_path):
