@@ -5,7 +5,6 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from glioforge.core import counted
 from glioforge.io.atomic_write import write_atomically, write_json
 from glioforge.papers.could_show import contradictions, could_show, mean_interval
 from glioforge.papers.ours import Cell, Ours, cell
@@ -41,7 +40,7 @@ def papers_page(studies: Mapping[str, Sequence[Ours]]) -> Report:
     """Return the page as plain blocks, with gaps where no study was given."""
     papers = {name: published(name) for name in PAPERS}
     sections = tuple(_section(name, paper, studies.get(name, ())) for name, paper in papers.items())
-    given = ", ".join(f"{name} ({one.on})" for name in PAPERS for one in studies.get(name, ())) or "none"
+    given = ", ".join(f"{_short(name)} ({one.on})" for name in PAPERS for one in studies.get(name, ())) or "none"
     return Report(
         "The five papers and studies after them",
         f"Published numbers of {len(papers)} papers, and studies of Glioforge: {given}.",
@@ -59,8 +58,8 @@ def papers_page(studies: Mapping[str, Sequence[Ours]]) -> Report:
 def _cautions(studies: Mapping[str, Sequence[Ours]]) -> tuple[Note, ...]:
     """What a reader must know of the studies before comparing anything: phantoms, and budgets that show nothing."""
     given = [one for of_paper in studies.values() for one in of_paper]
-    phantoms = [one.paper for one in given if one.table.noun == "phantom"]
-    short = [one.paper for one in given if one.budget in {"smoke", "small"}]
+    phantoms = [_short(one.paper) for one in given if one.table.noun == "phantom"]
+    short = [_short(one.paper) for one in given if one.budget in {"smoke", "small"}]
     texts = (
         f"Computed phantoms, no patients: the studies after {', '.join(dict.fromkeys(phantoms))}." if phantoms else "",
         f"Budgets that show that a study runs, not what methods can do: {', '.join(dict.fromkeys(short))}."
@@ -70,9 +69,17 @@ def _cautions(studies: Mapping[str, Sequence[Ours]]) -> tuple[Note, ...]:
     return tuple(Note(text, "warning") for text in texts if text)
 
 
+def _short(paper: str) -> str:
+    """Authors and year of a paper."""
+    return published(paper).citation.partition(",")[0].partition(" (")[0]
+
+
 def _section(name: str, paper: Published, ours: Sequence[Ours]) -> Section:
     """Everything about one paper."""
-    facts = {"question": paper.question, "tested": f"{paper.tested}. {paper.tested_note}"}
+    facts = {
+        "question": paper.question,
+        "tested": f"{paper.tested}: {paper.tested_note[:1].lower()}{paper.tested_note[1:]}",
+    }
     facts["studies of Glioforge"] = "; ".join(f"{one.title} ({one.on})" for one in ours) or "none given"
     blocks: list[Block] = [Facts(facts)]
     for table in paper.tables:
@@ -175,7 +182,7 @@ def _power_table(paper: Published, found: list[tuple[str, str, Any]]) -> Table:
         for row, what, shown in found
     )
     caption = (
-        f"What {counted(paper.tested, 'unit')} of evidence could show of each printed difference. The largest spread "
+        f"What a test set of {paper.tested} could show of each printed difference. The largest spread "
         "is the standard deviation over subjects of the paired difference at which a true difference of this size is "
         "found with 80 % power at 5 %, before any correction for the number of comparisons, and as if other trainings "
         "gave the same."

@@ -29,9 +29,9 @@ def notice(spec: StudySpec) -> Note:
     """Return the sentence that keeps a study after a paper from being taken for a replication."""
     after = _after(spec)
     few = counted(len(after.deviations) + len(after.data) + len(after.gaps), "difference")
-    on = "Computed phantoms, no scans: " if isinstance(spec.data, PhantomData) else ""
+    on = "Computed phantoms, no scans: a" if isinstance(spec.data, PhantomData) else "A"
     return Note(
-        f"{on}a study after {after.citation}, not a replication. It asks that paper's question on other cases; {few} "
+        f"{on} study after {after.citation}, not a replication. It asks that paper's question on other cases; {few} "
         f"from it are listed under “{heading(spec)}”.",
         "warning",
     )

@@ -38,7 +38,7 @@ from glioforge.studies.pages import (
     trained_of,
     trainings_section,
 )
-from glioforge.studies.pictures import made_section
+from glioforge.studies.pictures import made_section, sources_section
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import DRAWS
 from glioforge.studies.setup import made_with, settings_section, subjects_section
@@ -80,7 +80,11 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     trained = trained_of(results, {"": _PILOT, **arms}, "pilot", "segmenter")
     judged = judged_contrasts(spec, overlap, arms, sites_of(results))
     told = verdict(spec, arms, judged, pilots_of(results))
-    shown = (made_section(spec, results), _likeness(images, likeness)) if results.of("fidelity") or images.rows else ()
+    shown = (
+        (made_section(spec, results), _likeness(images, likeness))
+        if results.of("fidelity") or images.rows
+        else sources_section(results)
+    )
     sections = (
         answer_section(spec, results, overlap, arms, judged),
         *shown,

@@ -82,19 +82,26 @@ def unseen_subject(case: Case, made: Mapping[str, Mapping[Modality, Volume]], wh
     return in_planes(draw, ("labels", *(m.title for m in contrasts)), caption, f"Images of {case.subject_id}")
 
 
-def edited_case(before: Case, after: Case) -> tuple[Block, ...]:
-    """Show a case and the synthetic one made of its edited label map, on the same slices."""
-    windows, contrasts = windows_of(before), tuple(after.images)
+def edited_case(before: Case, made: Mapping[str, Case]) -> tuple[Block, ...]:
+    """Show a case and the synthetic ones made of its edited label map, on the same slices.
+
+    Args:
+        before: The case whose label map was edited.
+        made: Synthetic case of each source by the name of its row, at least one; the first one decides the slices.
+    """
+    windows = windows_of(before)
+    contrasts = tuple(dict.fromkeys(m for case in made.values() for m in case.images))
+    labels = before.require_labels(), next(iter(made.values())).require_labels()
 
     def draw(axis: int) -> Rows:
-        place = (axis, shared_slice(before.require_labels(), after.require_labels(), axis))
-        cases = {"before": before, "after": after}
+        place = (axis, shared_slice(*labels, axis))
+        cases = {"before": before, **made}
         return [(n, _row(c.require_labels(), c.images, contrasts, place, windows)) for n, c in cases.items()]
 
-    edits = ", ".join(dict.fromkeys(str(edit["kind"]) for edit in after.lineage.edits)) or "none"
+    what = "the synthetic case" if len(made) == 1 else f"the synthetic cases of {', '.join(made)}"
     caption = (
-        f"{before.case_id} before, and the synthetic case made of its edited label map (edits: {edits}), on the same "
-        "slices: those that show both lesions best, else the edited one."
+        f"{before.case_id} before, and {what} made of its edited label map (edits: {_edits(made)}), on the same "
+        "slices: those that show both lesions best, else the edited one. Grey windows are those of the case before."
     )
     return in_planes(draw, ("labels", *(m.title for m in contrasts)), caption, f"{before.case_id} before and after")
 
@@ -193,6 +200,16 @@ def _row(
     first, *others = case_pictures(labels, there, place[1], windows, axis=place[0])
     shown = dict(zip(there, others, strict=True))
     return first, *(shown.get(modality, Picture.blank(first)) for modality in contrasts)
+
+
+def _edits(made: Mapping[str, Case]) -> str:
+    """Edits of synthetic cases; by source where they differ."""
+    told = {
+        name: ", ".join(dict.fromkeys(str(edit["kind"]) for edit in case.lineage.edits)) or "none"
+        for name, case in made.items()
+    }
+    same = len(set(told.values())) == 1
+    return next(iter(told.values())) if same else "; ".join(f"{name} {edits}" for name, edits in told.items())
 
 
 def _error(

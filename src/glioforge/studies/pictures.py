@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from glioforge.core import CaseRef
 from glioforge.data.statistics import fit_statistics
 from glioforge.report.page import Block, Folded, Note, Paragraph, Section
 from glioforge.studies.base import StudySpec
@@ -43,11 +44,53 @@ def made_section(spec: StudySpec, results: Results) -> Section:
     blocks += [Folded("Another unseen case", found) for found in shown[1:]]
     if any(record.arm == "generator" and record.details["made"] for record in results.of("cases")):
         edited = [
-            edited_case(split.train[ref.lineage.parents[0]].load(), ref.load())
+            edited_case(split.train[ref.lineage.parents[0]].load(), {"after": ref.load()})
             for ref in spread_over(results.cohort("cases", MADE, arm="generator"), MOST_EDITED_CASES)
         ]
         blocks += [*edited[0], *(Folded("Another edited case", found) for found in edited[1:])]
     return Section("What was made", tuple(blocks))
+
+
+def sources_section(results: Results) -> tuple[Section, ...]:
+    """Show what each source of the first fold made of the same edited label maps, one case for each kind of edit.
+
+    Args:
+        results: Results and folders of an augmentation study.
+
+    Returns:
+        The section; none where no source made cases of training subjects.
+    """
+    split = results.split(0)
+    trained = {ref.case_id for ref in split.train}
+    made: dict[str, dict[str, CaseRef]] = {}
+    for record in results.of("cases"):
+        if record.fold == 0 and record.details["made"] and record.arm not in made:
+            refs = {ref.case_id: ref for ref in results.cohort("cases", MADE, arm=record.arm)}
+            known = {case_id: ref for case_id, ref in refs.items() if _parent(ref) in trained}
+            made |= {record.arm: known} if known else {}
+    shown = [
+        edited_case(split.train[_parent(ref)].load(), {n: of[i].load() for n, of in made.items() if i in of})
+        for i, ref in _one_an_edit(made).items()
+    ]
+    if not shown:
+        return ()
+    others = [Folded("Another edited case", found) for found in shown[1:]]
+    return (Section("What was made", (label_legend(split.train.scheme), *shown[0], *others)),)
+
+
+def _one_an_edit(made: Mapping[str, Mapping[str, CaseRef]]) -> dict[str, CaseRef]:
+    """The first case of each combination of edits, those that most sources have first."""
+    every = {case_id: ref for of in reversed(list(made.values())) for case_id, ref in of.items()}
+    order = sorted(every, key=lambda case_id: -sum(case_id in of for of in made.values()))
+    found: dict[tuple[str, ...], str] = {}
+    for case_id in order:
+        found.setdefault(tuple(str(edit["kind"]) for edit in every[case_id].lineage.edits), case_id)
+    return {case_id: every[case_id] for case_id in list(found.values())[:MOST_EDITED_CASES]}
+
+
+def _parent(ref: CaseRef) -> str:
+    """Case whose label map was edited."""
+    return next(iter(ref.lineage.parents), "")
 
 
 def methods_section(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:

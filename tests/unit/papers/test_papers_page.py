@@ -86,6 +86,8 @@ def test_the_page_shows_all_papers_and_the_differences_of_a_study(tmp_path):
     tables = [block for block in shin.blocks if isinstance(block, Table)]
 
     assert len(page.sections) == 5
+    assert page.verdict.endswith("Shin et al. 2018 (2 phantoms tested, budget smoke).")
+    assert page.notices[0].text.endswith("the studies after Shin et al. 2018.")
     assert tables[0].rows[0][1] == "0.64 ± 0.14 (0.60 to 0.68)"
     assert tables[0].rows[5][1].startswith("0.55")
     assert tables[0].rows[6][:2] == (

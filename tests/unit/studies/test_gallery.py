@@ -78,7 +78,7 @@ def test_before_and_after_are_on_the_same_slices(grids):
     voxels = np.roll(LABELS.voxels, 1, axis=2)
     lineage = Lineage.synthetic("toy", {CASE.case_id: CASE.lineage}, seed=1, edits=({"kind": "translate"},))
     after = replace(CASE, labels=LABELS.with_voxels(voxels), lineage=lineage)
-    (figure,) = edited_case(CASE, after)
+    (figure,) = edited_case(CASE, {"after": after})
     rows, _ = grids[0]
     index = shared_slice(LABELS, after.labels)
 
@@ -86,6 +86,12 @@ def test_before_and_after_are_on_the_same_slices(grids):
     shown = [gallery.case_pictures(labels, {}, index)[0].pixels for labels in (LABELS, after.labels)]
     assert all(np.array_equal(row[1][0].pixels, pixels) for row, pixels in zip(rows[:2], shown, strict=True))
     assert "edits: translate" in figure.caption
+
+    several = edited_case(CASE, {"one": after, "two": CASE})
+    assert names(grids[1])[:3] == ["axial\nbefore", "axial\none", "axial\ntwo"]
+    assert "the synthetic cases of one, two made of its edited label map (edits: one translate; two none)" in (
+        several[0].caption
+    )
 
 
 def test_every_method_has_its_error_and_its_images(grids):

@@ -16,7 +16,7 @@ from glioforge.studies import gallery
 from glioforge.studies.cases import cases_section
 from glioforge.studies.comparing import SegmentersSpec, SynthesizersSpec
 from glioforge.studies.fold import Study
-from glioforge.studies.pictures import edits_section, made_section, methods_section
+from glioforge.studies.pictures import edits_section, made_section, methods_section, sources_section
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
@@ -68,6 +68,21 @@ def test_an_augmentation_study_shows_unseen_and_edited_cases(results):
     assert unseen.caption.startswith(HEADS[0].subject_id)
     assert (folded.summary, edit.alt) == ("Another unseen case", f"{HEADS[3].case_id} before and after")
     assert len(made_section(load_demo(), results(load_demo(), [], made)).blocks) == 3
+
+
+def test_a_study_of_sources_shows_each_edit_as_every_source_paints_it(results):
+    """The first kind open; sources of sampled maps, which no training case was edited for, are left out."""
+    edits = [{"kind": "scale"}], [{"kind": "scale"}], [{"kind": "translate"}]
+    cases = [named(HEADS[3], f"e{n}", edits=tuple(edit)) for n, edit in enumerate(edits)]
+    records = [Record(name, "cases", arm=name, details={"made": 3}) for name in ("samr", "shin")]
+    study = results(load_demo(), records, {("cases", "made"): cohort_of_cases(cases)})
+    (section,) = sources_section(study)
+    _, scaled, moved = section.blocks
+
+    assert "cases of samr, shin made of its edited label map (edits: scale)" in scaled.caption
+    assert "(edits: translate)" in moved.blocks[0].caption
+    assert len(section.blocks) == 3
+    assert sources_section(results(load_demo(), records, {("cases", "made"): TEST})) == ()
 
 
 def test_a_comparison_shows_every_method_for_the_first_subjects(results):
