@@ -26,6 +26,7 @@ from glioforge.studies.gap_report import gap_section
 from glioforge.studies.judged import Judged, judged_contrasts, sites_of
 from glioforge.studies.leaky import MARK
 from glioforge.studies.lock import Standing
+from glioforge.studies.maps_report import maps_section
 from glioforge.studies.methods_text import methods_section
 from glioforge.studies.pages import (
     difference_blocks,
@@ -58,6 +59,7 @@ _WORK: Final = {
     "trial": "tuning segmenters",
     "fidelity": "measuring the images",
     "gap": "measuring the domain gap",
+    "maps": "judging label maps from noise",
     "segmenter": "training segmenters",
     "scores": "scoring segmenters",
 }
@@ -90,6 +92,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
         *shown,
         _segmentation(spec, results, overlap, arms),
         *classes_section(spec, table, arms, trained),
+        *maps_section(results),
         *gap_section(spec, results, overlap, trained),
         trainings_section(trained, (_PILOT, *arms.values()), {"score": "mean Dice of validation subjects"}),
         subjects_section(spec, results, _arms_text(spec)),

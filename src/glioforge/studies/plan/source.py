@@ -22,6 +22,7 @@ from glioforge.studies.sources import (
 from glioforge.studies.steps.drawn import make_drawn
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
+from glioforge.studies.steps.maps import judge_maps
 from glioforge.studies.steps.mix import make_mixed, mixed_intact
 from glioforge.studies.steps.noise import fit_class_sampler, make_slices, samplers_of
 from glioforge.studies.steps.score import compare_reconstructions
@@ -112,6 +113,12 @@ def gap_tasks(fold: Fold, made: Made) -> Iterator[Task]:
     )
 
 
+def maps_task(fold: Fold, made: Made) -> Task:
+    """Return the task that judges the label maps that a source draws from noise."""
+    needs = (made.task(fold, "sampler"), made.task(fold, "cases"))
+    return _task(fold, made, "maps", judge_maps, {}, needs=needs, sides=("train", "validation"))
+
+
 def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:
     """Training of a synthesizer, and the cases that it makes of label maps of its training subjects.
 
@@ -142,7 +149,8 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
 def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator[Task]:  # noqa: ANN401 - any registered spec
     """Training of a sampler of label maps, and images of as many of its maps as the subjects would give."""
     name, count = made.task(fold, "sampler"), per_case * made.draw.size(fold)
-    key = {"sampler": sampler, "seed": made.random(fold, "sampler"), **made.draw.key}
+    key = {"sampler": sampler, "seed": made.random(fold, "sampler"), "chosen_by": "training"}
+    key |= made.draw.key
     seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
     yield Task(name, "sampler", fold, fit_sampler, key, arm=made.source, amount=sampler.budget.steps, **seeds)
     making = {"source": made.source, "count": count, "seed": made.random(fold, "synthetic")}
@@ -193,10 +201,19 @@ def _from_folder(spec: SourcedSpec, fold: Fold, made: Made, source: FolderSource
         yield Task(name, "search", fold, search_near_duplicates, search, sides, needs, made.source, guards=True)
 
 
-def _task(fold: Fold, made: Made, kind: str, run: Any, key: dict[str, Any], **more: Any) -> Task:  # noqa: ANN401 - of a task
-    """A task that reads the training side for a source."""
+def _task(
+    fold: Fold,
+    made: Made,
+    kind: str,
+    run: Any,  # noqa: ANN401 - of a task
+    key: dict[str, Any],
+    *,
+    sides: tuple[Side, ...] = ("train",),
+    **more: Any,  # noqa: ANN401 - of a task
+) -> Task:
+    """A task that reads the training side, or others, for a source."""
     numbers: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
-    return Task(made.task(fold, kind), kind, fold, run, key, inputs=("train",), arm=made.source, **numbers, **more)
+    return Task(made.task(fold, kind), kind, fold, run, key, inputs=sides, arm=made.source, **numbers, **more)
 
 
 def _require_declared_apart(fold: Fold, name: str, source: FolderSource) -> None:

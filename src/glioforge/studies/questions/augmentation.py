@@ -22,7 +22,7 @@ from glioforge.studies.augmentation_report import page
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.arm import arm_tasks, trial_run
 from glioforge.studies.plan.draw import EVERYONE, Draw, draw_of
-from glioforge.studies.plan.source import Made, fidelity_task, gap_tasks, source_tasks
+from glioforge.studies.plan.source import Made, fidelity_task, gap_tasks, maps_task, source_tasks
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
 from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource
@@ -72,6 +72,9 @@ def _of_arm(spec: AugmentationSpec, fold: Fold, arm: Arm) -> Iterator[Task]:
             yield from source_tasks(spec, fold, made)
             if not (number or made.seed or isinstance(spec.all_sources[made.source], CopiesSource)):
                 yield from gap_tasks(fold, made)
+            source = spec.all_sources[made.source]
+            if not number and isinstance(source, SynthesizerSource) and source.sampler is not None:
+                yield maps_task(fold, made)
         for made in sources or [Made("", draw)]:
             yield from arm_tasks(spec, fold, (arm, draw, made), tuple(task.name for task in trial))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort
@@ -62,6 +62,7 @@ def fit_sampler(
     sampler: Any,  # noqa: ANN401 - any registered spec
     seed: int,
     subjects: Sequence[str] | None = None,
+    chosen_by: Literal["validation", "training"] = "validation",
 ) -> Record:
     """Train a sampler.
 
@@ -70,10 +71,13 @@ def fit_sampler(
         sampler: Settings, with the budget.
         seed: Seed of the training.
         subjects: Training subjects; all unless given.
+        chosen_by: Whose cases choose among snapshots: not validation subjects, where segmenters that train on what
+            the sampler makes are validated on the same ones.
     """
     train = context.cohort("train")
     chosen = train if subjects is None else train.of_subjects(subjects, train.name)
-    return sampler_record(context, sampler, seed, chosen, context.cohort("validation"))
+    judges = context.cohort("validation") if chosen_by == "validation" else None
+    return sampler_record(context, sampler, seed, chosen, judges)
 
 
 def sampler_record(

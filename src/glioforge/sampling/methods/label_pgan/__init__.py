@@ -13,7 +13,7 @@ at each phase, average of the weights .999, 600,000 images to fade in and 600,00
 slices, chosen by `range_number` (the paper suggests 31 such trainings).
 Deviations from the paper, of all presets:
 1. Subjects, not slices, are held out.  The distance is that to maps of held-out subjects, where there are any, on at
-   most `judged` maps; without them the last weights are kept.
+   most `judged` maps, and that to training maps without them.
 2. The classifier head of the reference has no classes to learn here and is left out.
 3. Both players step after one forward pass of the generator.
 4. Phases end with whole batches.  The average of the weights forgets its first steps faster.
@@ -36,6 +36,7 @@ With `dims: 3` the same networks make volumes at a coarse resolution, on the gri
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -139,7 +140,7 @@ class LabelPgan(Sampler):
 
     def fit(self, fitting: Fitting) -> Outcome:
         """Train the network; the curve of the distance is left beside the history."""
-        outcome = super().fit(fitting)
+        outcome = super().fit(replace(fitting, validation=fitting.validation or fitting.train))
         spec: LabelPganSpec = self.spec
         rows = curve_of(outcome, spec.losses.growth, spec.levels)
         write_curve(fitting.folder, rows, best_step=outcome.best_step, grown=spec.grown)
