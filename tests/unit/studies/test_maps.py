@@ -34,5 +34,5 @@ def test_maps_are_counted_beside_those_of_unseen_subjects_and_shown(tmp_path):
 
 def test_too_few_subjects_are_refused(tmp_path):
     """A deviation of two maps says nothing."""
-    with pytest.raises(CohortError, match="3 subjects"):
+    with pytest.raises(CohortError, match="at least 3"):
         judged(toy_cohort([30]), toy_cohort(range(2)), toy_cohort([20]), tmp_path)
