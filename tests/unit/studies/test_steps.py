@@ -68,7 +68,7 @@ def test_a_synthesizer_is_fitted_and_opened_without_reading_it_again(done, gener
     assert generator.training == Training()
     monkeypatch.setattr(train, "load_synthesizer", lambda *_: pytest.fail("read again"))
     opened = train.open_synthesizer(done.root / "fold-0" / "generator", toy_fold(done.root).study.spec.accelerator)
-    assert generator.made == {"weights": opened.weights_hash}
+    assert generator.made["weights"] == opened.weights_hash
 
 
 def test_a_segmenter_is_trained_and_opened(done, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_segmenter_is_trained_and_opened(done, monkeypatch):
     assert record.training.parameters > 0
     monkeypatch.setattr(train, "_open", {})
     opened = train.open_segmenter(done.root / "fold-0" / "segmenter", how)
-    assert record.made == {"weights": opened.weights_hash}
+    assert record.made["weights"] == opened.weights_hash
     assert train.open_segmenter(done.root / "fold-0" / "segmenter", how) is opened
 
 
@@ -263,3 +263,14 @@ def test_label_maps_of_the_engine_are_stored_and_made_while_training(tmp_path, d
     assert set(first.lineage.subjects) <= set(cases.lineage.subjects)
     assert first.case_id == "drawn-000001"
     assert (first.images[Modality.FLAIR].voxels == cases.make(1).images[Modality.FLAIR].voxels).all()
+
+
+def test_equal_weights_with_other_subjects_behind_them_are_not_the_same():
+    """Cases made by one of both models must not stand for the other's."""
+    from glioforge.core import Lineage
+    from glioforge.studies.steps.train import made_of
+
+    plain = Lineage.phantom("a", 1)
+    chosen = plain.through("validation cases", Lineage.phantom("b", 1))
+    assert made_of("w", chosen)["weights"] == made_of("w", plain)["weights"]
+    assert made_of("w", chosen)["behind"] != made_of("w", plain)["behind"]

@@ -1,11 +1,13 @@
 """Train a synthesizer, a sampler or a segmenter on the training subjects of a fold."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core import Cohort
+from glioforge.core import Cohort, Lineage
 from glioforge.data.replay import FreshCases
 from glioforge.sampling.base import train_sampler
 from glioforge.segmentation.base import load_segmenter, train_segmenter
@@ -22,6 +24,15 @@ MODEL: Final = "model"
 
 _open: dict[str, tuple[Path, Any]] = {}
 """The last model of each family in this process, so that what follows a training need not read its weights again."""
+
+
+def made_of(weights: str, lineage: Lineage) -> dict[str, str]:
+    """Return what tasks that need a model depend on: its weights, and everyone behind them.
+
+    Other validation subjects may choose the same weights; cases made by the one model must not stand for the other's.
+    """
+    behind = json.dumps(lineage.to_json(), sort_keys=True)
+    return {"weights": weights, "behind": hashlib.sha256(behind.encode()).hexdigest()[:32]}
 
 
 def fit_synthesizer(
@@ -53,7 +64,7 @@ def fit_synthesizer(
     _open["synthesizer"] = (folder.resolve(), trained)
     outcome = trained.card.outcome
     training = Training() if outcome is None else Training.of(trained.parameters, outcome)
-    return context.record(training=training, made={"weights": trained.weights_hash})
+    return context.record(training=training, made=made_of(trained.card.weights, trained.card.lineage))
 
 
 def fit_sampler(
@@ -100,7 +111,7 @@ def sampler_record(
     )
     outcome = trained.card.outcome
     training = Training() if outcome is None else Training.of(None, outcome)
-    return context.record(training=training, made={"weights": trained.card.weights, **made})
+    return context.record(training=training, made=made_of(trained.card.weights, trained.card.lineage) | made)
 
 
 def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
