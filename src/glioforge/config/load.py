@@ -173,7 +173,7 @@ def parse_spec(values: Mapping[str, Any], spec: type[AnySpec], where: str = "spe
 
 
 def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """Copy values with `a.b=c` overrides applied.
+    """Copy values with `a.b=c` overrides applied; the number after a list's last one adds to the list.
 
     Raises:
         SpecError: An override is not of that form or goes through a value.
@@ -181,6 +181,8 @@ def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[
     Example:
         >>> with_overrides({"a": {"b": 1}}, ["a.b=2", "a.c=[1, x]"])
         {'a': {'b': 2, 'c': [1, 'x']}}
+        >>> with_overrides({"a": [1]}, ["a.1=2"])
+        {'a': [1, 2]}
     """
     changed: dict[str, Any] = json.loads(json.dumps(values, default=str))
     for override in overrides:
@@ -193,7 +195,11 @@ def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[
             place = _step_into(place, key, override)
         last: Any = int(keys[-1]) if isinstance(place, list) and keys[-1].isdigit() else keys[-1]
         try:
-            place[last] = yaml.safe_load(text)
+            value = yaml.safe_load(text)
+            if isinstance(place, list) and last == len(place):
+                place.append(value)
+            else:
+                place[last] = value
         except yaml.YAMLError as error:
             raise SpecError(f"--set {override!r}: {yaml_problem(error)}", "the form a.b=c with c in YAML") from error
         except (TypeError, IndexError) as error:

@@ -46,6 +46,7 @@ def subjects_section(spec: StudySpec, results: Results, arms: str = "") -> Secti
         "label scheme of the files": source.scheme.name,
         "fingerprint": source.fingerprint,
         **generator_facts(results),
+        **joined_facts(results),
         **({"arms": arms} if arms else {}),
     }
     sides = ("train", "validation", "test")
@@ -73,6 +74,15 @@ def generator_facts(results: Results) -> dict[str, str]:
     return {
         name: next(iter(v)) if len(v) == 1 else "; ".join(f"{value} ({', '.join(at)})" for value, at in v.items())
         for name, v in found.items()
+    }
+
+
+def joined_facts(results: Results) -> dict[str, str]:
+    """Return what each source's synthesizer was also trained on, by the name of the source."""
+    return {
+        f"{record.arm}, also trained on": f"{record.details['cases']} cases of {record.details['from']} "
+        f"({', '.join(record.details['contrasts'])})"
+        for record in results.of("joined")
     }
 
 

@@ -13,6 +13,7 @@ from glioforge.lesions.recipe import RecipeSpec
 from glioforge.mixing.base import AnyMixing
 from glioforge.quality.base import AnyFilter
 from glioforge.sampling.method import AnySampler
+from glioforge.studies.joined import AnyJoined
 from glioforge.synthesis.method import AnySynthesizer
 from glioforge.training.budget import Budget
 
@@ -77,6 +78,9 @@ class SynthesizerSource(Spec):
     train_on: SubjectsSpec | None = None
     """Subjects that it is trained on and whose label maps are edited, drawn from the whole training side apart from
     the draw of the arms; those of the arm unless given."""
+    also_train_on: AnyJoined | None = Field(None, exclude_if=lambda cohort: cohort is None)
+    """A second cohort that the synthesizer is trained on as well, whose cases may lack contrasts, such as the T1 of
+    healthy brains. Nobody of it may be held out, and its label maps are not edited."""
     per_case: int | None = Field(None, ge=1)
     """Cases made from each label map; `synthetic_per_case` of the budget unless given."""
     maps: LabelMapSpec | None = Field(None, exclude_if=lambda maps: maps is None)
@@ -91,6 +95,14 @@ class SynthesizerSource(Spec):
         given = [name for name in ("recipe", "maps", "sampler") if getattr(self, name) is not None]
         if len(given) > 1:
             msg = f"{' and '.join(given)}: label maps are edited, drawn or made from noise, leave one of them out"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _learns_from_gaps(self) -> Self:
+        """Refuse what would leave only the contrasts that both cohorts share."""
+        if self.also_train_on is not None and not getattr(self.synthesizer, "gaps", False):
+            msg = "also_train_on: cases of a second cohort may lack contrasts, set `gaps: true` of the synthesizer"
             raise ValueError(msg)
         return self
 

@@ -126,6 +126,7 @@ def test_overrides_make_what_is_missing():
     assert with_overrides({}, ["a.b.c=[1, x]"]) == {"a": {"b": {"c": [1, "x"]}}}
     assert with_overrides({"method": "spade"}, ["method.width=4"]) == {"method": {"kind": "spade", "width": 4}}
     assert with_overrides({"arms": [{"n": 1}, {"n": 2}]}, ["arms.1.n=3"]) == {"arms": [{"n": 1}, {"n": 3}]}
+    assert with_overrides({"arms": [{"n": 1}]}, ["arms.1={n: 2}"]) == {"arms": [{"n": 1}, {"n": 2}]}
     assert with_overrides({"a": None}, ["a.b="]) == {"a": {"b": None}}
 
 

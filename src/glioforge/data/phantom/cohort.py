@@ -144,7 +144,7 @@ def _write_case(index: int, *, out: Path, seed: int, spec: PhantomSpec, truth: b
     if truth:
         names += [_truth_folder(out) / case_id / name for name in _truth_names(case_id, spec)]
     if sidecar.exists() and all(name.exists() for name in names):
-        return case_id, str(read_json(sidecar)["tumour"]["grade"])
+        return case_id, str(read_json(sidecar).get("tumour", {}).get("grade", ""))
     phantom = make_phantom(seed, index, spec)
     description = f"PHANTOM glioforge seed {seed} case {index}"
     for modality, image in phantom.case.images.items():
@@ -153,7 +153,7 @@ def _write_case(index: int, *, out: Path, seed: int, spec: PhantomSpec, truth: b
     if truth:
         _write_truth(_truth_folder(out) / case_id, phantom, description)
     write_json(sidecar, dict(phantom.parameters))
-    return case_id, str(phantom.case.facts["grade"])
+    return case_id, str(phantom.case.facts.get("grade", ""))
 
 
 def _truth_folder(out: Path) -> Path:

@@ -20,7 +20,7 @@ from glioforge.data.phantom.regions import Composition, compose
 from glioforge.data.phantom.signal import Scanner, draw_scanner
 from glioforge.data.phantom.spec import CENTRE_MM, PhantomSpec
 from glioforge.data.phantom.surgery import APTW_NOISE, aptw_image, operated
-from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect
+from glioforge.data.phantom.tumour import Tumour, draw_tumour, grow_tumour, mass_effect, no_tumour
 
 
 def random_deformation(rng: np.random.Generator, lattice: Lattice, strength: float) -> Deformation:
@@ -145,7 +145,7 @@ def phantom_labels(seed: int, index: int, spec: PhantomSpec | None = None) -> La
 def _anatomy(seed: int, index: int, spec: PhantomSpec) -> tuple[Tumour, Anatomy, float]:
     """Draw a tumour and the anatomy that it displaces; and how much fluid there is against the average."""
     draw = draw_tumour(stream(seed, "phantom", index, "tumour"), spec)
-    tumour = grow_tumour(stream(seed, "phantom", index, "growth"), draw)
+    tumour = no_tumour(draw) if spec.healthy else grow_tumour(stream(seed, "phantom", index, "growth"), draw)
     head = stream(seed, "phantom", index, "anatomy")
     fluid_gain = float(np.exp(0.35 * np.clip(head.standard_normal(), -2, 2) * spec.warp))
     deformation = mass_effect(tumour, centred(random_deformation(head, _WARP_LATTICE, spec.warp)))
@@ -192,7 +192,7 @@ def _phantom(made: _Made, stored: Mapping[Modality, np.ndarray], clean: Mapping[
         labels=labels,
         brain=turned(brain),
         facts={
-            "grade": made.tumour.draw.grade,
+            **({} if made.spec.healthy else {"grade": made.tumour.draw.grade}),
             "site": made.scanner.site,
             "field_strength": made.scanner.field_tesla,
             "tumour_ml": parameters["tumour_ml"],
@@ -223,7 +223,7 @@ def _parameters(made: _Made, labels: LabelMap) -> dict[str, Any]:
         "spec": made.spec.model_dump(mode="json"),
         **({"scheme": labels.scheme.name} if made.spec.post_operative else {}),
         "fluid_gain": made.fluid_gain,
-        "tumour": {**made.tumour.draw.to_json(), "days": made.tumour.growth.days},
+        **({} if made.spec.healthy else {"tumour": {**made.tumour.draw.to_json(), "days": made.tumour.growth.days}}),
         "scanner": made.scanner.to_json(),
         "tumour_ml": volumes["WT"],
         "volumes_ml": volumes,

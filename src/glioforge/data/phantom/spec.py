@@ -45,6 +45,8 @@ class PhantomSpec(Spec):
     """Scanners; each has its own sequence parameters, gain, noise and bias."""
     post_operative: bool = Field(False, exclude_if=lambda chosen: not chosen)
     """Take part of each core out: labels of BraTS 2024 with the resection cavity, and an APT-weighted contrast."""
+    healthy: bool = Field(False, exclude_if=lambda chosen: not chosen)
+    """Leave tumours out: the same heads without them, and label maps of background."""
 
     @model_validator(mode="after")
     def _fits(self) -> "PhantomSpec":
@@ -61,6 +63,8 @@ class PhantomSpec(Spec):
         low, high = self.tumour_ml
         if not 1 <= low < high <= 250:
             raise ValueError(f"tumour_ml {self.tumour_ml}, expected two rising numbers within 1 to 250 ml")
+        if self.healthy and self.post_operative:
+            raise ValueError("healthy and post_operative: nothing is operated without a tumour, leave one of them out")
         return self
 
     @property

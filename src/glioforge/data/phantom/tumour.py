@@ -137,6 +137,13 @@ def grow_tumour(rng: np.random.Generator, draw: TumourDraw) -> Tumour:
     return Tumour(draw, growth, *(smooth_field(rng, lattice, mm) for mm in (6.0, 8.0, 4.0)))
 
 
+def no_tumour(draw: TumourDraw) -> Tumour:
+    """A drawn tumour of which not a cell has grown."""
+    lattice = Lattice.covering((-_LATTICE_MM,) * 3, (_LATTICE_MM,) * 3, _LATTICE_MM)
+    nothing = np.zeros(lattice.shape, dtype=np.float32)
+    return Tumour(draw, Growth(lattice, nothing, nothing, 0.0), nothing, nothing, nothing)
+
+
 def mass_effect(tumour: Tumour, anatomy: Deformation) -> Deformation:
     """Backward map of a subject whose anatomy the tumour has displaced.
 

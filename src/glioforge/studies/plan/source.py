@@ -9,6 +9,7 @@ from glioforge.core import LeakageError
 from glioforge.metrics.cohort.halves import DRAWS, FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
+from glioforge.studies.joined import JoinedFolder
 from glioforge.studies.plan.draw import Draw
 from glioforge.studies.sourced import SourcedSpec
 from glioforge.studies.sources import (
@@ -22,6 +23,7 @@ from glioforge.studies.sources import (
 from glioforge.studies.steps.drawn import make_drawn
 from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
 from glioforge.studies.steps.gap import measure_gap
+from glioforge.studies.steps.join import KIND, take_joined
 from glioforge.studies.steps.maps import judge_maps
 from glioforge.studies.steps.mix import make_mixed, mixed_intact
 from glioforge.studies.steps.noise import fit_class_sampler, make_slices, samplers_of
@@ -132,7 +134,10 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
     steps = synthesizer.budget.steps if is_trained(synthesizer) else 1
     name = made.task(fold, "model")
     seeds: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
-    yield Task(name, kind, fold, fit_synthesizer, key, arm=made.source, amount=steps, **seeds)
+    joined = list(_joined(spec, fold, made, source))
+    yield from joined
+    needs = tuple(task.name for task in joined)
+    yield Task(name, kind, fold, fit_synthesizer, key, needs=needs, arm=made.source, amount=steps, **seeds)
     count = source.per_case or spec.spending.synthetic_per_case
     if source.sampler is not None:
         yield from _from_noise(fold, made, source.sampler, count)
@@ -144,6 +149,17 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
         return
     recipe = source.recipe or spec.recipe
     yield _task(fold, made, "cases", make_cases, {**making, "recipe": recipe}, **how)
+
+
+def _joined(spec: SourcedSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:
+    """The task that prepares the second cohort of a synthesizer; none where it has none."""
+    cohort = source.also_train_on
+    if cohort is None:
+        return
+    content = content_of(cohort.path) if isinstance(cohort, JoinedFolder) else ""
+    key = {"cohort": cohort, "content": content, "prepare_as": settings_of(spec)}
+    numbers: dict[str, Any] = {"draw": made.draw.number, "generator_seed": made.seed}
+    yield Task(made.task(fold, KIND), KIND, fold, take_joined, key, arm=made.source, **numbers)
 
 
 def _from_noise(fold: Fold, made: Made, sampler: Any, per_case: int) -> Iterator[Task]:  # noqa: ANN401 - any registered spec

@@ -14,6 +14,7 @@ from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.engine import TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
 from glioforge.studies.record import Record, Training
+from glioforge.studies.steps.join import with_joined
 from glioforge.studies.task import Context
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training.budget import Budget
@@ -45,7 +46,7 @@ def fit_synthesizer(
     """Train a synthesizer.
 
     Args:
-        context: The task; reads the sides train and validation.
+        context: The task; reads the sides train and validation, and may need a second cohort to train on.
         synthesizer: Settings, with the budget.
         seed: Seed of the training.
         subjects: Training subjects; all unless given.
@@ -53,7 +54,7 @@ def fit_synthesizer(
     folder = context.folder / MODEL
     train = context.cohort("train")
     trained = train_synthesizer(
-        train if subjects is None else train.of_subjects(subjects, train.name),
+        with_joined(context, train if subjects is None else train.of_subjects(subjects, train.name)),
         context.cohort("validation"),
         synthesizer,
         folder,

@@ -189,6 +189,22 @@ def test_left_stays_left():
     assert np.linalg.norm(np.subtract(centre, seed)) < 35
 
 
+def test_healthy_phantoms_have_no_tumour():
+    """Nothing displaces their brains, and nothing is said of a grade."""
+    healthy = make_phantom(11, 0, SMALL.model_copy(update={"healthy": True}))
+    undisplaced = make_phantom(11, 0, SMALL.model_copy(update={"mass_effect": 0.0}))
+
+    assert set(np.unique(healthy.truth.voxels)) == {
+        0,
+        *(COMPLETE.value(n) for n in ("white_matter", "grey_matter", "csf")),
+    }
+    assert not healthy.case.require_labels().foreground.any()
+    assert np.array_equal(healthy.case.brain, undisplaced.case.brain)
+    assert healthy.case.facts.keys() == {"site", "field_strength", "tumour_ml"}
+    assert healthy.case.facts["tumour_ml"] == 0
+    assert "tumour" not in healthy.parameters
+
+
 def test_the_same_tumour_on_another_grid():
     """A finer grid shows the same subject: volumes agree."""
     coarse, fine = (make_phantom(11, 2, PhantomSpec(shape=s)).parameters for s in ((32, 32, 24), (48, 48, 40)))

@@ -124,3 +124,12 @@ def test_impossible_numbers_are_refused(tmp_path, cases, seed):
     """No case, or a negative seed, says what was expected."""
     with pytest.raises(CohortError, match="at least one case, and a seed of 0 or above"):
         write_phantom_cohort(tmp_path / "none", cases=cases, seed=seed)
+
+
+def test_healthy_phantoms_have_no_grade_in_the_table(tmp_path):
+    """Nor do they when a later call reads it from their sidecars."""
+    healthy = TINY.model_copy(update={"healthy": True})
+    for _ in range(2):
+        (folder,) = write_phantom_cohort(tmp_path / "healthy", cases=1, seed=8, spec=healthy)
+        assert (tmp_path / "healthy" / "name_mapping.csv").read_text().splitlines()[1] == f",{folder.name}"
+    assert not read_labels(folder / f"{folder.name}_seg.nii.gz", BRATS2017).voxels.any()
