@@ -36,8 +36,8 @@ from glioforge.studies.study import open_study
 
 SHORT: Final = ("smoke", "small")
 """Budgets whose costs come with the package."""
-COARSE_MM: Final = 4.0
-"""Voxel size of scans with these budgets; comparisons of methods keep no name of a budget."""
+COARSE_MM: Final = 3.0
+"""Smallest voxel size of scans with these budgets; comparisons of methods keep no name of a budget."""
 OUTSIDE: Final = (START, GATHERING, REPORT)
 """Parts of a plan that are no tasks."""
 
@@ -149,7 +149,7 @@ def _measured(spec: StudySpec) -> bool:
         return budget in SHORT
     if spec.phantom is not None:
         return math.prod(spec.phantom.shape) <= PHANTOM_VOXELS
-    return spec.prepare.grid.spacing_mm == COARSE_MM
+    return (spec.prepare.grid.spacing_mm or 0.0) >= COARSE_MM
 
 
 def _voxels(given: Cohort | None) -> int:

@@ -41,7 +41,7 @@ def further_blocks(
 
 
 def _means(spec: AugmentationSpec, overlap: ResultTable, arms: Mapping[str, str]) -> Iterator[Block]:
-    """Means of arms beside their single arms, and their differences from the baseline."""
+    """Means of arms with their single arms, and their differences from the baseline."""
     means = {name: neutral(spec, title) for name, title in known_arms(spec.also, arms).items()}
     if not means:
         return

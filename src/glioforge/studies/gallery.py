@@ -204,12 +204,12 @@ def _row(
 
 def _edits(made: Mapping[str, Case]) -> str:
     """Edits of synthetic cases; by source where they differ."""
-    told = {
+    edits_of = {
         name: ", ".join(dict.fromkeys(str(edit["kind"]) for edit in case.lineage.edits)) or "none"
         for name, case in made.items()
     }
-    same = len(set(told.values())) == 1
-    return next(iter(told.values())) if same else "; ".join(f"{name} {edits}" for name, edits in told.items())
+    same = len(set(edits_of.values())) == 1
+    return next(iter(edits_of.values())) if same else "; ".join(f"{name} {edits}" for name, edits in edits_of.items())
 
 
 def _error(

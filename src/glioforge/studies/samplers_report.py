@@ -45,8 +45,8 @@ def page(spec: SamplersSpec, results: Results) -> Report:
         f"{numbers[best]['sliced_wasserstein'][0]:.3f}; slices of training {noun_of(spec)}s have "
         f"{numbers[best]['sliced_wasserstein'][1]:.3f}."
     )
-    told = {name: {m: {"made": v[0], "floor": v[1]} for m, v in found.items()} for name, found in numbers.items()}
-    return Report(spec.title, verdict, sections, "", made_with(results), {"study": spec.name, "scores": told})
+    scores = {name: {m: {"made": v[0], "floor": v[1]} for m, v in found.items()} for name, found in numbers.items()}
+    return Report(spec.title, verdict, sections, "", made_with(results), {"study": spec.name, "scores": scores})
 
 
 def _of(results: Results, name: str) -> dict[str, tuple[float, float]]:

@@ -47,7 +47,7 @@ from glioforge.training.weights import read_weights, write_weights
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], int | None]]:
-    """Hold back the first SIGINT or SIGTERM; give a function that tells which one came.
+    """Hold back the first SIGINT or SIGTERM; return a function that gives the one that came.
 
     A second one acts at once.  Outside the main thread nothing is held back.
 

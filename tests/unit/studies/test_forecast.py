@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from glioforge.io.run_folder import read_json, write_json
 from glioforge.studies.estimates import Past, PlannedTask, estimated, past_of
-from glioforge.studies.forecast import expected_seconds, plan_lines, plan_study
+from glioforge.studies.forecast import _measured, expected_seconds, plan_lines, plan_study
 from glioforge.studies.question import load_study
 from glioforge.studies.record import Cost
 from glioforge.studies.task import Task
@@ -88,6 +90,13 @@ def test_studies_of_papers_are_estimated_by_what_was_measured(tmp_path):
     assert sum(task.cost.seconds for task in small) / 2 < expected_seconds(small, 2) < 3600
     assert {task.basis for task in large} == {"rule"}
     assert "not counted" not in " ".join(plan_lines(small, 2))
+
+
+@pytest.mark.parametrize("name", ["han2018", "shin2018", "carver-likeness"])
+def test_small_budgets_on_scans_are_estimated_by_what_was_measured(name):
+    """Comparisons keep no budget's name: a coarse grid tells them from the papers' own budgets."""
+    assert _measured(load_study(name, ["budget=small"]))
+    assert not _measured(load_study(name, ["budget=paper"]))
 
 
 def test_time_that_does_not_depend_on_steps_is_kept_apart(tmp_path):

@@ -103,14 +103,14 @@ def lesion_numbers(sizes: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n 2"]:
     return numbers
 
 
-def sizes_of(told: Float32[torch.Tensor, "n"]) -> Int64[torch.Tensor, "n"]:
+def sizes_of(numbers: Float32[torch.Tensor, "n"]) -> Int64[torch.Tensor, "n"]:
     """Sizes of lesions from the second of `lesion_numbers`.
 
     Example:
         >>> sizes_of(torch.from_numpy(lesion_numbers(np.arange(SIZES)))[:, 1]).tolist()
         [0, 1, 2, 3, 4, 5, 6, 7]
     """
-    return ((told + 1) * ((SIZES - 1) / 2)).round().long().clamp(0, SIZES - 1)
+    return ((numbers + 1) * ((SIZES - 1) / 2)).round().long().clamp(0, SIZES - 1)
 
 
 def lesion_sizes(lesion: Bool[np.ndarray, "n ..."]) -> Int64[np.ndarray, "n"]:

@@ -50,6 +50,8 @@ def principal_scores(
 ) -> tuple[Float32[np.ndarray, "pixel"], Float32[np.ndarray, "mode pixel"], Float32[np.ndarray, "n mode"]]:
     """Mean, principal axes as long as the deviation along them, and the scores of the rows, of unit variance.
 
+    As `nn.modes.principal`, through the small matrix of rows against rows, since pixels are many, and with scores.
+
     Args:
         rows: At least one.
         most: Largest number of axes; there are at most a quarter as many as rows.

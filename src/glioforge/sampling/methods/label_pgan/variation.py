@@ -187,7 +187,7 @@ class _Modes(nn.Module):
 
 
 def _bordered(outside: Maps) -> Maps:
-    """Odds of background as margins are measured in maps: -1 beside background, less elsewhere."""
+    """Odds of background as margins are measured in maps: -1 in pixels that touch background, less elsewhere."""
     empty = (outside > 0).float()
     across = functional.max_pool2d(empty, (3, 1), 1, (1, 0)), functional.max_pool2d(empty, (1, 3), 1, (0, 1))
     return torch.where(torch.maximum(*across) > 0, -1.0, outside.clamp(max=-(2**0.5)))
