@@ -149,7 +149,8 @@ def _measured(spec: StudySpec) -> bool:
         return budget in SHORT
     if spec.phantom is not None:
         return math.prod(spec.phantom.shape) <= PHANTOM_VOXELS
-    return (spec.prepare.grid.spacing_mm or 0.0) >= COARSE_MM
+    spacing = spec.prepare.grid.spacing_mm or 0.0
+    return min(spacing if isinstance(spacing, tuple) else (spacing,)) >= COARSE_MM
 
 
 def _voxels(given: Cohort | None) -> int:
