@@ -1,11 +1,13 @@
 """Import contracts are kept, and they do report what they are there for."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,12 @@ PLANTED = [
     ("reader/app.py", "import glioforge.training.loop", "The reading study starts without a deep-learning stack"),
 ]
 """File to plant, what it says, and the contract that has to report it."""
+
+HEAVY = {"lightning_fabric", "monai", "torch"}
+LIGHT = ("config", "core", "io", "lesions", "metrics", "reader", "report", "statistics")
+"""Packages that load no deep-learning stack, also not through names of other packages that they import."""
+WITH_PROCESSES = {"glioforge.io.ingest", "glioforge.io.run_accelerator", "glioforge.lesions.edit_cohort"}
+"""Modules of them that start worker processes or ask for a device, which costs torch."""
 
 
 def lint(folder):
@@ -82,3 +90,34 @@ def test_a_planted_violation_is_reported(copied, name, text, contract):
     words = " ".join(output.split())
     assert f"{contract}" in words
     assert "BROKEN" in words or "undeclared" in words.lower() or "missing" in words.lower(), output
+
+
+def faces():
+    """Names that each package passes on, and the modules that hold them."""
+    found = {}
+    for stub in (ROOT / "src" / "glioforge").glob("*/__init__.pyi"):
+        package = f"glioforge.{stub.parent.name}"
+        nodes = [node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+        found[package] = {alias.name: f"{package}.{node.module}" for node in nodes for alias in node.names}
+    return found
+
+
+def test_names_that_packages_pass_on_hide_no_deep_learning_stack():
+    """Contracts see `from glioforge.data import x` as an import of the package; here it is one of the module with x."""
+    graph = grimp.build_graph("glioforge", include_external_packages=True, cache_dir=None)
+    passed_on = faces()
+    for path in (ROOT / "src" / "glioforge").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = passed_on.get(node.module, {})
+                for target in {names[alias.name] for alias in node.names if alias.name in names}:
+                    graph.add_import(importer=module, imported=target)
+    for module in WITH_PROCESSES:
+        graph.remove_module(module)
+
+    found = {package: graph.find_upstream_modules(f"glioforge.{package}", as_package=True) for package in LIGHT}
+
+    assert {"torch", "numpy"} <= graph.modules
+    assert passed_on["glioforge.core"]
+    assert not {package: loaded & HEAVY for package, loaded in found.items() if loaded & HEAVY}

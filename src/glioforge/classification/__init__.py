@@ -1,1 +1,8 @@
-"""Classify slices - tumour or none - and subjects - high or low grade - as a second test of synthetic data."""
+"""Classify slices - tumour or none - and subjects - high or low grade - as a second test of synthetic data.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,10 +12,8 @@ from glioforge.classification.known_slices import KnownSlices, without_labels
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, answer_of, grade_of, shows_tumour
 from glioforge.core import Cohort, Modality, stream_seed
-from glioforge.data.augment import augment_batch
-from glioforge.data.pairs import MixedPairs, SlicePairs
-from glioforge.data.sampling import Batches, Source, lesion_table
-from glioforge.segmentation.mix import Mix
+from glioforge.data import Batches, MixedPairs, SlicePairs, Source, augment_batch, lesion_table
+from glioforge.segmentation import Mix
 
 if TYPE_CHECKING:
     import torch

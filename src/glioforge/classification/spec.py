@@ -2,10 +2,9 @@
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
-from glioforge.data.augment.spec import AugmentSpec
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.config import Spec
+from glioforge.data import AugmentSpec
+from glioforge.training import Budget, OptimizerSpec
 
 
 class ClassifierSpec(Spec):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from glioforge.classification.spec import ClassifierSpec
 from glioforge.classification.target import Target, require_grades
-from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
+from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, Modality, Progress, require_no_leak
-from glioforge.segmentation.mix import Mix
-from glioforge.training.budget import Outcome
+from glioforge.segmentation import Mix
+from glioforge.training import Outcome
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +49,7 @@ def train_classifier(  # noqa: PLR0913 - what a training consists of, by keyword
     """
     from glioforge.classification.batches import ClassifierBatches, cohort_of_knowns
     from glioforge.classification.score import Validation
-    from glioforge.training.loop import train
-    from glioforge.training.recipes.supervised import Supervised
+    from glioforge.training import Supervised, train
 
     modalities = mix.modalities(None, validation)
     require_no_leak(mix.inputs, validation)
@@ -84,7 +83,7 @@ def train_classifier(  # noqa: PLR0913 - what a training consists of, by keyword
 
 def build(channels: int, spec: ClassifierSpec) -> "nn.Module":
     """Return the network with weights of torch's global generator."""
-    from glioforge.nn.classifier import Classifier
+    from glioforge.nn import Classifier
 
     return Classifier(channels, spec.widths, dims=2, dropout=spec.dropout)
 
@@ -95,7 +94,7 @@ def load_classifier(folder: Path, modalities: Sequence[Modality], spec: Classifi
     Raises:
         InputFileError: They are missing or damaged.
     """
-    from glioforge.training.weights import read_weights
+    from glioforge.training import read_weights
 
     network = build(len(modalities), spec)
     read_weights(folder / WEIGHTS, network)

@@ -43,12 +43,12 @@ def audit(
     INCONCLUSIVE with 5, and both block a release.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.io import read_cohort, require_free
-    from glioforge.privacy.rules import AuditSpec
-    from glioforge.runs.audit import PAGE, planned_audit, scores_from
-    from glioforge.runs.audit import audit as attack
+    from glioforge.privacy import AuditSpec
+    from glioforge.runs import planned_audit, scores_from
+    from glioforge.runs.audit import PAGE, audit as attack
 
     require_free(out, "audit")
     sets = overrides or ()

@@ -23,8 +23,7 @@ def demo(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.cli.study import show_plan
-    from glioforge.studies.engine import run_study
-    from glioforge.studies.question import load_demo
+    from glioforge.studies import load_demo, run_study
 
     settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
     if dry_run:

@@ -8,7 +8,7 @@ import typer
 from glioforge.cli.options import FollowLinks, Layout, MaybeOut, Scheme, Where, Workers
 
 if TYPE_CHECKING:
-    from glioforge.data.doctor.examine import Diagnosis
+    from glioforge.data import Diagnosis
 
 EXAMPLES = ("glioforge doctor scans --out checked",)
 
@@ -38,9 +38,9 @@ def doctor(
     """
     from glioforge.cli.cohorts import layout_from
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
-    from glioforge.data.doctor.examine import examine
-    from glioforge.runs.doctor import diagnosis_step, headline, write_diagnosis
+    from glioforge.compute import ParallelSpec
+    from glioforge.data import examine
+    from glioforge.runs import diagnosis_step, headline, write_diagnosis
 
     if out is not None:
         diagnosis_step(folder, out)
@@ -67,7 +67,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from glioforge.runs.doctor import topics
+    from glioforge.runs import topics
 
     table = Table("Severity", "What", "Times", "Example", "What to do", show_lines=True)
     colours = {"error": "bold red", "warning": "yellow", "remark": "dim"}

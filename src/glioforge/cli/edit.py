@@ -34,12 +34,12 @@ def edit(
     """Edit the lesions of prepared label maps by a recipe, and record every edit."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import resolved_yaml
     from glioforge.core import select_cases
     from glioforge.io import read_cohort
-    from glioforge.lesions import load_recipe
-    from glioforge.lesions.edit_cohort import edit_cohort, edits_step
+    from glioforge.lesions import edits_step, load_recipe
+    from glioforge.lesions.edit_cohort import edit_cohort
 
     settings = load_recipe(recipe, overrides or ())
     parents = select_cases(read_cohort(cohort), where or ())

@@ -37,7 +37,7 @@ def evaluate(
     from glioforge.cli.cohorts import open_cohort
     from glioforge.cli.progress import TerminalProgress
     from glioforge.io import MASKS, require_free, require_kind
-    from glioforge.runs.evaluate import evaluate_folder
+    from glioforge.runs import evaluate_folder
 
     require_kind(predictions, MASKS)
     require_free(out, "evaluate")

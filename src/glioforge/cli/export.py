@@ -61,9 +61,9 @@ def export(
     """
     from glioforge.cli.cohorts import contrasts_from, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
-    from glioforge.release.export import KEY, export_cohorts, private_folder
-    from glioforge.release.spec import ExportSpec
+    from glioforge.compute import ParallelSpec
+    from glioforge.release import ExportSpec, export_cohorts, private_folder
+    from glioforge.release.export import KEY
 
     spec = ExportSpec(
         format=form,

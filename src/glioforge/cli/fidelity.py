@@ -52,12 +52,11 @@ def fidelity(
     from rich.console import Console
 
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec
     from glioforge.io import read_cohort, require_free
-    from glioforge.runs.fidelity import JSON
-    from glioforge.runs.fidelity import fidelity as compare
-    from glioforge.runs.fidelity_spec import FidelitySpec
+    from glioforge.runs import FidelitySpec
+    from glioforge.runs.fidelity import JSON, fidelity as compare
 
     require_free(out, "fidelity")
     given = {

@@ -61,7 +61,8 @@ def filter(  # noqa: A001 - the name of the verb
     from glioforge.cli.progress import TerminalProgress
     from glioforge.core import funnel
     from glioforge.io import read_cohort
-    from glioforge.runs.filter import PAGE, filter_cohort, filter_from, filter_models
+    from glioforge.runs import filter_cohort, filter_from, filter_models
+    from glioforge.runs.filter import PAGE
 
     kept, verdicts = filter_cohort(
         read_cohort(cohort),

@@ -29,8 +29,8 @@ def ingest(
     """
     from glioforge.cli.cohorts import describe, layout_from
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
-    from glioforge.io.ingest import ingest_folder
+    from glioforge.compute import ParallelSpec
+    from glioforge.io import ingest_folder
 
     cohort = ingest_folder(
         folder,

@@ -16,6 +16,6 @@ def join(
 ) -> None:
     """Join cohorts that were prepared with the same settings; their files stay where they are."""
     from glioforge.cli.cohorts import describe
-    from glioforge.io.ingest import join_cohorts
+    from glioforge.io import join_cohorts
 
     typer.echo(describe(join_cohorts(cohorts, out)))

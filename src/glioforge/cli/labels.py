@@ -53,14 +53,11 @@ def labels(
     """Draw new label maps: brains mirrored and warped, lesions grown or varied, placed as in patients."""
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases
     from glioforge.io import read_cohort
-    from glioforge.labelmaps.cohort import CACHE, draw_label_maps
-    from glioforge.labelmaps.engine import LabelEngine
-    from glioforge.labelmaps.sources import LabelSources
-    from glioforge.labelmaps.spec import LabelMapSpec
+    from glioforge.labelmaps import CACHE, LabelEngine, LabelMapSpec, LabelSources, draw_label_maps
 
     sets = overrides or ()
     settings = load_spec(spec, LabelMapSpec, sets) if spec else parse_spec(with_overrides({}, sets), LabelMapSpec)
@@ -77,7 +74,7 @@ def labels(
         engine, out, count=count, parallel=ParallelSpec(workers=workers), progress=TerminalProgress()
     )
     if preview is not None:
-        from glioforge.labelmaps.sheet import preview_maps
+        from glioforge.labelmaps import preview_maps
 
         preview_maps(made, preview)
     typer.echo(describe(made))

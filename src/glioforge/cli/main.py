@@ -31,8 +31,7 @@ from glioforge.cli.mix import mix
 from glioforge.cli.options import LogFile, Verbose
 from glioforge.cli.phantom import phantom
 from glioforge.cli.prepare import prepare
-from glioforge.cli.reader import ABOUT as READER
-from glioforge.cli.reader import VERBS as READER_VERBS
+from glioforge.cli.reader import ABOUT as READER, VERBS as READER_VERBS
 from glioforge.cli.report import report
 from glioforge.cli.sample import sample
 from glioforge.cli.segment import segment

@@ -29,12 +29,11 @@ def mix(
     """Mix real prepared cases of different subjects into new ones, without a network."""
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases
     from glioforge.io import read_cohort
-    from glioforge.mixing.base import MIXINGS
-    from glioforge.mixing.cohort import mix_cohort
+    from glioforge.mixing import MIXINGS, mix_cohort
 
     values = with_overrides({"kind": kind}, overrides or ())
     spec = parse_spec(values, MIXINGS.spec_class(kind), f"mixing {kind}")

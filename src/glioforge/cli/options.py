@@ -9,7 +9,7 @@ import typer
 from glioforge.core import Modality
 
 if TYPE_CHECKING:
-    from glioforge.compute.accelerator import AcceleratorSpec
+    from glioforge.compute import AcceleratorSpec
 
 
 def _some_workers(value: int | None) -> int | None:
@@ -213,7 +213,7 @@ def accelerator_sets(device: str | None, precision: str | None, threads: int | N
 
 def accelerator_of(device: str | None, precision: str | None, threads: int | None) -> "AcceleratorSpec":
     """The accelerator of verbs without a YAML; what is not given is left to folder, model and machine."""
-    from glioforge.compute.accelerator import AcceleratorSpec
+    from glioforge.compute import AcceleratorSpec
 
     given = {"device": device, "precision": precision, "threads": threads}
     return AcceleratorSpec.model_validate({name: value for name, value in given.items() if value is not None})

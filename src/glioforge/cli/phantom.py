@@ -23,11 +23,10 @@ def phantom(
 ) -> None:
     """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec, resolved_yaml, with_overrides
     from glioforge.core import BRATS2017, counted, described
-    from glioforge.data.phantom.cohort import count_phantoms, require_phantoms_fit, write_phantom_cohort
-    from glioforge.data.phantom.spec import PhantomSpec
+    from glioforge.data import PhantomSpec, count_phantoms, require_phantoms_fit, write_phantom_cohort
 
     spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
     if dry_run:

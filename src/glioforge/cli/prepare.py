@@ -53,11 +53,10 @@ def prepare(
     """Bring every case to one orientation, voxel grid and intensity scale, and label its normal tissue."""
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import counted, require_unprepared
-    from glioforge.data.png_slices import write_png_slices
-    from glioforge.data.prepare.pipeline import PrepareSpec, require_preparable
+    from glioforge.data import PrepareSpec, require_preparable, write_png_slices
     from glioforge.data.prepare.pipeline import prepare as run
     from glioforge.io import require_other_folder
 
@@ -77,7 +76,7 @@ def prepare(
         count = write_png_slices(prepared, png, progress=TerminalProgress())
         typer.echo(f"{counted(count, 'picture')} in {png}")
     if qc is not None:
-        from glioforge.runs.tissue_sheets import write_sheets
+        from glioforge.runs import write_sheets
 
         typer.echo(f"tissue maps drawn in {write_sheets(prepared, qc, progress=TerminalProgress())}")
     typer.echo(describe(prepared))

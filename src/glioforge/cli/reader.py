@@ -66,9 +66,7 @@ def create(
     from glioforge.cli.cohorts import named_cohorts
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config import parse_spec, read_values, resolved_yaml, with_overrides
-    from glioforge.reader.create import create_study
-    from glioforge.reader.power import needed_items
-    from glioforge.reader.spec import ReaderSpec
+    from glioforge.reader import ReaderSpec, create_study, needed_items
 
     values = {} if spec is None else read_values(spec)
     values |= {} if preset is None else {"preset": preset}
@@ -112,7 +110,7 @@ def serve(
 ) -> None:
     """Serve a reading study to browsers; on this machine alone unless an address is given."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.reader.serve import Address, serve_study
+    from glioforge.reader import Address, serve_study
 
     address = Address(host, port, tuple(host_name or ()), certificate, key, insecure)
     serve_study(folder, address, progress=TerminalProgress())
@@ -138,7 +136,7 @@ def invite(
     ] = "",
 ) -> None:
     """Add a reader and print the link of the invitation, which works once."""
-    from glioforge.reader.invitations import invite_reader
+    from glioforge.reader import invite_reader
 
     typer.echo(invite_reader(folder, name, again=again, url=url))
 
@@ -148,7 +146,7 @@ def status(folder: Folder) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.reader.lock import status_of
+    from glioforge.reader import status_of
 
     found = status_of(folder)
     table = Table("Reader", "Answered", "Median s", "Last answer (UTC)", "Invitation", title=found.title)
@@ -165,14 +163,14 @@ def lock(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Lock it although readers have items left.")] = False,
 ) -> None:
     """Close a study for good: no answer is accepted after the lock, and no truth is shown before it."""
-    from glioforge.reader.lock import lock_study
+    from glioforge.reader import lock_study
 
     typer.echo(f"locked; audit chain {lock_study(folder, unfinished=unfinished)}")
 
 
 def export(folder: Folder, out: Out) -> None:
     """Write answers with their truth, the key of the items and the audit chain of a locked study."""
-    from glioforge.reader.export import export_study
+    from glioforge.reader import export_study
 
     answers = export_study(folder, out)
     typer.echo(f"{len(answers)} answers in {out / 'answers.csv'}")
@@ -217,7 +215,7 @@ def power(
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.reader.power import plans
+    from glioforge.reader import plans
 
     found = plans(margin, power=chance, spread=spread, correlation=correlation, seconds=seconds)
     table = Table("Readers", "Items each", "Power", "Minutes each")
@@ -239,13 +237,12 @@ def demo(
 ) -> None:
     """Show a finished study in about a minute: phantoms, quick synthetic cases, three simulated readers, a report."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.reader.demo import demonstrate
+    from glioforge.reader import demonstrate
 
     page, study = demonstrate(out, seed=seed, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
     if open_server:
-        from glioforge.reader.invitations import invite_reader
-        from glioforge.reader.serve import Address, serve_study
+        from glioforge.reader import Address, invite_reader, serve_study
 
         link = invite_reader(study, "You", again=True) if _is_invited(study) else invite_reader(study, "You")
         typer.echo(f"read it yourself: {link}")
@@ -259,7 +256,7 @@ def backup(
     out: OutFile,
 ) -> None:
     """Copy a study into one file, also while it is served."""
-    from glioforge.reader.backup import backup_study
+    from glioforge.reader import backup_study
 
     typer.echo(f"backup in {backup_study(folder, out)}")
 
@@ -269,14 +266,14 @@ def restore(
     out: Out,
 ) -> None:
     """Restore a backup into a new folder."""
-    from glioforge.reader.backup import restore_study
+    from glioforge.reader import restore_study
 
     typer.echo(f"study in {restore_study(file, out)}")
 
 
 def _is_invited(study: Path) -> bool:
     """Whether the reader of the demonstration was invited by an earlier call."""
-    from glioforge.reader.lock import status_of
+    from glioforge.reader import status_of
 
     return any(reader.name == "You" for reader in status_of(study).readers)
 

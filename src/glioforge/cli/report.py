@@ -26,12 +26,11 @@ def report(
     from glioforge.cli.progress import TerminalProgress
 
     if papers is not None:
-        from glioforge.papers.ours import by_paper
-        from glioforge.papers.page import write_papers_page
+        from glioforge.papers import by_paper, write_papers_page
 
         page = write_papers_page(papers, by_paper(folders or ()))
     else:
-        from glioforge.studies.engine import write_report
+        from glioforge.studies import write_report
 
         if folders is None or len(folders) != 1:
             raise typer.BadParameter("give the folder of one finished study", param_hint="STUDY")

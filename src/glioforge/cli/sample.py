@@ -62,12 +62,13 @@ def sample(
     """
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.io.run_accelerator import remembered
+    from glioforge.io import remembered
 
     accelerator = accelerator_of(device, precision, threads)
     if run.suffix in {".yaml", ".yml"}:
         from glioforge.config import load_spec
-        from glioforge.runs.whole import PAGE, WholeSpec, make_whole_cases
+        from glioforge.runs import WholeSpec, make_whole_cases
+        from glioforge.runs.whole import PAGE
 
         if ask:
             raise typer.BadParameter("whole cases are not asked for by finding: choose among them with --where")
@@ -75,13 +76,11 @@ def sample(
         made = make_whole_cases(spec, out, count=count, seed=seed, accelerator=accelerator, progress=TerminalProgress())
         typer.echo(f"{describe(made)}\npage: {out / PAGE}")
         return
-    from glioforge.sampling.asked import request_of
-    from glioforge.sampling.base import load_sampler
-    from glioforge.sampling.cohort import sample_cohort
+    from glioforge.sampling import load_sampler, request_of, sample_cohort
 
     sampler = load_sampler(run, remembered(accelerator, out)).asked(request_of(ask or ()))
     if walk is not None:
-        from glioforge.sampling.walk import write_walk
+        from glioforge.sampling import write_walk
 
         typer.echo(f"film strip in {write_walk(sampler, out, frames=walk, along=along, seed=seed)}")
         return

@@ -57,11 +57,11 @@ def segment(
     """
     from glioforge.cli.cohorts import describe, open_cohort
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.core import SpecError, counted, described, scheme_named
     from glioforge.io import SEGMENTER, require_kind
-    from glioforge.runs.segment import complete_folder, segment_folder
-    from glioforge.segmentation.masks import written_scheme
+    from glioforge.runs import complete_folder, segment_folder
+    from glioforge.segmentation import written_scheme
 
     if complete and probabilities:
         raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")

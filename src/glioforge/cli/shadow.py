@@ -47,8 +47,8 @@ def shadow(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.io import read_cohort, require_free
-    from glioforge.runs.shadow import shadow_scores
-    from glioforge.synthesis.base import load_synthesizer
+    from glioforge.runs import shadow_scores
+    from glioforge.synthesis import load_synthesizer
 
     require_free(out, "shadow")
     accelerator = accelerator_of(device, precision, threads)

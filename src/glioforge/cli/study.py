@@ -20,7 +20,7 @@ from glioforge.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from glioforge.studies.base import StudySpec
+    from glioforge.studies import StudySpec
 
 EXAMPLES = (
     "glioforge study study.yaml --data scans --out run",
@@ -79,9 +79,7 @@ def study(
 ) -> None:
     """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.engine import run_study
-    from glioforge.studies.question import load_study
-    from glioforge.studies.variants import PHANTOM
+    from glioforge.studies import PHANTOM, load_study, run_study
 
     if score is not None:
         given = {"--data": data, "--where": where, "--store": store, "--budget": budget, "--set": overrides}
@@ -107,7 +105,7 @@ def study(
 def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, given: Mapping[str, object]) -> None:
     """Let the models of a finished study score a cohort; options that would change them are refused."""
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.studies.later import score_later
+    from glioforge.studies import score_later
 
     strange = [name for name, value in given.items() if value]
     if strange:
@@ -120,7 +118,7 @@ def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path |
     """Print all settings as YAML, and the plan below them as comments, so that what is printed is a study's YAML."""
     from glioforge.cli.progress import TerminalProgress
     from glioforge.config import resolved_yaml
-    from glioforge.studies.forecast import plan_lines, plan_study
+    from glioforge.studies import plan_lines, plan_study
 
     tasks = plan_study(settings, out, data=data, store=store, progress=TerminalProgress())
     typer.echo(resolved_yaml(settings))

@@ -54,14 +54,12 @@ def synthesize(
     """
     from glioforge.cli.cohorts import describe
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.compute.parallel import ParallelSpec
+    from glioforge.compute import ParallelSpec
     from glioforge.core import scheme_named, select_cases
-    from glioforge.io import read_cohort
-    from glioforge.io.run_accelerator import remembered
+    from glioforge.io import read_cohort, remembered
     from glioforge.lesions import load_recipe
-    from glioforge.runs.synthesize import make_synthetic
-    from glioforge.synthesis.base import load_synthesizer
-    from glioforge.synthesis.compose import export_cohort
+    from glioforge.runs import make_synthetic
+    from glioforge.synthesis import export_cohort, load_synthesizer
 
     made = make_synthetic(
         select_cases(read_cohort(cohort), where or ()),

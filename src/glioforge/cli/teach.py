@@ -37,8 +37,8 @@ def teach(
     """
     from glioforge.cli.progress import TerminalProgress
     from glioforge.io import read_cohort
-    from glioforge.runs.teaching import write_teaching_set
-    from glioforge.sampling.base import load_sampler
+    from glioforge.runs import write_teaching_set
+    from glioforge.sampling import load_sampler
 
     sampler = load_sampler(run, accelerator_of(device, precision, threads))
     cohort = None if checked_by is None else read_cohort(checked_by)

@@ -43,7 +43,7 @@ def train(
     from glioforge.config import load_spec, resolved_yaml
     from glioforge.core import select_cases
     from glioforge.io import read_cohort
-    from glioforge.runs.train import (
+    from glioforge.runs import (
         TrainingRunSpec,
         estimate_training,
         preparation_note,

@@ -1,1 +1,8 @@
-"""Where work runs: accelerators through Fabric, tasks and cases in processes through joblib or on a Dask cluster."""
+"""Where work runs: accelerators through Fabric, tasks and cases in processes through joblib or on a Dask cluster.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,3 @@
-# Names that the other rooms and users take from here; `__init__.py` imports a name of it on first use.
-
 from .anatomy_schemes import (
     ANATOMIES as ANATOMIES,
     COMPLETE_DISTRACTORS as COMPLETE_DISTRACTORS,
@@ -8,7 +6,7 @@ from .anatomy_schemes import (
     brain_values as brain_values,
 )
 from .case import Case as Case, CaseReader as CaseReader, CaseRef as CaseRef
-from .cohort import Cohort as Cohort
+from .cohort import Cohort as Cohort, LabelSource as LabelSource
 from .errors import (
     CaseError as CaseError,
     CohortError as CohortError,
@@ -34,7 +32,6 @@ from .geometry import (
     bounding_box as bounding_box,
     within as within,
 )
-from .cohort import LabelSource as LabelSource
 from .labels import LabelMap as LabelMap, LabelScheme as LabelScheme, LabelVoxels as LabelVoxels
 from .lineage import Kind as Kind, Lineage as Lineage, VALIDATION as VALIDATION
 from .modality import Modality as Modality, in_standard_order as in_standard_order

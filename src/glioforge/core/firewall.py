@@ -6,8 +6,7 @@ filters and statistics, the check is one intersection of sets.  There is no
 other rule: whoever leaves cases out instead of stopping asks `free_of`.
 """
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import replace
 from itertools import combinations
 

@@ -1,1 +1,8 @@
-"""Phantoms, preparation and storage of cases, and the batches that training reads."""
+"""Phantoms, preparation and storage of cases, and the batches that training reads.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import CaseRef, Cohort, EditError, Progress
 from glioforge.data.store import find_case
 

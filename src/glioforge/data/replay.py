@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final
 
-from glioforge.compute.workers import LocalWorkers
+from glioforge.compute import LocalWorkers
 from glioforge.core import Case, LabelScheme, Lineage, Modality, SpecError
 from glioforge.data.packed import Packed, pack
 from glioforge.data.sampling import Source

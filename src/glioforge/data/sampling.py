@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
-from glioforge.compute.memory import usable_memory
+from glioforge.compute import usable_memory
 from glioforge.core import Cohort, CohortError, LabelScheme, LabelVoxels, Mask, Modality
 from glioforge.data.packed import Packed
 from glioforge.data.store import read_packed, stored_bytes

@@ -1,1 +1,8 @@
-"""Extractors of image features: radiomics, a random convolution and an encoder trained in the project."""
+"""Extractors of image features: radiomics, a random convolution and an encoder trained in the project.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,12 @@ from .atomic_write import (
 )
 from .brain_tool import COMMANDS as COMMANDS, brain_from_tool as brain_from_tool
 from .case_check import CheckedCase as CheckedCase, check_case as check_case
-from .cohort_file import read_cohort as read_cohort, require_no_loss as require_no_loss, write_cohort as write_cohort
+from .cohort_file import (
+    COHORT_FILE as COHORT_FILE,
+    read_cohort as read_cohort,
+    require_no_loss as require_no_loss,
+    write_cohort as write_cohort,
+)
 from .csv_table import read_csv as read_csv, write_csv as write_csv
 from .dataset_json import hint_of as hint_of, read_dataset_json as read_dataset_json
 from .digest import case_digest as case_digest, hash_of_file as hash_of_file
@@ -26,13 +31,16 @@ from .folder_kind import (
     PRIVATE as PRIVATE,
     SEGMENTER as SEGMENTER,
     SPEC as SPEC,
+    STUDY as STUDY,
+    is_model as is_model,
     require_kind as require_kind,
     require_other_folder as require_other_folder,
 )
-from .found_case import BRAIN as BRAIN, FoundCase as FoundCase
+from .found_case import FoundCase as FoundCase
 from .gzip_stream import gzip_bytes as gzip_bytes
+from .ingest import ingest_folder as ingest_folder, join_cohorts as join_cohorts
 from .itk import bias_field as bias_field, deform as deform, register as register
-from .layout import LAYOUTS as LAYOUTS, LayoutChoice as LayoutChoice, LayoutSpec as LayoutSpec
+from .layout import AnyLayout as AnyLayout, LAYOUTS as LAYOUTS, LayoutChoice as LayoutChoice, LayoutSpec as LayoutSpec
 from .nifti import (
     image_bytes as image_bytes,
     label_bytes as label_bytes,
@@ -58,17 +66,24 @@ from .nnunet_raw import (
 )
 from .png import MIDDLE as MIDDLE, write_png_image as write_png_image, write_png_labels as write_png_labels
 from .regular_file import read_regular_file as read_regular_file, regular_size as regular_size
+from .run_accelerator import kept_of as kept_of, remembered as remembered, settled as settled
 from .run_facts import versions as versions
 from .run_folder import (
     DONE as DONE,
     ORPHAN_S as ORPHAN_S,
     STARTED as STARTED,
     Step as Step,
-    VERB as VERB,
     require_free as require_free,
 )
 from .scan import Scan as Scan, read_scan as read_scan
-from .scan_names import LABELS as LABELS, UNCLEAR as UNCLEAR, is_image as is_image, role_of as role_of, stem as stem
+from .scan_names import (
+    BRAIN as BRAIN,
+    LABELS as LABELS,
+    UNCLEAR as UNCLEAR,
+    is_image as is_image,
+    role_of as role_of,
+    stem as stem,
+)
 from .scheme_detection import detect_scheme as detect_scheme, require_known_values as require_known_values
 from .scheme_evidence import (
     Evidence as Evidence,
@@ -83,11 +98,17 @@ from .sidecar import (
     read_sidecar as read_sidecar,
     write_sidecar as write_sidecar,
 )
+from .step_key import VERB as VERB
 from .tables import (
+    BETWEEN_DRAWS as BETWEEN_DRAWS,
     CSV as CSV,
+    MEAN_OF_DRAWS as MEAN_OF_DRAWS,
+    NOISE_FREE as NOISE_FREE,
+    ONE_DRAW as ONE_DRAW,
     PREPARED as PREPARED,
     ResultRow as ResultRow,
     SCAN as SCAN,
+    read_results as read_results,
     write_results as write_results,
 )
 from .tissue_shares import files_behind as files_behind

@@ -30,7 +30,7 @@ from glioforge.core import (
 from glioforge.io.atomic_write import read_json, write_json
 from glioforge.io.folder_kind import COHORT, is_export, require_kind
 
-NAME = "cohort.json"
+COHORT_FILE = "cohort.json"
 
 READERS: Mapping[str, str] = {
     "aligned": "glioforge.data.prepare.register:AlignedReader",
@@ -67,8 +67,8 @@ def write_cohort(cohort: Cohort, out: Path, bundles: Sequence[Path] = ()) -> Pat
         "cases": [] if bundles else [_to_json(ref, root) for ref in cohort],
         **({"bundles": [_relative(path, root) for path in bundles]} if bundles else {}),
     }
-    write_json(out / NAME, values)
-    return out / NAME
+    write_json(out / COHORT_FILE, values)
+    return out / COHORT_FILE
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -80,10 +80,10 @@ def read_cohort(folder: Path) -> Cohort:
     Raises:
         InputFileError: The file is missing or damaged, or names an unknown format.
     """
-    path = folder / NAME
+    path = folder / COHORT_FILE
     if not path.is_file():
         require_kind(folder, COHORT)
-        what = "this is an exported data set, no cohort" if is_export(folder) else f"no {NAME} in the folder"
+        what = "this is an exported data set, no cohort" if is_export(folder) else f"no {COHORT_FILE} in the folder"
         remedy = "name the cohort; scans and exports become one by `glioforge ingest`"
         raise InputFileError(what, "a folder that ingest or prepare wrote", remedy, folder)
     values = read_json(path)
@@ -114,7 +114,7 @@ def require_no_loss(folder: Path, case_ids: Iterable[str]) -> None:
     Raises:
         OutputError: The folder's cohort has cases that are not among them.
     """
-    if not (folder / NAME).is_file():
+    if not (folder / COHORT_FILE).is_file():
         return
     try:
         held = {ref.case_id for ref in read_cohort(folder)}

@@ -11,7 +11,7 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.config import Spec
 from glioforge.core import (
     CaseReader,
@@ -33,7 +33,7 @@ from glioforge.core import (
     select_cases,
 )
 from glioforge.io.case_check import CheckedCase, check_case
-from glioforge.io.cohort_file import NAME, read_cohort, reader_for, write_cohort
+from glioforge.io.cohort_file import COHORT_FILE, read_cohort, reader_for, write_cohort
 from glioforge.io.csv_table import write_csv
 from glioforge.io.digest import case_digest
 from glioforge.io.find_cases import find_cases, select_found
@@ -213,7 +213,7 @@ def ingest_folder(  # noqa: PLR0913 - how a folder is read, by keyword
         "scheme": cohort.scheme.name,
         "cases": {ref.case_id: ref.digest for ref in cohort},
     }
-    with Step(out, key, writes=(NAME,)) as step:
+    with Step(out, key, writes=(COHORT_FILE,)) as step:
         write_cohort(cohort, out)
         passed = find_cases(folder, layout).passed
         write_csv(out / PASSED, ("path", "reason"), [{"path": str(p.path), "reason": p.kind} for p in passed])
@@ -253,7 +253,7 @@ def join_cohorts(folders: Sequence[Path], out: Path) -> Cohort:
             "prepare them alike: voxel size, intensities and tissue must mean the same",
         )
     key = {"verb": "join", "cohorts": [cohort.fingerprint for cohort in cohorts]}
-    with Step(out, key, writes=(NAME,)) as step:
+    with Step(out, key, writes=(COHORT_FILE,)) as step:
         write_cohort(joined, out)
         if not step.done:
             step.finish({"cases": len(joined), "fingerprint": joined.fingerprint})

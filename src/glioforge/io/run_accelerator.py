@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glioforge.compute.accelerator import AcceleratorSpec, resolved
+from glioforge.compute import AcceleratorSpec, resolved
 from glioforge.core import InputFileError
 from glioforge.io.run_folder import STARTED, Step
 

@@ -10,8 +10,7 @@ from glioforge.core import Lineage
 from glioforge.labelmaps.cache import Cache
 from glioforge.labelmaps.prior import Fractions
 from glioforge.labelmaps.sources import LabelSources
-from glioforge.lesions.bank import Donor, LesionBank
-from glioforge.lesions.patch import LesionPatch
+from glioforge.lesions import Donor, LesionBank, LesionPatch
 
 
 @final

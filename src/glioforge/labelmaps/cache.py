@@ -16,7 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import COMPLETE_DISTRACTORS, CaseRef, Cohort, CohortError, Progress, Silent
-from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.run_folder import Step
+from glioforge.data import find_case, write_case
+from glioforge.io import Step, write_cohort
 from glioforge.labelmaps.engine import LabelEngine
 
 CACHE = "cache"

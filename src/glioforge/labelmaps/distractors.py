@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from glioforge.core import LabelMap, LabelVoxels, bounding_box
 from glioforge.labelmaps.hosts import Host
-from glioforge.lesions.patch import CSF, GREY, WHITE, is_lesion
+from glioforge.lesions import CSF, GREY, WHITE, is_lesion
 
 _CAP_MM = (2.0, 5.0)
 _HORN = 0.3

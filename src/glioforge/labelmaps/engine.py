@@ -33,7 +33,7 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
-from glioforge.data.store import read_labels
+from glioforge.data import read_labels
 from glioforge.labelmaps.bank_file import Tumours, read_tumours
 from glioforge.labelmaps.cache import Cache
 from glioforge.labelmaps.distractors import with_distractor
@@ -44,7 +44,7 @@ from glioforge.labelmaps.plan import Plan, Slot
 from glioforge.labelmaps.prior import Prior
 from glioforge.labelmaps.sources import LabelSources, fitted_brain, without_lesion
 from glioforge.labelmaps.spec import LabelMapSpec
-from glioforge.lesions.midline import Plane
+from glioforge.lesions import Plane
 
 METHOD = "label maps"
 """Source of a drawn label map without images."""

@@ -6,7 +6,7 @@ from glioforge.core import LabelMap, stream
 from glioforge.labelmaps.growths import GrownTumour, grown_lesion
 from glioforge.labelmaps.hosts import Host
 from glioforge.labelmaps.lesion import implanted, in_few_pieces
-from glioforge.lesions.mass_effect import MassEffectSpec
+from glioforge.lesions import MassEffectSpec
 
 
 def growing(

@@ -19,12 +19,10 @@ from jaxtyping import Float16
 from scipy import ndimage
 
 from glioforge.core import EditError, Index, stream
-from glioforge.data.growth import Growth, Kinetics, Tissue, stages, visibility
-from glioforge.data.lattice import Lattice, smooth_field
+from glioforge.data import Growth, Kinetics, Lattice, Tissue, smooth_field, stages, visibility
 from glioforge.labelmaps.hosts import Host, white_shares
 from glioforge.labelmaps.prior import Prior
-from glioforge.lesions.graft import Graft
-from glioforge.lesions.patch import WHITE, Counts
+from glioforge.lesions import WHITE, Counts, Graft
 
 VOLUMES_ML = (6.0, 20.0, 50.0, 110.0)
 """Volumes at which a growing tumour is kept."""

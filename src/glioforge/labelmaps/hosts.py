@@ -14,14 +14,18 @@ import numpy as np
 from scipy import ndimage
 
 from glioforge.core import EditError, LabelMap, LabelVoxels, stream
-from glioforge.data.lattice import Deformation, Lattice, VectorField, exponential, smooth_field
+from glioforge.data import Deformation, Lattice, VectorField, exponential, smooth_field
 from glioforge.labelmaps.prior import Frame
 from glioforge.labelmaps.spec import HostSpec
-from glioforge.lesions.compartments import Compartments
-from glioforge.lesions.displacement import Displacement, sampled_at
-from glioforge.lesions.midline import Plane, midsagittal_plane
-from glioforge.lesions.placement_map import PlacementMap
-from glioforge.lesions.ventricles import ventricles_of
+from glioforge.lesions import (
+    Compartments,
+    Displacement,
+    PlacementMap,
+    Plane,
+    midsagittal_plane,
+    sampled_at,
+    ventricles_of,
+)
 
 _LATTICE_MM = 6.0
 _BROAD_MM, _FINE_MM = 22.0, 9.0

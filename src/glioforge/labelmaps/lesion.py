@@ -16,11 +16,21 @@ from glioforge.labelmaps.plan import Source
 from glioforge.labelmaps.prior import Prior
 from glioforge.labelmaps.spec import LabelMapSpec, LesionSpec
 from glioforge.labelmaps.variants import learned_counts, varied
-from glioforge.lesions.bank import Donor
+from glioforge.lesions import (
+    CAVITY,
+    CORE,
+    ENHANCING,
+    NECROTIC,
+    OEDEMA,
+    Donor,
+    LesionPatch,
+    MassEffectSpec,
+    Window,
+    draw_offset,
+    is_fluid,
+    tight_patch,
+)
 from glioforge.lesions.implant import implant
-from glioforge.lesions.mass_effect import MassEffectSpec
-from glioforge.lesions.patch import CAVITY, CORE, ENHANCING, NECROTIC, OEDEMA, LesionPatch, is_fluid, tight_patch
-from glioforge.lesions.placement import Window, draw_offset
 
 _VARIANTS = 4
 _LEAST_PIECE = 0.03

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glioforge.core import Case, Cohort, CohortError
-from glioforge.io.atomic_write import write_atomically
-from glioforge.report.overlays import upright
-from glioforge.report.slices import as_seen, label_rgb
+from glioforge.io import write_atomically
+from glioforge.report import as_seen, label_rgb, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image

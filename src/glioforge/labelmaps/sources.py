@@ -25,13 +25,19 @@ from glioforge.core import (
     complete_scheme,
     not_prepared,
 )
-from glioforge.data.store import read_labels
+from glioforge.data import read_labels
 from glioforge.labelmaps.prior import Fractions, centre_of, learned
-from glioforge.lesions.bank import Donor, LesionBank, canonical
-from glioforge.lesions.implant import without_islands
-from glioforge.lesions.inpaint import inpainted
-from glioforge.lesions.midline import midsagittal_plane
-from glioforge.lesions.patch import cut, is_fluid, names_tissue
+from glioforge.lesions import (
+    Donor,
+    LesionBank,
+    canonical,
+    cut,
+    inpainted,
+    is_fluid,
+    midsagittal_plane,
+    names_tissue,
+    without_islands,
+)
 
 _TRIM = 0.002
 """Share of the tissue that may lie beyond the extent of a brain on either side."""

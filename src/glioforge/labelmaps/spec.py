@@ -4,9 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.lesions.mass_effect import MassEffectSpec
-from glioforge.lesions.placement import PlacementSpec
+from glioforge.config import Spec
+from glioforge.lesions import MassEffectSpec, PlacementSpec
 
 Range = tuple[float, float]
 

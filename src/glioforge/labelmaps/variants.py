@@ -9,10 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from glioforge.core import Geometry
 from glioforge.labelmaps.spec import LesionSpec
-from glioforge.lesions.bank import Donor, fitted
-from glioforge.lesions.displacement import Displacement
-from glioforge.lesions.graft import MARGIN_MM, Graft, scaled_counts
-from glioforge.lesions.patch import Counts, LesionPatch
+from glioforge.lesions import MARGIN_MM, Counts, Displacement, Donor, Graft, LesionPatch, fitted, scaled_counts
 
 _GRID, _LATTICE = 4, 13
 

@@ -1,3 +1,37 @@
+from .bank import Donor as Donor, LesionBank as LesionBank, canonical as canonical, fitted as fitted
 from .base import EDITS as EDITS
+from .compartments import Compartments as Compartments
+from .displacement import Displacement as Displacement, sampled_at as sampled_at
+from .edit_cohort import Editor as Editor, METHOD as METHOD, edited_lineage as edited_lineage, edits_step as edits_step
+from .graft import Graft as Graft, MARGIN_MM as MARGIN_MM, scaled_counts as scaled_counts
+from .implant import without_islands as without_islands
+from .inpaint import inpainted as inpainted
+from .mass_effect import MassEffectSpec as MassEffectSpec
+from .midline import Plane as Plane, midsagittal_plane as midsagittal_plane
+from .patch import (
+    CAVITY as CAVITY,
+    CORE as CORE,
+    CSF as CSF,
+    Counts as Counts,
+    ENHANCING as ENHANCING,
+    GREY as GREY,
+    LesionPatch as LesionPatch,
+    NECROTIC as NECROTIC,
+    OEDEMA as OEDEMA,
+    WHITE as WHITE,
+    cut as cut,
+    is_fluid as is_fluid,
+    is_lesion as is_lesion,
+    names_tissue as names_tissue,
+    tight_patch as tight_patch,
+)
+from .placement import PlacementSpec as PlacementSpec, Window as Window, draw_offset as draw_offset
+from .placement_map import PlacementMap as PlacementMap
 from .preview import preview_cohort as preview_cohort
-from .recipe import RecipeSpec as RecipeSpec, load_recipe as load_recipe, recipe_files as recipe_files
+from .recipe import (
+    RecipeSpec as RecipeSpec,
+    edit_labels as edit_labels,
+    load_recipe as load_recipe,
+    recipe_files as recipe_files,
+)
+from .ventricles import ventricles_of as ventricles_of

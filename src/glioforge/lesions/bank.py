@@ -18,7 +18,7 @@ from typing import Any, Protocol, final, runtime_checkable
 import numpy as np
 
 from glioforge.core import CaseRef, EditError, Geometry
-from glioforge.data.store import read_labels
+from glioforge.data import read_labels
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.inflate import inflated
 from glioforge.lesions.patch import LesionPatch, cut, require_complete

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import Case, CaseRef, Cohort, EditRecord, Lineage, Progress, Silent, not_prepared, stream
-from glioforge.data.derive import Derived, derive, derived_or_left_out
-from glioforge.data.store import read_labels, write_case
+from glioforge.data import Derived, derived_or_left_out, read_labels, write_case
+from glioforge.data.derive import derive
 from glioforge.io import Step, write_cohort
 from glioforge.lesions.bank import LesionBank
 from glioforge.lesions.patch import names_tissue

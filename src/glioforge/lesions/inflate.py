@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64
 from scipy import ndimage
 
 from glioforge.core import Geometry, LabelMap
-from glioforge.data.alike import thin_axis
+from glioforge.data import thin_axis
 from glioforge.lesions.level_set import nested_masks, signed_distance
 from glioforge.lesions.patch import ENHANCING, NECROTIC, OEDEMA
 

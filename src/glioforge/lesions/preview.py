@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from glioforge.core import Cohort, EditError, LabelMap, LabelVoxels, bounding_box
-from glioforge.data.store import read_labels
+from glioforge.data import read_labels
 from glioforge.io import write_atomically
 from glioforge.lesions.patch import is_lesion
-from glioforge.report.overlays import upright
-from glioforge.report.slices import Pixels, label_rgb
+from glioforge.report import Pixels, label_rgb, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image

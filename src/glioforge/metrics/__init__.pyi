@@ -1,13 +1,50 @@
-from .base import MetricRow as MetricRow
-from .evaluate import DEFAULT_METRICS as DEFAULT_METRICS, evaluate_case as evaluate_case, regions_of as regions_of
+from .base import Direction as Direction, MetricRow as MetricRow
+from .class_overlap import CLASSES as CLASSES, ClassOverlap as ClassOverlap
+from .cohort.agreement import (
+    Agreement as Agreement,
+    FEWEST_ARMS as FEWEST_ARMS,
+    rank_agreement as rank_agreement,
+    require_apart as require_apart,
+)
+from .cohort.classifier import TwoSample as TwoSample, two_sample_test as two_sample_test
+from .cohort.contrasts import consistency as consistency, roughness as roughness
+from .cohort.halves import DRAWS as DRAWS, Number as Number, half_of as half_of, halves as halves
+from .cohort.label_statistics import label_statistics as label_statistics
+from .cohort.lesion_geometry import lesion_geometry as lesion_geometry
+from .cohort.measure import Measured as Measured, Table as Table, measure as measure, tamed as tamed
+from .cohort.neighbours import nearest as nearest
+from .cohort.pyramid import Images as Images, descriptors as descriptors, sliced_wasserstein as sliced_wasserstein
+from .cohort.shortcuts import KINDS as KINDS, shortcut_traits as shortcut_traits
+from .cohort.spectra import checkerboard as checkerboard, spectrum as spectrum
+from .cohort.variety import likeness_of_pairs as likeness_of_pairs, mean_of_pairs as mean_of_pairs
+from .diversity import DIVERSITY as DIVERSITY, Draws as Draws
+from .evaluate import (
+    DEFAULT_METRICS as DEFAULT_METRICS,
+    METRICS as METRICS,
+    REGIONS as REGIONS,
+    evaluate_case as evaluate_case,
+    regions_of as regions_of,
+)
 from .head_picture import HEAD as HEAD, Head as Head, halved as halved, head_of as head_of, laid_on as laid_on
-from .near_duplicates import aligned_agreement as aligned_agreement
+from .near_duplicates import (
+    LABEL_MAP as LABEL_MAP,
+    Limits as Limits,
+    NearDuplicate as NearDuplicate,
+    aligned_agreement as aligned_agreement,
+)
 from .orbit import Group as Group, Shape as Shape, likeness as likeness
-from .register import metric_named as metric_named
+from .pair import ImagePair as ImagePair
+from .patch_distance import PATCHES as PATCHES
+from .register import Level as Level, metric_named as metric_named
 from .similarity import (
     PREPARED_RANGE as PREPARED_RANGE,
     SIMILARITY as SIMILARITY,
     compare_images as compare_images,
     psnr_of as psnr_of,
 )
-from .texture import gradient_ratio as gradient_ratio
+from .texture import (
+    TEXTURE as TEXTURE,
+    gradient_ratio as gradient_ratio,
+    streaks as streaks,
+    through_plane as through_plane,
+)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.config import Spec
 from glioforge.core import (
     PREPARATION,
@@ -28,9 +28,8 @@ from glioforge.core import (
     require_labelled,
     stream,
 )
-from glioforge.data.derive import Derived, derive, derived_or_left_out
-from glioforge.data.prepare.fitting import require_one_grid
-from glioforge.data.store import write_case
+from glioforge.data import Derived, derived_or_left_out, require_one_grid, write_case
+from glioforge.data.derive import derive
 from glioforge.io import Step, write_cohort
 from glioforge.mixing.base import Mixed, Scan, mixing_for
 

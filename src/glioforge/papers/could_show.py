@@ -19,8 +19,7 @@ from math import log10, sqrt
 from typing import final
 
 from glioforge.core import CohortError
-from glioforge.statistics.intervals import Interval
-from glioforge.statistics.power import smallest_shown
+from glioforge.statistics import Interval, smallest_shown
 
 
 @final

@@ -10,15 +10,19 @@ from jaxtyping import Float64
 
 from glioforge.core import SpecError, counted
 from glioforge.papers.published import IMAGES, PAPERS, AlsoRow, PublishedRow, PublishedTable
-from glioforge.report.scores import ResultTable
-from glioforge.statistics.intervals import subject_means
-from glioforge.studies.further import grid_tables
-from glioforge.studies.leaky import MARK
-from glioforge.studies.pages import every_row, noun_of, table_of
-from glioforge.studies.results import read_study_results
-from glioforge.studies.spec import LEAKY
-from glioforge.studies.study import read_study
-from glioforge.studies.unfinished import require_finished
+from glioforge.report import ResultTable
+from glioforge.statistics import subject_means
+from glioforge.studies import (
+    LEAKY,
+    MARK,
+    every_row,
+    grid_tables,
+    noun_of,
+    read_study,
+    read_study_results,
+    require_finished,
+    table_of,
+)
 
 PERCENT_ERROR = "class_dice_error"
 """Metric of a published table of errors in percent, which a study has as a weighted Dice."""

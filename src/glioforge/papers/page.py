@@ -5,13 +5,12 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io import write_atomically, write_json
 from glioforge.papers.could_show import contradictions, could_show, mean_interval
 from glioforge.papers.ours import Cell, Ours, cell
 from glioforge.papers.published import IMAGES, PAPERS, Published, PublishedTable, published
 from glioforge.papers.readings import reading_blocks
-from glioforge.report.html import render
-from glioforge.report.page import Block, Facts, Note, Paragraph, Report, Section, Table
+from glioforge.report import Block, Facts, Note, Paragraph, Report, Section, Table, render
 
 JSON = ".json"
 """Ending of the file with the same numbers for programs, beside the page."""

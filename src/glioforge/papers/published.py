@@ -11,9 +11,7 @@ from typing import Final, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.load import load_spec
-from glioforge.config.shipped import named_file
-from glioforge.config.spec import Spec
+from glioforge.config import Spec, load_spec, named_file
 
 PAPERS: Final = ("shin2018", "carver", "han2018", "foroozandeh_eklund", "guo2020")
 """Names of the papers, in the order in which pages show them."""

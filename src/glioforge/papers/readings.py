@@ -2,11 +2,9 @@
 
 from typing import Final
 
-from glioforge.reader.analysis_counts import Counts, detect, fisher_p
-from glioforge.reader.published import CARVER_2021, GUO_2020, GUO_MAPS, HAN_2018
-from glioforge.report.page import Block, Table
-from glioforge.report.words import p_text
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.reader import CARVER_2021, GUO_2020, GUO_MAPS, HAN_2018, Counts, detect, fisher_p
+from glioforge.report import Block, Table, p_text
+from glioforge.statistics import binomial_p, wilson
 
 MARGIN: Final = 0.1
 """Accuracy within chance plus or minus this counts as not distinguishable."""

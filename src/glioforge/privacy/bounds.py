@@ -11,8 +11,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.stats import beta as beta_law
-from scipy.stats import betabinom, norm, rankdata
+from scipy.stats import beta as beta_law, betabinom, norm, rankdata
 
 from glioforge.privacy.finding import POINTS
 

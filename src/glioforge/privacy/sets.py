@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from glioforge.core import Cohort, CohortError, LeakageError, listed, require_apart, require_no_leak
-from glioforge.metrics.cohort.classifier import FEWEST, TwoSample, two_sample_test
+from glioforge.metrics import TwoSample, two_sample_test
+from glioforge.metrics.cohort.classifier import FEWEST
 
 SIDES: Final = ("training", "held-out", "control")
 APART: Final = 0.01

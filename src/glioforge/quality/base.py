@@ -20,10 +20,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import BeforeValidator, SerializeAsAny
 
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.config import Registry, Spec
 from glioforge.core import Case, Cohort, CohortError, Lineage, Modality, QualityFilter, SpecError, Verdict
-from glioforge.data.alike import cases_like
+from glioforge.data import cases_like
 
 __all__ = [
     "FILTERS",

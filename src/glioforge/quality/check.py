@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CaseRef, Cohort, Progress, QualityFilter, Silent, VerdictRow
 from glioforge.quality.base import Model, fit_filter
 

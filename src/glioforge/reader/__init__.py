@@ -1,1 +1,8 @@
-"""Reading studies: readers judge cases blindly on their own machine, and the answers are analysed after a lock."""
+"""Reading studies: readers judge cases blindly on their own machine, and the answers are analysed after a lock.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ from glioforge.reader.folder import Study
 from glioforge.reader.guard import App, Guard
 from glioforge.reader.handlers import Call, Handlers, Reply
 from glioforge.reader.store import Store
-from glioforge.viewer.assets import SHARED, shipped
+from glioforge.viewer import SHARED, shipped
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -15,8 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from glioforge.core import Case, CaseRef, Cohort, LabelMap, Lineage, Progress, Silent, Volume, stream
-from glioforge.data.phantom.make import Phantom, make_phantom
-from glioforge.data.phantom.spec import PhantomSpec
+from glioforge.data import Phantom, PhantomSpec, make_phantom
 
 GRID: Final = (72, 72, 48)
 """Voxels of the phantoms, coarser than the usual ones so that a study is made in a minute."""

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, Final, final
 from urllib.parse import urlsplit
 
-from glioforge.viewer.server import HEADERS as PAGE_HEADERS
+from glioforge.viewer import HEADERS as PAGE_HEADERS
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -9,8 +9,7 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.core import Case, CaseRef, Modality
-from glioforge.data.phantom.make import make_phantom
-from glioforge.data.phantom.spec import FIELD_OF_VIEW_MM, PhantomSpec
+from glioforge.data import FIELD_OF_VIEW_MM, PhantomSpec, make_phantom
 from glioforge.reader.items import Item, Stimulus
 from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.stimulus import Frame, survey_case

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.io import write_atomically, write_json
-from glioforge.reader import report_figures as figures
-from glioforge.reader import report_tables as tables
+from glioforge.reader import report_figures as figures, report_tables as tables
 from glioforge.reader.agreement import Mask, outline_agreement
 from glioforge.reader.analysis import SEED, Analysis, analyse
 from glioforge.reader.analysis_rows import ALL, Row
@@ -21,8 +20,7 @@ from glioforge.reader.report_methods import methods_text
 from glioforge.reader.report_numbers import numbers_of, read_diversity
 from glioforge.reader.report_words import TITLES, WORDS, bias, diversity_note, found, readers_note, verdict
 from glioforge.reader.spec import ReaderSpec
-from glioforge.report.html import render
-from glioforge.report.page import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.report import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table, render
 
 PAGE: Final = "report.html"
 NUMBERS: Final = "report.json"

@@ -10,8 +10,7 @@ from glioforge.reader.analysis_roc import Roc
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.preference import Preference
 from glioforge.reader.report_words import WORDS
-from glioforge.report.plots import look_of
-from glioforge.report.style import COLOURS, INK, MARKS, SOFT, png, sheet, tidy
+from glioforge.report import COLOURS, INK, MARKS, SOFT, look_of, png, sheet, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

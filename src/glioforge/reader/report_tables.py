@@ -10,8 +10,7 @@ from glioforge.reader.analysis_methods import Means
 from glioforge.reader.analysis_rows import ALL, BASES, Basis, Row
 from glioforge.reader.preference import Preference
 from glioforge.reader.report_words import WORDS
-from glioforge.report.page import Table
-from glioforge.report.words import p_text
+from glioforge.report import Table, p_text
 from glioforge.statistics import Interval
 
 

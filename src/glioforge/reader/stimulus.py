@@ -20,11 +20,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from glioforge.core import Case, CaseError, CaseRef, CohortError, Geometry, Modality, bounding_box
-from glioforge.data.prepare.brain import find_brain
+from glioforge.data import find_brain
 from glioforge.io import image_bytes
 from glioforge.reader.spec import ReaderSpec
-from glioforge.report.overlays import upright
-from glioforge.report.slices import window_of
+from glioforge.report import upright, window_of
 
 Pixels = UInt8[np.ndarray, "contrast _ _ _"]
 MARGIN: Final = 3

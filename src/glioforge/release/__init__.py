@@ -1,1 +1,8 @@
-"""What leaves Glioforge for people and for other tools: data sets in their formats, without the input's metadata."""
+"""What leaves Glioforge for people and for other tools: data sets in their formats, without the input's metadata.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

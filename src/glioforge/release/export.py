@@ -23,7 +23,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import (
     Case,
     Cohort,
@@ -36,7 +36,7 @@ from glioforge.core import (
     Silent,
     Volume,
 )
-from glioforge.data.prepare.resample import restore, restore_values
+from glioforge.data import restore, restore_values
 from glioforge.io import DONE, PRIVATE, STARTED, Step, read_json, remove_partials, write_json
 from glioforge.release.base import DataSet, Leaving, Target, format_named
 from glioforge.release.label_values import expressed, require_no_lost_label

@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import (
     ANATOMIES,
     SCHEMES,

@@ -12,10 +12,9 @@ from importlib.metadata import version
 from typing import Any
 
 from glioforge.core import CaseRef, LabelScheme, Lineage
-from glioforge.lesions import EDITS
-from glioforge.lesions.edit_cohort import METHOD
+from glioforge.lesions import EDITS, METHOD
 from glioforge.release.names import CaseName, Names
-from glioforge.synthesis.base import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS
 
 NOTICE = "NOT AUDITED: internal use"
 """What every synthetic case carries: nobody has tested how much it reveals of the subjects behind it."""

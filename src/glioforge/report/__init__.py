@@ -1,1 +1,8 @@
-"""Pages, tables and figures from rows of results; knows neither torch nor a family."""
+"""Pages, tables and figures from rows of results; knows neither torch nor a family.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from glioforge.metrics.register import metric_named
+from glioforge.metrics import metric_named
 from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
 from glioforge.report.style import COLOURS, INK, MARKS, legend_below, png, sheet, tidy

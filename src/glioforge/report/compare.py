@@ -15,11 +15,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from glioforge.core import CohortError, MetricError
-from glioforge.metrics.base import Direction
-from glioforge.metrics.register import Level, metric_named
+from glioforge.metrics import Direction, Level, metric_named
 from glioforge.report.scores import Endpoint, Noun, ResultTable, Scores
-from glioforge.statistics.inference import Comparison, Range, compare, holm
-from glioforge.statistics.resampling import resampled_interval
+from glioforge.statistics import Comparison, Range, compare, holm, resampled_interval
 
 
 @final

@@ -15,11 +15,10 @@ from typing import final
 
 import numpy as np
 
-from glioforge.io.tables import ResultRow
+from glioforge.io import ResultRow
 from glioforge.report.compare import goodness
 from glioforge.report.scores import ResultTable
-from glioforge.statistics.contrast import Contrast, Margins
-from glioforge.statistics.power import Plan
+from glioforge.statistics import Contrast, Margins, Plan
 
 Cells = Mapping[tuple[int, int, int, str], float]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from glioforge.metrics.cohort.halves import Number
+from glioforge.metrics import Number
 from glioforge.report.style import COLOURS, INK, SOFT, png, sheet, tidy
 
 _LEAST: Final = 1e-9

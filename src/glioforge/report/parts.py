@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from glioforge.io.atomic_write import write_atomically
+from glioforge.io import write_atomically
 from glioforge.report.html import anchors
 from glioforge.report.page import Block, Figure, Folded, Links, Report, Section, Table
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from glioforge.core import Stage
-from glioforge.metrics.register import metric_named
+from glioforge.metrics import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable

@@ -16,11 +16,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from glioforge.core import Modality, in_standard_order
-from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
-from glioforge.metrics.register import Level, metric_named
-from glioforge.statistics.crossed import estimate_by_seed
-from glioforge.statistics.intervals import Interval, subject_means
-from glioforge.statistics.resampling import is_resample, resampled_interval
+from glioforge.io import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, SCAN, ResultRow
+from glioforge.metrics import Level, metric_named
+from glioforge.statistics import Interval, estimate_by_seed, is_resample, resampled_interval, subject_means
 
 Noun = Literal["subject", "phantom"]
 TRUTHS: Final[Mapping[str, str]] = MappingProxyType(

@@ -13,7 +13,7 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.core import VerdictRow, funnel
-from glioforge.metrics.register import metric_named
+from glioforge.metrics import metric_named
 from glioforge.report.compare import ArmComparison
 from glioforge.report.page import Table
 from glioforge.report.scores import EMPTY, Endpoint, ResultTable, Spread
@@ -27,7 +27,7 @@ from glioforge.report.words import (
     size_text,
     with_interval,
 )
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS
+from glioforge.statistics import ENOUGH_SUBJECTS
 
 NO_INTERVAL: Final = f"An interval is given from {ENOUGH_SUBJECTS} subjects on; with fewer it would not hold its 95 %."
 

@@ -11,12 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.metrics.register import metric_named
+from glioforge.metrics import metric_named
 from glioforge.report.words import counted, difference_text, p_text, size_text
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS, too_few
-from glioforge.statistics.judge import Finding, Needed, Shown
-from glioforge.statistics.power import DIFFERENCES, Plan
-from glioforge.statistics.small_regions import WithAndWithout
+from glioforge.statistics import DIFFERENCES, ENOUGH_SUBJECTS, Finding, Needed, Plan, Shown, WithAndWithout, too_few
 
 _SHOWN: Final = (Shown.HELPS, Shown.HARMS)
 _NOISE: Final = 1e-6

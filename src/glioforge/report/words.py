@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.metrics.base import Direction
-from glioforge.metrics.register import metric_named
+from glioforge.metrics import Direction, metric_named
 from glioforge.report.compare import ArmComparison, compare_endpoints, goodness, is_better
 from glioforge.report.scores import Endpoint, finite_or_none, interval_json
-from glioforge.statistics.intervals import Interval, too_few
+from glioforge.statistics import Interval, too_few
 
 SIGNIFICANT: Final = 0.05
 """Corrected p below which a difference counts as shown."""

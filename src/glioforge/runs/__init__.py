@@ -1,1 +1,8 @@
-"""Verbs of the command line as functions: train, segment, synthesize, evaluate, diagnose."""
+"""Verbs of the command line as functions: train, segment, synthesize, evaluate, diagnose.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

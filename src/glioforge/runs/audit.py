@@ -17,18 +17,30 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import Cohort, CohortError, Progress, Silent, preparations_of
 from glioforge.io import Step, read_json, write_atomically, write_json
 from glioforge.io.state_folder import state_folder
 from glioforge.metrics import aligned_agreement
-from glioforge.privacy.gate import Judgement, judge
-from glioforge.privacy.plan import AuditPlan, Sizes, plan_audit
-from glioforge.privacy.quarantine import Pair, decided
-from glioforge.privacy.registration import NAME, Attempt, book_with, next_attempt, read_book
-from glioforge.privacy.rules import AuditSpec, rules_hash
-from glioforge.privacy.sets import require_disjoint, told_apart
-from glioforge.report.html import render
+from glioforge.privacy import (
+    Attempt,
+    AuditPlan,
+    AuditSpec,
+    Judgement,
+    Pair,
+    Sizes,
+    book_with,
+    decided,
+    judge,
+    next_attempt,
+    plan_audit,
+    read_book,
+    require_disjoint,
+    rules_hash,
+    told_apart,
+)
+from glioforge.privacy.registration import NAME
+from glioforge.report import render
 from glioforge.runs.audit_evidence import Gathered, gather
 from glioforge.runs.audit_page import audit_page
 from glioforge.runs.audit_result import Audited

@@ -22,12 +22,12 @@ import numpy as np
 from scipy import ndimage
 from scipy.stats import rankdata
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import Case, CaseRef, LabelMap, Modality, Progress, Silent, bounding_box, stream
 from glioforge.io import write_atomically
 from glioforge.metrics import HEAD, Head, halved, head_of, laid_on
 from glioforge.metrics.tumour_picture import REGIONS
-from glioforge.privacy.planted import Disguise, disguised, transplanted
+from glioforge.privacy import Disguise, disguised, transplanted
 
 BRAIN: Final = (HEAD[0] // 2, HEAD[1] // 2, HEAD[2] // 2)
 LESION: Final = (16, 16, 16)

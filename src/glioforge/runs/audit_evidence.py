@@ -7,14 +7,21 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import CaseRef, Cohort, CohortError, Modality, Progress, in_standard_order, stream
-from glioforge.metrics import Group
-from glioforge.metrics.cohort.classifier import TwoSample
-from glioforge.privacy.evidence import Attribute, Evidence, Field, Sides, compare, nearness_of, points_of
-from glioforge.privacy.planted import DISGUISES
-from glioforge.privacy.rules import AuditSpec
-from glioforge.privacy.sets import compared_sets
+from glioforge.metrics import Group, TwoSample
+from glioforge.privacy import (
+    DISGUISES,
+    Attribute,
+    AuditSpec,
+    Evidence,
+    Field,
+    Sides,
+    compare,
+    compared_sets,
+    nearness_of,
+    points_of,
+)
 from glioforge.runs.audit_cases import BRAIN, LESION, Planted, Sighted, planted, sighted
 
 ANATOMY: Final = 30

@@ -6,13 +6,34 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import CaseRef, Modality
+from glioforge.privacy import ATTACKS, RECIPIENTS
 from glioforge.privacy.finding import POINTS
-from glioforge.privacy.gate import ATTACKS
-from glioforge.privacy.recipient import RECIPIENTS
-from glioforge.report.leaks import Bounded, bound_plot, planted_plot, roc_plot
-from glioforge.report.page import Block, Facts, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
-from glioforge.report.slices import CONVENTION, Picture, best_slice, grey, picture_grid, seen_from, window_of
-from glioforge.report.words import counted, number, p_text
+from glioforge.report import (
+    CONVENTION,
+    Block,
+    Bounded,
+    Facts,
+    Figure,
+    Folded,
+    Listing,
+    Note,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    Table,
+    best_slice,
+    bound_plot,
+    counted,
+    grey,
+    number,
+    p_text,
+    picture_grid,
+    planted_plot,
+    roc_plot,
+    seen_from,
+    window_of,
+)
 from glioforge.runs.audit_result import Audited
 
 PAIRS: Final = 6

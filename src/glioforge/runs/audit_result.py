@@ -4,13 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 from glioforge.core import Cohort
-from glioforge.privacy.finding import Outcome
-from glioforge.privacy.gate import Judgement
-from glioforge.privacy.plan import AuditPlan
-from glioforge.privacy.quarantine import Pair
-from glioforge.privacy.recipient import RECIPIENTS
-from glioforge.privacy.registration import Attempt
-from glioforge.privacy.rules import AuditSpec
+from glioforge.privacy import RECIPIENTS, Attempt, AuditPlan, AuditSpec, Judgement, Outcome, Pair
 from glioforge.runs.audit_evidence import Gathered
 
 WORDS: Final = {

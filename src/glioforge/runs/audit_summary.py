@@ -3,8 +3,8 @@
 from typing import Final
 
 from glioforge.core import counted
-from glioforge.privacy.recipient import RECIPIENTS
-from glioforge.report.page import Note, Report, Section, Table
+from glioforge.privacy import RECIPIENTS
+from glioforge.report import Note, Report, Section, Table
 from glioforge.runs.audit_page import SCREENING
 from glioforge.runs.audit_result import Audited
 

@@ -9,10 +9,10 @@ from glioforge.config import Registry
 from glioforge.core import ANATOMIES, SCHEMES, LabelScheme
 from glioforge.io import LAYOUTS
 from glioforge.lesions import EDITS, load_recipe, recipe_files
-from glioforge.quality.base import FILTERS
-from glioforge.sampling.method import SAMPLERS
-from glioforge.segmentation.base import SEGMENTERS
-from glioforge.synthesis.base import SYNTHESIZERS
+from glioforge.quality import FILTERS
+from glioforge.sampling import SAMPLERS
+from glioforge.segmentation import SEGMENTERS
+from glioforge.synthesis import SYNTHESIZERS
 
 _LISTED = 8
 FAMILIES: tuple[Registry[Any], ...] = (SYNTHESIZERS, SAMPLERS, SEGMENTERS, EDITS, FILTERS, LAYOUTS)

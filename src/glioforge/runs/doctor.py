@@ -8,13 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from glioforge.core import LabelSource
-from glioforge.data.doctor.examine import Diagnosis
-from glioforge.data.doctor.finding import SEVERITIES, Finding
-from glioforge.data.doctor.look import CaseLook
-from glioforge.data.doctor.thumbnail import montage
+from glioforge.data import SEVERITIES, CaseLook, Diagnosis, Finding, montage
 from glioforge.io import Step, require_other_folder, write_atomically, write_json
-from glioforge.report.html import render
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.report import Block, Figure, Folded, Note, Paragraph, Report, Section, Table, render
 
 PAGE = "doctor.html"
 JSON = "doctor.json"

@@ -15,13 +15,9 @@ from glioforge.io import (
     write_json,
     write_results,
 )
-from glioforge.report.html import render
-from glioforge.report.overlays import Overlay, extreme_cases
-from glioforge.report.scores import MEAN, ResultTable, spreads
+from glioforge.report import MEAN, Overlay, ResultTable, extreme_cases, render, spreads
 from glioforge.runs.mask_page import mask_page, noun_of, regions_of, stray_text
-from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.mask_scheme import source_of_masks
-from glioforge.segmentation.masks import find_masks, stray_masks
+from glioforge.segmentation import evaluate_predictions, find_masks, source_of_masks, stray_masks
 
 PAGE = "report.html"
 

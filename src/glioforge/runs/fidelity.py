@@ -8,12 +8,12 @@ whom the nearest neighbour of each synthetic case is sought.
 from pathlib import Path
 from typing import Any, Final
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, listed, preparations_of
-from glioforge.features.space import Space
+from glioforge.features import Space
 from glioforge.io import Step, write_atomically, write_csv, write_json
 from glioforge.metrics.cohort.halves import FEWEST
-from glioforge.report.html import render
+from glioforge.report import render
 from glioforge.runs.fidelity_numbers import Compared, compared
 from glioforge.runs.fidelity_page import fidelity_page
 from glioforge.runs.fidelity_spec import FidelitySpec
@@ -144,9 +144,7 @@ def spaces_of(
         CohortError: The encoder has no cohort to learn from, or one is given that nothing uses.
         LeakageError: The encoder was trained on compared subjects.
     """
-    from glioforge.features.encoder import train_encoder
-    from glioforge.features.radiomics import Radiomics
-    from glioforge.features.random_convolution import RandomConvolution
+    from glioforge.features import Radiomics, RandomConvolution, train_encoder
 
     if ("encoder" in spec.features) != (encoder is not None):
         found = "an encoder without training subjects" if encoder is None else "training subjects of no encoder"

@@ -18,16 +18,20 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import Case, CaseError, CaseRef, LabelMap, Modality, Progress, Silent, stream
-from glioforge.features.space import Space
+from glioforge.features import Space
 from glioforge.io import write_atomically
-from glioforge.metrics.cohort.contrasts import consistency, roughness
-from glioforge.metrics.cohort.label_statistics import label_statistics
-from glioforge.metrics.cohort.lesion_geometry import lesion_geometry
-from glioforge.metrics.cohort.pyramid import descriptors
-from glioforge.metrics.cohort.shortcuts import shortcut_traits
-from glioforge.metrics.cohort.spectra import checkerboard, spectrum
+from glioforge.metrics import (
+    checkerboard,
+    consistency,
+    descriptors,
+    label_statistics,
+    lesion_geometry,
+    roughness,
+    shortcut_traits,
+    spectrum,
+)
 
 SLICES: Final = 8
 """Slices of a case that patches are cut from."""

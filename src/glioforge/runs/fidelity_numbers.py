@@ -6,16 +6,23 @@ from typing import Final, final
 
 import numpy as np
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import CaseRef, Cohort, GeometryError, Modality, Progress, Silent, in_standard_order
-from glioforge.features.space import Space
-from glioforge.metrics import PREPARED_RANGE
-from glioforge.metrics.cohort.classifier import TwoSample, two_sample_test
-from glioforge.metrics.cohort.halves import half_of, halves
-from glioforge.metrics.cohort.measure import Measured, Table, measure, tamed
-from glioforge.metrics.cohort.neighbours import nearest
-from glioforge.metrics.cohort.shortcuts import KINDS
-from glioforge.metrics.cohort.variety import likeness_of_pairs
+from glioforge.features import Space
+from glioforge.metrics import (
+    KINDS,
+    PREPARED_RANGE,
+    Measured,
+    Table,
+    TwoSample,
+    half_of,
+    halves,
+    likeness_of_pairs,
+    measure,
+    nearest,
+    tamed,
+    two_sample_test,
+)
 from glioforge.runs.fidelity_cases import SHORTCUTS, TRAITS, Described, describe_cases
 from glioforge.runs.fidelity_pairs import Pair, reconstruction
 from glioforge.runs.fidelity_spec import FidelitySpec

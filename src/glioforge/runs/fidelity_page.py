@@ -6,12 +6,29 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, Cohort, Modality, preparations_of
-from glioforge.metrics import metric_named
-from glioforge.metrics.cohort.measure import Measured
-from glioforge.report.floors import floor_plot
-from glioforge.report.page import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table
-from glioforge.report.slices import CONVENTION, Picture, best_slice, grey, picture_grid, seen_from, window_of
-from glioforge.report.words import counted, number, with_interval
+from glioforge.metrics import Measured, metric_named
+from glioforge.report import (
+    CONVENTION,
+    Block,
+    Facts,
+    Figure,
+    Folded,
+    Note,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    Table,
+    best_slice,
+    counted,
+    floor_plot,
+    grey,
+    number,
+    picture_grid,
+    seen_from,
+    window_of,
+    with_interval,
+)
 from glioforge.runs.fidelity_numbers import Compared
 from glioforge.runs.fidelity_spec import FidelitySpec
 

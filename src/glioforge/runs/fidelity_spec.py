@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from glioforge.config import Spec
-from glioforge.metrics.cohort.halves import DRAWS
+from glioforge.metrics import DRAWS
 
 Features = Literal["random_convolution", "radiomics", "encoder"]
 

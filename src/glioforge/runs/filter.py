@@ -5,14 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, final
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec, load_spec, parse_spec
 from glioforge.core import Cohort, CohortError, Progress, SpecError, VerdictRow, counted
-from glioforge.io import VERB, Step, hash_of_file, read_json, write_atomically, write_json
-from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
-from glioforge.quality.base import AnyFilter, Model
-from glioforge.quality.check import check_cohort
-from glioforge.report.html import render
+from glioforge.io import (
+    COHORT_FILE,
+    VERB,
+    Step,
+    hash_of_file,
+    read_cohort,
+    read_json,
+    write_atomically,
+    write_cohort,
+    write_json,
+)
+from glioforge.quality import AnyFilter, Model, check_cohort
+from glioforge.report import render
 from glioforge.runs.filter_page import filter_page
 
 VERDICTS: Final = "verdicts.json"
@@ -85,8 +93,8 @@ def filter_cohort(  # noqa: PLR0913 - cohorts, filters and run settings, by keyw
         **_files_of(filters),
         **({"models": {name: model.lineage.to_json() for name, model in models.items()}} if models else {}),
     }
-    with Step(out, key, writes=(NAME, VERDICTS, PAGE)) as step:
-        if step.done and (out / VERDICTS).is_file() and (out / NAME).is_file():
+    with Step(out, key, writes=(COHORT_FILE, VERDICTS, PAGE)) as step:
+        if step.done and (out / VERDICTS).is_file() and (out / COHORT_FILE).is_file():
             rows = tuple(VerdictRow.from_json(row) for row in read_json(out / VERDICTS))
             kept = read_cohort(out)
             _write_queue(kept, rows, out, queue)
@@ -116,11 +124,11 @@ def filter_models(folders: Sequence[str], *, accelerator: AcceleratorSpec | None
     for text in folders:
         name, _, folder = text.partition("=")
         if name == "segmenter" and folder:
-            from glioforge.segmentation.base import load_segmenter
+            from glioforge.segmentation import load_segmenter
 
             found[name] = load_segmenter(Path(folder), accelerator)
         elif name == "encoder" and folder:
-            from glioforge.features.encoder import Encoder
+            from glioforge.features import Encoder
 
             found[name] = Encoder(Path(folder))
         else:

@@ -7,23 +7,29 @@ from typing import Final, final
 import numpy as np
 
 from glioforge.core import Case, Cohort, LabelScheme, Stage, VerdictRow, funnel
-from glioforge.data.alike import thin_axis
-from glioforge.report import plots
-from glioforge.report.page import Block, Figure, Folded, Paragraph, Report, Section, Table
-from glioforge.report.slices import (
+from glioforge.data import thin_axis
+from glioforge.report import (
     CONVENTION,
+    Block,
+    Figure,
+    Folded,
+    Paragraph,
     Picture,
+    Report,
+    Section,
+    Table,
     best_slice,
     case_pictures,
     grey,
+    in_words,
     label_colours,
     legend,
     picture_grid,
+    plots,
+    refusal_table,
     seen_from,
     window_of,
 )
-from glioforge.report.style import in_words
-from glioforge.report.tables import refusal_table
 
 EXAMPLES: Final = 6
 """Cases shown of each filter."""

@@ -10,13 +10,11 @@ from typing import TypeVar, final
 
 from glioforge.config import Spec
 from glioforge.core import Case, CaseRef, Cohort, EditError, Lineage
-from glioforge.data.replay import FreshCases
-from glioforge.labelmaps.engine import LabelEngine
-from glioforge.lesions import RecipeSpec
-from glioforge.lesions.edit_cohort import Editor
-from glioforge.mixing.cohort import Mixer, require_mixable
-from glioforge.synthesis.base import TrainedSynthesizer
-from glioforge.synthesis.compose import Imager, LabelCase
+from glioforge.data import FreshCases
+from glioforge.labelmaps import LabelEngine
+from glioforge.lesions import Editor, RecipeSpec
+from glioforge.mixing import Mixer, require_mixable
+from glioforge.synthesis import Imager, LabelCase, TrainedSynthesizer
 
 Made = TypeVar("Made")
 ATTEMPTS = 10

@@ -4,13 +4,26 @@ from collections.abc import Sequence
 
 from glioforge.core import Cohort, listed
 from glioforge.io import ResultRow
-from glioforge.metrics.evaluate import REGIONS
-from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Report, Section
-from glioforge.report.plots import subject_plot
-from glioforge.report.scores import Noun, ResultTable, Spread
-from glioforge.report.tables import spread_table, subject_table
-from glioforge.report.words import counted
+from glioforge.metrics import REGIONS
+from glioforge.report import (
+    Block,
+    Figure,
+    Folded,
+    Note,
+    Noun,
+    Overlay,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    Spread,
+    counted,
+    outline_legend,
+    overlay_figure,
+    spread_table,
+    subject_plot,
+    subject_table,
+)
 
 MAIN = ("dice", "hd95", "sensitivity", "precision")
 """Metrics of the first table."""

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import AcceleratorSpec, ParallelSpec
 from glioforge.config import parse_spec
 from glioforge.core import (
     COMPLETE,
@@ -16,17 +15,17 @@ from glioforge.core import (
     SpecError,
     listed,
 )
-from glioforge.data.prepare.fitting import same_size, size_text
-from glioforge.data.prepare.grid import GridPlan
-from glioforge.data.prepare.pipeline import REPORT, PrepareSpec, prepare
-from glioforge.data.prepare.record import PREPARATION
-from glioforge.data.prepare.resample import plan_of
-from glioforge.io import read_json, write_atomically
-from glioforge.io.run_accelerator import remembered
-from glioforge.segmentation.base import engine_of, load_segmenter
-from glioforge.segmentation.evaluate import segment_cohort, with_probabilities
-from glioforge.segmentation.tissue import complete_cohort
-from glioforge.segmentation.trained import NetworkSegmenter
+from glioforge.data import PREPARATION, GridPlan, PrepareSpec, plan_of, same_size, size_text
+from glioforge.data.prepare.pipeline import REPORT, prepare
+from glioforge.io import read_json, remembered, write_atomically
+from glioforge.segmentation import (
+    NetworkSegmenter,
+    complete_cohort,
+    engine_of,
+    load_segmenter,
+    segment_cohort,
+    with_probabilities,
+)
 
 
 def segment_folder(  # noqa: PLR0913 - source, place and how it is done, by keyword

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import (
     CaseRef,
     Cohort,
@@ -31,8 +31,8 @@ from glioforge.core import (
     stream,
 )
 from glioforge.io import Step, read_json, write_json
-from glioforge.privacy.attacks.model import LIKELIHOOD_RATIO, LOSS, SHADOWS, likelihood_ratios
-from glioforge.synthesis.base import TrainedSynthesizer, train_synthesizer
+from glioforge.privacy import LIKELIHOOD_RATIO, LOSS, SHADOWS, likelihood_ratios
+from glioforge.synthesis import TrainedSynthesizer, train_synthesizer
 from glioforge.training import Budget
 
 SCORES: Final = "scores.json"

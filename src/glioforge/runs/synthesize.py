@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from glioforge.compute.parallel import ParallelSpec
+from glioforge.compute import ParallelSpec
 from glioforge.core import CaseRef, Cohort, Progress, Silent, not_prepared, require_labelled, require_prepared_alike
 from glioforge.io import require_no_loss
 from glioforge.lesions import RecipeSpec
 from glioforge.lesions.edit_cohort import edit_cohort
-from glioforge.synthesis.base import TrainedSynthesizer
-from glioforge.synthesis.compose import LabelCase, synthesize_cohort
+from glioforge.synthesis import LabelCase, TrainedSynthesizer, synthesize_cohort
 
 LABELS = "labels"
 """Folder of the edited label maps below a synthetic cohort."""

@@ -24,12 +24,23 @@ import numpy as np
 
 from glioforge.core import Cohort, Modality, Progress, Silent, SpecError, Volume, stream
 from glioforge.io import ORPHAN_S, VERB, Step, write_atomically
-from glioforge.report.html import render
-from glioforge.report.page import Block, Figure, Note, Paragraph, Report, Section, Table
-from glioforge.report.slices import CONVENTION, Picture, grey, picture_grid, seen_from
+from glioforge.report import (
+    CONVENTION,
+    Block,
+    Figure,
+    Note,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    Table,
+    grey,
+    picture_grid,
+    render,
+    seen_from,
+)
+from glioforge.sampling import AXES, Finding, TrainedSampler
 from glioforge.sampling.asked import WORDS
-from glioforge.sampling.slice_spec import AXES, Finding
-from glioforge.sampling.trained import TrainedSampler
 
 TRIES: Final = 20
 """Draws for a case until the reader sees what was asked."""
@@ -124,8 +135,7 @@ def requests_for(conditions: Sequence[Finding], count: int, seed: int) -> list[d
 
 def _reader(sampler: TrainedSampler, cohort: Cohort, folder: Path, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - torch is not loaded with this module
     """Train the network that checks findings."""
-    from glioforge.sampling.content import train_reader
-    from glioforge.sampling.walk import method_of
+    from glioforge.sampling import method_of, train_reader
 
     return train_reader(method_of(sampler), cohort, folder, seed=seed, progress=progress)
 
@@ -155,7 +165,7 @@ def _answer(found: Mapping[str, Any]) -> dict[str, str]:
 
 def _doubt(reader: Any, sampler: TrainedSampler, images: Mapping[Modality, Volume], answer: Mapping[str, str]) -> float:  # noqa: ANN401 - as `_reader`
     """How sure the reader is that the answer is wrong, from 0 to 1."""
-    from glioforge.sampling.walk import method_of
+    from glioforge.sampling import method_of
 
     spec = method_of(sampler).spec
     scores = np.stack([np.squeeze(volume.voxels, AXES[spec.plane]) for volume in images.values()])

@@ -12,11 +12,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from glioforge.core import COMPLETE, Case, Cohort, Progress, Silent
-from glioforge.data.prepare.grades import PLAUSIBLE, summary
+from glioforge.data import PLAUSIBLE, summary
 from glioforge.io import write_atomically
-from glioforge.report.html import render
-from glioforge.report.page import Block, Figure, Report, Section, Table
-from glioforge.report.style import INK, png, sheet
+from glioforge.report import INK, Block, Figure, Report, Section, Table, png, render, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

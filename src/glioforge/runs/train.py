@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of, resolved
+from glioforge.compute import AcceleratorSpec, device_of, resolved
 from glioforge.config import Spec, parse_spec
 from glioforge.core import (
     Cohort,
@@ -23,16 +23,11 @@ from glioforge.core import (
     split_by_names,
     split_by_subject,
 )
-from glioforge.data.prepare.fitting import require_one_grid, require_same_contrasts
-from glioforge.data.prepare.record import write_records
+from glioforge.data import require_one_grid, require_same_contrasts, write_records
 from glioforge.io import read_json, require_free
-from glioforge.sampling.base import train_sampler
-from glioforge.sampling.method import SAMPLERS, AnySampler
-from glioforge.segmentation.base import engine_of, train_segmenter
-from glioforge.segmentation.method import AnySegmenter
-from glioforge.segmentation.network import NetworkEngine
-from glioforge.synthesis.base import train_synthesizer
-from glioforge.synthesis.method import AnySynthesizer
+from glioforge.sampling import SAMPLERS, AnySampler, train_sampler
+from glioforge.segmentation import AnySegmenter, NetworkEngine, engine_of, train_segmenter
+from glioforge.synthesis import AnySynthesizer, train_synthesizer
 from glioforge.training import Budget
 
 if TYPE_CHECKING:

@@ -23,21 +23,19 @@ from typing import Final, final
 
 from pydantic import Field
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, Stage, VerdictRow, funnel
 from glioforge.io import read_cohort, write_atomically, write_cohort, write_json
 from glioforge.lesions import load_recipe
 from glioforge.lesions.edit_cohort import edit_cohort
-from glioforge.quality.base import AnyFilter, Model
-from glioforge.report.html import render
-from glioforge.report.page import Report, Section
+from glioforge.quality import AnyFilter, Model
+from glioforge.report import Report, Section, render
 from glioforge.runs.filter import filter_cohort, filter_models
 from glioforge.runs.filter_page import EXAMPLES, filter_page, gallery, spread
 from glioforge.runs.synthesize import make_synthetic
-from glioforge.sampling.base import load_sampler
-from glioforge.sampling.cohort import sample_cohort
-from glioforge.synthesis.base import load_synthesizer
+from glioforge.sampling import load_sampler, sample_cohort
+from glioforge.synthesis import load_synthesizer
 
 PAGE: Final = "whole.html"
 """Funnel over all steps, and examples of what fell at each filter."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
-from glioforge.config.spec import Spec
+from glioforge.compute import AcceleratorSpec, described, device_of
+from glioforge.config import Spec
 from glioforge.core import (
     VALIDATION,
     Cohort,
@@ -27,14 +27,10 @@ from glioforge.core import (
     not_prepared,
     require_no_leak,
 )
-from glioforge.io.folder_kind import CARD
-from glioforge.io.run_accelerator import kept_of, settled
-from glioforge.io.run_folder import Step
+from glioforge.io import CARD, Step, kept_of, settled
 from glioforge.sampling.method import SAMPLERS, Knowledge, Sampler
 from glioforge.sampling.trained import TrainedSampler
-from glioforge.training.budget import Budget, Outcome
-from glioforge.training.fitting import Fitting
-from glioforge.training.model_folder import WEIGHTS, Card, expected_hash, read_card, write_model
+from glioforge.training import WEIGHTS, Budget, Card, Fitting, Outcome, expected_hash, read_card, write_model
 
 MAX_GRID = 2**12
 """Largest size in bytes of the grid among the tensors: more is refused before it is read."""
@@ -115,7 +111,7 @@ def load_sampler(folder: Path, accelerator: AcceleratorSpec | None = None) -> Tr
     Raises:
         InputFileError: The folder is unfinished, or a file is damaged, changed or hostile.
     """
-    from glioforge.training.weights import built_to_fit, read_some
+    from glioforge.training import built_to_fit, read_some
 
     card = read_card(folder, SAMPLERS)
     path = folder / WEIGHTS
@@ -168,7 +164,7 @@ def _write_tensors(folder: Path, sampler: Sampler) -> dict[str, str]:
     """Write network and grid; return the file's hash by its name."""
     import torch
 
-    from glioforge.training.weights import write_weights
+    from glioforge.training import write_weights
 
     geometry = sampler.knowledge.geometry
     tensors = {
@@ -199,8 +195,8 @@ def _knowledge(card: Card, grid: Mapping[str, Any], path: Path) -> Knowledge:
 
 def _fill(sampler: Sampler, path: Path, expected: str) -> None:
     """Load the network's weights from the file, whose hash must be the card's."""
-    from glioforge.io.regular_file import read_regular_file
-    from glioforge.training.weights import MAX_WEIGHTS, decode, digest, require_fit
+    from glioforge.io import read_regular_file
+    from glioforge.training import MAX_WEIGHTS, decode, digest, require_fit
 
     data = read_regular_file(path, MAX_WEIGHTS)
     if digest(data) != expected:

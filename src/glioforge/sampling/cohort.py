@@ -22,10 +22,8 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
-from glioforge.data.bundle import read_bundle, write_bundle
-from glioforge.data.store import find_case, write_case
-from glioforge.io.cohort_file import require_no_loss, write_cohort
-from glioforge.io.run_folder import ORPHAN_S, Step
+from glioforge.data import find_case, read_bundle, write_bundle, write_case
+from glioforge.io import ORPHAN_S, Step, require_no_loss, write_cohort
 from glioforge.sampling.trained import TrainedSampler
 
 CASES = "cases"

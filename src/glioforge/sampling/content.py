@@ -15,15 +15,11 @@ from jaxtyping import Float32
 from torch import nn
 from torch.nn import functional
 
-from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
+from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, Progress, stream
 from glioforge.sampling.slice_gan import SliceGan
 from glioforge.sampling.slices import training_slices
-from glioforge.training.budget import Budget
-from glioforge.training.inference import inferred
-from glioforge.training.loop import train
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.supervised import Supervised
+from glioforge.training import Budget, OptimizerSpec, Supervised, inferred, train
 
 STEPS: Final = 300
 """Steps of a training."""

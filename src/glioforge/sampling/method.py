@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.config.registry import Registry
-from glioforge.config.spec import Spec
+from glioforge.compute import AcceleratorSpec
+from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, SpecError, Volume, stream
-from glioforge.training.budget import Budget, Outcome
-from glioforge.training.fitting import Fitting
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import Budget, Fitting, OptimizerSpec, Outcome
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from glioforge.training.recipe import Recipe
+    from glioforge.training import Recipe
 
 Made = LabelMap | Mapping[Modality, Volume]
 """What a sampler makes of one draw of noise."""
@@ -134,7 +131,7 @@ class Sampler(ABC):
 
     def recipe(self, network: "nn.Module", steps: int) -> "Recipe":
         """Losses and optimisers for the network, over this many steps: one network that lowers `loss`."""
-        from glioforge.training.recipes.supervised import Supervised
+        from glioforge.training import Supervised
 
         spec = self.spec
         return Supervised(
@@ -145,7 +142,7 @@ class Sampler(ABC):
         """Return what the network gives for arrays, in float32, on the device and with the precision asked for."""
         import torch
 
-        from glioforge.training.inference import inferred
+        from glioforge.training import inferred
 
         return inferred(self.network, tuple(torch.from_numpy(values) for values in inputs), accelerator).numpy()
 
@@ -185,8 +182,8 @@ class Sampler(ABC):
 
     def fit(self, fitting: Fitting) -> Outcome:
         """Train the network; afterwards it holds the kept weights."""
-        from glioforge.compute.accelerator import seed_torch, start
-        from glioforge.training.loop import train
+        from glioforge.compute import seed_torch, start
+        from glioforge.training import train
 
         seed_torch(fitting.seed, "weights")
         self.network = self.build()

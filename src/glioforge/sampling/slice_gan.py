@@ -11,20 +11,15 @@ from jaxtyping import Float32
 from scipy import ndimage
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, CohortError, Geometry, Modality, Volume, stream
-from glioforge.data.alike import SLICES_FROM, SLICES_TO
-from glioforge.nn.blend import BlendGenerator
-from glioforge.nn.dcgan import DcganCritic, DcganGenerator, start_as_dcgan, start_critic
-from glioforge.nn.modes import Modes
+from glioforge.data import SLICES_FROM, SLICES_TO
+from glioforge.nn import BlendGenerator, DcganCritic, DcganGenerator, Modes, start_as_dcgan, start_critic
 from glioforge.sampling.asked import described, fulfilling
 from glioforge.sampling.method import Batches, Sampler
 from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec
 from glioforge.sampling.slices import DARK, DARKEST, FINDINGS, slice_geometry, training_slices
-from glioforge.training.budget import Outcome
-from glioforge.training.fitting import Fitting
-from glioforge.training.patch_score import PatchScore
-from glioforge.training.recipes.unconditional import Unconditional
+from glioforge.training import Fitting, Outcome, PatchScore, Unconditional
 
 Slice = Float32[np.ndarray, "contrast x y"]
 

@@ -5,9 +5,9 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.nn.dcgan import CriticNorm
+from glioforge.nn import CriticNorm
 from glioforge.sampling.method import SamplerSpec
-from glioforge.training.recipes.unconditional_spec import GanSpec
+from glioforge.training import GanSpec
 
 Finding = Literal["tumour", "size", "side"]
 Plane = Literal["sagittal", "coronal", "axial"]

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float32, Int64
 
 from glioforge.core import Case, Cohort, CohortError, Geometry, Modality
-from glioforge.data.alike import SLICE, slices_like
+from glioforge.data import SLICE, slices_like
 from glioforge.sampling.slice_spec import AXES, Finding, SliceSpec
 
 BACKGROUND: Final = -1.0

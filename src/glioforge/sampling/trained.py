@@ -7,10 +7,10 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, precision_for
+from glioforge.compute import AcceleratorSpec, precision_for
 from glioforge.core import LabelScheme, Lineage
 from glioforge.sampling.method import Sampler
-from glioforge.training.model_folder import Card
+from glioforge.training import Card
 
 
 @final

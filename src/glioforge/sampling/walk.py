@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from glioforge.core import SpecError, stream
-from glioforge.io.run_folder import ORPHAN_S, Step, write_atomically
-from glioforge.report.slices import Picture, grey, picture_grid, seen_from
+from glioforge.io import ORPHAN_S, Step, write_atomically
+from glioforge.report import Picture, grey, picture_grid, seen_from
 from glioforge.sampling.slice_gan import SliceGan
 from glioforge.sampling.slice_spec import AXES
 from glioforge.sampling.trained import TrainedSampler

@@ -9,10 +9,10 @@ engine     `segmentation.network` for networks; a method with a program of its o
 from pathlib import Path
 from typing import Any, cast
 
-from glioforge.compute.accelerator import AcceleratorSpec, set_threads
+from glioforge.compute import AcceleratorSpec, set_threads
 from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
-from glioforge.data.replay import FreshCases
+from glioforge.data import FreshCases
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine, TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.mix import Mix

@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, final
 
 from glioforge.core import Cohort, Modality, SpecError, stream_seed
-from glioforge.data.augment import augment_batch
-from glioforge.data.pairs import Batches, MixedPairs, SlicePairs
-from glioforge.data.patches import PatchPairs
-from glioforge.data.replay import Pool, Replay
-from glioforge.data.sampling import Source
+from glioforge.data import Batches, MixedPairs, PatchPairs, Pool, Replay, SlicePairs, Source, augment_batch
 from glioforge.segmentation.method import NetworkSpec
 from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import target_named

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec
 from glioforge.core import Case, Cohort, LabelMap, LabelScheme, Lineage, Modality, Progress
 from glioforge.segmentation.mix import Mix

@@ -19,7 +19,7 @@ from glioforge.core import (
     require_prepared_alike,
     scheme_named,
 )
-from glioforge.data.prepare.resample import restore, restore_values
+from glioforge.data import restore, restore_values
 from glioforge.io import PREPARED, SCAN, ResultRow, Step, read_labels, write_labels, write_map
 from glioforge.metrics import DEFAULT_METRICS, MetricRow, evaluate_case, regions_of
 from glioforge.segmentation.engine import TrainedSegmenter

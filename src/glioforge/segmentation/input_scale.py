@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import nn
 
 from glioforge.core import Cohort, Modality
-from glioforge.data.store import read_packed
+from glioforge.data import read_packed
 
 
 @final

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, Modality, SpecError
-from glioforge.data.augment import AugmentSpec
+from glioforge.data import AugmentSpec
 from glioforge.segmentation.clean import CleanSpec
 from glioforge.segmentation.engine import SegmenterEngine
 from glioforge.segmentation.target import Target, target_named

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from glioforge.core import VALIDATION, Cohort, CohortError, Lineage, Modality, SpecError
-from glioforge.data.replay import FreshCases
+from glioforge.data import FreshCases
 
 
 @final

@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from glioforge.compute.accelerator import AcceleratorSpec, described, seed_torch, start
-from glioforge.data.sampling import steps_of_an_epoch
-from glioforge.io import hash_of_file
-from glioforge.io.run_accelerator import kept_of, settled
+from glioforge.compute import AcceleratorSpec, described, seed_torch, start
+from glioforge.data import steps_of_an_epoch
+from glioforge.io import hash_of_file, kept_of, settled
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
 from glioforge.segmentation.method import NetworkSpec, SegmenterMethod, Task

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of
+from glioforge.compute import AcceleratorSpec, device_of
 from glioforge.core import Case, Geometry, GeometryError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io import CARD, ENDING, hash_of_file, read_labels, write_channels
 from glioforge.segmentation.method import SegmenterSpec

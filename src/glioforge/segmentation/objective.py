@@ -15,7 +15,7 @@ from glioforge.losses import (
 )
 from glioforge.segmentation.method import NetworkSpec, Statistics, Task
 from glioforge.segmentation.target import class_shares
-from glioforge.training.recipes.supervised import Batch
+from glioforge.training import Batch
 
 LossName = Literal["dice_and_cross_entropy", "weighted_dice", "generalised_dice", "squared_dice"]
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]

@@ -32,8 +32,7 @@ from glioforge.core import (
     SpecError,
     scheme_named,
 )
-from glioforge.data.sampling import lesion_table
-from glioforge.data.store import read_packed
+from glioforge.data import lesion_table, read_packed
 
 if TYPE_CHECKING:
     import torch

@@ -26,7 +26,7 @@ from glioforge.core import (
     complete_scheme,
     require_prepared_alike,
 )
-from glioforge.data.store import find_case, write_case
+from glioforge.data import find_case, write_case
 from glioforge.io import PREPARED, ResultRow, Step, write_cohort, write_json, write_results
 from glioforge.metrics import MetricRow
 from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of, precision_for, precision_note
+from glioforge.compute import AcceleratorSpec, device_of, precision_for, precision_note
 from glioforge.core import Case, CaseError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io import CARD
 from glioforge.segmentation.clean import clean

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from glioforge.core import CaseRef, Cohort, LabelMap, Modality
-from glioforge.data.sampling import fits_in_memory
+from glioforge.data import fits_in_memory
 from glioforge.metrics import evaluate_case
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target

@@ -9,7 +9,7 @@ sagittal    slices along x; y, z, x
 
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from glioforge.data.augment import AugmentSpec
+from glioforge.data import AugmentSpec
 
 if TYPE_CHECKING:
     import numpy as np

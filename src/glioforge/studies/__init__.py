@@ -1,1 +1,8 @@
-"""Questions asked of cohorts, answered in one long results table and a report."""
+"""Questions asked of cohorts, answered in one long results table and a report.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

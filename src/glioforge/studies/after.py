@@ -4,7 +4,7 @@ from typing import final
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 
 
 @final

@@ -7,7 +7,7 @@ replication.  Its report therefore lists each deviation and each difference of t
 from dataclasses import replace
 
 from glioforge.core import SpecError, counted
-from glioforge.report.page import Note, Paragraph, Report, Section, Table
+from glioforge.report import Note, Paragraph, Report, Section, Table
 from glioforge.studies.after import AfterSpec
 from glioforge.studies.base import PhantomData, StudySpec
 

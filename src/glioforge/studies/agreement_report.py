@@ -6,10 +6,9 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import CohortError
-from glioforge.metrics.cohort.agreement import FEWEST_ARMS, Agreement, rank_agreement, require_apart
-from glioforge.report.page import Block, Note, Table
-from glioforge.report.scores import MEAN, ResultTable
-from glioforge.statistics.inference import holm
+from glioforge.metrics import FEWEST_ARMS, Agreement, rank_agreement, require_apart
+from glioforge.report import MEAN, Block, Note, ResultTable, Table
+from glioforge.statistics import holm
 from glioforge.studies.arms import Arm
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.data.prepare.spec import GridSpec
-from glioforge.io.tables import PREPARED, SCAN
-from glioforge.metrics.evaluate import DEFAULT_METRICS, METRICS
+from glioforge.config import Spec
+from glioforge.data import GridSpec
+from glioforge.io import PREPARED, SCAN
+from glioforge.metrics import DEFAULT_METRICS, METRICS
 from glioforge.studies.arms import NAME
 
 Name = Annotated[str, Field(pattern=NAME)]

@@ -6,10 +6,28 @@ from typing import Any, Final
 import numpy as np
 
 from glioforge.core import CaseRef
-from glioforge.report.page import Block, Figure, Folded, Listing, Note, Paragraph, Report, Section, Table
-from glioforge.report.scores import Endpoint, ResultTable
-from glioforge.report.slices import CONVENTION, Picture, best_slice, grey, picture_grid, seen_from, window_of
-from glioforge.report.tables import cost_table, score_table
+from glioforge.report import (
+    CONVENTION,
+    Block,
+    Endpoint,
+    Figure,
+    Folded,
+    Listing,
+    Note,
+    Paragraph,
+    Picture,
+    Report,
+    ResultTable,
+    Section,
+    Table,
+    best_slice,
+    cost_table,
+    grey,
+    picture_grid,
+    score_table,
+    seen_from,
+    window_of,
+)
 from glioforge.studies.anonymising import REAL, AnonymisationSpec
 from glioforge.studies.pages import (
     difference_blocks,

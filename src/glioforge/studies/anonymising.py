@@ -5,11 +5,11 @@ from typing import Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.privacy.rules import AuditSpec
-from glioforge.segmentation.method import AnySegmenter
+from glioforge.privacy import AuditSpec
+from glioforge.segmentation import AnySegmenter
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec
 from glioforge.studies.sources import CopiesSource, NoiseSource
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 REAL = "real"
 """Arm of the segmenter that is trained on the scans themselves."""

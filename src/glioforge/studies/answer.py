@@ -5,16 +5,34 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.io.nifti import read_labels
-from glioforge.report.answer_plots import ablation_plot, learning_plot
-from glioforge.report.compare import paired
-from glioforge.report.overlays import Overlay, outline_legend, overlay_figure
-from glioforge.report.page import Block, Figure, Folded, Paragraph, Section, Table
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.verdict_words import answer, paragraph, small_regions, undecided
-from glioforge.report.words import counted, number, outdone, size_text
-from glioforge.segmentation.masks import written_scheme
-from glioforge.statistics.judge import Shown
+from glioforge.io import read_labels
+from glioforge.report import (
+    MEAN,
+    Block,
+    Endpoint,
+    Figure,
+    Folded,
+    Overlay,
+    Paragraph,
+    ResultTable,
+    Section,
+    Table,
+    ablation_plot,
+    answer,
+    counted,
+    learning_plot,
+    number,
+    outdone,
+    outline_legend,
+    overlay_figure,
+    paired,
+    paragraph,
+    size_text,
+    small_regions,
+    undecided,
+)
+from glioforge.segmentation import written_scheme
+from glioforge.statistics import Shown
 from glioforge.studies.arms import Arm
 from glioforge.studies.arms_report import control_pairs, title_of
 from glioforge.studies.beforehand import PlanSpec

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.studies.sources import SubjectsSpec
 
 NAME = r"^[a-z0-9_+-]+$"

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.report.marks import UNVERIFIED
-from glioforge.report.page import Block, Note, Table
-from glioforge.report.scores import ResultTable
+from glioforge.report import UNVERIFIED, Block, Note, ResultTable, Table
 from glioforge.studies.arms import Arm
 from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import neutral

@@ -3,12 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.report.marks import UNVERIFIED
-from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
-from glioforge.report.scores import MEAN, TRUTHS, Endpoint, ResultTable
-from glioforge.report.tables import Trained, empty_table, score_table, subject_table
-from glioforge.report.verdict_words import answer, exaggerated, small_regions
-from glioforge.report.words import counted, outdone, with_interval
+from glioforge.report import (
+    MEAN,
+    TRUTHS,
+    UNVERIFIED,
+    Block,
+    Endpoint,
+    Folded,
+    Note,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    Table,
+    Trained,
+    answer,
+    counted,
+    empty_table,
+    exaggerated,
+    outdone,
+    score_table,
+    small_regions,
+    subject_table,
+    with_interval,
+)
 from glioforge.studies.answer import answer_section, dice_over, lead_texts
 from glioforge.studies.arms_report import (
     arms_blocks,

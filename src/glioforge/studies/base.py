@@ -8,13 +8,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.parallel import ParallelSpec
-from glioforge.config.spec import Spec
+from glioforge.compute import AcceleratorSpec, ParallelSpec
+from glioforge.config import Spec
 from glioforge.core import Modality
-from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.pipeline import PrepareSpec
-from glioforge.io.layout import AnyLayout
+from glioforge.data import PhantomSpec, PrepareSpec
+from glioforge.io import AnyLayout
 from glioforge.studies.after import AfterSpec
 
 _NO_NUMBER: Final[Any] = {"parallel": True, "title": True, "after": True, "accelerator": {"threads"}}

@@ -4,10 +4,8 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.statistics.contrast import Margins
-from glioforge.statistics.power import Plan
-from glioforge.statistics.small_regions import SmallRegions
+from glioforge.config import Spec
+from glioforge.statistics import Margins, Plan, SmallRegions
 
 _LEAST_PLANNED: Final = 2
 """Test subjects from which a plan has a power."""

@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 
-from glioforge.io.nifti import read_labels
-from glioforge.report.overlays import Overlay, extreme_cases, outline_legend, overlay_figure
-from glioforge.report.page import Block, Folded, Paragraph, Section
-from glioforge.report.scores import ResultTable
-from glioforge.segmentation.masks import written_scheme
+from glioforge.io import read_labels
+from glioforge.report import (
+    Block,
+    Folded,
+    Overlay,
+    Paragraph,
+    ResultTable,
+    Section,
+    extreme_cases,
+    outline_legend,
+    overlay_figure,
+)
+from glioforge.segmentation import written_scheme
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import tumour_of

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from glioforge.metrics.class_overlap import CLASSES
-from glioforge.report.page import Block, Section, Table
-from glioforge.report.scores import Endpoint, ResultTable
-from glioforge.report.tables import Trained, score_table
-from glioforge.statistics.intervals import subject_means
+from glioforge.metrics import CLASSES
+from glioforge.report import Block, Endpoint, ResultTable, Section, Table, Trained, score_table
+from glioforge.statistics import subject_means
 from glioforge.studies.leaky import MARK
 from glioforge.studies.spec import LEAKY, AugmentationSpec
 

@@ -2,10 +2,18 @@
 
 from typing import Final
 
-from glioforge.report.page import Block, Folded, Paragraph, Report, Section
-from glioforge.report.scores import Endpoint
-from glioforge.report.tables import cost_table, score_table, subject_table
-from glioforge.report.words import findings
+from glioforge.report import (
+    Block,
+    Endpoint,
+    Folded,
+    Paragraph,
+    Report,
+    Section,
+    cost_table,
+    findings,
+    score_table,
+    subject_table,
+)
 from glioforge.studies.classifying import ClassificationSpec
 from glioforge.studies.pages import (
     difference_blocks,

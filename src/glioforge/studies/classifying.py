@@ -5,12 +5,11 @@ from typing import Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import Target
-from glioforge.config.spec import Spec
+from glioforge.classification import ClassifierSpec, Target
+from glioforge.config import Spec
 from glioforge.studies.arms import NAME
 from glioforge.studies.sourced import SourceBudget, SourcedSpec, require_arms
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 
 @final

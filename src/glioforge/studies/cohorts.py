@@ -4,16 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from glioforge.core import Cohort, Progress
-from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.fitting import require_one_grid
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.cohort_file import NAME, write_cohort
-from glioforge.io.run_folder import DONE
+from glioforge.data import PrepareSpec, require_one_grid, write_phantom_cohort
+from glioforge.data.prepare.pipeline import prepare
+from glioforge.io import COHORT_FILE, DONE, write_cohort
 from glioforge.studies.base import PhantomData, Slices, StudySpec
 from glioforge.studies.fold import PHANTOMS, PREPARED, SOURCE, Fold, Study, cohort_in
 from glioforge.studies.given import ingested, promised, splits
-from glioforge.studies.leaky import FOLDER as LEAKY
-from glioforge.studies.leaky import promised_sides, sides_of, write_slices
+from glioforge.studies.leaky import FOLDER as LEAKY, promised_sides, sides_of, write_slices
 from glioforge.studies.store import address, placed, plain
 
 
@@ -66,7 +63,7 @@ def planned_folds(study: Study, given: Cohort | None) -> tuple[list[Fold], bool]
 
 def _made_phantoms(study: Study) -> Cohort | None:
     """The cohort of phantoms that the study's folder holds; none where it does not."""
-    return cohort_in(study.root / SOURCE) if (study.root / SOURCE / NAME).is_file() else None
+    return cohort_in(study.root / SOURCE) if (study.root / SOURCE / COHORT_FILE).is_file() else None
 
 
 def prepared_folder(study: Study, fingerprint: str) -> Path:

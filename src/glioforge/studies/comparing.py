@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.lesions.recipe import RecipeSpec
-from glioforge.segmentation.method import AnySegmenter
+from glioforge.config import Spec
+from glioforge.lesions import RecipeSpec
+from glioforge.segmentation import AnySegmenter
 from glioforge.studies.base import StudySpec
-from glioforge.synthesis.method import AnySynthesizer
-from glioforge.training.budget import Budget
+from glioforge.synthesis import AnySynthesizer
+from glioforge.training import Budget
 
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9_+-]+$")]
 """Name of a method in tables and folders."""

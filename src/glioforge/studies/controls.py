@@ -6,10 +6,10 @@ A name is that of a source, of a way of mixing, or of a synthesizer without a ne
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glioforge.mixing.base import MIXINGS
+from glioforge.mixing import MIXINGS
 from glioforge.studies.arms import ArmSpec
 from glioforge.studies.sources import MixingSource, Source, SynthesizerSource
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS
 
 
 def control_sources(names: Sequence[str], sources: Mapping[str, Source]) -> dict[str, Source]:

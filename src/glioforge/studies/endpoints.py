@@ -10,12 +10,9 @@ lesion-free  a case whose true volume is 0 in the whole tumour; in the first reg
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from glioforge.metrics.register import metric_named
-from glioforge.report.contrasts import Beforehand, contrast_of
-from glioforge.report.scores import MEAN, ResultTable
-from glioforge.report.verdict_words import answer, small_regions
-from glioforge.report.words import counted
-from glioforge.statistics.contrast import Contrast
+from glioforge.metrics import metric_named
+from glioforge.report import MEAN, Beforehand, ResultTable, answer, contrast_of, counted, small_regions
+from glioforge.statistics import Contrast
 from glioforge.statistics.judge import judge
 from glioforge.studies.arms import Arm
 from glioforge.studies.beforehand import PlanSpec

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from glioforge.compute.accelerator import described
-from glioforge.compute.schedule import Job, run_graph
+from glioforge.compute import Job, described, run_graph
 from glioforge.core import Progress, Silent
 from glioforge.studies.base import StudySpec
 from glioforge.studies.cohorts import prepared_folds

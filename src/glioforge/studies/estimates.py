@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, Final, final
 
 from glioforge.core import Cohort, InputFileError
-from glioforge.io.run_folder import DONE, read_json
+from glioforge.io import DONE, read_json
 from glioforge.studies.fold import Study
 from glioforge.studies.perform import function_name
 from glioforge.studies.record import Cost

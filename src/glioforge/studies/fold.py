@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.core import Cohort, Split, split_by_names, stream_seed
-from glioforge.io.cohort_file import NAME, read_cohort
-from glioforge.io.run_folder import read_json, write_json
+from glioforge.io import COHORT_FILE, read_cohort, read_json, write_json
 from glioforge.studies.base import Slices
-from glioforge.studies.leaky import FOLDER as LEAKY
-from glioforge.studies.leaky import person_of
+from glioforge.studies.leaky import FOLDER as LEAKY, person_of
 
 SOURCE, PREPARED, PHANTOMS = "cohort", "prepared", "phantoms"
 SIDES = ("train", "validation", "test")
@@ -95,7 +93,7 @@ class Fold:
         if self.planned is not None:
             return self.planned
         prepared = self.study.root / (LEAKY if self.leaky else PREPARED)
-        return _split(prepared, _stamp(prepared / NAME), self.split_file, _stamp(self.split_file))
+        return _split(prepared, _stamp(prepared / COHORT_FILE), self.split_file, _stamp(self.split_file))
 
     def write_split(self, split: Split) -> None:
         """Note the subjects of each side."""
@@ -108,7 +106,7 @@ class Fold:
 
 def cohort_in(folder: Path) -> Cohort:
     """Read a cohort, once in each process as long as its file stays the same; errors as `read_cohort`."""
-    return _cohort(folder, _stamp(folder / NAME))
+    return _cohort(folder, _stamp(folder / COHORT_FILE))
 
 
 @lru_cache(maxsize=64)

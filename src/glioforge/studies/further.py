@@ -14,12 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from glioforge.core import CaseRef, LabelMap
-from glioforge.data.prepare.grid import GridPlan
-from glioforge.data.prepare.resample import resample_labels, restore
-from glioforge.data.prepare.window import plan_window
-from glioforge.io.tables import SCAN, ResultRow
-from glioforge.metrics.evaluate import evaluate_case
-from glioforge.report.scores import ResultTable
+from glioforge.data import GridPlan, plan_window, resample_labels, restore
+from glioforge.io import SCAN, ResultRow
+from glioforge.metrics import evaluate_case
+from glioforge.report import ResultTable
 from glioforge.studies.also import AlsoSpec, GridOf
 from glioforge.studies.base import StudySpec
 from glioforge.studies.scoring import Row, named_regions, tumour_of

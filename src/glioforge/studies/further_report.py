@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from glioforge.report.page import Block
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import score_table
+from glioforge.report import MEAN, Block, Endpoint, ResultTable, score_table
 from glioforge.studies.further import DICE, grid_tables, known_arms
 from glioforge.studies.pages import difference_blocks, every_row, neutral
 from glioforge.studies.results import Results

@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, CaseRef, Cohort, LabelMap, LabelScheme, Modality, Volume, Voxels
-from glioforge.report.page import Block, Figure, Folded
-from glioforge.report.slices import (
+from glioforge.report import (
     CONVENTION,
     PLANES,
+    Block,
+    Figure,
+    Folded,
     Picture,
     Window,
     best_slice,

@@ -5,9 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.report.page import Block, Folded, Paragraph, Section, Table
-from glioforge.report.scores import ResultTable
-from glioforge.report.tables import Trained
+from glioforge.report import Block, Folded, Paragraph, ResultTable, Section, Table, Trained
 from glioforge.studies.agreement_report import agreement_blocks, require_untouched
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results

@@ -17,8 +17,8 @@ from glioforge.core import (
     split_in_order,
     tumour_scheme,
 )
-from glioforge.data.phantom.cohort import promised_phantoms
-from glioforge.io.cohort_file import read_cohort
+from glioforge.data import promised_phantoms
+from glioforge.io import read_cohort
 from glioforge.io.ingest import ingest
 from glioforge.studies.base import First80, Folds, PhantomData, Sites, StudySpec
 

@@ -5,10 +5,10 @@ from typing import Annotated, Literal, final
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import Modality
-from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.io.layout import AnyLayout
+from glioforge.data import PhantomSpec
+from glioforge.io import AnyLayout
 
 
 @final

@@ -15,11 +15,8 @@ from typing import final
 
 import numpy as np
 
-from glioforge.report.contrasts import Beforehand, contrast_of
-from glioforge.report.scores import MEAN, ResultTable
-from glioforge.statistics.contrast import Contrast
-from glioforge.statistics.judge import Finding, judge_family
-from glioforge.statistics.small_regions import SmallRegions, WithAndWithout, judge_with_and_without
+from glioforge.report import MEAN, Beforehand, ResultTable, contrast_of
+from glioforge.statistics import Contrast, Finding, SmallRegions, WithAndWithout, judge_family, judge_with_and_without
 from glioforge.studies.arms import Arm
 from glioforge.studies.arms_report import control_pairs, tested_arms
 from glioforge.studies.beforehand import PlanSpec

@@ -12,20 +12,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
-from glioforge.compute.schedule import Job, run_graph
+from glioforge.compute import Job, run_graph
 from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, SpecError, listed, require_no_leak
 from glioforge.data.prepare.pipeline import prepare
-from glioforge.io.atomic_write import write_atomically
-from glioforge.io.cohort_file import NAME as COHORT_FILE
-from glioforge.io.cohort_file import read_cohort, write_cohort
-from glioforge.io.folder_kind import STUDY, require_kind
+from glioforge.io import (
+    COHORT_FILE,
+    STARTED,
+    STUDY,
+    VERB,
+    ResultRow,
+    Step,
+    read_cohort,
+    require_kind,
+    write_atomically,
+    write_cohort,
+    write_results,
+)
 from glioforge.io.ingest import ingest
-from glioforge.io.run_folder import STARTED, VERB, Step
-from glioforge.io.tables import ResultRow, write_results
 from glioforge.metrics.near_duplicates import near_duplicates
-from glioforge.report.html import render
-from glioforge.report.parts import with_parts
-from glioforge.segmentation.base import load_segmenter
+from glioforge.report import render, with_parts
+from glioforge.segmentation import load_segmenter
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import PREPARED, SOURCE, cohort_in
 from glioforge.studies.later_page import Scored, later_page

@@ -5,13 +5,26 @@ from dataclasses import dataclass
 from typing import final
 
 from glioforge.core import Cohort
-from glioforge.io.tables import ResultRow
-from glioforge.report.compare import against
-from glioforge.report.page import Facts, Folded, Note, Paragraph, Report, Section
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import empty_table, score_table, subject_table
-from glioforge.report.verdict_words import answer
-from glioforge.report.words import counted, findings, leading
+from glioforge.io import ResultRow
+from glioforge.report import (
+    MEAN,
+    Endpoint,
+    Facts,
+    Folded,
+    Note,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    against,
+    answer,
+    counted,
+    empty_table,
+    findings,
+    leading,
+    score_table,
+    subject_table,
+)
 from glioforge.studies.arms_report import groups_of, titles
 from glioforge.studies.base import StudySpec
 from glioforge.studies.comparing import SegmentersSpec, titles_of

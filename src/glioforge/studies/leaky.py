@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from glioforge.core import Case, CaseRef, Cohort, Split, split_by_names, stream
-from glioforge.data.store import write_case
-from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
-from glioforge.report.marks import LEAKY
+from glioforge.data import write_case
+from glioforge.io import COHORT_FILE, read_cohort, write_cohort
+from glioforge.report import LEAKY
 
 MARK: Final = LEAKY
 FOLDER: Final = "leaky"
@@ -44,7 +44,7 @@ def write_slices(prepared: Cohort, out: Path, *, test: float, validation: float,
     Raises:
         OutputError: The folder cannot be written.
     """
-    if (out / NAME).is_file():
+    if (out / COHORT_FILE).is_file():
         return read_cohort(out)
     chosen = _shuffled(prepared, {"test": test, "validation": validation}, seed)
     refs = [

@@ -11,18 +11,22 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, CaseRef, Cohort, Mask, Modality, Segmenter, Voxels, stream
-from glioforge.io.tables import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
-from glioforge.metrics.diversity import DIVERSITY, Draws
-from glioforge.metrics.evaluate import evaluate_case
-from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.patch_distance import PATCHES
-from glioforge.metrics.similarity import PREPARED_RANGE
-from glioforge.metrics.texture import TEXTURE, through_plane
+from glioforge.io import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
+from glioforge.metrics import (
+    DIVERSITY,
+    PATCHES,
+    PREPARED_RANGE,
+    TEXTURE,
+    Draws,
+    ImagePair,
+    evaluate_case,
+    through_plane,
+)
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.scoring import Row, cut_axis, likeness_rows, row_of, streak_rows, tumour_of
 from glioforge.studies.truth import noise_free_images
-from glioforge.synthesis.base import TrainedSynthesizer
+from glioforge.synthesis import TrainedSynthesizer
 
 REGIONS: Final = ("brain", "lesion")
 """Where likeness is measured."""

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, final
 
 from glioforge.core import CaseRef, Progress, counted
-from glioforge.io.cohort_file import NAME as COHORT
-from glioforge.io.run_folder import read_json, write_json
+from glioforge.io import COHORT_FILE, read_json, write_json
 from glioforge.io.scan_keys import scan_keys
 from glioforge.io.state_folder import state_folder
 from glioforge.studies.base import StudySpec
@@ -195,7 +194,7 @@ def lock_of(  # noqa: PLR0913 - what makes an entry, by keyword
     entry = Entry(study, name, title, scans, now(), version=metadata.version("glioforge"))
     if not scans:
         return TestLock(None, entry)
-    held = beside is not None and (beside / COHORT).is_file()
+    held = beside is not None and (beside / COHORT_FILE).is_file()
     return TestLock(LookBook(state_folder() / STATE_NAME, beside / BESIDE_NAME if beside and held else None), entry)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from glioforge.core import counted
-from glioforge.report.page import Block, Facts, Note, Paragraph, Report, Section, Table
+from glioforge.report import Block, Facts, Note, Paragraph, Report, Section, Table
 from glioforge.studies.lock import Look, Standing
 
 _SHOWN: Final = 12

@@ -19,8 +19,7 @@ from typing import Any, Final, Self, final
 from filelock import FileLock, Timeout
 
 from glioforge.core import InputFileError, OutputError
-from glioforge.io.atomic_write import output_error, write_json
-from glioforge.io.regular_file import read_regular_file
+from glioforge.io import output_error, read_regular_file, write_json
 
 STATE_NAME: Final = "test-lock.json"
 """Name of the copy in the state folder."""

@@ -5,8 +5,8 @@ from typing import Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.lesions.recipe import RecipeSpec
+from glioforge.config import Spec
+from glioforge.lesions import RecipeSpec
 from glioforge.studies.comparing import ComparisonSpec, MethodName, SegmenterEntry, SynthesizerEntry
 
 

@@ -2,9 +2,20 @@
 
 from collections.abc import Mapping
 
-from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import cost_table, score_table
+from glioforge.report import (
+    MEAN,
+    Block,
+    Endpoint,
+    Folded,
+    Note,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    Table,
+    cost_table,
+    score_table,
+)
 from glioforge.studies.comparing import titles_of
 from glioforge.studies.gallery import edit_series
 from glioforge.studies.manipulating import ManipulationSpec

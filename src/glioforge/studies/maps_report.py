@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glioforge.report.page import Block, Figure, Folded, Paragraph, Section, Table
+from glioforge.report import Block, Figure, Folded, Paragraph, Section, Table
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.steps.maps import CURVE, PICTURE

@@ -1,7 +1,6 @@
 """A methods paragraph ready to paste: what was done, with versions, seeds, deviations and tuning counts."""
 
-from glioforge.report.page import Paragraph, Section
-from glioforge.report.words import counted
+from glioforge.report import Paragraph, Section, counted
 from glioforge.studies.base import Folds
 from glioforge.studies.lock import Standing
 from glioforge.studies.pages import noun_of

@@ -5,10 +5,10 @@ from typing import Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.sampling.method import AnySampler
+from glioforge.config import Spec
+from glioforge.sampling import AnySampler
 from glioforge.studies.comparing import ComparisonSpec, MethodEntry, MethodName
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 
 @final

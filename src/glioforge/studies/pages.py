@@ -5,14 +5,31 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from glioforge.core import VerdictRow, funnel
-from glioforge.metrics.register import metric_named
-from glioforge.report import plots
-from glioforge.report.compare import against, compare_endpoints
-from glioforge.report.marks import UNVERIFIED, banner_of
-from glioforge.report.page import Block, Figure, Folded, Note, Paragraph, Section
-from glioforge.report.scores import Endpoint, Noun, ResultTable, interval_json
-from glioforge.report.tables import Trained, cost_table, difference_table, refusal_table, training_table
-from glioforge.report.words import comparison_json, in_unit
+from glioforge.metrics import metric_named
+from glioforge.report import (
+    UNVERIFIED,
+    Block,
+    Endpoint,
+    Figure,
+    Folded,
+    Note,
+    Noun,
+    Paragraph,
+    ResultTable,
+    Section,
+    Trained,
+    against,
+    banner_of,
+    compare_endpoints,
+    comparison_json,
+    cost_table,
+    difference_table,
+    in_unit,
+    interval_json,
+    plots,
+    refusal_table,
+    training_table,
+)
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.further import main_table
 from glioforge.studies.results import Results

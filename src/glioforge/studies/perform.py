@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glioforge.core import VALIDATION, Lineage, Progress, require_no_leak
-from glioforge.io.run_accelerator import kept_of
-from glioforge.io.run_folder import DONE, Step
+from glioforge.io import DONE, Step, kept_of
 from glioforge.studies.record import Record
 from glioforge.studies.store import address, placed, plain
 from glioforge.studies.task import TEST, Context, Task

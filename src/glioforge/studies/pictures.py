@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from glioforge.core import CaseRef
-from glioforge.data.statistics import fit_statistics
-from glioforge.report.page import Block, Folded, Note, Paragraph, Section
+from glioforge.data import fit_statistics
+from glioforge.report import Block, Folded, Note, Paragraph, Section
 from glioforge.studies.base import StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.gallery import (

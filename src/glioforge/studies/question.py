@@ -9,14 +9,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from glioforge.config.load import parse_spec, read_values
-from glioforge.config.registry import Registry
-from glioforge.config.shipped import named_file
+from glioforge.config import Registry, named_file, parse_spec, read_values
 from glioforge.core import SpecError
-from glioforge.io.atomic_write import write_atomically, write_json
-from glioforge.report.html import render
-from glioforge.report.page import Report
-from glioforge.report.parts import with_parts
+from glioforge.io import write_atomically, write_json
+from glioforge.report import Report, render, with_parts
 from glioforge.studies.after_page import with_after
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Fold

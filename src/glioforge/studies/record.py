@@ -30,8 +30,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, final
 
 from glioforge.core import Lineage
-from glioforge.io.tables import ResultRow
-from glioforge.training.budget import HistoryRow, Outcome
+from glioforge.io import ResultRow
+from glioforge.training import HistoryRow, Outcome
 
 _BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from glioforge.core import Cohort, InputFileError, Split
-from glioforge.io.run_folder import read_json, write_json
-from glioforge.io.tables import ResultRow, read_results, write_results
+from glioforge.io import ResultRow, read_json, read_results, write_json, write_results
 from glioforge.studies.fold import Study, cohort_in
 from glioforge.studies.record import Record, of_kind, rows_of
 

@@ -6,8 +6,7 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Cohort
-from glioforge.report.page import Block, Figure, Listing, Note, Paragraph, Report, Section, Table
-from glioforge.report.tables import cost_table
+from glioforge.report import Block, Figure, Listing, Note, Paragraph, Report, Section, Table, cost_table
 from glioforge.studies.comparing import titles_of
 from glioforge.studies.noise_images import SamplersSpec
 from glioforge.studies.pages import noun_of, trained_of, trainings_section

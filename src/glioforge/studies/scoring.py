@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 
 from glioforge.core import Case, CaseRef, Cohort, LabelError, LabelMap, Modality, Split, Voxels, stream, tumour_scheme
-from glioforge.data.prepare.resample import restore
-from glioforge.data.statistics import ClassStatistics, fit_statistics
-from glioforge.io.tables import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
-from glioforge.metrics.class_overlap import CLASSES, ClassOverlap
-from glioforge.metrics.evaluate import evaluate_case
-from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.similarity import PREPARED_RANGE, compare_images
-from glioforge.metrics.texture import streaks
-from glioforge.segmentation.engine import TrainedSegmenter
+from glioforge.data import ClassStatistics, fit_statistics, restore
+from glioforge.io import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
+from glioforge.metrics import CLASSES, PREPARED_RANGE, ClassOverlap, ImagePair, compare_images, evaluate_case, streaks
+from glioforge.segmentation import TrainedSegmenter
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.truth import noise_free_images
-from glioforge.synthesis.base import TrainedSynthesizer
+from glioforge.synthesis import TrainedSynthesizer
 
 Row = dict[str, Any]
 DRAWS = 8

@@ -3,10 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.report.page import Folded, Paragraph, Report, Section
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import cost_table, empty_table, score_table, subject_table
-from glioforge.report.words import leading
+from glioforge.report import (
+    MEAN,
+    Endpoint,
+    Folded,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    cost_table,
+    empty_table,
+    leading,
+    score_table,
+    subject_table,
+)
 from glioforge.studies.cases import cases_section
 from glioforge.studies.comparing import SegmentersSpec, titles_of
 from glioforge.studies.pages import difference_blocks, subject_figure, summary, table_of, trained_of, trainings_section

@@ -4,17 +4,16 @@ import shlex
 from typing import Final
 
 from glioforge.compute.precision import WORDS
-from glioforge.config.load import resolved_yaml
-from glioforge.io.folder_kind import is_model
-from glioforge.report.page import Facts, Folded, Listing, Note, Section, Table
-from glioforge.report.words import counted
+from glioforge.config import resolved_yaml
+from glioforge.io import is_model
+from glioforge.report import Facts, Folded, Listing, Note, Section, Table, counted
 from glioforge.studies.base import Slices, StudySpec
 from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results
 from glioforge.studies.steps.train import MODEL
-from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training.model_folder import read_card
+from glioforge.synthesis import SYNTHESIZERS
+from glioforge.training import read_card
 
 FIREWALL: Final = Note(
     "Leakage firewall: before every training and scoring, the subjects behind each input, through parents, "

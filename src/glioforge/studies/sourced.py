@@ -6,14 +6,14 @@ from typing import Annotated, Protocol, runtime_checkable
 
 from pydantic import Field
 
-from glioforge.config.spec import Spec
-from glioforge.lesions.recipe import RecipeSpec
-from glioforge.quality.base import AnyFilter
+from glioforge.config import Spec
+from glioforge.lesions import RecipeSpec
+from glioforge.quality import AnyFilter
 from glioforge.studies.arms import NAME
 from glioforge.studies.base import StudySpec
 from glioforge.studies.sources import AnySource, Source, SynthesizerSource
-from glioforge.synthesis.method import AnySynthesizer
-from glioforge.training.budget import Budget
+from glioforge.synthesis import AnySynthesizer
+from glioforge.training import Budget
 
 PartName = Annotated[str, Field(pattern=NAME)]
 

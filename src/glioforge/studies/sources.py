@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.config.spec import Spec
-from glioforge.io.layout import AnyLayout
-from glioforge.labelmaps.spec import LabelMapSpec
-from glioforge.lesions.recipe import RecipeSpec
-from glioforge.mixing.base import AnyMixing
-from glioforge.quality.base import AnyFilter
-from glioforge.sampling.method import AnySampler
+from glioforge.config import Spec
+from glioforge.io import AnyLayout
+from glioforge.labelmaps import LabelMapSpec
+from glioforge.lesions import RecipeSpec
+from glioforge.mixing import AnyMixing
+from glioforge.quality import AnyFilter
+from glioforge.sampling import AnySampler
 from glioforge.studies.joined import AnyJoined
-from glioforge.synthesis.method import AnySynthesizer
-from glioforge.training.budget import Budget
+from glioforge.synthesis import AnySynthesizer
+from glioforge.training import Budget
 
 
 @final

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.segmentation.method import AnySegmenter, SegmenterSpec
+from glioforge.segmentation import AnySegmenter, SegmenterSpec
 from glioforge.studies.also import AlsoSpec
 from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
@@ -23,7 +23,7 @@ from glioforge.studies.sources import (
     stored_alone,
 )
 from glioforge.studies.tuning import require_changeable
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 __all__ = ["STANDARD_ARMS", "ArmSpec", "AugmentationSpec", "StudyBudget"]
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from glioforge.config.spec import Spec
-from glioforge.io.atomic_write import output_error
+from glioforge.config import Spec
+from glioforge.io import output_error
 
 STORE: Final = "tasks"
 """Folder of a study's own store."""

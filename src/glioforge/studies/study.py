@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, InputFileError, Progress
-from glioforge.io.folder_kind import STUDY, require_kind
-from glioforge.io.run_accelerator import kept_of, settled
-from glioforge.io.run_folder import Step, read_json, run_facts, write_json
+from glioforge.io import STUDY, Step, kept_of, read_json, require_kind, settled, write_json
+from glioforge.io.run_folder import run_facts
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Study
 from glioforge.studies.given import read_given

@@ -14,13 +14,8 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, CaseRef
-from glioforge.report.page import Table
-from glioforge.report.scores import Scores
-from glioforge.report.words import with_interval
-from glioforge.statistics.contrast import Contrast
-from glioforge.statistics.crossed import estimate_by_seed
-from glioforge.statistics.intervals import too_few
-from glioforge.statistics.judge import judge_family
+from glioforge.report import Scores, Table, with_interval
+from glioforge.statistics import Contrast, estimate_by_seed, judge_family, too_few
 
 _FACTS: Final = ("grade", "site")
 _SIDE_SHARE: Final = 0.9

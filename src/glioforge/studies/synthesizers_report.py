@@ -3,10 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glioforge.report.page import Block, Folded, Paragraph, Report, Section
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import Trained, cost_table, score_table
-from glioforge.report.words import leading, outdone, ranking, standings
+from glioforge.report import (
+    MEAN,
+    Block,
+    Endpoint,
+    Folded,
+    Paragraph,
+    Report,
+    ResultTable,
+    Section,
+    Trained,
+    cost_table,
+    leading,
+    outdone,
+    ranking,
+    score_table,
+    standings,
+)
 from glioforge.studies.comparing import SynthesizersSpec, titles_of
 from glioforge.studies.likeness import COMPARED_DRAWS, JUDGED, truth_name
 from glioforge.studies.pages import difference_blocks, subject_figure, summary, table_of, trained_of, trainings_section

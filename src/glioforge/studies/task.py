@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, Progress, SpecError
-from glioforge.io.tables import ResultRow
-from glioforge.metrics.register import metric_named
+from glioforge.io import ResultRow
+from glioforge.metrics import metric_named
 from glioforge.studies.fold import Fold
 from glioforge.studies.record import Clock, Record
 

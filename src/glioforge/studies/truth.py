@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from glioforge.core import CaseRef, Mask, Modality, Volume, Voxels
-from glioforge.data.phantom.make import make_phantom
-from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.brain import find_brain
-from glioforge.data.prepare.intensity import normalise
-from glioforge.data.prepare.resample import plan_of, resample_mask
+from glioforge.data import PhantomSpec, find_brain, make_phantom, normalise, plan_of, resample_mask
 
 
 def noise_free_images(ref: CaseRef, spec: PhantomSpec) -> Mapping[Modality, Voxels]:

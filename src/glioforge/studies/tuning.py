@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from glioforge.config.load import with_overrides
+from glioforge.config import with_overrides
 from glioforge.core import SpecError
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
+from glioforge.segmentation import SEGMENTERS, SegmenterSpec
 
 
 def changed(segmenter: SegmenterSpec, changes: Mapping[str, Any]) -> SegmenterSpec:

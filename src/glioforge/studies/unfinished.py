@@ -3,7 +3,7 @@
 import shlex
 
 from glioforge.core import InputFileError, counted
-from glioforge.io.cohort_file import NAME
+from glioforge.io import COHORT_FILE
 from glioforge.studies.cohorts import planned_folds
 from glioforge.studies.fold import SOURCE, Study, cohort_in
 from glioforge.studies.perform import finished_record
@@ -42,7 +42,7 @@ def missing_tasks(study: Study) -> list[str]:
     Args:
         study: Read from its folder.
     """
-    if not (study.root / SOURCE / NAME).is_file():
+    if not (study.root / SOURCE / COHORT_FILE).is_file():
         return ["reading the cases"]
     folds, prepared = planned_folds(study, cohort_in(study.root / SOURCE))
     if not prepared:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
-from glioforge.config.load import with_overrides
+from glioforge.config import with_overrides
 from glioforge.core import SpecError
 
 PHANTOM: Final = "phantom"

@@ -1,1 +1,8 @@
-"""Synthesizers: images from complete label maps, one method a file, and cohorts composed with them."""
+"""Synthesizers: images from complete label maps, one method a file, and cohorts composed with them.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,13 +8,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.nn import MultiScaleCritic, Norm, xavier
-from glioforge.nn.patch_critic import Padding
+from glioforge.nn import MultiScaleCritic, Norm, Padding, xavier
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.training import Budget
-from glioforge.training.recipes.adversarial import Adversarial
-from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
+from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Budget
 
 
 class CriticSpec(ConditionalSpec):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from glioforge.config import Spec
 from glioforge.core import stream
-from glioforge.data.augment.spec import Amount, AugmentSpec
+from glioforge.data import Amount, AugmentSpec
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ def augmented(
         seed: Seed of the training.
         step: Number of the step.
     """
-    from glioforge.data.augment.space import draw_places, resample
+    from glioforge.data import draw_places, resample
 
     images, labels = batch["images"], batch["labels"]
     changes = AugmentSpec(flip_x=0.0, rotate=spec.rotate, scale=spec.scale, shift=spec.shift, elastic=spec.elastic)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from glioforge.compute.accelerator import AcceleratorSpec, described, device_of
+from glioforge.compute import AcceleratorSpec, described, device_of
 from glioforge.config import Spec
 from glioforge.core import (
     VALIDATION,
@@ -24,8 +24,7 @@ from glioforge.core import (
     not_prepared,
     require_no_leak,
 )
-from glioforge.io import Step
-from glioforge.io.run_accelerator import kept_of, settled
+from glioforge.io import Step, kept_of, settled
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.card import write_tensors
 from glioforge.synthesis.method import (

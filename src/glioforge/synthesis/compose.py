@@ -11,8 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import AcceleratorSpec, ParallelSpec, fan_out
 from glioforge.core import (
     COMPLETE_DISTRACTORS,
     COMPLETE_STRUCTURES,
@@ -32,7 +31,7 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
-from glioforge.data.store import find_case, write_case
+from glioforge.data import find_case, write_case
 from glioforge.io import ORPHAN_S, Step, write_cohort
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.export import export_cohort

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
+from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, LabelMap
-from glioforge.data.sampling import steps_of_an_epoch
+from glioforge.data import steps_of_an_epoch
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec

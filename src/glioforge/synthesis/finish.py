@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
-from glioforge.compute.accelerator import seed_torch
+from glioforge.compute import seed_torch
 from glioforge.core import LabelMap, stream
 from glioforge.synthesis.grain import measure_grain
 from glioforge.synthesis.label_generator import LabelGenerator

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, SerializeAsAny
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, LabelMap, LabelScheme, Modality, in_standard_order
 from glioforge.synthesis.appearance import Appearance

@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float32
 
 from glioforge.core import Cohort, LabelMap, Modality, stream
-from glioforge.data.patches import PatchPairs
-from glioforge.data.store import read_packed
+from glioforge.data import PatchPairs, read_packed
 from glioforge.synthesis.appearance import class_indices
 from glioforge.synthesis.slices import BrainBox, mirrored
 

@@ -16,8 +16,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from glioforge.core import Cohort, LabelMap, Modality, bounding_box, stream
-from glioforge.data.pairs import SlicePairs
-from glioforge.data.store import read_packed
+from glioforge.data import SlicePairs, read_packed
 from glioforge.synthesis.appearance import class_indices
 
 

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from glioforge.compute.accelerator import AcceleratorSpec, precision_for, precision_note
+from glioforge.compute import AcceleratorSpec, precision_for, precision_note
 from glioforge.core import LabelError, LabelMap, LabelScheme, Lineage, Modality, Volume
 from glioforge.synthesis.card import read_model
 from glioforge.synthesis.method import Method

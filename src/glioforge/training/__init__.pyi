@@ -1,4 +1,4 @@
-from .budget import Budget as Budget, Outcome as Outcome, joined as joined
+from .budget import Budget as Budget, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
 from .estimate import Estimate as Estimate, preparing as preparing
 from .fitting import Fitting as Fitting
 from .inference import inferred as inferred
@@ -12,7 +12,27 @@ from .model_folder import (
 )
 from .optimizer import OptimizerSpec as OptimizerSpec
 from .parallel import leads as leads, meet as meet
+from .patch_score import PatchScore as PatchScore
 from .recipe import Recipe as Recipe
+from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion
+from .recipes.adversarial_spec import (
+    AdversarialSpec as AdversarialSpec,
+    HOUSE_LOSSES as HOUSE_LOSSES,
+    HOUSE_OPTIMIZER as HOUSE_OPTIMIZER,
+)
+from .recipes.cascade import CascadePlan as CascadePlan, CascadeRecipe as CascadeRecipe, Size as Size
+from .recipes.growth import (
+    GrowthSpec as GrowthSpec,
+    Moment as Moment,
+    grown_at as grown_at,
+    moment_of as moment_of,
+    steps_for as steps_for,
+)
+from .recipes.independent import Independent as Independent
+from .recipes.progressive import Progressive as Progressive, ProgressiveSpec as ProgressiveSpec
+from .recipes.supervised import Batch as Batch, Supervised as Supervised
+from .recipes.unconditional import Unconditional as Unconditional
+from .recipes.unconditional_spec import GanSpec as GanSpec
 from .snapshots import load_snapshots as load_snapshots
 from .weights import (
     MAX_WEIGHTS as MAX_WEIGHTS,

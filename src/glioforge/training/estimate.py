@@ -20,8 +20,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from glioforge.compute.accelerator import AcceleratorSpec, described, precision_of, seed_torch
-from glioforge.compute.precision import Precision
+from glioforge.compute import AcceleratorSpec, Precision, described, precision_of, seed_torch
 from glioforge.training.budget import Budget
 from glioforge.training.observe import duration
 from glioforge.training.recipe import Batches, Recipe, Validate

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, Progress
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of
+from glioforge.compute import AcceleratorSpec, device_of
 
 
 def inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:

@@ -27,7 +27,7 @@ from typing import Any, final
 import torch
 from lightning_fabric import Fabric
 
-from glioforge.compute.accelerator import deterministic, seed_torch
+from glioforge.compute import deterministic, seed_torch
 from glioforge.core import Progress, Silent, SpecError
 from glioforge.io import ORPHAN_S, Step
 from glioforge.training.accumulate import set_parts

@@ -29,8 +29,7 @@ from glioforge.core import (
     Modality,
     preparations_of,
 )
-from glioforge.data.prepare.fitting import grid_of
-from glioforge.data.prepare.record import write_records
+from glioforge.data import grid_of, write_records
 from glioforge.io import CARD, MAX_CARD, read_json, regular_size, require_kind, versions, write_json
 from glioforge.training.budget import Outcome
 from glioforge.training.older_cards import in_this_format

@@ -8,8 +8,7 @@ from typing import Final, final
 import torch
 from jaxtyping import Bool, Float
 
-from glioforge.metrics import PREPARED_RANGE
-from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
+from glioforge.metrics import PREPARED_RANGE, likeness_of_pairs, mean_of_pairs
 
 Images = Float[torch.Tensor, "b contrast *grid"]
 Batch = Mapping[str, torch.Tensor]

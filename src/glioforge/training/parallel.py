@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 
 _RANKS: Final = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables by which launchers number the processes of a training; the first process has 0 in all of them."""

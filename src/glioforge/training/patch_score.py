@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from glioforge.metrics.cohort.pyramid import Images, sliced_wasserstein
+from glioforge.metrics import Images, sliced_wasserstein
 from glioforge.training.snapshots import load_snapshots
 from glioforge.training.weights import fill
 

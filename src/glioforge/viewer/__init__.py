@@ -1,1 +1,8 @@
-"""Local pages that show cases in the browser: server, shipped files, and the viewer of `glioforge view`."""
+"""Local pages that show cases in the browser: server, shipped files, and the viewer of `glioforge view`.
+
+The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

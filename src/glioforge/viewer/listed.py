@@ -23,9 +23,9 @@ from glioforge.core import (
     scheme_named,
     select_cases,
 )
-from glioforge.data.store import FACTS, find_case
-from glioforge.io import LABELS, MARKS, UNCLEAR, Scan, is_image, read_scan, role_of, stem
-from glioforge.io.cohort_file import NAME, read_cohort
+from glioforge.data import find_case
+from glioforge.data.store import FACTS
+from glioforge.io import COHORT_FILE, LABELS, MARKS, UNCLEAR, Scan, is_image, read_cohort, read_scan, role_of, stem
 from glioforge.io.ingest import ingest
 from glioforge.viewer.shown import Shown
 
@@ -88,7 +88,7 @@ def listed(
         LabelError: There is no scheme of this name, or names and values of label files do not tell it.
     """
     if path.is_dir():
-        if (path / NAME).is_file():
+        if (path / COHORT_FILE).is_file():
             return of_cohort(select_cases(read_cohort(path), where))
         stored = find_case(path.parent, path.name) if (path / FACTS).is_file() else None
         if stored is None:

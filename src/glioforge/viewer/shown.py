@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Voxels
-from glioforge.data.prepare.brain import background_value, not_background
+from glioforge.data import background_value, not_background
 from glioforge.io import image_bytes, label_bytes
 
 LABELS = "labels"

@@ -16,8 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar, final
 
-from glioforge.core import CohortError, Progress, Silent
-from glioforge.core import listed as names
+from glioforge.core import CohortError, Progress, Silent, listed as names
 from glioforge.viewer.assets import VIEW, asset
 from glioforge.viewer.listed import Listed, listed
 from glioforge.viewer.pairs import partners

@@ -1,7 +1,6 @@
 """Lineage: subjects are a union over everything that had a part."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.lineage import Lineage
 from strategies import lineages, names

@@ -1,7 +1,6 @@
 """Contrasts: names, titles, order."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.modality import Modality, in_standard_order
 

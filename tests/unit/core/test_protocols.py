@@ -1,7 +1,6 @@
 """Values that parts hand each other, and the progress that shows nothing."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.protocols import EditRecord, Progress, Silent
 from strategies import names

@@ -1,8 +1,7 @@
 """Named streams: the same name gives the same draws whatever happened before."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.rng import stream, stream_seed
 from strategies import names, seeds

@@ -8,8 +8,7 @@ from pathlib import Path
 import blosc2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort

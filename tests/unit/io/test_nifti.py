@@ -7,8 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.geometry import Geometry

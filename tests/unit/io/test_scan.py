@@ -9,8 +9,7 @@ import nibabel as nib
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.modality import Modality

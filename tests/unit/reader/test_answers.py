@@ -4,8 +4,7 @@ import csv
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glioforge.core.errors import InputFileError
 from glioforge.reader.answers import COLUMNS, Answer, guarded, read_answers, write_answers

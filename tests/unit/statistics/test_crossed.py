@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from glioforge.core.errors import CohortError
 from glioforge.statistics.crossed import REPLICATES, estimate_by_seed, estimate_mean, method_for

@@ -10,8 +10,7 @@ from glioforge.core.protocols import Silent
 from glioforge.io.cohort_file import write_cohort
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.given import read_given
-from toy_cohort import toy_case
-from toy_cohort import toy_cohort as in_memory
+from toy_cohort import toy_case, toy_cohort as in_memory
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.config import Spec
 from glioforge.core import (
     GlioforgeError,
@@ -28,17 +28,20 @@ from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.twins import twins
 from glioforge.io import (
     FoundCase,
+    FoundFolder,
     PassedOver,
     Problem,
     detect_scheme,
     evidence_of,
+    found_facts,
     id_problems,
     missing_files,
     require_known_values,
     same_images,
+    select_found,
     stated_scheme,
 )
-from glioforge.io.find_cases import FoundFolder, find_cases, found_facts, select_found
+from glioforge.io.find_cases import find_cases
 
 
 @final

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from glioforge.compute.parallel import ParallelSpec, fan_out
+from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import (
     PREPARATION,
     CaseRef,

@@ -28,7 +28,7 @@ from jaxtyping import Float64
 from pydantic import Field
 
 from glioforge.core import CohortError, LabelScheme, Modality
-from glioforge.features.space import Space
+from glioforge.features import Space
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Model, Verdict, calibrated_limit
 from glioforge.quality.label_measures import label_measures
 
@@ -136,7 +136,7 @@ class _Trained:
     @classmethod
     def of(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> tuple["_Trained", list[float]]:
         """Train a discriminator a fold; also the scores of the real cases that each has left out."""
-        from glioforge.features.random_convolution import RandomConvolution
+        from glioforge.features import RandomConvolution
 
         if len(evidence.made) < FOLDS:
             raise CohortError(

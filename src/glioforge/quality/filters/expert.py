@@ -17,7 +17,7 @@ from typing import Final, Literal, final
 from pydantic import Field
 
 from glioforge.core import InputFileError
-from glioforge.io.csv_table import read_csv
+from glioforge.io import read_csv
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict
 
 _CALLS: Final = ("accept", "reject")

@@ -23,7 +23,7 @@ from jaxtyping import Float64
 from pydantic import Field
 
 from glioforge.core import CohortError, Modality
-from glioforge.features.space import Space
+from glioforge.features import Space
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit, folds_of
 
 Table = Float64[np.ndarray, "case feature"]
@@ -190,9 +190,9 @@ def _space(spec: FeatureOutlierSpec, evidence: Evidence) -> Space:
         space: Any = evidence.model("encoder", spec.kind)
         return space
     if spec.space == "radiomics":
-        from glioforge.features.radiomics import Radiomics
+        from glioforge.features import Radiomics
 
         return Radiomics()
-    from glioforge.features.random_convolution import RandomConvolution
+    from glioforge.features import RandomConvolution
 
     return RandomConvolution()

@@ -17,8 +17,7 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from glioforge.core import CohortError, LabelError, LabelMap, LabelScheme
-from glioforge.core import Segmenter as SegmenterProtocol
+from glioforge.core import CohortError, LabelError, LabelMap, LabelScheme, Segmenter as SegmenterProtocol
 from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
 
 _FEWEST = 3

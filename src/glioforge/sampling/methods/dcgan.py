@@ -42,9 +42,7 @@ from typing import Any, ClassVar, Final, Literal, final
 from glioforge.sampling.method import SAMPLERS
 from glioforge.sampling.slice_gan import SliceGan
 from glioforge.sampling.slice_spec import PAPER_SLICES, SliceGanSpec
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.unconditional_spec import GanSpec
+from glioforge.training import Budget, GanSpec, OptimizerSpec
 
 _PLAYER: Final = OptimizerSpec(
     method="adam", learning_rate=5e-4, momentum=0, second_momentum=0.99, weight_decay=0, schedule="cosine"

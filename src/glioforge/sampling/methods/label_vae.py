@@ -34,12 +34,10 @@ from scipy import ndimage, special
 from torch import nn
 from torch.nn import functional
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
-from glioforge.training.budget import Budget
-from glioforge.training.inference import inferred
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import Budget, OptimizerSpec, inferred
 
 Shares = Float[torch.Tensor, "b classes x y z"]
 

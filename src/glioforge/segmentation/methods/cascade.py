@@ -37,8 +37,7 @@ from glioforge.nn import ENET, WNET, AnisotropicNet, Cascade, ClassCascade, Leve
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.target import Target
 from glioforge.segmentation.view import ORDER, VIEWS, View
-from glioforge.training import OptimizerSpec
-from glioforge.training.recipes.cascade import CascadePlan, CascadeRecipe, Size
+from glioforge.training import CascadePlan, CascadeRecipe, OptimizerSpec, Size
 
 _LEVELS: Final = (WNET, WNET, ENET)
 _PAPER: Mapping[str, Any] = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, final
 
-from glioforge.compute.accelerator import AcceleratorSpec, device_of
+from glioforge.compute import AcceleratorSpec, device_of
 from glioforge.core import Cohort, SpecError, counted, tumour_scheme
 from glioforge.io import Step, hash_of_file, write_json, write_nnunet_raw
 from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
@@ -32,8 +32,7 @@ from glioforge.segmentation.nnunet import (
     open_nnunet,
 )
 from glioforge.segmentation.nnunet_command import call_nnunet, write_trainer
-from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE
-from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, repeated, single_fold
+from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE, Fold, nnunet_folds, repeated, single_fold
 from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:

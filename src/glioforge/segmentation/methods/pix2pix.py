@@ -38,14 +38,22 @@ from torch.optim import Optimizer
 
 from glioforge.core import Modality
 from glioforge.losses import region_masks
-from glioforge.nn import Norm, Pix2PixGenerator, gaussian, halvings, he, paper_widths
-from glioforge.nn.patch_critic import MultiScaleCritic, Padding
-from glioforge.nn.unet import Upsampling
+from glioforge.nn import (
+    MultiScaleCritic,
+    Norm,
+    Padding,
+    Pix2PixGenerator,
+    Upsampling,
+    gaussian,
+    halvings,
+    he,
+    paper_widths,
+)
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training.recipes.adversarial import Adversarial, Batch
-from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec
+from glioforge.training import HOUSE_OPTIMIZER, Adversarial, AdversarialSpec
+from glioforge.training.recipes.adversarial import Batch
 
 _SCANS = "scans"
 _SURE = 1e-6

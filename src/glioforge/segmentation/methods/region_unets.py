@@ -35,8 +35,7 @@ from glioforge.nn import Activation, Features, Norm, UNet, he
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training import OptimizerSpec
-from glioforge.training.recipes.supervised import Supervised
+from glioforge.training import OptimizerSpec, Supervised
 
 _OFF: Mapping[str, Any] = {"chance": 0.0, "low": 0.0, "high": 0.0}
 _CHANGES = (

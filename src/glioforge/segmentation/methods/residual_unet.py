@@ -31,8 +31,7 @@ from glioforge.nn import Activation, Norm, ResidualUNet, he
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training import OptimizerSpec
-from glioforge.training.recipes.supervised import Batch, Supervised
+from glioforge.training import Batch, OptimizerSpec, Supervised
 
 _PAPER: Mapping[str, Any] = {
     "widths": (32, 64, 128, 256, 320, 320),

@@ -47,8 +47,7 @@ from glioforge.segmentation.input_scale import InputScale
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Statistics, Task
 from glioforge.segmentation.objective import LossName, objective
 from glioforge.segmentation.target import Target
-from glioforge.training import OptimizerSpec
-from glioforge.training.recipes.supervised import Supervised
+from glioforge.training import OptimizerSpec, Supervised
 
 _PAPER: Mapping[str, Any] = {
     "modalities": ("t1ce",),

@@ -13,7 +13,7 @@ from glioforge.studies.steps.arm import COPIES, MIXED, fit_arm, fit_pilot
 from glioforge.studies.steps.segment import score_segmenter, score_slices
 from glioforge.studies.task import Task
 from glioforge.studies.tuning import changed
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 Trained = tuple[Arm, Draw, Made]
 """An arm, the draw of its real subjects, and its synthetic cases."""

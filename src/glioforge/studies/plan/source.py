@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
-from glioforge.classification.target import Target
+from glioforge.classification import Target
 from glioforge.core import LeakageError
-from glioforge.metrics.cohort.halves import DRAWS, FEWEST
+from glioforge.metrics import DRAWS
+from glioforge.metrics.cohort.halves import FEWEST
 from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import Fold
 from glioforge.studies.joined import JoinedFolder
@@ -32,7 +33,7 @@ from glioforge.studies.steps.screen import screen_cases
 from glioforge.studies.steps.synthesize import intact, make_cases, make_sampled
 from glioforge.studies.steps.train import fit_sampler, fit_synthesizer
 from glioforge.studies.task import Side, Task
-from glioforge.synthesis.method import is_trained
+from glioforge.synthesis import is_trained
 
 _OWN = ("generator", "control")
 """Sources whose trainings lie directly below the fold."""

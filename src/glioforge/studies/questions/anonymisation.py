@@ -12,7 +12,7 @@ is good for: its distance from unseen scans, and a segmenter trained on it alone
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.anonymisation_report import page
 from glioforge.studies.anonymising import REAL, AnonymisationSpec
 from glioforge.studies.fold import Fold

@@ -16,7 +16,7 @@ steps found.
 from collections.abc import Iterator, Sequence
 from typing import final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.arms import Arm
 from glioforge.studies.augmentation_report import page
 from glioforge.studies.fold import Fold

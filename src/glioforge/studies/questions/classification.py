@@ -11,7 +11,7 @@ every interval and test.
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.classification_report import page
 from glioforge.studies.classifying import ClassificationArm, ClassificationSpec
 from glioforge.studies.fold import Fold

@@ -13,7 +13,7 @@ and with what it finds in images of the maps as they were, subject by subject.
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.fold import Fold
 from glioforge.studies.manipulating import ManipulationSpec
 from glioforge.studies.manipulation_report import page

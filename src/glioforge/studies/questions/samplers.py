@@ -11,7 +11,7 @@ cohorts that a blinded reading study takes.
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.fold import Fold
 from glioforge.studies.noise_images import SamplersSpec
 from glioforge.studies.question import QUESTIONS

@@ -9,7 +9,7 @@ three dimensions, whole subjects at a time.
 from collections.abc import Iterator, Sequence
 from typing import final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.comparing import SegmentersSpec
 from glioforge.studies.fold import Fold
 from glioforge.studies.question import QUESTIONS

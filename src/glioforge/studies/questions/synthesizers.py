@@ -11,7 +11,7 @@ with its edits is shown as every method paints it.
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
-from glioforge.report.page import Report
+from glioforge.report import Report
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.fold import Fold
 from glioforge.studies.question import QUESTIONS

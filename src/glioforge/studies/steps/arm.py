@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from glioforge.core import Cohort, SpecError, stream
-from glioforge.segmentation.method import SegmenterSpec
+from glioforge.segmentation import SegmenterSpec
 from glioforge.studies.arms import AmountSpec, ScheduleSpec
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
@@ -16,7 +16,7 @@ from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import fit_segmenter
 from glioforge.studies.task import Context
 from glioforge.studies.tuning import changed
-from glioforge.training.budget import Budget
+from glioforge.training import Budget
 
 MIXED: Final = ScheduleSpec()
 COPIES: Final = "copies"

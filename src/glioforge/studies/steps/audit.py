@@ -6,12 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from glioforge.core import Cohort, stream
-from glioforge.privacy.gate import Judgement, judge, sizes_of
-from glioforge.privacy.plan import plan_audit
-from glioforge.privacy.rules import AuditSpec
-from glioforge.privacy.sets import require_disjoint, told_apart
-from glioforge.runs.audit_cases import sighted
-from glioforge.runs.audit_evidence import DESCRIBED, Gathered, gather
+from glioforge.privacy import AuditSpec, Judgement, judge, plan_audit, require_disjoint, sizes_of, told_apart
+from glioforge.runs import Gathered, gather, sighted
+from glioforge.runs.audit_evidence import DESCRIBED
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE

@@ -5,14 +5,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.classification.score import Answers, asked, auc
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import Target, graded_by_parents, require_grades
-from glioforge.classification.train import WEIGHTS, load_classifier, train_classifier
+from glioforge.classification import (
+    WEIGHTS,
+    Answers,
+    ClassifierSpec,
+    Target,
+    asked,
+    auc,
+    graded_by_parents,
+    load_classifier,
+    require_grades,
+    train_classifier,
+)
 from glioforge.core import Cohort, Modality
-from glioforge.io.digest import hash_of_file
-from glioforge.segmentation.mix import Mix
-from glioforge.statistics.resampling import resampled
+from glioforge.io import hash_of_file
+from glioforge.segmentation import Mix
+from glioforge.statistics import resampled
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record, Training
 from glioforge.studies.steps.synthesize import MADE

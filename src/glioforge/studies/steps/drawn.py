@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glioforge.core import Cohort
-from glioforge.labelmaps.cohort import CACHE, draw_label_maps
-from glioforge.labelmaps.engine import LabelEngine
-from glioforge.labelmaps.sources import LabelSources
-from glioforge.labelmaps.spec import LabelMapSpec
+from glioforge.labelmaps import CACHE, LabelEngine, LabelMapSpec, LabelSources, draw_label_maps
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MAPS, paint
 from glioforge.studies.task import Context

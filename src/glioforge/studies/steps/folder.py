@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.core import CaseRef, CohortError, InputFileError, LeakageError, Lineage, listed, preparations_of
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
-from glioforge.io.digest import hash_of_file
+from glioforge.data import PrepareSpec
+from glioforge.data.prepare.pipeline import prepare
+from glioforge.io import COHORT_FILE, hash_of_file, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
-from glioforge.metrics.near_duplicates import LABEL_MAP, Limits, NearDuplicate, near_duplicates
+from glioforge.metrics import LABEL_MAP, Limits, NearDuplicate
+from glioforge.metrics.near_duplicates import near_duplicates
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE
@@ -32,7 +33,7 @@ def content_of(path: Path) -> str:
     """
     if not path.is_dir():
         raise InputFileError("no such folder", "a folder of cases that a source names", "check the path", path)
-    if (path / NAME).is_file():
+    if (path / COHORT_FILE).is_file():
         return read_cohort(path).fingerprint
     files = sorted(file for file in path.rglob("*") if file.is_file())
     stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
@@ -73,7 +74,9 @@ def take_folder(  # noqa: PLR0913 - what decides the cases, by keyword
     """
     train = context.cohort("train")
     folder = Path(path or str(context.spec.all_sources[source].path))
-    found = read_cohort(folder) if (folder / NAME).is_file() else ingest(folder, layout, progress=context.progress)
+    found = (
+        read_cohort(folder) if (folder / COHORT_FILE).is_file() else ingest(folder, layout, progress=context.progress)
+    )
     bare = [ref.case_id for ref in found if ref.labels is None]
     if bare:
         raise CohortError(

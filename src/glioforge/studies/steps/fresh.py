@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from glioforge.core import Cohort, stream_seed
-from glioforge.data.replay import FreshCases
-from glioforge.runs.fresh import fresh_drawn, fresh_images, fresh_mixtures
+from glioforge.data import FreshCases
+from glioforge.runs import fresh_drawn, fresh_images, fresh_mixtures
 from glioforge.studies.steps.drawn import engine_of
 from glioforge.studies.steps.synthesize import source_synthesizer
 from glioforge.studies.task import Context

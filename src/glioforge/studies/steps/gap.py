@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from glioforge.features.random_convolution import RandomConvolution
-from glioforge.metrics.cohort.halves import FEWEST, halves
-from glioforge.metrics.cohort.measure import measure
-from glioforge.runs.fidelity_cases import describe_cases
-from glioforge.runs.fidelity_numbers import DESCRIBED, table_of, unit_of
+from glioforge.features import RandomConvolution
+from glioforge.metrics import halves, measure
+from glioforge.metrics.cohort.halves import FEWEST
+from glioforge.runs import describe_cases, table_of, unit_of
+from glioforge.runs.fidelity_numbers import DESCRIBED
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, CohortError, listed, require_no_leak
-from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.fitting import require_one_grid
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.cohort_file import NAME, read_cohort, write_cohort
+from glioforge.data import PrepareSpec, require_one_grid, write_phantom_cohort
+from glioforge.data.prepare.pipeline import prepare
+from glioforge.io import COHORT_FILE, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.studies.fold import PHANTOMS, cohort_in
 from glioforge.studies.joined import Joined, JoinedFolder
@@ -92,6 +91,6 @@ def _read(context: Context, cohort: Joined) -> Cohort:
 
 def _ingested(context: Context, folder: Path, cohort: JoinedFolder | None) -> Cohort:
     """A folder of scans, or of an ingested cohort."""
-    if (folder / NAME).is_file():
+    if (folder / COHORT_FILE).is_file():
         return read_cohort(folder)
     return ingest(folder, None if cohort is None else cohort.layout, progress=context.progress)

@@ -5,20 +5,17 @@ from dataclasses import asdict
 from typing import Final
 
 from glioforge.core import Case, CaseRef, Cohort, EditError, stream
-from glioforge.data.store import write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.io.tables import PREPARED
-from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.edit_cohort import edited_lineage
-from glioforge.lesions.recipe import RecipeSpec, edit_labels
-from glioforge.metrics.evaluate import evaluate_case
+from glioforge.data import write_case
+from glioforge.io import PREPARED, write_cohort
+from glioforge.lesions import LesionBank, RecipeSpec, edit_labels, edited_lineage
+from glioforge.metrics import evaluate_case
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.scoring import row_of, tumour_of
 from glioforge.studies.steps.series import label_case
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
 from glioforge.studies.task import Context
-from glioforge.synthesis.compose import synthesize_cohort
+from glioforge.synthesis import synthesize_cohort
 
 ASKED: Final = ("dice", "sensitivity", "precision", "volume_error")
 """Marks of what the segmenter finds against the label map that was asked for."""

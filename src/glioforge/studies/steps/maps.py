@@ -8,10 +8,10 @@ from typing import Any, Final, cast
 import numpy as np
 
 from glioforge.core import CaseRef, Cohort, CohortError
-from glioforge.io.atomic_write import read_json, write_atomically
-from glioforge.quality.base import Verdict, fit_filter
-from glioforge.quality.filters.pixel_zscore import PAPER_PIXELS, PAPER_THRESHOLD, PixelZscore, PixelZscoreSpec
-from glioforge.report.slices import Picture, best_slice, label_rgb, picture_grid, seen_from
+from glioforge.io import read_json, write_atomically
+from glioforge.quality import PAPER_PIXELS, PAPER_THRESHOLD, PixelZscore, PixelZscoreSpec, fit_filter
+from glioforge.quality.base import Verdict
+from glioforge.report import Picture, best_slice, label_rgb, picture_grid, seen_from
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE

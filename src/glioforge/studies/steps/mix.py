@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import InputFileError
-from glioforge.data.store import find_case
-from glioforge.mixing.cohort import has_donors, kind_of, mix_cohort
+from glioforge.data import find_case
+from glioforge.mixing import has_donors, kind_of, mix_cohort
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from glioforge.classification.target import ASKED_TUMOUR, GRADES, Target, grade_of, require_grades
+from glioforge.classification import ASKED_TUMOUR, GRADES, Target, grade_of, require_grades
 from glioforge.core import CaseRef, Cohort, Geometry, stream_seed
-from glioforge.data.alike import placed_on
-from glioforge.data.store import write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.sampling.base import load_sampler
-from glioforge.sampling.cohort import CASES, sample_cohort
+from glioforge.data import placed_on, write_case
+from glioforge.io import write_cohort
+from glioforge.sampling import load_sampler, sample_cohort
+from glioforge.sampling.cohort import CASES
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import MODEL, sampler_record

@@ -7,13 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from glioforge.core import CaseRef, Cohort, Modality, stream
-from glioforge.data.store import write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.metrics.cohort.pyramid import sliced_wasserstein
-from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
-from glioforge.sampling.base import load_sampler
-from glioforge.sampling.cohort import sample_cohort
-from glioforge.sampling.slices import chosen_slices
+from glioforge.data import write_case
+from glioforge.io import write_cohort
+from glioforge.metrics import likeness_of_pairs, mean_of_pairs, sliced_wasserstein
+from glioforge.sampling import chosen_slices, load_sampler, sample_cohort
 from glioforge.studies.record import Record
 from glioforge.studies.steps.train import MODEL
 from glioforge.studies.task import Context, Side

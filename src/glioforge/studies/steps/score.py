@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from glioforge.core import Cohort
-from glioforge.runs.synthesize import make_synthetic
+from glioforge.runs import make_synthetic
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.likeness import judged_rows, method_rows
 from glioforge.studies.record import Clock, Record
@@ -11,7 +11,7 @@ from glioforge.studies.scoring import fidelity_rows
 from glioforge.studies.steps.series import label_case, shown_maps
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
 from glioforge.studies.task import Context
-from glioforge.synthesis.compose import LabelCase, synthesize_cohort
+from glioforge.synthesis import LabelCase, synthesize_cohort
 
 RECONSTRUCTION, IMAGES, SERIES = "reconstruction", "images", "series"
 """Folders below those of the tasks."""

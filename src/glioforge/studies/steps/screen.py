@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from glioforge.config.spec import Spec
+from glioforge.config import Spec
 from glioforge.core import CohortError, QualityFilter
-from glioforge.quality.base import fit_filter
-from glioforge.quality.check import apply_filters
+from glioforge.quality import apply_filters, fit_filter
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.synthesize import MADE

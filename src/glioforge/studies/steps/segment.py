@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.core import BRATS2023, CaseRef, LabelMap
-from glioforge.io.nifti import read_labels, write_labels
-from glioforge.io.tables import PREPARED, SCAN
-from glioforge.metrics.evaluate import evaluate_case
-from glioforge.segmentation.engine import TrainedSegmenter
-from glioforge.segmentation.evaluate import segment_cohort
-from glioforge.segmentation.masks import write_facts, written_scheme
-from glioforge.segmentation.target import Target, class_shares
+from glioforge.io import PREPARED, SCAN, read_labels, write_labels
+from glioforge.metrics import evaluate_case
+from glioforge.segmentation import Target, TrainedSegmenter, class_shares, segment_cohort, write_facts, written_scheme
 from glioforge.studies.also import AlsoSpec
 from glioforge.studies.further import further_rows
 from glioforge.studies.leaky import MARK, person_of

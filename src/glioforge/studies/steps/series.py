@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from glioforge.core import Case, CaseRef, Cohort, EditError, stream
-from glioforge.data.store import write_case
-from glioforge.io.cohort_file import write_cohort
-from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.edit_cohort import edited_lineage
-from glioforge.lesions.recipe import RecipeSpec, edit_labels
+from glioforge.data import write_case
+from glioforge.io import write_cohort
+from glioforge.lesions import LesionBank, RecipeSpec, edit_labels, edited_lineage
 from glioforge.studies.record import Record
 from glioforge.studies.task import Context
-from glioforge.synthesis.compose import LabelCase
+from glioforge.synthesis import LabelCase
 
 ORIGINAL: Final = "original"
 """Name of the label map that a series starts from."""

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, InputFileError
-from glioforge.data.store import find_case
-from glioforge.lesions.recipe import RecipeSpec
-from glioforge.runs.synthesize import make_synthetic
-from glioforge.sampling.base import load_sampler
-from glioforge.sampling.cohort import sample_cohort
+from glioforge.data import find_case
+from glioforge.lesions import RecipeSpec
+from glioforge.runs import make_synthetic
+from glioforge.sampling import load_sampler, sample_cohort
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record
 from glioforge.studies.steps.train import MODEL, open_synthesizer
 from glioforge.studies.task import Context
+from glioforge.synthesis import TrainedSynthesizer
 from glioforge.synthesis.compose import CASES
-from glioforge.synthesis.trained import TrainedSynthesizer
 
 MADE: Final = "made"
 """Folder of the synthetic cohort below that of a task."""

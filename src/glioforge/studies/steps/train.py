@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, Lineage
-from glioforge.data.replay import FreshCases
-from glioforge.sampling.base import train_sampler
-from glioforge.segmentation.base import load_segmenter, train_segmenter
-from glioforge.segmentation.engine import TrainedSegmenter
-from glioforge.segmentation.method import SEGMENTERS, SegmenterSpec
+from glioforge.data import FreshCases
+from glioforge.sampling import train_sampler
+from glioforge.segmentation import SEGMENTERS, SegmenterSpec, TrainedSegmenter, load_segmenter, train_segmenter
 from glioforge.studies.record import Record, Training
 from glioforge.studies.steps.join import with_joined
 from glioforge.studies.task import Context
-from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer, train_synthesizer
-from glioforge.training.budget import Budget
-from glioforge.training.model_folder import read_card
+from glioforge.synthesis import TrainedSynthesizer, load_synthesizer, train_synthesizer
+from glioforge.training import Budget, read_card
 
 MODEL: Final = "model"
 """Folder of the model below that of a task."""

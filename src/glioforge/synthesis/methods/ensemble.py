@@ -18,10 +18,10 @@ import numpy as np
 from pydantic import Field, model_validator
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import LabelMap, stream, stream_seed
-from glioforge.data.store import read_labels
-from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs
+from glioforge.data import read_labels
+from glioforge.metrics import likeness_of_pairs, mean_of_pairs
 from glioforge.synthesis.method import SYNTHESIZERS, AnySynthesizer, Images, Knowledge, Method, SynthesizerSpec
 from glioforge.training import Fitting, Outcome, joined
 

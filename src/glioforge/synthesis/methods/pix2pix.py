@@ -47,10 +47,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import LabelMap
-from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, gaussian, halvings, paper_widths, xavier
-from glioforge.nn.unet import Upsampling
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, Upsampling, gaussian, halvings, paper_widths, xavier
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.conditional import SPAN
 from glioforge.synthesis.method import SYNTHESIZERS, Images

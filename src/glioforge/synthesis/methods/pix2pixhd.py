@@ -38,8 +38,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.core import Cohort
-from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, gaussian, xavier
-from glioforge.nn.unet import Upsampling
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, Upsampling, gaussian, xavier
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
 

@@ -20,8 +20,7 @@ from glioforge.nn import Norm, UNet, he
 from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training import Budget, OptimizerSpec
-from glioforge.training.recipes.supervised import Supervised
+from glioforge.training import Budget, OptimizerSpec, Supervised
 
 
 class RegressionSpec(ConditionalSpec):

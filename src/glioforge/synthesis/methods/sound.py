@@ -38,8 +38,7 @@ from glioforge.losses import regional_l1
 from glioforge.nn import Norm, ResidualGenerator, he
 from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
-from glioforge.training import Budget, OptimizerSpec
-from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER, AdversarialSpec
+from glioforge.training import HOUSE_OPTIMIZER, AdversarialSpec, Budget, OptimizerSpec
 
 _GENERATOR = OptimizerSpec(
     method="muon",

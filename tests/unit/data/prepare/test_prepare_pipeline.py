@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.config.load import parse_spec, resolved_yaml

@@ -11,8 +11,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Volume
-from glioforge.data.prepare import register as registering
-from glioforge.data.prepare import strip as stripping
+from glioforge.data.prepare import register as registering, strip as stripping
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.data.prepare.register import RegisterSpec
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec

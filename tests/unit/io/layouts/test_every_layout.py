@@ -12,8 +12,7 @@ from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.core.modality import Modality
 from glioforge.core.schemes import scheme_named
 from glioforge.io.ingest import ingest
-from glioforge.io.layout import LAYOUTS as KINDS
-from glioforge.io.layout import detect, layout_for
+from glioforge.io.layout import LAYOUTS as KINDS, detect, layout_for
 from glioforge.io.layouts.bids import BidsSpec
 from glioforge.io.layouts.decathlon import DecathlonSpec
 from glioforge.io.layouts.flat import FlatSpec

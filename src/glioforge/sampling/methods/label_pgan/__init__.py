@@ -44,10 +44,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
-from glioforge.data.alike import SLICES_FROM, SLICES_TO
-from glioforge.nn.progressive import ProgressiveCritic, ProgressiveGenerator, level_widths
+from glioforge.data import SLICES_FROM, SLICES_TO
+from glioforge.nn import ProgressiveCritic, ProgressiveGenerator, level_widths
 from glioforge.sampling.method import SAMPLERS, Batches, Sampler
 from glioforge.sampling.methods.label_pgan.atlas import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot
@@ -62,10 +62,7 @@ from glioforge.sampling.methods.label_pgan.maps import (
     values_of,
 )
 from glioforge.sampling.methods.label_pgan.spec import LabelPganSpec
-from glioforge.training.budget import Outcome
-from glioforge.training.fitting import Fitting
-from glioforge.training.inference import inferred
-from glioforge.training.recipes.progressive import Progressive
+from glioforge.training import Fitting, Outcome, Progressive, inferred
 
 __all__ = ["LabelPgan", "LabelPganSpec"]
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
-from glioforge.nn.progressive import Maps, Numbers
+from glioforge.nn import Maps, Numbers
 from glioforge.sampling.methods.label_pgan.maps import sizes_of
 from glioforge.sampling.methods.label_pgan.variation import Variation
 

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Integer
 from torch.nn import functional
 
-from glioforge.nn.progressive import START, Maps, doubled, halved
-from glioforge.training.recipes.growth import Moment
+from glioforge.nn import Maps, doubled, halved
+from glioforge.nn.progressive import START
+from glioforge.training import Moment
 
 Labels = Integer[torch.Tensor, "_ ..."]
 Relaxation = Literal["softmax", "straight_through", "gumbel"]

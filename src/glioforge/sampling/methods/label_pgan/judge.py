@@ -13,11 +13,9 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from glioforge.io.atomic_write import write_atomically, write_json
+from glioforge.io import write_atomically, write_json
 from glioforge.nn.progressive import START
-from glioforge.training.budget import HistoryRow, Outcome
-from glioforge.training.patch_score import PatchScore
-from glioforge.training.recipes.growth import GrowthSpec, moment_of
+from glioforge.training import GrowthSpec, HistoryRow, Outcome, PatchScore, moment_of
 
 CURVE: Final = "distance"
 """Name of the curve's files."""

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch.nn import functional
 
 from glioforge.core import Cohort, CohortError, Geometry, LabelMap, LabelScheme, stream
-from glioforge.data.store import read_labels
+from glioforge.data import read_labels
 
 if TYPE_CHECKING:
     from glioforge.sampling.methods.label_pgan.spec import LabelPganSpec

@@ -8,10 +8,7 @@ from pydantic import Field, model_validator
 from glioforge.nn.progressive import START
 from glioforge.sampling.method import BareSamplerSpec
 from glioforge.sampling.methods.label_pgan.odds import EXTRA, LARGEST
-from glioforge.training.budget import Budget
-from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
-from glioforge.training.recipes.progressive import ProgressiveSpec
+from glioforge.training import Budget, GrowthSpec, OptimizerSpec, ProgressiveSpec, grown_at, moment_of, steps_for
 
 IMAGES = 12_000_000
 """Images of the paper's training."""

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-from glioforge.nn.progressive import Maps, Numbers
+from glioforge.nn import Maps, Numbers
 from glioforge.sampling.methods.label_pgan.maps import SIZES
 from glioforge.sampling.methods.label_pgan.odds import EXTRA, healed, odds_of, picked, principal_scores
 

@@ -44,7 +44,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.compute.accelerator import seed_torch
+from glioforge.compute import seed_torch
 from glioforge.io import ORPHAN_S, Step
 from glioforge.losses import BalanceSpec, FeatureNetwork, LossBalance, perceptual_l1
 from glioforge.nn import Apart, LabelEncoder, RefinementGenerator, doublings_for, read_vgg19, refinement_widths, xavier
@@ -53,10 +53,7 @@ from glioforge.synthesis.conditional import Batch, ConditionalMethod
 from glioforge.synthesis.label_generator import LabelGenerator
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
-from glioforge.training import Fitting
-from glioforge.training.recipes.adversarial import Adversarial
-from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
-from glioforge.training.recipes.independent import Independent
+from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Fitting, Independent
 
 _SOUND_LOSSES = HOUSE_LOSSES.model_copy(update={"adversary": "lsgan", "feature_matching": 0.0})
 PAPER_DOUBLINGS = 6

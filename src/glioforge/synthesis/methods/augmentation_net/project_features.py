@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 import torch
 from pydantic import Field
 
-from glioforge.compute.accelerator import seed_torch, start
+from glioforge.compute import seed_torch, start
 from glioforge.config import Spec
 from glioforge.losses import dice_and_cross_entropy
 from glioforge.nn import Dims, LabelEncoder, LabelReader
-from glioforge.training import Budget, Fitting, OptimizerSpec, preparing, train
-from glioforge.training.recipes.supervised import Supervised
+from glioforge.training import Budget, Fitting, OptimizerSpec, Supervised, preparing, train
 
 NAME = "project features"
 """What such features are called wherever a model trained with them is described."""

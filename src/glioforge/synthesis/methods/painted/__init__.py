@@ -32,7 +32,7 @@ from typing import ClassVar, final
 import numpy as np
 from torch import nn
 
-from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.compute import AcceleratorSpec
 from glioforge.core import COMPLETE_DISTRACTORS, LabelMap, LabelScheme, bounding_box
 from glioforge.synthesis.appearance import class_indices
 from glioforge.synthesis.method import SYNTHESIZERS, Images, Knowledge, Method

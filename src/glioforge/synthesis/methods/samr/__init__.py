@@ -66,9 +66,7 @@ from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
 from glioforge.synthesis.methods.samr.spec import SamrSpec
-from glioforge.training import Fitting
-from glioforge.training.recipes.adversarial import Adversarial
-from glioforge.training.recipes.adversarial_spec import AdversarialSpec
+from glioforge.training import Adversarial, AdversarialSpec, Fitting
 
 
 @final

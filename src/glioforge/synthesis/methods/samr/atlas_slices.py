@@ -25,7 +25,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.core import Case, Cohort, CohortError, Modality, Progress
-from glioforge.data.prepare.atlas import AtlasSpec, build_atlas
+from glioforge.data import AtlasSpec, build_atlas
 from glioforge.nn import Dims
 from glioforge.synthesis.condition import position_channels
 from glioforge.synthesis.slices import BrainBox

@@ -15,9 +15,7 @@ from torch import nn
 from glioforge.config import Spec
 from glioforge.losses import generalised_dice_loss, mean_dice_loss, soft_dice_loss
 from glioforge.nn import Dims, Pix2PixGenerator, UNet, gaussian
-from glioforge.training import OptimizerSpec
-from glioforge.training.recipes.adversarial import Companion
-from glioforge.training.recipes.adversarial_spec import HOUSE_OPTIMIZER
+from glioforge.training import HOUSE_OPTIMIZER, Companion, OptimizerSpec
 
 if TYPE_CHECKING:
     from glioforge.synthesis.conditional import Batch

@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.nn.blocks import Norm, Padding
+from glioforge.nn import Norm
+from glioforge.nn.blocks import Padding
 from glioforge.nn.samr import Upsampling
 from glioforge.synthesis.adversarial import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
-from glioforge.training import Budget
-from glioforge.training.recipes.adversarial_spec import HOUSE_LOSSES, AdversarialSpec
+from glioforge.training import HOUSE_LOSSES, AdversarialSpec, Budget
 
 Region = Literal["background", "brain", "lesion"]
 _PLAYER: dict[str, Any] = {

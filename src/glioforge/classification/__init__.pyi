@@ -1,0 +1,11 @@
+from .score import Answers as Answers, asked as asked, auc as auc
+from .spec import ClassifierSpec as ClassifierSpec
+from .target import (
+    ASKED_TUMOUR as ASKED_TUMOUR,
+    GRADES as GRADES,
+    Target as Target,
+    grade_of as grade_of,
+    graded_by_parents as graded_by_parents,
+    require_grades as require_grades,
+)
+from .train import WEIGHTS as WEIGHTS, load_classifier as load_classifier, train_classifier as train_classifier

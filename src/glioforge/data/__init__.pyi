@@ -1,0 +1,79 @@
+from .alike import (
+    SLICE as SLICE,
+    SLICES_FROM as SLICES_FROM,
+    SLICES_TO as SLICES_TO,
+    cases_like as cases_like,
+    placed_on as placed_on,
+    slices_like as slices_like,
+    thin_axis as thin_axis,
+)
+from .augment.batch import augment_batch as augment_batch
+from .augment.space import draw_places as draw_places, resample as resample
+from .augment.spec import Amount as Amount, AugmentSpec as AugmentSpec
+from .bundle import read_bundle as read_bundle, write_bundle as write_bundle
+from .derive import Derived as Derived, derived_or_left_out as derived_or_left_out
+from .doctor.examine import Diagnosis as Diagnosis, examine as examine
+from .doctor.finding import Finding as Finding, SEVERITIES as SEVERITIES
+from .doctor.look import CaseLook as CaseLook
+from .doctor.thumbnail import montage as montage
+from .growth import Growth as Growth, Kinetics as Kinetics, Tissue as Tissue, stages as stages, visibility as visibility
+from .lattice import (
+    Deformation as Deformation,
+    Lattice as Lattice,
+    VectorField as VectorField,
+    exponential as exponential,
+    smooth_field as smooth_field,
+)
+from .pairs import MixedPairs as MixedPairs, SlicePairs as SlicePairs
+from .patches import PatchPairs as PatchPairs
+from .phantom.cohort import (
+    count_phantoms as count_phantoms,
+    promised_phantoms as promised_phantoms,
+    require_phantoms_fit as require_phantoms_fit,
+    write_phantom_cohort as write_phantom_cohort,
+)
+from .phantom.make import Phantom as Phantom, make_phantom as make_phantom
+from .phantom.spec import FIELD_OF_VIEW_MM as FIELD_OF_VIEW_MM, PhantomSpec as PhantomSpec
+from .png_slices import write_png_slices as write_png_slices
+from .prepare.atlas import AtlasSpec as AtlasSpec, build_atlas as build_atlas
+from .prepare.brain import (
+    background_value as background_value,
+    find_brain as find_brain,
+    not_background as not_background,
+)
+from .prepare.fitting import (
+    grid_of as grid_of,
+    require_one_grid as require_one_grid,
+    require_same_contrasts as require_same_contrasts,
+    same_size as same_size,
+    size_text as size_text,
+)
+from .prepare.grades import PLAUSIBLE as PLAUSIBLE, summary as summary
+from .prepare.grid import GridPlan as GridPlan
+from .prepare.intensity import normalise as normalise
+from .prepare.pipeline import require_preparable as require_preparable
+from .prepare.record import PREPARATION as PREPARATION, write_records as write_records
+from .prepare.resample import (
+    plan_of as plan_of,
+    resample_labels as resample_labels,
+    resample_mask as resample_mask,
+    restore as restore,
+    restore_values as restore_values,
+)
+from .prepare.spec import GridSpec as GridSpec, PrepareSpec as PrepareSpec
+from .prepare.window import plan_window as plan_window
+from .replay import FreshCases as FreshCases, Pool as Pool, Replay as Replay
+from .sampling import (
+    Batches as Batches,
+    Source as Source,
+    fits_in_memory as fits_in_memory,
+    lesion_table as lesion_table,
+    steps_of_an_epoch as steps_of_an_epoch,
+)
+from .statistics import ClassStatistics as ClassStatistics, fit_statistics as fit_statistics
+from .store import (
+    find_case as find_case,
+    read_labels as read_labels,
+    read_packed as read_packed,
+    write_case as write_case,
+)

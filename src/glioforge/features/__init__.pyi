@@ -1,0 +1,4 @@
+from .encoder import Encoder as Encoder, train_encoder as train_encoder
+from .radiomics import Radiomics as Radiomics
+from .random_convolution import RandomConvolution as RandomConvolution
+from .space import Space as Space

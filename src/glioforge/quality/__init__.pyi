@@ -1,0 +1,8 @@
+from .base import AnyFilter as AnyFilter, FILTERS as FILTERS, Model as Model, fit_filter as fit_filter
+from .check import apply_filters as apply_filters, check_cohort as check_cohort
+from .filters.pixel_zscore import (
+    PAPER_PIXELS as PAPER_PIXELS,
+    PAPER_THRESHOLD as PAPER_THRESHOLD,
+    PixelZscore as PixelZscore,
+    PixelZscoreSpec as PixelZscoreSpec,
+)

@@ -1,0 +1,22 @@
+from .base import engine_of as engine_of, load_segmenter as load_segmenter, train_segmenter as train_segmenter
+from .engine import TrainedSegmenter as TrainedSegmenter
+from .evaluate import (
+    evaluate_predictions as evaluate_predictions,
+    segment_cohort as segment_cohort,
+    with_probabilities as with_probabilities,
+)
+from .mask_scheme import source_of_masks as source_of_masks
+from .masks import (
+    find_masks as find_masks,
+    stray_masks as stray_masks,
+    write_facts as write_facts,
+    written_scheme as written_scheme,
+)
+from .method import AnySegmenter as AnySegmenter, SEGMENTERS as SEGMENTERS, SegmenterSpec as SegmenterSpec
+from .mix import Mix as Mix
+from .network import NetworkEngine as NetworkEngine
+from .nnunet import DATASET as DATASET
+from .nnunet_folds import Fold as Fold
+from .target import Target as Target, class_shares as class_shares
+from .tissue import complete_cohort as complete_cohort
+from .trained import NetworkSegmenter as NetworkSegmenter
