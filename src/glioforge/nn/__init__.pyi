@@ -7,6 +7,7 @@ from .anisotropic import (
     turn as turn,
 )
 from .apart import Apart as Apart
+from .axes import spread_axes as spread_axes
 from .blend import BlendGenerator as BlendGenerator
 from .blocks import Activation as Activation, Dims as Dims, Features as Features, Norm as Norm
 from .cascade import Cascade as Cascade, ClassCascade as ClassCascade, MARGIN as MARGIN
@@ -21,6 +22,7 @@ from .dcgan import (
 from .initialise import gaussian as gaussian, he as he, xavier as xavier
 from .label_reader import LabelEncoder as LabelEncoder, LabelReader as LabelReader
 from .label_wise_critic import LabelWiseCritic as LabelWiseCritic
+from .level_sets import LevelSets as LevelSets, signed_distances as signed_distances
 from .modes import Modes as Modes
 from .patch_critic import MultiScaleCritic as MultiScaleCritic, Padding as Padding
 from .perceptual import read_vgg19 as read_vgg19

@@ -70,7 +70,8 @@ class BlendGenerator(nn.Module):
             findings: What is asked of each slice; no column for nothing.
         """
         shown, *grain = torch.split(noise, [self.latent, *(side**2 for side in self.planes)], dim=1)
-        blend: torch.Tensor = self.prior(shown)
+        finest = grain[-1].view(-1, 1, self.planes[-1], self.planes[-1])
+        blend: torch.Tensor = self.prior.grained(self.prior(shown), finest)
         x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
         for place, (norm, seeing) in enumerate(zip(self.norms, self.seeing, strict=True)):
             if place:

@@ -5,20 +5,24 @@ axes, and a normal draw of the scores gives a smooth slice that no subject has (
 Tipping & Bishop 1999, doi:10.1111/1467-9868.00196, without the noise, which the network makes).  A network that starts
 from there has to learn only what such a blend lacks: folds, edges, grain and lesions.
 
+With `sets` it is the borders between intensities that vary, which leaves folds and edges in the blends, and mixtures of
+what the principal axes leave keep the variance whole.
+
 Conventions
 -----------
 noise       standard normal; the first number decides on the place, the next ones are the scores
 """
 
-from typing import Final, final
+from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import nn
 
-SHARE: Final = 4
-"""Slices of a place for each of its axes, at least, so that no slice is an axis of its own."""
+from glioforge.core import stream
+from glioforge.nn.axes import SHARE, principal_scores, spread_axes
+from glioforge.nn.level_sets import LevelSets
 
 
 @final
@@ -30,13 +34,15 @@ class Modes(nn.Module):
         modes: Axes of each place.
         contrasts: Channels of the slices.
         size: Width and height.
+        sets: Turns slices into distances to borders, which vary in place of intensities; none for intensities.
     """
 
-    def __init__(self, places: int, modes: int, contrasts: int, size: int) -> None:
+    def __init__(self, places: int, modes: int, contrasts: int, size: int, sets: LevelSets | None = None) -> None:
         super().__init__()
+        self.sets = sets
         self.means: torch.Tensor
         self.axes: torch.Tensor
-        shape = (contrasts, size, size)
+        shape = (contrasts if sets is None else sets.steps.numel(), size, size)
         self.register_buffer("means", torch.zeros(places, *shape, dtype=torch.float16))
         self.register_buffer("axes", torch.zeros(places, modes, *shape, dtype=torch.float16))
 
@@ -55,35 +61,41 @@ class Modes(nn.Module):
             positions: Place of each along the axis cut.
         """
         places, most = self.axes.shape[:2]
+        if self.sets is not None:
+            self.sets.fill(images)
         apart = min(places, max(1, len(images) // (SHARE * most)))
         order = np.argsort(positions, kind="stable")
         found = [
-            principal(images[torch.from_numpy(rows)].float().numpy(), most) for rows in np.array_split(order, apart)
+            self._measured(images[torch.from_numpy(rows)].float(), part)
+            for part, rows in enumerate(np.array_split(order, apart))
         ]
         for place in range(places):
             mean, axes = found[place * apart // places]
-            self.means[place] = torch.from_numpy(mean)
-            self.axes[place, : len(axes)] = torch.from_numpy(axes)
+            self.means[place] = torch.from_numpy(mean).view_as(self.means[place])
+            self.axes[place, : len(axes)] = torch.from_numpy(axes).view(len(axes), *self.means.shape[1:])
+
+    def _measured(
+        self, images: Float[torch.Tensor, "n contrast x y"], part: int
+    ) -> tuple[Float32[np.ndarray, "pixel"], Float32[np.ndarray, "axis pixel"]]:
+        """Mean and axes of the slices of a place."""
+        most = self.axes.shape[1]
+        if self.sets is None:
+            return principal_scores(images.flatten(1).numpy(), most)[:2]
+        return spread_axes(self.sets.distances(images).flatten(1).numpy(), most, stream(part, "mixtures"))[:2]
 
     def forward(self, noise: Float[torch.Tensor, "b noise"]) -> Float[torch.Tensor, "b contrast x y"]:
         """Return blends of slices."""
         places = (torch.special.ndtr(noise[:, 0]) * len(self.means)).long().clamp(max=len(self.means) - 1)
-        axes = self.axes[places].flatten(2).float()  # b, mode, contrast · x · y
-        spread = torch.bmm(noise[:, None, 1 : self.numbers], axes)[:, 0]
-        return self.means[places].float() + spread.view(-1, *self.means.shape[1:])
+        made = self.means[places].float()
+        for place in places.unique():  # axes are large: one place at a time
+            rows = places == place
+            spread = noise[rows, 1 : self.numbers] @ self.axes[place].flatten(1).float()
+            made[rows] += spread.view(-1, *made.shape[1:])
+        blended: torch.Tensor = made if self.sets is None else self.sets(made)
+        return blended
 
-
-def principal(
-    slices: Float32[np.ndarray, "n contrast x y"], most: int
-) -> tuple[Float32[np.ndarray, "contrast x y"], Float32[np.ndarray, "axis contrast x y"]]:
-    """Mean and principal axes of slices, as long as the standard deviation along them.
-
-    Args:
-        slices: At least one.
-        most: Largest number of axes; there are at most a quarter as many as slices.
-    """
-    mean = slices.mean(axis=0)
-    _, lengths, axes = np.linalg.svd((slices - mean).reshape(len(slices), -1), full_matrices=False)
-    count = min(most, len(slices) // SHARE)
-    scaled = axes[:count] * (lengths[:count, None] / np.sqrt(len(slices)))
-    return mean, scaled.reshape(count, *mean.shape).astype(np.float32)
+    def grained(
+        self, blends: Float[torch.Tensor, "b contrast x y"], noise: Float[torch.Tensor, "b 1 x y"]
+    ) -> Float[torch.Tensor, "b contrast x y"]:
+        """Add what regions lack of slices; blends of intensities stay as they are."""
+        return blends if self.sets is None else self.sets.grained(blends, noise)

@@ -14,11 +14,11 @@ from torch import nn
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, CohortError, Geometry, Modality, Volume, stream
 from glioforge.data import SLICES_FROM, SLICES_TO
-from glioforge.nn import BlendGenerator, DcganCritic, DcganGenerator, Modes, start_as_dcgan, start_critic
+from glioforge.nn import BlendGenerator, DcganCritic, DcganGenerator, LevelSets, Modes, start_as_dcgan, start_critic
 from glioforge.sampling.asked import described, fulfilling
 from glioforge.sampling.method import Batches, Sampler
 from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec
-from glioforge.sampling.slices import DARK, DARKEST, FINDINGS, slice_geometry, training_slices
+from glioforge.sampling.slices import BACKGROUND, DARK, DARKEST, FINDINGS, slice_geometry, training_slices
 from glioforge.training import Fitting, Outcome, PatchScore, Unconditional
 
 Slice = Float32[np.ndarray, "contrast x y"]
@@ -49,7 +49,8 @@ class SliceGan(Sampler, ABC):
         sizes = contrasts, spec.width, spec.size
         generator: nn.Module
         if self._blends:
-            prior = Modes(spec.places, spec.modes, contrasts, spec.size)
+            sets = LevelSets(contrasts, spec.levels, spec.size, BACKGROUND, DARK) if spec.levels else None
+            prior = Modes(spec.places, spec.modes, contrasts, spec.size, sets)
             generator = BlendGenerator(prior, spec.latent, *sizes, findings=asked)
         else:
             generator = DcganGenerator(spec.latent, *sizes, findings=asked, texture=spec.texture)

@@ -63,6 +63,9 @@ class SliceGanSpec(SliceSpec):
     modes: int = Field(48, ge=0)
     """Principal modes of the training slices that the generator adds to (`nn.blend`); 0 adds to nothing. There are none
     without `texture`, and none of slices of a pool, whose contrasts do not blend."""
+    levels: int = Field(0, ge=0, exclude_if=lambda value: not value)
+    """Thresholds of intensity whose borders the modes move, in place of intensities (`nn.level_sets`), so that blends
+    keep edges; 0 for intensities. The weights grow by as many times: for one or two contrasts of 64 x 64."""
     places: int = Field(20, ge=1)
     """Parts along the axis cut that have modes of their own."""
     critic_norm: CriticNorm = "none"

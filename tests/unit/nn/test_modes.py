@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from glioforge.nn.modes import Modes, principal
+from glioforge.core import stream
+from glioforge.nn.axes import principal_scores, spread_axes
+from glioforge.nn.modes import Modes
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +47,32 @@ def test_there_are_at_most_a_quarter_as_many_axes_as_slices(planted):
     assert torch.equal(modes.axes[0], modes.axes[1])
     assert modes.axes[0, :3].flatten(1).any(dim=1).all()
     assert not modes.axes[:, 3:].any()
-    mean, axes = principal(images[:1].numpy(), 6)
+    mean, axes, _ = principal_scores(images[:1].flatten(1).numpy(), 6)
     assert len(axes) == 0
-    np.testing.assert_array_equal(mean, images[0])
+    np.testing.assert_array_equal(mean, images[0].flatten())
 
 
 def test_axes_are_orthogonal_and_sorted():
-    """Each is as long as the deviation of the slices along it."""
-    slices = np.random.default_rng(2).standard_normal((60, 1, 4, 4)).astype(np.float32)
-    _, axes = principal(slices, 5)
-    flat = axes.reshape(5, -1)
-    gram = flat @ flat.T
+    """Each is as long as the deviation of the slices along it; scores are of unit variance."""
+    slices = np.random.default_rng(2).standard_normal((60, 16)).astype(np.float32)
+    _, axes, scores = principal_scores(slices, 5)
+    gram = axes @ axes.T
     np.testing.assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-5)
     lengths = np.sqrt(np.diag(gram))
     assert (np.diff(lengths) <= 0).all()
-    units = flat / lengths[:, None]
-    np.testing.assert_allclose(
-        ((slices - slices.mean(axis=0)).reshape(60, -1) @ units.T).std(axis=0), lengths, rtol=1e-4
-    )
+    units = axes / lengths[:, None]
+    np.testing.assert_allclose(((slices - slices.mean(axis=0)) @ units.T).std(axis=0), lengths, rtol=1e-4)
+    np.testing.assert_allclose(scores.std(axis=0), 1, rtol=1e-4)
+
+
+def test_axes_keep_the_variance_that_principal_ones_leave():
+    """The last third are mixtures, unlike any row, whose variance is what is missing; few rows have few axes."""
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((400, 30)).astype(np.float32) * np.linspace(3, 1, 30, dtype=np.float32)
+    mean, axes, scores = spread_axes(rows, 18, stream(1))
+    assert (len(axes), scores.shape) == (18, (400, 12))
+    assert np.square(axes).sum() == pytest.approx(np.square(rows - mean).sum() / 400, rel=0.3)
+    assert np.square(axes[:12]).sum() < 0.75 * np.square(axes).sum()
+    assert np.abs(axes[12:] @ axes[:12].T).max() < 0.05
+    assert len(spread_axes(rows[:8], 18, stream(1))[1]) == 2
+    assert len(spread_axes(rows[:3], 18, stream(1))[1]) == 0

@@ -14,7 +14,7 @@ from glioforge.sampling.method import SAMPLERS, Knowledge
 from glioforge.sampling.methods.label_pgan.atlas import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot, blurred
 from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, harmonics, lesion_sizes, training_maps
-from glioforge.sampling.methods.label_pgan.odds import healed, odds_of
+from glioforge.sampling.methods.label_pgan.odds import healed
 from glioforge.training.recipes.growth import moment_of
 from toy_cohort import toy_cohort
 
@@ -153,13 +153,19 @@ def test_modes_vary_the_atlas_and_place_a_lesion_of_the_size_asked_for():
     assert len(np.unique(without.argmax(dim=1).numpy(), axis=0)) > len(slices.unique())
 
 
-def test_odds_are_signed_distances_and_lesions_are_filled_with_tissue():
-    """Cut off at the distance given; background never fills a lesion."""
+def test_lesions_are_filled_with_tissue():
+    """Background never fills a lesion."""
     labels = np.array([[[0, 1, 1, 4, 4, 4]]], dtype=np.uint8)
-    assert odds_of(labels == 4, 2.0).tolist() == [[[-2, -2, -1, 1, 2, 2]]]
-    assert odds_of(labels == 9, 2.0).tolist() == [[[-2] * 6]]
     lesion = np.isin(np.arange(7), (1, 2, 3))
     assert healed(labels, lesion).tolist() == [[[0, 4, 4, 4, 4, 4]]]
+
+
+def test_the_varied_preset_is_the_sound_one_with_modes():
+    """Nothing else differs, and 64 x 64 pixels are the most it takes."""
+    varied, sound = (SAMPLERS.parse({"kind": "label_pgan", "preset": name}) for name in ("varied", "sound"))
+    assert varied.model_copy(update={"modes": 0, "latent": sound.latent, "smooth": True}) == sound
+    with pytest.raises(ValidationError, match="64 at most"):
+        SAMPLERS.parse({"kind": "label_pgan", "preset": "varied", "size": 128})
 
 
 @pytest.mark.parametrize("settings", [{"atlas": False}, {"lesion": False}, {"latent": 4}, {"size": 128}, {"dims": 3}])

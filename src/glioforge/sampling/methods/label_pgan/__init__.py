@@ -30,8 +30,10 @@ Preset `sound` deviates further, each for a reason:
 10. 64 x 64 pixels, 64 to 8 channels, latent 32, the penalty in every second step at twice the weight, rates of 2e-3
    that fall as a cosine, average .99, 2,000 images a phase: trains in ten minutes on two cores.
 11. Left and right are swapped in every second draw; slices with hardly any brain are left out.
-12. With `modes` the average map varies as subjects do, by principal modes of signed distances, and has a lesion of the
-   size asked for (`variation`): the network starts from whole maps that no subject has.
+Preset `varied` is `sound` with `modes`, for slices up to 64 x 64:
+12. The average map varies as subjects do, along axes of signed distances, and has a lesion of the size asked for
+   (`variation`): the network starts from whole maps that no subject has. The weights hold scores of training maps.
+13. Probabilities are not blurred, since the blur takes the thin layer of fluid off the brain.
 With `dims: 3` the same networks make volumes at a coarse resolution, on the grid of the training cases.
 """
 

@@ -73,8 +73,8 @@ class LabelPganSpec(BareSamplerSpec):
     """Add what the generator makes to the average map of the slice; for slices of `one_hot` classes whose position is
     told."""
     modes: int = Field(0, ge=0, exclude_if=lambda value: not value)
-    """Modes of how subjects differ, which the atlas varies by, half as many of them for lesions; 0 leaves the average
-    map. For maps up to 64 x 64, with `atlas` and `lesion`; takes 5 numbers of noise more than there are modes."""
+    """Axes of how subjects differ, which the atlas varies by, half as many of them for lesions; 0 leaves the average
+    map. For maps up to 64 x 64, with `atlas` and `lesion`; takes 5 numbers of noise more than there are axes."""
     emphasis: float = Field(2.0, gt=0)
     """Factor on the lesion's channels in what the critic sees of `one_hot` maps: lesions are few pixels of few maps."""
     share: float = Field(1.0, gt=0, le=1)
@@ -102,6 +102,7 @@ class LabelPganSpec(BareSamplerSpec):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
+        "varied": {"modes": 48, "latent": 80, "smooth": False},
         "paper": _PAPER,
         "reduced": {**_PAPER, "share": 0.2},
         "ranges": {**_PAPER, "ranges": 31},

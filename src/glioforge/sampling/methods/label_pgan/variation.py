@@ -1,13 +1,16 @@
 """Label maps between those of subjects, which the generator adds to: healthy classes, and a lesion placed in them.
 
-Healthy classes of a slice vary about their mean along principal modes of log odds; a lesion, shifted to the middle of
-the picture, along those of its size.  Scores are drawn around those of a training map, a kernel density whose mean and
-variance are those of the training maps.  The outline, the place and the shape of a lesion and its anatomy come from
-different maps, so that no map is repeated.
+Healthy classes of a slice vary about their mean along axes of log odds; a lesion, shifted to the middle of the picture,
+along those of its size.  Scores of principal axes are drawn around those of a training map, a kernel density whose mean
+and variance are those of the training maps; the other axes are mixtures of what these leave, and keep the variance
+whole.  The outline, the place and the shape of a lesion and its anatomy come from different maps, so that no map is
+repeated.
+
+Distances to borders are taken as log odds (`nn.level_sets`).
 
 Conventions
 -----------
-noise     standard normal: scores of healthy modes, scores of lesion modes, then `EXTRA` numbers that pick training
+noise     standard normal: scores of healthy axes, scores of lesion axes, then `EXTRA` numbers that pick training
           maps and move the lesion
 frames    the lesion's outline, then each of its classes, about the middle of the picture
 """
@@ -20,9 +23,10 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-from glioforge.nn import Maps, Numbers
+from glioforge.core import stream
+from glioforge.nn import Maps, Numbers, signed_distances, spread_axes
 from glioforge.sampling.methods.label_pgan.maps import SIZES
-from glioforge.sampling.methods.label_pgan.odds import EXTRA, healed, odds_of, picked, principal_scores
+from glioforge.sampling.methods.label_pgan.odds import EXTRA, healed, picked
 
 if TYPE_CHECKING:
     from glioforge.sampling.methods.label_pgan.maps import Maps as TrainingMaps
@@ -50,7 +54,7 @@ class Variation(nn.Module):
         slices: Slices of the grid.
         size: Pixels along a side of the last level.
         lesion: Whether each class is one of the lesion; the first class is background.
-        modes: Modes of the healthy classes of a slice, and of the lesions of a size.
+        modes: Axes of the healthy classes of a slice, and of the lesions of a size.
     """
 
     def __init__(self, slices: int, size: int, lesion: torch.Tensor, modes: tuple[int, int]) -> None:
@@ -65,10 +69,10 @@ class Variation(nn.Module):
         self.register_buffer("margins", torch.full((len(lesion),), _HEALTHY_FAR))
 
     def fill(self, maps: "TrainingMaps", *, mirror: bool) -> None:
-        """Measure modes, places and margins."""
+        """Measure axes, places and margins."""
         labels, slices, sizes = maps.labels, maps.slices, maps.sizes
         filled = healed(labels, self.lesion)
-        odds = [odds_of(filled == value, _HEALTHY_FAR) for value in np.flatnonzero(~self.lesion)]
+        odds = [signed_distances(filled == value, _HEALTHY_FAR) for value in np.flatnonzero(~self.lesion)]
         self._fill_margins(odds[0], labels)
         rows = np.stack(odds, axis=1)
         if mirror:
@@ -94,7 +98,7 @@ class Variation(nn.Module):
         ]
         classes = [lesion, *(labels == value for value in np.flatnonzero(self.lesion))]
         centred = [np.stack([_moved(m, -int(x), -int(y)) for m, x, y in zip(c, *shifts, strict=True)]) for c in classes]
-        rows = np.stack([odds_of(c, _LESION_FAR) for c in centred], axis=1)
+        rows = np.stack([signed_distances(c, _LESION_FAR) for c in centred], axis=1)
         table = np.stack([slices, sizes, *shifts], axis=1)
         if mirror:
             rows, sizes = np.concatenate([rows, rows[:, :, ::-1]]), np.concatenate([sizes, sizes])
@@ -168,11 +172,12 @@ class _Modes(nn.Module):
     def fill(self, group: int, rows: np.ndarray) -> None:
         """Measure a group."""
         shape = rows.shape[1:]
-        mean, axes, scores = principal_scores(rows.reshape(len(rows), -1), self.axes.shape[1])
+        mean, axes, scores = spread_axes(rows.reshape(len(rows), -1), self.axes.shape[1], stream(group, "mixtures"))
+        axes[scores.shape[1] :] /= _WIDTH  # no training map has scores along mixtures: their noise is all there is
         kept = np.linspace(0, len(scores) - 1, min(len(scores), _ROWS)).round().astype(int)
         self.means[group] = torch.from_numpy(mean.reshape(shape))
         self.axes[group, : len(axes)] = torch.from_numpy(axes.reshape(len(axes), *shape))
-        self.scores[group, : len(kept), : len(axes)] = torch.from_numpy(scores[kept])
+        self.scores[group, : len(kept), : scores.shape[1]] = torch.from_numpy(scores[kept])
         self.counts[group] = len(kept)
 
     def forward(self, noise: Numbers, groups: torch.Tensor, normal: Float[torch.Tensor, "b"]) -> Maps:
