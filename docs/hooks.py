@@ -13,7 +13,7 @@ that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,9 @@ def papers_tables(name: str) -> str:
 
 
 def _paper_lines(paper: dict[str, Any]) -> Iterator[str]:
-    """Heading, studies, and each table in which a study has a number."""
-    if not paper["studies"]:
+    """Heading, studies, each table in which a study has a number, and readings."""
+    reading = paper.get("reading", {})
+    if not paper["studies"] and not any(reading.get("ours", {}).values()):
         return
     yield f"### {paper['citation']}\n"
     yield f"{'; '.join(study['title'] + ' (' + study['on'] + ')' for study in paper['studies'])}\n"
@@ -81,6 +82,27 @@ def _paper_lines(paper: dict[str, Any]) -> Iterator[str]:
                 yield f"| {row}, published | {' | '.join(f'{value:g}' for value in table['published'][row]['mean'])} |"
                 yield f"| {row}, study | {' | '.join(_cell(cell) for cell in cells)} |"
             yield ""
+    yield from _reading_lines(reading)
+
+
+def _reading_lines(reading: dict[str, Any]) -> Iterator[str]:
+    """Counts of a reading study below the published ones, and the readings that were refused."""
+    if any(reading.get("ours", {}).values()):
+        yield "| reading | published | ours | readers | marks |"
+        yield "| --- | --- | --- | --- | --- |"
+        for name, printed in reading["published"].items():
+            for one in reading["ours"][name]:
+                counts = one["counts"] if "counts" in one else (one["won"], one["decided"])
+                marks = f"{one['readers']} | {', '.join(one['flags'])}"
+                yield f"| {name} | {_spaced(printed)} | {_spaced(counts)} | {marks} |"
+        yield ""
+    for what, why in reading.get("refused", {}).items():
+        yield f"Refused: {what} ({why}).\n"
+
+
+def _spaced(counts: Sequence[int]) -> str:
+    """Counts with spaces between them."""
+    return " ".join(map(str, counts))
 
 
 def _cell(cell: dict[str, Any]) -> str:

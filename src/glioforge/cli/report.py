@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("glioforge report run", "glioforge report run-shin2018 run-carver --papers papers.html")
+EXAMPLES = ("glioforge report run", "glioforge report run-han2018 run-carver reading --papers papers.html")
 
 
 def report(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folder of a finished study; with --papers several, or none.", metavar="STUDY"),
+        typer.Argument(
+            help="Folder of a finished study; with --papers several, or none, and locked reading studies too.",
+            metavar="STUDY",
+        ),
     ] = None,
     papers: Annotated[
         Path | None,

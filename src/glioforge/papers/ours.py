@@ -10,6 +10,8 @@ from jaxtyping import Float64
 
 from glioforge.core import SpecError, counted
 from glioforge.papers.published import IMAGES, PAPERS, AlsoRow, PublishedRow, PublishedTable
+from glioforge.papers.readings import Refused
+from glioforge.reader import Answered, answered_of, is_reading
 from glioforge.report import ResultTable
 from glioforge.statistics import subject_means
 from glioforge.studies import (
@@ -118,12 +120,38 @@ def ours_of(folder: Path) -> Ours:
     return Ours(after.paper, table, folder, study.spec.title, budget, differences, grids)
 
 
-def by_paper(folders: Iterable[Path]) -> dict[str, tuple[Ours, ...]]:
-    """Read the studies of several folders, in their order, by the paper that they follow; errors as `ours_of`."""
-    found: dict[str, tuple[Ours, ...]] = {}
+Given = Ours | Answered | Refused
+"""What may stand next to a paper's tables: a study, a reading, or a reading that was refused."""
+
+
+def by_paper(folders: Iterable[Path]) -> dict[str, tuple[Given, ...]]:
+    """Read the studies and the readings of several folders, in their order, by the paper that they follow.
+
+    Args:
+        folders: Of finished studies, and of locked reading studies that have the preset of a paper.
+
+    Raises:
+        OutputError: A reading study is not locked.
+        InputFileError: A folder holds neither a finished study nor a reading study, or the latter's chain is broken.
+        SpecError: A study or a reading follows none of the five papers.
+    """
+    found: dict[str, tuple[Given, ...]] = {}
     for folder in folders:
-        one = ours_of(folder)
+        one = _reading_of(folder) if is_reading(folder) else ours_of(folder)
         found[one.paper] = (*found.get(one.paper, ()), one)
+    return found
+
+
+def _reading_of(folder: Path) -> Answered:
+    """Read a locked reading study after a paper."""
+    found = answered_of(folder)
+    if found.paper not in PAPERS:
+        raise SpecError(
+            f"reading {found.title!r}, which follows none of the papers",
+            "one that was created with --preset han2018, carver or guo2020",
+            "its own report has its numbers: glioforge reader report",
+            folder,
+        )
     return found
 
 

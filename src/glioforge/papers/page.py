@@ -1,5 +1,6 @@
 """The page of the five papers: each published table, what its statistics could have shown, and ours below it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
@@ -7,21 +8,22 @@ from typing import Any
 
 from glioforge.io import write_atomically, write_json
 from glioforge.papers.could_show import contradictions, could_show, mean_interval
-from glioforge.papers.ours import Cell, Ours, cell
+from glioforge.papers.ours import Cell, Given, Ours, cell
 from glioforge.papers.published import IMAGES, PAPERS, Published, PublishedTable, published
-from glioforge.papers.readings import reading_blocks
+from glioforge.papers.readings import Refused, reading_blocks, reading_numbers
+from glioforge.reader import Answered
 from glioforge.report import Block, Facts, Note, Paragraph, Report, Section, Table, render
 
 JSON = ".json"
 """Ending of the file with the same numbers for programs, beside the page."""
 
 
-def write_papers_page(out: Path, studies: Mapping[str, Sequence[Ours]]) -> Path:
+def write_papers_page(out: Path, studies: Mapping[str, Sequence[Given]]) -> Path:
     """Write the page and its numbers.
 
     Args:
         out: The HTML file.
-        studies: Finished studies after some of the papers, by the paper's name.
+        studies: Finished studies and readings after some of the papers, by the paper's name.
 
     Returns:
         The page.
@@ -35,11 +37,12 @@ def write_papers_page(out: Path, studies: Mapping[str, Sequence[Ours]]) -> Path:
     return out
 
 
-def papers_page(studies: Mapping[str, Sequence[Ours]]) -> Report:
+def papers_page(studies: Mapping[str, Sequence[Given]]) -> Report:
     """Return the page as plain blocks, with gaps where no study was given."""
     papers = {name: published(name) for name in PAPERS}
     sections = tuple(_section(name, paper, studies.get(name, ())) for name, paper in papers.items())
-    given = ", ".join(f"{_short(name)} ({one.on})" for name in PAPERS for one in studies.get(name, ())) or "none"
+    every = {name: _studies(found) for name, found in studies.items()}
+    given = ", ".join(f"{_short(name)} ({one.on})" for name in PAPERS for one in every.get(name, ())) or "none"
     return Report(
         "The five papers and studies after them",
         f"Published numbers of {len(papers)} papers, and studies of Glioforge: {given}.",
@@ -50,19 +53,35 @@ def papers_page(studies: Mapping[str, Sequence[Ours]]) -> Report:
         ),
         footer="Made by Glioforge from its file of published numbers and the results of the studies named.",
         notices=_cautions(studies),
-        numbers={name: _numbers(paper, studies.get(name, ())) for name, paper in papers.items()},
+        numbers={name: _numbers(name, paper, studies.get(name, ())) for name, paper in papers.items()},
     )
 
 
-def _cautions(studies: Mapping[str, Sequence[Ours]]) -> tuple[Note, ...]:
-    """What a reader must know of the studies before comparing anything: phantoms, and budgets that show nothing."""
-    given = [one for of_paper in studies.values() for one in of_paper]
+def _studies(given: Sequence[Given]) -> tuple[Ours, ...]:
+    """Finished studies among what is given."""
+    return tuple(one for one in given if isinstance(one, Ours))
+
+
+def _readings(given: Sequence[Given]) -> tuple[tuple[Answered, ...], tuple[Refused, ...]]:
+    """Readings among what is given, and those that were refused."""
+    answered = tuple(one for one in given if isinstance(one, Answered))
+    return answered, tuple(one for one in given if isinstance(one, Refused))
+
+
+def _cautions(studies: Mapping[str, Sequence[Given]]) -> tuple[Note, ...]:
+    """What a reader must know before comparing anything: phantoms, small budgets, readers who are none."""
+    given = [one for of_paper in studies.values() for one in _studies(of_paper)]
+    read = [one for of_paper in studies.values() for one in _readings(of_paper)[0]]
     phantoms = [_short(one.paper) for one in given if one.table.noun == "phantom"]
     short = [_short(one.paper) for one in given if one.budget in {"smoke", "small"}]
+    simulated = [_short(one.paper) for one in read if "SIMULATED" in one.flags]
     texts = (
         f"Computed phantoms, no patients: the studies after {', '.join(dict.fromkeys(phantoms))}." if phantoms else "",
         f"Budgets that show that a study runs, not what methods can do: {', '.join(dict.fromkeys(short))}."
         if short
+        else "",
+        f"Simulated readers, who looked at no image: the readings after {', '.join(dict.fromkeys(simulated))}."
+        if simulated
         else "",
     )
     return tuple(Note(text, "warning") for text in texts if text)
@@ -73,17 +92,21 @@ def _short(paper: str) -> str:
     return published(paper).citation.partition(",")[0].partition(" (")[0]
 
 
-def _section(name: str, paper: Published, ours: Sequence[Ours]) -> Section:
+def _section(name: str, paper: Published, given: Sequence[Given]) -> Section:
     """Everything about one paper."""
+    ours, (answered, refused) = _studies(given), _readings(given)
     facts = {
         "question": paper.question,
         "tested": f"{paper.tested}: {paper.tested_note[:1].lower()}{paper.tested_note[1:]}",
     }
     facts["studies of Glioforge"] = "; ".join(f"{one.title} ({one.on})" for one in ours) or "none given"
+    if answered:
+        count = Counter(f"{one.title} ({one.who}, {one.shown} shown)" for one in answered)
+        facts["readings"] = "; ".join(f"{text}{f', {n} of them' if n > 1 else ''}" for text, n in count.items())
     blocks: list[Block] = [Facts(facts)]
     for table in paper.tables:
         blocks += _table_blocks(paper, table, ours)
-    blocks += reading_blocks(name)
+    blocks += reading_blocks(name, answered, refused)
     blocks += [Note(f"{text}{'' if text.endswith('.') else '.'}") for text in paper.remarks]
     for one in ours:
         rows = tuple((kind, text) for kind, texts in one.differences.items() for text in texts)
@@ -198,8 +221,9 @@ def _image_blocks(table: PublishedTable) -> list[Block]:
     return [Table(("Contrast", "Contradiction"), tuple(broken), caption)]
 
 
-def _numbers(paper: Published, ours: Sequence[Ours]) -> dict[str, Any]:
+def _numbers(name: str, paper: Published, given: Sequence[Given]) -> dict[str, Any]:
     """The tables of a paper for programs."""
+    ours = _studies(given)
     tables: dict[str, Any] = {}
     for table in paper.tables:
         cells = {row.name: [_cell_json(cell(ours, table, row, n)) for n in _places(table)] for row in table.rows}
@@ -210,7 +234,9 @@ def _numbers(paper: Published, ours: Sequence[Ours]) -> dict[str, Any]:
                 row.name: [_cell_json(cell(ours, table, row, n, also)) for n in _places(table)] for row in table.rows
             }
     studies = [{"title": one.title, "budget": one.budget, "on": one.on} for one in ours]
-    return {"citation": paper.citation, "tested": paper.tested, "studies": studies, "tables": tables}
+    reading = reading_numbers(name, *_readings(given))
+    values = {"citation": paper.citation, "tested": paper.tested, "studies": studies, "tables": tables}
+    return {**values, "reading": reading} if reading else values
 
 
 def _cell_json(found: Cell) -> dict[str, Any]:

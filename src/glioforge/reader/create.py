@@ -12,12 +12,18 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.core import Case, Cohort, CohortError, Modality, OutputError, Progress, Silent
+from glioforge.core import Case, Cohort, CohortError, Modality, OutputError, Progress, Silent, in_standard_order
 from glioforge.io import output_error, write_atomically, write_json
 from glioforge.reader.folder import STIMULI, STUDY, Study, settings_digest
 from glioforge.reader.items import REAL, Item, Stimulus, choose_items
 from glioforge.reader.practice import practice_items
-from glioforge.reader.shortcuts import features_of, find_shortcuts, require_no_shortcut
+from glioforge.reader.shortcuts import (
+    Shortcut,
+    features_of,
+    find_shortcuts,
+    listed_shortcuts,
+    require_no_shortcut,
+)
 from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.stimulus import Frame, as_pictures, common_frame, encode, lesion_in, packed, slice_in, survey
 from glioforge.reader.store import NAME, connect, create_store, note, record
@@ -73,6 +79,8 @@ def create_study(
     known = [survey(ref, source) for source, ref in progress.track(refs, "measuring cases", len(refs))]
     pool = {source: [one for one in known if one.source == source] for source in cohorts}
     frame = common_frame(known)
+    if spec.show == "volume" and frame.plane != "axial":
+        raise CohortError(f"{frame.plane} slices one voxel thick", "volumes", "set show=slice")
     items = choose_items(spec, pool, contrasts)
     encoded = list(progress.track(_encoded(spec, items, frame), "encoding items", len(items)))
     shortcuts = find_shortcuts(_features(encoded, real=True), _features(encoded, real=False))
@@ -81,7 +89,7 @@ def create_study(
     practice, said = practice_items(spec, contrasts, frame)
     if said:
         progress.say(said)
-    flags = _flags(spec, cohorts, items, shortcuts=any(one.separates for one in shortcuts))
+    flags = _flags(spec, cohorts, items, shortcuts)
     counts = {source: sum(source in {one.method, one.other} for one in items) for source in cohorts}
     study = Study(out, spec, frame, contrasts, flags, tuple(one.to_json() for one in shortcuts), counts)
     _write(study, encoded, list(_encoded(spec, practice, frame)))
@@ -191,17 +199,33 @@ def _require_sources(spec: ReaderSpec, cohorts: Mapping[str, Cohort]) -> None:
 
 
 def _contrasts(spec: ReaderSpec, cohorts: Mapping[str, Cohort]) -> tuple[Modality, ...]:
-    """MRI contrasts shown."""
+    """MRI contrasts shown; of a pool all that occur."""
+    if spec.pooled:
+        return _pool(cohorts)
     shared = [m for m in Modality if all(m in cohort.modalities for cohort in cohorts.values())]
     missing = [m.title for m in spec.contrasts or () if m not in shared]
     if missing or not shared:
         titles = ", ".join(m.title for m in shared) or "none"
-        raise CohortError(f"cohorts that share {titles}", f"also {', '.join(missing) or 'one contrast'}")
+        remedy = "of slices of pooled contrasts, each a single image: pooled=true" if not shared else ""
+        raise CohortError(f"cohorts that share {titles}", f"also {', '.join(missing) or 'one contrast'}", remedy)
     return spec.contrasts or tuple(shared)
 
 
+def _pool(cohorts: Mapping[str, Cohort]) -> tuple[Modality, ...]:
+    """MRI contrasts of cases with one image each."""
+    several = [ref.case_id for cohort in cohorts.values() for ref in cohort if len(ref.images) != 1]
+    if several:
+        raise CohortError(
+            f"{len(several)} cases with more than one contrast, such as {several[0]}",
+            "pooled cases of one contrast each",
+            "leave out pooled=true: then items show the contrasts that all cases share",
+        )
+    found = {modality for cohort in cohorts.values() for ref in cohort for modality in ref.images}
+    return in_standard_order(found)
+
+
 def _flags(
-    spec: ReaderSpec, cohorts: Mapping[str, Cohort], items: Sequence[Item], *, shortcuts: bool
+    spec: ReaderSpec, cohorts: Mapping[str, Cohort], items: Sequence[Item], shortcuts: Sequence[Shortcut]
 ) -> dict[str, str]:
     """Warnings that every table of the study carries."""
     shown = {s.case.ref.subject_id for one in items for s in one.stimuli if s.case.source == REAL}
@@ -214,8 +238,9 @@ def _flags(
         flags["SEEN"] = f"{seen} of {len(shown)} real subjects had a part in making synthetic cases"
     if REAL in cohorts and any(ref.lineage.kind == "phantom" for ref in cohorts[REAL]):
         flags["PHANTOM"] = "the cases shown as real are computed phantoms"
-    if shortcuts:
-        flags["SHORTCUT"] = "a pixel shortcut separates real from synthetic items"
+    found = listed_shortcuts(shortcuts)
+    if found:
+        flags["SHORTCUT"] = f"a pixel shortcut separates real from synthetic items: {found}"
     if not spec.one_per_subject:
         flags["CLUSTERED"] = "several items show one subject, so items are no independent trials"
     return flags

@@ -16,12 +16,12 @@ from glioforge.reader.create import create_study
 from glioforge.reader.demo_cases import demo_cohorts
 from glioforge.reader.export import export_study
 from glioforge.reader.folder import Study, open_study
-from glioforge.reader.lock import lock_study
+from glioforge.reader.lock import SIMULATED, lock_study
 from glioforge.reader.reading import give_answer, next_showing, note_shown, places_of, true_side
 from glioforge.reader.report_study import report_study
 from glioforge.reader.simulated import PROFILES, Form, SimulatedReader, answer_items
 from glioforge.reader.spec import ReaderSpec
-from glioforge.reader.store import Store
+from glioforge.reader.store import Store, record
 
 READERS: Final[Mapping[str, str]] = {
     "Simulated expert": "expert",
@@ -29,7 +29,6 @@ READERS: Final[Mapping[str, str]] = {
     "Simulated learner": "learning",
 }
 """Profile of each reader of the demonstration, by name."""
-SIMULATED: Final = {"SIMULATED": "the readers are simulated; nobody looked at an image"}
 GIVEN_AWAY: Final = {"painted": 1.3, "smoothed": 0.8}
 """How much the images of each quick method give away to simulated readers."""
 ITEMS: Final = 20
@@ -37,6 +36,7 @@ ITEMS: Final = 20
 STUDY: Final = "study"
 OPEN: Final = "open-study"
 REPORT: Final = "report"
+_MARKED = "SELECT 1 FROM audit WHERE event = ? AND json_extract(body, '$.reader') = ?"
 _ITEMS = """
 SELECT assignment.*, item.subject, item.method, item.other, item.contrast, item.truth, item.practice
 FROM assignment JOIN item ON item.key = assignment.item WHERE assignment.reader = ? ORDER BY assignment.place
@@ -68,13 +68,14 @@ def demonstrate(out: Path, *, seed: int = 11, progress: Progress | None = None) 
     return page, folder
 
 
-def simulate_study(
+def simulate_study(  # noqa: PLR0913 - cohorts, readers and what they are shown, by keyword
     out: Path,
     spec: ReaderSpec,
     cohorts: Mapping[str, Cohort],
     *,
     readers: Mapping[str, str] = READERS,
     strengths: Mapping[str, float] | None = None,
+    allow_shortcuts: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Create a study, let simulated readers answer it, lock it, export it and write its report.
@@ -85,6 +86,7 @@ def simulate_study(
         cohorts: Cases by source: `real`, and the name of each method.
         readers: Name of a profile by the reader's name.
         strengths: How much the images of each method give away, 1 unless given.
+        allow_shortcuts: Go on where a pixel shortcut separates real from synthetic, and mark the study.
         progress: Where to show progress.
 
     Returns:
@@ -99,14 +101,14 @@ def simulate_study(
     study = (
         open_study(folder)
         if (folder / "study.json").is_file()
-        else create_study(folder, spec, cohorts, progress=progress)
+        else create_study(folder, spec, cohorts, allow_shortcuts=allow_shortcuts, progress=progress)
     )
     with study.store() as store:
         for name, profile in progress.track(readers.items(), "simulated readers", len(readers)):
             answer_study(study, store, name, PROFILES[profile], strengths=strengths)
     lock_study(folder)
     export_study(folder, out / REPORT)
-    return report_study(folder, out / REPORT, flags=SIMULATED)
+    return report_study(folder, out / REPORT)
 
 
 def answer_study(
@@ -122,11 +124,17 @@ def answer_study(
         strengths: How much the images of each method give away, 1 unless given.
     """
     folded = accounts.fold(name)
-    known = store.read(lambda db: db.execute("SELECT id FROM reader WHERE folded = ?", (folded,)).fetchone())
-    if known is None:
-        store.write(lambda db: accounts.invite(db, name, lambda n: places_of(study, store, n)))
-        known = store.read(lambda db: db.execute("SELECT id FROM reader WHERE folded = ?", (folded,)).fetchone())
-    number = int(known["id"])
+
+    def entering(db: Any) -> int:  # noqa: ANN401 - sqlite3
+        known = db.execute("SELECT id, name FROM reader WHERE folded = ?", (folded,)).fetchone()
+        if known is None:
+            accounts.invite(db, name, lambda n: places_of(study, store, n))
+            known = db.execute("SELECT id, name FROM reader WHERE folded = ?", (folded,)).fetchone()
+        if db.execute(_MARKED, (SIMULATED, known["name"])).fetchone() is None:
+            record(db, SIMULATED, {"reader": known["name"]})
+        return int(known["id"])
+
+    number = store.write(entering)
     rows = store.read(lambda db: db.execute(_ITEMS, (number,)).fetchall())
     items = [_item(study, name, row) for row in rows]
     form = Form(study.spec.confidence_levels, study.spec.scores, study.spec.cues)

@@ -2,6 +2,7 @@
 
 The rule that picks a slice is the same for real and synthetic cases: where all cases have labels, the slice with most
 tumour, and further ones of the same case anywhere in the middle of the brain; without labels, only the latter.
+Cases that are a single slice are shown once, before any is shown again.
 Real subjects who had no part in a synthetic case come first.
 """
 
@@ -17,6 +18,10 @@ from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.stimulus import Survey
 
 REAL: Final = "real"
+POOLED: Final = "pooled"
+"""Contrast of an image whose contrast is not stated."""
+_SLICES: Final = 8
+"""Slices of a volume that may be shown, at least."""
 _MIDDLE: Final = 0.6
 """Slices with at least this share of the largest brain area may be shown."""
 
@@ -51,17 +56,19 @@ class Item:
         stimuli: What is shown; of pairs, that of `method` and then that of `other`.
         method: Source of the first stimulus.
         other: Source of the second; empty for single items.
+        pooled: Whether the contrast of its image is not stated.
     """
 
     key: str
     stimuli: tuple[Stimulus, ...]
     method: str
     other: str = ""
+    pooled: bool = False
 
     @property
     def contrast(self) -> str:
-        """Names of the MRI contrasts, joined by `+`."""
-        return "+".join(self.stimuli[0].contrasts)
+        """Names of the MRI contrasts, joined by `+`; `pooled` where the contrast of an image is not stated."""
+        return POOLED if self.pooled else "+".join(self.stimuli[0].contrasts)
 
     @property
     def subject(self) -> str:
@@ -85,7 +92,7 @@ def choose_items(spec: ReaderSpec, pool: Pool, contrasts: Contrasts) -> tuple[It
     chosen = [found for group in groups for found in _of_group(spec, pool, group)]
     order = stream(spec.seed, "items").permutation(len(chosen))
     digits = max(3, len(str(len(chosen))))
-    return tuple(Item(f"item{n:0{digits}}", *chosen[int(place)]) for n, place in enumerate(order, start=1))
+    return tuple(Item(f"item{n:0{digits}}", *chosen[int(place)], spec.pooled) for n, place in enumerate(order, start=1))
 
 
 Chosen = tuple[tuple[Stimulus, ...], str, str]
@@ -122,7 +129,7 @@ def _singles(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: C
 
 
 def _stimuli(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: Contrasts) -> Iterator[Stimulus]:
-    """Stimuli of one source: subjects in random order, contrasts in turn, slices by the rule of the study."""
+    """Stimuli of one source: subjects in random order, cases and contrasts in turn, slices by the rule of the study."""
     cases = pool.get(source, ())
     rng = stream(spec.seed, "stimuli", source, *map(str, contrasts))
     subjects = sorted({one.ref.subject_id for one in cases})
@@ -130,7 +137,8 @@ def _stimuli(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: C
     if source == REAL:
         seen_by_methods = _subjects_behind(pool)
         order.sort(key=lambda subject: subject in seen_by_methods)
-    most = len(subjects) if spec.one_per_subject else len(cases) * _distinct(spec, contrasts)
+    distinct = {one.ref.case_id: _distinct(spec, contrasts, one) for one in cases}
+    most = len(subjects) if spec.one_per_subject else sum(distinct.values())
     if count > most:
         remedy = "ask for fewer items" + (
             ", or allow several of a subject: one_per_subject=false" * spec.one_per_subject
@@ -142,12 +150,9 @@ def _stimuli(spec: ReaderSpec, pool: Pool, source: str, count: int, contrasts: C
     turn = cycle([slots[int(n)] for n in rng.permutation(len(slots))])
     labelled = all(one.lesion is not None for of_source in pool.values() for one in of_source)
     used: dict[str, list[tuple[Contrasts, int | None]]] = {}
-    for number, subject in enumerate(islice(cycle(order), count)):
-        own = [one for one in cases if one.ref.subject_id == subject]
-        case = (
-            own[(number // max(1, len(order))) % len(own)] if number >= len(order) else own[int(rng.integers(len(own)))]
-        )
-        shown, seen = next(turn), used.setdefault(case.ref.case_id, [])
+    for number, case in enumerate(islice(_in_turn(cases, order, distinct, rng), count)):
+        shown = tuple(case.ref.modalities) if spec.pooled else next(turn)
+        seen = used.setdefault(case.ref.case_id, [])
         without = spec.kind == "diagnosis" and number % 2 == 1
         index = _slice(case, seen, rng, labelled=labelled, without=without) if spec.show == "slice" else None
         seen.append((shown, index))
@@ -160,9 +165,23 @@ def _subjects_behind(pool: Pool) -> set[str]:
     return {subject for one in made for subject in one.ref.lineage.subjects}
 
 
-def _distinct(spec: ReaderSpec, contrasts: Contrasts) -> int:
-    """Number of different stimuli of one case, at the least."""
-    return (1 if spec.together else len(contrasts)) * (8 if spec.show == "slice" else 1)
+def _in_turn(
+    cases: Sequence[Survey], order: Sequence[str], distinct: Mapping[str, int], rng: np.random.Generator
+) -> Iterator[Survey]:
+    """Cases of subjects in turn, those of a subject from a random one on, each as often as it has different stimuli."""
+    own = {subject: [one for one in cases if one.ref.subject_id == subject] for subject in order}
+    first = {subject: int(rng.integers(len(own[subject]))) for subject in order}
+    left = {subject: sum(distinct[one.ref.case_id] for one in own[subject]) for subject in order}
+    for visit in range(max(left.values(), default=0)):
+        for subject in order:
+            if visit < left[subject]:
+                yield own[subject][(first[subject] + visit) % len(own[subject])]
+
+
+def _distinct(spec: ReaderSpec, contrasts: Contrasts, case: Survey) -> int:
+    """Number of different stimuli of a case, at the least."""
+    slices = 1 if spec.show != "slice" or len(case.brain) == 1 else _SLICES
+    return slices * (1 if spec.together or spec.pooled else len(contrasts))
 
 
 def _slice(

@@ -4,12 +4,15 @@ import sqlite3
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from glioforge.core import CohortError, OutputError
 from glioforge.reader.folder import open_study
 from glioforge.reader.reading import locked_at
 from glioforge.reader.store import note, now, record, verify
+
+SIMULATED: Final = "simulated"
+"""Event of the audit chain that says of a reader that a program answers, not a person."""
 
 
 @final
@@ -24,6 +27,7 @@ class Reader:
         total: Items in all.
         last: Time of the last answer, ISO 8601; empty before the first.
         seconds: Median seconds an answer; none before the first.
+        simulated: Whether a program answers in the place of a person.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Reader:
     total: int
     last: str
     seconds: float | None
+    simulated: bool = False
 
 
 @final
@@ -55,10 +60,21 @@ class Status:
     head: str
     address: str
 
+    @property
+    def flags(self) -> dict[str, str]:
+        """Warning that every table carries where a program answered, by its short name; empty otherwise."""
+        count = sum(reader.simulated for reader in self.readers)
+        if not count:
+            return {}
+        if count < len(self.readers):
+            return {"SIMULATED": f"{count} of {len(self.readers)} readers are simulated; they looked at no image"}
+        return {"SIMULATED": "the readers are simulated; nobody looked at an image"}
+
 
 _READERS = """
 SELECT reader.name, reader.passphrase IS NULL AS invited, count(assignment.id) AS total, count(answer.at) AS done,
-  coalesce(max(answer.at), '') AS last
+  coalesce(max(answer.at), '') AS last, EXISTS (SELECT 1 FROM audit WHERE event = 'simulated'
+  AND json_extract(audit.body, '$.reader') = reader.name) AS simulated
 FROM reader LEFT JOIN assignment ON assignment.reader = reader.id
 LEFT JOIN answer ON answer.assignment = assignment.id GROUP BY reader.id ORDER BY reader.folded
 """
@@ -82,7 +98,8 @@ def status_of(folder: Path) -> Status:
             name = str(row["name"])
             times = store.read(partial(_times, name))
             middle = times[len(times) // 2] / 1000 if times else None
-            readers.append(Reader(name, bool(row["invited"]), row["done"], row["total"], row["last"], middle))
+            counts = (row["done"], row["total"], row["last"])
+            readers.append(Reader(name, bool(row["invited"]), *counts, middle, bool(row["simulated"])))
         found = store.read(lambda db: (locked_at(db), db.execute("SELECT value FROM meta WHERE key = 'address'")))
         address = found[1].fetchone()
         return Status(

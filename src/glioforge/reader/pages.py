@@ -93,7 +93,8 @@ def message_page(study: Study, heading: str, text: str) -> bytes:
 
 def _item(study: Study, showing: Showing, progress: Progress) -> dict[str, Any]:
     """What the template of an item needs."""
-    names = [Modality(name).title for name in showing.contrast.split("+")]
+    pooled = study.spec.pooled and not showing.practice
+    names = ["MRI"] if pooled else [Modality(name).title for name in showing.contrast.split("+")]
     return {
         "showing": showing,
         "progress": progress,
@@ -103,6 +104,7 @@ def _item(study: Study, showing: Showing, progress: Progress) -> dict[str, Any]:
         "longest": LONGEST_COMMENT,
         "shape": list(study.shape),
         "spacing": list(study.frame.spacing),
+        "sides": study.frame.sides,
         "marks": study.spec.kind == "diagnosis" or study.spec.diagnose,
     }
 

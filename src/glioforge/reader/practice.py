@@ -45,6 +45,8 @@ def practice_items(spec: ReaderSpec, contrasts: Sequence[Modality], frame: Frame
         return (), ""
     if Modality.APTW in contrasts or not all(0.5 <= mm <= 16 for mm in frame.spacing):
         return (), "no practice items: phantoms have T1, T1ce, T2 and FLAIR, and voxels of 0.5 to 16 mm"
+    if frame.plane != "axial":
+        return (), "no practice items: phantoms are shown in axial slices"
     panels = 2 if spec.paired else 1
     shape = tuple(math.ceil(view / mm) for view, mm in zip(FIELD_OF_VIEW_MM, frame.spacing, strict=True))
     phantom = PhantomSpec(shape=(shape[0], shape[1], shape[2]), spacing_mm=frame.spacing, orientation="RAS")

@@ -1,6 +1,5 @@
 """The report of a study folder: nothing before the lock, and everything that the export holds."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from glioforge.reader.export import locked_answers, locked_outlines
@@ -9,16 +8,13 @@ from glioforge.reader.lock import status_of
 from glioforge.reader.report import write_reading_report
 
 
-def report_study(
-    folder: Path, out: Path, *, fidelity: Path | None = None, flags: Mapping[str, str] | None = None
-) -> Path:
+def report_study(folder: Path, out: Path, *, fidelity: Path | None = None) -> Path:
     """Write the report of a locked study, and return its page.
 
     Args:
         folder: The study.
         out: Folder of the report; made if missing.
         fidelity: `fidelity.json` of a comparison of the cohorts, for a measure of diversity.
-        flags: Further warnings that every table carries, by their short name.
 
     Raises:
         OutputError: The study is not locked, or the folder cannot be written.
@@ -33,7 +29,7 @@ def report_study(
         answers,
         study.spec,
         out,
-        flags={**study.flags, **(flags or {})},
+        flags={**study.flags, **status.flags},
         facts=facts,
         fidelity=fidelity,
         outlines=locked_outlines(folder),

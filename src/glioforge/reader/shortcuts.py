@@ -86,16 +86,21 @@ def find_shortcuts(real: Sequence[Mapping[str, float]], made: Sequence[Mapping[s
     return tuple(Shortcut(n, auc, p) for n, (auc, _), p in zip(FEATURES, tests, corrected, strict=True))
 
 
+def listed_shortcuts(found: Sequence[Shortcut]) -> str:
+    """Name the features that separate, with their areas under the curve; empty where none does."""
+    return ", ".join(f"{one.feature} (AUC {one.auc:.2f})" for one in found if one.separates)
+
+
 def require_no_shortcut(found: Sequence[Shortcut], where: str) -> None:
     """Refuse a study in which a feature gives the answer away.
 
     Raises:
         CohortError: Names the features with their areas under the curve.
     """
-    separating = [shortcut for shortcut in found if shortcut.separates]
+    separating = listed_shortcuts(found)
     if separating:
         raise CohortError(
-            "pixel shortcuts: " + ", ".join(f"{one.feature} (AUC {one.auc:.2f})" for one in separating),
+            f"pixel shortcuts: {separating}",
             f"no such feature with an AUC beyond {1 - LARGEST_AUC:.2f} to {LARGEST_AUC:.2f}",
             "prepare real and synthetic cases alike (brain mask, grid, intensities); where the shortcut belongs to the "
             "method, give --allow-shortcuts, which marks every table of the study",

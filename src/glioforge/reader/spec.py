@@ -47,6 +47,7 @@ ALL: Final = "all"
 """In place of a method's name: the items of all methods together."""
 
 _HAN: Mapping[str, Any] = {
+    "after": "han2018",
     "kind": "turing",
     "show": "slice",
     "together": False,
@@ -59,6 +60,7 @@ _HAN: Mapping[str, Any] = {
     "comment": False,
 }
 _CARVER: Mapping[str, Any] = {
+    "after": "carver",
     "kind": "turing",
     "show": "slice",
     "together": False,
@@ -72,6 +74,7 @@ _CARVER: Mapping[str, Any] = {
     "cues": (),
 }
 _GUO: Mapping[str, Any] = {
+    "after": "guo2020",
     "kind": "preference",
     "show": "slice",
     "together": True,
@@ -104,6 +107,8 @@ class AnalysisSpec(Spec):
 class ReaderSpec(Spec):
     """A reading study."""
 
+    after: Literal["", "han2018", "carver", "guo2020"] = Field("", exclude_if=lambda value: not value)
+    """Paper whose reading the study follows, by its preset; the page of the papers shows its counts there."""
     title: str = Field("Reading study", min_length=1, max_length=120)
     """Shown to readers; says nothing of methods."""
     kind: Kind = "turing"
@@ -122,6 +127,9 @@ class ReaderSpec(Spec):
     """Number of synthetic items, divided equally among the methods; pairs take theirs from `real`."""
     per_contrast: bool = False
     """Take these numbers for each MRI contrast rather than over all contrasts."""
+    pooled: bool = Field(False, exclude_if=lambda value: not value)
+    """Cases have one image each, whose contrast varies and is not stated, as samplers of pooled contrasts make them;
+    items show that image alone, and results are not divided by contrast."""
     one_per_subject: bool = True
     """Show at most one item of a subject among the real ones, and one of a subject and method among the synthetic
     ones, for items of one subject are no independent trials."""
@@ -155,6 +163,8 @@ class ReaderSpec(Spec):
             raise ValueError(f"`show: {self.show}` with kind delineation, which is drawn on a `slice`")
         if self.diagnose and self.kind in PAIRED:
             raise ValueError(f"`diagnose` with kind {self.kind}, which shows two items at a time")
+        if self.pooled and (self.together or self.per_contrast or self.contrasts or self.kind in PAIRED):
+            raise ValueError("`pooled` shows single images: set `together: false`, without pairs or named contrasts")
         if len(set(self.cues)) < len(self.cues) or any(not cue.strip() or ";" in cue for cue in self.cues):
             raise ValueError("`cues` that are empty, twice the same, or hold a semicolon")
         return self

@@ -8,6 +8,8 @@ Conventions
 -----------
 pixels     uint8 `(contrast, k, row, column)` in picture order, radiological: anterior is up, the patient's left is on
            the picture's right; one `k` for a slice, all for a stack.  Volumes are `(contrast, i, j, k)`, RAS
+planes     axial; cases that are a single coronal or sagittal slice are shown in their own plane (`reader.plane`), with
+           the top of the head up and the face on the left of a sagittal picture
 levels     0 outside the brain; 1 to 255 inside, from the 0.5th to the 99.5th percentile within the brain of the case
 """
 
@@ -22,8 +24,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 from glioforge.core import Case, CaseError, CaseRef, CohortError, Geometry, Modality, bounding_box
 from glioforge.data import find_brain
 from glioforge.io import image_bytes
+from glioforge.reader.plane import Plane, plane_of, spacing_of, turned
 from glioforge.reader.spec import ReaderSpec
-from glioforge.report import upright, window_of
+<<<<<<< HEAD
+from glioforge.report import window_of
+=======
+>>>>>>> 797a3da (Show readings below the published counts, read pooled slices, and show single slices in their own plane)
 
 Pixels = UInt8[np.ndarray, "contrast _ _ _"]
 MARGIN: Final = 3
@@ -39,11 +45,12 @@ class Survey:
     Args:
         ref: The case.
         source: `real`, or the name of the method that made it.
-        start: First voxel of the brain's box along each axis, RAS.
+        start: First voxel of the brain's box along each axis, as the case is turned for readers.
         size: Voxels of the brain's box along each axis.
-        spacing: Voxel size in millimetres, RAS.
-        brain: Voxels of brain in each axial slice of the box.
-        lesion: Voxels of tumour in each axial slice of the box; none where the case has no labels.
+        spacing: Voxel size in millimetres along the same axes.
+        brain: Voxels of brain in each slice of the box.
+        lesion: Voxels of tumour in each slice of the box; none where the case has no labels.
+        plane: Plane of the slices.
     """
 
     ref: CaseRef
@@ -53,6 +60,7 @@ class Survey:
     spacing: tuple[float, float, float]
     brain: Int[np.ndarray, " k"]
     lesion: Int[np.ndarray, " k"] | None
+    plane: Plane = "axial"
 
 
 @final
@@ -61,12 +69,19 @@ class Frame:
     """The one grid of all stimuli of a study.
 
     Args:
-        size: Voxels along right-left, back-front and foot-head.
+        size: Voxels along right-left, back-front and foot-head; of another plane along its width, height and depth.
         spacing: Voxel size along the same axes, in millimetres.
+        plane: Plane of its slices.
     """
 
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
+    plane: Plane = "axial"
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What lies on the left and on the right of a picture."""
+        return ("A", "P") if self.plane == "sagittal" else ("R", "L")
 
     @property
     def geometry(self) -> Geometry:
@@ -82,13 +97,13 @@ class Frame:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"size": list(self.size), "spacing": list(self.spacing)}
+        return {"size": list(self.size), "spacing": list(self.spacing), "plane": self.plane}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Frame":
         """Inverse of `to_json`."""
         (i, j, k), (x, y, z) = values["size"], values["spacing"]
-        return cls((i, j, k), (x, y, z))
+        return cls((i, j, k), (x, y, z), values.get("plane", "axial"))
 
 
 def survey(ref: CaseRef, source: str) -> Survey:
@@ -104,22 +119,21 @@ def survey_case(case: Case, ref: CaseRef, source: str) -> Survey:
     """Measure a loaded case; errors as `survey`."""
     if not case.images:
         raise CaseError("no image", "a case with images", "leave it out by --where", ref.case_id)
-    mask = upright(find_brain(case), case.geometry)
+    mask = turned(find_brain(case), case.geometry)
     box = bounding_box(mask)
     if box is None:
         raise CaseError("no brain", "a case that shows one", "leave it out by --where", ref.case_id)
     brain = mask[box]
-    lesion = None if case.labels is None else upright(case.labels.lesion, case.geometry)[box]
-    axes, _ = case.geometry.canonical_axes()
-    x, y, z = (case.geometry.spacing[axis] for axis in axes)
+    lesion = None if case.labels is None else turned(case.labels.lesion, case.geometry)[box]
     return Survey(
         ref,
         source,
         (box[0].start, box[1].start, box[2].start),
         (brain.shape[0], brain.shape[1], brain.shape[2]),
-        (x, y, z),
+        spacing_of(case.geometry),
         brain.sum(axis=(0, 1)),
         None if lesion is None else lesion.sum(axis=(0, 1)),
+        plane_of(case.geometry),
     )
 
 
@@ -130,10 +144,16 @@ def common_frame(surveys: Sequence[Survey]) -> Frame:
         surveys: At least one case.
 
     Raises:
-        CohortError: Two cases have different voxel sizes, which a reader would see.
+        CohortError: Two cases have different voxel sizes, or are slices of different planes, which a reader would see.
     """
     first = surveys[0]
     for other in surveys[1:]:
+        if other.plane != first.plane:
+            raise CohortError(
+                f"{first.plane} slices ({first.ref.case_id}) and {other.plane} slices ({other.ref.case_id})",
+                "cohorts with slices of one plane, for a reader sees the difference",
+                "cut real slices as the sampler's are, such as those that a study of samplers leaves in its folder",
+            )
         if not np.allclose(first.spacing, other.spacing, atol=_SAME_MM):
             sizes = [" x ".join(f"{mm:.3g}" for mm in one.spacing) for one in (first, other)]
             raise CohortError(
@@ -142,7 +162,7 @@ def common_frame(surveys: Sequence[Survey]) -> Frame:
                 "prepare all cohorts with the same settings: glioforge prepare",
             )
     i, j, k = (max(one.size[axis] for one in surveys) + 2 * MARGIN for axis in range(3))
-    return Frame((i, j, k), first.spacing)
+    return Frame((i, j, k), first.spacing, first.plane)
 
 
 def encode(case: Case, known: Survey, contrasts: Sequence[Modality], frame: Frame, index: int | None) -> Pixels:
@@ -153,17 +173,17 @@ def encode(case: Case, known: Survey, contrasts: Sequence[Modality], frame: Fram
         known: Its survey.
         contrasts: MRI contrasts, in the order shown.
         frame: Grid of the study.
-        index: Axial slice of the box of the brain; none for all slices.
+        index: Slice of the box of the brain; none for all slices.
 
     Returns:
-        uint8 voxels `(contrast, i, j, k)` in RAS order; `k` is 1 for a slice.
+        uint8 voxels `(contrast, i, j, k)`, turned for readers: RAS where slices are axial; `k` is 1 for a slice.
 
     Raises:
         CaseError: The case lacks a contrast.
     """
     case.require_images(tuple(contrasts))
-    brain = upright(find_brain(case), case.geometry)
-    levels = [_levels(upright(case.images[m].voxels, case.geometry), brain) for m in contrasts]
+    brain = turned(find_brain(case), case.geometry)
+    levels = [_levels(turned(case.images[m].voxels, case.geometry), brain) for m in contrasts]
     placed = np.stack([_placed(voxels, known, frame) for voxels in levels])
     if index is None:
         return placed
@@ -176,7 +196,7 @@ def lesion_in(case: Case, known: Survey, frame: Frame, region: str | None = None
     if case.labels is None or (region and region not in {*case.labels.scheme.regions, *case.labels.scheme.labels}):
         return np.zeros(frame.size, dtype=bool)
     mask = case.labels.lesion if region is None else case.labels.region(region)
-    return _placed(upright(mask, case.geometry).astype(np.uint8), known, frame).astype(bool)
+    return _placed(turned(mask, case.geometry).astype(np.uint8), known, frame).astype(bool)
 
 
 def slice_in(known: Survey, frame: Frame, index: int) -> int:
@@ -185,7 +205,7 @@ def slice_in(known: Survey, frame: Frame, index: int) -> int:
 
 
 def as_pictures(voxels: UInt8[np.ndarray, "... i j k"]) -> UInt8[np.ndarray, "... k row column"]:
-    """Turn voxels in RAS order into slices in picture order."""
+    """Turn voxels in the order of readers into slices in picture order."""
     return np.moveaxis(voxels[..., ::-1, ::-1, :], (-1, -2, -3), (-3, -2, -1))
 
 

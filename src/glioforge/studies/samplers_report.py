@@ -124,5 +124,8 @@ def _readings(spec: SamplersSpec, results: Results) -> Section:
         f"glioforge reader create --preset han2018 --real {place}/{UNSEEN} --synthetic {name}={place}/{MADE} "
         f"--set one_per_subject=false --out reading-{name}"
     )
+    pooled = [key for key, method in spec.methods.items() if getattr(method.sampler, "pooled", False)]
+    if pooled:
+        text += f" Slices of pooled contrasts ({', '.join(pooled)}) also need --set pooled=true."
     note = Note("Several slices of one subject are no independent trials; the reading study marks them CLUSTERED.")
     return Section("Ask readers", (Paragraph(text), Listing(command), note))
