@@ -206,7 +206,7 @@ def _contrasts(spec: ReaderSpec, cohorts: Mapping[str, Cohort]) -> tuple[Modalit
     missing = [m.title for m in spec.contrasts or () if m not in shared]
     if missing or not shared:
         titles = ", ".join(m.title for m in shared) or "none"
-        remedy = "of slices of pooled contrasts, each a single image: pooled=true" if not shared else ""
+        remedy = "for slices of pooled contrasts, each a single image, set pooled=true" if not shared else ""
         raise CohortError(f"cohorts that share {titles}", f"also {', '.join(missing) or 'one contrast'}", remedy)
     return spec.contrasts or tuple(shared)
 

@@ -26,10 +26,7 @@ from glioforge.data import find_brain
 from glioforge.io import image_bytes
 from glioforge.reader.plane import Plane, plane_of, spacing_of, turned
 from glioforge.reader.spec import ReaderSpec
-<<<<<<< HEAD
 from glioforge.report import window_of
-=======
->>>>>>> 797a3da (Show readings below the published counts, read pooled slices, and show single slices in their own plane)
 
 Pixels = UInt8[np.ndarray, "contrast _ _ _"]
 MARGIN: Final = 3
