@@ -273,8 +273,9 @@ def legend(colours: Mapping[str, tuple[int, int, int]]) -> bytes:
 
 
 def label_colours(scheme: LabelScheme) -> dict[str, tuple[int, int, int]]:
-    """Colour of each label of a scheme, without the background."""
-    return {name: scheme.colours.get(name, (128, 128, 128)) for name in scheme.labels if name != "background"}
+    """Colour of each label of a scheme by its value, without the background."""
+    names = sorted((name for name in scheme.labels if name != "background"), key=scheme.value)
+    return {name: scheme.colours.get(name, (128, 128, 128)) for name in names}
 
 
 def _show(axes: "Axes", picture: Picture) -> None:
@@ -289,4 +290,4 @@ def _show(axes: "Axes", picture: Picture) -> None:
     for place, side in zip((0.02, 0.98), picture.sides, strict=True):
         axes.text(place, 0.5, side, ha="left" if place < 0.5 else "right", **small)
     if picture.text:
-        axes.text(0.5, 0.03, picture.text, ha="center", **small)
+        axes.text(0.5, 0.03, picture.text, ha="center", **{**small, "fontsize": 7.5})

@@ -103,7 +103,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     shown = (
         (made_section(spec, results), _likeness(images, likeness))
         if results.of("fidelity") or images.rows
-        else sources_section(results)
+        else sources_section(spec, results)
     )
     sections = (
         answer_section(spec, results, overlap, arms, judged),
@@ -304,5 +304,5 @@ def _arms_text(spec: AugmentationSpec) -> str:
     told = []
     for arm in spec.all_arms:
         share = f"{arm.synthetic_share:.0%} of slices from" if arm.synthetic_share else "cases from"
-        told.append(f"{neutral(spec, arm.title)}{f' ({share} {source_named(arm.source)})' if arm.source else ''}")
+        told.append(f"{neutral(spec, arm.title)}{f' ({share} {source_named(spec, arm.source)})' if arm.source else ''}")
     return "; ".join(told)

@@ -1,7 +1,7 @@
 """The pictures of study pages: scans and what was made of their label maps, in three planes through the lesion."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -17,19 +17,23 @@ from glioforge.report import (
     Window,
     best_slice,
     case_pictures,
-    grey,
     label_colours,
     legend,
     picture_grid,
     shared_slice,
     window_of,
 )
+from glioforge.report.style import in_words
 
 Rows = list[tuple[str, Sequence[Picture]]]
+Marks = Mapping[str, str]
+NO_MARKS: Final[Marks] = MappingProxyType({})
+SSIM_MARK: Final = " SSIM is that of the row in the brain, mean over contrasts."
+DICE_MARK: Final = " Dice compares the map asked for with what the frozen segmenter finds, mean over regions."
+VOLUME_MARK: Final = "Millilitres are those of the whole tumour in the label map."
+ZSCORE_MARK: Final = " The norm is that of the calibrated z-score filter, which only counts here."
 MOST_ROWS: Final = 9
 """Rows up to which all planes share a figure."""
-MOST_ERROR: Final = 1.5
-"""Error that is white in pictures."""
 
 
 def label_legend(scheme: LabelScheme) -> Figure:
@@ -61,35 +65,41 @@ def in_planes(draw: Callable[[int], Rows], columns: Sequence[str], caption: str,
     return axial, Folded("The same in coronal and sagittal planes", tuple(others))
 
 
-def unseen_subject(case: Case, made: Mapping[str, Mapping[Modality, Volume]], what: str) -> tuple[Block, ...]:
+def unseen_subject(
+    case: Case, made: Mapping[str, Mapping[Modality, Volume]], what: str, marks: Marks = NO_MARKS
+) -> tuple[Block, ...]:
     """Show a test subject's scan and the images made of its label map.
 
     Args:
         case: The prepared scan, with labels.
         made: Images by the name of their row.
         what: What a scan is called: `scan` or `phantom`.
+        marks: What was measured of a row, by its name.
     """
     labels, windows = case.require_labels(), windows_of(case)
     contrasts = tuple(dict.fromkeys(m for images in made.values() for m in images))
 
     def draw(axis: int) -> Rows:
         images = {what: case.images, **made}
-        index = best_slice(labels, axis)
-        return [(name, _row(labels, shown, contrasts, (axis, index), windows)) for name, shown in images.items()]
+        place = (axis, best_slice(labels, axis))
+        rows = {name: slice_row(labels, shown, contrasts, place, windows) for name, shown in images.items()}
+        return [(marked(name, marks), pictures) for name, pictures in rows.items()]
 
     caption = (
         f"{case.subject_id}, unseen by the generator: the {what}, one image made of its label map, and the image in "
         f"which every class has its mean intensity over the training subjects. Grey windows are those of the {what}."
+        f"{told_of(marks, SSIM_MARK)}"
     )
     return in_planes(draw, ("labels", *(m.title for m in contrasts)), caption, f"Images of {case.subject_id}")
 
 
-def edited_case(before: Case, made: Mapping[str, Case]) -> tuple[Block, ...]:
-    """Show a case and the synthetic ones made of its edited label map, on the same slices.
+def edited_case(before: Case, made: Mapping[str, Case], marks: Marks = NO_MARKS) -> tuple[Block, ...]:
+    """Show a case and the synthetic ones made of its label map, edited or as it is, on the same slices.
 
     Args:
         before: The case whose label map was edited.
         made: Synthetic case of each source by the name of its row, at least one; the first one decides the slices.
+        marks: What was measured of a row besides the volume of its lesion, by its name.
     """
     windows = windows_of(before)
     contrasts = tuple(dict.fromkeys(m for case in made.values() for m in case.images))
@@ -98,51 +108,58 @@ def edited_case(before: Case, made: Mapping[str, Case]) -> tuple[Block, ...]:
     def draw(axis: int) -> Rows:
         place = (axis, shared_slice(*labels, axis))
         cases = {"before": before, **made}
-        return [(n, _row(c.require_labels(), c.images, contrasts, place, windows)) for n, c in cases.items()]
+        return [
+            (marked(with_volume(n, c), marks, n), slice_row(c.require_labels(), c.images, contrasts, place, windows))
+            for n, c in cases.items()
+        ]
 
     what = "the synthetic case" if len(made) == 1 else f"the synthetic cases of {', '.join(made)}"
+    edits = _edits(made)
+    of_map = f"its edited label map (edits: {edits})" if edits else "its label map as it is"
     caption = (
-        f"{before.case_id} before, and {what} made of its edited label map (edits: {_edits(made)}), on the same "
-        "slices: those that show both lesions best, else the edited one. Grey windows are those of the case before."
+        f"{before.case_id} before, and {what} made of {of_map}, on the same slices"
+        f"{': those that show both lesions best, else the edited one' if edits else ''}. Grey windows are those of the "
+        f"case before. {VOLUME_MARK}"
     )
     return in_planes(draw, ("labels", *(m.title for m in contrasts)), caption, f"{before.case_id} before and after")
 
 
-def every_method(
-    case: Case, truth: Mapping[Modality, Volume], made: Mapping[str, Case], words: tuple[str, str]
+def painted_maps(
+    cases: Mapping[str, Case], windows: Mapping[Modality, Window], title: str, marks: Marks = NO_MARKS
 ) -> tuple[Block, ...]:
-    """Show one label map as every method paints it, with the error of each.
+    """Show label maps that no scan belongs to, beside the images that were painted of them.
 
     Args:
-        case: The prepared scan, with labels.
-        truth: What images should equal.
-        made: Synthetic case of each method by its title.
-        words: What the scan and the truth are called; one row where they are the same.
+        cases: Synthetic cases by the name of their row, at least one.
+        windows: Grey windows, such as those of a training subject.
+        title: Title of the source.
+        marks: What was measured of a row besides the volume of its lesion, by its name.
     """
-    labels, windows = case.require_labels(), windows_of(case)
-    contrasts = tuple(m for m in case.images if any(m in other.images for other in made.values()))
+    contrasts = tuple(dict.fromkeys(m for case in cases.values() for m in case.images))
 
     def draw(axis: int) -> Rows:
-        place = (axis, best_slice(labels, axis))
         rows: Rows = []
-        for name, images in {words[0]: case.images, words[1]: truth}.items():
-            rows.append((name, _row(labels, images, contrasts, place, windows)))
-        for title, other in made.items():
-            row = _row(labels, other.images, contrasts, place, windows)
-            rows.append((title, (_error(row[0], labels, other, truth, place), *row[1:])))
+        for name, case in cases.items():
+            labels = case.require_labels()
+            place = (axis, best_slice(labels, axis))
+            shown = marked(with_volume(name, case), marks, name)
+            rows.append((shown, slice_row(labels, case.images, contrasts, place, windows)))
         return rows
 
     caption = (
-        f"{case.subject_id}, unseen by every method: one draw of each. Grey windows are those of the {words[0]}. "
-        f"The first column of a method shows its error: the absolute difference from the {words[1]}, mean over "
-        f"contrasts, white from {MOST_ERROR} standard deviations of the brain."
+        f"{title}: label maps that were drawn from noise, and the image made of each. Grey windows are those of a "
+        f"training subject. {VOLUME_MARK}{told_of(marks, ZSCORE_MARK)}"
     )
-    columns = ("labels; error", *(m.title for m in contrasts))
-    return in_planes(draw, columns, caption, f"Images of every method for the label map of {case.subject_id}")
+    return in_planes(draw, ("labels", *(m.title for m in contrasts)), caption, f"Maps from noise and images of {title}")
 
 
 def edit_series(
-    case: Case, made: Sequence[tuple[str, Case]], title: str, *, before: LabelMap | None = None
+    case: Case,
+    made: Sequence[tuple[str, Case]],
+    title: str,
+    *,
+    before: LabelMap | None = None,
+    marks: Marks = NO_MARKS,
 ) -> tuple[Block, ...]:
     """Show edited label maps and the images that one method makes of them, a row a map.
 
@@ -151,6 +168,7 @@ def edit_series(
         made: Name and synthetic case of each row.
         title: Title of the method.
         before: The original map, shown on the same slice before each; none leaves its column out.
+        marks: What was measured of a row, by its name.
     """
     windows, contrasts = windows_of(case), tuple(m for m in case.images if m in made[0][1].images)
 
@@ -159,8 +177,9 @@ def edit_series(
         for name, other in made:
             labels = other.require_labels()
             place = (axis, shared_slice(before or labels, labels, axis))
-            first = _row(before, {}, (), place, windows) if before else ()
-            rows.append((name.replace(", ", ",\n"), (*first, *_row(labels, other.images, contrasts, place, windows))))
+            first = slice_row(before, {}, (), place, windows) if before else ()
+            shown = (*first, *slice_row(labels, other.images, contrasts, place, windows))
+            rows.append((marked(name.replace(", ", ",\n"), marks, name), shown))
         return rows
 
     what = "draws of one label map; whatever differs between rows differs between draws"
@@ -169,7 +188,12 @@ def edit_series(
             "one label map of an unseen subject before and after each edit on the same slice, and the image made of it"
         )
     columns = (*(("before",) if before else ()), "labels", *(m.title for m in contrasts))
-    return in_planes(draw, columns, f"{title}: {what}.", f"Rows of label maps and images of {title}")
+    return in_planes(
+        draw,
+        columns,
+        f"{title}: {what}.{told_of(marks, DICE_MARK)}",
+        f"Rows of label maps and images of {title}",
+    )
 
 
 def windows_of(case: Case) -> dict[Modality, Window]:
@@ -190,7 +214,28 @@ def spread_over(cohort: Cohort, most: int) -> tuple[CaseRef, ...]:
     return tuple(cohort.cases[int(place)] for place in places)
 
 
-def _row(
+def marked(shown: str, marks: Marks, name: str | None = None) -> str:
+    """Return the name of a row with what was measured of it below; the name alone where nothing was.
+
+    Args:
+        shown: The name as it is shown.
+        marks: What was measured, by name.
+        name: The name in `marks`, if another.
+    """
+    return "\n".join(filter(None, (shown, marks.get(shown if name is None else name, ""))))
+
+
+def told_of(marks: Marks, sentence: str) -> str:
+    """Return what a caption says of marks; empty where there are none."""
+    return sentence if any(marks.values()) else ""
+
+
+def with_volume(name: str, case: Case) -> str:
+    """Name of a row with the volume of the whole tumour in its label map."""
+    return f"{name}\n{case.require_labels().volume_ml('WT'):.0f} ml"
+
+
+def slice_row(
     labels: LabelMap,
     images: Mapping[Modality, Volume],
     contrasts: Sequence[Modality],
@@ -205,20 +250,12 @@ def _row(
 
 
 def _edits(made: Mapping[str, Case]) -> str:
-    """Edits of synthetic cases; by source where they differ."""
+    """Edits of synthetic cases; by source where they differ, empty where no map was edited."""
     edits_of = {
-        name: ", ".join(dict.fromkeys(str(edit["kind"]) for edit in case.lineage.edits)) or "none"
+        name: ", ".join(dict.fromkeys(in_words(str(edit["kind"])) for edit in case.lineage.edits)) or "none"
         for name, case in made.items()
     }
+    if set(edits_of.values()) == {"none"}:
+        return ""
     same = len(set(edits_of.values())) == 1
     return next(iter(edits_of.values())) if same else "; ".join(f"{name} {edits}" for name, edits in edits_of.items())
-
-
-def _error(
-    like: Picture, labels: LabelMap, made: Case, truth: Mapping[Modality, Volume], place: tuple[int, int]
-) -> Picture:
-    """Mean absolute difference from the truth over contrasts, in grey."""
-    axis, index = place
-    errors = [np.abs(made.images[m].voxels - truth[m].voxels).take(index, axis) for m in made.images if m in truth]
-    brain = labels.voxels.take(index, axis) > 0
-    return replace(like, pixels=grey(np.mean(errors, axis=0), brain, (0.0, MOST_ERROR)))

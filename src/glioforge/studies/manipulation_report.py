@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+<<<<<<< HEAD
 from glioforge.report import (
     MEAN,
     Block,
@@ -16,6 +17,13 @@ from glioforge.report import (
     cost_table,
     score_table,
 )
+=======
+from glioforge.io.tables import PREPARED
+from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
+from glioforge.report.scores import MEAN, Endpoint, ResultTable
+from glioforge.report.tables import cost_table, score_table
+from glioforge.studies.case_marks import mark
+>>>>>>> 9ace05f (Show titles, scores, label maps from noise and signed differences in the galleries of studies)
 from glioforge.studies.comparing import titles_of
 from glioforge.studies.gallery import edit_series
 from glioforge.studies.manipulating import ManipulationSpec
@@ -126,5 +134,12 @@ def _pictures(spec: ManipulationSpec, results: Results, methods: Mapping[str, st
         if common:
             shown = [(spec.edits[edit].title, cohort[common[0]].load()) for edit, cohort in cohorts.items()]
             before = shown[0][1].require_labels()
-            blocks += edit_series(results.study.prepared[common[0]].load(), shown, title, before=before)
+            marks = {
+                entry.title: mark(
+                    results, "Dice", arm=spec.arm(name, edit), case_id=common[0], metric="dice", grid=PREPARED
+                )
+                for edit, entry in spec.edits.items()
+            }
+            scan = results.study.prepared[common[0]].load()
+            blocks += edit_series(scan, shown, title, before=before, marks=marks)
     return Section("Pictures", tuple(blocks) or (Paragraph("No map could be edited in every way."),))

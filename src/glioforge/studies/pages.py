@@ -159,21 +159,28 @@ def quality_section(results: Results, undeclared: Collection[str] = ()) -> Secti
         mine = [record for record in results.of("synthetic") if record.arm == source]
         verdicts = [VerdictRow.from_json(row) for record in mine for row in record.details["verdicts"]]
         made, kept = sum(r.details["made"] for r in mine), sum(r.details["kept"] for r in mine)
+        cases = f"Cases of {source_named(results.study.spec, source)}"
         judged = "" if verdicts else ", as they are: no filter belongs to this source"
-        blocks.append(Paragraph(f"Cases of {source_named(source)}: {made} made, {kept} kept for training{judged}."))
+        blocks.append(Paragraph(f"{cases}: {made} made, {kept} kept for training{judged}."))
         if verdicts:
-            caption = f"Cases of {source_named(source)} left after each filter."
+            caption = f"{cases} left after each filter."
             drawn = plots.funnel(funnel(verdicts), banner_of([UNVERIFIED] if source in undeclared else []))
-            blocks.append(Figure(drawn, caption, f"Funnel of the cases of {source_named(source)}"))
+            blocks.append(Figure(drawn, caption, f"Funnel. {cases}"))
         if any(not row.keep for row in verdicts):
-            blocks.append(Folded(f"Refused cases of {source_named(source)}", (refusal_table(verdicts),)))
+            blocks.append(Folded(f"{cases} that were refused", (refusal_table(verdicts),)))
         blocks += [Note(f"A filter was left out: {text}.", "warning") for r in mine for text in r.notes]
     return Section("Quality check of synthetic cases", tuple(blocks))
 
 
-def source_named(source: str) -> str:
-    """A source in a sentence: those that every study has with an article, others by their names."""
-    return f"the {source}" if source in {"generator", "control"} else source
+def source_title(spec: StudySpec, source: str) -> str:
+    """Return the title of a source, or its name where it has none."""
+    found = getattr(spec, "all_sources", {}).get(source)
+    return getattr(found, "title", "") or source
+
+
+def source_named(spec: StudySpec, source: str) -> str:
+    """Return a source as a sentence names it: those that every study has with an article, others by their titles."""
+    return f"the {source}" if source in {"generator", "control"} else source_title(spec, source)
 
 
 def summary(

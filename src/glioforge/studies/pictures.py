@@ -1,26 +1,31 @@
 """Galleries of study pages: what synthesizers made of unseen label maps and of edited ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from glioforge.core import CaseRef
 from glioforge.data import fit_statistics
+from glioforge.io import ONE_DRAW
 from glioforge.report import Block, Folded, Note, Paragraph, Section
 from glioforge.studies.base import StudySpec
+from glioforge.studies.case_marks import mark, refusals
 from glioforge.studies.comparing import SynthesizersSpec
 from glioforge.studies.gallery import (
     as_volumes,
     edit_series,
     edited_case,
-    every_method,
     label_legend,
+    painted_maps,
     spread_over,
     unseen_subject,
+    windows_of,
 )
 from glioforge.studies.likeness import true_images, truth_name
-from glioforge.studies.pages import noun_of
+from glioforge.studies.method_gallery import every_method
+from glioforge.studies.pages import noun_of, source_title
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import class_mean_images
+from glioforge.studies.sources import SynthesizerSource
 from glioforge.studies.steps.series import ORIGINAL, draws_of, slug
 from glioforge.studies.steps.synthesize import MADE
 
@@ -28,6 +33,8 @@ MOST_SUBJECTS: Final = 3
 """Subjects shown."""
 MOST_TEST_CASES: Final = 2
 MOST_EDITED_CASES: Final = 3
+MOST_MAPS: Final = 4
+"""Label maps from noise shown of each source."""
 
 
 def made_section(spec: StudySpec, results: Results) -> Section:
@@ -39,53 +46,99 @@ def made_section(spec: StudySpec, results: Results) -> Section:
     for ref, twin in list(zip(split.test, made, strict=True))[:MOST_TEST_CASES]:
         case = ref.load()
         means = as_volumes(class_mean_images(case, statistics), case)
-        shown.append(unseen_subject(case, {"generator": twin.load().images, "class means": means}, what))
+        asked = {"case_id": ref.case_id, "metric": "ssim", "region": "brain", "reference": truth_name(spec)}
+        arms = {"generator": "generator, one draw", "class means": "class mean"}
+        marks = {name: mark(results, "SSIM", arm=arm, **asked) for name, arm in arms.items()}
+        shown.append(unseen_subject(case, {"generator": twin.load().images, "class means": means}, what, marks))
     blocks: list[Block] = [label_legend(split.train.scheme), *shown[0]]
     blocks += [Folded("Another unseen case", found) for found in shown[1:]]
     if any(record.arm == "generator" and record.details["made"] for record in results.of("cases")):
+        refused = refusals(results, "generator")
         edited = [
-            edited_case(split.train[ref.lineage.parents[0]].load(), {"after": ref.load()})
+            edited_case(
+                split.train[ref.lineage.parents[0]].load(),
+                {"after": ref.load()},
+                {"after": refused.get(ref.case_id, "")},
+            )
             for ref in spread_over(results.cohort("cases", MADE, arm="generator"), MOST_EDITED_CASES)
         ]
         blocks += [*edited[0], *(Folded("Another edited case", found) for found in edited[1:])]
     return Section("What was made", tuple(blocks))
 
 
-def sources_section(results: Results) -> tuple[Section, ...]:
-    """Show what each source of the first fold made of the same edited label maps, one case for each kind of edit.
+def sources_section(spec: StudySpec, results: Results) -> tuple[Section, ...]:
+    """Show what each source of the first fold made: of the same edited label maps, and of label maps from noise.
 
     Args:
+        spec: Settings of the study.
         results: Results and folders of an augmentation study.
 
     Returns:
-        The section; none where no source made cases of training subjects.
+        The section; none where no source made cases of training subjects or of maps from noise.
     """
-    split = results.split(0)
-    trained = {ref.case_id for ref in split.train}
+    train = results.split(0).train
+    made = _made_by(results)
+    trained = {ref.case_id for ref in train}
+    edited = {
+        name: {case_id: ref for case_id, ref in refs.items() if _parent(ref) in trained} for name, refs in made.items()
+    }
+    edited = {name: refs for name, refs in edited.items() if refs}
+    shown = [_of_one_map(spec, results, edited, case_id) for case_id in _one_an_edit(edited)]
+    blocks: list[Block] = [*shown[0], *(Folded("Another case", found) for found in shown[1:])] if shown else []
+    for name, refs in made.items():
+        if refs and name not in edited and isinstance(_source(spec, name), SynthesizerSource):
+            blocks += _from_noise(spec, results, name, list(refs.values()))
+    return (Section("What was made", (label_legend(train.scheme), *blocks)),) if blocks else ()
+
+
+def _source(spec: StudySpec, name: str) -> object:
+    """Settings of a source; none where the study has no sources."""
+    return getattr(spec, "all_sources", {}).get(name)
+
+
+def _made_by(results: Results) -> dict[str, dict[str, CaseRef]]:
+    """Cases of each source of the first fold by their ids."""
     made: dict[str, dict[str, CaseRef]] = {}
     for record in results.of("cases"):
         if record.fold == 0 and record.details["made"] and record.arm not in made:
-            refs = {ref.case_id: ref for ref in results.cohort("cases", MADE, arm=record.arm)}
-            known = {case_id: ref for case_id, ref in refs.items() if _parent(ref) in trained}
-            made |= {record.arm: known} if known else {}
-    shown = [
-        edited_case(split.train[_parent(ref)].load(), {n: of[i].load() for n, of in made.items() if i in of})
-        for i, ref in _one_an_edit(made).items()
-    ]
-    if not shown:
-        return ()
-    others = [Folded("Another edited case", found) for found in shown[1:]]
-    return (Section("What was made", (label_legend(split.train.scheme), *shown[0], *others)),)
+            made[record.arm] = {ref.case_id: ref for ref in results.cohort("cases", MADE, arm=record.arm)}
+    return made
 
 
-def _one_an_edit(made: Mapping[str, Mapping[str, CaseRef]]) -> dict[str, CaseRef]:
-    """The first case of each combination of edits, those that most sources have first."""
+def _of_one_map(
+    spec: StudySpec, results: Results, made: Mapping[str, Mapping[str, CaseRef]], case_id: str
+) -> tuple[Block, ...]:
+    """One label map as every source paints it that was asked to, with the filter that refused the case."""
+    refs = {name: of[case_id] for name, of in made.items() if case_id in of}
+    titles = {name: source_title(spec, name) for name in refs}
+    marks = {titles[name]: refusals(results, name).get(case_id, "") for name in refs}
+    before = results.split(0).train[_parent(next(iter(refs.values())))].load()
+    return edited_case(before, {titles[name]: ref.load() for name, ref in refs.items()}, marks)
+
+
+def _from_noise(spec: StudySpec, results: Results, source: str, refs: Sequence[CaseRef]) -> tuple[Block, ...]:
+    """Label maps of a source that were drawn from noise, beside their images."""
+    norms: dict[str, str] = {}
+    for record in results.of("maps"):
+        if (record.fold, record.arm) == (0, source):
+            norms |= {
+                case_id: f"norm {one['norm']:.0f}, {'kept' if one['kept'] else 'refused'}"
+                for case_id, one in record.details.get("maps", {}).items()
+            }
+    cases = {f"map {number}": ref for number, ref in enumerate(refs[:MOST_MAPS], 1)}
+    marks = {name: norms.get(ref.case_id, "") for name, ref in cases.items()}
+    windows = windows_of(results.split(0).train.cases[0].load())
+    return painted_maps({name: ref.load() for name, ref in cases.items()}, windows, source_title(spec, source), marks)
+
+
+def _one_an_edit(made: Mapping[str, Mapping[str, CaseRef]]) -> tuple[str, ...]:
+    """Ids of the first case of each combination of edits, those that most sources have first."""
     every = {case_id: ref for of in reversed(list(made.values())) for case_id, ref in of.items()}
     order = sorted(every, key=lambda case_id: -sum(case_id in of for of in made.values()))
     found: dict[tuple[str, ...], str] = {}
     for case_id in order:
         found.setdefault(tuple(str(edit["kind"]) for edit in every[case_id].lineage.edits), case_id)
-    return {case_id: every[case_id] for case_id in list(found.values())[:MOST_EDITED_CASES]}
+    return tuple(found.values())[:MOST_EDITED_CASES]
 
 
 def _parent(ref: CaseRef) -> str:
@@ -108,9 +161,18 @@ def methods_section(spec: SynthesizersSpec, results: Results, methods: Mapping[s
         case = ref.load()
         truth = as_volumes(true_images(spec, ref, case), case)
         made = {title: cohort[ref.case_id].load() for title, cohort in cohorts.items()}
-        shown = every_method(case, truth, made, (what, truth_name(spec) if what == "phantom" else what))
+        marks = {title: _measured(spec, results, name, ref.case_id) for name, title in methods.items()}
+        shown = every_method(case, truth, made, (what, truth_name(spec) if what == "phantom" else what), marks)
         blocks += shown if not place else [Folded(f"The unseen {noun_of(spec)} {ref.subject_id}", shown)]
     return Section("One label map, every method", tuple(blocks))
+
+
+def _measured(spec: SynthesizersSpec, results: Results, method: str, case_id: str) -> str:
+    """Likeness of one draw of a method for a case, and the Dice of the segmenter that judges it, if there is one."""
+    known = {"arm": method, "case_id": case_id}
+    compared = {"metric": "ssim", "region": "brain", "reference": truth_name(spec), "sample": ONE_DRAW}
+    found = (mark(results, "SSIM", **known, **compared), mark(results, "Dice", **known, metric="dice"))
+    return ", ".join(filter(None, found))
 
 
 def edits_section(spec: SynthesizersSpec, results: Results, methods: Mapping[str, str]) -> Section:

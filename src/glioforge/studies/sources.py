@@ -62,8 +62,15 @@ class SubjectsSpec(Spec):
         return f"{_percent(self.share)} % of the training subjects"
 
 
+class TitledSource(Spec):
+    """What every source has."""
+
+    title: str = Field("", exclude_if=lambda title: not title)
+    """Name on pages; that of the source unless given."""
+
+
 @final
-class SynthesizerSource(Spec):
+class SynthesizerSource(TitledSource):
     """Cases that a synthesizer makes of label maps of training subjects: edits, images, filters."""
 
     kind: Literal["synthesizer"] = "synthesizer"
@@ -108,7 +115,7 @@ class SynthesizerSource(Spec):
 
 
 @final
-class MixingSource(Spec):
+class MixingSource(TitledSource):
     """Real cases of the arm's training subjects, mixed without a network: a control."""
 
     kind: Literal["mixing"] = "mixing"
@@ -121,7 +128,7 @@ class MixingSource(Spec):
 
 
 @final
-class FolderSource(Spec):
+class FolderSource(TitledSource):
     """Cases that any other tool made: images with label maps in a folder."""
 
     kind: Literal["folder"] = "folder"
@@ -138,14 +145,14 @@ class FolderSource(Spec):
 
 
 @final
-class CopiesSource(Spec):
+class CopiesSource(TitledSource):
     """The real training cases of the arm once more: a control for drawing more, without anything new."""
 
     kind: Literal["copies"] = "copies"
 
 
 @final
-class NoiseSource(Spec):
+class NoiseSource(TitledSource):
     """Axial slices that a sampler makes of noise, for classifiers: they have no label maps, but one answer each.
 
     A sampler with `tumour` among its conditions is asked for slices with tumour and for slices without; of any other

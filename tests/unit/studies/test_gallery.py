@@ -14,13 +14,13 @@ from glioforge.studies.gallery import (
     as_volumes,
     edit_series,
     edited_case,
-    every_method,
     in_planes,
     label_legend,
     spread_over,
     unseen_subject,
     windows_of,
 )
+from glioforge.studies.method_gallery import every_method
 from toy_cohort import toy_case, toy_cohort
 
 CASE = toy_case(1)
@@ -82,13 +82,19 @@ def test_before_and_after_are_on_the_same_slices(grids):
     rows, _ = grids[0]
     index = shared_slice(LABELS, after.labels)
 
-    assert names(grids[0])[:2] == ["axial\nbefore", "axial\nafter"]
+    volume = f"{LABELS.volume_ml('WT'):.0f} ml"
+    assert names(grids[0])[:2] == [f"axial\nbefore\n{volume}", f"axial\nafter\n{volume}"]
     shown = [gallery.case_pictures(labels, {}, index)[0].pixels for labels in (LABELS, after.labels)]
     assert all(np.array_equal(row[1][0].pixels, pixels) for row, pixels in zip(rows[:2], shown, strict=True))
     assert "edits: translate" in figure.caption
 
-    several = edited_case(CASE, {"one": after, "two": CASE})
-    assert names(grids[1])[:3] == ["axial\nbefore", "axial\none", "axial\ntwo"]
+    several = edited_case(CASE, {"one": after, "two": CASE}, {"two": "refused: duplicate"})
+    assert [name.split("\n", 1)[1].replace(f"\n{volume}", "") for name in names(grids[1])[:3]] == [
+        "before",
+        "one",
+        "two\nrefused: duplicate",
+    ]
+    assert "made of its label map as it is" in edited_case(CASE, {"one": CASE})[0].caption
     assert "the synthetic cases of one, two made of its edited label map (edits: one translate; two none)" in (
         several[0].caption
     )
@@ -97,13 +103,45 @@ def test_before_and_after_are_on_the_same_slices(grids):
 def test_every_method_has_its_error_and_its_images(grids):
     """The error of a perfect method is black; a contrast that it does not make is blank."""
     part = replace(CASE, images={CONTRASTS[0]: CASE.images[CONTRASTS[0]]})
-    every_method(CASE, CASE.images, {"whole": CASE, "part": part}, ("phantom", "noise-free image"))
+    marks = {"whole": "SSIM 1.00"}
+    shown, _, differences = every_method(
+        CASE, CASE.images, {"whole": CASE, "part": part}, ("phantom", "noise-free image"), marks
+    )
     rows, columns = grids[0]
 
-    assert names(grids[0]) == ["phantom", "noise-free image", "whole", "part"]
+    assert names(grids[0]) == ["phantom", "noise-free image", "whole\nSSIM 1.00", "part"]
     assert columns[0] == "labels; error"
     assert set(np.unique(rows[2][1][0].pixels).tolist()) <= {0, 25}
     assert [picture.is_blank for picture in rows[3][1]] == [False, False, True]
+    assert "SSIM is that of the row" in shown.caption
+    assert "image minus noise-free image" in differences.caption
+
+
+def test_differences_of_a_method_are_signed(grids):
+    """Grey is none, white too bright; the number is the mean absolute difference; many methods are folded."""
+    brighter = {m: replace(v, voxels=v.voxels + np.float32(2)) for m, v in CASE.images.items()}
+    made = {"same": CASE, "brighter": replace(CASE, images=brighter)}
+    every_method(CASE, CASE.images, made, ("scan", "scan"))
+    rows, columns = grids[-1]
+    same, bright = (pictures[0] for _, pictures in rows[:2])
+
+    assert columns == tuple(m.title for m in CONTRASTS)
+    assert set(np.unique(same.pixels).tolist()) <= {0, 140}
+    assert set(np.unique(bright.pixels).tolist()) <= {0, 255}
+    assert (same.text, bright.text) == ("0.00", "2.00")
+    many = every_method(CASE, CASE.images, {str(n): CASE for n in range(4)}, ("scan", "scan"))
+    assert (type(many[-1]), many[-1].summary) == (Folded, "Differences by contrast")
+
+
+def test_maps_from_noise_stand_beside_their_images(grids):
+    """With the volume of the lesion and the norm, where it is known."""
+    (figure,) = gallery.painted_maps({"map 1": CASE}, windows_of(CASE), "SPADE", {"map 1": "norm 12, kept"})
+    (name, pictures), *_ = grids[0][0]
+
+    assert name.startswith("axial\nmap 1\n")
+    assert name.endswith(" ml\nnorm 12, kept")
+    assert len(pictures) == 1 + len(CONTRASTS)
+    assert "calibrated z-score filter" in figure.caption
 
 
 def test_a_series_shows_each_map_before_and_after(grids):

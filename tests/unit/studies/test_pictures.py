@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2023
@@ -20,8 +21,10 @@ from glioforge.studies.pictures import edits_section, made_section, methods_sect
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
+from glioforge.studies.sources import AnySource
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
+SOURCES = TypeAdapter(AnySource)
 HEADS = [toy_case(seed) for seed in range(1, 6)]
 TEST, TRAIN = cohort_of_cases(HEADS[:3]), cohort_of_cases(HEADS[3:])
 SPLIT = Split(TRAIN, toy_cohort([9]), TEST)
@@ -36,10 +39,21 @@ SYNTHESIZERS = SynthesizersSpec.model_validate(
 
 
 @pytest.fixture
-def results(monkeypatch, tmp_path):
+def grids(monkeypatch):
+    """The rows of every grid that is drawn."""
+    caught, drawn = [], gallery.picture_grid
+
+    def draw(rows, columns, **_):
+        caught.append(rows)
+        return drawn(rows[:1], columns, cell_inch=0.2)
+
+    monkeypatch.setattr(gallery, "picture_grid", draw)
+    return caught
+
+
+@pytest.fixture
+def results(monkeypatch, tmp_path, grids):
     """Results of a study whose split and cohorts are toys, whatever its folder holds."""
-    drawn = gallery.picture_grid
-    monkeypatch.setattr(gallery, "picture_grid", lambda rows, columns, **_: drawn(rows[:1], columns, cell_inch=0.2))
 
     def make(spec, records, made):
         monkeypatch.setattr(Results, "split", lambda *_: SPLIT)
@@ -70,19 +84,31 @@ def test_an_augmentation_study_shows_unseen_and_edited_cases(results):
     assert len(made_section(load_demo(), results(load_demo(), [], made)).blocks) == 3
 
 
-def test_a_study_of_sources_shows_each_edit_as_every_source_paints_it(results):
-    """The first kind open; sources of sampled maps, which no training case was edited for, are left out."""
+def test_a_study_of_sources_shows_each_edit_as_every_source_paints_it(results, grids):
+    """The first kind open; sources by their titles, refused cases marked, label maps from noise beside their images."""
     edits = [{"kind": "scale"}], [{"kind": "scale"}], [{"kind": "translate"}]
     cases = [named(HEADS[3], f"e{n}", edits=tuple(edit)) for n, edit in enumerate(edits)]
     records = [Record(name, "cases", arm=name, details={"made": 3}) for name in ("samr", "shin")]
-    study = results(load_demo(), records, {("cases", "made"): cohort_of_cases(cases)})
-    (section,) = sources_section(study)
+    verdict = {"case_id": "e0", "filter": "plausible_labels", "keep": False, "score": 1.0, "reason": "no"}
+    refused = Record("synthetic", "synthetic", arm="shin", details={"verdicts": [verdict]})
+    settings = {"kind": "synthesizer", "synthesizer": {"kind": "painted"}}
+    spec = load_demo().model_copy(update={"sources": {"shin": SOURCES.validate_python({**settings, "title": "Shin"})}})
+    study = results(spec, [*records, refused], {("cases", "made"): cohort_of_cases(cases)})
+    (section,) = sources_section(spec, study)
     _, scaled, moved = section.blocks
 
-    assert "cases of samr, shin made of its edited label map (edits: scale)" in scaled.caption
+    assert "cases of samr, Shin made of its edited label map (edits: scale)" in scaled.caption
+    assert "Shin" in grids[0][2][0]
+    assert grids[0][2][0].endswith("refused: plausible labels")
     assert "(edits: translate)" in moved.blocks[0].caption
     assert len(section.blocks) == 3
-    assert sources_section(results(load_demo(), records, {("cases", "made"): TEST})) == ()
+    assert sources_section(spec, results(spec, records[:1], {("cases", "made"): TEST})) == ()
+
+    judged = Record("maps", "maps", arm="shin", details={"maps": {HEADS[0].case_id: {"norm": 3.2, "kept": True}}})
+    (section,) = sources_section(spec, results(spec, [records[1], judged], {("cases", "made"): TEST}))
+    _, maps = section.blocks
+    assert maps.caption.startswith("Shin: label maps that were drawn from noise")
+    assert grids[-1][0][0].endswith("norm 3, kept")
 
 
 def test_a_comparison_shows_every_method_for_the_first_subjects(results):
@@ -92,6 +118,8 @@ def test_a_comparison_shows_every_method_for_the_first_subjects(results):
 
     assert isinstance(legend, Figure)
     assert "absolute difference from the scan" in first.caption
+    differences, *others = others
+    assert "image minus scan" in differences.caption
     assert [block.summary for block in others] == [f"The unseen subject {case.subject_id}" for case in HEADS[1:3]]
 
 

@@ -51,7 +51,7 @@ def judge_maps(context: Context) -> Record:
 
 
 def judged(made: Cohort, train: Cohort, unseen: Cohort, out: Path) -> dict[str, Any]:
-    """Return counts of both filters, and write `PICTURE`.
+    """Return counts of both filters and what the calibrated one says of each map, and write `PICTURE`.
 
     Args:
         made: Cases with drawn label maps.
@@ -63,13 +63,14 @@ def judged(made: Cohort, train: Cohort, unseen: Cohort, out: Path) -> dict[str, 
         CohortError: There are fewer than three training subjects.
     """
     filters = filters_of(int(np.prod(train.cases[0].load().geometry.shape)))
-    counts, keep = {}, []
+    counts, keep, maps = {}, list[bool](), dict[str, dict[str, float]]()
     for name, spec in filters.items():
         fitted = cast(PixelZscore, fit_filter(spec, train, made=made, seed=1))
         drawn, real = ([fitted.assess(ref.load()) for ref in cases] for cases in (made, unseen))
         counts[name], keep = counts_of(fitted.limit, drawn, real), [one.keep for one in drawn]
+        maps = {ref.case_id: {"norm": one.score, "kept": one.keep} for ref, one in zip(made, drawn, strict=True)}
     write_atomically(out / PICTURE, _picture(made, keep, train))
-    return {"filters": counts, "subjects": len(train.subject_ids), "curve": {}}
+    return {"filters": counts, "subjects": len(train.subject_ids), "curve": {}, "maps": maps}
 
 
 def filters_of(pixels: int) -> dict[str, PixelZscoreSpec]:
