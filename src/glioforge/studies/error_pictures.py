@@ -45,5 +45,5 @@ def difference_picture(
         return Picture.blank(like)
     axis, index = place
     difference, brain = made.images[modality].voxels - truth[modality].voxels, labels.voxels > 0
-    shades = grey(difference.take(index, axis), brain.take(index, axis), (-MOST_ERROR, MOST_ERROR))
+    shades = grey(np.take(difference, index, axis), np.take(brain, index, axis), (-MOST_ERROR, MOST_ERROR))
     return replace(like, pixels=shades, text=f"{float(np.abs(difference[brain]).mean()):.2f}")
