@@ -1,7 +1,7 @@
 """What a study has measured of single cases, in few words, for the names of rows in galleries."""
 
 from glioforge.core import VerdictRow
-from glioforge.report.style import in_words
+from glioforge.report import in_words
 from glioforge.studies.results import Results
 
 

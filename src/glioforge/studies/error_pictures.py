@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import Case, LabelMap, Modality, Volume
-from glioforge.report.slices import Picture, grey
+from glioforge.report import Picture, grey
 
 MOST_ERROR: Final = 1.5
 """Error that is white in pictures, in standard deviations of the brain."""

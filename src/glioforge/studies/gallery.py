@@ -17,13 +17,13 @@ from glioforge.report import (
     Window,
     best_slice,
     case_pictures,
+    in_words,
     label_colours,
     legend,
     picture_grid,
     shared_slice,
     window_of,
 )
-from glioforge.report.style import in_words
 
 Rows = list[tuple[str, Sequence[Picture]]]
 Marks = Mapping[str, str]

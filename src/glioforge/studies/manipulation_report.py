@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-<<<<<<< HEAD
+from glioforge.io import PREPARED
 from glioforge.report import (
     MEAN,
     Block,
@@ -17,13 +17,7 @@ from glioforge.report import (
     cost_table,
     score_table,
 )
-=======
-from glioforge.io.tables import PREPARED
-from glioforge.report.page import Block, Folded, Note, Paragraph, Report, Section, Table
-from glioforge.report.scores import MEAN, Endpoint, ResultTable
-from glioforge.report.tables import cost_table, score_table
 from glioforge.studies.case_marks import mark
->>>>>>> 9ace05f (Show titles, scores, label maps from noise and signed differences in the galleries of studies)
 from glioforge.studies.comparing import titles_of
 from glioforge.studies.gallery import edit_series
 from glioforge.studies.manipulating import ManipulationSpec

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from glioforge.core import Case, Modality, Volume
-from glioforge.report.page import Block, Folded
-from glioforge.report.slices import best_slice
+from glioforge.report import Block, Folded, best_slice
 from glioforge.studies.error_pictures import MOST_ERROR, difference_picture, error_picture
 from glioforge.studies.gallery import (
     NO_MARKS,
