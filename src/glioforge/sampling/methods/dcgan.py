@@ -23,7 +23,8 @@ Preset `sound` deviates further, each for a reason:
 7. The network adds to blends of training slices, a mean and up to 48 principal modes of each part of the grid
    (`nn.modes`), and sees them at every resolution: a brain need not be found from nothing, and what is left to learn,
    folds, edges, grain and lesions, is learned in a hundredth of the images. A draw blends the slices of many subjects.
-   `modes: 0` leaves this out. Slices of a pool have none.
+   `modes: 0` leaves this out. Slices of a pool have none. With `levels`, which is off since weights grow by it, blends
+   move the borders between intensities and keep folds (`nn.level_sets`); the network then has less to learn.
 8. Noise and an image of its own at every resolution, which are summed (Karras et al. 2019 and 2020), with leaky ReLU: a
    few numbers cannot make the grain of a scan, and without the sum it is learned slowly.
 9. A penalty on the critic's slope at real slices, every fourth step, in place of its batch norm (R1, Mescheder et al.
