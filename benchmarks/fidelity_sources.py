@@ -41,7 +41,7 @@ from glioforge.io.atomic_write import read_json, write_json
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.runs.fidelity import JSON, fidelity
-from glioforge.runs.fidelity_spec import FidelitySpec
+from glioforge.runs.fidelity_numbers import FidelitySpec
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 

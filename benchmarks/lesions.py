@@ -26,9 +26,8 @@ from glioforge.compute.parallel import fan_out
 from glioforge.core import COMPLETE, EditError, Geometry, LabelMap, stream
 from glioforge.data.phantom.make import make_phantom
 from glioforge.lesions import midline
-from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import Donor, LesionBank, canonical
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.patch import cut
 

@@ -34,7 +34,7 @@ from glioforge.core import Cohort, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.io.ingest import ingest
-from glioforge.io.run_facts import run_facts
+from glioforge.io.step_key import run_facts
 from glioforge.segmentation.base import train_segmenter
 from glioforge.studies.question import load_demo
 from glioforge.studies.spec import AugmentationSpec

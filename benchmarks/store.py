@@ -26,8 +26,8 @@ from glioforge.data.packed import Packed
 from glioforge.data.pairs import SlicePairs
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.slices import read_patch, read_slices
 from glioforge.data.store import folder_of, write_case
-from glioforge.data.store_parts import read_patch, read_slices
 
 RESULT = Path(__file__).parent / "results" / "store.json"
 GRID = Geometry.isotropic((240, 240, 155))

@@ -34,7 +34,7 @@ from glioforge.metrics.pair import ImagePair
 from glioforge.metrics.similarity import ssim
 from glioforge.metrics.texture import gradient_ratio, mean_step
 from glioforge.synthesis.base import SYNTHESIZERS, TrainedSynthesizer, train_synthesizer
-from glioforge.synthesis.card import read_model
+from glioforge.synthesis.trained import read_model
 
 RESULT = Path(__file__).parent / "results" / "streaks.json"
 HELD_OUT, STEPS = 10, 600

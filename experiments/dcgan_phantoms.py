@@ -37,8 +37,8 @@ from glioforge.data.prepare.intensity import normalise
 from glioforge.data.store import find_case, write_case
 from glioforge.features.random_convolution import RandomConvolution
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.metrics.cohort.distances import manifold
 from glioforge.metrics.cohort.measure import Table, tamed
-from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import sliced_wasserstein
 from glioforge.quality.base import fit_filter
 from glioforge.quality.filters.feature_outlier import FeatureOutlierSpec

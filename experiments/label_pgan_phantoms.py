@@ -38,9 +38,9 @@ from glioforge.data.phantom.make import phantom_id, phantom_labels
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.store import find_case, write_case
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
+from glioforge.metrics.cohort.distances import manifold
 from glioforge.metrics.cohort.label_statistics import label_statistics
 from glioforge.metrics.cohort.measure import Table, tamed
-from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import sliced_wasserstein
 from glioforge.quality.base import fit_filter
 from glioforge.quality.filters.plausible_labels import PlausibleLabelsSpec

@@ -10,7 +10,6 @@ import numpy as np
 
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import (
     BRATS2013,
@@ -21,7 +20,7 @@ from glioforge.core.schemes import (
     DECATHLON,
     GUO2020,
 )
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from toy_cohort import toy_labels
 
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)

@@ -17,9 +17,8 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE, SCHEMES
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 
 names = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=8)
 """Short lower-case names."""

@@ -11,10 +11,9 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 
 SHAPE = (16, 14, 12)
 MEANS = {Modality.T1: (0, -1.0, -0.5, 1.5, 0.8, 0.0, -2.0), Modality.FLAIR: (0, 0.2, 2.0, 1.2, -0.3, 0.4, -2.0)}

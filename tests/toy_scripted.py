@@ -6,8 +6,8 @@ from typing import final
 import torch
 from torch import nn
 
-from glioforge.training.observation import Observation
-from glioforge.training.stability import update_all
+from glioforge.training.recipe import Observation
+from glioforge.training.step import update_all
 
 SHAPE = (4, 1, 6, 6)
 

@@ -30,7 +30,7 @@ from .core.errors import (
 from .core.geometry import Geometry as Geometry
 from .core.labels import LabelMap as LabelMap, LabelScheme as LabelScheme
 from .core.lineage import Lineage as Lineage
-from .core.modality import Modality as Modality
+from .core.volume import Modality as Modality
 from .core.schemes import (
     BIDS_TISSUE as BIDS_TISSUE,
     BRATS2013 as BRATS2013,
@@ -93,14 +93,14 @@ from .reader.report_study import report_study as report_study
 from .reader.serve import Address as Address, serve_study as serve_study
 from .reader.spec import ReaderSpec as ReaderSpec
 from .release.export import export_cohorts as export_cohorts
-from .release.spec import ExportSpec as ExportSpec
+from .release.plan import ExportSpec as ExportSpec
 from .runs.catalogue import catalogue as catalogue
 from .runs.doctor import write_diagnosis as write_diagnosis
 from .runs.evaluate import evaluate_folder as evaluate_folder
 from .runs.audit import audit as audit, planned_audit as planned_audit
 from .runs.shadow import shadow_scores as shadow_scores
 from .runs.fidelity import fidelity as fidelity
-from .runs.fidelity_spec import FidelitySpec as FidelitySpec
+from .runs.fidelity_numbers import FidelitySpec as FidelitySpec
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models
 from .runs.fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
+from glioforge.core.volume import Modality
 from glioforge.segmentation.base import SEGMENTERS, SegmenterSpec, load_segmenter, train_segmenter
 from glioforge.segmentation.target import target_named
 from glioforge.training.budget import Budget

@@ -10,10 +10,10 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.precision import native_precision
 from glioforge.core.errors import CohortError, InputFileError, LabelError, LeakageError, OutputError
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import ImageSynthesizer
 from glioforge.core.rng import stream
 from glioforge.core.schemes import BRATS2023
+from glioforge.core.volume import Modality
 from glioforge.synthesis.base import SYNTHESIZERS, SynthesizerSpec, load_synthesizer, train_synthesizer
 from toy_cohort import toy_cohort, toy_labels
 from toy_processors import pretend

@@ -9,8 +9,7 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
-from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, transport_distance
-from glioforge.metrics.cohort.neighbours import manifold
+from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, manifold, transport_distance
 from glioforge.metrics.cohort.pyramid import directions, sliced_distance
 from glioforge.metrics.cohort.variety import ms_ssim, weights_of
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from glioforge.cli.main import app
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
+from glioforge.core.volume import Modality
 from glioforge.io.cohort_file import read_cohort
 from glioforge.synthesis.base import load_synthesizer
 

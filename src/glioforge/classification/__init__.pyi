@@ -1,7 +1,7 @@
 from .score import Answers as Answers, asked as asked, auc as auc
-from .spec import ClassifierSpec as ClassifierSpec
 from .target import (
     ASKED_TUMOUR as ASKED_TUMOUR,
+    ClassifierSpec as ClassifierSpec,
     GRADES as GRADES,
     Target as Target,
     grade_of as grade_of,

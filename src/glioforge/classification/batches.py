@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 import numpy as np
 
 from glioforge.classification.known_slices import KnownSlices, without_labels
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import Target, answer_of, grade_of, shows_tumour
+from glioforge.classification.target import ClassifierSpec, Target, answer_of, grade_of, shows_tumour
 from glioforge.core import Cohort, Modality, stream_seed
 from glioforge.data import Batches, MixedPairs, SlicePairs, Source, augment_batch, lesion_table
 from glioforge.segmentation import Mix

@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.stats import rankdata
 
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import Target, grade_of, shows_tumour
+from glioforge.classification.target import ClassifierSpec, Target, grade_of, shows_tumour
 from glioforge.core import CaseRef, Cohort, Modality
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ Conventions
 -----------
 truth   1 for yes, 0 for no, NaN where a slice or subject answers neither: slices with a trace of tumour, and
         subjects without a known grade
+
+Settings of a classifier of slices, free of torch.
 """
 
 from dataclasses import replace
@@ -11,8 +13,12 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from pydantic import Field
 
+from glioforge.config import Spec
 from glioforge.core import CaseRef, Cohort, CohortError, counted
+from glioforge.data import AugmentSpec
+from glioforge.training import Budget, OptimizerSpec
 
 Target: TypeAlias = Literal["tumour", "grade"]
 GRADES = {"HGG": 1.0, "LGG": 0.0}
@@ -87,3 +93,24 @@ def require_grades(cohort: Cohort, purpose: str) -> None:
             "give grades in the data set's table or the cases' facts, or ask `target: tumour`",
             cohort.where,
         )
+
+
+class ClassifierSpec(Spec):
+    """A residual network on axial slices; the same for every arm of a study."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Channels of each stage."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of the pooled features dropped in training."""
+    batch_size: int = Field(16, ge=2)
+    """Slices in a batch."""
+    least_share: float = Field(0.01, gt=0, lt=1)
+    """Share of a slice's brain from which on tumour counts as seen; slices with less, but some, answer neither."""
+    augment: AugmentSpec | None = AugmentSpec()
+    """Classical augmentation."""
+    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=1e-3, weight_decay=1e-2, schedule="cosine")
+    """Optimiser and schedule."""
+    ema: float | None = 0.98
+    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
+    budget: Budget = Budget(steps=400, validate_every=100)
+    """Length of the training."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import Target, require_grades
+from glioforge.classification.target import ClassifierSpec, Target, require_grades
 from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, Modality, Progress, require_no_leak
 from glioforge.segmentation import Mix

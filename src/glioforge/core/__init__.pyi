@@ -34,7 +34,6 @@ from .geometry import (
 )
 from .labels import LabelMap as LabelMap, LabelScheme as LabelScheme, LabelVoxels as LabelVoxels
 from .lineage import Kind as Kind, Lineage as Lineage, VALIDATION as VALIDATION
-from .modality import Modality as Modality, in_standard_order as in_standard_order
 from .names import composed as composed, counted as counted, listed as listed, name_key as name_key
 from .preparation import (
     PREPARATION as PREPARATION,
@@ -82,5 +81,11 @@ from .split import (
     split_in_order as split_in_order,
 )
 from .verdict import Stage as Stage, VerdictRow as VerdictRow, funnel as funnel
-from .volume import Mask as Mask, Volume as Volume, Voxels as Voxels
+from .volume import (
+    Mask as Mask,
+    Modality as Modality,
+    Volume as Volume,
+    Voxels as Voxels,
+    in_standard_order as in_standard_order,
+)
 from .written_scheme import described as described, holds_lesion as holds_lesion, scheme_to_write as scheme_to_write

@@ -15,8 +15,7 @@ from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality, in_standard_order
-from glioforge.core.volume import Mask, Volume
+from glioforge.core.volume import Mask, Modality, Volume, in_standard_order
 
 
 @final

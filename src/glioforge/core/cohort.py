@@ -16,9 +16,9 @@ from glioforge.core.case import CaseRef
 from glioforge.core.errors import CohortError
 from glioforge.core.labels import LabelScheme
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality, in_standard_order
 from glioforge.core.names import composed, listed
 from glioforge.core.schemes import scheme_named
+from glioforge.core.volume import Modality, in_standard_order
 
 
 @final

@@ -9,8 +9,7 @@ import numpy as np
 
 from glioforge.core.case import Case
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 
 
 @runtime_checkable

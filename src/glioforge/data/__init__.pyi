@@ -13,9 +13,8 @@ from .augment.spec import Amount as Amount, AugmentSpec as AugmentSpec
 from .bundle import read_bundle as read_bundle, write_bundle as write_bundle
 from .derive import Derived as Derived, derived_or_left_out as derived_or_left_out
 from .doctor.examine import Diagnosis as Diagnosis, examine as examine
-from .doctor.finding import Finding as Finding, SEVERITIES as SEVERITIES
 from .doctor.look import CaseLook as CaseLook
-from .doctor.thumbnail import montage as montage
+from .doctor.opened import Finding as Finding, SEVERITIES as SEVERITIES, montage as montage
 from .growth import Growth as Growth, Kinetics as Kinetics, Tissue as Tissue, stages as stages, visibility as visibility
 from .lattice import (
     Deformation as Deformation,
@@ -40,6 +39,7 @@ from .prepare.brain import (
     background_value as background_value,
     find_brain as find_brain,
     not_background as not_background,
+    plan_window as plan_window,
 )
 from .prepare.fitting import (
     grid_of as grid_of,
@@ -61,7 +61,6 @@ from .prepare.resample import (
     restore_values as restore_values,
 )
 from .prepare.spec import GridSpec as GridSpec, PrepareSpec as PrepareSpec
-from .prepare.window import plan_window as plan_window
 from .replay import FreshCases as FreshCases, Pool as Pool, Replay as Replay
 from .sampling import (
     Batches as Batches,

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Int16, Int64, UInt8
 from glioforge.core import CaseRef, Index, Modality
 from glioforge.data.packed import Packed
 from glioforge.data.sampling import parts_of, scales_of
+from glioforge.data.slices import read_patch
 from glioforge.data.store import read_packed
-from glioforge.data.store_parts import read_patch
 
 
 @final

@@ -1,29 +1,30 @@
 from .atomic_write import (
     output_error as output_error,
     read_json as read_json,
+    read_regular_file as read_regular_file,
+    regular_size as regular_size,
     remove_partials as remove_partials,
     replacing as replacing,
     write_atomically as write_atomically,
     write_json as write_json,
 )
-from .brain_tool import COMMANDS as COMMANDS, brain_from_tool as brain_from_tool
-from .case_check import CheckedCase as CheckedCase, check_case as check_case
+from .case_check import (
+    CheckedCase as CheckedCase,
+    Problem as Problem,
+    check_case as check_case,
+    id_problems as id_problems,
+    missing_files as missing_files,
+    same_images as same_images,
+)
 from .cohort_file import (
     COHORT_FILE as COHORT_FILE,
     read_cohort as read_cohort,
     require_no_loss as require_no_loss,
     write_cohort as write_cohort,
 )
-from .csv_table import read_csv as read_csv, write_csv as write_csv
 from .dataset_json import hint_of as hint_of, read_dataset_json as read_dataset_json
-from .digest import case_digest as case_digest, hash_of_file as hash_of_file
+from .digest import case_digest as case_digest, hash_of_file as hash_of_file, scan_keys as scan_keys
 from .find_cases import FoundFolder as FoundFolder, found_facts as found_facts, select_found as select_found
-from .folder_check import (
-    Problem as Problem,
-    id_problems as id_problems,
-    missing_files as missing_files,
-    same_images as same_images,
-)
 from .folder_kind import (
     CARD as CARD,
     MASKS as MASKS,
@@ -35,18 +36,25 @@ from .folder_kind import (
     is_model as is_model,
     require_kind as require_kind,
     require_other_folder as require_other_folder,
+    state_folder as state_folder,
 )
-from .found_case import FoundCase as FoundCase
 from .gzip_stream import gzip_bytes as gzip_bytes
 from .ingest import ingest_folder as ingest_folder, join_cohorts as join_cohorts
 from .itk import bias_field as bias_field, deform as deform, register as register
-from .layout import AnyLayout as AnyLayout, LAYOUTS as LAYOUTS, LayoutChoice as LayoutChoice, LayoutSpec as LayoutSpec
+from .layout import (
+    AnyLayout as AnyLayout,
+    FoundCase as FoundCase,
+    LAYOUTS as LAYOUTS,
+    LayoutChoice as LayoutChoice,
+    LayoutSpec as LayoutSpec,
+)
 from .nifti import (
     image_bytes as image_bytes,
     label_bytes as label_bytes,
     read_image as read_image,
     read_integers as read_integers,
     read_labels as read_labels,
+    read_mask as read_mask,
     write_image as write_image,
     write_labels as write_labels,
     write_map as write_map,
@@ -55,6 +63,7 @@ from .nifti import (
 from .nifti_reader import (
     assembled as assembled,
     digest_of as digest_of,
+    files_behind as files_behind,
     read_scans as read_scans,
     require_digest as require_digest,
 )
@@ -65,9 +74,7 @@ from .nnunet_raw import (
     write_nnunet_raw as write_nnunet_raw,
 )
 from .png import MIDDLE as MIDDLE, write_png_image as write_png_image, write_png_labels as write_png_labels
-from .regular_file import read_regular_file as read_regular_file, regular_size as regular_size
 from .run_accelerator import kept_of as kept_of, remembered as remembered, settled as settled
-from .run_facts import versions as versions
 from .run_folder import (
     DONE as DONE,
     ORPHAN_S as ORPHAN_S,
@@ -98,7 +105,7 @@ from .sidecar import (
     read_sidecar as read_sidecar,
     write_sidecar as write_sidecar,
 )
-from .step_key import VERB as VERB
+from .step_key import VERB as VERB, run_facts as run_facts, versions as versions
 from .tables import (
     BETWEEN_DRAWS as BETWEEN_DRAWS,
     CSV as CSV,
@@ -108,8 +115,9 @@ from .tables import (
     PREPARED as PREPARED,
     ResultRow as ResultRow,
     SCAN as SCAN,
+    read_csv as read_csv,
     read_results as read_results,
+    write_csv as write_csv,
     write_results as write_results,
 )
-from .tissue_shares import files_behind as files_behind
 from .walk import PassedOver as PassedOver

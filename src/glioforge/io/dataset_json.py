@@ -14,7 +14,7 @@ from typing import Any
 
 from glioforge.core import SCHEMES, InputFileError, LabelError, LabelScheme, Modality, scheme_of_labels
 from glioforge.io.atomic_write import read_json
-from glioforge.io.scheme_hint import Hint
+from glioforge.io.scan_names import Hint
 
 NAME = "dataset.json"
 

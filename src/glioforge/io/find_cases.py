@@ -12,8 +12,7 @@ from glioforge.config import Spec
 from glioforge.core import InputFileError, counted, name_key, parse_condition, require_some
 from glioforge.io.dataset_json import is_label_name
 from glioforge.io.folder_kind import require_no_cohort, require_scans
-from glioforge.io.found_case import FoundCase
-from glioforge.io.layout import Layout, LayoutSpec, detect, layout_for
+from glioforge.io.layout import FoundCase, Layout, LayoutSpec, detect, layout_for
 from glioforge.io.scan_names import stem
 from glioforge.io.walk import PassedOver, Walk, refuse_leading_out, summary, walk
 

@@ -1,13 +1,16 @@
-"""What a folder holds, by the files that Glioforge writes into it."""
+"""What a folder holds, by the files that Glioforge writes into it.
 
+The user's state folder, where Glioforge keeps what belongs to no run: which studies have looked at which scans.
+"""
+
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from glioforge.core import InputFileError, OutputError
-from glioforge.io.atomic_write import read_json
-from glioforge.io.regular_file import regular_size
+from glioforge.io.atomic_write import read_json, regular_size
 
 SYNTHESIZER, SEGMENTER = "a synthesizer", "a segmenter"
 COHORT, STUDY, MASKS = "a cohort", "a study", "a folder of masks"
@@ -140,3 +143,19 @@ def _mapping(path: Path) -> dict[str, Any]:
     except InputFileError:
         return {}
     return values if isinstance(values, dict) else {}
+
+
+VARIABLE: Final = "GLIOFORGE_STATE"
+
+
+def state_folder() -> Path:
+    """Return the folder that `GLIOFORGE_STATE` names, else the platform's own for state; it may not exist yet.
+
+    Linux keeps state below `$XDG_STATE_HOME`, by default `~/.local/state`; macOS and Windows have folders of their own.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_state_path
+
+    return user_state_path("glioforge", appauthor=False)

@@ -32,18 +32,17 @@ from glioforge.core import (
     scheme_named,
     select_cases,
 )
-from glioforge.io.case_check import CheckedCase, check_case
+from glioforge.io.case_check import CheckedCase, check_case, id_problems, missing_files, same_images
 from glioforge.io.cohort_file import COHORT_FILE, read_cohort, reader_for, write_cohort
-from glioforge.io.csv_table import write_csv
 from glioforge.io.digest import case_digest
 from glioforge.io.find_cases import find_cases, select_found
-from glioforge.io.folder_check import id_problems, missing_files, same_images
 from glioforge.io.folder_kind import require_other_folder
 from glioforge.io.layout import LayoutSpec
 from glioforge.io.nifti_reader import NiftiReader
 from glioforge.io.run_folder import Step
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 from glioforge.io.scheme_evidence import Evidence, evidence_of, stated_scheme
+from glioforge.io.tables import write_csv
 
 _SHOWN = 20
 

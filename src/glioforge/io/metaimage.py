@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from glioforge.core import Geometry, GeometryError, InputFileError
+from glioforge.io.atomic_write import read_regular_file
 from glioforge.io.nifti_header import Header, require_size
-from glioforge.io.regular_file import read_regular_file
 
 _LONGEST_HEADER = 2**16
 _TYPES: Mapping[str, Any] = {

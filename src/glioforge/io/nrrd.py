@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from glioforge.core import Geometry, GeometryError, InputFileError
+from glioforge.io.atomic_write import read_regular_file
 from glioforge.io.gzip_stream import GzipStream
 from glioforge.io.itk import simple_itk
 from glioforge.io.nifti_header import Header, require_size
-from glioforge.io.regular_file import read_regular_file
 
 MAGIC = b"NRRD00"
 _LONGEST_HEADER = 2**20

@@ -8,8 +8,8 @@ Source: NIfTI-1.1 (nifti1.h, Cox et al. 2004).
 from pathlib import Path
 
 from glioforge.core import InputFileError
+from glioforge.io.atomic_write import read_regular_file
 from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header
-from glioforge.io.regular_file import read_regular_file
 
 PAIR_MAGIC = b"ni1\x00"
 _BARE_HEADER = 348

@@ -31,8 +31,7 @@ from filelock import FileLock, Timeout
 from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.folder_kind import is_model, kind_of_folder
-from glioforge.io.run_facts import run_facts
-from glioforge.io.step_key import VERB, differences, made_by, made_otherwise
+from glioforge.io.step_key import VERB, differences, made_by, made_otherwise, run_facts
 
 __all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
 

@@ -26,12 +26,12 @@ import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
 from glioforge.core import FREESURFER, InputFileError, LabelError, LabelMap, LabelScheme, Modality, Volume, brain_values
+from glioforge.io.atomic_write import read_regular_file
 from glioforge.io.gzip_stream import MAGIC, MAX_RATIO, GzipStream
 from glioforge.io.metaimage import is_metaimage, unpack_metaimage
 from glioforge.io.nifti_header import HEADER_BYTES, Header, parse_header, require_extensions
 from glioforge.io.nrrd import is_nrrd, unpack_nrrd
 from glioforge.io.pair import is_pair, unpack_pair
-from glioforge.io.regular_file import read_regular_file
 
 _LABEL_TOLERANCE = 1e-5
 _COARSEST = 0.1

@@ -37,8 +37,8 @@ from glioforge.core import (
     brain_values,
     scheme_named,
 )
+from glioforge.io.scan_names import NAME_HINTS, NEW_NAMES
 from glioforge.io.scheme_evidence import Evidence, contradiction, question, shown_counts
-from glioforge.io.scheme_hint import NAME_HINTS, NEW_NAMES
 
 BRAIN_ML = 400.0
 """A map of less labelled tissue than this is no map of a brain's tissue."""

@@ -13,7 +13,7 @@ from glioforge.config import Spec
 from glioforge.core import SCHEMES, LabelError, LabelScheme, SpecError, scheme_named
 from glioforge.io.case_check import CheckedCase
 from glioforge.io.layout import LayoutSpec
-from glioforge.io.scheme_hint import Hint, hint_of_names
+from glioforge.io.scan_names import Hint, hint_of_names
 
 
 @final

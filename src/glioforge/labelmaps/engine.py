@@ -34,16 +34,14 @@ from glioforge.core import (
     stream_seed,
 )
 from glioforge.data import read_labels
-from glioforge.labelmaps.bank_file import Tumours, read_tumours
-from glioforge.labelmaps.cache import Cache
+from glioforge.labelmaps.cache import Cache, Tumours, read_tumours
 from glioforge.labelmaps.distractors import with_distractor
 from glioforge.labelmaps.growths import GrownTumour, grown_tumour
 from glioforge.labelmaps.hosts import Host, warped_again, warped_host
 from glioforge.labelmaps.lesion import Placed, bank_lesion, host_lesion
-from glioforge.labelmaps.plan import Plan, Slot
 from glioforge.labelmaps.prior import Prior
 from glioforge.labelmaps.sources import LabelSources, fitted_brain, without_lesion
-from glioforge.labelmaps.spec import LabelMapSpec
+from glioforge.labelmaps.spec import LabelMapSpec, Plan, Slot
 from glioforge.lesions import Plane
 
 METHOD = "label maps"

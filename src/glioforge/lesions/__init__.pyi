@@ -1,11 +1,9 @@
 from .bank import Donor as Donor, LesionBank as LesionBank, canonical as canonical, fitted as fitted
 from .base import EDITS as EDITS
-from .compartments import Compartments as Compartments
 from .displacement import Displacement as Displacement, sampled_at as sampled_at
 from .edit_cohort import Editor as Editor, METHOD as METHOD, edited_lineage as edited_lineage, edits_step as edits_step
 from .graft import Graft as Graft, MARGIN_MM as MARGIN_MM, scaled_counts as scaled_counts
-from .implant import without_islands as without_islands
-from .inpaint import inpainted as inpainted
+from .inpaint import implant as implant, inpainted as inpainted, without_islands as without_islands
 from .mass_effect import MassEffectSpec as MassEffectSpec
 from .midline import Plane as Plane, midsagittal_plane as midsagittal_plane
 from .patch import (
@@ -26,7 +24,7 @@ from .patch import (
     tight_patch as tight_patch,
 )
 from .placement import PlacementSpec as PlacementSpec, Window as Window, draw_offset as draw_offset
-from .placement_map import PlacementMap as PlacementMap
+from .placement_map import Compartments as Compartments, PlacementMap as PlacementMap
 from .preview import preview_cohort as preview_cohort
 from .recipe import (
     RecipeSpec as RecipeSpec,

@@ -10,8 +10,7 @@ import numpy as np
 from glioforge.core import EditError, LabelMap, LabelVoxels
 from glioforge.lesions.bank import DonorSource, fitted, recorded_donor, require_donors
 from glioforge.lesions.graft import Graft
-from glioforge.lesions.implant import implant
-from glioforge.lesions.inpaint import inpainted
+from glioforge.lesions.inpaint import implant, inpainted
 from glioforge.lesions.mass_effect import MassEffectSpec
 from glioforge.lesions.midline import Plane, midsagittal_plane
 from glioforge.lesions.patch import LesionPatch, cut

@@ -24,9 +24,8 @@ from pydantic_core import PydanticCustomError
 
 from glioforge.config import Spec, load_spec, named_file
 from glioforge.core import EditError, EditRecord, LabelMap
-from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import DonorSource
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 
 AnyEdit = Annotated[SerializeAsAny[Spec], BeforeValidator(EDITS.parse)]
 """Any registered edit's spec, told by `kind`."""

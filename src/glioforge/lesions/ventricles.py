@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 
 from glioforge.core import Box, EditError, LabelMap, bounding_box, within
-from glioforge.lesions.compartments import VENTRICLE_DEPTH_MM, aside_mm, fraction_along
 from glioforge.lesions.displacement import Coarse, sampled_at
 from glioforge.lesions.level_set import signed_distance
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import CSF
+from glioforge.lesions.placement_map import VENTRICLE_DEPTH_MM, aside_mm, fraction_along
 
 _SMOOTHING_MM = 2.0
 _RIM_MM = 12.0

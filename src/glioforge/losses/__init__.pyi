@@ -6,7 +6,10 @@ from .adversarial import (
     feature_matching_loss as feature_matching_loss,
     generator_loss as generator_loss,
     right_shares as right_shares,
+    slope_at_real as slope_at_real,
+    slope_between as slope_between,
     slope_penalty as slope_penalty,
+    wasserstein_critic_loss as wasserstein_critic_loss,
 )
 from .balance import BalanceSpec as BalanceSpec, LossBalance as LossBalance
 from .dice import (
@@ -19,10 +22,4 @@ from .dice import (
     soft_dice_loss as soft_dice_loss,
     squared_dice_loss as squared_dice_loss,
 )
-from .perceptual import FeatureNetwork as FeatureNetwork, perceptual_l1 as perceptual_l1
-from .regional import regional_l1 as regional_l1
-from .wasserstein import (
-    slope_at_real as slope_at_real,
-    slope_between as slope_between,
-    wasserstein_critic_loss as wasserstein_critic_loss,
-)
+from .perceptual import FeatureNetwork as FeatureNetwork, perceptual_l1 as perceptual_l1, regional_l1 as regional_l1

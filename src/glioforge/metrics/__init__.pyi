@@ -7,17 +7,20 @@ from .cohort.agreement import (
     require_apart as require_apart,
 )
 from .cohort.classifier import TwoSample as TwoSample, two_sample_test as two_sample_test
-from .cohort.contrasts import consistency as consistency, roughness as roughness
+from .cohort.distances import nearest as nearest
 from .cohort.halves import DRAWS as DRAWS, Number as Number, half_of as half_of, halves as halves
-from .cohort.label_statistics import label_statistics as label_statistics
-from .cohort.lesion_geometry import lesion_geometry as lesion_geometry
+from .cohort.image_statistics import (
+    KINDS as KINDS,
+    checkerboard as checkerboard,
+    consistency as consistency,
+    roughness as roughness,
+    shortcut_traits as shortcut_traits,
+    spectrum as spectrum,
+)
+from .cohort.label_statistics import label_statistics as label_statistics, lesion_geometry as lesion_geometry
 from .cohort.measure import Measured as Measured, Table as Table, measure as measure, tamed as tamed
-from .cohort.neighbours import nearest as nearest
 from .cohort.pyramid import Images as Images, descriptors as descriptors, sliced_wasserstein as sliced_wasserstein
-from .cohort.shortcuts import KINDS as KINDS, shortcut_traits as shortcut_traits
-from .cohort.spectra import checkerboard as checkerboard, spectrum as spectrum
 from .cohort.variety import likeness_of_pairs as likeness_of_pairs, mean_of_pairs as mean_of_pairs
-from .diversity import DIVERSITY as DIVERSITY, Draws as Draws
 from .evaluate import (
     DEFAULT_METRICS as DEFAULT_METRICS,
     METRICS as METRICS,
@@ -34,15 +37,17 @@ from .near_duplicates import (
 )
 from .orbit import Group as Group, Shape as Shape, likeness as likeness
 from .pair import ImagePair as ImagePair
-from .patch_distance import PATCHES as PATCHES
 from .register import Level as Level, metric_named as metric_named
 from .similarity import (
+    PATCHES as PATCHES,
     PREPARED_RANGE as PREPARED_RANGE,
     SIMILARITY as SIMILARITY,
     compare_images as compare_images,
     psnr_of as psnr_of,
 )
 from .texture import (
+    DIVERSITY as DIVERSITY,
+    Draws as Draws,
     TEXTURE as TEXTURE,
     gradient_ratio as gradient_ratio,
     streaks as streaks,

@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from glioforge.core import Case, CaseRef, Progress, Silent
-from glioforge.metrics.head_picture import Head, halved, head_of
-from glioforge.metrics.rigid_match import agreement, align
+from glioforge.metrics.head_picture import Head, agreement, align, halved, head_of
 from glioforge.metrics.tumour_picture import Tumour, nested_dice, tumour_of
 
 LABEL_MAP: Final = "label map"

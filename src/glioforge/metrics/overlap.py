@@ -5,13 +5,35 @@ Dice 2 TP / (2 TP + FP + FN) (Dice 1945), Jaccard TP / (TP + FP + FN),
 sensitivity TP / (TP + FN), precision TP / (TP + FP).  Specificity TN / (TN + FP)
 counts true negatives inside the brain alone: over the whole image it is about 1
 whatever the prediction.
+
+How far two surfaces lie apart: HD95, its pooled variant, NSD and average surface distance.
+
+Surface voxels and distances are defined in `metrics.distances`.
+
+HD95 is the larger of the two directed 95th percentiles (MONAI's and BraTS'
+definition).  One percentile of both directions pooled, as MedPy computes it, is
+another and smaller number, which has a name of its own here: `hd95_pooled`.
+NSD is the share of both surfaces within a tolerance (Nikolov et al. 2018), each
+surface voxel counting once; a distance equal to the tolerance counts, up to a
+relative rounding of 1e-4.  The average surface distance is the mean over the
+voxels of both surfaces.
+
+Metrics by lesion: lesion-wise Dice and HD95, and how much tumour is predicted where there is none.
+
+BraTS has ranked by the first two since 2023; their rules, source and values for empty masks stand in
+`metrics.lesions`.  False alarms are measured by volume: all of them, and the part far from the true tumour.  On a case
+without lesion the false-positive volume is the whole predicted volume, and `empty` in the row is `truth empty` or `both
+empty`.  Volumes of false alarms are skewed, most of them near 0, so that arms are compared by the ratio of geometric
+means of volume + 0.1 ml.
 """
 
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
-from glioforge.metrics.base import AGREEMENT, DEFINED, Direction, Metric
+from glioforge.core import within
+from glioforge.metrics.base import AGREEMENT, DEFINED, DISTANCE, Direction, Metric
 from glioforge.metrics.pair import MaskPair
 
 
@@ -77,5 +99,97 @@ OVERLAP: Final[tuple[Metric[MaskPair], ...]] = (
     Metric("volume_error", "ml", Direction.LOWER, volume_error, DEFINED, "Volume error"),
     Metric("volume_difference", "ml", Direction.ZERO, volume_difference, DEFINED, "Volume difference"),
     Metric("true_volume", "ml", Direction.NEITHER, true_volume, DEFINED, "True volume"),
+)
+"""All metrics of this module."""
+
+
+def hd95(pair: MaskPair) -> float:
+    """Larger of the two directed 95th percentiles of the surface distances, mm."""
+    return pair.distances.hd95_mm
+
+
+def hd95_pooled(pair: MaskPair) -> float:
+    """95th percentile of the surface distances of both directions in one pool, mm."""
+    return float(np.percentile(pair.distances.pooled, 95))
+
+
+def hausdorff(pair: MaskPair) -> float:
+    """Largest surface distance of either direction, mm; a single stray voxel decides it."""
+    return float(pair.distances.pooled.max())
+
+
+def nsd_1mm(pair: MaskPair) -> float:
+    """Normalised surface Dice at a tolerance of 1 mm."""
+    return pair.distances.within(1.0)
+
+
+def nsd_2mm(pair: MaskPair) -> float:
+    """Normalised surface Dice at a tolerance of 2 mm."""
+    return pair.distances.within(2.0)
+
+
+def average_surface_distance(pair: MaskPair) -> float:
+    """Mean distance of the voxels of both surfaces to the other surface, mm."""
+    return float(pair.distances.pooled.mean())
+
+
+SURFACE: Final[tuple[Metric[MaskPair], ...]] = (
+    Metric("hd95", "mm", Direction.LOWER, hd95, DISTANCE, "HD95"),
+    Metric("hd95_pooled", "mm", Direction.LOWER, hd95_pooled, DISTANCE, "HD95, pooled"),
+    Metric("hausdorff", "mm", Direction.LOWER, hausdorff, DISTANCE, "Hausdorff distance"),
+    Metric("nsd_1mm", "1", Direction.HIGHER, nsd_1mm, AGREEMENT, "NSD at 1 mm"),
+    Metric("nsd_2mm", "1", Direction.HIGHER, nsd_2mm, AGREEMENT, "NSD at 2 mm"),
+    Metric(
+        "average_surface_distance",
+        "mm",
+        Direction.LOWER,
+        average_surface_distance,
+        DISTANCE,
+        "Average surface distance",
+    ),
+)
+"""All metrics of this module."""
+
+
+def lesionwise_dice(pair: MaskPair) -> float:
+    """Mean Dice over the true lesions above 50 mm³ and the false alarms; 1 without any."""
+    return pair.lesions.mean_dice
+
+
+def lesionwise_hd95(pair: MaskPair) -> float:
+    """Mean HD95 in mm over the true lesions above 50 mm³ and the false alarms; 0 without any."""
+    return pair.lesions.mean_hd95_mm
+
+
+LESIONWISE: Final[tuple[Metric[MaskPair], ...]] = (
+    Metric("lesionwise_dice", "1", Direction.HIGHER, lesionwise_dice, DEFINED, "Lesion-wise Dice"),
+    Metric("lesionwise_hd95", "mm", Direction.LOWER, lesionwise_hd95, DEFINED, "Lesion-wise HD95"),
+)
+"""All metrics of this module."""
+
+
+FAR_MM: Final = 10.0
+"""Distance from the nearest true voxel beyond which a predicted voxel is far, centre to centre."""
+OFFSET_ML: Final = 0.1
+"""Volume added before logarithms are taken, so that nothing predicted is a volume too."""
+
+
+def false_volume(pair: MaskPair) -> float:
+    """Predicted volume outside the truth in ml; the whole predicted volume where the truth is empty."""
+    return pair.counts[1] * pair.geometry.voxel_volume / 1000
+
+
+def far_volume(pair: MaskPair) -> float:
+    """Predicted volume more than 10 mm from the truth in ml; the whole predicted volume where the truth is empty."""
+    if pair.empty or not pair.counts[1]:
+        return false_volume(pair)
+    distances = distance_transform_edt(~pair.truth, sampling=pair.geometry.spacing)
+    far = np.count_nonzero(pair.prediction & ~within(distances, FAR_MM))
+    return float(far * pair.geometry.voxel_volume / 1000)
+
+
+FALSE_ALARMS: Final[tuple[Metric[MaskPair], ...]] = (
+    Metric("false_volume", "ml", Direction.LOWER, false_volume, DEFINED, "False-positive volume", OFFSET_ML),
+    Metric("far_volume", "ml", Direction.LOWER, far_volume, DEFINED, "Volume over 10 mm from the tumour", OFFSET_ML),
 )
 """All metrics of this module."""

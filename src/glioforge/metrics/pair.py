@@ -13,8 +13,7 @@ from jaxtyping import Bool, Float32
 
 from glioforge.core import Box, CaseError, Geometry, GeometryError, bounding_box
 from glioforge.metrics.base import Empty
-from glioforge.metrics.distances import Mask, SurfaceDistances
-from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, lesion_scores
+from glioforge.metrics.lesions import DILATION_STEPS, LesionScores, Mask, SurfaceDistances, lesion_scores
 
 NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
 """Box around nothing."""

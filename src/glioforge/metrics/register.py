@@ -19,13 +19,9 @@ from typing import Any, Final, final
 
 from glioforge.core import MetricError
 from glioforge.metrics.base import Direction, Metric
-from glioforge.metrics.diversity import DIVERSITY
-from glioforge.metrics.lesionwise import FALSE_ALARMS, LESIONWISE
-from glioforge.metrics.overlap import OVERLAP
-from glioforge.metrics.patch_distance import PATCHES
-from glioforge.metrics.similarity import SIMILARITY
-from glioforge.metrics.surface import SURFACE
-from glioforge.metrics.texture import STREAKS, TEXTURE
+from glioforge.metrics.overlap import FALSE_ALARMS, LESIONWISE, OVERLAP, SURFACE
+from glioforge.metrics.similarity import PATCHES, SIMILARITY
+from glioforge.metrics.texture import DIVERSITY, STREAKS, TEXTURE
 
 Bounds = tuple[float, float]
 

@@ -13,8 +13,7 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 from glioforge.core import Index, LabelMap, Mask, bounding_box
-from glioforge.metrics.head_picture import laid_on
-from glioforge.metrics.rigid_match import align, moved
+from glioforge.metrics.head_picture import align, laid_on, moved
 
 REGIONS: Final = ("WT", "TC", "ET")
 """Nested regions, from the outermost."""

@@ -7,6 +7,12 @@ Conventions
 -----------
 tensor      `(batch, channel, x, y)` or `(batch, channel, x, y, z)`
 dims        2 or 3, the number of axes after batch and channel
+
+A blur without learned weights.
+
+Residual block of two convolutions (He et al. 2016; the form of Johnson et al. 2016: nothing after the sum).
+
+How weights start.
 """
 
 import math
@@ -17,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 Dims = Literal[2, 3]
 Norm = Literal["batch", "instance", "group", "none"]
@@ -153,3 +160,100 @@ def pad_to_multiple(x: Features, multiple: int | Sequence[int]) -> Features:
 def fit_grid(x: Features, grid: torch.Size) -> Features:
     """Crop to the first voxels of each axis: undoes `pad_to_multiple`."""
     return x[(slice(None), slice(None), *(slice(0, size) for size in grid))]
+
+
+Grids = Float[torch.Tensor, "batch channel *grid"]
+
+
+def low_pass(images: Grids, repeats: int) -> Grids:
+    """Blur slices or volumes by a binomial kernel (1 2 1 along each axis, variance half a voxel) as often as asked.
+
+    0 times changes nothing; beyond the grid is 0.
+    """
+    channels, axes = images.shape[1], images.ndim - 2
+    convolve = functional.conv2d if axes == 2 else functional.conv3d
+    row = torch.tensor([0.25, 0.5, 0.25], dtype=images.dtype, device=images.device)
+    for axis in list(range(axes)) * repeats:
+        shape = [3 if a == axis else 1 for a in range(axes)]
+        kernel = row.view(1, 1, *shape).expand(channels, 1, *shape)
+        images = convolve(images, kernel, padding=tuple(size // 2 for size in shape), groups=channels)
+    return images
+
+
+@final
+class ResidualBlock(nn.Module):
+    """Convolution, norm, ReLU, convolution, norm, added to what came in.
+
+    Args:
+        channels: Channels in and out.
+        dims: 2 or 3.
+        norm: Normalisation after each convolution.
+        affine: Whether the norms have a learned scale and shift.
+        padding: Values beyond the edges.
+
+    Source: Johnson et al. 2016, arXiv:1603.08155, as pix2pixHD takes it (Wang et al. 2018, arXiv:1711.11585).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        dims: Dims = 2,
+        norm: Norm = "instance",
+        affine: bool = True,
+        padding: Padding = "zeros",
+    ) -> None:
+        super().__init__()
+        bias = norm == "none"
+        self.body = nn.Sequential(
+            convolution(channels, channels, dims=dims, bias=bias, padding=padding),
+            norm_layer(norm, channels, dims=dims, affine=affine),
+            nn.ReLU(inplace=True),
+            convolution(channels, channels, dims=dims, bias=bias, padding=padding),
+            norm_layer(norm, channels, dims=dims, affine=affine),
+        )
+
+    def forward(self, x: Features) -> Features:
+        """Features of the same shape."""
+        return x + self.body(x)
+
+
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
+
+
+@torch.no_grad()
+def xavier(network: nn.Module, gain: float = 0.02) -> None:
+    """Xavier normal weights of this gain and zero biases (Glorot & Bengio 2010; SPADE takes 0.02).
+
+    A spectrally normalised layer starts from the same draw; its norm divides the gain out.
+    """
+    for layer in network.modules():
+        if not isinstance(layer, _CONVOLUTIONS):
+            continue
+        if parametrize.is_parametrized(layer, "weight"):
+            drawn = nn.init.xavier_normal_(torch.empty_like(layer.weight), gain)
+            layer.parametrizations.weight.original.copy_(drawn)  # type: ignore[union-attr, operator]
+        else:
+            nn.init.xavier_normal_(layer.weight, gain)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def he(network: nn.Module) -> None:
+    """He normal weights for ReLU and zero biases (He et al. 2015, arXiv:1502.01852)."""
+    for layer in network.modules():
+        if isinstance(layer, _CONVOLUTIONS):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def gaussian(network: nn.Module, deviation: float = 0.02) -> None:
+    """Normal weights of mean 0 and zero biases; norms keep scale 1 (Isola et al. 2017, arXiv:1611.07004, 6.2)."""
+    for layer in network.modules():
+        if isinstance(layer, _CONVOLUTIONS):
+            nn.init.normal_(layer.weight, 0.0, deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

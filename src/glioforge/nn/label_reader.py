@@ -14,8 +14,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-from glioforge.nn.blocks import Dims, convolution, fit_grid, pad_to_multiple
-from glioforge.nn.initialise import he
+from glioforge.nn.blocks import Dims, convolution, fit_grid, he, pad_to_multiple
 
 _SLOPE = 0.2
 

@@ -8,6 +8,14 @@ One scale of four layers at width 64 with `padding=1` is the 70 x 70 PatchGAN of
 pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2): 30 x 30 scores for
 256 x 256 pixels.  Its batch norm over a batch of one is `norm="instance"` with
 `affine=True`: the statistics of each image, a learned scale and shift.
+
+Critics of one region each: background, normal brain and lesion (Guo et al. 2020, SAMR, equation 1).
+
+A critic of the entire image may overlook a lesion of a hundred voxels.  Here
+each region has its own multi-scale critic, which sees labels and images with
+all other voxels set to 0.  A sample that lacks a region (most slices lack a
+lesion) gives that critic nothing to judge: its scores and features are 0
+whatever the image, so that no gradient comes from them.
 """
 
 from collections.abc import Iterator
@@ -16,7 +24,7 @@ from itertools import pairwise
 from typing import Literal, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
@@ -174,3 +182,63 @@ def _grown(x: torch.Tensor, least: int) -> torch.Tensor:
     """Add zeros at the end of each axis up to the smallest extent."""
     missing = [max(0, least - size) for size in reversed(x.shape[2:])]
     return functional.pad(x, [width for size in missing for width in (0, size)]) if any(missing) else x
+
+
+@final
+class LabelWiseCritic(nn.Module):
+    """A `MultiScaleCritic` for each region.
+
+    Args:
+        regions: Which classes form each region; by place in the condition's first channels.
+        channels: Channels of condition and image together.
+        width: As in `MultiScaleCritic`.
+        layers: As in `MultiScaleCritic`.
+        scales: As in `MultiScaleCritic`; 2 in the paper.
+        dims: 2 or 3.
+        spectral: As in `MultiScaleCritic`.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a property of the network
+        self,
+        regions: Bool[torch.Tensor, "regions classes"],
+        channels: int,
+        width: int,
+        layers: int,
+        *,
+        scales: int = 2,
+        dims: Dims = 2,
+        spectral: bool = True,
+    ) -> None:
+        super().__init__()
+        self.regions: torch.Tensor
+        self.register_buffer("regions", regions.float())
+        self.critics = nn.ModuleList(
+            MultiScaleCritic(channels, width, layers, scales=scales, dims=dims, spectral=spectral) for _ in regions
+        )
+
+    def forward(
+        self, condition: Float[torch.Tensor, "b classes_and_more *grid"], image: Float[torch.Tensor, "b contrast *grid"]
+    ) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
+        """Scores and features, region by region and scale by scale within it.
+
+        Args:
+            condition: One channel for each class, 0 or 1; further channels (an atlas) may follow.
+            image: Images under the condition.
+        """
+        classes = self.regions.shape[1]
+        masks = torch.einsum("rc,bc...->br...", self.regions, condition[:, :classes].float())
+        present = masks.flatten(2).amax(dim=2)
+        scores: list[torch.Tensor] = []
+        features: list[list[torch.Tensor]] = []
+        for number, critic in enumerate(self.critics):
+            mask = masks[:, number : number + 1]
+            weight = present[:, number]
+            region_scores, region_features = critic(condition * mask, image * mask)
+            scores += [_weighted(score, weight) for score in region_scores]
+            features += [[_weighted(layer, weight) for layer in scale] for scale in region_features]
+        return scores, features
+
+
+def _weighted(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Each sample times its weight."""
+    return values * weight.view(-1, *[1] * (values.ndim - 1)).to(values.dtype)

@@ -29,6 +29,7 @@ from glioforge.nn.blocks import (
     Dims,
     Features,
     Norm,
+    ResidualBlock,
     convolution,
     fit_grid,
     norm_layer,
@@ -36,7 +37,6 @@ from glioforge.nn.blocks import (
     pad_to_multiple,
     transposed_convolution,
 )
-from glioforge.nn.residual import ResidualBlock
 from glioforge.nn.unet import Upsampling
 
 _WIDE_KERNEL = 7

@@ -17,6 +17,8 @@ Layers of the paper's generator, `c` the channels of the condition:
     C5          128       c+1024    512     9 (c+1024) 512 + 9 512^2 + (c+1024) 512 + 4 512
     C6          256       c+512     512     the same, with c+512 for c+1024
     last        256       512       images  512 images + images
+
+Generators of one contrast each, side by side under one condition, none of which sees another's part of it.
 """
 
 import math
@@ -163,3 +165,39 @@ def _pyramid(condition: torch.Tensor, sizes: int) -> list[torch.Tensor]:
 def _every(x: torch.Tensor, step: int) -> torch.Tensor:
     """Every `step`-th voxel of each axis: noise keeps its variance."""
     return x[(slice(None), slice(None), *[slice(None, None, step)] * (x.ndim - 2))]
+
+
+@final
+class Apart(nn.Module):
+    """As many generators as contrasts, called one after the other.
+
+    Args:
+        members: Each takes a condition and noise, and makes one contrast.
+        painted: Place of the first of as many consecutive channels of the condition, of which each generator sees
+            only the one of its own contrast; none if there are no such channels.
+
+    Example:
+        >>> class First(nn.Module):
+        ...     def forward(self, condition, noise):
+        ...         return condition[:, :1]
+        >>> condition = torch.tensor([7.0, 8.0, 9.0]).view(1, 3, 1, 1)
+        >>> Apart([First(), First()], painted=0)(condition, None).flatten().tolist()
+        [7.0, 8.0]
+    """
+
+    def __init__(self, members: Sequence[nn.Module], painted: int | None) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.painted = painted
+
+    def forward(self, condition: Features, noise: Features | None = None) -> Features:
+        """All contrasts on the condition's grid."""
+        made = [member(self._seen(condition, place), noise) for place, member in enumerate(self.members)]
+        return torch.cat(made, dim=1)
+
+    def _seen(self, condition: torch.Tensor, place: int) -> torch.Tensor:
+        """The condition of one generator."""
+        if self.painted is None:
+            return condition
+        own, after = self.painted + place, self.painted + len(self.members)
+        return torch.cat([condition[:, : self.painted], condition[:, own : own + 1], condition[:, after:]], dim=1)

@@ -33,13 +33,13 @@ from glioforge.nn.blocks import (
     Dims,
     Norm,
     Padding,
+    ResidualBlock,
     convolution,
     fit_grid,
     norm_layer,
     pad_to_multiple,
     transposed_convolution,
 )
-from glioforge.nn.residual import ResidualBlock
 
 Upsampling = Literal["transposed", "resize"]
 _END_KERNEL = 7

@@ -1,4 +1,4 @@
-from .attacks.model import (
+from .attacks.membership import (
     LIKELIHOOD_RATIO as LIKELIHOOD_RATIO,
     LOSS as LOSS,
     SHADOWS as SHADOWS,
@@ -17,13 +17,13 @@ from .finding import Outcome as Outcome
 from .gate import ATTACKS as ATTACKS, Judgement as Judgement, judge as judge, sizes_of as sizes_of
 from .plan import AuditPlan as AuditPlan, Sizes as Sizes, plan_audit as plan_audit
 from .planted import DISGUISES as DISGUISES, Disguise as Disguise, disguised as disguised, transplanted as transplanted
-from .quarantine import Pair as Pair, decided as decided
-from .recipient import RECIPIENTS as RECIPIENTS
 from .registration import (
     Attempt as Attempt,
+    Pair as Pair,
     book_with as book_with,
+    decided as decided,
     next_attempt as next_attempt,
     read_book as read_book,
 )
-from .rules import AuditSpec as AuditSpec, rules_hash as rules_hash
+from .rules import AuditSpec as AuditSpec, RECIPIENTS as RECIPIENTS, rules_hash as rules_hash
 from .sets import compared_sets as compared_sets, require_disjoint as require_disjoint, told_apart as told_apart

@@ -20,16 +20,20 @@ from typing import Any, Final, final
 import numpy as np
 
 from glioforge.privacy.attacks.attributes import AttributeDisclosure
-from glioforge.privacy.attacks.copies import CAUGHT, CopyRate, Threshold, near_copies, threshold_of
-from glioforge.privacy.attacks.donors import DonorLinkage
-from glioforge.privacy.attacks.membership import DENSITY, DISTANCE
-from glioforge.privacy.attacks.model import LIKELIHOOD_RATIO, WithModel
-from glioforge.privacy.attacks.nearer import Nearer
+from glioforge.privacy.attacks.copies import (
+    CAUGHT,
+    CopyRate,
+    DonorLinkage,
+    Nearer,
+    Threshold,
+    near_copies,
+    threshold_of,
+)
+from glioforge.privacy.attacks.membership import DENSITY, DISTANCE, LIKELIHOOD_RATIO, WithModel
 from glioforge.privacy.evidence import Evidence
 from glioforge.privacy.finding import Attack, Control, Finding, Outcome
 from glioforge.privacy.plan import Sizes, lacks
-from glioforge.privacy.recipient import decides
-from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec
+from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec, decides
 from glioforge.statistics import holm
 
 ATTACKS: Final[tuple[Attack, ...]] = (

@@ -1,2 +1,2 @@
 from .export import export_cohorts as export_cohorts, private_folder as private_folder
-from .spec import ExportSpec as ExportSpec
+from .plan import ExportSpec as ExportSpec

@@ -41,9 +41,8 @@ from glioforge.io import DONE, PRIVATE, STARTED, Step, read_json, remove_partial
 from glioforge.release.base import DataSet, Leaving, Target, format_named
 from glioforge.release.label_values import expressed, require_no_lost_label
 from glioforge.release.names import CaseName
-from glioforge.release.plan import Entry, Plan, key_of, plan_export, remarks
+from glioforge.release.plan import Entry, ExportSpec, Plan, key_of, plan_export, remarks
 from glioforge.release.record import dataset_record, description_of, sidecar_of
-from glioforge.release.spec import ExportSpec
 
 _HALF = 0.5 - 1e-4
 

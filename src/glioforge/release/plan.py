@@ -1,9 +1,15 @@
-"""What an export consists of, decided and checked before anything is written."""
+"""What an export consists of, decided and checked before anything is written.
+
+Settings of an export.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, Literal, final
 
+from pydantic import Field
+
+from glioforge.config import Spec
 from glioforge.core import (
     CaseRef,
     Cohort,
@@ -18,7 +24,6 @@ from glioforge.release.base import Format, refuse
 from glioforge.release.label_values import Consecutive, consecutive, given_values, numbering, scheme_of_export, shown
 from glioforge.release.names import Names, kept, numbered
 from glioforge.release.record import NOTICE
-from glioforge.release.spec import ExportSpec
 
 
 @final
@@ -213,3 +218,21 @@ def _entry(ref: CaseRef, spec: ExportSpec, given: frozenset[int]) -> Entry:
     wanted = set(ref.images if spec.modalities is None else spec.modalities)
     shown = replace(ref, labels=labels, images={m: path for m, path in ref.images.items() if m in wanted})
     return Entry(ref, shown, given, "own" if prepared is None else spec.grid)
+
+
+@final
+class ExportSpec(Spec):
+    """What is written of a cohort, and how."""
+
+    format: Literal["nifti", "brats", "nnunet", "bids"] = "nifti"
+    """Plain NIfTI folders, folders of the BraTS challenges, a raw data set of nnU-Net, or a BIDS data set."""
+    grid: Literal["scan", "prepared"] = "scan"
+    """Grid of prepared cases: that of the scan that they were prepared from, or the prepared one."""
+    scheme: str | None = None
+    """Label scheme of the label files; that of the cohorts' own label files unless given."""
+    modalities: tuple[Modality, ...] | None = Field(None, min_length=1)
+    """Contrasts that are written; all that a case has unless given."""
+    leave_out: tuple[str, ...] = ()
+    """Subjects of whom nothing is written, neither their own cases nor synthetic ones that they contributed to."""
+    keep_ids: bool = False
+    """Keep the ids of cases and subjects, which usually come from file names, in place of new numbers."""

@@ -1,10 +1,13 @@
 from .answer_plots import ablation_plot as ablation_plot, learning_plot as learning_plot
-from .compare import against as against, compare_endpoints as compare_endpoints, paired as paired
-from .contrasts import Beforehand as Beforehand, contrast_of as contrast_of
-from .floors import floor_plot as floor_plot
+from .compare import (
+    Beforehand as Beforehand,
+    against as against,
+    compare_endpoints as compare_endpoints,
+    contrast_of as contrast_of,
+    paired as paired,
+)
 from .html import render as render
 from .leaks import Bounded as Bounded, bound_plot as bound_plot, planted_plot as planted_plot, roc_plot as roc_plot
-from .marks import LEAKY as LEAKY, UNVERIFIED as UNVERIFIED, banner_of as banner_of
 from .overlays import (
     Overlay as Overlay,
     extreme_cases as extreme_cases,
@@ -25,7 +28,12 @@ from .page import (
     Table as Table,
 )
 from .parts import with_parts as with_parts
-from .plots import look_of as look_of, subject_plot as subject_plot
+from .plots import (
+    floor_plot as floor_plot,
+    look_of as look_of,
+    snapshot_curve as snapshot_curve,
+    subject_plot as subject_plot,
+)
 from .scores import (
     Endpoint as Endpoint,
     MEAN as MEAN,
@@ -58,8 +66,11 @@ from .slices import (
 from .style import (
     COLOURS as COLOURS,
     INK as INK,
+    LEAKY as LEAKY,
     MARKS as MARKS,
     SOFT as SOFT,
+    UNVERIFIED as UNVERIFIED,
+    banner_of as banner_of,
     in_words as in_words,
     png as png,
     sheet as sheet,

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from glioforge.metrics import metric_named
-from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.style import COLOURS, INK, MARKS, legend_below, png, sheet, tidy
+from glioforge.report.style import COLOURS, INK, MARKS, banner_of, legend_below, png, sheet, tidy
 from glioforge.report.words import number
 
 Place = tuple[str, str]

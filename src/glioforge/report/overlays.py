@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from glioforge.core import Box, Geometry, LabelMap, Mask, Modality, Volume, bounding_box
-from glioforge.report.marks import banner_of
 from glioforge.report.page import Figure
 from glioforge.report.scores import ResultTable
 from glioforge.report.slices import (
@@ -28,6 +27,7 @@ from glioforge.report.slices import (
     seen_from,
     window_of,
 )
+from glioforge.report.style import banner_of
 
 TRUTH: Final = (86, 180, 233)
 """Colour of true outlines, sky blue of Okabe & Ito (2008)."""

@@ -2,6 +2,10 @@
 
 Every function returns the contents of a PNG file; the same input gives the
 same bytes.
+
+A figure of numbers about two cohorts, each over the band that two real halves give.
+
+The curve of a distance over the snapshots of a training that grows, with the snapshot that is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +15,22 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from glioforge.core import Stage
-from glioforge.metrics import metric_named
+from glioforge.metrics import Number, metric_named
 from glioforge.report.compare import ArmComparison
-from glioforge.report.marks import banner_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.style import COLOURS, DASHES, INK, MARKS, SOFT, in_words, legend_below, png, sheet, tidy
+from glioforge.report.style import (
+    COLOURS,
+    DASHES,
+    INK,
+    MARKS,
+    SOFT,
+    banner_of,
+    in_words,
+    legend_below,
+    png,
+    sheet,
+    tidy,
+)
 from glioforge.report.tables import Trained
 
 if TYPE_CHECKING:
@@ -176,3 +191,66 @@ def _shared_scalars(trainings: Sequence[Trained]) -> list[str]:
     shared = [name for name, count in counts.items() if count > 1] or list(counts)
     order = sorted(shared, key=lambda name: (_FIRST.index(name) if name in _FIRST else 9, -counts[name], name))
     return order[:MOST_PANELS] or ["loss"]
+
+
+_LEAST: Final = 1e-9
+
+
+def floor_plot(numbers: Mapping[str, Number], *, is_share: bool = False) -> bytes:
+    """Draw a row a number: grey what two real halves give (central 95 %), a dot with interval for the synthetic cases.
+
+    Args:
+        numbers: By the title of the row, from top to bottom; may be empty.
+        is_share: Whether the numbers are shares on one axis; others are divided by the upper end of their own floor,
+            so that 1 is the edge of what is usual, on an axis that is linear up to 1 and logarithmic beyond.
+    """
+    figure = sheet(8.4, 0.3 * len(numbers) + 0.9)
+    axes = figure.subplots()
+    tidy(axes, grid="x")
+    for place, number in enumerate(numbers.values()):
+        scale = 1.0 if is_share else max(abs(number.floor_high), _LEAST)
+        ends = [end / scale for end in (number.floor_low, number.floor_high, number.low, number.high)]
+        axes.plot(ends[:2], [place] * 2, color=SOFT, linewidth=7, alpha=0.45, solid_capstyle="butt")
+        axes.plot([number.floor / scale] * 2, [place - 0.24, place + 0.24], color=INK, linewidth=1)
+        colour = COLOURS[0] if number.is_usual else COLOURS[1]
+        axes.plot(ends[2:], [place] * 2, color=colour, linewidth=1.6)
+        axes.plot([number.value / scale], [place], "o", color=colour, markersize=5.5, markeredgecolor="white")
+    if not is_share:
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+        axes.axvline(1, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.set_yticks(range(len(numbers)), list(numbers), fontsize=8.5)
+    axes.set_ylim(len(numbers) - 0.4, -0.6)
+    axes.set_xlabel("value" if is_share else "number over the upper end of its floor (1: the edge of what is usual)")
+    return png(figure)
+
+
+def snapshot_curve(rows: Sequence[Mapping[str, Any]], *, best_step: int, grown: int) -> bytes:
+    """Draw the distance to real maps over steps as a PNG file; a band for each resolution, a ring at the kept snapshot.
+
+    Args:
+        rows: Snapshots in order, each with `step`, `side` (pixels of the level in use) and `distance`; at least one.
+        best_step: Step of the snapshot that is kept.
+        grown: Step from which the last level is in use whole.
+    """
+    figure = sheet(7.2, 3.2, gap_inch=0.08)
+    axes = figure.subplots()
+    tidy(axes)
+    steps, distances = [row["step"] for row in rows], [row["distance"] for row in rows]
+    axes.plot(steps, distances, color=COLOURS[0], linewidth=1.4, marker="o", markersize=3)
+    kept = [(step, value) for step, value in zip(steps, distances, strict=True) if step == best_step]
+    for step, value in kept:
+        axes.plot(step, value, "o", markersize=10, markerfacecolor="none", color=COLOURS[1], label=f"kept: step {step}")
+    if grown <= steps[-1]:
+        axes.axvline(grown, color=SOFT, linewidth=1, linestyle="--", label="last level in use whole")
+    starts = [n for n, row in enumerate(rows) if not n or row["side"] != rows[n - 1]["side"]]
+    for number in starts:
+        text = f"{rows[number]['side']} px"
+        axes.annotate(
+            text, (steps[number], distances[number]), (0, 8), textcoords="offset points", fontsize=8, color=INK
+        )
+    axes.set_ylim(bottom=0, top=1.12 * max(distances))
+    axes.set_xlabel("optimiser steps")
+    axes.set_ylabel("sliced Wasserstein distance\nto held-out maps")
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    return png(figure, vector=False)

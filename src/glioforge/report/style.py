@@ -2,11 +2,13 @@
 
 Colours are those of Okabe & Ito (2008), which readers with any colour vision
 tell apart; marks and dashes differ too.
+
+Marks that no figure may lose when it leaves its page: leaks, and synthetic cases of unknown provenance.
 """
 
 import io
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from glioforge.report.page import Drawing
@@ -100,3 +102,26 @@ def tidy(axes: "Axes", *, grid: str = "y") -> None:
 def in_words(name: str) -> str:
     """Write the name of a label or filter as in running text."""
     return "CSF" if name == "csf" else name.replace("_", " ")
+
+
+LEAKY: Final = "LEAKY"
+"""Slices of one person were trained on and tested."""
+UNVERIFIED: Final = "provenance unverified"
+"""Nobody declared which subjects are behind synthetic cases."""
+_SENTENCES: Final = {
+    LEAKY: "LEAKY: arms so marked were tested on people they were trained on",
+    UNVERIFIED: "Provenance unverified: exploratory",
+}
+
+
+def banner_of(titles: Iterable[str]) -> str:
+    """Return what a figure of these arms says above its panels; empty where no title bears a mark.
+
+    Example:
+        >>> banner_of(["Real", "Other tool (provenance unverified)"])
+        'Provenance unverified: exploratory'
+        >>> banner_of(["Real"])
+        ''
+    """
+    shown = tuple(titles)
+    return "\n".join(text for mark, text in _SENTENCES.items() if any(mark in title for title in shown))

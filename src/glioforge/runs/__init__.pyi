@@ -9,8 +9,7 @@ from .doctor import (
 )
 from .evaluate import evaluate_folder as evaluate_folder
 from .fidelity_cases import describe_cases as describe_cases
-from .fidelity_numbers import table_of as table_of, unit_of as unit_of
-from .fidelity_spec import FidelitySpec as FidelitySpec
+from .fidelity_numbers import FidelitySpec as FidelitySpec, table_of as table_of, unit_of as unit_of
 from .filter import filter_cohort as filter_cohort, filter_from as filter_from, filter_models as filter_models
 from .fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .segment import complete_folder as complete_folder, segment_folder as segment_folder

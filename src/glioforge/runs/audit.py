@@ -19,8 +19,7 @@ from filelock import FileLock
 
 from glioforge.compute import ParallelSpec
 from glioforge.core import Cohort, CohortError, Progress, Silent, preparations_of
-from glioforge.io import Step, read_json, write_atomically, write_json
-from glioforge.io.state_folder import state_folder
+from glioforge.io import Step, read_json, state_folder, write_atomically, write_json
 from glioforge.metrics import aligned_agreement
 from glioforge.privacy import (
     Attempt,

@@ -14,9 +14,8 @@ from glioforge.features import Space
 from glioforge.io import Step, write_atomically, write_csv, write_json
 from glioforge.metrics.cohort.halves import FEWEST
 from glioforge.report import render
-from glioforge.runs.fidelity_numbers import Compared, compared
+from glioforge.runs.fidelity_numbers import Compared, FidelitySpec, compared
 from glioforge.runs.fidelity_page import fidelity_page
-from glioforge.runs.fidelity_spec import FidelitySpec
 
 PAGE: Final = "fidelity.html"
 JSON: Final = "fidelity.json"

@@ -1,15 +1,21 @@
-"""Every number about two cohorts, from descriptions of their cases."""
+"""Every number about two cohorts, from descriptions of their cases.
+
+Settings of a comparison of two cohorts.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Literal, final
 
 import numpy as np
+from pydantic import Field
 
 from glioforge.compute import ParallelSpec
+from glioforge.config import Spec
 from glioforge.core import CaseRef, Cohort, GeometryError, Modality, Progress, Silent, in_standard_order
 from glioforge.features import Space
 from glioforge.metrics import (
+    DRAWS,
     KINDS,
     PREPARED_RANGE,
     Measured,
@@ -23,9 +29,7 @@ from glioforge.metrics import (
     tamed,
     two_sample_test,
 )
-from glioforge.runs.fidelity_cases import SHORTCUTS, TRAITS, Described, describe_cases
-from glioforge.runs.fidelity_pairs import Pair, reconstruction
-from glioforge.runs.fidelity_spec import FidelitySpec
+from glioforge.runs.fidelity_cases import SHORTCUTS, TRAITS, Described, Pair, describe_cases, reconstruction
 from glioforge.statistics import holm
 
 DESCRIBED: Final = "described"
@@ -209,3 +213,23 @@ def _neighbours(
     shown = np.unique(np.linspace(0, made - 1, min(_SHOWN, made)).round().astype(int))
     found = nearest(rows[shown], rows[made:])
     return tuple((refs[place], refs[made + int(other)]) for place, other in zip(shown, found, strict=True))
+
+
+Features = Literal["random_convolution", "radiomics", "encoder"]
+
+
+class FidelitySpec(Spec):
+    """How two cohorts are compared."""
+
+    features: tuple[Features, ...] = Field(("random_convolution", "radiomics"), min_length=1)
+    """Spaces of features; `encoder` needs a cohort of training subjects, `radiomics` the extra of that name."""
+    draws: int = Field(DRAWS, ge=20)
+    """Random halves of each number."""
+    permutations: int = Field(999, ge=99)
+    """Permutations of each two-sample test."""
+    training_subjects: bool = False
+    """Also compare with real subjects who contributed to the synthetic cases; the page says so."""
+    encoder_steps: int = Field(150, ge=1)
+    """Training steps of the encoder."""
+    seed: int = Field(1, ge=0)
+    """Root of all draws."""

@@ -29,8 +29,7 @@ from glioforge.report import (
     window_of,
     with_interval,
 )
-from glioforge.runs.fidelity_numbers import Compared
-from glioforge.runs.fidelity_spec import FidelitySpec
+from glioforge.runs.fidelity_numbers import Compared, FidelitySpec
 
 SPACES: Final[Mapping[str, str]] = {
     "patches": "Patches of images",

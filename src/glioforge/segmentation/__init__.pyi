@@ -5,9 +5,9 @@ from .evaluate import (
     segment_cohort as segment_cohort,
     with_probabilities as with_probabilities,
 )
-from .mask_scheme import source_of_masks as source_of_masks
 from .masks import (
     find_masks as find_masks,
+    source_of_masks as source_of_masks,
     stray_masks as stray_masks,
     write_facts as write_facts,
     written_scheme as written_scheme,
@@ -16,7 +16,7 @@ from .method import AnySegmenter as AnySegmenter, SEGMENTERS as SEGMENTERS, Segm
 from .mix import Mix as Mix
 from .network import NetworkEngine as NetworkEngine
 from .nnunet import DATASET as DATASET
-from .nnunet_folds import Fold as Fold
+from .nnunet_command import Fold as Fold, nnunet_folds as nnunet_folds
 from .target import Target as Target, class_shares as class_shares
 from .tissue import complete_cohort as complete_cohort
 from .trained import NetworkSegmenter as NetworkSegmenter

@@ -23,8 +23,7 @@ from glioforge.data import restore, restore_values
 from glioforge.io import PREPARED, SCAN, ResultRow, Step, read_labels, write_labels, write_map
 from glioforge.metrics import DEFAULT_METRICS, MetricRow, evaluate_case, regions_of
 from glioforge.segmentation.engine import TrainedSegmenter
-from glioforge.segmentation.mask_scheme import mask_scheme, scheme_key, source_of_masks
-from glioforge.segmentation.masks import find_masks, write_facts
+from glioforge.segmentation.masks import find_masks, mask_scheme, scheme_key, source_of_masks, write_facts
 from glioforge.segmentation.trained import NetworkSegmenter
 
 STUDY = "evaluate"

@@ -4,14 +4,49 @@
     <folder>/masks.json             the label scheme; written by Glioforge, optional
 
 Which scheme a folder is read with is decided in `segmentation.mask_scheme`.
+
+Which label scheme a folder of masks is read with, and why.
+
+stated by the caller                       that scheme
+`masks.json`                               as Glioforge wrote it
+`dataset.json` in the folder or above it   as nnU-Net and the Decathlon name labels or regions
+values of the truth's label files          the truth's scheme, unless the masks agree far better with the truth when
+                                           they are read with another one
+else                                       asked
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from glioforge.core import Cohort, InputFileError, LabelScheme, composed, listed, scheme_named
-from glioforge.io import is_image, read_json, stem, write_json
+import numpy as np
+from jaxtyping import Int64
+
+from glioforge.core import (
+    BRATS2023,
+    SCHEMES,
+    Cohort,
+    InputFileError,
+    LabelError,
+    LabelScheme,
+    LabelSource,
+    composed,
+    listed,
+    scheme_named,
+    scheme_to_write,
+)
+from glioforge.io import (
+    Evidence,
+    detect_scheme,
+    hint_of,
+    is_image,
+    question,
+    read_dataset_json,
+    read_integers,
+    read_json,
+    stem,
+    write_json,
+)
 
 FACTS = "masks.json"
 
@@ -79,3 +114,107 @@ def _missing(missing: list[str], found: Iterable[str], cohort: Cohort, folder: P
         f"rename {', '.join(near[:5])}" if near else "add the masks, or evaluate a cohort of fewer cases",
         folder,
     )
+
+
+_REGIONS = ("WT", "TC", "ET")
+_BETTER, _GOOD = 0.15, 0.5
+"""By how much a mean Dice must be better with another scheme, and how good it must be, to be asked about."""
+
+
+def source_of_masks(folder: Path, masks: Mapping[str, Path], truth: Cohort, named: str | None = None) -> LabelSource:
+    """Decide on the scheme that a folder of masks is read with.
+
+    Args:
+        folder: The folder.
+        masks: Its files by case.
+        truth: Labelled cases.
+        named: Name of the scheme, if the caller knows it.
+
+    Raises:
+        LabelError: There is no such scheme, or the values do not tell; the message lists what fits.
+        InputFileError: A mask cannot be read.
+    """
+    if named is not None:
+        return LabelSource(scheme_named(named).name, "stated")
+    if (folder / FACTS).is_file():
+        return LabelSource(written_scheme(folder).name, f"{FACTS} says so")
+    try:
+        return _told(folder, masks, truth)
+    except LabelError as error:
+        raise LabelError(error.found, error.expected, error.remedy, folder) from error
+
+
+def mask_scheme(own: LabelScheme, cohort: Cohort) -> LabelScheme:
+    """Return the scheme that a segmenter's masks of a cohort are written in.
+
+    Args:
+        own: Scheme of the segmenter's answers; kept where it labels normal tissue too.
+        cohort: Cohort to be labelled.
+    """
+    return own if own.is_complete else scheme_to_write(own, cohort)
+
+
+def scheme_key(scheme: LabelScheme, own: LabelScheme) -> dict[str, str]:
+    """Return what a folder of masks depends on besides model and cohort: a scheme that is not the segmenter's own."""
+    return {} if scheme == own else {"scheme": scheme.name}
+
+
+def _told(folder: Path, masks: Mapping[str, Path], truth: Cohort) -> LabelSource:
+    """The scheme that a table, or the truth, speaks for."""
+    counts = {case_id: _counts(path) for case_id, path in masks.items()}
+    values = {value for found in counts.values() for value in found if value}
+    for place in (folder, folder.resolve().parent):
+        table = read_dataset_json(place)
+        hint = hint_of(table) if table else None
+        if hint is not None and hint.schemes:
+            return detect_scheme([Evidence(name, masks[name], found, 0.0, hint) for name, found in counts.items()])
+    start = truth.file_scheme
+    start = BRATS2023 if start.is_complete else start
+    if not values <= set(start.labels.values()):
+        totals = {value: sum(found.get(value, 0) for found in counts.values()) for value in sorted(values)}
+        allowed = [scheme.name for scheme in SCHEMES.values() if not scheme.is_complete]
+        raise question(totals, allowed, odd=[f"the truth is in scheme {start.name}, which lacks some of them"])
+    if len(values) > 1:
+        _require_no_better(masks, truth, start, values)
+    return LabelSource(start.name, "scheme of the truth, whose values the masks have")
+
+
+def _require_no_better(masks: Mapping[str, Path], truth: Cohort, own: LabelScheme, values: set[int]) -> None:
+    """Ask where masks that have the truth's values agree far better when they are read with another scheme."""
+    joint = {name: np.zeros((256, 2), dtype=np.int64) for name in _REGIONS if name in truth.scheme.regions}
+    for case_id, path in masks.items():
+        labels = truth[case_id].load().labels
+        voxels = read_integers(path)[0]
+        if labels is None or voxels.shape != labels.voxels.shape:
+            return
+        for region, table in joint.items():
+            inside = labels.region(region)
+            table[:, 0] += np.bincount(voxels[~inside].ravel(), minlength=256)
+            table[:, 1] += np.bincount(voxels[inside].ravel(), minlength=256)
+    dice = _mean_dice(own, joint)
+    others = [s for s in SCHEMES.values() if values <= set(s.labels.values()) and set(joint) <= set(s.regions)]
+    best = max(others, key=lambda scheme: _mean_dice(scheme, joint), default=own)
+    better = _mean_dice(best, joint)
+    if better >= max(dice + _BETTER, _GOOD):
+        raise LabelError(
+            f"masks with the values of {own.name}, the truth's scheme, that agree far better with the truth when they "
+            f"are read as {best.name} (mean Dice {better:.2f} against {dice:.2f})",
+            "masks whose label scheme is known",
+            f"say which: --scheme {own.name}, or --scheme {best.name}",
+        )
+
+
+def _mean_dice(scheme: LabelScheme, joint: Mapping[str, Int64[np.ndarray, "256 2"]]) -> float:
+    """Mean over regions of the Dice of all cases together; regions that neither side has are left out."""
+    scores = []
+    for region, table in joint.items():
+        outside, inside = table[list(scheme.region_values(region))].sum(0) if scheme.regions[region] else (0, 0)
+        either = outside + inside + table[:, 1].sum()
+        scores += [2 * inside / either] if either else []
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _counts(path: Path) -> dict[int, int]:
+    """How many voxels of a mask hold each value."""
+    values, counts = np.unique(read_integers(path)[0], return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))

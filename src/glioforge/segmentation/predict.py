@@ -26,8 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from glioforge.core import bounding_box
-from glioforge.segmentation.target import Target
-from glioforge.segmentation.view import ORDER, View, put_back, seen
+from glioforge.segmentation.target import ORDER, Target, View, put_back, seen
 
 if TYPE_CHECKING:
     import torch

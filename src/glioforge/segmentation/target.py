@@ -12,11 +12,19 @@ Conventions
 -----------
 class       number of a label in the order of the scheme's integers; 0 is the background
 channel     one output of the network: a class each, or a region each for `nested`
+
+Views of a head: a network sees stacks of slices along the last axis, whichever way the head is cut.
+
+Conventions
+-----------
+axial       slices along z; the tensor's axes are x, y, z
+coronal     slices along y; x, z, y
+sagittal    slices along x; y, z, x
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, Literal, final, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
@@ -32,7 +40,7 @@ from glioforge.core import (
     SpecError,
     scheme_named,
 )
-from glioforge.data import lesion_table, read_packed
+from glioforge.data import AugmentSpec, lesion_table, read_packed
 
 if TYPE_CHECKING:
     import torch
@@ -190,3 +198,53 @@ def class_shares(cohorts: Iterable[Cohort], target: Target) -> tuple[float, ...]
 def unseen_classes(cohorts: Iterable[Cohort], target: Target) -> tuple[str, ...]:
     """Name the classes of a target that no voxel of any label map belongs to."""
     return tuple(name for name, count in zip(target.classes, class_counts(cohorts, target), strict=True) if not count)
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+View = Literal["axial", "coronal", "sagittal"]
+VIEWS: Final[tuple[View, ...]] = get_args(View)
+ORDER: Final[dict[View, tuple[int, int, int]]] = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}
+"""Axes of the head in the order of a tensor's axes; the last one is cut."""
+
+
+def seen(voxels: "np.ndarray", view: View) -> "np.ndarray":
+    """Voxels `(..., i, j, k)` with the axes of a view."""
+    return voxels.transpose(*_axes(voxels.ndim, ORDER[view]))
+
+
+def put_back(voxels: "np.ndarray", view: View) -> "np.ndarray":
+    """Inverse of `seen`."""
+    return voxels.transpose(*_axes(voxels.ndim, _inverse(view)))
+
+
+def seen_batch(batch: "torch.Tensor", view: View) -> "torch.Tensor":
+    """Patches `(..., i, j, k)` with the axes of a view."""
+    return batch.permute(*_axes(batch.ndim, ORDER[view]))
+
+
+def own_size(size: tuple[int, int, int], view: View) -> tuple[int, int, int]:
+    """Size along the head's own axes of a patch of this size in a view."""
+    first, second, third = (size[axis] for axis in _inverse(view))
+    return first, second, third
+
+
+def augment_for(spec: AugmentSpec, view: View) -> AugmentSpec:
+    """Augmentation whose flips are about the same axes of the head in every view."""
+    chances = (spec.flip_x, spec.flip_y, spec.flip_z)
+    first, second, third = (chances[axis] for axis in ORDER[view])
+    changed: dict[str, Any] = {"flip_x": first, "flip_y": second, "flip_z": third}
+    return spec.model_copy(update=changed)
+
+
+def _axes(count: int, order: tuple[int, int, int]) -> tuple[int, ...]:
+    """All axes of an array, the last three in another order."""
+    return (*range(count - 3), *(count - 3 + axis for axis in order))
+
+
+def _inverse(view: View) -> tuple[int, int, int]:
+    """Order that undoes a view's."""
+    order = ORDER[view]
+    return order.index(0), order.index(1), order.index(2)

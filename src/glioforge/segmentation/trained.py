@@ -20,8 +20,7 @@ import numpy as np
 from glioforge.compute import AcceleratorSpec, device_of, precision_for, precision_note
 from glioforge.core import Case, CaseError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io import CARD
-from glioforge.segmentation.clean import clean
-from glioforge.segmentation.method import NetworkSpec, SegmenterMethod
+from glioforge.segmentation.method import NetworkSpec, SegmenterMethod, clean
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import Target, target_named
 from glioforge.training import WEIGHTS, Card, Outcome, expected_hash

@@ -10,12 +10,14 @@ from .inference import (
 from .intervals import (
     ENOUGH_SUBJECTS as ENOUGH_SUBJECTS,
     Interval as Interval,
+    is_resample as is_resample,
+    resampled as resampled,
+    resampled_interval as resampled_interval,
     subject_means as subject_means,
     too_few as too_few,
 )
 from .judge import Finding as Finding, Needed as Needed, Shown as Shown, judge_family as judge_family
 from .power import DIFFERENCES as DIFFERENCES, Plan as Plan, smallest_shown as smallest_shown
-from .resampling import is_resample as is_resample, resampled as resampled, resampled_interval as resampled_interval
 from .shares import binomial_p as binomial_p, equivalence_p as equivalence_p, wilson as wilson
 from .small_regions import (
     SmallRegions as SmallRegions,

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, final
 
 from glioforge.core import CaseRef, Progress, counted
-from glioforge.io import COHORT_FILE, read_json, write_json
-from glioforge.io.scan_keys import scan_keys
-from glioforge.io.state_folder import state_folder
+from glioforge.io import COHORT_FILE, read_json, scan_keys, state_folder, write_json
 from glioforge.studies.base import StudySpec
 from glioforge.studies.looks import BESIDE_NAME, STATE_NAME, Entry, LookBook, now
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, InputFileError, Progress
-from glioforge.io import STUDY, Step, kept_of, read_json, require_kind, settled, write_json
-from glioforge.io.run_folder import run_facts
+from glioforge.io import STUDY, Step, kept_of, read_json, require_kind, run_facts, settled, write_json
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import Study
 from glioforge.studies.given import read_given

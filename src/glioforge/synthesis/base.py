@@ -26,7 +26,6 @@ from glioforge.core import (
 )
 from glioforge.io import Step, kept_of, settled
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.card import write_tensors
 from glioforge.synthesis.method import (
     SYNTHESIZERS,
     Knowledge,
@@ -35,7 +34,7 @@ from glioforge.synthesis.method import (
     chosen_modalities,
     known_modalities,
 )
-from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer
+from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer, write_tensors
 from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
 from glioforge.training import Budget, Card, Fitting, Outcome, write_model
 

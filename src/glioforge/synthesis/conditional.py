@@ -4,6 +4,10 @@ Four parts make a method: the condition (`condition`: labels to channels), the
 network (`build`), the passes (`passes`: noise to images in one call or several),
 and the finish (`synthesis.finish`: shifts, smoothing, grain, ensemble).  Each has
 a default that the settings decide, and may be replaced by a method.
+
+Settings and base of the methods that train a generator against a patch critic; a method adds its generator alone.
+
+Score generators by how close their images are to scans of held-out subjects.
 """
 
 from abc import ABC, abstractmethod
@@ -14,28 +18,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 
 from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, LabelMap
 from glioforge.data import steps_of_an_epoch
+from glioforge.losses import regional_l1
+from glioforge.nn import MultiScaleCritic, Norm, Padding, low_pass, xavier
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.finish import Ensemble, Finish
-from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.label_generator import LabelGenerator, OnePass, Painter, Passes
 from glioforge.synthesis.method import Images, Knowledge, Method
-from glioforge.synthesis.painter import Painter
-from glioforge.synthesis.passes import OnePass, Passes
 from glioforge.synthesis.style_spread import drawn_style
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
-from glioforge.synthesis.unseen_score import unseen_score
-from glioforge.training import Fitting, Outcome, inferred, train
+from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Budget, Fitting, Outcome, inferred, train
+
+__all__ = ["SPAN", "AdversarialMethod", "Batch", "ConditionalMethod"]
 
 if TYPE_CHECKING:
     from glioforge.training import Recipe
 
-__all__ = ["SPAN", "Batch", "ConditionalMethod"]
 
 SPAN = 5.0
 """Largest absolute z-score that tanh reaches."""
@@ -185,3 +190,118 @@ class ConditionalMethod(Method, ABC):
 def _means_of(appearance: Appearance) -> torch.Tensor:
     """Class means of every case, `(case, class, contrast)`."""
     return torch.stack([torch.from_numpy(appearance.own(n).means).float() for n in range(len(appearance.means))])
+
+
+class CriticSpec(ConditionalSpec):
+    """A network conditioned on labels, and the critic that it is trained against."""
+
+    critic_width: int = Field(16, ge=1)
+    """Channels of the critic's first layer."""
+    critic_layers: int = Field(3, ge=2)
+    """Convolutions of the critic before the score; 4 see patches of 70 voxels."""
+    critic_scales: int = Field(2, ge=1)
+    """Image sizes that are judged."""
+    critic_norm: Norm = "instance"
+    """Normalisation in the critic; real and synthetic images pass it in one batch, so batch norm mixes both."""
+    critic_affine: bool = False
+    """Learn a scale and a shift after the critic's instance norm: batch norm over a batch of one."""
+    critic_padding: Padding = 2
+    """Zeros around the inputs of the critic's convolutions: 2 as in SPADE and pix2pixHD, 1 as in pix2pix."""
+    losses: AdversarialSpec = HOUSE_LOSSES
+    """Weights of losses, and optimisers."""
+    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
+    """Length of the training."""
+
+    def critic(self, channels: int, *, spectral: bool = True, stages: int = 0) -> MultiScaleCritic:
+        """Build a critic with torch's default initialisation, from torch's global generator.
+
+        Args:
+            channels: Channels of condition and image together.
+            spectral: Spectral norm of its convolutions.
+            stages: Coarser stages of the training, as in `MultiScaleCritic`.
+        """
+        return MultiScaleCritic(
+            channels,
+            self.critic_width,
+            self.critic_layers,
+            scales=self.critic_scales,
+            dims=self.dims,
+            spectral=spectral,
+            norm=self.critic_norm,
+            affine=self.critic_affine,
+            padding=self.critic_padding,
+            stages=stages,
+        )
+
+
+class AdversarialMethod(ConditionalMethod, ABC):
+    """A generator against a critic that sees labels and images."""
+
+    def start(self, network: nn.Module) -> None:
+        """Draw the starting weights of generator or critic; Xavier's unless a method says otherwise."""
+        xavier(network, 1.0)
+
+    def critic(self) -> MultiScaleCritic:
+        """Return the critic with fresh weights."""
+        spec: CriticSpec = self.spec
+        critic = spec.critic(self.classes + self.contrasts)
+        self.start(critic)
+        return critic
+
+    def terms(self, fake: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:  # noqa: ARG002 - for methods with losses of their own
+        """Further losses of the generator, weighted, by name; none unless a method has them."""
+        return {}
+
+    def stages(self, network: nn.Module, critic: MultiScaleCritic, steps: int) -> Mapping[str, Any]:  # noqa: ARG002 - for methods that learn in stages
+        """Further arguments of `Adversarial`, for a generator or a critic that learns in stages."""
+        return {}
+
+    def recipe(self, network: nn.Module, steps: int) -> Adversarial:
+        """Set the generator against a fresh critic."""
+        critic = self.critic()
+        return Adversarial(
+            network,
+            critic,
+            self.spec.losses,
+            steps=steps,
+            generate=self.generate,
+            condition=self.label_channels,
+            terms=self.terms,
+            **self.stages(network, critic, steps),
+        )
+
+
+Batches = Callable[[int], Mapping[str, torch.Tensor]]
+BATCHES = 4
+"""Batches of held-out subjects in a score."""
+
+
+def unseen_score(
+    batches: Batches, means: torch.Tensor, accelerator: AcceleratorSpec, *, channels: int = 1
+) -> Callable[[nn.Module], float]:
+    """Return a score of `LabelGenerator`s: minus the mean absolute difference inside the brain, in z-scores.
+
+    Both images are set to 0 outside the brain and blurred slightly (`low_pass`, once) before they are compared.
+    Contrasts that a case lacks do not count; a batch without brain scores 0.
+
+    Args:
+        batches: Slices or patches of the held-out subjects by number; the first ones are taken.
+        means: Class means of each of their cases, `(case, class, contrast)`.
+        accelerator: Device, precision and threads that images are made with.
+        channels: Channels of the noise, which is 0 here.
+    """
+    drawn = [batches(number) for number in range(BATCHES)]
+
+    def score(network: nn.Module) -> float:
+        total = 0.0
+        for batch in drawn:
+            labels = batch["labels"]
+            noise = torch.zeros((len(labels), channels, *labels.shape[2:]))
+            inputs = (labels, batch["frame"], means[batch["case"]], noise)
+            made = inferred(network, inputs, accelerator)
+            blurred = low_pass(made * batch["brain"][:, None], 1)
+            real, known = low_pass(batch["images"], 1), batch.get("available")
+            total += float(regional_l1(blurred, real, batch["brain"], available=known))
+        return -total / len(drawn)
+
+    return score

@@ -22,11 +22,9 @@ from torch import nn
 
 from glioforge.compute import seed_torch
 from glioforge.core import LabelMap, stream
-from glioforge.synthesis.grain import measure_grain
-from glioforge.synthesis.label_generator import LabelGenerator
+from glioforge.synthesis.grain import CASES, Example, measure_grain, measure_widths, smooth_across
+from glioforge.synthesis.label_generator import LabelGenerator, Painter
 from glioforge.synthesis.method import Images
-from glioforge.synthesis.painter import Painter
-from glioforge.synthesis.slice_smoothing import CASES, Example, measure_widths, smooth_across
 from glioforge.synthesis.styled_batches import Batch, StyledBatches
 from glioforge.training import Fitting, inferred, load_snapshots
 

@@ -1,13 +1,30 @@
-"""A network with what it is shown and how it is called: from labels, place, style and noise to images."""
+"""A network with what it is shown and how it is called: from labels, place, style and noise to images.
 
-from typing import final
+From noise to images under a condition: by one call of a network, or by many.
 
+A generator of a GAN or a regression is called once.  Flow matching learns the
+velocity at which noise moves to images (Lipman et al. 2023, arXiv:2210.02747)
+and is integrated in steps.
+
+Whole volumes from a generator of slices or patches, and the noise that they are drawn from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, final, runtime_checkable
+
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float32, Int64
+from scipy import ndimage
 from torch import nn
 
+from glioforge.core import LabelMap
 from glioforge.synthesis.condition import Condition, painted_with
-from glioforge.synthesis.passes import OnePass, Passes
+from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.method import Images
+from glioforge.synthesis.patches import make_from_windows
+from glioforge.synthesis.slices import make_volume
 
 
 @final
@@ -61,3 +78,128 @@ class LabelGenerator(nn.Module):
         if self.span is not None:
             made = self.span * torch.tanh(made)
         return made + painted if self.condition.style else made
+
+
+@runtime_checkable
+class Passes(Protocol):
+    """How noise becomes images."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the noise."""
+        ...
+
+    def __call__(
+        self,
+        network: nn.Module,
+        condition: Float[torch.Tensor, "b inputs *grid"],
+        noise: Float[torch.Tensor, "b channels *grid"],
+    ) -> Float[torch.Tensor, "b contrasts *grid"]:
+        """Return images for noise of variance 1."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class OnePass:
+    """One call of `network(condition, noise)`."""
+
+    channels: int = 1
+
+    def __call__(self, network: nn.Module, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Return what the network makes."""
+        made: torch.Tensor = network(condition, noise)
+        return made
+
+
+@final
+@dataclass(frozen=True)
+class EulerPasses:
+    """Integrate a velocity from noise at time 0 to images at time 1, in equal steps (Euler's method).
+
+    The network is called as `network(condition, images, time)`, with a time for each sample `(b,)`.
+
+    Args:
+        channels: Contrasts; noise has as many channels as the images.
+        steps: Calls of the network, at least 1.
+    """
+
+    channels: int
+    steps: int
+
+    def __call__(self, network: nn.Module, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Return the images at time 1."""
+        images = noise
+        for step in range(self.steps):
+            time = images.new_full((len(images),), step / self.steps)
+            images = images + network(condition, images, time) / self.steps
+        return images
+
+
+Make = Callable[[tuple[torch.Tensor, ...]], torch.Tensor]
+_NOISE_WIDTH = 0.5
+"""Blur of the noise between slices, in slices."""
+
+
+@final
+@dataclass(frozen=True)
+class Painter:
+    """How volumes are put together.
+
+    Args:
+        spec: Dimensions, axis, context, and slices or windows at a time.
+        contrasts: Number of images.
+        channels: Channels of the noise.
+    """
+
+    spec: ConditionalSpec
+    contrasts: int
+    channels: int = 1
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Axes that the network sees at once."""
+        return tuple(axis for axis in range(3) if self.spec.dims == 3 or axis != self.spec.axis)
+
+    def noise(self, labels: LabelMap, rng: np.random.Generator) -> Float32[np.ndarray, "channels i j k"]:
+        """Draw the noise of a volume, of variance 1; between slices it is smooth."""
+        fields = [self._field(labels.voxels.shape, rng) for _ in range(self.channels)]
+        return np.stack(fields)
+
+    def paint(
+        self,
+        make: Make,
+        labels: LabelMap,
+        means: Float32[torch.Tensor, "classes contrasts"],
+        noise: Float32[np.ndarray, "channels i j k"],
+    ) -> Images:
+        """Return images of a label map as the network gives them, slice by slice or in windows.
+
+        Args:
+            make: Images for labels, frames, means and noise, as `LabelGenerator` takes them.
+            labels: Label map of the volume.
+            means: Class means of the volume's style.
+            noise: Noise of the volume, on its grid.
+        """
+        spec = self.spec
+        if spec.dims == 3:
+            size = spec.size if spec.size is None or len(spec.size) == 3 else None
+            return make_from_windows(make, labels, means, noise, contrasts=self.contrasts, size=size)
+        return make_volume(
+            make,
+            labels,
+            means,
+            noise,
+            contrasts=self.contrasts,
+            context=spec.context,
+            batch_size=spec.batch_size,
+            axis=spec.axis,
+        )
+
+    def _field(self, shape: tuple[int, ...], rng: np.random.Generator) -> Float32[np.ndarray, "i j k"]:
+        """One channel of noise."""
+        field = rng.standard_normal(shape)
+        if self.spec.dims == 2:
+            field = ndimage.gaussian_filter1d(field, _NOISE_WIDTH, axis=self.spec.axis)
+        scaled: np.ndarray = (field / max(float(field.std()), 1e-6)).astype(np.float32)
+        return scaled

@@ -1,7 +1,6 @@
 from .budget import Budget as Budget, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
 from .estimate import Estimate as Estimate, preparing as preparing
 from .fitting import Fitting as Fitting
-from .inference import inferred as inferred
 from .loop import train as train
 from .model_folder import (
     Card as Card,
@@ -12,11 +11,11 @@ from .model_folder import (
 )
 from .optimizer import OptimizerSpec as OptimizerSpec
 from .parallel import leads as leads, meet as meet
-from .patch_score import PatchScore as PatchScore
 from .recipe import Recipe as Recipe
 from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion
 from .recipes.adversarial_spec import (
     AdversarialSpec as AdversarialSpec,
+    GanSpec as GanSpec,
     HOUSE_LOSSES as HOUSE_LOSSES,
     HOUSE_OPTIMIZER as HOUSE_OPTIMIZER,
 )
@@ -32,13 +31,13 @@ from .recipes.independent import Independent as Independent
 from .recipes.progressive import Progressive as Progressive, ProgressiveSpec as ProgressiveSpec
 from .recipes.supervised import Batch as Batch, Supervised as Supervised
 from .recipes.unconditional import Unconditional as Unconditional
-from .recipes.unconditional_spec import GanSpec as GanSpec
-from .snapshots import load_snapshots as load_snapshots
+from .snapshots import PatchScore as PatchScore, load_snapshots as load_snapshots
 from .weights import (
     MAX_WEIGHTS as MAX_WEIGHTS,
     built_to_fit as built_to_fit,
     decode as decode,
     digest as digest,
+    inferred as inferred,
     read_some as read_some,
     read_weights as read_weights,
     require_fit as require_fit,

@@ -22,9 +22,9 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from glioforge.compute import AcceleratorSpec, Precision, described, precision_of, seed_torch
 from glioforge.training.budget import Budget
-from glioforge.training.observe import duration
 from glioforge.training.recipe import Batches, Recipe, Validate
-from glioforge.training.stability import NonFiniteError
+from glioforge.training.record import duration
+from glioforge.training.step import NonFiniteError
 
 TIMED_STEPS = 5
 """Steps that the time is the mean of, from all parts of the training: a critic may join late."""

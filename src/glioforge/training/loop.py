@@ -30,18 +30,15 @@ from lightning_fabric import Fabric
 from glioforge.compute import deterministic, seed_torch
 from glioforge.core import Progress, Silent, SpecError
 from glioforge.io import ORPHAN_S, Step
-from glioforge.training.accumulate import set_parts
 from glioforge.training.budget import Budget, Outcome, levelled
 from glioforge.training.estimate import end_if_estimating
-from glioforge.training.observation import Observation, observe_last
-from glioforge.training.observe import line, present, write_history
 from glioforge.training.parallel import averaged, share
-from glioforge.training.recipe import Batches, Observable, Recipe, Validate
+from glioforge.training.recipe import Batches, Observable, Observation, Recipe, Validate, observe_last
 from glioforge.training.recompute import recompute_stages
-from glioforge.training.record import Record
-from glioforge.training.stability import Buffers, NonFiniteError
+from glioforge.training.record import Record, line, present, write_history
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
+from glioforge.training.step import Buffers, NonFiniteError, set_parts
 from glioforge.training.weights import read_weights, write_weights
 
 

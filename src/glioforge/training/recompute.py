@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.utils.checkpoint import checkpoint
 
 from glioforge.core import SpecError
-from glioforge.training.stability import Buffers
+from glioforge.training.step import Buffers
 
 
 def recompute_stages(networks: nn.ModuleDict) -> int:

@@ -1,4 +1,7 @@
-"""Weights of one network in a safetensors file: never a pickle, checked before use."""
+"""Weights of one network in a safetensors file: never a pickle, checked before use.
+
+Outputs of a trained network: device, precision, threads.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -9,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import nn
 
+from glioforge.compute import AcceleratorSpec, device_of
 from glioforge.core import InputFileError
 from glioforge.io import read_regular_file, regular_size, write_atomically
 
@@ -191,3 +195,23 @@ def _not_whole(error: Exception, where: Path) -> InputFileError:
     return InputFileError(
         f"not a whole safetensors file ({error})", "weights that Glioforge wrote", "copy or train it again", where
     )
+
+
+def inferred(network: nn.Module, inputs: tuple[torch.Tensor, ...], accelerator: AcceleratorSpec) -> torch.Tensor:
+    """Output of a network on the CPU, made on the device, in the precision and with the threads asked for.
+
+    The CPU takes one thread unless a number is given.
+    """
+    device = device_of(accelerator)
+    before = torch.get_num_threads()
+    torch.set_num_threads(accelerator.threads or 1)
+    try:
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, torch.bfloat16, enabled=accelerator.precision == "bf16-mixed"),
+        ):
+            made: torch.Tensor = network.to(device).eval()(*(value.to(device) for value in inputs))
+            # A network may return a parameter of its own, which `no_grad` leaves as it is.
+            return made.detach().float().cpu()
+    finally:
+        torch.set_num_threads(before)

@@ -1,2 +1,1 @@
-from .assets import SHARED as SHARED, shipped as shipped
-from .server import HEADERS as HEADERS
+from .server import HEADERS as HEADERS, SHARED as SHARED, shipped as shipped

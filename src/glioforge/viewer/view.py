@@ -17,10 +17,8 @@ from threading import Lock
 from typing import Generic, TypeVar, final
 
 from glioforge.core import CohortError, Progress, Silent, listed as names
-from glioforge.viewer.assets import VIEW, asset
-from glioforge.viewer.listed import Listed, listed
-from glioforge.viewer.pairs import partners
-from glioforge.viewer.server import PageServer, Response
+from glioforge.viewer.listed import Listed, listed, partners
+from glioforge.viewer.server import VIEW, PageServer, Response, asset
 from glioforge.viewer.shown import Shown
 
 Value = TypeVar("Value")

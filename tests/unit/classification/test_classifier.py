@@ -8,13 +8,12 @@ import torch
 
 from glioforge.classification.batches import ClassifierBatches
 from glioforge.classification.score import asked, auc
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import grade_of, graded_by_parents, require_grades, shows_tumour
+from glioforge.classification.target import ClassifierSpec, grade_of, graded_by_parents, require_grades, shows_tumour
 from glioforge.classification.train import load_classifier, train_classifier
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage
-from glioforge.nn.classifier import Classifier
+from glioforge.nn.residual_unet import Classifier
 from glioforge.segmentation.mix import Mix
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort

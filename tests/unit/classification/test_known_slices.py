@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.classification.batches import ClassifierBatches
-from glioforge.classification.spec import ClassifierSpec
-from glioforge.classification.target import graded_by_parents
+from glioforge.classification.target import ClassifierSpec, graded_by_parents
 from glioforge.core.errors import CohortError
 from glioforge.segmentation.mix import Mix
 from glioforge.studies.steps.noise import axial_slice

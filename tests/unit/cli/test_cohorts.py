@@ -10,7 +10,7 @@ from glioforge.cli.cohorts import contrasts_from, describe
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import SpecError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from toy_cohort import toy_cohort
 
 SOURCE = Path(__file__).parents[3] / "src" / "glioforge"

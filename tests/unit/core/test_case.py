@@ -11,9 +11,8 @@ from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from strategies import case_ref, cases
 from toy_cohort import toy_case
 

@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 from glioforge.core.cohort import Cohort, LabelSource
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
+from glioforge.core.volume import Modality
 from strategies import case_ref, cohort_of, cohorts
 
 """Shares of a cohort."""

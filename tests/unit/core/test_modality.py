@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from glioforge.core.modality import Modality, in_standard_order
+from glioforge.core.volume import Modality, in_standard_order
 
 
 def test_titles_are_the_names_of_the_field():

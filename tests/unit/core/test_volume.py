@@ -5,8 +5,7 @@ import pytest
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 
 GRID = Geometry.isotropic((2, 3, 4))
 

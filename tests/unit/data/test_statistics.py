@@ -11,9 +11,8 @@ from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.statistics import ClassStatistics, fit_statistics
 from glioforge.data.store import write_case
 

@@ -16,14 +16,13 @@ from glioforge.core.errors import CaseError, GeometryError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data import frames
 from glioforge.data.frames import cut, decode, encode, hash_of, take
 from glioforge.data.packed import pack, scale_for
+from glioforge.data.slices import read_patch, read_slices
 from glioforge.data.store import StoreReader, find_case, folder_of, read_labels, read_packed, write_case
-from glioforge.data.store_parts import read_patch, read_slices
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from strategies import cases
 

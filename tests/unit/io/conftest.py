@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import read_scan
 
 LPS = np.array([[-1.0, 0, 0, 90], [0, -1.25, 0, 120], [0, 0, 2.0, -70], [0, 0, 0, 1]])

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from glioforge.io.case_check import _counted, check_case
-from glioforge.io.found_case import assemble
+from glioforge.io.layout import assemble
 
 
 @given(values=hnp.arrays(np.int64, (2, 3, 4), elements=st.integers(-3, 3) | st.integers(-(2**40), 2**40)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.dataset_json import channels, hint_of, read_dataset_json
 
 

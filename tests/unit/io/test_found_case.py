@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from glioforge.core.modality import Modality
-from glioforge.io.found_case import assemble, scan_files, subject_of
+from glioforge.core.volume import Modality
+from glioforge.io.layout import assemble, scan_files, subject_of
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import LabelSource
 from glioforge.core.errors import InputFileError, LabelError, SpecError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
+from glioforge.core.volume import Modality
 from glioforge.io.ingest import ingest
 from glioforge.io.layouts.brats import BratsSpec
 from glioforge.io.layouts.flat import FlatSpec

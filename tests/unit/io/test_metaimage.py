@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from fixtures_layouts import write_metaimage
 from glioforge.core.errors import InputFileError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import read_image, read_scan
 from strategies import geometries
 

@@ -12,9 +12,8 @@ from hypothesis import given, strategies as st
 from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.io.nifti import (
     read_image,
     read_integers,

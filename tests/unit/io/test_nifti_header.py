@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import read_scan
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.ingest import ingest
 from glioforge.io.nifti_reader import NiftiReader
 

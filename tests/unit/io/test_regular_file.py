@@ -5,7 +5,7 @@ import os
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.io.regular_file import _read_all, read_regular_file
+from glioforge.io.atomic_write import _read_all, read_regular_file
 
 
 def test_file_is_read_whole(tmp_path):

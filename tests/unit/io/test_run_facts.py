@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from glioforge.io import run_facts as module
-from glioforge.io.run_facts import run_facts
+from glioforge.io import step_key as module
+from glioforge.io.step_key import run_facts
 
 
 def test_facts_are_plain_and_name_versions():

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import read_scan
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from glioforge.core.cohort import LabelSource
 from glioforge.core.errors import LabelError
+from glioforge.io.scan_names import NEW_NAMES, OLD_NAMES, Hint, hint_of_names
 from glioforge.io.scheme_detection import detect_scheme, require_known_values
 from glioforge.io.scheme_evidence import Evidence
-from glioforge.io.scheme_hint import NEW_NAMES, OLD_NAMES, Hint, hint_of_names
 
 TISSUE = Hint(("bids_tissue",), "a dseg file", firm=False)
 

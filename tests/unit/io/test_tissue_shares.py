@@ -8,13 +8,12 @@ import pytest
 from fixtures_layouts import head
 from glioforge.core.errors import InputFileError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.ingest import ingest
 from glioforge.io.nifti import write_image, write_mask
-from glioforge.io.tissue_shares import read_shares
+from glioforge.io.nifti_reader import read_shares
 
 NAMES = {"GM": "grey_matter", "WM": "white_matter", "CSF": "csf"}
 

@@ -13,10 +13,9 @@ from glioforge.labelmaps.cohort import draw_label_maps
 from glioforge.labelmaps.engine import LabelEngine
 from glioforge.labelmaps.film import growing
 from glioforge.labelmaps.hosts import warped_host
-from glioforge.labelmaps.plan import Plan
 from glioforge.labelmaps.sheet import preview_maps
 from glioforge.labelmaps.sources import LabelSources
-from glioforge.labelmaps.spec import LabelMapSpec
+from glioforge.labelmaps.spec import LabelMapSpec, Plan
 from toy_brain import structured_brain, toy_brain
 from toy_cohort import cohort_of_cases
 

@@ -10,8 +10,7 @@ from glioforge.core.errors import EditError, LabelError
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.core.schemes import BRATS2023
 from glioforge.lesions import edits
-from glioforge.lesions.apply import Edit
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from toy_brain import toy_brain
 
 BRAIN = toy_brain()

@@ -8,8 +8,7 @@ from scipy import ndimage
 from glioforge.core.errors import EditError
 from glioforge.core.geometry import Geometry
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.apply import Edit
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from glioforge.lesions.edits.warp_brain import warp_of
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.recipe import replay

@@ -5,8 +5,7 @@ import pytest
 
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE_CAVITY
-from glioforge.lesions.apply import Edit
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from glioforge.lesions.graft import Graft
 from glioforge.lesions.mass_effect import MassEffectSpec, push_mm
 from glioforge.lesions.patch import CAVITY, cut

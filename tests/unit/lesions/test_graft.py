@@ -5,7 +5,7 @@ import pytest
 
 from glioforge.core.errors import EditError
 from glioforge.lesions.graft import Graft, clip_box, margin_voxels, scaled_counts
-from glioforge.lesions.implant import implant, settle
+from glioforge.lesions.inpaint import implant, settle
 from glioforge.lesions.patch import cut
 from toy_brain import toy_brain
 

@@ -5,7 +5,7 @@ import numpy as np
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import COMPLETE
-from glioforge.lesions.implant import without_islands
+from glioforge.lesions.inpaint import without_islands
 
 
 def map_of(value=4, lesion=slice(2, 8)):

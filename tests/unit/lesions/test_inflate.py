@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from glioforge.core import COMPLETE, Geometry, LabelMap, Lineage
-from glioforge.lesions.bank import LesionBank
-from glioforge.lesions.inflate import inflated
+from glioforge.lesions.bank import LesionBank, inflated
 from toy_cohort import Held, cohort_of_cases, toy_case
 
 GRID = Geometry((1, 41, 41), np.diag([4.0, 2.0, 2.0, 1.0]))

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from glioforge.lesions.apply import Edit
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from glioforge.lesions.displacement import LEAST_JACOBIAN, Displacement
 from glioforge.lesions.mass_effect import MassEffectSpec, displace, displacement, push_mm
 from glioforge.lesions.patch import cut

@@ -5,9 +5,8 @@ import pytest
 
 from glioforge.core.errors import EditError
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.apply import Edit
 from glioforge.lesions.bank import LesionBank, canonical, fitted
-from glioforge.lesions.base import EDITS
+from glioforge.lesions.base import EDITS, Edit
 from glioforge.lesions.patch import cut
 from toy_brain import toy_bank, toy_brain
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from glioforge.losses.adversarial import critic_loss, feature_matching_loss, generator_loss
 from glioforge.losses.dice import all_class_dice_loss, dice_and_cross_entropy, generalised_dice_loss, soft_dice_loss
-from glioforge.losses.regional import regional_l1
+from glioforge.losses.perceptual import regional_l1
 
 
 def logits_of(labels, classes, sure=30.0):

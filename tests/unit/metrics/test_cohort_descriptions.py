@@ -6,13 +6,18 @@ import pytest
 from glioforge.core.errors import GeometryError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.metrics.cohort.contrasts import consistency, mutual_information, roughness
-from glioforge.metrics.cohort.label_statistics import label_statistics
-from glioforge.metrics.cohort.lesion_geometry import LOBES, lesion_geometry
-from glioforge.metrics.cohort.shortcuts import KINDS, shortcut_traits
-from glioforge.metrics.cohort.spectra import checkerboard, spectrum
+from glioforge.core.volume import Modality
+from glioforge.metrics.cohort.image_statistics import (
+    KINDS,
+    checkerboard,
+    consistency,
+    mutual_information,
+    roughness,
+    shortcut_traits,
+    spectrum,
+)
+from glioforge.metrics.cohort.label_statistics import LOBES, label_statistics, lesion_geometry
 from glioforge.metrics.cohort.variety import likeness_of_pairs, mean_of_pairs, ms_ssim
 from toy_cohort import toy_case
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, transport_distance
+from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, manifold, transport_distance
 from glioforge.metrics.cohort.halves import FEWEST, half_of, halves, measured
-from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import laplacian_pyramid, levels_of, sliced_wasserstein
 
 

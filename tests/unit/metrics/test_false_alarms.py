@@ -5,7 +5,7 @@ import pytest
 
 from glioforge.core.geometry import Geometry
 from glioforge.metrics.evaluate import METRICS, judge
-from glioforge.metrics.lesionwise import false_volume, far_volume
+from glioforge.metrics.overlap import false_volume, far_volume
 from glioforge.metrics.pair import MaskPair
 from glioforge.metrics.register import metric_named
 

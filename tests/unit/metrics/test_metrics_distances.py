@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from glioforge.metrics.distances import SurfaceDistances, surface_voxels
+from glioforge.metrics.lesions import SurfaceDistances, surface_voxels
 
 masks = hnp.arrays(bool, st.tuples(*(st.integers(1, 6),) * 3))
 

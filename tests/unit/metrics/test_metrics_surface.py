@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.geometry import Geometry
-from glioforge.metrics import surface
+from glioforge.metrics import overlap as surface
 from glioforge.metrics.pair import MaskPair
 
 

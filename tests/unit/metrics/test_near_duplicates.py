@@ -10,9 +10,8 @@ from glioforge.core.case import Case
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.metrics.near_duplicates import LABEL_MAP, Limits, near_duplicates
 from glioforge.metrics.tumour_picture import nested_dice, tumour_of
 from toy_brain import toy_brain

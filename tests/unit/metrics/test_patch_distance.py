@@ -5,8 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from glioforge.metrics.pair import ImagePair
-from glioforge.metrics.patch_distance import PATCHES, sliced_wasserstein
-from glioforge.metrics.similarity import compare_images
+from glioforge.metrics.similarity import PATCHES, compare_images, sliced_wasserstein
 
 SHAPE = (40, 36, 6)
 

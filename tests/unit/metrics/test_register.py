@@ -6,12 +6,10 @@ import pytest
 
 from glioforge.core.errors import MetricError
 from glioforge.metrics.base import Direction
-from glioforge.metrics.diversity import DIVERSITY
 from glioforge.metrics.evaluate import METRICS
-from glioforge.metrics.patch_distance import PATCHES
 from glioforge.metrics.register import Level, metric_named, register, registered
-from glioforge.metrics.similarity import SIMILARITY
-from glioforge.metrics.texture import STREAKS, TEXTURE
+from glioforge.metrics.similarity import PATCHES, SIMILARITY
+from glioforge.metrics.texture import DIVERSITY, STREAKS, TEXTURE
 
 
 @pytest.mark.parametrize(

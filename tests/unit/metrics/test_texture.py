@@ -6,11 +6,13 @@ from scipy.ndimage import gaussian_filter
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.metrics.base import Direction
-from glioforge.metrics.diversity import DIVERSITY, Draws, diversity
 from glioforge.metrics.pair import ImagePair
 from glioforge.metrics.texture import (
+    DIVERSITY,
     STREAKS,
     TEXTURE,
+    Draws,
+    diversity,
     gradient_ratio,
     grain_ratio,
     spectrum_distance,

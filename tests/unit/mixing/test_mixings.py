@@ -147,7 +147,7 @@ def test_a_scaled_tumour_has_the_volume_asked_for(scale):
 
 def test_a_membrane_leaves_a_constant_difference_no_seam():
     """A part that differs from the host by a constant vanishes into it: the correction is exact."""
-    from glioforge.mixing.blend import blended
+    from glioforge.mixing.methods.tumour_paste import blended
 
     mask = np.zeros(HOST.brain.shape, dtype=bool)
     mask[5:9, 4:9, 3:8] = True
@@ -160,7 +160,7 @@ def test_a_membrane_leaves_a_constant_difference_no_seam():
 
 def test_a_membrane_is_harmonic_inside_and_takes_the_border():
     """Against a direct solution in one dimension: between 0 and 3 the correction rises in a straight line."""
-    from glioforge.mixing.blend import blended
+    from glioforge.mixing.methods.tumour_paste import blended
 
     host = np.zeros((1, 7, 1, 1), dtype=np.float32)
     host[0, 6] = 3
@@ -173,7 +173,7 @@ def test_a_membrane_is_harmonic_inside_and_takes_the_border():
 
 def test_a_soft_edge_rises_from_the_border_inwards():
     """The share of the part is the depth over the width, 1 further in."""
-    from glioforge.mixing.blend import blended
+    from glioforge.mixing.methods.tumour_paste import blended
 
     host, part = np.zeros((1, 9, 9, 9), dtype=np.float32), np.ones((1, 9, 9, 9), dtype=np.float32)
     mask = np.zeros((9, 9, 9), dtype=bool)

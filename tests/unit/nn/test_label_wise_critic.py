@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from glioforge.nn.label_wise_critic import LabelWiseCritic
+from glioforge.nn.patch_critic import LabelWiseCritic
 
 REGIONS = torch.tensor([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]], dtype=torch.bool)
 BACKGROUND, BRAIN, LESION = range(3)

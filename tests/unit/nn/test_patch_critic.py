@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from glioforge.nn.low_pass import low_pass
+from glioforge.nn.blocks import low_pass
 from glioforge.nn.patch_critic import MultiScaleCritic
 
 

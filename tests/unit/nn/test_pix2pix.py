@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from glioforge.nn.initialise import gaussian
+from glioforge.nn.blocks import gaussian
 from glioforge.nn.pix2pix import NoiseDropout, Pix2PixGenerator, halvings, paper_widths
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from glioforge.nn.residual import ResidualBlock
+from glioforge.nn.blocks import ResidualBlock
 
 
 @pytest.mark.parametrize(("dims", "grid"), [(2, (5, 6)), (3, (3, 4, 5)), (2, (1, 1))])

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from glioforge.nn.initialise import he, xavier
+from glioforge.nn.blocks import he, xavier
 from glioforge.nn.spade import Spade, SpadeGenerator, Stage, paper_stages
 
 SMALL = (Stage(6, up=False), Stage(6, up=True), Stage(4, up=True))

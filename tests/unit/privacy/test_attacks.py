@@ -8,10 +8,8 @@ from scipy.stats import binomtest
 
 from glioforge.core import CohortError
 from glioforge.privacy.attacks.attributes import AttributeDisclosure, adjusted
-from glioforge.privacy.attacks.copies import CopyRate
-from glioforge.privacy.attacks.membership import DENSITY, DISTANCE
-from glioforge.privacy.attacks.model import likelihood_ratios
-from glioforge.privacy.attacks.nearer import share_nearer
+from glioforge.privacy.attacks.copies import CopyRate, share_nearer
+from glioforge.privacy.attacks.membership import DENSITY, DISTANCE, likelihood_ratios
 from glioforge.privacy.bounds import delong, lower_share, roc_of, upper_clustered, upper_difference, upper_share
 from glioforge.privacy.evidence import Attribute
 from glioforge.privacy.finding import Attack, Limits

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from glioforge.privacy.attacks.copies import near_copies, threshold_of
-from glioforge.privacy.attacks.model import LIKELIHOOD_RATIO
+from glioforge.privacy.attacks.membership import LIKELIHOOD_RATIO
 from glioforge.privacy.evidence import Sides
 from glioforge.privacy.gate import judge
 from glioforge.privacy.rules import AuditSpec, rules_hash

@@ -8,8 +8,8 @@ import pytest
 from glioforge.core.errors import CaseError, CohortError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.quality.base import fit_filter
 from glioforge.quality.filters.class_statistics import ClassStatisticsSpec
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images, with_labels

@@ -7,9 +7,8 @@ import pytest
 
 from glioforge.core.errors import CohortError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.reader.create import create_study
 from glioforge.reader.shortcuts import FEATURES, features_of, find_shortcuts, require_no_shortcut
 from glioforge.reader.spec import ReaderSpec

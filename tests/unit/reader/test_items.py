@@ -8,7 +8,7 @@ import pytest
 
 from glioforge.core.errors import CohortError, OutputError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.reader.create import create_study
 from glioforge.reader.folder import open_study
 from glioforge.reader.items import choose_items

@@ -13,18 +13,17 @@ from typer.testing import CliRunner
 from glioforge.cli.main import app
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CaseError, CohortError, GlioforgeError, LabelError, OutputError
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2017
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.io.scan import read_scan
 from glioforge.release import formats
 from glioforge.release.export import export_cohorts
+from glioforge.release.plan import ExportSpec
 from glioforge.release.record import NOTICE
-from glioforge.release.spec import ExportSpec
 from toy_release import cohort_of, prepared, scan, synthetic
 
 FORMATS = ("nifti", "brats", "nnunet", "bids")

@@ -12,7 +12,7 @@ from glioforge.core.cohort import LabelSource
 from glioforge.core.schemes import BRATS2017
 from glioforge.io.ingest import ingest
 from glioforge.release.export import export_cohorts
-from glioforge.release.spec import ExportSpec
+from glioforge.release.plan import ExportSpec
 from toy_release import cohort_of, prepared, scan, synthetic
 
 CANARY = b"kanari"

@@ -7,8 +7,8 @@ import pytest
 
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, TUMOUR
+from glioforge.core.volume import Modality
 from glioforge.io.tables import ResultRow
 from glioforge.report import overlays
 from glioforge.report.overlays import (

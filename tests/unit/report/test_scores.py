@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import MetricError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.tables import ResultRow
 from glioforge.metrics import register
 from glioforge.metrics.base import Direction
@@ -13,7 +13,7 @@ from glioforge.report.compare import compare_arms
 from glioforge.report.scores import Endpoint, ResultTable, spreads
 from glioforge.report.tables import difference_table
 from glioforge.report.words import finding, reading
-from glioforge.statistics.resampling import resampled
+from glioforge.statistics.intervals import resampled
 
 
 def row(arm, subject, value, **values):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.io.tables import ResultRow
-from glioforge.report.contrasts import Beforehand, contrast_of
+from glioforge.report.compare import Beforehand, contrast_of
 from glioforge.report.scores import ResultTable
 from glioforge.report.verdict_words import answer, paragraph, undecided, with_and_without
 from glioforge.report.words import difference_text, size_text

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glioforge.core import CohortError, InputFileError, LeakageError, Lineage
-from glioforge.privacy.quarantine import Pair, decided
+from glioforge.privacy.registration import Pair, decided
 from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint
 from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned_audit, scores_from

@@ -11,9 +11,9 @@ from glioforge.cli.main import app
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import InputFileError, SpecError
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.prepare.record import PREPARATION
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort

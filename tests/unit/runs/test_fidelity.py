@@ -12,10 +12,8 @@ from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Silent
 from glioforge.metrics.base import MetricRow
 from glioforge.runs.fidelity import CSV, JSON, fidelity, require_comparable, spaces_of, unseen
-from glioforge.runs.fidelity_cases import Described, describe
-from glioforge.runs.fidelity_numbers import unit_of
-from glioforge.runs.fidelity_pairs import reconstruction, require_likeness
-from glioforge.runs.fidelity_spec import FidelitySpec
+from glioforge.runs.fidelity_cases import Described, describe, reconstruction, require_likeness
+from glioforge.runs.fidelity_numbers import FidelitySpec, unit_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
 
 QUICK = FidelitySpec(features=("random_convolution",), draws=20, permutations=99)

@@ -21,9 +21,9 @@ from glioforge.runs.train import TrainingRunSpec, estimate_training, run_trainin
 from glioforge.segmentation.base import load_segmenter
 from glioforge.studies import engine
 from glioforge.studies.question import load_study
-from glioforge.synthesis import unseen_score
+from glioforge.synthesis import conditional as unseen_score
 from glioforge.synthesis.base import load_synthesizer
-from glioforge.training.inference import inferred
+from glioforge.training.weights import inferred
 from toy_cohort import toy_cohort
 from toy_processors import pretend
 

@@ -13,8 +13,7 @@ from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON
 from glioforge.io.nifti import write_labels
 from glioforge.segmentation.evaluate import evaluate_predictions
-from glioforge.segmentation.mask_scheme import source_of_masks
-from glioforge.segmentation.masks import write_facts
+from glioforge.segmentation.masks import source_of_masks, write_facts
 from toy_cohort import cohort_of_cases, toy_case
 
 GRID = Geometry.isotropic((6, 6, 6))

@@ -21,15 +21,22 @@ from glioforge.core.errors import (
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import VALIDATION, Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import write_labels
 from glioforge.segmentation.base import SEGMENTERS, load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, segment_cohort
 from glioforge.segmentation.nnunet import NnunetSpec, checkpoint
-from glioforge.segmentation.nnunet_command import LOG, call_nnunet, find_command
-from glioforge.segmentation.nnunet_folds import Fold, nnunet_folds, repeated, single_fold
+from glioforge.segmentation.nnunet_command import (
+    LOG,
+    Fold,
+    call_nnunet,
+    find_command,
+    nnunet_folds,
+    repeated,
+    single_fold,
+)
 from glioforge.training.budget import Budget
 from glioforge.training.model_folder import read_card
 from hostile import forge_card

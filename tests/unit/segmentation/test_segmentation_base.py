@@ -11,17 +11,16 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CaseError, CohortError, InputFileError, LeakageError, OutputError, SpecError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Segmenter, Silent
 from glioforge.core.schemes import BRATS2023, TUMOUR
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.replay import FreshCases
 from glioforge.segmentation.base import load_segmenter, train_segmenter
 from glioforge.segmentation.method import Task
 from glioforge.segmentation.methods.unet import UNetSpec
+from glioforge.segmentation.network import weighted_dice
 from glioforge.segmentation.objective import reported_weights
 from glioforge.segmentation.target import target_named
-from glioforge.segmentation.validate import weighted_dice
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
 from toy_training import Lines

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.nn.anisotropic import ENET, WNET, receptive_field
 from glioforge.nn.cascade import Cascade, ClassCascade
 from glioforge.segmentation.method import Task

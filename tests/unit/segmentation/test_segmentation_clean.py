@@ -7,7 +7,7 @@ from hypothesis import given
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023
-from glioforge.segmentation.clean import CleanSpec, clean
+from glioforge.segmentation.method import CleanSpec, clean
 from strategies import label_maps
 
 CORE, OEDEMA, ENHANCING = (BRATS2023.value(name) for name in ("necrotic_core", "oedema", "enhancing"))

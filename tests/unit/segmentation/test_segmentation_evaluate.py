@@ -18,8 +18,7 @@ from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
 from glioforge.io.nifti import read_image, read_integers, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort
-from glioforge.segmentation.mask_scheme import source_of_masks
-from glioforge.segmentation.masks import find_masks, stray_masks, written_scheme
+from glioforge.segmentation.masks import find_masks, source_of_masks, stray_masks, written_scheme
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.segmentation.trained import NetworkSegmenter
 from glioforge.training.budget import Outcome

@@ -10,8 +10,8 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, LeakageError, SpecError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.method import NetworkSpec

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.losses.dice import dice_and_cross_entropy
-from glioforge.segmentation.input_scale import InputScale
 from glioforge.segmentation.method import Task
+from glioforge.segmentation.methods.unet import InputScale
 from glioforge.segmentation.objective import inverse_shares, objective
 from glioforge.segmentation.target import class_shares, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.nn.blocks import InstanceNorm
 from glioforge.segmentation.base import Task
 from glioforge.segmentation.methods.pix2pix import Pix2PixSegmenter, Pix2PixSpec

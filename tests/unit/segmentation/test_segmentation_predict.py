@@ -9,12 +9,11 @@ import torch
 from hypothesis import given, strategies as st
 from torch import nn
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023
+from glioforge.core.volume import Modality
+from glioforge.segmentation.network import Validation
 from glioforge.segmentation.predict import Inference, over_windows, predict, starts
-from glioforge.segmentation.target import target_named
-from glioforge.segmentation.validate import Validation
-from glioforge.segmentation.view import VIEWS
+from glioforge.segmentation.target import VIEWS, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 BOTH = (Modality.T1, Modality.FLAIR)

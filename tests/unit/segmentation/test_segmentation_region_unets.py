@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core.errors import SpecError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.base import SEGMENTERS, Task, train_segmenter
 from glioforge.segmentation.methods.region_unets import RegionUNetsSpec

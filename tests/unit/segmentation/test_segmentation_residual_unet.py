@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.losses.dice import dice_and_cross_entropy
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.base import SEGMENTERS, Task, train_segmenter

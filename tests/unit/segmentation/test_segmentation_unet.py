@@ -8,7 +8,7 @@ import torch
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.config.load import parse_spec
 from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.segmentation.base import SEGMENTERS, Task, load_segmenter, train_segmenter
 from glioforge.segmentation.methods.unet import UNetSpec

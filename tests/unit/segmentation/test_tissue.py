@@ -10,15 +10,14 @@ from glioforge.core.cohort import Cohort
 from glioforge.core.errors import LeakageError, OutputError, SpecError
 from glioforge.core.firewall import require_apart, require_no_leak
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY
 from glioforge.core.split import split_by_subject
+from glioforge.core.volume import Modality
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.run_folder import read_json
 from glioforge.io.tables import read_results
 from glioforge.segmentation.base import SEGMENTERS, train_segmenter
-from glioforge.segmentation.tissue import SUMMARY, complete_cohort, complete_map
-from glioforge.segmentation.tissue_check import tissue_rows
+from glioforge.segmentation.tissue import SUMMARY, complete_cohort, complete_map, tissue_rows
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, with_labels
 from toy_training import Lines

@@ -6,7 +6,7 @@ import pytest
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023, CARVER_BRAINMAP, COMPLETE
-from glioforge.segmentation.tissue_check import check_rows, summary_of, warnings_of
+from glioforge.segmentation.tissue import check_rows, summary_of, warnings_of
 
 GRID = Geometry.isotropic((10, 1, 1), 3.0)
 

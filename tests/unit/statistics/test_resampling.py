@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.statistics.resampling import is_resample, resampled, resampled_interval, sample_name
+from glioforge.statistics.intervals import is_resample, resampled, resampled_interval, sample_name
 
 SUBJECTS = [f"subject-{n:02d}" for n in range(30)]
 VALUES = dict(zip(SUBJECTS, np.random.default_rng(0).normal(2.0, 1.0, 30), strict=True))

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.report.scores import Scores
 from glioforge.studies.subgroups import noise_of, side_of, subgroup_table
 from toy_cohort import cohort_of_cases, toy_case

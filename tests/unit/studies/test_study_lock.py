@@ -15,13 +15,12 @@ from fixtures_layouts import brats
 from glioforge.core.errors import InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.io.cohort_file import write_cohort
+from glioforge.io.digest import scan_keys
+from glioforge.io.folder_kind import state_folder
 from glioforge.io.ingest import ingest
-from glioforge.io.scan_keys import scan_keys
-from glioforge.io.state_folder import state_folder
 from glioforge.report.page import Report, Section
 from glioforge.studies import questions
 from glioforge.studies.engine import run_study, write_report

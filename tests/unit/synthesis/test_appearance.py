@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import Appearance, class_indices
 from toy_cohort import MEANS, toy_case
 

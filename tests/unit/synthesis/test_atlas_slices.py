@@ -8,7 +8,7 @@ import torch
 
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.slices import BrainBox
 from toy_cohort import MEANS, cohort_of_cases, toy_case, toy_cohort

@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch
 from glioforge.core.errors import InputFileError, OutputError
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.rng import stream
 from glioforge.core.schemes import CARVER_BRAINMAP, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.sampling import steps_of_an_epoch
 from glioforge.nn import perceptual
 from glioforge.nn.perceptual import Vgg19

@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.augment.spec import Amount
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.augmented import SpatialAugmentSpec, augmented

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
-from glioforge.losses.regional import regional_l1
+from glioforge.core.volume import Modality
+from glioforge.losses.perceptual import regional_l1
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.grain import measure_grain

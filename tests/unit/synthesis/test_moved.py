@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import BRATS2023, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS
 from glioforge.synthesis.finish import MOST, Move

@@ -7,10 +7,9 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import COMPLETE, COMPLETE_DISTRACTORS, LabelMap, Modality, SpecError, stream
 from glioforge.synthesis.base import load_synthesizer, train_synthesizer
 from glioforge.synthesis.methods.painted import PaintedSpec
-from glioforge.synthesis.methods.painted.scanner import ScannerSpec, blurred_and_shifted, with_bias
+from glioforge.synthesis.methods.painted.spec import ScannerSpec, blurred_and_shifted, with_bias
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
-from glioforge.synthesis.order_rules import OrderRule, keeps_order, measured_order, places_of
-from glioforge.synthesis.style_spread import StyleSpread, drawn_style
+from glioforge.synthesis.style_spread import OrderRule, StyleSpread, drawn_style, keeps_order, measured_order, places_of
 from toy_cohort import toy_case, toy_cohort, toy_labels
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn.utils import parametrize
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.nn.blocks import InstanceNorm
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS

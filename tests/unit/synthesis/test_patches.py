@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import class_indices
 from glioforge.synthesis.condition import position_channels
 from glioforge.synthesis.patches import FramedPatches, make_from_windows

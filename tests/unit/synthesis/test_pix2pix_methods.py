@@ -6,9 +6,9 @@ import torch
 from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.nn.blocks import InstanceNorm
 from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance

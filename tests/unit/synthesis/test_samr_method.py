@@ -9,12 +9,11 @@ from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core.cohort import Cohort
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE, GUO2020
+from glioforge.core.volume import Modality
 from glioforge.losses.dice import generalised_dice_loss
-from glioforge.nn.label_wise_critic import LabelWiseCritic
-from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.nn.patch_critic import LabelWiseCritic, MultiScaleCritic
 from glioforge.nn.pix2pix import NoiseDropout
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from glioforge.metrics.texture import gradient_ratio
-from glioforge.synthesis.slice_smoothing import WIDTHS, Example, measure_widths, smooth_across
+from glioforge.synthesis.grain import WIDTHS, Example, measure_widths, smooth_across
 
 SHAPE = (28, 26, 24)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.method import Knowledge

@@ -6,10 +6,10 @@ import torch
 from pydantic import ValidationError
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.rng import stream
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.method import Knowledge

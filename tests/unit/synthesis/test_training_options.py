@@ -7,7 +7,7 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError, LeakageError, SpecError
 from glioforge.core.firewall import require_no_leak
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.png import read_png_labels
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.training.snapshots import load_snapshots

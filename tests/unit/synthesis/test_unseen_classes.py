@@ -8,8 +8,8 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import LabelError, SpecError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
+from glioforge.core.volume import Modality
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.compose import LabelCase, synthesize_cohort

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec
-from glioforge.synthesis.unseen_score import unseen_score
+from glioforge.synthesis.conditional import unseen_score
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
 

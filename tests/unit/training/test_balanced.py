@@ -10,8 +10,8 @@ from glioforge.losses.balance import LossBalance
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
-from glioforge.training.stability import NonFiniteError
 from glioforge.training.state import capture, restore
+from glioforge.training.step import NonFiniteError
 from toy_training import fabric
 
 TARGETS = {"adversarial": 0.5, "l1": 3.0}

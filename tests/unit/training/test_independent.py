@@ -13,7 +13,7 @@ from glioforge.training.recipes import independent
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 from glioforge.training.recipes.independent import Independent
-from glioforge.training.stability import NonFiniteError
+from glioforge.training.step import NonFiniteError
 from glioforge.training.watch import RIGHT
 from toy_training import fabric
 

@@ -12,14 +12,13 @@ from glioforge.core.protocols import Silent
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.training import state
 from glioforge.training.budget import Budget
-from glioforge.training.ema import Ema
 from glioforge.training.estimate import estimate
-from glioforge.training.observe import Averages, write_history
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_factor, set_rate
 from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, Companion
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
-from glioforge.training.stability import NonFiniteError, update_all
+from glioforge.training.record import Averages, write_history
 from glioforge.training.state import Checkpoints, Snapshot, capture, restore
+from glioforge.training.step import Ema, NonFiniteError, update_all
 from glioforge.training.watch import RIGHT
 from glioforge.training.weights import decode, read_weights, write_weights
 from toy_training import fabric, run

@@ -7,8 +7,7 @@ from torch import nn
 
 from glioforge.core.errors import InputFileError
 from glioforge.io.run_folder import Step
-from glioforge.training.patch_score import PatchScore, snapshot_scores
-from glioforge.training.snapshots import Snapshots
+from glioforge.training.snapshots import PatchScore, Snapshots, snapshot_scores
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
 

@@ -7,7 +7,7 @@ from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core import SpecError
 from glioforge.nn.progressive import ProgressiveCritic, ProgressiveGenerator
 from glioforge.sampling.methods.label_pgan.encoding import OneHot
-from glioforge.training.observation import observe_last
+from glioforge.training.recipe import observe_last
 from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
 from glioforge.training.recipes.progressive import Progressive, ProgressiveSpec
 from glioforge.training.watch import WatchSpec, WatchState, after_row

@@ -11,7 +11,7 @@ from glioforge.io.png import read_png_labels
 from glioforge.io.run_folder import read_json
 from glioforge.training.budget import Budget
 from glioforge.training.loop import train
-from glioforge.training.observation import Observation, observe_last, variety
+from glioforge.training.recipe import Observation, observe_last, variety
 from glioforge.training.record import sample_grid
 from glioforge.training.snapshots import load_snapshots
 from toy_scripted import Scripted, batch

@@ -9,7 +9,7 @@ import torch
 from glioforge.core.errors import TrainingError
 from glioforge.training.budget import Budget
 from glioforge.training.loop import train
-from glioforge.training.observation import variety_lost
+from glioforge.training.recipe import variety_lost
 from glioforge.training.watch import RIGHT, WatchSpec, WatchState, after_row, after_step
 from toy_scripted import Scripted, batch
 from toy_training import Lines, fabric

@@ -11,8 +11,8 @@ import pytest
 
 from glioforge.core.errors import InputFileError
 from glioforge.release.record import NOTICE
-from glioforge.viewer import assets
-from glioforge.viewer.assets import VIEW, asset, shipped
+from glioforge.viewer import server as assets
+from glioforge.viewer.server import VIEW, asset, shipped
 
 ROOT = Path(__file__).parents[3]
 HOME = ROOT / "src" / "glioforge" / "viewer"

@@ -8,8 +8,8 @@ import pytest
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.nifti import write_image, write_labels

@@ -3,8 +3,7 @@
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.viewer.listed import Listed
-from glioforge.viewer.pairs import Partner, partners
+from glioforge.viewer.listed import Listed, Partner, partners
 
 
 def case(case_id, *parents, cohort="a", subject=None):

@@ -12,8 +12,8 @@ from http.client import HTTPConnection
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
+from glioforge.core.volume import Modality
 from glioforge.io.nifti import write_image
 from glioforge.viewer import view as module
 from glioforge.viewer.listed import of_cohort

@@ -25,8 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from glioforge.core import Modality
-from glioforge.data.doctor.finding import Finding
-from glioforge.data.doctor.opened import Opened, Small
+from glioforge.data.doctor.opened import Finding, Opened, Small
 
 _FLUID_SHARE = 0.03
 _FEWEST = 20

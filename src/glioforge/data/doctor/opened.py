@@ -9,17 +9,24 @@ small     every `step`-th voxel along each axis, canonical (RAS) order
 normal    brain voxels without lesion
 z         intensity less the median of normal brain, over 1.4826 times its
           median absolute deviation
+
+A finding: what is wrong or remarkable with a case, and what to do about it.
+
+A small picture of a case: one axial slice of each contrast with the borders of its labels.
+
+As in reports, anterior is up and the patient's left is on the right.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import final
+from typing import Any, Literal, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer, Shaped
+from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
+from scipy import ndimage
 
-from glioforge.core import Geometry, LabelScheme, Mask, Modality, Volume
+from glioforge.core import Geometry, GlioforgeError, LabelScheme, Mask, Modality, Volume
 from glioforge.data.prepare.brain import background_value, largest_part, not_background
 from glioforge.io import Scan
 
@@ -139,3 +146,144 @@ def scaled(scan: Scan, part: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "
     if not header.scaled:
         return part.astype(np.float32)
     return (part.astype(np.float64) * header.slope + header.intercept).astype(np.float32)
+
+
+Severity = Literal["error", "warning", "remark"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "remark")
+"""Errors stop `ingest`; warnings are probably mistakes; remarks are good to know."""
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """One thing found.
+
+    Args:
+        severity: How bad it is.
+        topic: What it is about, the same words for the same kind of thing.
+        case_id: The case; empty where it is about the folder.
+        file: The file; empty where it is about the case.
+        what: What was found.
+        remedy: What to do about it.
+    """
+
+    severity: Severity
+    topic: str
+    case_id: str
+    file: str
+    what: str
+    remedy: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def finding_of(error: GlioforgeError, case_id: str, topic: str) -> Finding:
+    """An error, as a finding that does not stop anything.
+
+    Args:
+        error: The typed error.
+        case_id: The case it is about; empty for the folder.
+        topic: What it is about.
+    """
+    what = f"{error.found}; expected {error.expected}" if error.expected else error.found
+    file = error.where if error.where and error.where != case_id else ""
+    return Finding("error", topic, case_id, file, what, error.remedy)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings, the worst first, then by case, topic and file.
+
+    Example:
+        >>> a, b = Finding("remark", "t", "c", "", "w", "r"), Finding("error", "t", "d", "", "w", "r")
+        >>> in_order([a, b])[0].severity
+        'error'
+    """
+    return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.case_id, f.topic, f.file)))
+
+
+SIDE = 144
+Tile = UInt8[np.ndarray, "row column 3"]
+
+
+def thumbnails(case: Opened) -> dict[Modality, Tile]:
+    """A tile for each image, through the largest part of the lesion, else the middle of the brain."""
+    index = _slice_index(case)
+    box = _box(case)
+    axes, _ = case.geometry.canonical_axes()
+    pixel = (case.geometry.spacing[axes[0]], case.geometry.spacing[axes[1]])
+    tiles = {}
+    for modality, scan in case.images.items():
+        slice_ = scaled(scan, _cropped(case.plane(scan.voxels, index), box))
+        tiles[modality] = _tile(slice_, case.backgrounds[modality], pixel)
+        if case.values is not None:
+            labels = _square(_cropped(case.plane(case.values, index), box), pixel)
+            _draw_borders(tiles[modality], labels, case.scheme)
+    return tiles
+
+
+def montage(tiles: Mapping[Modality, Tile], columns: tuple[Modality, ...]) -> UInt8[np.ndarray, "row wide 3"]:
+    """Tiles beside each other in the order of the columns; grey where a contrast is missing."""
+    missing = np.full((SIDE, SIDE, 3), 96, dtype=np.uint8)
+    return np.concatenate([tiles.get(modality, missing) for modality in columns], axis=1)
+
+
+def _slice_index(case: Opened) -> int:
+    """Slice with most lesion, else the middle one of the brain."""
+    for mask in (None if case.lesion is None else case.small(case.lesion), case.small_brain):
+        if mask is not None and mask.any():
+            return int(mask.sum(axis=(0, 1)).argmax())
+    return case.small_brain.shape[2] // 2
+
+
+def _box(case: Opened) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where the brain lies along right and front, in shares of the image, with a margin; everything without one."""
+    shares = []
+    for axis in (0, 1):
+        along = np.flatnonzero(case.small_brain.any(axis=tuple(a for a in range(3) if a != axis)))
+        count = case.small_brain.shape[axis]
+        low, high = (along[0] - 2, along[-1] + 3) if len(along) else (0, count)
+        shares.append((max(0.0, low / count), min(1.0, high / count)))
+    return shares[0], shares[1]
+
+
+def _cropped(
+    slice_: Shaped[np.ndarray, "x y"], box: tuple[tuple[float, float], tuple[float, float]]
+) -> Shaped[np.ndarray, "a b"]:
+    """The part of a slice within a box given in shares."""
+    (left, right), (back, front) = box
+    wide, deep = slice_.shape
+    return slice_[int(left * wide) : -int(-right * wide // 1), int(back * deep) : -int(-front * deep // 1)]
+
+
+def _tile(slice_: Shaped[np.ndarray, "x y"], background: float, spacing: tuple[float, float]) -> Tile:
+    """A slice in grey, from its 1st to its 99th percentile, on a square of `SIDE` pixels."""
+    shown = slice_[slice_ != background]
+    low, high = np.percentile(shown, (1, 99)) if len(shown) else (0.0, 1.0)
+    grey = np.clip((slice_ - low) / max(float(high - low), 1e-9), 0, 1) * 230 + 25
+    levels = _square(np.where(slice_ == background, 0, grey).astype(np.uint8), spacing)
+    return np.repeat(levels[:, :, None], 3, axis=2)
+
+
+def _square(slice_: Shaped[np.ndarray, "x y"], spacing: tuple[float, float]) -> Shaped[np.ndarray, "row column"]:
+    """A slice as seen by a radiologist, with square pixels, in the middle of a square of `SIDE` pixels."""
+    extent = [slice_.shape[axis] * spacing[axis] for axis in (0, 1)]
+    sizes = [max(1, int(SIDE * length / max(extent))) for length in extent]
+    picks = [np.arange(size) * slice_.shape[axis] // size for axis, size in enumerate(sizes)]
+    seen = slice_[np.ix_(*picks)][::-1, ::-1].T
+    square = np.zeros((SIDE, SIDE), dtype=seen.dtype)
+    top, left = (SIDE - seen.shape[0]) // 2, (SIDE - seen.shape[1]) // 2
+    square[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    return square
+
+
+def _draw_borders(tile: Tile, labels: Integer[np.ndarray, "row column"], scheme: LabelScheme | None) -> None:
+    """Draw the inner border of each label in its colour; of an unknown one in yellow."""
+    for value in np.unique(labels[labels != 0]).tolist():
+        name = next((n for n, v in scheme.labels.items() if v == value), "") if scheme else ""
+        if scheme is not None and name in scheme.tissue:
+            continue
+        mask = labels == value
+        border = mask & ~ndimage.binary_erosion(mask)
+        tile[border] = scheme.colours.get(name, (245, 208, 66)) if scheme else (245, 208, 66)

@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from glioforge.core import Modality
-from glioforge.data.doctor.finding import Finding
-from glioforge.data.doctor.opened import Opened, Small
+from glioforge.data.doctor.opened import Finding, Opened, Small
 
 SIDE = 12
 Coarse = Float32[np.ndarray, "12 12 12"]

@@ -7,20 +7,24 @@ invertible.
 The minimum and maximum of a scan hang on single voxels, so percentiles stand
 in for them.  A range of -1 to 1 suits generators that end in a hyperbolic
 tangent (own choice; Han et al. 2018 and Carver et al. do not name theirs).
+
+Steps that come in several kinds: the kind of old, which a YAML need not name, and those that were added.
+
+A setting that stands at the value it had before it could be chosen is left out
+of dumps, so that folders prepared earlier keep their keys.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, final
 
 import numpy as np
 from jaxtyping import Float32
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, model_validator
 
 from glioforge.config import Spec
 from glioforge.core import CaseError, Mask, Voxels
-from glioforge.data.prepare.choice import unless
 
 _PIECE = 2**15
 
@@ -235,3 +239,19 @@ def stretch(
     clipped = int(np.count_nonzero((voxels[brain] < low) | (voxels[brain] > high)))
     result = np.where(brain, np.clip(stretched, first, last), np.float32(0)).astype(np.float32)
     return result, Stretch(low, high, spec.ends, clipped)
+
+
+def kind_or(default: str) -> Discriminator:
+    """Discriminator of a union of specs: their `kind`, or `default` where a mapping names none."""
+
+    def kind(value: Any) -> str:  # noqa: ANN401 - whatever a YAML holds
+        if isinstance(value, Mapping):
+            return str(value.get("kind", default))
+        return str(getattr(value, "kind", default))
+
+    return Discriminator(kind)
+
+
+def unless(default: object) -> Callable[[Any], bool]:
+    """Test for `Field(exclude_if=...)`: leave the value out of dumps while it is the default."""
+    return lambda value: bool(value == default)

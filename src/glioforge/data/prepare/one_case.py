@@ -4,29 +4,30 @@ Brain mask, grid and intensities come from the images alone.  A true label map
 only gives the prepared label map, so that a test case looks to a model as it
 would without one.  A case without images, such as a healthy anatomy from
 FreeSurfer, is prepared from its label map (`prepare_labels`).
+
+What comes before the grid: registration, skull stripping, brain mask and bias field, where a spec asks for them.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
 from glioforge.core import COMPLETE, Case, CaseError, Index, LabelMap, LabelScheme, Mask, Modality, Volume, Voxels
-from glioforge.data.prepare.bands import BandsSpec, band_labels
-from glioforge.data.prepare.brain import PLAUSIBLE_ML, cleaned
-from glioforge.data.prepare.clean import Known, evened_out, with_brain
+from glioforge.data.prepare.brain import PLAUSIBLE_ML, cleaned, find_brain, plan_window
 from glioforge.data.prepare.grades import grade
 from glioforge.data.prepare.grid import GridPlan, extent_of, plan_grid
 from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, PercentileSpec, Stretch, normalise, stretch
 from glioforge.data.prepare.landmarks import HistogramSpec, Matching, landmarks_for, match
+from glioforge.data.prepare.register import register_case
 from glioforge.data.prepare.resample import loss_report, resample_labels, resample_mask
 from glioforge.data.prepare.spec import PrepareSpec
-from glioforge.data.prepare.tissue import TissueMap, tissue_map
+from glioforge.data.prepare.strip import strip_case, without_bias
+from glioforge.data.prepare.tissue import BandsSpec, TissueMap, band_labels, tissue_map
 from glioforge.data.prepare.unified import too_small
-from glioforge.data.prepare.window import plan_window
 
 AnyIntensity = IntensitySpec | PercentileSpec | HistogramSpec
 
@@ -257,3 +258,48 @@ def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, com
         "volumes_ml": {name: round(complete.volume_ml(name), 4) for name in names},
         "warnings": warnings,
     }
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What was found out about a case before, so that nothing slow is done twice.
+
+    Args:
+        account: What was done: registration and stripping.
+        stripped: Brain that stripping found, on the grid after registration; none where the case had one.
+    """
+
+    account: Mapping[str, Any]
+    stripped: Mask | None = None
+
+
+def with_brain(case: Case, spec: PrepareSpec, known: Known | None = None) -> tuple[Case, Mask, dict[str, Any]]:
+    """The case registered and stripped, its brain, and an account of what was done.
+
+    Args:
+        case: The case as it came.
+        spec: What to do.
+        known: What an earlier call with the same case and spec found; the result is the same.
+
+    Raises:
+        CaseError: There is no brain, or no contrast to register to.
+        DependencyError: A step's package is not installed.
+        InputFileError: A template or tool failed.
+    """
+    facts: dict[str, Any] = {}
+    if spec.registration is not None:
+        found = None if known is None else known.account["registration"]
+        case, facts["registration"] = register_case(case, spec.registration, found)
+    if spec.strip is not None and known is not None and known.stripped is not None:
+        case, facts["strip"] = replace(case, brain=known.stripped), known.account["strip"]
+    elif spec.strip is not None:
+        case, facts["strip"] = strip_case(case, spec.strip)
+    return case, find_brain(case, spec.brain), facts
+
+
+def evened_out(case: Case, brain: Mask, spec: PrepareSpec) -> Case:
+    """The case without bias fields, where the spec asks for it; errors as `without_bias`."""
+    if spec.bias is None:
+        return case
+    return replace(case, images=without_bias(case.images, brain, spec.bias, case.case_id))

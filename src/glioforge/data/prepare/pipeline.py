@@ -32,9 +32,16 @@ from glioforge.data.prepare.fitting import misfits, require_same_contrasts
 from glioforge.data.prepare.grades import PLAUSIBLE, TITLES, summary
 from glioforge.data.prepare.grid import common_size
 from glioforge.data.prepare.one_case import prepare_case
-from glioforge.data.prepare.sources import note_sources, require_unchanged, stamps_of
 from glioforge.data.prepare.spec import GridSpec, PrepareSpec
-from glioforge.data.prepare.survey import Survey, file_hashes, known_of, measured
+from glioforge.data.prepare.survey import (
+    Survey,
+    file_hashes,
+    known_of,
+    measured,
+    note_sources,
+    require_unchanged,
+    stamps_of,
+)
 from glioforge.data.store import find_case, write_case
 from glioforge.io import Step, require_no_loss, write_cohort, write_json
 

@@ -29,19 +29,15 @@ from pydantic import Field, Tag, model_validator
 
 from glioforge.config import Spec, expand_preset
 from glioforge.core import CARVER_BRAINMAP, LabelScheme, Lineage, Modality, complete_scheme
-from glioforge.data.prepare.bands import BandsSpec
-from glioforge.data.prepare.bias import BiasSpec
-from glioforge.data.prepare.brain import BrainSpec
-from glioforge.data.prepare.choice import kind_or, unless
+from glioforge.data.prepare.brain import BrainSpec, Centre, Span
 from glioforge.data.prepare.hmrf import HmrfSpec
-from glioforge.data.prepare.intensity import IntensitySpec, PercentileSpec
+from glioforge.data.prepare.intensity import IntensitySpec, PercentileSpec, kind_or, unless
 from glioforge.data.prepare.landmarks import HistogramSpec, Landmarks
 from glioforge.data.prepare.register import RegisterSpec
-from glioforge.data.prepare.strip import StripSpec
+from glioforge.data.prepare.strip import BiasSpec, StripSpec
 from glioforge.data.prepare.template import PriorSpec
-from glioforge.data.prepare.tissue import TissueSpec
+from glioforge.data.prepare.tissue import BandsSpec, TissueSpec
 from glioforge.data.prepare.unified import UnifiedSpec
-from glioforge.data.prepare.window import Centre, Span
 
 AnyIntensitySpec = Annotated[
     Annotated[IntensitySpec, Tag("zscore")]

@@ -4,20 +4,36 @@
 the user has installed find brains well; a morphological method needs nothing
 and is rough.  The volume is checked: a brain outside 900 to 2200 ml is not
 believed, and the morphological method takes over.
+
+Brain masks from a command that the user has installed, such as HD-BET or SynthStrip.
+
+Commands are lists of words and never pass through a shell.  They read and
+write in a folder of their own, which is gone afterwards.
+
+Even out the scanner's bias field in the images that are kept.
+
+Off unless asked for: a generator should learn the fields that real scans have,
+and the tissue classes fit a field of their own.
 """
 
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, final
 
 import numpy as np
 from jaxtyping import Float32
+from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config import Spec
-from glioforge.core import Case, CaseError, DependencyError, Mask, Modality, Volume, within
+from glioforge.core import Case, CaseError, DependencyError, InputFileError, Mask, Modality, Volume, within
 from glioforge.data.prepare.brain import largest_part
 from glioforge.data.prepare.grid import GridPlan
-from glioforge.io import COMMANDS, brain_from_tool
+from glioforge.io import bias_field, read_mask, write_image
 
 
 @final
@@ -132,3 +148,96 @@ def _closed(mask: Mask, radius: float, spacing: tuple[float, float, float]) -> M
     shrunk = ndimage.distance_transform_edt(grown, spacing) > radius
     inner = tuple(slice(pad, -pad) for _ in range(3))
     return np.asarray(ndimage.binary_fill_holes(shrunk[inner] | mask))
+
+
+COMMANDS = {
+    "hd_bet": ("hd-bet", "-i", "{image}", "-o", "{brain}", "--save_bet_mask", "-device", "cpu", "--disable_tta"),
+    "synthstrip": ("mri_synthstrip", "-i", "{image}", "-m", "{mask}"),
+}
+"""Commands of known tools: HD-BET 2 (Isensee et al. 2019) and SynthStrip (Hoopes et al. 2022)."""
+
+_MASKS = ("mask.nii.gz", "brain_bet.nii.gz", "brain_mask.nii.gz")
+
+
+def tool_is_there(command: Sequence[str]) -> bool:
+    """Whether the command's program is on the path."""
+    return bool(command) and shutil.which(command[0]) is not None
+
+
+def brain_from_tool(volume: Volume, command: Sequence[str], timeout_s: float = 1800) -> Mask:
+    """Brain mask that a command finds.
+
+    Args:
+        volume: A head.
+        command: Words of the command; `{image}`, `{mask}` and `{brain}` stand for files: the head to read, the mask
+            to write, and the stripped head, beside which HD-BET puts its mask.
+        timeout_s: Longest time it may take.
+
+    Raises:
+        DependencyError: The program is not on the path.
+        InputFileError: It failed, took too long or left no mask.
+    """
+    if not tool_is_there(command):
+        raise DependencyError(
+            f"{command[0] if command else 'no command'} is not on the path",
+            remedy="install the tool, or set strip.method to deepbet or morphology",
+        )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        names = {"image": folder / "head.nii.gz", "mask": folder / _MASKS[0], "brain": folder / "brain.nii.gz"}
+        write_image(names["image"], volume, "head")
+        words = [word.format(**names) for word in command]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603 - no shell
+        except subprocess.TimeoutExpired as error:
+            raise InputFileError(f"{command[0]} took longer than {timeout_s:.0f} s", "a brain mask") from error
+        found = [folder / name for name in _MASKS if (folder / name).is_file()]
+        if done.returncode or not found:
+            raise InputFileError(
+                f"{command[0]} ended with {done.returncode} and {len(found)} masks: {done.stderr.strip()[-300:]}",
+                "a brain mask",
+                "try the command by hand",
+            )
+        return read_mask(found[0], volume.geometry)
+
+
+@final
+class BiasSpec(Spec):
+    """N4 within the brain."""
+
+    shrink: int = Field(4, ge=1)
+    """The field is fitted on every n-th voxel along each axis."""
+    rounds: tuple[int, ...] = Field((50, 50, 30), min_length=1)
+    """Iterations at each resolution of the field, coarse to fine."""
+
+
+def without_bias(
+    images: Mapping[Modality, Volume], brain: Mask, spec: BiasSpec | None = None, where: str = ""
+) -> dict[Modality, Volume]:
+    """Images divided by their bias field; unchanged outside the brain.
+
+    Args:
+        images: Scans as they came, not normalised ones.
+        brain: Voxels that the field is fitted on, and that are corrected.
+        spec: Defaults unless given.
+        where: Case, for the message.
+
+    Raises:
+        CaseError: Intensities in the brain are below 0: they were normalised before.
+        DependencyError: SimpleITK is not installed.
+    """
+    spec = spec or BiasSpec()
+    result = {}
+    for modality, volume in images.items():
+        least = float(volume.voxels[brain].min(initial=0.0))
+        if least < 0:
+            raise CaseError(
+                f"{modality} goes down to {least:.4g} in the brain",
+                "intensities of a scanner, which are not below 0",
+                "set bias to null: a field cannot be told from normalised intensities",
+                where or None,
+            )
+        field = bias_field(volume, brain & (volume.voxels > 0), shrink=spec.shrink, rounds=spec.rounds)
+        voxels = np.where(brain, volume.voxels / field, volume.voxels).astype(np.float32)
+        result[modality] = Volume(voxels, volume.geometry, modality)
+    return result

@@ -28,9 +28,9 @@ from glioforge.core import BIDS_TISSUE, LESION
 from glioforge.io.dataset_json import hint_of
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
-from glioforge.io.scheme_hint import Hint
+from glioforge.io.nifti_reader import is_share
+from glioforge.io.scan_names import Hint
 from glioforge.io.sidecar import NESTED
-from glioforge.io.tissue_shares import is_share
 
 _SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
 _LESION = re.compile("tumou?r|lesion|glioma", re.IGNORECASE)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from glioforge.core import BRATS2017
-from glioforge.io.csv_table import read_csv
 from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
-from glioforge.io.scheme_hint import Hint
+from glioforge.io.scan_names import Hint
+from glioforge.io.tables import read_csv
 
 _NAME = re.compile(r"(?P<case>UCSF-PDGM-(?P<number>\d+)(_FU\w+?)?)_(?P<what>T1c?|T2|FLAIR|(brain|tumor)_segmentation)")
 _HINT = Hint((BRATS2017.name,), "named as in UCSF-PDGM")

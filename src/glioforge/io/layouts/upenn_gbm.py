@@ -21,7 +21,7 @@ from typing import Literal, final
 from glioforge.core import BRATS2017
 from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
 from glioforge.io.nifti import stem
-from glioforge.io.scheme_hint import Hint
+from glioforge.io.scan_names import Hint
 
 _AUTOMATIC = "automated_approx_segm"
 _UNSTRIPPED = "_unstripped"

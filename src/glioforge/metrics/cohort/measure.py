@@ -18,9 +18,8 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from glioforge.core import MetricError, stream
-from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, transport_distance
+from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, manifold, transport_distance
 from glioforge.metrics.cohort.halves import Distance, Halves, Number, Places, measured
-from glioforge.metrics.cohort.neighbours import manifold
 from glioforge.metrics.cohort.pyramid import directions, normalised, sliced_distance
 from glioforge.metrics.cohort.variety import mean_of_pairs
 

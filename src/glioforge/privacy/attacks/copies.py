@@ -5,6 +5,18 @@ and the planted copies of the disguise that is hardest to find, nearer to these,
 the share of planted copies beyond it is the power of the search.  People, not cases, are
 counted for the test: were nothing copied, those hit would be training subjects as
 often as held-out ones.
+
+Donor linkage: whether the subject whose label map a synthetic case was made from is its nearest training subject.
+
+A label map of tissue is a fingerprint, so that linkage is tested by images and by
+label maps; an edit of the lesion alone does not hide a donor.  The null hypothesis
+permutes donors over the donors' cases.
+
+Share of synthetic cases whose nearest person is a training subject rather than a held-out one.
+
+Training and held-out subjects are interchangeable if nothing leaks, so that the
+variance of the share comes from how often each person is the nearest one, and
+not from the number of synthetic cases alone.
 """
 
 from collections.abc import Mapping
@@ -12,10 +24,12 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
-from scipy.stats import hypergeom
+from jaxtyping import Int64
+from scipy.stats import hypergeom, norm
 
+from glioforge.core import stream
 from glioforge.privacy.bounds import upper_clustered, upper_difference, upper_share
-from glioforge.privacy.evidence import Evidence
+from glioforge.privacy.evidence import Evidence, Near
 from glioforge.privacy.finding import Control, Finding, Limits
 
 MISSED: Final = 0.05
@@ -140,3 +154,120 @@ class CopyRate:
     def controls(self, evidence: Evidence) -> tuple[Control, ...]:  # noqa: ARG002 - the protocol's signature
         """None: held-out subjects are counted by the same threshold within the attack."""
         return ()
+
+
+PERMUTATIONS: Final = 1999
+
+
+@final
+class DonorLinkage:
+    """The attack."""
+
+    name = "donor linkage"
+    knows = "The synthetic cases, and scans or label maps of the training subjects: which of them is behind a case?"
+
+    def findings(self, evidence: Evidence, limits: Limits, level: float, seed: int) -> tuple[Finding, ...]:
+        """One finding by all views and one by label maps; nothing where no case has a training subject's label map."""
+        known = evidence.donors >= 0
+        if not known.any():
+            return ()
+        sides = {"images and label maps": evidence.near, "label maps": evidence.near_labels}
+        return tuple(
+            self._finding(
+                what, near[known][:, evidence.sides.members], evidence.donors[known], limits.linkage, level, seed
+            )
+            for what, near in sides.items()
+            if near.shape[1]
+        )
+
+    def controls(self, evidence: Evidence) -> tuple[Control, ...]:  # noqa: ARG002 - the protocol's signature
+        """None: the permutation of donors is the control."""
+        return ()
+
+    def _finding(self, what: str, near: Near, donors: np.ndarray, limit: float, level: float, seed: int) -> Finding:
+        """Linkage by one measure of nearness."""
+        own = near[np.arange(len(near)), donors]
+        nearer = (near > own[:, None]).sum(axis=1)
+        linked = nearer == 0
+        nearest = near.argmax(axis=1)
+        names, place = np.unique(donors, return_inverse=True)
+        rng = stream(seed, "audit", "donors", what)
+        drawn = np.array([(names[rng.permutation(len(names))][place] == nearest).sum() for _ in range(PERMUTATIONS)])
+        p = (1 + int((drawn >= linked.sum()).sum())) / (PERMUTATIONS + 1)
+        return Finding(
+            f"{self.name} by {what}",
+            "synthetic cases whose donor is the nearest of all training subjects",
+            float(linked.mean()),
+            upper_clustered(linked, donors, level),
+            limit,
+            p,
+            float(drawn.mean() / len(near)),
+            len(near),
+            detail={
+                "donors": len(names),
+                "linked_cases": int(linked.sum()),
+                "median_of_subjects_nearer_than_the_donor": float(np.median(nearer)),
+                "fewest_subjects_nearer_than_the_donor": int(nearer.min()),
+                "tenth_percentile_of_subjects_nearer_than_the_donor": float(np.quantile(nearer, 0.1)),
+            },
+        )
+
+
+@final
+class Nearer:
+    """The attack."""
+
+    name = "nearer to training"
+    knows = "The synthetic cases, and scans of persons of whom some are training subjects."
+
+    def findings(self, evidence: Evidence, limits: Limits, level: float, seed: int) -> tuple[Finding, ...]:
+        """The share with its bound, over all views; and each view in the detail."""
+        sides, rng = evidence.sides, stream(seed, "audit", "nearer")
+        count = min(sides.training, sides.held_out)
+        chosen = np.concatenate(
+            [
+                np.sort(rng.choice(sides.training, count, replace=False)),
+                sides.training + np.sort(rng.choice(sides.held_out, count, replace=False)),
+            ]
+        )
+        share, spread = share_nearer(evidence.near, chosen)
+        views = {name: round(share_nearer(near, chosen)[0], 4) for name, near in evidence.by_view.items()}
+        return (
+            Finding(
+                self.name,
+                "share of synthetic cases that are nearer to a training than to any held-out subject",
+                share,
+                min(1.0, share + float(norm.isf(level)) * spread),
+                limits.nearer,
+                float(norm.sf((share - 0.5) / max(spread, 1e-9))),
+                0.5,
+                evidence.count,
+                controlled=True,
+                detail={"views": views, "subjects_a_side": count, "standard_error": spread},
+            ),
+        )
+
+    def controls(self, evidence: Evidence) -> tuple[Control, ...]:
+        """Whether control subjects are nearer to held-out subjects than to as many other controls, over the cases."""
+        sides = evidence.sides
+        count = min(sides.held_out, sides.strangers.stop - sides.strangers.start)
+        if count < 2:
+            return ()
+        chosen = np.concatenate([sides.training + np.arange(count), sides.strangers.start + np.arange(count)])
+        share, spread = share_nearer(evidence.near, chosen)
+        p = float(2 * norm.sf(abs(share - 0.5) / max(spread, 1e-9)))
+        return (Control("held-out against control subjects: nearest", share, p, count),)
+
+
+def share_nearer(near: Near, people: Int64[np.ndarray, "chosen"]) -> tuple[float, float]:
+    """Return the share of cases whose nearest person is of the first half, and its standard error if sides are chance.
+
+    Args:
+        near: Nearness to all people.
+        people: Places of both sides, the first half and then as many of the other.
+    """
+    half = len(people) // 2
+    nearest = near[:, people].argmax(axis=1)
+    shares = np.bincount(nearest, minlength=2 * half) / max(1, len(nearest))
+    variance = (np.square(shares).sum() - 1 / (2 * half)) * (2 * half) / (4 * max(1, 2 * half - 1))
+    return float(shares[:half].sum()), float(np.sqrt(max(variance, 0.25 / max(1, len(nearest)) / 4)))

@@ -23,8 +23,8 @@ from glioforge.io.dataset_json import NAME
 from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
 from glioforge.release.label_values import numbering
-from glioforge.segmentation import DATASET, Fold
-from glioforge.segmentation.nnunet_folds import FILE, nnunet_folds
+from glioforge.segmentation import DATASET, Fold, nnunet_folds
+from glioforge.segmentation.nnunet_command import FILE
 
 VALUES = "label_values.json"
 _FOLDS = 5

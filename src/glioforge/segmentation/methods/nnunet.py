@@ -31,8 +31,15 @@ from glioforge.segmentation.nnunet import (
     fold_folder,
     open_nnunet,
 )
-from glioforge.segmentation.nnunet_command import call_nnunet, write_trainer
-from glioforge.segmentation.nnunet_folds import FILE as FOLDS_FILE, Fold, nnunet_folds, repeated, single_fold
+from glioforge.segmentation.nnunet_command import (
+    FILE as FOLDS_FILE,
+    Fold,
+    call_nnunet,
+    nnunet_folds,
+    repeated,
+    single_fold,
+    write_trainer,
+)
 from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:

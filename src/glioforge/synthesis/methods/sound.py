@@ -36,7 +36,7 @@ from torch.nn import functional
 
 from glioforge.losses import regional_l1
 from glioforge.nn import Norm, ResidualGenerator, he
-from glioforge.synthesis.adversarial import AdversarialMethod, Batch, CriticSpec
+from glioforge.synthesis.conditional import AdversarialMethod, Batch, CriticSpec
 from glioforge.synthesis.method import SYNTHESIZERS
 from glioforge.training import HOUSE_OPTIMIZER, AdversarialSpec, Budget, OptimizerSpec
 

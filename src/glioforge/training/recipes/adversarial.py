@@ -29,14 +29,12 @@ from glioforge.losses import (
     right_shares,
     slope_penalty,
 )
-from glioforge.nn.low_pass import low_pass
-from glioforge.training.accumulate import accumulated
-from glioforge.training.ema import Ema
-from glioforge.training.observation import Observation
+from glioforge.nn import low_pass
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
+from glioforge.training.recipe import Observation
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
-from glioforge.training.stability import mean_over_processes, update_all
+from glioforge.training.step import Ema, accumulated, mean_over_processes, update_all
 from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]

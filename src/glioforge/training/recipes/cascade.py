@@ -23,10 +23,9 @@ from torch.optim import Optimizer
 
 from glioforge.core import bounding_box
 from glioforge.nn import MARGIN, AnisotropicNet, Cascade, MultiView, turn
-from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
-from glioforge.training.stability import update_all
+from glioforge.training.step import Ema, update_all
 
 Batch = Mapping[str, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

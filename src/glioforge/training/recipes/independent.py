@@ -13,9 +13,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training.observation import Observation
+from glioforge.training.recipe import Observation
 from glioforge.training.recipes.adversarial import Adversarial, Batch
-from glioforge.training.stability import update_all
+from glioforge.training.step import update_all
 from glioforge.training.watch import RIGHT
 
 Part = Callable[[Batch, int], Batch]

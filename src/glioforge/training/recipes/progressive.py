@@ -29,13 +29,11 @@ from glioforge.losses import (
     wasserstein_critic_loss,
 )
 from glioforge.nn import Maps, ProgressiveCritic, ProgressiveGenerator
-from glioforge.training.accumulate import accumulated
-from glioforge.training.ema import Ema
-from glioforge.training.observation import Observation
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
+from glioforge.training.recipe import Observation
 from glioforge.training.recipes.growth import GrowthSpec, Moment, moment_of
-from glioforge.training.stability import update_all
+from glioforge.training.step import Ema, accumulated, update_all
 from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]

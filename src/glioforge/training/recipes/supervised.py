@@ -9,11 +9,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training.accumulate import accumulated
-from glioforge.training.ema import Ema
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
-from glioforge.training.stability import update_all
+from glioforge.training.step import Ema, accumulated, update_all
 
 Batch = Mapping[str, torch.Tensor]
 Call = Callable[[nn.Module, Batch], torch.Tensor]

@@ -17,14 +17,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.losses import critic_loss, generator_loss, right_shares, slope_at_real, slope_between
-from glioforge.training.accumulate import accumulated
 from glioforge.training.differentiable import changed
-from glioforge.training.ema import Ema
-from glioforge.training.observation import Observation
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 from glioforge.training.parallel import synchronised
-from glioforge.training.recipes.unconditional_spec import GanSpec
-from glioforge.training.stability import update_all
+from glioforge.training.recipe import Observation
+from glioforge.training.recipes.adversarial_spec import GanSpec
+from glioforge.training.step import Ema, accumulated, update_all
 from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fixtures_layouts import head
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.data.doctor.contrasts import swapped_contrasts
 from glioforge.data.doctor.opened import Opened
 from glioforge.io.nifti import write_image

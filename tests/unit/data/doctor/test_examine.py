@@ -11,7 +11,7 @@ import pytest
 from fixtures_layouts import FOUR, LAYOUTS, guo
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.data.doctor.examine import Diagnosis, examine
 from glioforge.io.layout import detect
 from glioforge.io.layouts.flat import FlatSpec

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.make import Phantom, make_phantom
 
 

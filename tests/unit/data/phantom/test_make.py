@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.anatomy import atlas
 from glioforge.data.phantom.make import Phantom, make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec

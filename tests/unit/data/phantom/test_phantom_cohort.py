@@ -7,8 +7,8 @@ import pytest
 
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import CohortError, OutputError
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.cohort import PhantomSpec, count_phantoms, make_phantom, write_phantom_cohort
 from glioforge.io.nifti import read_image, read_labels
 

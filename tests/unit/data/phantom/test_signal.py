@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from glioforge.core.modality import Modality
 from glioforge.core.rng import stream
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.signal import (
     RELAXIVITY,
     TISSUES,

@@ -10,9 +10,8 @@ from fixtures_layouts import head, tumour
 from glioforge.cli.main import app
 from glioforge.core.errors import CaseError, InputFileError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.register import AlignedReader
 from glioforge.data.prepare.resample import resampled
 from glioforge.io.cohort_file import read_cohort, write_cohort

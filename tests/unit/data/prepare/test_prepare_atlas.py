@@ -13,9 +13,8 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.atlas import PRIOR, Atlas, AtlasSpec, build_atlas
 from glioforge.data.store import write_case
 

@@ -10,9 +10,8 @@ from glioforge.core.errors import CaseError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017, COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.brain import BrainSpec, background_value, find_brain, largest_part
 from glioforge.data.prepare.intensity import IntensitySpec, Normalisation, normalise
 

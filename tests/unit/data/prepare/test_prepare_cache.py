@@ -10,10 +10,9 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare import pipeline
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case

@@ -7,8 +7,8 @@ import pytest
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2024, COMPLETE_CAVITY, GUO2020
+from glioforge.core.volume import Modality
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare, prepare_case
 from glioforge.data.prepare.resample import restore
 from toy_cohort import cohort_of_cases, toy_case

@@ -10,10 +10,9 @@ from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError
 from glioforge.core.geometry import Geometry
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.fitting import require_one_grid, voxel_sizes
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare
 from glioforge.runs.segment import prepared_for

@@ -9,9 +9,17 @@ from hypothesis import given, strategies as st
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2017, COMPLETE
-from glioforge.data.prepare.grid import Extent, GridPlan, common_size, extent_of, plan_grid
+from glioforge.data.prepare.grid import (
+    Extent,
+    GridPlan,
+    along_axes,
+    area_weights,
+    common_size,
+    extent_of,
+    linear_weights,
+    plan_grid,
+)
 from glioforge.data.prepare.resample import loss_report, resample_labels, resample_mask, restored
-from glioforge.data.prepare.weights import along_axes, area_weights, linear_weights
 from strategies import geometries, label_maps
 
 

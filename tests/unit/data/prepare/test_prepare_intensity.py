@@ -14,10 +14,9 @@ from glioforge.core.errors import CaseError, CohortError, InputFileError, Leakag
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.split import split_by_subject
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.intensity import IntensitySpec, PercentileSpec
 from glioforge.data.prepare.landmarks import PERCENTILES, HistogramSpec, Landmarks, fit_landmarks
 from glioforge.data.prepare.one_case import intensity_record, normalised

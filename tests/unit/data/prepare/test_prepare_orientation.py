@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from fixtures_layouts import head, tumour
 from glioforge.cli.main import app
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2017
+from glioforge.core.volume import Modality
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.prepare.resample import restore
 from glioforge.io.cohort_file import read_cohort

@@ -17,10 +17,9 @@ from glioforge.core.errors import CaseError, CohortError, GeometryError, OutputE
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2017, COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare import pipeline
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare, prepare_case
 from glioforge.data.prepare.resample import restore

@@ -12,9 +12,8 @@ from glioforge.core.errors import CaseError, DependencyError, GeometryError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.data.prepare.register import RegisterSpec, read_template, register_case, register_volumes
 from glioforge.data.prepare.resample import resampled, restore

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
 from glioforge.core.protocols import Silent
-from glioforge.data.prepare import sources
+from glioforge.core.volume import Modality
+from glioforge.data.prepare import survey as sources
 from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare
-from glioforge.data.prepare.sources import require_unchanged
+from glioforge.data.prepare.survey import require_unchanged
 from glioforge.io.ingest import ingest
-from glioforge.io.nifti_reader import NiftiReader
-from glioforge.io.tissue_shares import files_behind
+from glioforge.io.nifti_reader import NiftiReader, files_behind
 
 SPEC = PrepareSpec(grid=GridSpec(multiple=1), tissue=None)
 NAME = "BraTS20_Training_000/BraTS20_Training_000"

@@ -11,13 +11,18 @@ from glioforge.core.case import Case
 from glioforge.core.errors import CaseError, DependencyError, InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
-from glioforge.core.volume import Volume
-from glioforge.data.prepare.bias import BiasSpec, without_bias
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.spec import PrepareSpec
-from glioforge.data.prepare.strip import StripSpec, by_morphology, strip_case
-from glioforge.io.brain_tool import COMMANDS, brain_from_tool
+from glioforge.data.prepare.strip import (
+    COMMANDS,
+    BiasSpec,
+    StripSpec,
+    brain_from_tool,
+    by_morphology,
+    strip_case,
+    without_bias,
+)
 from glioforge.io.nifti import write_mask
 
 T1 = Modality.T1

@@ -8,9 +8,8 @@ from glioforge.core.case import Case
 from glioforge.core.cohort import Cohort
 from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
-from glioforge.core.volume import Volume
+from glioforge.core.volume import Modality, Volume
 from glioforge.data.prepare import register as registering, strip as stripping
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.data.prepare.register import RegisterSpec

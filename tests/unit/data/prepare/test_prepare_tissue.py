@@ -6,8 +6,8 @@ from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
 from glioforge.core.errors import CaseError
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.mixture import fit_mixture, polynomial

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from glioforge.config.load import parse_spec
 from glioforge.core.errors import CaseError, DependencyError
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.prepare.hmrf import HmrfSpec, hmrf_classes
 from glioforge.data.prepare.spec import PrepareSpec
 from glioforge.data.prepare.template import PriorSpec, prior_maps

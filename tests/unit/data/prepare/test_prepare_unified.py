@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from glioforge.core.errors import CohortError
-from glioforge.core.modality import Modality
 from glioforge.core.preparation import require_labelled
 from glioforge.core.schemes import COMPLETE
+from glioforge.core.volume import Modality
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.data.prepare.align import Alignment, best_affine, coarsened, fit_affine, tilted

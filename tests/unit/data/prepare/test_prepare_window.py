@@ -10,14 +10,13 @@ from glioforge.core.errors import SpecError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
-from glioforge.core.modality import Modality
 from glioforge.core.schemes import BRATS2023, CARVER_BRAINMAP, COMPLETE
-from glioforge.core.volume import Volume
-from glioforge.data.prepare.bands import BandsSpec
+from glioforge.core.volume import Modality, Volume
+from glioforge.data.prepare.brain import plan_window
 from glioforge.data.prepare.one_case import prepare_case
 from glioforge.data.prepare.resample import restore
 from glioforge.data.prepare.spec import PRESETS, GridSpec, PrepareSpec
-from glioforge.data.prepare.window import plan_window
+from glioforge.data.prepare.tissue import BandsSpec
 
 BRATS = Geometry((240, 240, 155), np.array([[-1.0, 0, 0, 120], [0, -1, 0, 120], [0, 0, 1, -78], [0, 0, 0, 1]]))
 SHAPE = (12, 14, 10)

@@ -3,8 +3,8 @@
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.core.modality import Modality
-from glioforge.io.found_case import FoundCase
+from glioforge.core.volume import Modality
+from glioforge.io.layout import FoundCase
 from glioforge.io.layouts.brats import BratsLayout, BratsSpec
 
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glioforge.core.modality import Modality
+from glioforge.core.volume import Modality
 from glioforge.io.layouts.flat import FlatLayout, FlatSpec
 
 

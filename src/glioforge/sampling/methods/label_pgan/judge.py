@@ -93,7 +93,7 @@ def write_curve(folder: Path, rows: list[dict[str, Any]], *, best_step: int, gro
     """
     if not rows:
         return
-    from glioforge.report.snapshot_curve import snapshot_curve
+    from glioforge.report import snapshot_curve
 
     write_json(folder / f"{CURVE}.json", {"best_step": best_step, "grown": grown, "snapshots": rows})
     write_atomically(folder / f"{CURVE}.png", snapshot_curve(rows, best_step=best_step, grown=grown))
