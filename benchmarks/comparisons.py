@@ -31,7 +31,7 @@ The seconds in the tables were measured while other work was running.
 For synthesizers, likeness is that of the mean of sixteen draws, or of the only image of a deterministic method.
 Their Dice measures whether a segmenter trained on scans recovers the labels.
 Voxel-wise likeness rewards the mean image, which the plain U-Net predicts.
-Distance of patches (sliced Wasserstein, `metrics.patch_distance`; lower is better) compares one draw with the scan.
+Distance of patches (sliced Wasserstein, `metrics.similarity`; lower is better) compares one draw with the scan.
 Each run's own report has more on texture and diversity.
 Settings of Glioforge's own synthesizer were tuned on phantoms of another seed, with a look at these real scans.
 Its lead on the real scans is therefore no independent finding.

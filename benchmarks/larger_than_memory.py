@@ -70,8 +70,8 @@ def one_way(folder: Path, share: float) -> dict[str, Any]:
     from glioforge.data import sampling
     from glioforge.io.cohort_file import read_cohort
     from glioforge.segmentation.batches import SegmenterBatches
+    from glioforge.segmentation.engine import Mix
     from glioforge.segmentation.method import SEGMENTERS, Task
-    from glioforge.segmentation.mix import Mix
     from glioforge.segmentation.target import target_named
 
     sampling.SHARE = share

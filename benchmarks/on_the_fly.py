@@ -35,8 +35,8 @@ from glioforge.runs.fresh import fresh_images, fresh_mixtures
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.segmentation.batches import SegmenterBatches
+from glioforge.segmentation.engine import Mix
 from glioforge.segmentation.method import Task
-from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import target_named
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.training.budget import Budget

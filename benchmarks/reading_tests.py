@@ -24,9 +24,9 @@ from scipy import stats
 
 from glioforge.reader.agreement import Scale, pair_agreement
 from glioforge.reader.analysis_counts import Counts, dprime_interval, equivalence_p, fisher_p
+from glioforge.reader.analysis_cues import trend_p
 from glioforge.reader.analysis_methods import between_p
-from glioforge.reader.analysis_order import trend_p
-from glioforge.reader.analysis_subjects import exchange_p_of_counts
+from glioforge.reader.analysis_rows import exchange_p_of_counts
 from glioforge.reader.mrmc import FEWEST_READERS, Estimates, auc, auc_difference
 from glioforge.reader.mrmc_binary import accuracy, accuracy_difference, clustered_q, cochran_q
 from glioforge.reader.preference import Comparisons, bradley_terry, equal_p

@@ -43,11 +43,10 @@ from glioforge.metrics.cohort.pyramid import sliced_wasserstein
 from glioforge.quality.base import fit_filter
 from glioforge.quality.filters.feature_outlier import FeatureOutlierSpec
 from glioforge.report.slices import Picture, grey, picture_grid, seen_from
-from glioforge.sampling.base import train_sampler
+from glioforge.sampling.base import TrainedSampler, train_sampler
 from glioforge.sampling.cohort import sample_cohort
 from glioforge.sampling.method import SAMPLERS, Sampler
 from glioforge.sampling.slices import chosen_slices, scaled, training_slices
-from glioforge.sampling.trained import TrainedSampler
 from glioforge.statistics.shares import wilson
 from glioforge.training.snapshots import load_snapshots
 

@@ -89,7 +89,7 @@ from .reader.demo import simulate_study as simulate_study
 from .reader.export import export_study as export_study
 from .reader.invitations import invite_reader as invite_reader
 from .reader.lock import lock_study as lock_study, status_of as status_of
-from .reader.report_study import report_study as report_study
+from .reader.report import report_study as report_study
 from .reader.serve import Address as Address, serve_study as serve_study
 from .reader.spec import ReaderSpec as ReaderSpec
 from .release.export import export_cohorts as export_cohorts

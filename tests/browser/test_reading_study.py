@@ -29,7 +29,7 @@ from glioforge.reader.create import create_study
 from glioforge.reader.export import locked_answers
 from glioforge.reader.invitations import invite_reader
 from glioforge.reader.lock import lock_study, status_of
-from glioforge.reader.report_study import report_study
+from glioforge.reader.report import report_study
 from glioforge.reader.spec import ReaderSpec
 from toy_cohort import Held
 

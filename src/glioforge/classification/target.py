@@ -1,11 +1,9 @@
-"""What a classifier is asked: whether a slice shows tumour, or whether a subject's tumour is of high grade.
+"""What a classifier is asked, and its settings: whether a slice shows tumour, or of which grade that of a subject is.
 
 Conventions
 -----------
 truth   1 for yes, 0 for no, NaN where a slice or subject answers neither: slices with a trace of tumour, and
         subjects without a known grade
-
-Settings of a classifier of slices, free of torch.
 """
 
 from dataclasses import replace

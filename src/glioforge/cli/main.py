@@ -15,33 +15,20 @@ from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
-from glioforge.cli.audit import audit
-from glioforge.cli.demo import demo
-from glioforge.cli.doctor import doctor
-from glioforge.cli.edit import edit
-from glioforge.cli.evaluate import evaluate
-from glioforge.cli.export import export
-from glioforge.cli.fidelity import fidelity
-from glioforge.cli.filter import filter  # noqa: A004 - the name of the verb
-from glioforge.cli.ingest import ingest
-from glioforge.cli.join import join
-from glioforge.cli.labels import labels
-from glioforge.cli.methods import methods
-from glioforge.cli.mix import mix
+from glioforge.cli.audit import audit, shadow
+from glioforge.cli.edit import edit, labels, mix
+from glioforge.cli.fidelity import (
+    fidelity,
+    filter,  # noqa: A004 - the name of the verb
+)
 from glioforge.cli.options import LogFile, Verbose
-from glioforge.cli.phantom import phantom
-from glioforge.cli.prepare import prepare
+from glioforge.cli.prepare import export, prepare
 from glioforge.cli.reader import ABOUT as READER, VERBS as READER_VERBS
-from glioforge.cli.report import report
-from glioforge.cli.sample import sample
-from glioforge.cli.segment import segment
-from glioforge.cli.shadow import shadow
-from glioforge.cli.study import study
-from glioforge.cli.synthesize import synthesize
-from glioforge.cli.teach import teach
-from glioforge.cli.train import train
+from glioforge.cli.scans import doctor, ingest, join, phantom, view
+from glioforge.cli.study import demo, methods, report, study
+from glioforge.cli.synthesize import sample, synthesize, teach
+from glioforge.cli.train import evaluate, segment, train
 from glioforge.cli.verb import BEFORE, Verbs, add_group, add_verb
-from glioforge.cli.view import view
 
 ABOUT = "Make synthetic multi-contrast brain-tumour MRI with labels, and test whether it improves segmentation."
 FIRST_STEPS = (

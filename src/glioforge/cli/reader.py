@@ -191,7 +191,7 @@ def report(
     ] = None,
 ) -> None:
     """Analyse a locked study: one page with the answer, its numbers as JSON, and tables for R packages."""
-    from glioforge.reader.report_study import report_study
+    from glioforge.reader import report_study
 
     typer.echo(f"report: {report_study(folder, out, fidelity=fidelity).resolve()}")
 

@@ -1,4 +1,4 @@
-"""`glioforge study`: a whole experiment from one YAML to a report."""
+"""`glioforge study`, `demo`, `report` and `methods`: whole experiments from one YAML to a report."""
 
 import os
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from glioforge.cli.options import (
     Device,
     DryRun,
     MaybeWorkers,
+    Out,
     Precision,
     ScoreOut,
     Set,
@@ -19,14 +20,20 @@ from glioforge.cli.options import (
     accelerator_sets,
 )
 
+EXAMPLES = {
+    "study": (
+        "glioforge study study.yaml --data scans --out run",
+        "glioforge study run --score scans-of-next-year",
+        "glioforge study foroozandeh_eklund --budget smoke --data phantom --out run",
+    ),
+    "demo": ("glioforge demo --out demo-run",),
+    "report": ("glioforge report run", "glioforge report run-han2018 run-carver reading --papers papers.html"),
+    "methods": ("glioforge methods",),
+}
+
+
 if TYPE_CHECKING:
     from glioforge.studies import StudySpec
-
-EXAMPLES = (
-    "glioforge study study.yaml --data scans --out run",
-    "glioforge study run --score scans-of-next-year",
-    "glioforge study foroozandeh_eklund --budget smoke --data phantom --out run",
-)
 
 
 def study(
@@ -125,3 +132,80 @@ def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path |
     workers = settings.parallel.workers
     for line in plan_lines(tasks, workers if workers > 0 else os.cpu_count() or 1):
         typer.echo(f"# {line}")
+
+
+def demo(
+    out: Out = Path("demo-run"),
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
+    overrides: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Run the whole pipeline on phantoms: train a synthesizer, edit lesions, compare segmenters, write a report.
+
+    Takes five to eight minutes on two cores; repeat the command to resume.
+    """
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.studies import load_demo, run_study
+
+    settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
+    if dry_run:
+        show_plan(settings, out, None, None)
+        return
+    page = run_study(settings, out, progress=TerminalProgress())
+    typer.echo(f"report: {page.resolve()}")
+
+
+def report(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folder of a finished study; with --papers several, or none, and locked reading studies too.",
+            metavar="STUDY",
+        ),
+    ] = None,
+    papers: Annotated[
+        Path | None,
+        typer.Option(
+            "--papers",
+            help="Write the published tables of the five papers next to the results of these studies into this page.",
+            metavar="HTML",
+        ),
+    ] = None,
+) -> None:
+    """Write the report of a finished study again, from its results; or set studies next to the papers' tables."""
+    from glioforge.cli.progress import TerminalProgress
+
+    if papers is not None:
+        from glioforge.papers import by_paper, write_papers_page
+
+        page = write_papers_page(papers, by_paper(folders or ()))
+    else:
+        from glioforge.studies import write_report
+
+        if folders is None or len(folders) != 1:
+            raise typer.BadParameter("give the folder of one finished study", param_hint="STUDY")
+        page = write_report(folders[0], progress=TerminalProgress())
+    typer.echo(f"report: {page.resolve()}")
+
+
+def methods(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List synthesizers, samplers, segmenters, edits, filters, layouts, recipes and label schemes, and presets."""
+    import json
+
+    from glioforge.runs.catalogue import catalogue
+
+    entries = catalogue()
+    if as_json:
+        typer.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("family", "kind", "presets", "what it is", title="Methods")
+    for entry in entries:
+        table.add_row(entry.family, entry.kind, ", ".join(entry.presets), entry.summary)
+    Console().print(table)

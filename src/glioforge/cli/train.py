@@ -1,17 +1,40 @@
-"""`glioforge train`: train one synthesizer, sampler or segmenter on a prepared cohort."""
+"""`glioforge train`, `segment` and `evaluate`: models, the masks that they give, and how good masks are."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glioforge.cli.options import CohortFolder, Device, DryRun, Out, Precision, Set, Threads, Where, accelerator_sets
-
-EXAMPLES = (
-    "glioforge train spade.yaml prepared --out synthesizer --estimate",
-    "glioforge train spade.yaml prepared --out synthesizer",
-    "glioforge train unet.yaml prepared --where grade=HGG --out segmenter",
+from glioforge.cli.options import (
+    CohortFolder,
+    Device,
+    DryRun,
+    Layout,
+    MaskScheme,
+    Out,
+    Precision,
+    ScanFolder,
+    Set,
+    Threads,
+    Where,
+    Workers,
+    WrittenScheme,
+    accelerator_of,
+    accelerator_sets,
 )
+
+EXAMPLES = {
+    "train": (
+        "glioforge train spade.yaml prepared --out synthesizer --estimate",
+        "glioforge train spade.yaml prepared --out synthesizer",
+        "glioforge train unet.yaml prepared --where grade=HGG --out segmenter",
+    ),
+    "segment": ("glioforge segment segmenter scans --out masks",),
+    "evaluate": (
+        "glioforge evaluate masks scans --out scores",
+        "glioforge evaluate masks scans --where subject=s003,s007 --out scores",
+    ),
+}
 
 
 def train(
@@ -65,3 +88,110 @@ def train(
         typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
     typer.echo(run_training(cases, settings, out, progress=TerminalProgress()))
+
+
+def segment(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained segmenter, written by train.", metavar="MODEL")],
+    folder: ScanFolder,
+    out: Out,
+    layout: Layout = None,
+    where: Where = None,
+    scheme: WrittenScheme = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability of each class as float NIfTI.")
+    ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="Write a cohort of label maps with normal tissue in place of masks: tissue from the segmenter, tumour "
+            "from the cases' own labels.",
+        ),
+    ] = False,
+    mask_tumour: Annotated[
+        bool,
+        typer.Option(
+            "--mask-tumour",
+            help="With --complete: show the segmenter the mean intensity of normal brain in place of the tumour.",
+        ),
+    ] = False,
+    workers: Workers = 1,
+    device: Device = None,
+    precision: Precision = None,
+    threads: Threads = None,
+) -> None:
+    """Segment the tumours of a cohort or of scans: one mask per case, on the grid of its scans.
+
+    Worker processes share the preparation of scans; the segmenter runs in the main process.
+    """
+    from glioforge.cli.cohorts import describe, open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.compute import ParallelSpec
+    from glioforge.core import SpecError, counted, described, scheme_named
+    from glioforge.io import SEGMENTER, require_kind
+    from glioforge.runs import complete_folder, segment_folder
+    from glioforge.segmentation import written_scheme
+
+    if complete and probabilities:
+        raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
+    if mask_tumour and not complete:
+        raise SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
+    require_kind(run, SEGMENTER)
+    cohort = open_cohort(folder, layout, where=where)
+    accelerator = accelerator_of(device, precision, threads)
+    if complete:
+        made = complete_folder(
+            cohort,
+            run,
+            out,
+            mask_tumour=mask_tumour,
+            parallel=ParallelSpec(workers=workers),
+            accelerator=accelerator,
+            progress=TerminalProgress(),
+        )
+        typer.echo(f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}")
+        return
+    masks = segment_folder(
+        cohort,
+        run,
+        out,
+        parallel=ParallelSpec(workers=workers),
+        progress=TerminalProgress(),
+        probabilities=probabilities,
+        scheme=scheme_named(scheme) if scheme else None,
+        accelerator=accelerator,
+    )
+    typer.echo(f"{counted(len(masks), 'mask')} in {out}, labels {described(written_scheme(out))}")
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder of NIfTI masks, named by case.", metavar="MASKS")],
+    cohort: ScanFolder,
+    out: Out,
+    layout: Layout = None,
+    where: Where = None,
+    scheme: MaskScheme = None,
+    truth_scheme: Annotated[
+        str | None,
+        typer.Option(
+            "--truth-scheme",
+            help="How to read the label files in FOLDER, if it holds scans: a label scheme.",
+            metavar="SCHEME",
+            show_default="detected",
+        ),
+    ] = None,
+) -> None:
+    """Compute Dice, HD95, sensitivity, precision and other metrics per case and region, and write a report.
+
+    Metrics of empty masks have stated values, which the results mark; none is undefined.
+    """
+    from glioforge.cli.cohorts import open_cohort
+    from glioforge.cli.progress import TerminalProgress
+    from glioforge.io import MASKS, require_free, require_kind
+    from glioforge.runs import evaluate_folder
+
+    require_kind(predictions, MASKS)
+    require_free(out, "evaluate")
+    truth = open_cohort(cohort, layout, scheme=truth_scheme, where=where)
+    page = evaluate_folder(truth, predictions, out, scheme=scheme, progress=TerminalProgress())
+    typer.echo(f"results and report: {page.resolve()}")

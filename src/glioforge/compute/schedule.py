@@ -10,10 +10,9 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
 
-from glioforge.compute.channel import SocketListener
 from glioforge.compute.cluster import lost_work, was_lost
 from glioforge.compute.parallel import ParallelSpec, cluster_of
-from glioforge.compute.relay import Channel, Relay, relayed
+from glioforge.compute.relay import Channel, Relay, SocketListener, relayed
 from glioforge.compute.workers import LocalWorkers, killed_worker, was_killed
 from glioforge.core import GlioforgeError, Progress, Silent
 

@@ -1,4 +1,4 @@
-"""Read a spec from one YAML file, with overrides, and tell errors by the path of the key.
+"""Read a spec from one YAML file, the user's or one that comes with the package; errors name the path of the key.
 
 Words for errors: what is wrong with the file's text, with its keys and values, or with its purpose.
 

@@ -50,7 +50,10 @@ from .protocols import (
     QualityFilter as QualityFilter,
     Segmenter as Segmenter,
     Silent as Silent,
+    Stage as Stage,
     Verdict as Verdict,
+    VerdictRow as VerdictRow,
+    funnel as funnel,
 )
 from .rng import stream as stream, stream_seed as stream_seed
 from .scheme_text import scheme_of_labels as scheme_of_labels
@@ -80,7 +83,6 @@ from .split import (
     split_by_subject as split_by_subject,
     split_in_order as split_in_order,
 )
-from .verdict import Stage as Stage, VerdictRow as VerdictRow, funnel as funnel
 from .volume import (
     Mask as Mask,
     Modality as Modality,

@@ -1,7 +1,4 @@
-"""One contrast of one scan: voxels, their grid and which contrast they show.
-
-MRI contrasts by their names in the field.
-"""
+"""One contrast of one scan: voxels, their grid, and the contrast by its name in the field."""
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -14,7 +11,36 @@ from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
 
 Voxels = Float32[np.ndarray, "i j k"]
+
+
 Mask = Bool[np.ndarray, "i j k"]
+
+
+@final
+@unique
+class Modality(StrEnum):
+    """One MRI contrast; the value is its short name in files and tables.
+
+    Example:
+        >>> Modality("t1ce") is Modality.T1CE
+        True
+    """
+
+    T1 = "t1"
+    """T1-weighted, before contrast agent."""
+    T1CE = "t1ce"
+    """T1-weighted, after gadolinium."""
+    T2 = "t2"
+    """T2-weighted."""
+    FLAIR = "flair"
+    """T2-weighted with the signal of free fluid nulled by inversion."""
+    APTW = "aptw"
+    """Amide-proton-transfer-weighted."""
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # a name in place of `str.title`, which nobody needs here
+        """Name as printed in figures, for example `"T1ce"`."""
+        return {"t1": "T1", "t1ce": "T1ce", "t2": "T2", "flair": "FLAIR", "aptw": "APTw"}[self]
 
 
 @final
@@ -49,33 +75,6 @@ class Volume:
                 "repair the file, or leave the case out",
             )
         self.voxels.setflags(write=False)
-
-
-@final
-@unique
-class Modality(StrEnum):
-    """One MRI contrast; the value is its short name in files and tables.
-
-    Example:
-        >>> Modality("t1ce") is Modality.T1CE
-        True
-    """
-
-    T1 = "t1"
-    """T1-weighted, before contrast agent."""
-    T1CE = "t1ce"
-    """T1-weighted, after gadolinium."""
-    T2 = "t2"
-    """T2-weighted."""
-    FLAIR = "flair"
-    """T2-weighted with the signal of free fluid nulled by inversion."""
-    APTW = "aptw"
-    """Amide-proton-transfer-weighted."""
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # a name in place of `str.title`, which nobody needs here
-        """Name as printed in figures, for example `"T1ce"`."""
-        return {"t1": "T1", "t1ce": "T1ce", "t2": "T2", "flair": "FLAIR", "aptw": "APTw"}[self]
 
 
 def in_standard_order(modalities: "frozenset[Modality] | set[Modality]") -> tuple[Modality, ...]:

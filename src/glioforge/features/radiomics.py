@@ -3,7 +3,7 @@
 Source: van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; Fréchet
 distances of such features follow readers and downstream results at small counts
 (Konz et al. 2026, doi:10.1016/j.media.2026.103943).  Without `shape`, which
-describes label maps alone and takes a minute a brain (see `metrics.cohort.lesion_geometry`).
+describes label maps alone and takes a minute a brain (see `metrics.cohort.label_statistics`).
 
 Conventions
 -----------

@@ -1,4 +1,4 @@
-"""Open every file of one found case, once, and say all that is wrong with it.
+"""Open every file of found cases, once, and say all that is wrong with each and between them.
 
 The outcome is small and plain, so that cases can be checked by several
 processes: problems, grid, content hashes and how often each label occurs.

@@ -1,6 +1,4 @@
-"""Hashes of the contents of a case's files.
-
-Hashes of a case's voxels by which its scan is known again, whatever its files, names and headers.
+"""Hashes of a case's files, and of its voxels, by which its scan is known again whatever its files, names and headers.
 
 Each contrast and the mask of the lesion have a hash of their own.  Voxels are
 hashed as float32 in the direction nearest to RAS, cut to the box of what is not

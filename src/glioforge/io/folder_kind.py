@@ -1,6 +1,6 @@
-"""What a folder holds, by the files that Glioforge writes into it.
+"""What a folder holds, by the files that Glioforge writes into it; and the user's state folder.
 
-The user's state folder, where Glioforge keeps what belongs to no run: which studies have looked at which scans.
+The state folder is where Glioforge keeps what belongs to no run: which studies have looked at which scans.
 """
 
 import os

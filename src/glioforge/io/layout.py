@@ -1,10 +1,8 @@
-"""Dataset layouts: how a folder of scans names its cases and contrasts.
+"""Dataset layouts: how a folder of scans names its cases and contrasts, and a case as it is found.
 
 A layout only looks at names; what the files hold is checked by `io.ingest`.
 Each layout is one file in `io/layouts`.  Without a choice, the layouts are
 asked in turn whether a folder looks like theirs.
-
-A case as a layout finds it: which file holds what, before a file is opened.
 """
 
 import re
@@ -79,6 +77,48 @@ class LayoutSpec(Spec):
         return subject
 
 
+@final
+@dataclass(frozen=True)
+class FoundCase:
+    """Files of one case, by what they hold.
+
+    Args:
+        case_id: Unique within the folder.
+        subject_id: The person.
+        images: File of each contrast.
+        labels: Label file, if any.
+        brain: Brain-mask file, if any.
+        session: Visit, if the name tells.
+        hint: What the layout knows of the label scheme; none leaves it to the names (see `io.scan_names`).
+        facts: What names and tables tell: grade, site.
+        sidecar: JSON file beside the images that tells of a computed case, if any.
+        problems: What is wrong with the names, for example a contrast that is there twice.
+        channels: Which image of its file each contrast is, counted from 0; none for files of one image.
+    """
+
+    case_id: str
+    subject_id: str
+    images: Mapping[Modality, Path]
+    labels: Path | None = None
+    brain: Path | None = None
+    session: str | None = None
+    hint: Hint | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    sidecar: Path | None = None
+    problems: tuple[InputFileError, ...] = ()
+    channels: Mapping[Modality, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All image files by contrast, labels or brain."""
+        extra = {LABELS: self.labels, BRAIN: self.brain}
+        return {**{str(m): p for m, p in self.images.items()}, **{k: p for k, p in extra.items() if p is not None}}
+
+    def channel(self, role: str) -> int | None:
+        """Which image of its file a contrast is; none for a file of one image."""
+        return next((number for modality, number in self.channels.items() if modality == role), None)
+
+
 class Layout(ABC):
     """Finds the cases of a folder by their names.
 
@@ -103,6 +143,7 @@ class Layout(ABC):
 
 LAYOUTS: Registry[Layout] = Registry("layout", "glioforge.io.layouts")
 """All layouts, one file each in `glioforge/io/layouts`."""
+
 
 AnyLayout = Annotated[SerializeAsAny[Spec], BeforeValidator(LAYOUTS.parse)]
 """A field that takes any layout by `kind`."""
@@ -164,48 +205,6 @@ _SESSIONS = (
     re.compile(r"(?P<subject>Patient-\d+)_(?P<session>week-[\w-]+)"),
     re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)_ses-(?P<session>[A-Za-z0-9]+)"),
 )
-
-
-@final
-@dataclass(frozen=True)
-class FoundCase:
-    """Files of one case, by what they hold.
-
-    Args:
-        case_id: Unique within the folder.
-        subject_id: The person.
-        images: File of each contrast.
-        labels: Label file, if any.
-        brain: Brain-mask file, if any.
-        session: Visit, if the name tells.
-        hint: What the layout knows of the label scheme; none leaves it to the names (see `io.scheme_hint`).
-        facts: What names and tables tell: grade, site.
-        sidecar: JSON file beside the images that tells of a computed case, if any.
-        problems: What is wrong with the names, for example a contrast that is there twice.
-        channels: Which image of its file each contrast is, counted from 0; none for files of one image.
-    """
-
-    case_id: str
-    subject_id: str
-    images: Mapping[Modality, Path]
-    labels: Path | None = None
-    brain: Path | None = None
-    session: str | None = None
-    hint: Hint | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    sidecar: Path | None = None
-    problems: tuple[InputFileError, ...] = ()
-    channels: Mapping[Modality, int] = field(default_factory=dict)
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """All image files by contrast, labels or brain."""
-        extra = {LABELS: self.labels, BRAIN: self.brain}
-        return {**{str(m): p for m, p in self.images.items()}, **{k: p for k, p in extra.items() if p is not None}}
-
-    def channel(self, role: str) -> int | None:
-        """Which image of its file a contrast is; none for a file of one image."""
-        return next((number for modality, number in self.channels.items() if modality == role), None)
 
 
 def assemble(

@@ -1,4 +1,4 @@
-"""Reads the cases of an ingested folder, whatever its image files are.
+"""Reads the cases of an ingested folder, whatever its image files are, and tissue that comes as probability maps.
 
 Tissue that comes as one probability map a class, as BIDS derivatives of fMRIPrep, SPM and CAT have it.
 

@@ -1,4 +1,4 @@
-"""What a file name says: the ending of an image file, and what the scan shows, as data sets and tools name their files.
+"""What file names say: the ending of an image file, what the scan shows, and in which label scheme.
 
 Conventions
 -----------

@@ -1,7 +1,4 @@
-"""Read the key that a step's folder keeps: which command made it, what it made, and how it differs from another key.
-
-What a run was made with: versions, machine, commit and time.
-"""
+"""What a run folder says of itself: the key of its step, what it was made with, and how it differs from another."""
 
 import json
 import os

@@ -1,9 +1,7 @@
-"""The one long table of results: every number that a page or a figure shows is read from it.
+"""Tables: the one long table of results, from which pages and figures are made, and small ones as CSV.
 
 Written twice, as Parquet for programs and as CSV for people; rows are sorted,
 so the same results give the same bytes.
-
-Small tables as CSV: those that come with a data set, and lists for people.
 """
 
 import csv

@@ -1,9 +1,7 @@
-"""Hosts and growths that were drawn already, kept as files; what is missing or damaged is drawn again.
+"""Hosts, growths and the bank of lesions, kept as files; what is missing or damaged is drawn again.
 
 The folder of an engine's cache is named by all that its contents depend on, so
 that several engines may share a folder.  Rounds before the last are removed.
-
-The bank of lesions and their centres, read once from the cohorts and kept in the cache.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """A lesion in a host: of the bank, varied and placed by the prior, or grown there; with its mass effect.
 
-Lesions of the bank, turned, scaled, mirrored, bent and with other shares of their parts.
+Lesions of the bank may be turned, scaled, mirrored, bent and have other shares of their parts.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""Settings of drawn label maps.
-
-Which host, lesion and distractor each map of a round has, so that none is used too often.
+"""Settings of drawn label maps, and the plan of a round: the host, lesion and distractor of each map.
 
 A round is planned as a whole, from its seed and its number alone; any map can
 then be drawn alone, in any order and by any process.

@@ -1,9 +1,9 @@
-"""A bank of lesions, cut from the cases of a training cohort, and how they are fitted to a target grid.
+"""A bank of lesions, cut from the cases of a training cohort, and how they are fitted to a target.
 
 Donor lesions are kept in canonical axes (i to the right, j to the front, k up),
 so that left stays left on a target grid of any orientation; where voxel sizes
 differ the nested distances are resampled and the volume in mm³ is kept.  A lesion
-of a slice is given a depth (`inflate`).
+of a slice is given a depth.
 
 The bank is a `DonorSource`.  It holds nothing of the brains around the
 lesions, so hundreds fit into memory; each donor names the subjects behind its

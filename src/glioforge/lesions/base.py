@@ -1,7 +1,7 @@
-"""What the file of an edit builds on: the registry, the settings that edits share, and what an edit gives.
+"""What the file of an edit builds on, and what every edit does around the change that its file describes.
 
 An edit gives two functions: `draw` chooses its values, `changed` makes of a
-context that holds them what the edit does.  `apply.Edit` does the rest.
+context that holds them what the edit does.  `Edit` does the rest.
 
 Common values of a lesion edit's record
 ---------------------------------------
@@ -10,8 +10,6 @@ fill, plane   source of the tissue under the lesion, and the mid-sagittal plane
 mass_effect   its parameters, or null
 limits        largest share of the lesion that may break each rule of `placement_map.RULES`
 subjects      people behind the donor, sorted
-
-Draw and apply edits: what every edit does around the change that its file describes.
 """
 
 from dataclasses import dataclass

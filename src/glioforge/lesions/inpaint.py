@@ -1,4 +1,4 @@
-"""Inpaint a lesion with normal tissue.
+"""Inpaint a lesion with normal tissue, and put another into the inpainted brain.
 
 Two sources of tissue: the subject's own other hemisphere, mirrored across the
 mid-sagittal plane, and the nearest voxel of normal tissue.  Where the first has

@@ -1,4 +1,4 @@
-"""Where a lesion may be placed: brain, obstacles and the places it should keep off.
+"""Where a lesion may be placed: brain, obstacles, and the parts that it keeps out of or does not cross.
 
 Shares of a lesion in sampled masks (`measures`) become shares that break a rule
 (`rule_shares`), in one way for a single place and for all places together.
@@ -6,8 +6,6 @@ Across the tentorium is the smaller of the shares in cerebellum and cerebrum.
 Across the falx is the share in the smaller hemisphere, times the part of the
 lesion's section with the midline that is no white matter: a lesion crosses
 through the corpus callosum alone.
-
-Parts of a sampled brain that a lesion keeps out of or does not cross.
 
 Where the map has labels of the structures, these are used.  A map of tissue
 alone has none; ventricles are then fluid deep inside the brain, the brainstem is
@@ -33,6 +31,7 @@ from glioforge.lesions.patch import CSF, WHITE, LesionPatch, is_lesion
 STEP_MM = 4.0
 """Distance of the lattice on which places are searched."""
 
+
 RULES = (
     "outside the brain",
     "on another lesion",
@@ -43,10 +42,57 @@ RULES = (
 )
 """What a place is judged by, in this order."""
 
+
 _EXACT = {1: ("ventricles",), 2: ("brainstem",), 3: ("cerebellum_white", "cerebellum_grey")}
 """Structures of some `PlacementMap.masks`, whose labels are also counted voxel by voxel where the map names them."""
+
+
 _LEAST_SECTION = 1e-3
 """Share of a lesion near the midline below which it counts as not crossing."""
+
+
+Sampled = Bool[np.ndarray, "a b c"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Compartments:
+    """Sampled masks of a brain's parts; all empty where there is none.
+
+    Args:
+        ventricle: The ventricles.
+        brainstem: The brainstem.
+        below: Cerebellum, below the tentorium.
+        above: Cerebrum, above it; fluid is neither.
+        midline: Brain near the mid-sagittal plane.
+        falx: That part of it which is no white matter.
+        named: Integers of the structures that the map names and holds.
+    """
+
+    ventricle: Sampled
+    brainstem: Sampled
+    below: Sampled
+    above: Sampled
+    midline: Sampled
+    falx: Sampled
+    named: Mapping[str, int]
+
+    @classmethod
+    def of(cls, labels: LabelMap, coarse: Coarse, plane: Plane) -> "Compartments":
+        """Find the parts of a map, sampled without the lesion that is on its way."""
+        brain = coarse.brain
+        named = _named(labels)
+        tissue = _without_lesion(labels, coarse)
+        aside = aside_mm(coarse, plane)
+        midline = brain & (aside < _MIDLINE_HALF_WIDTH_MM)
+        ventricle = tissue == named["ventricles"] if "ventricles" in named else _deep_fluid(coarse)
+        stem = tissue == named["brainstem"] if "brainstem" in named else _stem_box(brain, aside, labels.geometry)
+        cerebellum = [named[name] for name in ("cerebellum_white", "cerebellum_grey") if name in named]
+        below = np.isin(tissue, cerebellum) if cerebellum else _fossa(brain, aside, labels.geometry)
+        below = below & brain & ~stem
+        above = brain & ~below & ~stem & ~ventricle & (tissue != CSF)
+        falx = midline & (coarse.voxels != WHITE)
+        return cls(ventricle & brain, stem & brain, below, above, midline, falx, named)
 
 
 @final
@@ -166,56 +212,26 @@ def _near_others(coarse: Coarse, gap_mm: float) -> Bool[np.ndarray, "a b c"]:
 VENTRICLE_DEPTH_MM = 16.0
 """Fluid further than this from the brain's border counts as ventricle."""
 
+
 _STRUCTURES = ("brainstem", "cerebellum_white", "cerebellum_grey", "ventricles")
+
+
 _STEM_HALF_WIDTH_MM = 16.0
+
+
 _STEM_TOP = 0.4
+
+
 _STEM_BACK, _STEM_FRONT = 0.35, 0.62
+
+
 _TENTORIUM_TOP, _TENTORIUM_SIDE_SLOPE, _TENTORIUM_BACK_SLOPE = 0.46, 0.2, 0.4
+
+
 _TENTORIUM_RISES_TO, _FOSSA_FRONT, _FOSSA_HALF_WIDTH = 0.25, 0.45, 0.8
+
+
 _MIDLINE_HALF_WIDTH_MM = 4.0
-
-Sampled = Bool[np.ndarray, "a b c"]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Compartments:
-    """Sampled masks of a brain's parts; all empty where there is none.
-
-    Args:
-        ventricle: The ventricles.
-        brainstem: The brainstem.
-        below: Cerebellum, below the tentorium.
-        above: Cerebrum, above it; fluid is neither.
-        midline: Brain near the mid-sagittal plane.
-        falx: That part of it which is no white matter.
-        named: Integers of the structures that the map names and holds.
-    """
-
-    ventricle: Sampled
-    brainstem: Sampled
-    below: Sampled
-    above: Sampled
-    midline: Sampled
-    falx: Sampled
-    named: Mapping[str, int]
-
-    @classmethod
-    def of(cls, labels: LabelMap, coarse: Coarse, plane: Plane) -> "Compartments":
-        """Find the parts of a map, sampled without the lesion that is on its way."""
-        brain = coarse.brain
-        named = _named(labels)
-        tissue = _without_lesion(labels, coarse)
-        aside = aside_mm(coarse, plane)
-        midline = brain & (aside < _MIDLINE_HALF_WIDTH_MM)
-        ventricle = tissue == named["ventricles"] if "ventricles" in named else _deep_fluid(coarse)
-        stem = tissue == named["brainstem"] if "brainstem" in named else _stem_box(brain, aside, labels.geometry)
-        cerebellum = [named[name] for name in ("cerebellum_white", "cerebellum_grey") if name in named]
-        below = np.isin(tissue, cerebellum) if cerebellum else _fossa(brain, aside, labels.geometry)
-        below = below & brain & ~stem
-        above = brain & ~below & ~stem & ~ventricle & (tissue != CSF)
-        falx = midline & (coarse.voxels != WHITE)
-        return cls(ventricle & brain, stem & brain, below, above, midline, falx, named)
 
 
 def _named(labels: LabelMap) -> Mapping[str, int]:

@@ -4,7 +4,7 @@
 2017, arXiv:1611.04076, equation 9 (real 1, fake 0); `vanilla`: Goodfellow et
 al. 2014, log loss, the generator's in its non-saturating form; `wasserstein`:
 Arjovsky et al. 2017, arXiv:1701.07875, equation 3, for critics whose slope is
-bounded, by clipped weights or by a penalty (`losses.wasserstein`).
+bounded, by clipped weights or by a penalty (`losses.adversarial`).
 Feature matching, the critic sees the same in synthetic and real images: Wang et
 al. 2018, arXiv:1711.11585, equation 4; Guo et al. 2020 (equation 2) take the
 squared difference in place of the absolute one.  Slope penalty R1 at real

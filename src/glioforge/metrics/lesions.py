@@ -15,7 +15,7 @@ Dice; here each lesion counts alike.  For one region:
 
 So a true lesion of at most 50 mm³ costs nothing, found or missed.
 Source: evaluation rules of the BraTS 2023 challenge for adult glioma.
-Deviation: HD95 counts each surface voxel once (see `metrics.distances`), the
+Deviation: HD95 counts each surface voxel once (see `metrics.lesions`), the
 challenge weighs it by the area of its surface.
 
 Surfaces of masks and the distances between two of them, in millimetres.
@@ -42,13 +42,21 @@ from glioforge.core import Affine, Geometry, within
 
 PENALTY_MM: Final = 374.0
 """HD95 of a missed lesion or a false alarm: the diagonal of a BraTS image, rounded up."""
+
+
 MINIMUM_MM3: Final = 50.0
 """Lesions up to this volume are not judged."""
+
+
 DILATION_STEPS: Final = 3
 """Steps by which the truth is dilated before lesions are told apart."""
 
+
 _NEIGHBOURS_18: Final = ndimage.generate_binary_structure(3, 2)
+
+
 _NEIGHBOURS_26: Final = ndimage.generate_binary_structure(3, 3)
+
 
 Numbers = Int32[np.ndarray, "i j k"]
 
@@ -81,6 +89,9 @@ class LesionScores:
         """Mean over lesions and false alarms; 0 where there is neither."""
         count = len(self.hd95_mm) + self.false_alarms
         return (sum(self.hd95_mm) + PENALTY_MM * self.false_alarms) / count if count else 0.0
+
+
+Mask = Bool[np.ndarray, "i j k"]
 
 
 def lesion_scores(prediction: Mask, truth: Mask, geometry: Geometry) -> LesionScores:
@@ -130,9 +141,6 @@ def _score(found: Mask, lesion: Mask, geometry: Geometry) -> tuple[float, float]
     both = np.count_nonzero(found & lesion)
     dice = 2 * both / (np.count_nonzero(found) + np.count_nonzero(lesion))
     return float(dice), SurfaceDistances.between(found, lesion, geometry.affine).hd95_mm
-
-
-Mask = Bool[np.ndarray, "i j k"]
 
 
 def surface_voxels(mask: Mask) -> Mask:

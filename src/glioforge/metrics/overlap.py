@@ -8,7 +8,7 @@ whatever the prediction.
 
 How far two surfaces lie apart: HD95, its pooled variant, NSD and average surface distance.
 
-Surface voxels and distances are defined in `metrics.distances`.
+Surface voxels and distances are defined in `metrics.lesions`.
 
 HD95 is the larger of the two directed 95th percentiles (MONAI's and BraTS'
 definition).  One percentile of both directions pooled, as MedPy computes it, is

@@ -2,7 +2,7 @@
 
 A metric that is not registered raises an error, because a page that guesses its
 direction can praise the worse arm.  A metric of a whole cohort belongs to no
-subject; its interval comes from resamples (see `statistics.resampling`).
+subject; its interval comes from resamples (see `statistics.intervals`).
 
 Conventions
 -----------
@@ -147,7 +147,7 @@ _DESCRIPTIONS: Final = (
     ("csf_to_brain", "Fluid over brain", "1", SHARE),
     ("csf_share", "Share of fluid", "1", SHARE),
 )
-"""Numbers about completed label maps (`segmentation.tissue_check`)."""
+"""Numbers about completed label maps (`segmentation.tissue`)."""
 
 _OF_CLASSIFIERS: Final = (
     ("slice_auc", "AUC of slices with tumour", Level.CASE),

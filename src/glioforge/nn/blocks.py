@@ -1,4 +1,4 @@
-"""Convolutions, norms and activations by name, for two or three dimensions.
+"""Convolutions, norms, activations and residual blocks, and how weights start, for two or three dimensions.
 
 Every network of Glioforge is put together from these, so that `dims=3` turns a
 network for slices into one for volumes.
@@ -8,11 +8,7 @@ Conventions
 tensor      `(batch, channel, x, y)` or `(batch, channel, x, y, z)`
 dims        2 or 3, the number of axes after batch and channel
 
-A blur without learned weights.
-
-Residual block of two convolutions (He et al. 2016; the form of Johnson et al. 2016: nothing after the sum).
-
-How weights start.
+Residual block of two convolutions: He et al. 2016, in the form of Johnson et al. 2016, nothing after the sum.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What was registered before an audit looked, and every attempt that was made on a generator.
+"""What was registered before an audit looked, every attempt, and decisions on near copies in quarantine.
 
 The book is a list of attempts in the user's state folder.  A generator may be
 audited twice: once, and once more on fresh seeds, with the error split between

@@ -1,4 +1,4 @@
-"""The rules of an audit, fixed and hashed before it looks at anything.
+"""The rules of an audit and the recipient of the release, fixed and hashed before it looks at anything.
 
 Who receives a release, and which attacks that makes reasonably likely.
 
@@ -18,12 +18,21 @@ from glioforge.privacy.finding import Limits
 
 ERROR: Final = 0.05
 """Error of all one-sided bounds of a release together, over its parts and attempts."""
+
+
 SPLIT: Final = (0.04, 0.01)
 """Error of the first audit of a generator, and of the one re-audit on fresh seeds."""
+
+
 CONTROL_ERROR: Final = 0.05
 """Error that all controls of an audit share."""
+
+
 VERSION: Final = 2
 """Changes whenever an attack, a bound or the gate is defined otherwise."""
+
+
+Access = Literal["open", "registered", "secure"]
 
 
 class AuditSpec(Spec):
@@ -93,7 +102,14 @@ def rules_hash(spec: AuditSpec, **inputs: str) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-Access = Literal["open", "registered", "secure"]
+def decides(access: Access, attack: str) -> bool:
+    """Whether the bound of an attack decides for this recipient.
+
+    Example:
+        >>> decides("secure", "membership by distance"), decides("open", "membership by distance")
+        (False, True)
+    """
+    return attack.startswith(RECIPIENTS[access].decides)
 
 
 @final
@@ -113,7 +129,10 @@ class Recipient:
 
 
 _ALWAYS: Final = ("copy rate", "nearer to training", "donor linkage")
+
+
 _ALL: Final = (*_ALWAYS, "membership", "attribute disclosure")
+
 
 RECIPIENTS: Final[dict[Access, Recipient]] = {
     "open": Recipient(
@@ -135,13 +154,3 @@ RECIPIENTS: Final[dict[Access, Recipient]] = {
         _ALWAYS,
     ),
 }
-
-
-def decides(access: Access, attack: str) -> bool:
-    """Whether the bound of an attack decides for this recipient.
-
-    Example:
-        >>> decides("secure", "membership by distance"), decides("open", "membership by distance")
-        (False, True)
-    """
-    return attack.startswith(RECIPIENTS[access].decides)

@@ -1,4 +1,4 @@
-"""The family of quality filters: fitted on real training cases, then asked about synthetic ones.
+"""The family of quality filters: fitted on real training cases, then asked which synthetic ones are kept.
 
 A filter may look at the whole synthetic cohort and be handed trained models (`Evidence`).
 It is a part of the training data's history, because its limits come
@@ -12,7 +12,7 @@ limit    set from real training cases, so that a stated share of real cases
          of unseen subjects would be refused
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol, Self, final, runtime_checkable
 
@@ -21,7 +21,20 @@ from jaxtyping import Bool, Float
 from pydantic import BeforeValidator, SerializeAsAny
 
 from glioforge.config import Registry, Spec
-from glioforge.core import Case, Cohort, CohortError, Lineage, Modality, QualityFilter, SpecError, Verdict
+from glioforge.core import (
+    Case,
+    CaseRef,
+    Cohort,
+    CohortError,
+    Lineage,
+    Modality,
+    Progress,
+    QualityFilter,
+    Silent,
+    SpecError,
+    Verdict,
+    VerdictRow,
+)
 from glioforge.data import cases_like
 
 __all__ = [
@@ -215,3 +228,73 @@ def calibrated_limit(scores: Float[np.ndarray, "case"], refused_share: float) ->
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     rank = int(np.ceil((len(ordered) + 1) * (1 - refused_share)))
     return float(ordered[min(rank, len(ordered)) - 1])
+
+
+def check_cohort(
+    made: Cohort,
+    train: Cohort,
+    specs: Sequence[Spec],
+    *,
+    models: Mapping[str, Model] | None = None,
+    seed: int,
+    progress: Progress | None = None,
+) -> tuple[Cohort, tuple[VerdictRow, ...]]:
+    """Fit filters on real training cases and judge every made case by all of them.
+
+    Args:
+        made: Cases to judge; may be empty.
+        train: Real training cases in the same scheme; no evaluation subject may be among them.
+        specs: Filters in the order of the funnel; with none, all cases are kept.
+        models: Trained models by name, for filters that ask for them.
+        seed: Of filters that draw.
+        progress: Where to show progress.
+
+    Returns:
+        The cases that every filter keeps, whose lineage names the filters' subjects too,
+        and all verdicts, filter by filter within each case.
+
+    Raises:
+        CohortError: A filter cannot be fitted to so few cases.
+        SpecError: A filter needs a model that was not given.
+    """
+    progress = progress or Silent()
+    tracked = progress.track(specs, "fitting filters", len(specs))
+    filters = [(_kind(spec), fit_filter(spec, train, made=made, models=models, seed=seed)) for spec in tracked]
+    return apply_filters(made, filters, progress=progress)
+
+
+def apply_filters(
+    made: Cohort, filters: Iterable[tuple[str, QualityFilter]], *, progress: Progress | None = None
+) -> tuple[Cohort, tuple[VerdictRow, ...]]:
+    """Judge every case by fitted filters, each named; see `check_cohort`."""
+    named = list(filters)
+    if not named:
+        return made, ()
+    rows: list[VerdictRow] = []
+    kept: list[CaseRef] = []
+    for ref in (progress or Silent()).track(made, "checking quality", len(made)):
+        verdicts = _verdicts(ref, named)
+        rows += verdicts
+        if all(row.keep for row in verdicts):
+            kept.append(_screened(ref, named))
+    return replace(made, cases=tuple(kept)), tuple(rows)
+
+
+def _kind(spec: Spec) -> str:
+    """Name of the filter that the spec configures."""
+    return str(spec.model_dump()["kind"])
+
+
+def _verdicts(ref: CaseRef, filters: Sequence[tuple[str, QualityFilter]]) -> list[VerdictRow]:
+    """Verdicts of all filters on one case, read once."""
+    case = ref.load()
+    said = [(name, fitted.assess(case)) for name, fitted in filters]
+    return [VerdictRow(ref.case_id, name, v.keep, v.score, v.reason) for name, v in said]
+
+
+def _screened(ref: CaseRef, filters: Sequence[tuple[str, QualityFilter]]) -> CaseRef:
+    """The reference with the filters' subjects in its lineage."""
+    lineage = ref.lineage
+    for name, fitted in filters:
+        lineage = lineage.through(f"filter {name}", fitted.subjects)
+    return replace(ref, lineage=lineage)

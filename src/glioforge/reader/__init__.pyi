@@ -10,5 +10,6 @@ from .lock import lock_study as lock_study, status_of as status_of
 from .power import needed_items as needed_items, plans as plans
 from .preference import Preference as Preference
 from .published import CARVER_2021 as CARVER_2021, GUO_2020 as GUO_2020, GUO_MAPS as GUO_MAPS, HAN_2018 as HAN_2018
+from .report import report_study as report_study
 from .serve import Address as Address, serve_study as serve_study
 from .spec import ReaderSpec as ReaderSpec

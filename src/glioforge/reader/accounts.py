@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, final
 
 from glioforge.core import DependencyError, SpecError
-from glioforge.reader.order import Place
+from glioforge.reader.reading import Place
 from glioforge.reader.store import now, record
 
 if TYPE_CHECKING:

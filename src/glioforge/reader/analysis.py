@@ -15,11 +15,9 @@ import numpy as np
 from glioforge.core import CohortError
 from glioforge.reader import mrmc
 from glioforge.reader.agreement import Agreement, Outlines, agreements
-from glioforge.reader.analysis_cues import Cue, cue_table
+from glioforge.reader.analysis_cues import Cue, Trend, cue_table, trend
 from glioforge.reader.analysis_methods import Means, MethodDifference, method_differences, method_means, within_cases
-from glioforge.reader.analysis_order import Trend, trend
-from glioforge.reader.analysis_readings import REAL, Readings, grid
-from glioforge.reader.analysis_roc import Roc, roc
+from glioforge.reader.analysis_readings import REAL, Readings, Roc, grid, roc
 from glioforge.reader.analysis_rows import ALL, Row, row
 from glioforge.reader.answers import Answer
 from glioforge.reader.preference import Preference, comparisons, preferences

@@ -5,6 +5,10 @@ two images side by side, the real one on the right.  That answer is `positive`.
 
 Practice items are left out, and so are repeats, which serve the agreement of a
 reader with himself only: an item counts once.
+
+ROC curve of a reader over confidence: both errors at every degree of suspicion.
+
+Source: Green & Swets, Signal Detection Theory and Psychophysics (1966), chapter 2.
 """
 
 from collections.abc import Sequence
@@ -164,3 +168,37 @@ def grid(readings: Readings) -> Grid:
     rating[rows, columns] = ratings(readings)
     correct[rows, columns] = readings.correct
     return Grid(readings.readers, readings.column("subject")[first], readings.positive[first], rating, correct)
+
+
+@final
+@dataclass(frozen=True)
+class Roc:
+    """Points of a curve from (0, 0) to (1, 1).
+
+    Args:
+        alarms: Share of negative items rated at least as high as each threshold.
+        hits: The same share of positive items.
+    """
+
+    alarms: tuple[float, ...]
+    hits: tuple[float, ...]
+
+    @property
+    def area(self) -> float:
+        """Area under the straight lines between the points: the AUC."""
+        return float(np.trapezoid(self.hits, self.alarms))
+
+
+def roc(readings: Readings) -> Roc | None:
+    """Curve of one reader; none without confidences, or where one kind of item is missing.
+
+    Args:
+        readings: Answers of one reader.
+    """
+    truth = readings.positive
+    if not np.isfinite(readings.numbers("confidence")).any() or truth.all() or not truth.any():
+        return None
+    values = ratings(readings)
+    steps = np.unique(values)[::-1]
+    alarms, hits = ((values[kind][:, None] >= steps).mean(axis=0) for kind in (~truth, truth))
+    return Roc((0.0, *alarms.tolist()), (0.0, *hits.tolist()))

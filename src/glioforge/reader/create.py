@@ -14,9 +14,9 @@ import numpy as np
 
 from glioforge.core import Case, Cohort, CohortError, Modality, OutputError, Progress, Silent, in_standard_order
 from glioforge.io import output_error, write_atomically, write_json
+from glioforge.reader.demo_cases import practice_items
 from glioforge.reader.folder import STIMULI, STUDY, Study, settings_digest
 from glioforge.reader.items import REAL, Item, Stimulus, choose_items
-from glioforge.reader.practice import practice_items
 from glioforge.reader.shortcuts import (
     Shortcut,
     features_of,

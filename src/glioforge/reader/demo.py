@@ -18,7 +18,7 @@ from glioforge.reader.export import export_study
 from glioforge.reader.folder import Study, open_study
 from glioforge.reader.lock import SIMULATED, lock_study
 from glioforge.reader.reading import give_answer, next_showing, note_shown, places_of, true_side
-from glioforge.reader.report_study import report_study
+from glioforge.reader.report import report_study
 from glioforge.reader.simulated import PROFILES, Form, SimulatedReader, answer_items
 from glioforge.reader.spec import ReaderSpec
 from glioforge.reader.store import Store, record

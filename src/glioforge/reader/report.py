@@ -2,6 +2,8 @@
 
 The same answers, settings and flags give the same page.  Its numbers are stored
 as JSON as well, so that they can be checked against the exported answers.
+
+The report of a study folder: nothing before the lock, and everything that the export holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +17,10 @@ from glioforge.reader.agreement import Mask, outline_agreement
 from glioforge.reader.analysis import SEED, Analysis, analyse
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.answers import Answer
-from glioforge.reader.mrmc_files import write_mrmc_files
-from glioforge.reader.report_methods import methods_text
-from glioforge.reader.report_numbers import numbers_of, read_diversity
+from glioforge.reader.export import locked_answers, locked_outlines, write_mrmc_files
+from glioforge.reader.folder import open_study
+from glioforge.reader.lock import status_of
+from glioforge.reader.report_methods import methods_text, numbers_of, read_diversity
 from glioforge.reader.report_words import TITLES, WORDS, bias, diversity_note, found, readers_note, verdict
 from glioforge.reader.spec import ReaderSpec
 from glioforge.report import Block, Facts, Figure, Folded, Note, Paragraph, Report, Section, Table, render
@@ -256,3 +259,31 @@ def _how(
         Note(diversity_note(diversity), "info" if diversity else "warning"),
         Facts(values),
     ]
+
+
+def report_study(folder: Path, out: Path, *, fidelity: Path | None = None) -> Path:
+    """Write the report of a locked study, and return its page.
+
+    Args:
+        folder: The study.
+        out: Folder of the report; made if missing.
+        fidelity: `fidelity.json` of a comparison of the cohorts, for a measure of diversity.
+
+    Raises:
+        OutputError: The study is not locked, or the folder cannot be written.
+        InputFileError: There is no study, its audit chain is broken, or the fidelity file cannot be read.
+        CohortError: No answer counts.
+    """
+    study = open_study(folder)
+    answers = locked_answers(folder)
+    status = status_of(folder)
+    facts = {"Locked": status.locked or "", "Audit chain": status.head}
+    return write_reading_report(
+        answers,
+        study.spec,
+        out,
+        flags={**study.flags, **status.flags},
+        facts=facts,
+        fidelity=fidelity,
+        outlines=locked_outlines(folder),
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glioforge.reader.analysis import Analysis
-from glioforge.reader.analysis_roc import Roc
+from glioforge.reader.analysis_readings import Roc
 from glioforge.reader.analysis_rows import ALL, Row
 from glioforge.reader.preference import Preference
 from glioforge.reader.report_words import WORDS

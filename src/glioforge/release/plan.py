@@ -1,7 +1,4 @@
-"""What an export consists of, decided and checked before anything is written.
-
-Settings of an export.
-"""
+"""Settings of an export, and what it consists of: decided and checked before anything is written."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +71,24 @@ class Plan:
     def modalities(self) -> tuple[Modality, ...]:
         """Contrasts that some case has, in standard order."""
         return in_standard_order({modality for ref in self.shown for modality in ref.images})
+
+
+@final
+class ExportSpec(Spec):
+    """What is written of a cohort, and how."""
+
+    format: Literal["nifti", "brats", "nnunet", "bids"] = "nifti"
+    """Plain NIfTI folders, folders of the BraTS challenges, a raw data set of nnU-Net, or a BIDS data set."""
+    grid: Literal["scan", "prepared"] = "scan"
+    """Grid of prepared cases: that of the scan that they were prepared from, or the prepared one."""
+    scheme: str | None = None
+    """Label scheme of the label files; that of the cohorts' own label files unless given."""
+    modalities: tuple[Modality, ...] | None = Field(None, min_length=1)
+    """Contrasts that are written; all that a case has unless given."""
+    leave_out: tuple[str, ...] = ()
+    """Subjects of whom nothing is written, neither their own cases nor synthetic ones that they contributed to."""
+    keep_ids: bool = False
+    """Keep the ids of cases and subjects, which usually come from file names, in place of new numbers."""
 
 
 def plan_export(cohorts: Sequence[Cohort], spec: ExportSpec, made: Format) -> Plan:
@@ -218,21 +233,3 @@ def _entry(ref: CaseRef, spec: ExportSpec, given: frozenset[int]) -> Entry:
     wanted = set(ref.images if spec.modalities is None else spec.modalities)
     shown = replace(ref, labels=labels, images={m: path for m, path in ref.images.items() if m in wanted})
     return Entry(ref, shown, given, "own" if prepared is None else spec.grid)
-
-
-@final
-class ExportSpec(Spec):
-    """What is written of a cohort, and how."""
-
-    format: Literal["nifti", "brats", "nnunet", "bids"] = "nifti"
-    """Plain NIfTI folders, folders of the BraTS challenges, a raw data set of nnU-Net, or a BIDS data set."""
-    grid: Literal["scan", "prepared"] = "scan"
-    """Grid of prepared cases: that of the scan that they were prepared from, or the prepared one."""
-    scheme: str | None = None
-    """Label scheme of the label files; that of the cohorts' own label files unless given."""
-    modalities: tuple[Modality, ...] | None = Field(None, min_length=1)
-    """Contrasts that are written; all that a case has unless given."""
-    leave_out: tuple[str, ...] = ()
-    """Subjects of whom nothing is written, neither their own cases nor synthetic ones that they contributed to."""
-    keep_ids: bool = False
-    """Keep the ids of cases and subjects, which usually come from file names, in place of new numbers."""

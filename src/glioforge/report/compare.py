@@ -1,15 +1,10 @@
-"""Arms compared with a reference on the same subjects.
+"""Arms compared with a reference on the same subjects, and the contrast of two arms from the results table.
 
 Conventions
 -----------
 differences  arm minus reference for the same subject and seed, turned so that
              positive is better for every metric; of a metric with an offset,
              differences of logarithms of value + offset
-
-From the results table to a contrast: an arm against its reference by draw, generator, segmenter and subject.
-
-Conventions
------------
 cell        mean over the cases and folds of a subject under one draw of training
             subjects, one seed of the generator and one of the segmenter
 reference   an arm without a generator, or with one alone, stands against every

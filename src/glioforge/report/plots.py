@@ -1,11 +1,7 @@
-"""The figures of reports: subjects under every arm, differences, trainings, funnels.
+"""The figures of reports: subjects under every arm, differences, trainings, funnels, numbers over their floors.
 
 Every function returns the contents of a PNG file; the same input gives the
 same bytes.
-
-A figure of numbers about two cohorts, each over the band that two real halves give.
-
-The curve of a distance over the snapshots of a training that grows, with the snapshot that is kept.
 """
 
 from collections.abc import Mapping, Sequence

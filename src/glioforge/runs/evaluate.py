@@ -1,7 +1,4 @@
-"""Judge any folder of masks against a cohort, as a table, a summary for programs and a page.
-
-The page of evaluated masks: how well they match, and where they fail.
-"""
+"""Judge any folder of masks against a cohort: a table, a summary for programs, and a page of where masks fail."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,7 +54,7 @@ def evaluate_folder(
         cohort: Labelled cases.
         predictions: Folder of NIfTI masks named by case.
         out: Folder of the results.
-        scheme: Label scheme of the masks; as `segmentation.mask_scheme` decides unless given.
+        scheme: Label scheme of the masks; as `segmentation.masks` decides unless given.
         progress: Where to show progress.
 
     Returns:

@@ -1,7 +1,4 @@
-"""Every number about two cohorts, from descriptions of their cases.
-
-Settings of a comparison of two cohorts.
-"""
+"""Settings of a comparison of two cohorts, and every number about them, from descriptions of their cases."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +31,12 @@ from glioforge.statistics import holm
 
 DESCRIBED: Final = "described"
 """Folder of what was measured of each case, below the result."""
+
+
 _SHOWN: Final = 6
 """Synthetic cases on the page, each beside its nearest real case."""
+
+
 _MOST_ALIKE: Final = 40
 """Cases of a side among which MS-SSIM of pairs is computed."""
 
@@ -68,6 +69,26 @@ class Compared:
     pairs: tuple[Pair, ...]
     neighbours: tuple[tuple[CaseRef, CaseRef], ...]
     spaces: tuple[Space, ...]
+
+
+Features = Literal["random_convolution", "radiomics", "encoder"]
+
+
+class FidelitySpec(Spec):
+    """How two cohorts are compared."""
+
+    features: tuple[Features, ...] = Field(("random_convolution", "radiomics"), min_length=1)
+    """Spaces of features; `encoder` needs a cohort of training subjects, `radiomics` the extra of that name."""
+    draws: int = Field(DRAWS, ge=20)
+    """Random halves of each number."""
+    permutations: int = Field(999, ge=99)
+    """Permutations of each two-sample test."""
+    training_subjects: bool = False
+    """Also compare with real subjects who contributed to the synthetic cases; the page says so."""
+    encoder_steps: int = Field(150, ge=1)
+    """Training steps of the encoder."""
+    seed: int = Field(1, ge=0)
+    """Root of all draws."""
 
 
 def compared(  # noqa: PLR0913 - cohorts, place and settings, by keyword
@@ -213,23 +234,3 @@ def _neighbours(
     shown = np.unique(np.linspace(0, made - 1, min(_SHOWN, made)).round().astype(int))
     found = nearest(rows[shown], rows[made:])
     return tuple((refs[place], refs[made + int(other)]) for place, other in zip(shown, found, strict=True))
-
-
-Features = Literal["random_convolution", "radiomics", "encoder"]
-
-
-class FidelitySpec(Spec):
-    """How two cohorts are compared."""
-
-    features: tuple[Features, ...] = Field(("random_convolution", "radiomics"), min_length=1)
-    """Spaces of features; `encoder` needs a cohort of training subjects, `radiomics` the extra of that name."""
-    draws: int = Field(DRAWS, ge=20)
-    """Random halves of each number."""
-    permutations: int = Field(999, ge=99)
-    """Permutations of each two-sample test."""
-    training_subjects: bool = False
-    """Also compare with real subjects who contributed to the synthetic cases; the page says so."""
-    encoder_steps: int = Field(150, ge=1)
-    """Training steps of the encoder."""
-    seed: int = Field(1, ge=0)
-    """Root of all draws."""

@@ -1,9 +1,8 @@
 from .asked import request_of as request_of
-from .base import load_sampler as load_sampler, train_sampler as train_sampler
+from .base import TrainedSampler as TrainedSampler, load_sampler as load_sampler, train_sampler as train_sampler
 from .cohort import sample_cohort as sample_cohort
 from .content import train_reader as train_reader
 from .method import AnySampler as AnySampler, SAMPLERS as SAMPLERS
 from .slice_spec import AXES as AXES, Finding as Finding
 from .slices import chosen_slices as chosen_slices
-from .trained import TrainedSampler as TrainedSampler
 from .walk import method_of as method_of, write_walk as write_walk

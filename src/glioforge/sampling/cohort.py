@@ -24,7 +24,7 @@ from glioforge.core import (
 )
 from glioforge.data import find_case, read_bundle, write_bundle, write_case
 from glioforge.io import ORPHAN_S, Step, require_no_loss, write_cohort
-from glioforge.sampling.trained import TrainedSampler
+from glioforge.sampling.base import TrainedSampler
 
 CASES = "cases"
 """Folder of the store below a sampled cohort."""

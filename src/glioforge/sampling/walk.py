@@ -14,9 +14,9 @@ from jaxtyping import Float32
 from glioforge.core import SpecError, stream
 from glioforge.io import ORPHAN_S, Step, write_atomically
 from glioforge.report import Picture, grey, picture_grid, seen_from
+from glioforge.sampling.base import TrainedSampler
 from glioforge.sampling.slice_gan import SliceGan
 from glioforge.sampling.slice_spec import AXES
-from glioforge.sampling.trained import TrainedSampler
 
 STRIP: Final = "walk.png"
 """The film strip."""

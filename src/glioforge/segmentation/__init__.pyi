@@ -1,5 +1,5 @@
 from .base import engine_of as engine_of, load_segmenter as load_segmenter, train_segmenter as train_segmenter
-from .engine import TrainedSegmenter as TrainedSegmenter
+from .engine import Mix as Mix, TrainedSegmenter as TrainedSegmenter
 from .evaluate import (
     evaluate_predictions as evaluate_predictions,
     segment_cohort as segment_cohort,
@@ -13,7 +13,6 @@ from .masks import (
     written_scheme as written_scheme,
 )
 from .method import AnySegmenter as AnySegmenter, SEGMENTERS as SEGMENTERS, SegmenterSpec as SegmenterSpec
-from .mix import Mix as Mix
 from .network import NetworkEngine as NetworkEngine
 from .nnunet import DATASET as DATASET
 from .nnunet_command import Fold as Fold, nnunet_folds as nnunet_folds

@@ -13,9 +13,8 @@ from glioforge.compute import AcceleratorSpec, set_threads
 from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
 from glioforge.data import FreshCases
-from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine, TrainedSegmenter
+from glioforge.segmentation.engine import Fitted, Fitting, Mix, SegmenterEngine, TrainedSegmenter
 from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
-from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.network import NetworkEngine
 from glioforge.training import Budget, Card, read_card, write_model
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from glioforge.core import Cohort, Modality, SpecError, stream_seed
 from glioforge.data import Batches, MixedPairs, PatchPairs, Pool, Replay, SlicePairs, Source, augment_batch
+from glioforge.segmentation.engine import Mix
 from glioforge.segmentation.method import NetworkSpec
-from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import ORDER, View, augment_for, own_size, seen_batch, target_named
 
 if TYPE_CHECKING:

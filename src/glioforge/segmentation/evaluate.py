@@ -142,7 +142,7 @@ def evaluate_predictions(  # noqa: PLR0913 - what is compared, and how
         truth: Labelled cases; each must have a mask on its own grid.
         regions: Regions or single labels; WT, TC and ET unless given, and RC where both sides name a cavity.
         metrics: Names of metrics.
-        scheme: Label scheme of a folder's masks; as `segmentation.mask_scheme` decides unless given.
+        scheme: Label scheme of a folder's masks; as `segmentation.masks` decides unless given.
         arm: Name in the rows; the folder's or the cohort's unless given.
         progress: Where to show progress.
 

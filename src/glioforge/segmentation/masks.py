@@ -3,7 +3,7 @@
     <folder>/<case id>.nii.gz       label map on the scan's own grid
     <folder>/masks.json             the label scheme; written by Glioforge, optional
 
-Which scheme a folder is read with is decided in `segmentation.mask_scheme`.
+Which scheme a folder is read with is decided in `segmentation.masks`.
 
 Which label scheme a folder of masks is read with, and why.
 

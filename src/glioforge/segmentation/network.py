@@ -23,9 +23,8 @@ from glioforge.data import fits_in_memory, steps_of_an_epoch
 from glioforge.io import hash_of_file, kept_of, settled
 from glioforge.metrics import evaluate_case
 from glioforge.segmentation.batches import SegmenterBatches
-from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
+from glioforge.segmentation.engine import Fitted, Fitting, Mix, SegmenterEngine
 from glioforge.segmentation.method import NetworkSpec, SegmenterMethod, Task
-from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.predict import Inference, Probabilities, predict
 from glioforge.segmentation.target import CAVITY, ORDER, Target, View, target_named, unseen_classes
 from glioforge.segmentation.trained import NetworkSegmenter, inference_of, open_networks, view_folders

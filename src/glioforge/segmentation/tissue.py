@@ -4,7 +4,7 @@ Shin et al. 2018 (arXiv:1807.10225, section 3): a network learns white matter,
 grey matter and fluid from the T1 of healthy brains, labels the T1 of brains
 with a tumour, and the known tumour labels are laid over the result.  It has
 never seen a tumour, so what it says beneath and close around one is a guess;
-`segmentation.tissue_check` says how plausible it is.
+`segmentation.tissue` says how plausible it is.
 
 How plausible a completed label map is: volumes and ratios of tissue, fluid at the tumour, Dice where it is known.
 

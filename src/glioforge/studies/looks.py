@@ -2,7 +2,7 @@
 
 It is kept twice, in the user's state folder and beside the cohort, and what
 either copy knows counts: deleting one resets nothing.  Scans are known by hashes
-of their voxels (`io.scan_keys`), never by names.  An entry that was
+of their voxels (`io.digest`), never by names.  An entry that was
 written is never changed but for the time of its first look.
 """
 

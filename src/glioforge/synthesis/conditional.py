@@ -1,13 +1,11 @@
-"""Base of all synthesizers with a network conditioned on labels; a method adds its network and its losses.
+"""Bases of all synthesizers with a network conditioned on labels, alone or against a critic.
 
 Four parts make a method: the condition (`condition`: labels to channels), the
-network (`build`), the passes (`passes`: noise to images in one call or several),
+network (`build`), the passes (`label_generator`: noise to images in one call or several),
 and the finish (`synthesis.finish`: shifts, smoothing, grain, ensemble).  Each has
 a default that the settings decide, and may be replaced by a method.
 
-Settings and base of the methods that train a generator against a patch critic; a method adds its generator alone.
-
-Score generators by how close their images are to scans of held-out subjects.
+`AdversarialMethod` trains against a patch critic; a method adds its generator alone.
 """
 
 from abc import ABC, abstractmethod

@@ -73,7 +73,7 @@ class FinishSpec(Spec):
     """Strength of the white noise added to images, as a multiple of what brings them to the noise level of the training
     scans; 0 adds none."""
     smoothing: float = Field(1.0, ge=0)
-    """Strength of the smoothing across slices that was measured on training subjects (`synthesis.slice_smoothing`);
+    """Strength of the smoothing across slices that was measured on training subjects (`synthesis.grain`);
     0 leaves slices as they were synthesized. Volumes (`dims` 3) need none."""
     moved: bool = False
     """Synthesize each draw from a randomly shifted (and, with `mirror`, flipped) copy of the label map and undo the

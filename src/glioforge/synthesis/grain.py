@@ -1,7 +1,7 @@
 """The fine grain of scans: noise that no label map can predict, measured after training and added when sampling.
 
 A generator that is rewarded for being near to the scan leaves noise out.  What
-it leaves out is measured by the variance above the blur of `nn.low_pass`: that of
+it leaves out is measured by the variance above the blur of `nn.blocks`: that of
 the training scans minus that of the images made for them, well inside the
 classes, where fine structure is not mistaken for noise.  White noise of the
 missing variance is added to what is made, with the strength of a training case

@@ -1,12 +1,8 @@
-"""A network with what it is shown and how it is called: from labels, place, style and noise to images.
-
-From noise to images under a condition: by one call of a network, or by many.
+"""From labels, place, style and noise to images: a network, how often it is called, and whole volumes from it.
 
 A generator of a GAN or a regression is called once.  Flow matching learns the
 velocity at which noise moves to images (Lipman et al. 2023, arXiv:2210.02747)
 and is integrated in steps.
-
-Whole volumes from a generator of slices or patches, and the noise that they are drawn from.
 """
 
 from collections.abc import Callable
@@ -25,6 +21,25 @@ from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import Images
 from glioforge.synthesis.patches import make_from_windows
 from glioforge.synthesis.slices import make_volume
+
+
+@runtime_checkable
+class Passes(Protocol):
+    """How noise becomes images."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the noise."""
+        ...
+
+    def __call__(
+        self,
+        network: nn.Module,
+        condition: Float[torch.Tensor, "b inputs *grid"],
+        noise: Float[torch.Tensor, "b channels *grid"],
+    ) -> Float[torch.Tensor, "b contrasts *grid"]:
+        """Return images for noise of variance 1."""
+        ...
 
 
 @final
@@ -80,25 +95,6 @@ class LabelGenerator(nn.Module):
         return made + painted if self.condition.style else made
 
 
-@runtime_checkable
-class Passes(Protocol):
-    """How noise becomes images."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of the noise."""
-        ...
-
-    def __call__(
-        self,
-        network: nn.Module,
-        condition: Float[torch.Tensor, "b inputs *grid"],
-        noise: Float[torch.Tensor, "b channels *grid"],
-    ) -> Float[torch.Tensor, "b contrasts *grid"]:
-        """Return images for noise of variance 1."""
-        ...
-
-
 @final
 @dataclass(frozen=True)
 class OnePass:
@@ -137,6 +133,8 @@ class EulerPasses:
 
 
 Make = Callable[[tuple[torch.Tensor, ...]], torch.Tensor]
+
+
 _NOISE_WIDTH = 0.5
 """Blur of the noise between slices, in slices."""
 

@@ -37,7 +37,7 @@ class OptimizerSpec(Spec):
 
     method: Literal["adamw", "adam", "rmsprop", "sgd", "muon"] = "adamw"
     """AdamW (arXiv:1711.05101), Adam (arXiv:1412.6980), RMSprop (Tieleman & Hinton 2012, lecture 6.5), SGD with
-    Nesterov momentum, or Muon for matrices with Adam for the rest (`training.muon`)."""
+    Nesterov momentum, or Muon for matrices with Adam for the rest (`training.optimizer`)."""
     learning_rate: float = Field(1e-3, gt=0)
     """Rate at the first step after the warm-up."""
     weight_decay: float = Field(1e-4, ge=0)

@@ -17,6 +17,8 @@ from torch.optim import Optimizer
 from glioforge.metrics import PREPARED_RANGE, likeness_of_pairs, mean_of_pairs
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
+
+
 Validate = Callable[[nn.Module], float | None]
 """Scores a network, higher is better; none where it cannot be chosen yet."""
 
@@ -44,23 +46,10 @@ class Recipe(Protocol):
         ...
 
 
-@runtime_checkable
-class Observable(Protocol):
-    """A recipe that can be observed, so that collapse is noticed."""
-
-    def observe(self, batch: Mapping[str, torch.Tensor]) -> Observation:
-        """Make images for a batch with two draws of noise; networks are in evaluation mode, gradients are off."""
-        ...
-
-
 Images = Float[torch.Tensor, "b contrast *grid"]
-Batch = Mapping[str, torch.Tensor]
 
-SAMPLES: Final = 4
-"""Fewest samples of an observation: smaller batches are joined, since a single sample shows no variety."""
-_LOOKED_AT = 12
-_SMALL = 1e-6
-_LEAST_SIDE = 16
+
+Batch = Mapping[str, torch.Tensor]
 
 
 @final
@@ -83,6 +72,28 @@ class Observation:
         """Columns of the history."""
         found = variety(self.made, self.again, self.batch["images"], self.batch["brain"])
         return found | variety_lost(self.made, self.batch["images"])
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A recipe that can be observed, so that collapse is noticed."""
+
+    def observe(self, batch: Mapping[str, torch.Tensor]) -> Observation:
+        """Make images for a batch with two draws of noise; networks are in evaluation mode, gradients are off."""
+        ...
+
+
+SAMPLES: Final = 4
+"""Fewest samples of an observation: smaller batches are joined, since a single sample shows no variety."""
+
+
+_LOOKED_AT = 12
+
+
+_SMALL = 1e-6
+
+
+_LEAST_SIDE = 16
 
 
 def observe_last(

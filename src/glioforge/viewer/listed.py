@@ -1,4 +1,4 @@
-"""The cases that a page lists, with what each is, before a voxel is read.
+"""The cases that a page lists, what each is and which belong side by side, before a voxel is read.
 
 Conventions
 -----------

@@ -1,4 +1,4 @@
-"""A web server for one person on this machine: loopback only, one secret address, nothing written.
+"""A web server for one person on this machine, and the files that it hands out: loopback only, nothing written.
 
 It answers GET alone and keeps no file open to guesses: a page hands in a
 function from names to responses, and a name that the function does not know

@@ -14,7 +14,7 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage
 from glioforge.nn.residual_unet import Classifier
-from glioforge.segmentation.mix import Mix
+from glioforge.segmentation.engine import Mix
 from glioforge.training.budget import Budget
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 

@@ -8,7 +8,7 @@ import pytest
 from glioforge.classification.batches import ClassifierBatches
 from glioforge.classification.target import ClassifierSpec, graded_by_parents
 from glioforge.core.errors import CohortError
-from glioforge.segmentation.mix import Mix
+from glioforge.segmentation.engine import Mix
 from glioforge.studies.steps.noise import axial_slice
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 

@@ -5,8 +5,7 @@ import time
 from contextlib import contextmanager
 
 from glioforge.compute import relay
-from glioforge.compute.channel import SocketChannel, SocketListener
-from glioforge.compute.relay import Outbox, Relay, RelayedProgress, relayed
+from glioforge.compute.relay import Outbox, Relay, RelayedProgress, SocketChannel, SocketListener, relayed
 from noting_progress import NotingProgress
 
 

@@ -1,4 +1,4 @@
-"""Tests of `metrics.identities`: numbers that contradict each other stop a study and name the case."""
+"""Tests of `metrics.evaluate`: numbers that contradict each other stop a study and name the case."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tests of `metrics.distances`: surfaces and distances with hand answers."""
+"""Tests of `metrics.lesions`: surfaces and distances with hand answers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of `metrics.lesions` and `metrics.lesionwise`: toy cases with hand answers."""
+"""Tests of `metrics.lesions` and `metrics.overlap`: toy cases with hand answers."""
 
 import numpy as np
 import pytest

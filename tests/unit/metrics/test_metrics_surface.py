@@ -1,4 +1,4 @@
-"""Tests of `metrics.surface`: analytic shapes."""
+"""Tests of `metrics.overlap`: analytic shapes."""
 
 import numpy as np
 import pytest

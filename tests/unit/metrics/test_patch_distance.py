@@ -1,4 +1,4 @@
-"""Tests of `metrics.patch_distance`: known distances, what it sees and what it leaves alone, empty cases."""
+"""Tests of `metrics.similarity`: known distances, what it sees and what it leaves alone, empty cases."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of `metrics.texture` and `metrics.diversity`: known amounts, masks, empty cases."""
+"""Tests of `metrics.texture` and `metrics.texture`: known amounts, masks, empty cases."""
 
 import numpy as np
 import pytest

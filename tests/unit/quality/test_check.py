@@ -9,9 +9,8 @@ import pytest
 from glioforge.core.errors import CohortError, LeakageError
 from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
-from glioforge.core.verdict import VerdictRow, funnel
-from glioforge.quality.base import FILTERS
-from glioforge.quality.check import check_cohort
+from glioforge.core.protocols import VerdictRow, funnel
+from glioforge.quality.base import FILTERS, check_cohort
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images, with_labels
 
 SPECS = [FILTERS.parse(kind) for kind in ("plausible_labels", "class_statistics", "duplicate")]

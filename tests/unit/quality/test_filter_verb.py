@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from glioforge.cli.filter import filter as filter_verb
+from glioforge.cli.fidelity import filter as filter_verb
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.core.lineage import Lineage

@@ -18,9 +18,9 @@ from glioforge.quality.base import (
     AnyFilter,
     Evidence,
     FilterSpec,
+    apply_filters,
     calibrated_limit,
 )
-from glioforge.quality.check import apply_filters
 from toy_cohort import toy_cohort
 
 

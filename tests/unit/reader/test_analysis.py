@@ -7,9 +7,9 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from glioforge.core.errors import CohortError
 from glioforge.reader.agreement import cohen, fleiss, outline_agreement
 from glioforge.reader.analysis import analyse
+from glioforge.reader.analysis_cues import trend_p
 from glioforge.reader.analysis_methods import method_differences, within_cases
-from glioforge.reader.analysis_order import trend_p
-from glioforge.reader.analysis_subjects import exchange_p
+from glioforge.reader.analysis_rows import exchange_p
 from glioforge.reader.answers import Answer
 from glioforge.reader.preference import comparisons, equal_p, preferences
 from glioforge.reader.simulated import PROFILES, Form, answer_items

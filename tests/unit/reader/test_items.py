@@ -151,7 +151,9 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 def test_practice_is_on_phantoms(tmp_path, monkeypatch):
     """It comes on top of the items, and pairs practise with two phantoms."""
     made = []
-    monkeypatch.setattr("glioforge.reader.practice.make_phantom", lambda *given: made.append(given) or heads[len(made)])
+    monkeypatch.setattr(
+        "glioforge.reader.demo_cases.make_phantom", lambda *given: made.append(given) or heads[len(made)]
+    )
     heads = {n: SimpleNamespace(case=toy_case(n)) for n in (1, 2)}
     study = toy_study(tmp_path / "study", kind="choice", practice=1)
     with study.store() as store:

@@ -8,7 +8,7 @@ from glioforge.reader.create import create_study
 from glioforge.reader.demo import simulate_study
 from glioforge.reader.demo_cases import demo_cohorts
 from glioforge.reader.lock import status_of
-from glioforge.reader.report_study import report_study
+from glioforge.reader.report import report_study
 from glioforge.reader.spec import ReaderSpec
 
 

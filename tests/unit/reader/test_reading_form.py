@@ -8,7 +8,7 @@ import pytest
 
 from glioforge.reader.export import export_study, lesion_of, locked_answers, locked_outlines
 from glioforge.reader.lock import lock_study
-from glioforge.reader.report_study import report_study
+from glioforge.reader.report import report_study
 from toy_reading import served, toy_study
 
 

@@ -1,10 +1,10 @@
-"""Tests of `reader.order`: each reader has an order of his own, which the seed gives again, and balanced sides."""
+"""Tests of `reader.reading`: each reader has an order of his own, which the seed gives again, and balanced sides."""
 
 from collections import Counter
 
 import pytest
 
-from glioforge.reader.order import reading_order
+from glioforge.reader.reading import reading_order
 
 SINGLE = {f"item{n:03}": "" for n in range(40)}
 PAIRS = {f"item{n:03}": ("a b", "a c", "b c")[n % 3] for n in range(31)}

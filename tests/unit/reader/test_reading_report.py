@@ -14,7 +14,7 @@ from glioforge.core.errors import InputFileError
 from glioforge.reader.analysis import analyse
 from glioforge.reader.analysis_counts import Counts
 from glioforge.reader.answers import write_answers
-from glioforge.reader.mrmc_files import write_mrmc_files
+from glioforge.reader.export import write_mrmc_files
 from glioforge.reader.report import read_diversity, write_reading_report
 from glioforge.reader.report_words import bias, diversity_note, found, readers_note, verdict
 from glioforge.reader.simulated import PROFILES, Form, answer_items

@@ -1,4 +1,4 @@
-"""Tests of `release.grid`: prepared cases return to the scan's grid."""
+"""Tests of `release.export`: prepared cases return to the scan's grid."""
 
 from dataclasses import replace
 

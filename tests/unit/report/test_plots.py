@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from glioforge.core.verdict import Stage
+from glioforge.core.protocols import Stage
 from glioforge.io.tables import ResultRow
 from glioforge.report.compare import compare_arms
 from glioforge.report.page import PNG_SIGNATURE

@@ -1,6 +1,6 @@
 """Tables of reports."""
 
-from glioforge.core.verdict import VerdictRow
+from glioforge.core.protocols import VerdictRow
 from glioforge.io.tables import ResultRow
 from glioforge.report.compare import compare_arms
 from glioforge.report.scores import Endpoint, ResultTable, spreads

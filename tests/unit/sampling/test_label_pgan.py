@@ -11,7 +11,7 @@ from fixtures_samplers import PLAIN
 from glioforge.core import COMPLETE, CohortError, Geometry, LabelMap, stream
 from glioforge.sampling.base import known_of, train_sampler
 from glioforge.sampling.method import SAMPLERS, Knowledge
-from glioforge.sampling.methods.label_pgan.atlas import Atlas
+from glioforge.sampling.methods.label_pgan import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot, blurred
 from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, harmonics, lesion_sizes, training_maps
 from glioforge.sampling.methods.label_pgan.odds import healed

@@ -1,4 +1,4 @@
-"""Tests of `segmentation.clean`: each rule by hand."""
+"""Tests of `segmentation.method`: each rule by hand."""
 
 import numpy as np
 import pytest

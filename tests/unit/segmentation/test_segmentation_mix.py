@@ -1,4 +1,4 @@
-"""Tests of `segmentation.mix` and `segmentation.batches`: what is trained on, and what is refused."""
+"""Tests of `segmentation.engine` and `segmentation.batches`: what is trained on, and what is refused."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Modality
 from glioforge.data.augment import AugmentSpec
 from glioforge.segmentation.batches import SegmenterBatches
+from glioforge.segmentation.engine import Mix
 from glioforge.segmentation.method import NetworkSpec
-from glioforge.segmentation.mix import Mix
 from glioforge.segmentation.target import class_shares, target_named
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 

@@ -1,4 +1,4 @@
-"""Tests of `segmentation.objective` and `segmentation.input_scale`."""
+"""Tests of `segmentation.objective` and `segmentation.methods.unet`."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tests of `segmentation.predict` and `segmentation.validate` with networks whose answers are known."""
+"""Tests of `segmentation.predict` and `segmentation.network` with networks whose answers are known."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Tests of `segmentation.view`: every view is a way of seeing the same head."""
+"""Tests of `segmentation.target`: every view is a way of seeing the same head."""
 
 import numpy as np
 import pytest

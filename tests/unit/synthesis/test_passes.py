@@ -1,4 +1,4 @@
-"""Tests of `synthesis.passes`: one call or many, and a method by flow matching that is written from the parts."""
+"""Tests of the passes of `synthesis.label_generator`, and a method by flow matching that is written from the parts."""
 
 from typing import Literal
 

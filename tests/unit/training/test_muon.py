@@ -1,4 +1,4 @@
-"""Promises of `training.muon`: what it does to matrices, to the rest, and where it is faster."""
+"""Promises of `training.optimizer`: what it does to matrices, to the rest, and where it is faster."""
 
 import copy
 

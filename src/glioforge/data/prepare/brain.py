@@ -1,4 +1,4 @@
-"""Finds the brain: the mask that came with a case, or whatever is not background in its images; never by labels.
+"""Finds the brain by the mask of a case or by what is no background, never by labels; and what the grid shows of it.
 
 Public tumour data is skull-stripped, but its background is 0 in one set and
 the minimum of a z-scored image in another.  The background value is therefore
@@ -27,7 +27,23 @@ from glioforge.data.prepare.grid import Extent, GridPlan, Triple, extent_of, spa
 PLAUSIBLE_ML = (500.0, 2200.0)
 """A brain outside this range hints at a scan that is not skull-stripped, or cut off."""
 
+
 _CROSS = ndimage.generate_binary_structure(3, 1)
+
+
+def largest_part(mask: Mask) -> Mask:
+    """Largest part connected by faces; empty in, empty out."""
+    box = bounding_box(mask)
+    if box is None:
+        return mask
+    parts, count = _parts(mask[box])
+    if count == 1:
+        return mask
+    sizes = np.bincount(parts.ravel(order="K"))
+    sizes[0] = 0
+    result = np.zeros_like(mask)
+    result[box] = parts == sizes.argmax()
+    return result
 
 
 @final
@@ -106,21 +122,6 @@ def cleaned(mask: Mask, spec: BrainSpec) -> Mask:
     return without_holes(mask) if spec.fill_holes else mask
 
 
-def largest_part(mask: Mask) -> Mask:
-    """Largest part connected by faces; empty in, empty out."""
-    box = bounding_box(mask)
-    if box is None:
-        return mask
-    parts, count = _parts(mask[box])
-    if count == 1:
-        return mask
-    sizes = np.bincount(parts.ravel(order="K"))
-    sizes[0] = 0
-    result = np.zeros_like(mask)
-    result[box] = parts == sizes.argmax()
-    return result
-
-
 def without_holes(mask: Mask) -> Mask:
     """Mask with every hole that it closes around, by faces, filled; empty in, empty out."""
     box = bounding_box(mask)
@@ -148,6 +149,8 @@ def _parts(mask: Mask) -> tuple[Int32[np.ndarray, "i j k"], int]:
 
 
 Centre = Literal["brain", "grid"]
+
+
 Span = tuple[int, int] | Literal["all"] | None
 
 

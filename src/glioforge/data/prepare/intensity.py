@@ -29,6 +29,11 @@ from glioforge.core import CaseError, Mask, Voxels
 _PIECE = 2**15
 
 
+def unless(default: object) -> Callable[[Any], bool]:
+    """Test for `Field(exclude_if=...)`: leave the value out of dumps while it is the default."""
+    return lambda value: bool(value == default)
+
+
 @final
 class IntensitySpec(Spec):
     """How intensities are normalised."""
@@ -250,8 +255,3 @@ def kind_or(default: str) -> Discriminator:
         return str(getattr(value, "kind", default))
 
     return Discriminator(kind)
-
-
-def unless(default: object) -> Callable[[Any], bool]:
-    """Test for `Field(exclude_if=...)`: leave the value out of dumps while it is the default."""
-    return lambda value: bool(value == default)

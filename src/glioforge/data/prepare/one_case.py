@@ -146,6 +146,20 @@ def filled(voxels: UInt8[np.ndarray, "i j k"], brain: Mask) -> UInt8[np.ndarray,
 NO_LABELS = "no tumour labels came with it: its map shows normal tissue where a tumour may be"
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What was found out about a case before, so that nothing slow is done twice.
+
+    Args:
+        account: What was done: registration and stripping.
+        stripped: Brain that stripping found, on the grid after registration; none where the case had one.
+    """
+
+    account: Mapping[str, Any]
+    stripped: Mask | None = None
+
+
 def prepare_case(
     case: Case,
     spec: PrepareSpec,
@@ -258,20 +272,6 @@ def _facts(case: Case, brain: Mask, plan: GridPlan, labels: LabelMap | None, com
         "volumes_ml": {name: round(complete.volume_ml(name), 4) for name in names},
         "warnings": warnings,
     }
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What was found out about a case before, so that nothing slow is done twice.
-
-    Args:
-        account: What was done: registration and stripping.
-        stripped: Brain that stripping found, on the grid after registration; none where the case had one.
-    """
-
-    account: Mapping[str, Any]
-    stripped: Mask | None = None
 
 
 def with_brain(case: Case, spec: PrepareSpec, known: Known | None = None) -> tuple[Case, Mask, dict[str, Any]]:

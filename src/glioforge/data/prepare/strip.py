@@ -1,4 +1,4 @@
-"""Skull stripping for scans that still have their skull; public tumour data needs none.
+"""Skull stripping, by a tool or here, and bias fields evened out: what scans may need that public tumour data does not.
 
 `deepbet` (Fisch et al. 2024, its weights come with its package) and tools that
 the user has installed find brains well; a morphological method needs nothing

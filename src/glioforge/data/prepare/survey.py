@@ -1,4 +1,4 @@
-"""Measure brains before a grid is fitted to them, and keep notes so that nothing slow is done twice.
+"""Notes on scans: brains measured before a grid is fitted to them, and files that changed since they were ingested.
 
 One note a case in `survey/`: the box of its brain, the transforms that
 registration found, and the brain that stripping found.  Preparation of the

@@ -2,7 +2,7 @@
 
 Source: Yang et al. 2021, arXiv:2107.09843 (TumorCP): rotation, scaling,
 elastic deformation, gamma and blur, each with a chance of its own.  Blending:
-`mixing.blend`.  Deviations: lengths are in millimetres instead of voxels; the
+`mixing.methods.tumour_paste`.  Deviations: lengths are in millimetres instead of voxels; the
 place keeps a share of the tumour within the brain; the tumour may be mirrored.
 
 The tumour is carried as the donor's voxels within its lesion mask; nothing of
@@ -32,6 +32,9 @@ from scipy.sparse.linalg import cg
 
 from glioforge.core import EditError, bounding_box, stream
 from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
+
+Blend: TypeAlias = Literal["hard", "soft", "poisson", "soft_poisson"]
+"""How a part meets its surroundings."""
 
 
 @final
@@ -209,11 +212,11 @@ def _overlap(
     return here, there
 
 
-Blend: TypeAlias = Literal["hard", "soft", "poisson", "soft_poisson"]
-"""How a part meets its surroundings."""
-
 Images = Float32[np.ndarray, "contrast i j k"]
+
+
 Mask = Bool[np.ndarray, "i j k"]
+
 
 _TOLERANCE = 1e-3
 

@@ -1,4 +1,6 @@
-"""Copy rate: synthetic cases that are near copies of training subjects, as the excess over held-out subjects.
+"""Attacks by nearness: copies of training subjects, donors of label maps, and who is nearest.
+
+Copy rate: synthetic cases that are near copies of training subjects, as the excess over held-out subjects.
 
 One threshold decides for all.  It lies between the nearest pair of different people
 and the planted copies of the disguise that is hardest to find, nearer to these, and

@@ -21,7 +21,7 @@ Preset `sound` deviates further, each for a reason:
    square before they are resized, which keeps their proportions.
 6. Widths of 128 to 16 and 64 numbers of noise: small enough for a CPU.
 7. The network adds to blends of training slices, a mean and up to 48 principal modes of each part of the grid
-   (`nn.modes`), and sees them at every resolution: a brain need not be found from nothing, and what is left to learn,
+   (`nn.blend`), and sees them at every resolution: a brain need not be found from nothing, and what is left to learn,
    folds, edges, grain and lesions, is learned in a hundredth of the images. A draw blends the slices of many subjects.
    `modes: 0` leaves this out. Slices of a pool have none. With `levels`, which is off since weights grow by it, blends
    move the borders between intensities and keep folds (`nn.level_sets`); the network then has less to learn.

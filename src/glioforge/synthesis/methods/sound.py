@@ -14,12 +14,12 @@ where they come from:
    doesn't look superimposed (the future work of Shin et al. 2018).
 5. A multi-scale patch critic with spectral norm and hinge loss (Park et al. 2019,
    arXiv:1903.07291), which joins late: until then steps cost a third.
-6. Muon for the generator (`training.muon`), average of the weights, cosine schedule, gradient
+6. Muon for the generator (`training.optimizer`), average of the weights, cosine schedule, gradient
    clipping, mirrored slices.
 7. Draws are made in places of the grid that differ (`synthesis.finish`), and grain that the
    generator leaves out is measured after training and added (`synthesis.grain`).
 8. Slowly varying differences between slices are smoothed as far as training scans ask for it
-   (`synthesis.slice_smoothing`).
+   (`synthesis.grain`).
 
 Deviations from a paper: there is no paper of it, hence no preset `paper`.
 `experiments/compare_synthesizers.yaml` compares it with the papers' methods at equal training time.

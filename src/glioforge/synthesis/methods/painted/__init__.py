@@ -6,7 +6,7 @@ means are drawn around the mean of the training cases, from a shrunk covariance
 (`synthesis.style_spread`), at `width` times the spread between cases: wider
 than the cases themselves differ, as domain randomisation does (Billot et al.
 2023, SynthSeg, arXiv:2107.09559), but about measured means, and only as far as
-the order of classes stays (`synthesis.order_rules`).  Then texture, partial
+the order of classes stays (`synthesis.style_spread`).  Then texture, partial
 volume, resolution, shifts between contrasts, measured noise and a bias field.
 
 Training cases without a class or a contrast, such as unlabelled scans with

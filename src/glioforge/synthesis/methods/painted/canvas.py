@@ -1,9 +1,7 @@
-"""One volume being painted: subclasses, texture and scanner on the box of the brain.
+"""One volume being painted in a drawn style: subclasses, texture and scanner on the box of the brain.
 
 Subclasses lie in a class by a field: in part the brightness of the classes
 around a voxel, as partial volume has it, and in part smooth random patches.
-
-A drawn style of `painted`, and what distractors look like in it.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +16,58 @@ from glioforge.synthesis.methods.painted.spec import PaintedSpec, ScannerSpec, b
 from glioforge.synthesis.methods.painted.subclasses import rim_as_fluid, surroundings
 
 Classes = Int64[np.ndarray, "i j k"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Style:
+    """A drawn style; tables have a row for each class.
+
+    Args:
+        modalities: Contrasts.
+        means: Mean of each subclass.
+        deviations: Standard deviation within each.
+        shares: Share of each in its class.
+        noise: Standard deviation of the noise in each contrast.
+        centres: Class means of the average training case, which say what is bright around a voxel.
+        directions: Direction along which the voxels of a class differ.
+        followed: How closely their brightness follows that of the classes around them.
+    """
+
+    modalities: tuple[Modality, ...]
+    means: Float64[np.ndarray, "class subclass contrast"]
+    deviations: Float64[np.ndarray, "class subclass contrast"]
+    shares: Float64[np.ndarray, "class subclass"]
+    noise: Float64[np.ndarray, "contrast"]
+    centres: Float64[np.ndarray, "class contrast"]
+    directions: Float64[np.ndarray, "class contrast"]
+    followed: Float64[np.ndarray, "class"]
+
+    def in_scheme(self, shown: LabelScheme, own: LabelScheme, rng: np.random.Generator) -> "Style":
+        """The style with a row for each class of the scheme that is painted; the background is painted as CSF.
+
+        Args:
+            shown: Scheme of the map, with distractors perhaps.
+            own: Scheme of this style.
+            rng: Draws how bright distractors are.
+        """
+        style = self if shown == own else self._with_distractors(shown, own, rng)
+        return replace(style, means=rim_as_fluid(style.means, shown), centres=rim_as_fluid(style.centres, shown))
+
+    def _with_distractors(self, shown: LabelScheme, own: LabelScheme, rng: np.random.Generator) -> "Style":
+        """Rows of the classes that this style has for those of another scheme, and mixed ones for distractors."""
+        names, values = sorted(shown.labels, key=shown.value), sorted(own.labels.values())
+        rank = {name: values.index(own.value(name)) for name in own.labels}
+        table = shown.table_to(own)
+        source = [values.index(int(table[shown.value(name)])) for name in names]
+        rows = {name: getattr(self, name)[source] for name in _ROWS}
+        for name, looks in _looks_of_distractors(self.modalities, rng).items():
+            place = names.index(name)
+            for contrast, weights in enumerate(looks):
+                rows["means"][place, :, contrast] = sum(
+                    w * self.means[rank[n], :, contrast] for n, w in weights.items()
+                )
+        return replace(self, **rows)
 
 
 @final
@@ -84,58 +134,6 @@ class Canvas:
         field: np.ndarray = self.rng.standard_normal(self.classes.shape, dtype=np.float32)
         field = ndimage.gaussian_filter(field, [width_mm / s for s in self.spacing], mode="wrap", truncate=2.5)
         return field / np.float32(max(float(field.std()), 1e-6))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Style:
-    """A drawn style; tables have a row for each class.
-
-    Args:
-        modalities: Contrasts.
-        means: Mean of each subclass.
-        deviations: Standard deviation within each.
-        shares: Share of each in its class.
-        noise: Standard deviation of the noise in each contrast.
-        centres: Class means of the average training case, which say what is bright around a voxel.
-        directions: Direction along which the voxels of a class differ.
-        followed: How closely their brightness follows that of the classes around them.
-    """
-
-    modalities: tuple[Modality, ...]
-    means: Float64[np.ndarray, "class subclass contrast"]
-    deviations: Float64[np.ndarray, "class subclass contrast"]
-    shares: Float64[np.ndarray, "class subclass"]
-    noise: Float64[np.ndarray, "contrast"]
-    centres: Float64[np.ndarray, "class contrast"]
-    directions: Float64[np.ndarray, "class contrast"]
-    followed: Float64[np.ndarray, "class"]
-
-    def in_scheme(self, shown: LabelScheme, own: LabelScheme, rng: np.random.Generator) -> "Style":
-        """The style with a row for each class of the scheme that is painted; the background is painted as CSF.
-
-        Args:
-            shown: Scheme of the map, with distractors perhaps.
-            own: Scheme of this style.
-            rng: Draws how bright distractors are.
-        """
-        style = self if shown == own else self._with_distractors(shown, own, rng)
-        return replace(style, means=rim_as_fluid(style.means, shown), centres=rim_as_fluid(style.centres, shown))
-
-    def _with_distractors(self, shown: LabelScheme, own: LabelScheme, rng: np.random.Generator) -> "Style":
-        """Rows of the classes that this style has for those of another scheme, and mixed ones for distractors."""
-        names, values = sorted(shown.labels, key=shown.value), sorted(own.labels.values())
-        rank = {name: values.index(own.value(name)) for name in own.labels}
-        table = shown.table_to(own)
-        source = [values.index(int(table[shown.value(name)])) for name in names]
-        rows = {name: getattr(self, name)[source] for name in _ROWS}
-        for name, looks in _looks_of_distractors(self.modalities, rng).items():
-            place = names.index(name)
-            for contrast, weights in enumerate(looks):
-                rows["means"][place, :, contrast] = sum(
-                    w * self.means[rank[n], :, contrast] for n, w in weights.items()
-                )
-        return replace(self, **rows)
 
 
 _ROWS = ("means", "deviations", "shares", "centres", "directions", "followed")

@@ -1,6 +1,4 @@
-"""Settings of `painted`.
-
-What a scanner adds to a painted head: resolution, shifts between contrasts, noise and a bias field.
+"""Settings of `painted`, and what a scanner adds to a head: resolution, shifts between contrasts, noise, a bias field.
 
 Blur and shift are one separable filter: a Gaussian of a drawn width, sampled
 off its centre.  The bias field is a sum of a few low cosines.  All of it is
@@ -18,6 +16,21 @@ from scipy import ndimage
 from glioforge.config import Spec
 from glioforge.synthesis.method import SynthesizerSpec
 from glioforge.synthesis.style_spread import OrderRule
+
+
+class ScannerSpec(Spec):
+    """How strongly the scanner is felt."""
+
+    noise: float = Field(1.0, ge=0)
+    """Multiplies the noise measured on training cases; 0 adds none."""
+    bias: float = Field(0.04, ge=0, lt=1)
+    """Standard deviation of the gain of a smooth field in each contrast."""
+    blur_mm: tuple[float, float] = (0.4, 1.2)
+    """Smallest and largest width (standard deviation) of the blur within slices, drawn for each contrast."""
+    thick_mm: float = Field(1.0, ge=0)
+    """Largest width of a further blur along one axis, as in thick slices; drawn for each contrast."""
+    shift_mm: float = Field(0.3, ge=0)
+    """Standard deviation of the shift of a contrast along each axis, as registration leaves it."""
 
 
 class PaintedSpec(SynthesizerSpec):
@@ -51,24 +64,12 @@ class PaintedSpec(SynthesizerSpec):
 
 Volume = Float32[np.ndarray, "i j k"]
 
+
 _WAVES = 8
+
+
 _ORIGIN = 3.0
 """Intensity 0 of the scanner lies so many standard deviations of the brain below the mean of z-scored images."""
-
-
-class ScannerSpec(Spec):
-    """How strongly the scanner is felt."""
-
-    noise: float = Field(1.0, ge=0)
-    """Multiplies the noise measured on training cases; 0 adds none."""
-    bias: float = Field(0.04, ge=0, lt=1)
-    """Standard deviation of the gain of a smooth field in each contrast."""
-    blur_mm: tuple[float, float] = (0.4, 1.2)
-    """Smallest and largest width (standard deviation) of the blur within slices, drawn for each contrast."""
-    thick_mm: float = Field(1.0, ge=0)
-    """Largest width of a further blur along one axis, as in thick slices; drawn for each contrast."""
-    shift_mm: float = Field(0.3, ge=0)
-    """Standard deviation of the shift of a contrast along each axis, as registration leaves it."""
 
 
 def blurred_and_shifted(

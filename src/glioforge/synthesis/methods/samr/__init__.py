@@ -4,7 +4,7 @@ The network descends from pix2pixHD (Wang et al. 2018, arXiv:1711.11585).  Its
 parts can be switched off one by one, as in the paper's ablations: a way up for
 each contrast (`stretch_out`), critics of one region each (`label_wise`), the
 average brain (`atlas`), and a U-Net that must find the labels again in the
-image (`shape_consistency`).  `nn.samr`, `nn.label_wise_critic`, `losses.dice` and
+image (`shape_consistency`).  `nn.samr`, `nn.patch_critic`, `losses.dice` and
 `atlas_slices` hold these parts.
 
 Preset `paper`: five label classes, in which all normal tissue is one (white matter, grey matter and CSF of the label
