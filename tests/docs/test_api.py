@@ -15,6 +15,7 @@ from glioforge.core import errors, schemes
 
 ROOT = Path(__file__).parents[2]
 GROUPS = [group.typer_instance.info.name for group in app.registered_groups]
+FILES = {verb.callback.__name__: verb.callback.__module__.rpartition(".")[2] for verb in app.registered_commands}
 VERBS = sorted([*GROUPS, *(command.callback.__name__ for command in app.registered_commands)])
 
 
@@ -26,10 +27,12 @@ def table():
 
 
 def imported_by(verb):
-    """What the modules of a verb import from Glioforge."""
-    files = [ROOT / "src/glioforge/cli" / name for name in (f"{verb}.py", "cohorts.py")]
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    """What a verb and the functions of its file import from Glioforge, without the other verbs there."""
+    files = [ROOT / "src/glioforge/cli" / name for name in (f"{FILES.get(verb, verb)}.py", "cohorts.py")]
+    parts = [part for file in files for part in ast.parse(file.read_text(encoding="utf-8")).body]
+    others = {name for name, file in FILES.items() if file == FILES.get(verb, verb)} - {verb}
+    own = [part for part in parts if getattr(part, "name", verb) not in others]
+    nodes = [node for part in own for node in ast.walk(part) if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in nodes for alias in node.names}
 
 
