@@ -19,6 +19,8 @@ from glioforge.config.spec import Spec
 from glioforge.core import SpecError
 
 Part = TypeVar("Part")
+Former = Mapping[str, Mapping[str, Any]]
+"""Settings that stand for a kind of earlier versions, by the name of its preset."""
 
 
 @final
@@ -28,6 +30,7 @@ class Registry(Generic[Part]):
     Args:
         family: What the parts are, for messages: `"synthesizer"`.
         package: Package whose modules are named after the kinds.
+        former: Kinds of earlier versions, each with the settings that stand for its presets today; `""` for none.
 
     Example:
         >>> registry: Registry[object] = Registry("layout", "glioforge.io.layouts")
@@ -35,9 +38,10 @@ class Registry(Generic[Part]):
         True
     """
 
-    def __init__(self, family: str, package: str) -> None:
+    def __init__(self, family: str, package: str, former: Mapping[str, Former] | None = None) -> None:
         self.family = family
         self.package = package
+        self.former = former or {}
         self._entries: dict[str, tuple[type[Spec], type[Part]]] = {}
 
     def register(self, spec: type[Spec]) -> Callable[[type[Part]], type[Part]]:
@@ -98,11 +102,20 @@ class Registry(Generic[Part]):
             raise PydanticCustomError(
                 "kind", "a {family} needs `kind`: one of {known}", {"family": self.family, "known": known}
             )
+        values = self._of_today(values)
         try:
             spec = self.spec_class(str(values["kind"]))
             return spec.model_validate(expand_preset(spec, values))
         except SpecError as error:
             raise PydanticCustomError("kind", "{text}", {"text": str(error)}) from error
+
+    def _of_today(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings with a kind and preset of an earlier version replaced; all others as they are."""
+        presets = self.former.get(str(values["kind"]), {})
+        today = presets.get(str(values.get("preset", "")))
+        if today is None:
+            return values
+        return {**today, **{name: value for name, value in values.items() if name not in {"kind", "preset"}}}
 
     def _entry(self, kind: str) -> tuple[type[Spec], type[Part]]:
         """Spec and part of a kind, imported when asked for."""

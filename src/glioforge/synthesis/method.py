@@ -99,7 +99,13 @@ class Method(ABC):
         """All contrasts for one label map, z-scores; what lies outside the brain is not looked at."""
 
 
-SYNTHESIZERS: Registry[Method] = Registry("synthesizer", "glioforge.synthesis.methods")
+_NARROW = {"kind": "painted", "preset": "means", "texture": 1.0}
+
+SYNTHESIZERS: Registry[Method] = Registry(
+    "synthesizer",
+    "glioforge.synthesis.methods",
+    former={"class_intensity": {"": _NARROW, "sound": _NARROW, "means": {"kind": "painted", "preset": "means"}}},
+)
 """All synthesizers by kind."""
 
 AnySynthesizer = Annotated[SerializeAsAny[Spec], BeforeValidator(SYNTHESIZERS.parse)]

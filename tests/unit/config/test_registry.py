@@ -143,6 +143,26 @@ def test_presets_are_overridden_key_by_key(registry):
     assert expand_preset(SmoothSpec, {"passes": 5}) == {"passes": 5}
 
 
+@pytest.mark.parametrize(
+    ("values", "passes", "width"),
+    [
+        ("blurry", 1, 2.0),
+        ({"kind": "blurry", "smoothing_mm": 5.0}, 1, 5.0),
+        ({"kind": "blurry", "preset": "paper"}, 2, 3.0),
+    ],
+)
+def test_a_kind_of_earlier_versions_is_read_as_the_settings_that_stand_for_it(values, passes, width):
+    """By its name alone, with a setting of its own, and by its preset."""
+    former = {"blurry": {"": {"kind": "smooth", "smoothing_mm": 2.0}, "paper": {"kind": "smooth", "preset": "paper"}}}
+    registry = Registry("smoother", "glioforge.core", former)
+    registry.register(SmoothSpec)(Smooth)
+
+    read = registry.parse(values)
+
+    assert (read.kind, read.passes, read.smoothing_mm) == ("smooth", passes, width)
+    assert "blurry" not in registry.kinds()
+
+
 def test_an_unknown_preset_is_answered_with_the_known():
     """Presets are named."""
     with pytest.raises(SpecError, match=r"preset 'papre'; expected one of \['paper'\]"):
