@@ -29,9 +29,13 @@ _AT_ONCE: Final = 256
 
 
 def signed_distances(inside: Bool[np.ndarray, "n x y"], far: float) -> Float32[np.ndarray, "n x y"]:
-    """Signed distance to the border of a class in pixels, cut off at `far`; minus `far` where the class is absent."""
+    """Signed distance to the border of a class in pixels, cut off at `far`.
+
+    A class that is absent has minus `far` in each pixel, one that fills the picture `far`.
+    """
     found = np.full(inside.shape, -far, dtype=np.float32)
-    for row in np.flatnonzero(inside.any(axis=(1, 2))):
+    found[inside.all(axis=(1, 2))] = far
+    for row in np.flatnonzero(inside.any(axis=(1, 2)) & ~inside.all(axis=(1, 2))):
         depth = distance_transform_edt(inside[row]) - distance_transform_edt(~inside[row])
         found[row] = np.clip(depth, -far, far)
     return found

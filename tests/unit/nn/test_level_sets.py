@@ -27,10 +27,11 @@ def sets_of(images):
 
 
 def test_distances_are_signed_and_cut_off():
-    """Positive within, minus the cut where the region is absent."""
+    """Positive within, minus the cut where the region is absent, the cut where there is nothing else."""
     row = np.array([[[0, 1, 1, 4, 4, 4]]])
     assert signed_distances(row == 4, 2.0).tolist() == [[[-2, -2, -1, 1, 2, 2]]]
     assert signed_distances(row == 9, 2.0).tolist() == [[[-2] * 6]]
+    assert signed_distances(row < 9, 2.0).tolist() == [[[2] * 6]]
 
 
 def test_slices_come_back_from_their_distances(discs):

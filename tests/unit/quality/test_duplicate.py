@@ -74,7 +74,16 @@ def test_coarse_cells_hold_means():
     """A cell is the mean of its voxels; where cells are finer than voxels, the nearest voxel."""
     voxels = np.arange(8, dtype=np.float32).reshape(4, 2, 1)
 
-    assert duplicate._cells(voxels, 2)[:, :, 0].tolist() == [[1, 2], [5, 6]]
+    assert duplicate._cells(voxels, (2, 2, 1))[:, :, 0].tolist() == [[1, 2], [5, 6]]
+
+
+def test_a_brain_one_voxel_wide_is_compared_with_the_others():
+    """The first and last slices of a head show little of it; only the case's own flat axes have one cell."""
+    case = toy_case(40)
+    narrow = np.zeros(case.geometry.shape, dtype=bool)
+    narrow[:, 5, :] = True
+    verdict = FITTED.assess(replace(case, labels=None, brain=narrow))
+    assert -1 <= verdict.score <= 1
 
 
 def test_a_flat_image_correlates_with_nothing():

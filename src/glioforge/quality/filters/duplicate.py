@@ -114,7 +114,8 @@ def _views(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme, gr
     box = bounding_box(brain) or (slice(None),) * 3
     inside = brain[box].astype(np.float32)
     images = [image[box] * inside for image in _channels(case, modalities, scheme)]
-    return np.stack([_thumbnail([view[::step] for view in (*images, inside)], grid) for step in (1, -1)])
+    counts = tuple(1 if size == 1 else grid for size in brain.shape)  # of the case: a box may be one voxel wide
+    return np.stack([_thumbnail([view[::step] for view in (*images, inside)], counts) for step in (1, -1)])
 
 
 def _channels(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme) -> Sequence[Grid]:
@@ -125,18 +126,22 @@ def _channels(case: Case, modalities: tuple[Modality, ...], scheme: LabelScheme)
     return [labels.region(name).astype(np.float32) for name in scheme.labels if name != "background"]
 
 
-def _thumbnail(masked: Sequence[Grid], grid: int) -> Thumbnail:
+def _thumbnail(masked: Sequence[Grid], counts: tuple[int, ...]) -> Thumbnail:
     """Contrasts averaged over the brain's part of each cell, 0 outside, and the brain itself, which comes last."""
-    *images, share = (_cells(voxels, grid) for voxels in masked)
+    *images, share = (_cells(voxels, counts) for voxels in masked)
     counted = np.where(share > 0, share, 1)
     held = [np.where(share >= 0.5, image / counted, 0) for image in images]
     return np.stack([*held, share >= 0.5]).astype(np.float32)
 
 
-def _cells(voxels: Grid, grid: int) -> Float32[np.ndarray, "x y z"]:
-    """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer; slices stay flat."""
-    for axis, size in enumerate(voxels.shape):
-        count = 1 if size == 1 else grid
+def _cells(voxels: Grid, counts: tuple[int, ...]) -> Float32[np.ndarray, "x y z"]:
+    """Mean of the voxels in each cell of a coarse grid; the nearest voxel where cells are finer.
+
+    Args:
+        voxels: On the grid of the case, cut to the brain.
+        counts: Cells along each axis.
+    """
+    for axis, (size, count) in enumerate(zip(voxels.shape, counts, strict=True)):
         edges = np.arange(count) * size // count
         widths = np.maximum(np.diff([*edges, size]), 1).astype(np.float32)
         shape = [-1 if a == axis else 1 for a in range(3)]
