@@ -15,10 +15,22 @@ from .derive import Derived as Derived, derived_or_left_out as derived_or_left_o
 from .doctor.examine import Diagnosis as Diagnosis, examine as examine
 from .doctor.look import CaseLook as CaseLook
 from .doctor.opened import Finding as Finding, SEVERITIES as SEVERITIES, montage as montage
-from .growth import Growth as Growth, Kinetics as Kinetics, Tissue as Tissue, stages as stages, visibility as visibility
+from .frames import decode as decode, encode as encode, hash_of as hash_of
+from .growth import (
+    Growth as Growth,
+    Kinetics as Kinetics,
+    Tissue as Tissue,
+    VISIBLE_DENSITY as VISIBLE_DENSITY,
+    grow as grow,
+    stages as stages,
+    visibility as visibility,
+)
 from .lattice import (
     Deformation as Deformation,
+    Field as Field,
     Lattice as Lattice,
+    Points as Points,
+    Values as Values,
     VectorField as VectorField,
     exponential as exponential,
     smooth_field as smooth_field,
@@ -36,8 +48,10 @@ from .phantom.spec import FIELD_OF_VIEW_MM as FIELD_OF_VIEW_MM, PhantomSpec as P
 from .png_slices import write_png_slices as write_png_slices
 from .prepare.atlas import AtlasSpec as AtlasSpec, build_atlas as build_atlas
 from .prepare.brain import (
+    PLAUSIBLE_ML as PLAUSIBLE_ML,
     background_value as background_value,
     find_brain as find_brain,
+    largest_part as largest_part,
     not_background as not_background,
     plan_window as plan_window,
 )
@@ -72,6 +86,7 @@ from .sampling import (
 from .statistics import ClassStatistics as ClassStatistics, fit_statistics as fit_statistics
 from .store import (
     find_case as find_case,
+    folder_of as folder_of,
     read_labels as read_labels,
     read_packed as read_packed,
     write_case as write_case,

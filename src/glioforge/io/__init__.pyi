@@ -22,7 +22,7 @@ from .cohort_file import (
     require_no_loss as require_no_loss,
     write_cohort as write_cohort,
 )
-from .dataset_json import hint_of as hint_of, read_dataset_json as read_dataset_json
+from .dataset_json import channels as channels, hint_of as hint_of, read_dataset_json as read_dataset_json
 from .digest import case_digest as case_digest, hash_of_file as hash_of_file, scan_keys as scan_keys
 from .find_cases import FoundFolder as FoundFolder, found_facts as found_facts, select_found as select_found
 from .folder_kind import (
@@ -45,8 +45,10 @@ from .layout import (
     AnyLayout as AnyLayout,
     FoundCase as FoundCase,
     LAYOUTS as LAYOUTS,
+    Layout as Layout,
     LayoutChoice as LayoutChoice,
     LayoutSpec as LayoutSpec,
+    assemble as assemble,
 )
 from .nifti import (
     image_bytes as image_bytes,
@@ -64,6 +66,7 @@ from .nifti_reader import (
     assembled as assembled,
     digest_of as digest_of,
     files_behind as files_behind,
+    is_share as is_share,
     read_scans as read_scans,
     require_digest as require_digest,
 )
@@ -85,9 +88,12 @@ from .run_folder import (
 from .scan import Scan as Scan, read_scan as read_scan
 from .scan_names import (
     BRAIN as BRAIN,
+    Hint as Hint,
     LABELS as LABELS,
+    PATTERN as PATTERN,
     UNCLEAR as UNCLEAR,
     is_image as is_image,
+    pattern_of as pattern_of,
     role_of as role_of,
     stem as stem,
 )
@@ -120,4 +126,4 @@ from .tables import (
     write_csv as write_csv,
     write_results as write_results,
 )
-from .walk import PassedOver as PassedOver
+from .walk import PassedOver as PassedOver, scan_files as scan_files

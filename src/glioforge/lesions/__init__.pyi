@@ -1,5 +1,6 @@
 from .bank import Donor as Donor, LesionBank as LesionBank, canonical as canonical, fitted as fitted
-from .base import EDITS as EDITS
+from .base import EDITS as EDITS, EditSpec as EditSpec, uniform as uniform
+from .context import EditContext as EditContext
 from .displacement import Displacement as Displacement, sampled_at as sampled_at
 from .edit_cohort import Editor as Editor, METHOD as METHOD, edited_lineage as edited_lineage, edits_step as edits_step
 from .graft import Graft as Graft, MARGIN_MM as MARGIN_MM, scaled_counts as scaled_counts
@@ -32,4 +33,4 @@ from .recipe import (
     load_recipe as load_recipe,
     recipe_files as recipe_files,
 )
-from .ventricles import ventricles_of as ventricles_of
+from .ventricles import depth_mm as depth_mm, ventricles_of as ventricles_of, with_moved_border as with_moved_border

@@ -1,4 +1,4 @@
-from .base import AnyMixing as AnyMixing, MIXINGS as MIXINGS
+from .base import AnyMixing as AnyMixing, MIXINGS as MIXINGS, Mixed as Mixed, MixingSpec as MixingSpec, Scan as Scan
 from .cohort import (
     Mixer as Mixer,
     has_donors as has_donors,

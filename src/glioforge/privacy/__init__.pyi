@@ -1,9 +1,3 @@
-from .attacks.membership import (
-    LIKELIHOOD_RATIO as LIKELIHOOD_RATIO,
-    LOSS as LOSS,
-    SHADOWS as SHADOWS,
-    likelihood_ratios as likelihood_ratios,
-)
 from .evidence import (
     Attribute as Attribute,
     Evidence as Evidence,
@@ -15,6 +9,12 @@ from .evidence import (
 )
 from .finding import Outcome as Outcome
 from .gate import ATTACKS as ATTACKS, Judgement as Judgement, judge as judge, sizes_of as sizes_of
+from .membership import (
+    LIKELIHOOD_RATIO as LIKELIHOOD_RATIO,
+    LOSS as LOSS,
+    SHADOWS as SHADOWS,
+    likelihood_ratios as likelihood_ratios,
+)
 from .plan import AuditPlan as AuditPlan, Sizes as Sizes, plan_audit as plan_audit
 from .planted import DISGUISES as DISGUISES, Disguise as Disguise, disguised as disguised, transplanted as transplanted
 from .registration import (

@@ -104,7 +104,7 @@ class Control:
 
 @runtime_checkable
 class Attack(Protocol):
-    """One attack; a file of `privacy.attacks` holds one."""
+    """One attack."""
 
     @property
     def name(self) -> str:

@@ -19,8 +19,8 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from glioforge.privacy.attacks.attributes import AttributeDisclosure
-from glioforge.privacy.attacks.copies import (
+from glioforge.privacy.attributes import AttributeDisclosure
+from glioforge.privacy.copies import (
     CAUGHT,
     CopyRate,
     DonorLinkage,
@@ -29,9 +29,9 @@ from glioforge.privacy.attacks.copies import (
     near_copies,
     threshold_of,
 )
-from glioforge.privacy.attacks.membership import DENSITY, DISTANCE, LIKELIHOOD_RATIO, WithModel
 from glioforge.privacy.evidence import Evidence
 from glioforge.privacy.finding import Attack, Control, Finding, Outcome
+from glioforge.privacy.membership import DENSITY, DISTANCE, LIKELIHOOD_RATIO, WithModel
 from glioforge.privacy.plan import Sizes, lacks
 from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec, decides
 from glioforge.statistics import holm

@@ -1,5 +1,11 @@
 from .base import engine_of as engine_of, load_segmenter as load_segmenter, train_segmenter as train_segmenter
-from .engine import Mix as Mix, TrainedSegmenter as TrainedSegmenter
+from .engine import (
+    Fitted as Fitted,
+    Fitting as Fitting,
+    Mix as Mix,
+    SegmenterEngine as SegmenterEngine,
+    TrainedSegmenter as TrainedSegmenter,
+)
 from .evaluate import (
     evaluate_predictions as evaluate_predictions,
     segment_cohort as segment_cohort,
@@ -12,10 +18,34 @@ from .masks import (
     write_facts as write_facts,
     written_scheme as written_scheme,
 )
-from .method import AnySegmenter as AnySegmenter, SEGMENTERS as SEGMENTERS, SegmenterSpec as SegmenterSpec
+from .method import (
+    AnySegmenter as AnySegmenter,
+    NetworkSpec as NetworkSpec,
+    SEGMENTERS as SEGMENTERS,
+    SegmenterSpec as SegmenterSpec,
+    Statistics as Statistics,
+    Task as Task,
+)
 from .network import NetworkEngine as NetworkEngine
-from .nnunet import DATASET as DATASET
-from .nnunet_command import Fold as Fold, nnunet_folds as nnunet_folds
-from .target import Target as Target, class_shares as class_shares
+from .nnunet import (
+    DATASET as DATASET,
+    NUMBER as NUMBER,
+    NnunetSegmenter as NnunetSegmenter,
+    NnunetSpec as NnunetSpec,
+    OWN_PRECISION as OWN_PRECISION,
+    checkpoint as checkpoint,
+    fold_folder as fold_folder,
+    open_nnunet as open_nnunet,
+)
+from .nnunet_command import (
+    Fold as Fold,
+    call_nnunet as call_nnunet,
+    nnunet_folds as nnunet_folds,
+    repeated as repeated,
+    single_fold as single_fold,
+    write_trainer as write_trainer,
+)
+from .objective import LossName as LossName
+from .target import ORDER as ORDER, Target as Target, VIEWS as VIEWS, View as View, class_shares as class_shares
 from .tissue import complete_cohort as complete_cohort
 from .trained import NetworkSegmenter as NetworkSegmenter

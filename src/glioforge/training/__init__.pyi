@@ -1,4 +1,5 @@
 from .budget import Budget as Budget, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
+from .differentiable import Change as Change, changed as changed
 from .estimate import Estimate as Estimate, preparing as preparing
 from .fitting import Fitting as Fitting
 from .loop import train as train
@@ -9,9 +10,9 @@ from .model_folder import (
     read_card as read_card,
     write_model as write_model,
 )
-from .optimizer import OptimizerSpec as OptimizerSpec
-from .parallel import leads as leads, meet as meet
-from .recipe import Recipe as Recipe
+from .optimizer import OptimizerSpec as OptimizerSpec, build_optimizer as build_optimizer, set_rate as set_rate
+from .parallel import leads as leads, meet as meet, synchronised as synchronised
+from .recipe import Observation as Observation, Recipe as Recipe
 from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion
 from .recipes.adversarial_spec import (
     AdversarialSpec as AdversarialSpec,
@@ -32,6 +33,13 @@ from .recipes.progressive import Progressive as Progressive, ProgressiveSpec as 
 from .recipes.supervised import Batch as Batch, Supervised as Supervised
 from .recipes.unconditional import Unconditional as Unconditional
 from .snapshots import PatchScore as PatchScore, load_snapshots as load_snapshots
+from .step import (
+    Ema as Ema,
+    accumulated as accumulated,
+    mean_over_processes as mean_over_processes,
+    update_all as update_all,
+)
+from .watch import RIGHT as RIGHT
 from .weights import (
     MAX_WEIGHTS as MAX_WEIGHTS,
     built_to_fit as built_to_fit,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from glioforge.privacy.attacks.copies import near_copies, threshold_of
-from glioforge.privacy.attacks.membership import LIKELIHOOD_RATIO
+from glioforge.privacy.copies import near_copies, threshold_of
 from glioforge.privacy.evidence import Sides
 from glioforge.privacy.gate import judge
+from glioforge.privacy.membership import LIKELIHOOD_RATIO
 from glioforge.privacy.rules import AuditSpec, rules_hash
 from toy_leaks import toy_evidence, with_copies
 

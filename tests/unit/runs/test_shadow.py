@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glioforge.core import CohortError, LeakageError
-from glioforge.privacy.attacks.membership import LIKELIHOOD_RATIO, LOSS
+from glioforge.privacy.membership import LIKELIHOOD_RATIO, LOSS
 from glioforge.runs.audit import scores_from
 from glioforge.runs.shadow import _halves, shadow_scores
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer

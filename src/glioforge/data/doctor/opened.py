@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
 from scipy import ndimage
 
 from glioforge.core import Geometry, GlioforgeError, LabelScheme, Mask, Modality, Volume
-from glioforge.data.prepare.brain import background_value, largest_part, not_background
+from glioforge.data import background_value, largest_part, not_background
 from glioforge.io import Scan
 
 Small = Float32[np.ndarray, "x y z"]

@@ -22,7 +22,7 @@ from jaxtyping import Float32, Int8, UInt8
 from scipy import ndimage
 
 from glioforge.core import Geometry, Mask
-from glioforge.data.lattice import Deformation, Lattice, Points
+from glioforge.data import Deformation, Lattice, Points
 from glioforge.data.phantom.spec import CENTRE_MM
 
 _MARGIN_MM = 6

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from glioforge.core import Modality
-from glioforge.data.lattice import Lattice, smooth_field
+from glioforge.data import Lattice, smooth_field
 from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.regions import Composition
 from glioforge.data.phantom.signal import RELAXIVITY, TISSUES, Relaxation, Scanner, Sequence

@@ -36,7 +36,7 @@ from glioforge.core import (
     bounding_box,
     stream,
 )
-from glioforge.data.lattice import Deformation, Lattice, Points, exponential, smooth_field
+from glioforge.data import Deformation, Lattice, Points, exponential, smooth_field
 from glioforge.data.phantom.anatomy import Anatomy, Flat, centred, warped_anatomy
 from glioforge.data.phantom.image import draw_texture, measured_image, noise_free_images, vessel_fraction
 from glioforge.data.phantom.regions import Composition, compose, soft

@@ -14,8 +14,7 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from glioforge.core import BRATS2017, COMPLETE, Geometry, LabelMap, Mask, bounding_box
-from glioforge.data.growth import VISIBLE_DENSITY, visibility
-from glioforge.data.lattice import Field, Points, Values
+from glioforge.data import VISIBLE_DENSITY, Field, Points, Values, visibility
 from glioforge.data.phantom.anatomy import Anatomy, Flat
 from glioforge.data.phantom.tumour import Tumour, TumourDraw
 

@@ -18,8 +18,7 @@ from typing import Any, Literal, final
 import numpy as np
 from scipy import ndimage, special
 
-from glioforge.data.growth import Growth, Kinetics, Tissue, grow
-from glioforge.data.lattice import Deformation, Field, Lattice, exponential, smooth_field
+from glioforge.data import Deformation, Field, Growth, Kinetics, Lattice, Tissue, exponential, grow, smooth_field
 from glioforge.data.phantom.anatomy import Atlas, atlas
 from glioforge.data.phantom.spec import PhantomSpec
 

@@ -35,9 +35,8 @@ from glioforge.core import (
     Silent,
     Volume,
 )
-from glioforge.data.frames import decode, encode, hash_of
+from glioforge.data import decode, encode, find_case, folder_of, hash_of, write_case
 from glioforge.data.prepare.resample import resampled
-from glioforge.data.store import find_case, folder_of, write_case
 from glioforge.io import deform, register, write_atomically
 
 NAME = "atlas"

@@ -28,6 +28,7 @@ from glioforge.core import (
     listed,
     scheme_named,
 )
+from glioforge.data import find_case, write_case
 from glioforge.data.prepare.fitting import misfits, require_same_contrasts
 from glioforge.data.prepare.grades import PLAUSIBLE, TITLES, summary
 from glioforge.data.prepare.grid import common_size
@@ -42,7 +43,6 @@ from glioforge.data.prepare.survey import (
     require_unchanged,
     stamps_of,
 )
-from glioforge.data.store import find_case, write_case
 from glioforge.io import Step, require_no_loss, write_cohort, write_json
 
 __all__ = ["GridSpec", "PrepareSpec", "preparation_hash", "prepare", "prepare_case"]

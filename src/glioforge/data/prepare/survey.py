@@ -18,7 +18,7 @@ from typing import Any, Protocol, final, runtime_checkable
 import numpy as np
 
 from glioforge.core import CaseRef, GlioforgeError, InputFileError, Mask
-from glioforge.data.frames import decode, encode, hash_of
+from glioforge.data import decode, encode, hash_of
 from glioforge.data.prepare.grid import Extent, extent_of
 from glioforge.data.prepare.one_case import Known, with_brain
 from glioforge.data.prepare.spec import PrepareSpec

@@ -24,13 +24,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import BIDS_TISSUE, LESION
-from glioforge.io.dataset_json import hint_of
-from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.nifti_reader import is_share
-from glioforge.io.scan_names import Hint
-from glioforge.io.sidecar import NESTED
+from glioforge.core import BIDS_TISSUE, LESION, Modality
+from glioforge.io import (
+    BRAIN,
+    LABELS,
+    LAYOUTS,
+    NESTED,
+    FoundCase,
+    Hint,
+    Layout,
+    LayoutSpec,
+    assemble,
+    hint_of,
+    is_share,
+    scan_files,
+    stem,
+)
 
 _SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
 _LESION = re.compile("tumou?r|lesion|glioma", re.IGNORECASE)

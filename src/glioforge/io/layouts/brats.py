@@ -23,11 +23,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
-from glioforge.core import BRATS2013, InputFileError, composed
-from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.scan_names import PATTERN, UNCLEAR, Hint, role_of
-from glioforge.io.tables import read_csv
+from glioforge.core import BRATS2013, InputFileError, Modality, composed
+from glioforge.io import (
+    BRAIN,
+    LABELS,
+    LAYOUTS,
+    PATTERN,
+    UNCLEAR,
+    FoundCase,
+    Hint,
+    Layout,
+    LayoutSpec,
+    assemble,
+    read_csv,
+    role_of,
+    scan_files,
+    stem,
+)
 
 _HINT_2013 = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
 _NAMES_2013: Mapping[str, str] = {

@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core import composed
-from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
+from glioforge.io import (
+    LABELS,
+    LAYOUTS,
+    FoundCase,
+    Layout,
+    LayoutSpec,
+    assemble,
+    channels,
+    hint_of,
+    read_dataset_json,
+    scan_files,
+    stem,
+)
+from glioforge.io.dataset_json import NAME
 from glioforge.io.layouts.nnunet import numbered
-from glioforge.io.nifti import stem
 
 
 @final

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
+from glioforge.core import Modality
+from glioforge.io import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files, stem
 
 _SUBJECT = re.compile(r"EGD-\d+")
 _HOLDS: Mapping[str, str] = {

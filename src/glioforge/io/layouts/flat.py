@@ -16,10 +16,21 @@ from typing import ClassVar, Literal, final
 
 from pydantic import field_validator
 
-from glioforge.core import composed
-from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.scan_names import UNCLEAR, pattern_of, role_of
+from glioforge.core import Modality, composed
+from glioforge.io import (
+    BRAIN,
+    LABELS,
+    LAYOUTS,
+    UNCLEAR,
+    FoundCase,
+    Layout,
+    LayoutSpec,
+    assemble,
+    pattern_of,
+    role_of,
+    scan_files,
+    stem,
+)
 
 _USUAL_PATTERNS = (
     "{contrast}",

@@ -10,8 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
-from glioforge.io.scan_names import stem
+from glioforge.io import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files, stem
 
 
 @final

@@ -13,9 +13,20 @@ from pathlib import Path
 from typing import Literal, final
 
 from glioforge.core import composed
-from glioforge.io.dataset_json import NAME, channels, hint_of, read_dataset_json
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files
-from glioforge.io.nifti import stem
+from glioforge.io import (
+    LABELS,
+    LAYOUTS,
+    FoundCase,
+    Layout,
+    LayoutSpec,
+    assemble,
+    channels,
+    hint_of,
+    read_dataset_json,
+    scan_files,
+    stem,
+)
+from glioforge.io.dataset_json import NAME
 
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
 

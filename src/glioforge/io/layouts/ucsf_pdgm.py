@@ -15,11 +15,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core import BRATS2017
-from glioforge.io.layout import BRAIN, LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.scan_names import Hint
-from glioforge.io.tables import read_csv
+from glioforge.core import BRATS2017, Modality
+from glioforge.io import (
+    BRAIN,
+    LABELS,
+    LAYOUTS,
+    FoundCase,
+    Hint,
+    Layout,
+    LayoutSpec,
+    assemble,
+    read_csv,
+    scan_files,
+    stem,
+)
 
 _NAME = re.compile(r"(?P<case>UCSF-PDGM-(?P<number>\d+)(_FU\w+?)?)_(?P<what>T1c?|T2|FLAIR|(brain|tumor)_segmentation)")
 _HINT = Hint((BRATS2017.name,), "named as in UCSF-PDGM")

@@ -18,10 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import BRATS2017
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.scan_names import Hint
+from glioforge.core import BRATS2017, Modality
+from glioforge.io import LABELS, LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, assemble, scan_files, stem
 
 _AUTOMATIC = "automated_approx_segm"
 _UNSTRIPPED = "_unstripped"

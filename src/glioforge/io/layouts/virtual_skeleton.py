@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core import BRATS2013
-from glioforge.io.layout import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, Modality, assemble, scan_files
-from glioforge.io.nifti import stem
-from glioforge.io.scan_names import Hint
+from glioforge.core import BRATS2013, Modality
+from glioforge.io import LABELS, LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, assemble, scan_files, stem
 
 _NAME = re.compile(r"VSD\.Brain(_\dmore)?\.\w+\.\w+\.(?P<what>MR_T1c?|MR_T2|MR_Flair|OT)(\.\d+)?", re.IGNORECASE)
 _HINT = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")

@@ -11,12 +11,7 @@ from typing import Any, Literal, final
 import numpy as np
 from scipy import ndimage
 
-from glioforge.lesions.base import EDITS, EditSpec, uniform
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.displacement import Displacement
-from glioforge.lesions.graft import Graft
-from glioforge.lesions.patch import LesionPatch
-from glioforge.lesions.placement import PlacementSpec
+from glioforge.lesions import EDITS, Displacement, EditContext, EditSpec, Graft, LesionPatch, PlacementSpec, uniform
 
 _GRID = 4
 _LATTICE = 13

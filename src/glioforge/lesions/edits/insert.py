@@ -9,9 +9,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from glioforge.core import LabelMap
-from glioforge.lesions.base import EDITS, EditSpec
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.mass_effect import MassEffectSpec
+from glioforge.lesions import EDITS, EditContext, EditSpec, MassEffectSpec
 
 
 @final

@@ -8,9 +8,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.lesions.base import EDITS, EditSpec
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.graft import Graft
+from glioforge.lesions import EDITS, EditContext, EditSpec, Graft
 
 
 @final

@@ -12,8 +12,7 @@ import numpy as np
 
 from glioforge.config import Spec
 from glioforge.core import LabelMap, bounding_box
-from glioforge.lesions.base import EDITS
-from glioforge.lesions.context import EditContext
+from glioforge.lesions import EDITS, EditContext
 
 
 @final

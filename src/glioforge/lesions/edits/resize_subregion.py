@@ -13,10 +13,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from glioforge.core import EditError, LabelMap
-from glioforge.lesions.base import EDITS, EditSpec, uniform
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.graft import Graft
-from glioforge.lesions.patch import LesionPatch
+from glioforge.lesions import EDITS, EditContext, EditSpec, Graft, LesionPatch, uniform
 
 Subregion = Literal["necrotic_core", "enhancing", "oedema", "cavity"]
 _CERTAIN = np.float32(1e3)

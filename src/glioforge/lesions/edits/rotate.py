@@ -6,11 +6,7 @@ from typing import Any, Literal, final
 import numpy as np
 from jaxtyping import Float64
 
-from glioforge.lesions.base import EDITS, EditSpec, uniform
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.graft import Graft
-from glioforge.lesions.patch import LesionPatch
-from glioforge.lesions.placement import PlacementSpec
+from glioforge.lesions import EDITS, EditContext, EditSpec, Graft, LesionPatch, PlacementSpec, uniform
 
 
 @final

@@ -11,12 +11,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from glioforge.core import EditError
-from glioforge.lesions.base import EDITS, EditSpec
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.graft import Graft
-from glioforge.lesions.mass_effect import MassEffectSpec
-from glioforge.lesions.patch import LesionPatch
-from glioforge.lesions.placement import PlacementSpec
+from glioforge.lesions import EDITS, EditContext, EditSpec, Graft, LesionPatch, MassEffectSpec, PlacementSpec
 
 
 @final

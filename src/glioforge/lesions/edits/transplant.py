@@ -5,9 +5,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.lesions.base import EDITS, EditSpec
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.patch import LesionPatch
+from glioforge.lesions import EDITS, EditContext, EditSpec, LesionPatch
 
 
 @final

@@ -17,9 +17,7 @@ from scipy import ndimage
 
 from glioforge.config import Spec
 from glioforge.core import Geometry, LabelMap
-from glioforge.lesions.base import EDITS, uniform
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.displacement import Displacement, sampled_at
+from glioforge.lesions import EDITS, Displacement, EditContext, sampled_at, uniform
 
 _FINER = 4
 _FEWEST, _MOST = 3, 9

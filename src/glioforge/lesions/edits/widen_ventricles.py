@@ -15,9 +15,7 @@ from pydantic import Field
 
 from glioforge.config import Spec
 from glioforge.core import LabelMap
-from glioforge.lesions.base import EDITS, uniform
-from glioforge.lesions.context import EditContext
-from glioforge.lesions.ventricles import depth_mm, with_moved_border
+from glioforge.lesions import EDITS, EditContext, depth_mm, uniform, with_moved_border
 
 _MOST_NARROWED = 0.5
 _MOST_OF_REACH = 0.8

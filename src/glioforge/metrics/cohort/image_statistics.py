@@ -41,7 +41,7 @@ from jaxtyping import Float, Float64
 from scipy.ndimage import binary_erosion
 
 from glioforge.core import Mask, Modality, Voxels, bounding_box
-from glioforge.metrics.texture import gradient_ratio
+from glioforge.metrics import gradient_ratio
 
 BINS: Final = 32
 """Bins of a contrast between its 0.5th and 99.5th percentile in the brain."""

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 from glioforge.core import EditError
-from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
+from glioforge.mixing import MIXINGS, Mixed, MixingSpec, Scan
 
 
 @final

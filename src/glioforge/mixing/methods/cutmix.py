@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from glioforge.core import EditError, bounding_box
-from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
+from glioforge.mixing import MIXINGS, Mixed, MixingSpec, Scan
 
 
 @final

@@ -31,7 +31,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
 from glioforge.core import EditError, bounding_box, stream
-from glioforge.mixing.base import MIXINGS, Mixed, MixingSpec, Scan
+from glioforge.mixing import MIXINGS, Mixed, MixingSpec, Scan
 
 Blend: TypeAlias = Literal["hard", "soft", "poisson", "soft_poisson"]
 """How a part meets its surroundings."""

@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core import LabelScheme, Modality
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
+from glioforge.core import Case, LabelScheme, Modality, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
 
 Measures = Float64[np.ndarray, "contrast class measure"]
 Table = Float64[np.ndarray, "case contrast class measure"]

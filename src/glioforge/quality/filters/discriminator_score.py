@@ -27,9 +27,9 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core import CohortError, LabelScheme, Modality
+from glioforge.core import Case, CohortError, LabelScheme, Modality, Verdict
 from glioforge.features import Space
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Model, Verdict, calibrated_limit
+from glioforge.quality import FILTERS, Evidence, FilterSpec, Model, calibrated_limit
 from glioforge.quality.label_measures import label_measures
 
 FOLDS: Final = 5

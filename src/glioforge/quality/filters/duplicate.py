@@ -23,8 +23,8 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field
 
-from glioforge.core import LabelScheme, Modality, bounding_box
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
+from glioforge.core import Case, LabelScheme, Modality, Verdict, bounding_box
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
 
 Grid = Float32[np.ndarray, "i j k"]
 Thumbnail = Float32[np.ndarray, "channel x y z"]

@@ -16,9 +16,9 @@ from typing import Final, Literal, final
 
 from pydantic import Field
 
-from glioforge.core import InputFileError
+from glioforge.core import Case, InputFileError, Verdict
 from glioforge.io import read_csv
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 _CALLS: Final = ("accept", "reject")
 

@@ -22,9 +22,9 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core import CohortError, Modality
+from glioforge.core import Case, CohortError, Modality, Verdict
 from glioforge.features import Space
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit, folds_of
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
 
 Table = Float64[np.ndarray, "case feature"]
 

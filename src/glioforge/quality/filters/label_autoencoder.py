@@ -22,8 +22,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from glioforge.core import LabelScheme, stream, stream_seed
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit, folds_of
+from glioforge.core import Case, LabelScheme, Verdict, stream, stream_seed
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
 
 if TYPE_CHECKING:
     import torch

@@ -29,8 +29,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from pydantic import Field
 
-from glioforge.core import LabelScheme
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit, folds_of
+from glioforge.core import Case, LabelScheme, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
 
 Stack = UInt8[np.ndarray, "case voxel"]
 Squares = Float32[np.ndarray, "class voxel"]

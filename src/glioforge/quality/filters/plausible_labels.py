@@ -19,9 +19,9 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from glioforge.core import LabelScheme
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit, folds_of
-from glioforge.quality.label_measures import Measure, label_measures
+from glioforge.core import Case, LabelScheme, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec, Measure, calibrated_limit, folds_of
+from glioforge.quality.label_measures import label_measures
 
 Table = Float64[np.ndarray, "case measure"]
 Row = Float64[np.ndarray, "measure"]

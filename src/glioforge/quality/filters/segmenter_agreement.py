@@ -17,8 +17,8 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from glioforge.core import CohortError, LabelError, LabelMap, LabelScheme, Segmenter as SegmenterProtocol
-from glioforge.quality.base import FILTERS, Case, Evidence, FilterSpec, Verdict, calibrated_limit
+from glioforge.core import Case, CohortError, LabelError, LabelMap, LabelScheme, Segmenter as SegmenterProtocol, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
 
 _FEWEST = 3
 

@@ -20,10 +20,8 @@ from typing import Any, final
 
 from glioforge.core import CaseRef, LabelScheme, Modality
 from glioforge.io import NESTED, write_atomically, write_image, write_json, write_labels, write_mask
-from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
+from glioforge.release import CaseName, DataSet, Format, Leaving, Names, Target, readme, refuse, with_entities
 from glioforge.release.formats.nifti import DESCRIPTION, README
-from glioforge.release.names import CaseName, Names, with_entities
-from glioforge.release.record import readme
 
 VERSION = "1.10.0"
 _DERIVED = "derivatives/glioforge"

@@ -13,7 +13,7 @@ from typing import final
 
 from glioforge.core import BRATS2017, CaseRef, LabelScheme, Modality
 from glioforge.io import write_image, write_labels
-from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
+from glioforge.release import DataSet, Format, Leaving, Target, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
 
 _NEW = {Modality.T1: "-t1n", Modality.T1CE: "-t1c", Modality.T2: "-t2w", Modality.FLAIR: "-t2f"}

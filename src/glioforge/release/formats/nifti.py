@@ -13,8 +13,7 @@ from typing import final
 
 from glioforge.core import CaseRef
 from glioforge.io import write_atomically, write_image, write_json, write_labels, write_mask
-from glioforge.release.base import DataSet, Format, Leaving, Target
-from glioforge.release.record import readme
+from glioforge.release import DataSet, Format, Leaving, Target, readme
 
 DESCRIPTION = "dataset_description.json"
 README = "README.md"

@@ -20,9 +20,8 @@ from typing import Any, final
 from glioforge.core import CaseRef, Cohort, CohortError, LabelError, LabelScheme, LeakageError, in_standard_order
 from glioforge.io import ENDING, dataset_values, write_channels, write_json, write_labels
 from glioforge.io.dataset_json import NAME
-from glioforge.release.base import DataSet, Format, Leaving, Target, refuse
+from glioforge.release import DataSet, Format, Leaving, Target, numbering, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
-from glioforge.release.label_values import numbering
 from glioforge.segmentation import DATASET, Fold, nnunet_folds
 from glioforge.segmentation.nnunet_command import FILE
 

@@ -40,9 +40,7 @@ Preset `sound` deviates further, each for a reason:
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, final
 
-from glioforge.sampling.method import SAMPLERS
-from glioforge.sampling.slice_gan import SliceGan
-from glioforge.sampling.slice_spec import PAPER_SLICES, SliceGanSpec
+from glioforge.sampling import PAPER_SLICES, SAMPLERS, SliceGan, SliceGanSpec
 from glioforge.training import Budget, GanSpec, OptimizerSpec
 
 _PLAYER: Final = OptimizerSpec(

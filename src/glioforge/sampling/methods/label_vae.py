@@ -36,7 +36,7 @@ from torch.nn import functional
 
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
-from glioforge.sampling.method import SAMPLERS, Batches, Sampler, SamplerSpec
+from glioforge.sampling import SAMPLERS, Batches, Sampler, SamplerSpec
 from glioforge.training import Budget, OptimizerSpec, inferred
 
 Shares = Float[torch.Tensor, "b classes x y z"]

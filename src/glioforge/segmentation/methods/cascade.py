@@ -34,8 +34,7 @@ from torch import nn
 from glioforge.core import Modality, SpecError
 from glioforge.losses import all_class_dice_loss, dice_and_cross_entropy
 from glioforge.nn import ENET, WNET, AnisotropicNet, Cascade, ClassCascade, Level, MultiView
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
-from glioforge.segmentation.target import ORDER, VIEWS, Target, View
+from glioforge.segmentation import ORDER, SEGMENTERS, VIEWS, NetworkSpec, Target, Task, View
 from glioforge.training import CascadePlan, CascadeRecipe, OptimizerSpec, Size
 
 _LEVELS: Final = (WNET, WNET, ENET)

@@ -19,27 +19,27 @@ from typing import TYPE_CHECKING, final
 from glioforge.compute import AcceleratorSpec, device_of
 from glioforge.core import Cohort, SpecError, counted, tumour_scheme
 from glioforge.io import Step, hash_of_file, write_json, write_nnunet_raw
-from glioforge.segmentation.engine import Fitted, Fitting, SegmenterEngine
-from glioforge.segmentation.method import SEGMENTERS
-from glioforge.segmentation.nnunet import (
+from glioforge.segmentation import (
     DATASET,
     NUMBER,
     OWN_PRECISION,
+    SEGMENTERS,
+    Fitted,
+    Fitting,
+    Fold,
     NnunetSegmenter,
     NnunetSpec,
+    SegmenterEngine,
+    call_nnunet,
     checkpoint,
     fold_folder,
-    open_nnunet,
-)
-from glioforge.segmentation.nnunet_command import (
-    FILE as FOLDS_FILE,
-    Fold,
-    call_nnunet,
     nnunet_folds,
+    open_nnunet,
     repeated,
     single_fold,
     write_trainer,
 )
+from glioforge.segmentation.nnunet_command import FILE as FOLDS_FILE
 from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:

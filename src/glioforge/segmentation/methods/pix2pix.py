@@ -49,9 +49,8 @@ from glioforge.nn import (
     he,
     paper_widths,
 )
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
-from glioforge.segmentation.objective import LossName, objective
-from glioforge.segmentation.target import Target
+from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
+from glioforge.segmentation.objective import objective
 from glioforge.training import HOUSE_OPTIMIZER, Adversarial, AdversarialSpec
 from glioforge.training.recipes.adversarial import Batch
 

@@ -32,9 +32,8 @@ from torch import nn
 
 from glioforge.core import Modality, SpecError
 from glioforge.nn import Activation, Features, Norm, UNet, he
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
-from glioforge.segmentation.objective import LossName, objective
-from glioforge.segmentation.target import Target
+from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
+from glioforge.segmentation.objective import objective
 from glioforge.training import OptimizerSpec, Supervised
 
 _OFF: Mapping[str, Any] = {"chance": 0.0, "low": 0.0, "high": 0.0}

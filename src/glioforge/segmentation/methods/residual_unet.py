@@ -28,9 +28,8 @@ from torch import nn
 
 from glioforge.core import Modality
 from glioforge.nn import Activation, Norm, ResidualUNet, he
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Task
-from glioforge.segmentation.objective import LossName, objective
-from glioforge.segmentation.target import Target
+from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
+from glioforge.segmentation.objective import objective
 from glioforge.training import Batch, OptimizerSpec, Supervised
 
 _PAPER: Mapping[str, Any] = {

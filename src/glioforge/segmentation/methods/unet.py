@@ -55,9 +55,8 @@ from torch import nn
 from glioforge.core import Cohort, Modality
 from glioforge.data import read_packed
 from glioforge.nn import Activation, Norm, UNet, he
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, Statistics, Task
-from glioforge.segmentation.objective import LossName, objective
-from glioforge.segmentation.target import Target
+from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Statistics, Target, Task
+from glioforge.segmentation.objective import objective
 from glioforge.training import OptimizerSpec, Supervised
 
 _PAPER: Mapping[str, Any] = {

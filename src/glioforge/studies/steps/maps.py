@@ -7,10 +7,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from glioforge.core import CaseRef, Cohort, CohortError
+from glioforge.core import CaseRef, Cohort, CohortError, Verdict
 from glioforge.io import read_json, write_atomically
 from glioforge.quality import PAPER_PIXELS, PAPER_THRESHOLD, PixelZscore, PixelZscoreSpec, fit_filter
-from glioforge.quality.base import Verdict
 from glioforge.report import Picture, best_slice, label_rgb, picture_grid, seen_from
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.record import Record

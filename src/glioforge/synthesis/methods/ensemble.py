@@ -22,7 +22,7 @@ from glioforge.compute import AcceleratorSpec
 from glioforge.core import LabelMap, stream, stream_seed
 from glioforge.data import read_labels
 from glioforge.metrics import likeness_of_pairs, mean_of_pairs
-from glioforge.synthesis.method import SYNTHESIZERS, AnySynthesizer, Images, Knowledge, Method, SynthesizerSpec
+from glioforge.synthesis import SYNTHESIZERS, AnySynthesizer, Images, Knowledge, Method, SynthesizerSpec
 from glioforge.training import Fitting, Outcome, joined
 
 MAPS: Final = 3

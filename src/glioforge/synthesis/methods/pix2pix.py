@@ -50,8 +50,7 @@ from torch import nn
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import LabelMap
 from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, Upsampling, gaussian, halvings, paper_widths, xavier
-from glioforge.synthesis.conditional import SPAN, AdversarialMethod, Batch, CriticSpec
-from glioforge.synthesis.method import SYNTHESIZERS, Images
+from glioforge.synthesis import SPAN, SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec, Images
 
 _PLAYER = {"method": "adam", "momentum": 0.5, "second_momentum": 0.999, "weight_decay": 0.0, "learning_rate": 2e-4}
 _PAPER = {

@@ -39,8 +39,7 @@ from torch.nn import functional
 
 from glioforge.core import Cohort
 from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, Upsampling, gaussian, xavier
-from glioforge.synthesis.conditional import AdversarialMethod, Batch, CriticSpec
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec
 
 _PLAYER = {
     "method": "adam",

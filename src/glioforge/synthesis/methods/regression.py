@@ -17,9 +17,7 @@ from torch import nn
 
 from glioforge.losses import regional_l1
 from glioforge.nn import Norm, UNet, he
-from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, ConditionalSpec
 from glioforge.training import Budget, OptimizerSpec, Supervised
 
 

@@ -36,8 +36,7 @@ from torch.nn import functional
 
 from glioforge.losses import regional_l1
 from glioforge.nn import Norm, ResidualGenerator, he
-from glioforge.synthesis.conditional import AdversarialMethod, Batch, CriticSpec
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec
 from glioforge.training import HOUSE_OPTIMIZER, AdversarialSpec, Budget, OptimizerSpec
 
 _GENERATOR = OptimizerSpec(

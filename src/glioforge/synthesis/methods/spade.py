@@ -44,8 +44,7 @@ from pydantic import Field
 from torch import nn
 
 from glioforge.nn import Norm, SpadeGenerator, Stage, xavier
-from glioforge.synthesis.conditional import AdversarialMethod, CriticSpec
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, CriticSpec
 
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
 

@@ -30,12 +30,19 @@ from glioforge.losses import (
     slope_penalty,
 )
 from glioforge.nn import low_pass
-from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
-from glioforge.training.parallel import synchronised
-from glioforge.training.recipe import Observation
+from glioforge.training import (
+    RIGHT,
+    Ema,
+    Observation,
+    OptimizerSpec,
+    accumulated,
+    build_optimizer,
+    mean_over_processes,
+    set_rate,
+    synchronised,
+    update_all,
+)
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
-from glioforge.training.step import Ema, accumulated, mean_over_processes, update_all
-from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]
 Generate = Callable[[nn.Module, Batch], torch.Tensor]

@@ -13,8 +13,7 @@ from pydantic import Field
 
 from glioforge.config import Spec
 from glioforge.losses import Adversary, AnyAdversary, Difference
-from glioforge.training.differentiable import Change
-from glioforge.training.optimizer import OptimizerSpec
+from glioforge.training import Change, OptimizerSpec
 
 
 class AdversarialSpec(Spec):

@@ -23,9 +23,7 @@ from torch.optim import Optimizer
 
 from glioforge.core import bounding_box
 from glioforge.nn import MARGIN, AnisotropicNet, Cascade, MultiView, turn
-from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
-from glioforge.training.parallel import synchronised
-from glioforge.training.step import Ema, update_all
+from glioforge.training import Ema, OptimizerSpec, build_optimizer, set_rate, synchronised, update_all
 
 Batch = Mapping[str, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

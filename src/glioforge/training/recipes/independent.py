@@ -13,10 +13,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training.recipe import Observation
+from glioforge.training import RIGHT, Observation, update_all
 from glioforge.training.recipes.adversarial import Adversarial, Batch
-from glioforge.training.step import update_all
-from glioforge.training.watch import RIGHT
 
 Part = Callable[[Batch, int], Batch]
 Assemble = Callable[[Sequence[nn.Module]], nn.Module]

@@ -29,12 +29,18 @@ from glioforge.losses import (
     wasserstein_critic_loss,
 )
 from glioforge.nn import Maps, ProgressiveCritic, ProgressiveGenerator
-from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
-from glioforge.training.parallel import synchronised
-from glioforge.training.recipe import Observation
+from glioforge.training import (
+    RIGHT,
+    Ema,
+    Observation,
+    OptimizerSpec,
+    accumulated,
+    build_optimizer,
+    set_rate,
+    synchronised,
+    update_all,
+)
 from glioforge.training.recipes.growth import GrowthSpec, Moment, moment_of
-from glioforge.training.step import Ema, accumulated, update_all
-from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]
 _PLAYER = OptimizerSpec(method="adam", learning_rate=1e-3, momentum=0.0, second_momentum=0.99, weight_decay=0)

@@ -9,9 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
-from glioforge.training.parallel import synchronised
-from glioforge.training.step import Ema, accumulated, update_all
+from glioforge.training import Ema, OptimizerSpec, accumulated, build_optimizer, set_rate, synchronised, update_all
 
 Batch = Mapping[str, torch.Tensor]
 Call = Callable[[nn.Module, Batch], torch.Tensor]

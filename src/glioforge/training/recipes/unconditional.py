@@ -17,13 +17,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.losses import critic_loss, generator_loss, right_shares, slope_at_real, slope_between
-from glioforge.training.differentiable import changed
-from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
-from glioforge.training.parallel import synchronised
-from glioforge.training.recipe import Observation
+from glioforge.training import (
+    RIGHT,
+    Ema,
+    Observation,
+    OptimizerSpec,
+    accumulated,
+    build_optimizer,
+    changed,
+    set_rate,
+    synchronised,
+    update_all,
+)
 from glioforge.training.recipes.adversarial_spec import GanSpec
-from glioforge.training.step import Ema, accumulated, update_all
-from glioforge.training.watch import RIGHT
 
 Batch = Mapping[str, torch.Tensor]
 ASKED = "findings"

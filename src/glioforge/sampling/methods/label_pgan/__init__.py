@@ -57,7 +57,7 @@ from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
 from glioforge.data import SLICES_FROM, SLICES_TO
 from glioforge.nn import Maps, Numbers, ProgressiveCritic, ProgressiveGenerator, level_widths
-from glioforge.sampling.method import SAMPLERS, Batches, Sampler
+from glioforge.sampling import SAMPLERS, Batches, Sampler
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, Judge, OneHot, curve_of, write_curve
 from glioforge.sampling.methods.label_pgan.maps import (
     HARMONICS,

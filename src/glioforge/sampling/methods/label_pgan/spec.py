@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from glioforge.nn.progressive import START
-from glioforge.sampling.method import BareSamplerSpec
+from glioforge.sampling import BareSamplerSpec
 from glioforge.sampling.methods.label_pgan.odds import EXTRA, LARGEST
 from glioforge.training import Budget, GrowthSpec, OptimizerSpec, ProgressiveSpec, grown_at, moment_of, steps_for
 

@@ -48,9 +48,7 @@ from glioforge.compute import seed_torch
 from glioforge.io import ORPHAN_S, Step
 from glioforge.losses import BalanceSpec, FeatureNetwork, LossBalance, perceptual_l1
 from glioforge.nn import Apart, LabelEncoder, RefinementGenerator, doublings_for, read_vgg19, refinement_widths, xavier
-from glioforge.synthesis.conditional import Batch, ConditionalMethod, CriticSpec
-from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import SYNTHESIZERS, Knowledge
+from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, CriticSpec, Knowledge, LabelGenerator
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
 from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Fitting, Independent
 

@@ -38,12 +38,22 @@ from torch import nn
 
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import COMPLETE_DISTRACTORS, LabelMap, LabelScheme, bounding_box
-from glioforge.synthesis.appearance import class_indices
-from glioforge.synthesis.method import SYNTHESIZERS, Images, Knowledge, Method
+from glioforge.synthesis import (
+    FLOOR,
+    SYNTHESIZERS,
+    Images,
+    Knowledge,
+    Method,
+    StyleSpread,
+    class_indices,
+    keeps_order,
+    measured_order,
+    places_of,
+    require_order,
+)
 from glioforge.synthesis.methods.painted.canvas import Canvas, Style
 from glioforge.synthesis.methods.painted.spec import PaintedSpec
 from glioforge.synthesis.methods.painted.subclasses import Subclasses
-from glioforge.synthesis.style_spread import FLOOR, StyleSpread, keeps_order, measured_order, places_of, require_order
 from glioforge.training import Fitting, Outcome
 
 __all__ = ["Painted", "PaintedSpec"]

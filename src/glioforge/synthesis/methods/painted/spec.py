@@ -14,8 +14,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from glioforge.config import Spec
-from glioforge.synthesis.method import SynthesizerSpec
-from glioforge.synthesis.style_spread import OrderRule
+from glioforge.synthesis import OrderRule, SynthesizerSpec
 
 
 class ScannerSpec(Spec):

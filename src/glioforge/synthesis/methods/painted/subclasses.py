@@ -29,7 +29,7 @@ from jaxtyping import Float32, Float64, Integer
 from scipy import ndimage
 
 from glioforge.core import Case, LabelScheme, Modality
-from glioforge.synthesis.appearance import class_indices
+from glioforge.synthesis import class_indices
 
 REACH_MM = 2.0
 """Width of the neighbourhood whose classes partial volume draws on."""

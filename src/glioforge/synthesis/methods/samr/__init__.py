@@ -59,10 +59,7 @@ from torch import nn
 
 from glioforge.core import GUO2020, LabelScheme
 from glioforge.nn import LabelWiseCritic, MultiScaleCritic, SamrGenerator, doubling_widths, gaussian, xavier
-from glioforge.synthesis.condition import Condition
-from glioforge.synthesis.conditional import Batch, ConditionalMethod
-from glioforge.synthesis.label_generator import LabelGenerator
-from glioforge.synthesis.method import SYNTHESIZERS
+from glioforge.synthesis import SYNTHESIZERS, Batch, Condition, ConditionalMethod, LabelGenerator
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
 from glioforge.synthesis.methods.samr.spec import SamrSpec

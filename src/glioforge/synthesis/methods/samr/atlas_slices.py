@@ -27,8 +27,7 @@ from torch.nn import functional
 from glioforge.core import Case, Cohort, CohortError, Modality, Progress
 from glioforge.data import AtlasSpec, build_atlas
 from glioforge.nn import Dims
-from glioforge.synthesis.condition import position_channels
-from glioforge.synthesis.slices import BrainBox
+from glioforge.synthesis import BrainBox, position_channels
 
 Alignment = Literal["box", "affine", "deformable"]
 Shape = tuple[int, int, int]

@@ -18,7 +18,7 @@ from glioforge.nn import Dims, Pix2PixGenerator, UNet, gaussian
 from glioforge.training import HOUSE_OPTIMIZER, Companion, OptimizerSpec
 
 if TYPE_CHECKING:
-    from glioforge.synthesis.conditional import Batch
+    from glioforge.synthesis import Batch
 
 
 class ShapeConsistencySpec(Spec):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from glioforge.nn import Norm
 from glioforge.nn.blocks import Padding
 from glioforge.nn.samr import Upsampling
-from glioforge.synthesis.conditional import CriticSpec
+from glioforge.synthesis import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
 from glioforge.training import HOUSE_LOSSES, AdversarialSpec, Budget

@@ -15,10 +15,10 @@ from jaxtyping import Float64, Int64
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from glioforge.privacy.attacks.membership import FEWEST
 from glioforge.privacy.bounds import Scores, roc_of, two_sided
 from glioforge.privacy.evidence import Attribute, Evidence
 from glioforge.privacy.finding import Control, Finding, Limits
+from glioforge.privacy.membership import FEWEST
 
 RIDGE: Final = 1.0
 """Penalty as a multiple of the number of synthetic cases."""

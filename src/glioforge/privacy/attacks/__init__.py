@@ -1,1 +1,0 @@
-"""One attack a file; each states what its attacker holds."""
