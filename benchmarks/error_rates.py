@@ -31,8 +31,8 @@ import numpy as np
 from glioforge.core import stream
 from glioforge.statistics.crossed import ENOUGH_RUNS, estimate_mean, method_for
 from glioforge.statistics.inference import holm, sign_flip_p_values
+from glioforge.statistics.intervals import binomial_p, equivalence_p, wilson
 from glioforge.statistics.power import Plan
-from glioforge.statistics.shares import binomial_p, equivalence_p, wilson
 
 RESULT = Path(__file__).parent / "results" / "error_rates.json"
 DESIGNS = ((1, 1, 1), (1, 1, 3), (1, 2, 2), (2, 1, 1), (3, 1, 1), (5, 1, 1), (3, 2, 2))

@@ -21,8 +21,8 @@ import torch
 from scipy.ndimage import zoom
 
 from glioforge.core import BRATS2023, Geometry, LabelMap
+from glioforge.metrics.base import MaskPair
 from glioforge.metrics.evaluate import METRICS, REGIONS, evaluate_case, judge
-from glioforge.metrics.pair import MaskPair
 
 RESULT = Path(__file__).parent / "results" / "metrics.json"
 GRID = Geometry.isotropic((240, 240, 155))

@@ -31,8 +31,7 @@ from glioforge.io.ingest import ingest
 from glioforge.lesions.recipe import load_recipe
 from glioforge.mixing.base import MIXINGS
 from glioforge.mixing.cohort import mix_cohort
-from glioforge.runs.fresh import fresh_images, fresh_mixtures
-from glioforge.runs.synthesize import make_synthetic
+from glioforge.runs.synthesize import fresh_images, fresh_mixtures, make_synthetic
 from glioforge.segmentation.base import SEGMENTERS
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.engine import Mix

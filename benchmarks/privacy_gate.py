@@ -39,7 +39,7 @@ from glioforge.privacy.gate import Judgement, judge
 from glioforge.privacy.plan import Sizes, needed_sizes
 from glioforge.privacy.planted import DISGUISES, disguised
 from glioforge.privacy.rules import VERSION, AuditSpec
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import wilson
 
 RESULT: Final = Path(__file__).parent / "results" / "privacy_gate.json"
 BRAIN: Final = (16, 16)

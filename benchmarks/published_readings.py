@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glioforge.reader.analysis_counts import Counts, detect, fisher_p
 from glioforge.reader.published import CARVER_2021, GUO_2020, GUO_MAPS, HAN_2018
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.statistics.intervals import binomial_p, wilson
 
 RESULT = Path(__file__).parent / "results" / "published_readings.json"
 MARGIN = 0.1

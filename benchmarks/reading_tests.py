@@ -31,7 +31,7 @@ from glioforge.reader.mrmc import FEWEST_READERS, Estimates, auc, auc_difference
 from glioforge.reader.mrmc_binary import accuracy, accuracy_difference, clustered_q, cochran_q
 from glioforge.reader.preference import Comparisons, bradley_terry, equal_p
 from glioforge.statistics.inference import sign_flip_p
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.statistics.intervals import binomial_p, wilson
 
 RESULT = Path(__file__).parent / "results" / "reading_tests.json"
 RUNS = 4000

@@ -26,8 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.compute.accelerator import AcceleratorSpec, start
-from glioforge.compute.memory import keep_freed_memory
-from glioforge.compute.precision import native_precision
+from glioforge.compute.precision import keep_freed_memory, native_precision
 from glioforge.losses.adversarial import critic_loss, feature_matching_loss, generator_loss
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage

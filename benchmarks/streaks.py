@@ -30,7 +30,7 @@ from glioforge.core import Case, Cohort, Modality
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.prepare.pipeline import PrepareSpec, prepare
 from glioforge.io.ingest import ingest
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.base import ImagePair
 from glioforge.metrics.similarity import ssim
 from glioforge.metrics.texture import gradient_ratio, mean_step
 from glioforge.synthesis.base import SYNTHESIZERS, TrainedSynthesizer, train_synthesizer

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from glioforge.metrics.cohort.classifier import two_sample_test
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import wilson
 
 RESULT: Final = Path(__file__).parent / "results" / "two_sample_level.json"
 RUNS, SUBJECTS, CASES, FEATURES, PERMUTATIONS, MOST = 2000, 12, 4, 16, 199, 0.065

@@ -47,7 +47,7 @@ from glioforge.sampling.base import TrainedSampler, train_sampler
 from glioforge.sampling.cohort import sample_cohort
 from glioforge.sampling.method import SAMPLERS, Sampler
 from glioforge.sampling.slices import chosen_slices, scaled, training_slices
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import wilson
 from glioforge.training.snapshots import load_snapshots
 
 SEED, TRAINED_ON, HELD_OUT, EACH = 19, 250, 250, 4

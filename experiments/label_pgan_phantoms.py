@@ -48,7 +48,7 @@ from glioforge.report.slices import Picture, label_rgb, picture_grid, seen_from
 from glioforge.sampling.base import known_of, train_sampler
 from glioforge.sampling.cohort import sample_cohort
 from glioforge.sampling.method import SAMPLERS
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import wilson
 from glioforge.training.snapshots import load_snapshots
 
 SEED, COUNTS, MAPS = 7, (200, 20, 80), 1000

@@ -38,7 +38,7 @@ from glioforge.io.nifti import write_image, write_labels
 from glioforge.report.compare import compare_endpoints
 from glioforge.report.scores import MEAN, Endpoint
 from glioforge.report.words import reading
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import wilson
 from glioforge.studies.base import StudySpec
 from glioforge.studies.engine import run_study
 from glioforge.studies.pages import table_of

@@ -63,7 +63,7 @@ from .io.ingest import ingest_folder as ingest_folder
 from .io.ingest import join_cohorts as join_cohorts
 from .labelmaps.cohort import draw_label_maps as draw_label_maps
 from .labelmaps.engine import DrawnMap as DrawnMap, LabelEngine as LabelEngine
-from .labelmaps.sheet import preview_maps as preview_maps
+from .labelmaps.cohort import preview_maps as preview_maps
 from .labelmaps.sources import LabelSources as LabelSources
 from .labelmaps.spec import LabelMapSpec as LabelMapSpec
 from .lesions.edit_cohort import edit_cohort as edit_cohort
@@ -102,7 +102,7 @@ from .runs.shadow import shadow_scores as shadow_scores
 from .runs.fidelity import fidelity as fidelity
 from .runs.fidelity_numbers import FidelitySpec as FidelitySpec
 from .runs.filter import filter_cohort as filter_cohort, filter_models as filter_models
-from .runs.fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
+from .runs.synthesize import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .runs.segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .runs.synthesize import make_synthetic as make_synthetic
 from .runs.teaching import write_teaching_set as write_teaching_set

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from glioforge.core.geometry import Geometry
-from glioforge.metrics.base import Direction
+from glioforge.metrics.base import Direction, ImagePair, MaskPair
 from glioforge.metrics.evaluate import METRICS, judge
-from glioforge.metrics.pair import ImagePair, MaskPair
 from glioforge.metrics.similarity import SIMILARITY
 
 GRID = Geometry((10, 9, 8), np.diag([1.0, 0.8, 2.0, 1.0]))

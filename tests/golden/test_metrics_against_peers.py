@@ -11,8 +11,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from glioforge.core.geometry import Geometry
+from glioforge.metrics.base import ImagePair, MaskPair
 from glioforge.metrics.evaluate import METRICS, judge
-from glioforge.metrics.pair import ImagePair, MaskPair
 from glioforge.metrics.similarity import psnr_of, ssim, ssim_slices
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.9, 0.9, 3.0), (2.0, 1.0, 1.5)]

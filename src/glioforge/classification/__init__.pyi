@@ -1,4 +1,3 @@
-from .score import Answers as Answers, asked as asked, auc as auc
 from .target import (
     ASKED_TUMOUR as ASKED_TUMOUR,
     ClassifierSpec as ClassifierSpec,
@@ -8,4 +7,11 @@ from .target import (
     graded_by_parents as graded_by_parents,
     require_grades as require_grades,
 )
-from .train import WEIGHTS as WEIGHTS, load_classifier as load_classifier, train_classifier as train_classifier
+from .train import (
+    Answers as Answers,
+    WEIGHTS as WEIGHTS,
+    asked as asked,
+    auc as auc,
+    load_classifier as load_classifier,
+    train_classifier as train_classifier,
+)

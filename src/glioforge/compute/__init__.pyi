@@ -11,8 +11,7 @@ from .accelerator import (
     set_threads as set_threads,
     start as start,
 )
-from .memory import usable_memory as usable_memory
 from .parallel import ParallelSpec as ParallelSpec, fan_out as fan_out
-from .precision import Precision as Precision
+from .precision import Precision as Precision, usable_memory as usable_memory
 from .schedule import Job as Job, run_graph as run_graph
 from .workers import LocalWorkers as LocalWorkers

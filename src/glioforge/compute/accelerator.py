@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 
-from glioforge.compute.memory import keep_freed_memory
-from glioforge.compute.precision import WORDS, Precision, computes_bfloat16, native_precision, warn_if_emulated
+from glioforge.compute.precision import (
+    WORDS,
+    Precision,
+    computes_bfloat16,
+    keep_freed_memory,
+    native_precision,
+    warn_if_emulated,
+)
 from glioforge.config import Spec
 from glioforge.core import DependencyError, stream_seed
 

@@ -1,4 +1,4 @@
-"""Which precision a device computes by itself: bfloat16 where it has instructions for it, float32 elsewhere.
+"""Precision and memory of a device: bfloat16 where it has instructions for it, and memory that a process keeps.
 
 Decided from capability flags of torch and oneDNN, never from a timing, so that
 what is computed does not depend on how busy a machine is.  Never float16.
@@ -8,11 +8,20 @@ Conventions
 bf16-mixed   autocast to bfloat16; weights, losses and optimiser states stay float32
 32-true      float32 throughout
 emulated     bfloat16 on a device without instructions for it: correct, and many times slower than float32
+
+How much memory a process may use, and that it keeps what it frees for its next training step.
+
+The C library of Linux (glibc) gives large blocks back at once, and each new one
+comes back page by page, filled with zeros, which costs a U-Net on a CPU a good
+part of its time.  Nothing that is computed depends on it.
 """
 
+import ctypes
 import os
 import warnings
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any, Final, Literal, final
 
 Precision = Literal["bf16-mixed", "32-true"]
@@ -79,3 +88,40 @@ def _cpu_computes_bfloat16() -> bool:
 def _onednn_is_limited() -> bool:
     """Return whether oneDNN is set to not use the instructions for bfloat16."""
     return any(os.environ.get(name, "").upper() in _CAPS_WITHOUT_BF16 for name in _ONEDNN_CAPS)
+
+
+_TRIM, _TOP_PAD, _MMAP = -1, -2, -3
+_SETTINGS: Final = {_MMAP: 2**25, _TRIM: 2**30, _TOP_PAD: 2**26}
+"""Blocks up to 32 MiB, the most that glibc allows, come from memory that is kept, of which 1 GiB may lie idle."""
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Ask the C library to keep what is freed; whether it can, once a process.
+
+    Where the C library knows no such setting, as on macOS or with musl, nothing happens.
+    """
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return all(set_option(option, value) == 1 for option, value in _SETTINGS.items())
+
+
+_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much memory a container has."""
+
+
+@cache
+def usable_memory() -> int:
+    """Return the bytes of memory of the machine, or of the container where that has less."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([whole, *filter(None, map(_limit, _LIMITS))])
+
+
+def _limit(path: Path) -> int | None:
+    """Bytes that a file allows; none where there is no such file or no limit."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

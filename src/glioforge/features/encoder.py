@@ -1,6 +1,6 @@
 """Features of a small encoder that learned tissue and lesion on training subjects.
 
-`nn.label_reader` learns to name the label of every voxel from one contrast at a
+`nn.perceptual` learns to name the label of every voxel from one contrast at a
 time, on axial slices.  Features are means and standard deviations of its channels
 over the brain.  It has seen subjects: who is measured with it must not be among them.
 

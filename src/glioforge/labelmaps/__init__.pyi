@@ -1,5 +1,4 @@
-from .cohort import CACHE as CACHE, draw_label_maps as draw_label_maps
+from .cohort import CACHE as CACHE, draw_label_maps as draw_label_maps, preview_maps as preview_maps
 from .engine import LabelEngine as LabelEngine
-from .sheet import preview_maps as preview_maps
 from .sources import LabelSources as LabelSources
 from .spec import LabelMapSpec as LabelMapSpec

@@ -1,9 +1,10 @@
 """A lesion in a host: of the bank, varied and placed by the prior, or grown there; with its mass effect.
 
 Lesions of the bank may be turned, scaled, mirrored, bent and have other shares of their parts.
+A film is a tumour at rising volumes in one brain: the same growth and outline, more and more of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import final
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from glioforge.core import EditError, Geometry, LabelMap
+from glioforge.core import EditError, Geometry, LabelMap, stream
 from glioforge.labelmaps.growths import GrownTumour, grown_lesion
 from glioforge.labelmaps.hosts import Host, outermost
 from glioforge.labelmaps.prior import Prior
@@ -248,3 +249,39 @@ def _bent(graft: Graft, amplitude_mm: float, rng: np.random.Generator) -> Graft:
     fine = np.stack([ndimage.zoom(v, _LATTICE / _GRID, order=3, mode="nearest") for v in vectors])
     lattice = tuple(np.linspace(0, n - 1, _LATTICE) for n in graft.fields.shape[1:])
     return graft.warped(Displacement(fine, lattice, graft.spacing).unfolded())
+
+
+def growing(
+    host: Host,
+    tumour: GrownTumour,
+    volumes_ml: Iterable[float],
+    *,
+    shares: tuple[float, float] = (0.45, 0.5),
+    mass_effect: MassEffectSpec | None = None,
+    seed: int = 1,
+) -> Sequence[LabelMap]:
+    """Return the map of a host for each volume of a tumour that grew in it.
+
+    Args:
+        host: The brain.
+        tumour: Its growth (`growths.grown_tumour`).
+        volumes_ml: Volumes; 0 gives the brain without it.
+        shares: Share of tumour core in the lesion, and of necrosis in the core.
+        mass_effect: How it displaces tissue; not at all unless given.
+        seed: Seed of its outline, which is one for all volumes.
+
+    Raises:
+        EditError: It finds no room.
+    """
+    geometry, maps = host.labels.geometry, []
+    for volume in volumes_ml:
+        whole = round(volume * 1000 / geometry.voxel_volume)
+        if not whole:
+            maps.append(host.labels)
+            continue
+        core = max(round(whole * shares[0]), 1)
+        counts = (whole, core, round(core * shares[1]))
+        graft = grown_lesion(tumour, counts, geometry.spacing, stream(seed, "growing tumour"))
+        lesion = in_few_pieces(graft.settle(host.labels.voxels))
+        maps.append(implanted(host, lesion, mass_effect))
+    return maps

@@ -1,4 +1,4 @@
-from .base import Direction as Direction, MetricRow as MetricRow
+from .base import Direction as Direction, ImagePair as ImagePair, MetricRow as MetricRow
 from .class_overlap import CLASSES as CLASSES, ClassOverlap as ClassOverlap
 from .cohort.agreement import (
     Agreement as Agreement,
@@ -36,7 +36,6 @@ from .near_duplicates import (
     aligned_agreement as aligned_agreement,
 )
 from .orbit import Group as Group, Shape as Shape, likeness as likeness
-from .pair import ImagePair as ImagePair
 from .register import Level as Level, metric_named as metric_named
 from .similarity import (
     PATCHES as PATCHES,

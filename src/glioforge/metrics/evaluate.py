@@ -21,10 +21,9 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from glioforge.core import Box, LabelMap, LabelScheme, Mask, MetricError, SpecError, bounding_box
-from glioforge.metrics.base import Metric, MetricRow
+from glioforge.metrics.base import NOWHERE, MaskPair, Metric, MetricRow
 from glioforge.metrics.lesions import DILATION_STEPS
 from glioforge.metrics.overlap import FALSE_ALARMS, LESIONWISE, OVERLAP, SURFACE
-from glioforge.metrics.pair import NOWHERE, MaskPair
 
 METRICS: Final[Mapping[str, Metric[MaskPair]]] = MappingProxyType(
     {metric.name: metric for metric in (*OVERLAP, *SURFACE, *LESIONWISE, *FALSE_ALARMS)}

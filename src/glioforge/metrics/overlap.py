@@ -33,8 +33,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from glioforge.core import within
-from glioforge.metrics.base import AGREEMENT, DEFINED, DISTANCE, Direction, Metric
-from glioforge.metrics.pair import MaskPair
+from glioforge.metrics.base import AGREEMENT, DEFINED, DISTANCE, Direction, MaskPair, Metric
 
 
 def dice(pair: MaskPair) -> float:

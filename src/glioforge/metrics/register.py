@@ -153,7 +153,7 @@ _OF_CLASSIFIERS: Final = (
     ("slice_auc", "AUC of slices with tumour", Level.CASE),
     ("grade_auc", "AUC of high grade", Level.COHORT),
 )
-"""How well a classifier's answers rank slices of a case, and subjects (`classification.score`); of unit 1."""
+"""How well a classifier's answers rank slices of a case, and subjects (`classification.train`); of unit 1."""
 
 _OF_COHORTS: Final = (
     ("sliced_wasserstein", "Sliced Wasserstein distance", Direction.LOWER, NOT_NEGATIVE),

@@ -46,8 +46,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import convolve1d, gaussian_filter, minimum_filter
 
 from glioforge.core import Mask
-from glioforge.metrics.base import DEFINED, Direction, Metric, MetricRow
-from glioforge.metrics.pair import AnyImage, AnyMask, ImagePair
+from glioforge.metrics.base import DEFINED, AnyImage, AnyMask, Direction, ImagePair, Metric, MetricRow
 
 PREPARED_RANGE: Final = 10.0
 """Data range of prepared images, which are clipped to [-5, 5]."""

@@ -25,8 +25,7 @@ from jaxtyping import Bool, Float32
 from scipy.ndimage import gaussian_filter
 
 from glioforge.core import CaseError, GeometryError, Mask, Voxels
-from glioforge.metrics.base import DEFINED, Direction, Metric
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.base import DEFINED, Direction, ImagePair, Metric
 
 WIDTHS: Final = (0.0, 0.7, 1.4, 2.8, 5.6)
 """Standard deviations of the blurs between which bands lie, in voxels."""

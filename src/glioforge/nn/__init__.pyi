@@ -26,11 +26,10 @@ from .dcgan import (
     start_as_dcgan as start_as_dcgan,
     start_critic as start_critic,
 )
-from .label_reader import LabelEncoder as LabelEncoder, LabelReader as LabelReader
 from .level_sets import LevelSets as LevelSets, signed_distances as signed_distances
 from .modes import Modes as Modes
 from .patch_critic import LabelWiseCritic as LabelWiseCritic, MultiScaleCritic as MultiScaleCritic, Padding as Padding
-from .perceptual import read_vgg19 as read_vgg19
+from .perceptual import LabelEncoder as LabelEncoder, LabelReader as LabelReader, read_vgg19 as read_vgg19
 from .pix2pix import Pix2PixGenerator as Pix2PixGenerator, halvings as halvings, paper_widths as paper_widths
 from .pix2pixhd import Pix2PixHDGenerator as Pix2PixHDGenerator
 from .progressive import (

@@ -15,9 +15,8 @@ from jaxtyping import Float64, Int64
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from glioforge.privacy.bounds import Scores, roc_of, two_sided
 from glioforge.privacy.evidence import Attribute, Evidence
-from glioforge.privacy.finding import Control, Finding, Limits
+from glioforge.privacy.finding import Control, Finding, Limits, Scores, roc_of, two_sided
 from glioforge.privacy.membership import FEWEST
 
 RIDGE: Final = 1.0

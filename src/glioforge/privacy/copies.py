@@ -30,9 +30,8 @@ from jaxtyping import Int64
 from scipy.stats import hypergeom, norm
 
 from glioforge.core import stream
-from glioforge.privacy.bounds import upper_clustered, upper_difference, upper_share
 from glioforge.privacy.evidence import Evidence, Near
-from glioforge.privacy.finding import Control, Finding, Limits
+from glioforge.privacy.finding import Control, Finding, Limits, upper_clustered, upper_difference, upper_share
 
 MISSED: Final = 0.05
 """Share of the planted copies of a disguise that may lie below the upper end of the threshold's range."""

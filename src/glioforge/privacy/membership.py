@@ -24,9 +24,8 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from glioforge.core import CohortError
-from glioforge.privacy.bounds import Roc, Scores, roc_of, two_sided
 from glioforge.privacy.evidence import Evidence
-from glioforge.privacy.finding import Control, Finding, Limits
+from glioforge.privacy.finding import Control, Finding, Limits, Roc, Scores, roc_of, two_sided
 
 FEWEST: Final = 2
 """Subjects a side without which no curve can be drawn."""

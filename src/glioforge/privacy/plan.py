@@ -11,7 +11,7 @@ from typing import Final, final
 import numpy as np
 from scipy.stats import betabinom, binom, norm
 
-from glioforge.privacy.bounds import upper_share
+from glioforge.privacy.finding import upper_share
 from glioforge.privacy.rules import CONTROL_ERROR, AuditSpec
 
 POWER: Final = 0.9

@@ -8,30 +8,43 @@ Conventions
 -----------
 pixels     uint8 `(contrast, k, row, column)` in picture order, radiological: anterior is up, the patient's left is on
            the picture's right; one `k` for a slice, all for a stack.  Volumes are `(contrast, i, j, k)`, RAS
-planes     axial; cases that are a single coronal or sagittal slice are shown in their own plane (`reader.plane`), with
+planes     axial; cases that are a single coronal or sagittal slice are shown in their own plane; with
            the top of the head up and the face on the left of a sagittal picture
 levels     0 outside the brain; 1 to 255 inside, from the 0.5th to the 99.5th percentile within the brain of the case
+
+Samplers of slices make cases that are one voxel thick.  Such a case is shown whole, in its own plane.
+
+Conventions
+-----------
+turned    voxels with axes `(i, j, k)` so that `k` numbers the slices of the plane, `j` rises to the front of an axial
+          slice and to the top of the others, and `i` rises to the right, of a sagittal slice to the front
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from glioforge.core import Case, CaseError, CaseRef, CohortError, Geometry, Modality, bounding_box
-from glioforge.data import find_brain
+from glioforge.data import find_brain, thin_axis
 from glioforge.io import image_bytes
-from glioforge.reader.plane import Plane, plane_of, spacing_of, turned
 from glioforge.reader.spec import ReaderSpec
-from glioforge.report import window_of
+from glioforge.report import upright, window_of
 
 Pixels = UInt8[np.ndarray, "contrast _ _ _"]
+
+
 MARGIN: Final = 3
 """Voxels left around the largest brain of a study."""
+
+
 _SAME_MM: Final = 1e-2
+
+
+Plane = Literal["axial", "coronal", "sagittal"]
 
 
 @final
@@ -240,3 +253,33 @@ def _placed(voxels: UInt8[np.ndarray, "i j k"], known: Survey, frame: Frame) -> 
         target.append(slice(free, free + kept))
     result[tuple(target)] = voxels[tuple(source)]
     return result
+
+
+ORDER: Final[Mapping[Plane, tuple[int, int, int]]] = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}
+"""Axes of a RAS volume in the order in which a plane's voxels are turned."""
+
+
+_ACROSS: Final[tuple[Plane, ...]] = ("sagittal", "coronal", "axial")
+
+
+def plane_of(geometry: Geometry) -> Plane:
+    """Return the plane of a slice that is one voxel thick, and `axial` for any other case.
+
+    Example:
+        >>> plane_of(Geometry.isotropic((1, 64, 64))), plane_of(Geometry.isotropic((64, 64, 48)))
+        ('sagittal', 'axial')
+    """
+    thin = thin_axis(geometry)
+    return "axial" if thin is None else _ACROSS[geometry.canonical_axes()[0].index(thin)]
+
+
+def turned(voxels: Shaped[np.ndarray, "_ _ _"], geometry: Geometry) -> Shaped[np.ndarray, "i j k"]:
+    """Return voxels of a grid in the order in which readers see them."""
+    return np.transpose(upright(voxels, geometry), ORDER[plane_of(geometry)])
+
+
+def spacing_of(geometry: Geometry) -> tuple[float, float, float]:
+    """Return the voxel size in millimetres along the axes of turned voxels."""
+    axes, _ = geometry.canonical_axes()
+    x, y, z = (geometry.spacing[axes[axis]] for axis in ORDER[plane_of(geometry)])
+    return x, y, z

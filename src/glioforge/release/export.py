@@ -38,9 +38,8 @@ from glioforge.core import (
 )
 from glioforge.data import restore, restore_values
 from glioforge.io import DONE, PRIVATE, STARTED, Step, read_json, remove_partials, write_json
-from glioforge.release.base import DataSet, Leaving, Target, format_named
+from glioforge.release.base import CaseName, DataSet, Leaving, Target, format_named
 from glioforge.release.label_values import expressed, require_no_lost_label
-from glioforge.release.names import CaseName
 from glioforge.release.plan import Entry, ExportSpec, Plan, key_of, plan_export, remarks
 from glioforge.release.record import dataset_record, description_of, sidecar_of
 

@@ -17,9 +17,8 @@ from glioforge.core import (
     name_key,
     preparations_of,
 )
-from glioforge.release.base import Format, refuse
+from glioforge.release.base import Format, Names, kept, numbered, refuse
 from glioforge.release.label_values import Consecutive, consecutive, given_values, numbering, scheme_of_export, shown
-from glioforge.release.names import Names, kept, numbered
 from glioforge.release.record import NOTICE
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from glioforge.core import CaseRef, LabelScheme, Lineage
 from glioforge.lesions import EDITS, METHOD
-from glioforge.release.names import CaseName, Names
+from glioforge.release.base import CaseName, Names
 from glioforge.synthesis import SYNTHESIZERS
 
 NOTICE = "NOT AUDITED: internal use"

@@ -6,7 +6,7 @@ from .compare import (
     contrast_of as contrast_of,
     paired as paired,
 )
-from .html import render as render
+from .html import render as render, with_parts as with_parts
 from .leaks import Bounded as Bounded, bound_plot as bound_plot, planted_plot as planted_plot, roc_plot as roc_plot
 from .overlays import (
     Overlay as Overlay,
@@ -27,7 +27,6 @@ from .page import (
     Section as Section,
     Table as Table,
 )
-from .parts import with_parts as with_parts
 from .plots import (
     floor_plot as floor_plot,
     look_of as look_of,

@@ -11,10 +11,14 @@ from .evaluate import evaluate_folder as evaluate_folder
 from .fidelity_cases import describe_cases as describe_cases
 from .fidelity_numbers import FidelitySpec as FidelitySpec, table_of as table_of, unit_of as unit_of
 from .filter import filter_cohort as filter_cohort, filter_from as filter_from, filter_models as filter_models
-from .fresh import fresh_drawn as fresh_drawn, fresh_images as fresh_images, fresh_mixtures as fresh_mixtures
 from .segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .shadow import shadow_scores as shadow_scores
-from .synthesize import make_synthetic as make_synthetic
+from .synthesize import (
+    fresh_drawn as fresh_drawn,
+    fresh_images as fresh_images,
+    fresh_mixtures as fresh_mixtures,
+    make_synthetic as make_synthetic,
+)
 from .teaching import write_teaching_set as write_teaching_set
 from .tissue_sheets import write_sheets as write_sheets
 from .train import (

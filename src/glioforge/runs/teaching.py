@@ -40,7 +40,7 @@ from glioforge.report import (
     seen_from,
 )
 from glioforge.sampling import AXES, Finding, TrainedSampler
-from glioforge.sampling.asked import WORDS
+from glioforge.sampling.slice_spec import WORDS
 
 TRIES: Final = 20
 """Draws for a case until the reader sees what was asked."""

@@ -1,4 +1,3 @@
-from .asked import request_of as request_of
 from .base import TrainedSampler as TrainedSampler, load_sampler as load_sampler, train_sampler as train_sampler
 from .cohort import sample_cohort as sample_cohort
 from .content import train_reader as train_reader
@@ -11,6 +10,12 @@ from .method import (
     SamplerSpec as SamplerSpec,
 )
 from .slice_gan import SliceGan as SliceGan
-from .slice_spec import AXES as AXES, Finding as Finding, PAPER_SLICES as PAPER_SLICES, SliceGanSpec as SliceGanSpec
+from .slice_spec import (
+    AXES as AXES,
+    Finding as Finding,
+    PAPER_SLICES as PAPER_SLICES,
+    SliceGanSpec as SliceGanSpec,
+    request_of as request_of,
+)
 from .slices import chosen_slices as chosen_slices
 from .walk import method_of as method_of, write_walk as write_walk

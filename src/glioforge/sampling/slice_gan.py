@@ -15,9 +15,8 @@ from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, CohortError, Geometry, Modality, Volume, stream
 from glioforge.data import SLICES_FROM, SLICES_TO
 from glioforge.nn import BlendGenerator, DcganCritic, DcganGenerator, LevelSets, Modes, start_as_dcgan, start_critic
-from glioforge.sampling.asked import described, fulfilling
 from glioforge.sampling.method import Batches, Sampler
-from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec
+from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec, described, fulfilling
 from glioforge.sampling.slices import BACKGROUND, DARK, DARKEST, FINDINGS, slice_geometry, training_slices
 from glioforge.training import Fitting, Outcome, PatchScore, Unconditional
 
@@ -157,7 +156,7 @@ class SliceGan(Sampler, ABC):
         return PatchScore(real, make)
 
     def ask(self, request: Mapping[str, str]) -> None:
-        """Have every draw show these findings, as `sampling.asked` words them."""
+        """Have every draw show these findings, as `sampling.slice_spec` words them."""
         fulfilling(self.shown, self.spec.conditions, request)
         self.asked = dict(request)
 

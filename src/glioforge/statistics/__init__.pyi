@@ -10,15 +10,17 @@ from .inference import (
 from .intervals import (
     ENOUGH_SUBJECTS as ENOUGH_SUBJECTS,
     Interval as Interval,
+    binomial_p as binomial_p,
+    equivalence_p as equivalence_p,
     is_resample as is_resample,
     resampled as resampled,
     resampled_interval as resampled_interval,
     subject_means as subject_means,
     too_few as too_few,
+    wilson as wilson,
 )
 from .judge import Finding as Finding, Needed as Needed, Shown as Shown, judge_family as judge_family
 from .power import DIFFERENCES as DIFFERENCES, Plan as Plan, smallest_shown as smallest_shown
-from .shares import binomial_p as binomial_p, equivalence_p as equivalence_p, wilson as wilson
 from .small_regions import (
     SmallRegions as SmallRegions,
     WithAndWithout as WithAndWithout,

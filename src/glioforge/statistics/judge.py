@@ -26,9 +26,8 @@ from glioforge.core import SpecError
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.crossed import Estimate, Factor, Method, estimate_mean
 from glioforge.statistics.inference import Range, effect_size, holm, leave_groups_out, leave_one_out, sign_flip_p
-from glioforge.statistics.intervals import Interval, too_few
+from glioforge.statistics.intervals import Interval, too_few, wilson
 from glioforge.statistics.power import DIFFERENCES, Plan, smallest_shown
-from glioforge.statistics.shares import wilson
 
 LOW_POWER: Final = 0.5
 """Planned power below which a shown difference is said to be exaggerated."""

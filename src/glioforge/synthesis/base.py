@@ -25,7 +25,7 @@ from glioforge.core import (
     require_no_leak,
 )
 from glioforge.io import Step, kept_of, settled
-from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.appearance import Appearance, require_stand_ins, unseen_classes, warning_of
 from glioforge.synthesis.method import (
     SYNTHESIZERS,
     Knowledge,
@@ -35,7 +35,6 @@ from glioforge.synthesis.method import (
     known_modalities,
 )
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer, write_tensors
-from glioforge.synthesis.unseen_classes import require_stand_ins, unseen_classes, warning_of
 from glioforge.training import Budget, Card, Fitting, Outcome, write_model
 
 __all__ = [

@@ -12,8 +12,7 @@ from typing import Any, final
 import torch
 
 from glioforge.core import Cohort, CohortError, Modality, counted
-from glioforge.synthesis.augmented import augmented
-from glioforge.synthesis.conditional_spec import ConditionalSpec
+from glioforge.synthesis.conditional_spec import ConditionalSpec, augmented
 from glioforge.synthesis.patches import FramedPatches
 from glioforge.synthesis.slices import FramedSlices
 

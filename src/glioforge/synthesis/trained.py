@@ -23,9 +23,8 @@ import numpy as np
 from glioforge.compute import AcceleratorSpec, precision_for, precision_note
 from glioforge.core import InputFileError, LabelError, LabelMap, LabelScheme, Lineage, Modality, Volume
 from glioforge.io import CARD
-from glioforge.synthesis.appearance import Appearance
+from glioforge.synthesis.appearance import Appearance, painted_map, unseen_classes, warning_of
 from glioforge.synthesis.method import SYNTHESIZERS, Knowledge, Method
-from glioforge.synthesis.unseen_classes import painted_map, unseen_classes, warning_of
 from glioforge.training import WEIGHTS, Card, expected_hash, read_card
 
 LIMIT = 5.0

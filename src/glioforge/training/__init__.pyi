@@ -1,7 +1,5 @@
 from .budget import Budget as Budget, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
-from .differentiable import Change as Change, changed as changed
 from .estimate import Estimate as Estimate, preparing as preparing
-from .fitting import Fitting as Fitting
 from .loop import train as train
 from .model_folder import (
     Card as Card,
@@ -12,7 +10,7 @@ from .model_folder import (
 )
 from .optimizer import OptimizerSpec as OptimizerSpec, build_optimizer as build_optimizer, set_rate as set_rate
 from .parallel import leads as leads, meet as meet, synchronised as synchronised
-from .recipe import Observation as Observation, Recipe as Recipe
+from .recipe import Fitting as Fitting, Observation as Observation, Recipe as Recipe
 from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion
 from .recipes.adversarial_spec import (
     AdversarialSpec as AdversarialSpec,

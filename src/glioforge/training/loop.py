@@ -34,11 +34,10 @@ from glioforge.training.budget import Budget, Outcome, levelled
 from glioforge.training.estimate import end_if_estimating
 from glioforge.training.parallel import averaged, share
 from glioforge.training.recipe import Batches, Observable, Observation, Recipe, Validate, observe_last
-from glioforge.training.recompute import recompute_stages
 from glioforge.training.record import Record, line, present, write_history
 from glioforge.training.standing import Standing
 from glioforge.training.state import Checkpoints
-from glioforge.training.step import Buffers, NonFiniteError, set_parts
+from glioforge.training.step import Buffers, NonFiniteError, recompute_stages, set_parts
 from glioforge.training.weights import read_weights, write_weights
 
 

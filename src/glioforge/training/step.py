@@ -1,8 +1,8 @@
-"""A batch too large for the device, taken part by part: the gradients are those of the whole.
+"""What a step of a training is made of: batches in parts, updates that stay finite, averaged weights.
 
-Equal within float rounding where a loss is a mean over samples and no layer
-looks at the batch; batch norm sees each part alone, and a Dice over the batch
-becomes the mean of the parts' Dice.
+Gradients of a batch that is taken part by part are those of the whole, equal within float rounding where a loss is a
+mean over samples and no layer looks at the batch; batch norm sees each part alone, and a Dice over the batch becomes
+the mean of the parts' Dice.
 
 No step may spoil the weights: updates happen only when loss and gradients are finite.
 
@@ -17,16 +17,25 @@ first update and keeps a count of its own, where the rate here follows the
 step of the training, so that a resumed run and its averages agree.
 
 Source: Polyak & Juditsky 1992; for GANs Yazıcı et al. 2019, arXiv:1806.04498.
+
+Activations of some stages may be computed again on the way back, instead of being kept: Chen et al. 2016,
+arXiv:1604.06174.  What is computed again must be what was computed: random numbers are drawn again alike, batch norm
+takes its statistics from the same input, and what a pass changes in buffers (running statistics, vectors of spectral
+norm) is not changed a second time.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, final, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
 
 from glioforge.core import SpecError
 
@@ -206,3 +215,56 @@ class Ema(nn.Module):
         """Output of the averaged network."""
         output: torch.Tensor = self.network(*arguments)
         return output
+
+
+def recompute_stages(networks: nn.ModuleDict) -> int:
+    """Have every stage of every trained network computed again; give their number.
+
+    A stage is a member of an outermost `nn.ModuleList`: that is where the
+    networks keep their blocks.  Networks without gradients (averages) stay.
+
+    Raises:
+        SpecError: No trained network has stages.
+    """
+    stages = [stage for network in networks.values() for stage in _stages(network)]
+    trained = [stage for stage in stages if any(p.requires_grad for p in stage.parameters())]
+    if not trained:
+        raise SpecError(
+            "budget.checkpoint_activations with networks that have no stages to compute again",
+            "blocks in an nn.ModuleList",
+            "set it to false, or budget.accumulate to a higher number",
+        )
+    for stage in trained:
+        stage.forward = partial(_recomputed, stage, stage.forward)
+    return len(trained)
+
+
+def _stages(module: nn.Module) -> Iterator[nn.Module]:
+    """Members of the outermost lists."""
+    for child in module.children():
+        yield from child if isinstance(child, nn.ModuleList) else _stages(child)
+
+
+def _recomputed(stage: nn.Module, forward: Callable[..., Any], *inputs: Any, **named: Any) -> Any:  # noqa: ANN401 - any stage's
+    """Output of a stage, kept without what lies inside it."""
+    return checkpoint(forward, *inputs, use_reentrant=False, context_fn=partial(_contexts, stage), **named)
+
+
+def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Around the first pass nothing, around the second one buffers as the first one left them."""
+    return nullcontext(), _second_pass(stage)
+
+
+@contextmanager
+def _second_pass(stage: nn.Module) -> Iterator[None]:
+    """Keep buffers as they are, and spectral norms at the vectors that the first pass arrived at."""
+    buffers = Buffers(stage)
+    norms = [module for module in stage.modules() if isinstance(module, _SpectralNorm) and module.training]
+    for norm in norms:
+        norm.training = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True
+        buffers.put_back()

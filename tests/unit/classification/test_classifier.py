@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from glioforge.classification.batches import ClassifierBatches
-from glioforge.classification.score import asked, auc
 from glioforge.classification.target import ClassifierSpec, grade_of, graded_by_parents, require_grades, shows_tumour
-from glioforge.classification.train import load_classifier, train_classifier
+from glioforge.classification.train import asked, auc, load_classifier, train_classifier
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core.errors import CohortError
 from glioforge.core.lineage import Lineage

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from glioforge.compute import memory
+from glioforge.compute import precision as memory
 from glioforge.compute.accelerator import AcceleratorSpec, start
-from glioforge.compute.memory import keep_freed_memory
+from glioforge.compute.precision import keep_freed_memory
 
 
 class Library:

@@ -9,11 +9,10 @@ import pytest
 from scipy import ndimage
 
 from glioforge.core import BRATS2017, COMPLETE, COMPLETE_DISTRACTORS, Case, Cohort, CohortError, Lineage, OutputError
-from glioforge.labelmaps.cohort import draw_label_maps
+from glioforge.labelmaps.cohort import draw_label_maps, preview_maps
 from glioforge.labelmaps.engine import LabelEngine
-from glioforge.labelmaps.film import growing
 from glioforge.labelmaps.hosts import warped_host
-from glioforge.labelmaps.sheet import preview_maps
+from glioforge.labelmaps.lesion import growing
 from glioforge.labelmaps.sources import LabelSources
 from glioforge.labelmaps.spec import LabelMapSpec, Plan
 from toy_brain import structured_brain, toy_brain

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from glioforge.losses.perceptual import perceptual_l1
-from glioforge.nn.label_reader import LabelEncoder
+from glioforge.nn.perceptual import LabelEncoder
 
 
 class Seen(nn.Module):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from glioforge.core.geometry import Geometry
+from glioforge.metrics.base import MaskPair
 from glioforge.metrics.evaluate import METRICS, judge
 from glioforge.metrics.overlap import false_volume, far_volume
-from glioforge.metrics.pair import MaskPair
 from glioforge.metrics.register import metric_named
 
 GRID = Geometry((30, 10, 10), np.diag([2.0, 1.0, 1.0, 1.0]))

@@ -10,8 +10,8 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2023
 from glioforge.metrics import evaluate
+from glioforge.metrics.base import MaskPair
 from glioforge.metrics.evaluate import evaluate_case, require_identities
-from glioforge.metrics.pair import MaskPair
 
 GRID = Geometry.isotropic((8, 8, 8))
 

@@ -8,8 +8,8 @@ from glioforge.core.errors import GeometryError, LabelError, SpecError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, COMPLETE
+from glioforge.metrics.base import MaskPair
 from glioforge.metrics.evaluate import DEFAULT_METRICS, METRICS, REGIONS, evaluate_case, metrics_named
-from glioforge.metrics.pair import MaskPair
 from strategies import label_maps
 
 GRID = Geometry((12, 11, 10), np.diag([1.0, 1.5, 2.0, 1.0]))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from glioforge.core.geometry import Geometry
+from glioforge.metrics.base import MaskPair
 from glioforge.metrics.lesions import lesion_scores
 from glioforge.metrics.overlap import lesionwise_dice, lesionwise_hd95
-from glioforge.metrics.pair import MaskPair
 
 SHAPE = (40, 16, 16)
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from glioforge.core.errors import CaseError
 from glioforge.core.geometry import Geometry
 from glioforge.metrics import overlap
-from glioforge.metrics.pair import MaskPair
+from glioforge.metrics.base import MaskPair
 
 GRID = Geometry((4, 5, 6), np.diag([2.0, 2.0, 2.5, 1.0]))
 

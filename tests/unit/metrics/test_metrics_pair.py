@@ -1,4 +1,4 @@
-"""Tests of `metrics.pair`: boxes, empty cases, refusals."""
+"""Tests of `metrics.base`: boxes, empty cases, refusals."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
-from glioforge.metrics.pair import ImagePair, MaskPair
+from glioforge.metrics.base import ImagePair, MaskPair
 
 masks = hnp.arrays(bool, st.tuples(*(st.integers(1, 6),) * 3))
 GRID = Geometry.isotropic((6, 7, 8))

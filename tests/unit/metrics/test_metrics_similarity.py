@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.metrics import similarity
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.base import ImagePair
 from glioforge.metrics.similarity import SIMILARITY, compare_images, psnr_of, ssim_in_mask
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from glioforge.core.geometry import Geometry
 from glioforge.metrics import overlap as surface
-from glioforge.metrics.pair import MaskPair
+from glioforge.metrics.base import MaskPair
 
 
 def slabs(first, second, spacing=(1.0, 1.0, 1.0)):

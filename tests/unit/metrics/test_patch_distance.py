@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.base import ImagePair
 from glioforge.metrics.similarity import PATCHES, compare_images, sliced_wasserstein
 
 SHAPE = (40, 36, 6)

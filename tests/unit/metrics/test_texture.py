@@ -5,8 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from glioforge.core.errors import CaseError, GeometryError
-from glioforge.metrics.base import Direction
-from glioforge.metrics.pair import ImagePair
+from glioforge.metrics.base import Direction, ImagePair
 from glioforge.metrics.texture import (
     DIVERSITY,
     STREAKS,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from glioforge.nn.label_reader import LabelEncoder, LabelReader
+from glioforge.nn.perceptual import LabelEncoder, LabelReader
 
 
 @pytest.mark.parametrize(("dims", "grid"), [(2, (13, 8)), (2, (1, 1)), (3, (5, 8, 7))])

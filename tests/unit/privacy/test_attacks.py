@@ -8,10 +8,18 @@ from scipy.stats import binomtest
 
 from glioforge.core import CohortError
 from glioforge.privacy.attributes import AttributeDisclosure, adjusted
-from glioforge.privacy.bounds import delong, lower_share, roc_of, upper_clustered, upper_difference, upper_share
 from glioforge.privacy.copies import CopyRate, share_nearer
 from glioforge.privacy.evidence import Attribute
-from glioforge.privacy.finding import Attack, Limits
+from glioforge.privacy.finding import (
+    Attack,
+    Limits,
+    delong,
+    lower_share,
+    roc_of,
+    upper_clustered,
+    upper_difference,
+    upper_share,
+)
 from glioforge.privacy.gate import ATTACKS
 from glioforge.privacy.membership import DENSITY, DISTANCE, likelihood_ratios
 from toy_leaks import toy_evidence, with_copies

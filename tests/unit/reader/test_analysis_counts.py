@@ -13,7 +13,7 @@ from glioforge.reader.analysis_counts import (
     forced_choice_dprime,
     leaves_room,
 )
-from glioforge.statistics.shares import equivalence_p
+from glioforge.statistics.intervals import equivalence_p
 
 
 def test_a_reader_without_sensitivity_has_no_dprime():

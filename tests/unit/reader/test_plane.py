@@ -1,4 +1,4 @@
-"""Tests of `reader.plane`: a single slice is shown whole, in its own plane."""
+"""Tests of `reader.stimulus`: a single slice is shown whole, in its own plane."""
 
 from dataclasses import replace
 
@@ -8,9 +8,8 @@ import pytest
 from glioforge.core import CohortError, Geometry, Lineage, Modality, Volume
 from glioforge.reader.create import create_study
 from glioforge.reader.items import POOLED
-from glioforge.reader.plane import spacing_of, turned
 from glioforge.reader.spec import ReaderSpec
-from glioforge.reader.stimulus import as_pictures, common_frame, encode, survey_case
+from glioforge.reader.stimulus import as_pictures, common_frame, encode, spacing_of, survey_case, turned
 from toy_cohort import cohort_of_cases, toy_case
 
 SAGITTAL = Geometry((1, 20, 16), np.diag([4.0, 2.0, 3.0, 1.0]))

@@ -1,11 +1,11 @@
-"""Tests of `release.names`: numbers say nothing of ids, and the key leads back."""
+"""Tests of `release.base`: numbers say nothing of ids, and the key leads back."""
 
 from dataclasses import replace
 
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.release.names import CaseName, kept, numbered, with_entities
+from glioforge.release.base import CaseName, kept, numbered, with_entities
 from toy_release import cohort_of, scan, synthetic
 
 

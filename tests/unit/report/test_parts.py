@@ -8,9 +8,8 @@ import pytest
 from glioforge.core.errors import OutputError
 from glioforge.io.tables import ResultRow
 from glioforge.report.answer_plots import ablation_plot, learning_plot
-from glioforge.report.html import render
+from glioforge.report.html import FOLDER, latex_of, render, with_parts
 from glioforge.report.page import PNG_SIGNATURE, Figure, Folded, Paragraph, Report, Section, Table
-from glioforge.report.parts import FOLDER, latex_of, with_parts
 from glioforge.report.plots import subject_plot
 from glioforge.report.scores import ResultTable
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from glioforge.core.errors import CohortError
 from glioforge.statistics.crossed import REPLICATES, estimate_by_seed, estimate_mean, method_for
-from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, subject_means, too_few
-from glioforge.statistics.shares import wilson
+from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, subject_means, too_few, wilson
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "results" / "error_rates.json"
 DESIGNS = [(1, 1, 1, 6), (1, 1, 1, 60), (1, 1, 3, 12), (1, 2, 2, 12), (2, 1, 1, 20), (3, 2, 2, 20)]

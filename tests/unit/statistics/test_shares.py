@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import CohortError
-from glioforge.statistics.shares import binomial_p, wilson
+from glioforge.statistics.intervals import binomial_p, wilson
 
 
 @pytest.mark.parametrize(

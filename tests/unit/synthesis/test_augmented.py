@@ -6,11 +6,11 @@ from pydantic import ValidationError
 
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Modality
-from glioforge.data.augment.spec import Amount
+from glioforge.data.augment_spec import Amount
 from glioforge.synthesis.appearance import Appearance
-from glioforge.synthesis.augmented import SpatialAugmentSpec, augmented
 from glioforge.synthesis.base import SYNTHESIZERS
 from glioforge.synthesis.condition import position_channels
+from glioforge.synthesis.conditional_spec import SpatialAugmentSpec, augmented
 from glioforge.synthesis.method import Knowledge
 from toy_cohort import toy_case, toy_cohort
 

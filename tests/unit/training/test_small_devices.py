@@ -14,7 +14,7 @@ from glioforge.training.budget import Budget
 from glioforge.training.estimate import estimate
 from glioforge.training.loop import train
 from glioforge.training.recipes.supervised import Supervised
-from glioforge.training.recompute import recompute_stages
+from glioforge.training.step import recompute_stages
 from toy_parallel import PLAYER
 from toy_scripted import Scripted
 from toy_training import fabric

@@ -23,9 +23,9 @@ from glioforge.core import (
     parse_condition,
     require_some,
 )
+from glioforge.data.doctor.contrasts import twins
 from glioforge.data.doctor.look import CaseLook, look_at
 from glioforge.data.doctor.opened import SEVERITIES, Finding, finding_of, in_order
-from glioforge.data.doctor.twins import twins
 from glioforge.io import (
     FoundCase,
     FoundFolder,

@@ -13,9 +13,8 @@ from scipy import ndimage
 
 from glioforge.core import GlioforgeError, LabelScheme, Mask, Modality, scheme_named, within
 from glioforge.data import PLAUSIBLE_ML
-from glioforge.data.doctor.contrasts import alike_contrasts, swapped_contrasts
+from glioforge.data.doctor.contrasts import Coarse, alike_contrasts, coarse_images, swapped_contrasts
 from glioforge.data.doctor.opened import Finding, Opened, Tile, finding_of, scaled, thumbnails
-from glioforge.data.doctor.twins import Coarse, coarse_images
 from glioforge.io import BRAIN, LABELS, CheckedCase, FoundCase, Scan, check_case, detect_scheme, evidence_of
 
 DAMAGED = "file cannot be used"

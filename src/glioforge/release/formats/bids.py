@@ -48,7 +48,7 @@ class BidsFormat(Format):
     """A BIDS data set with its derivative."""
 
     def named(self, names: Names) -> Names:
-        """Return names of letters and digits, with their entities; errors as `release.names.with_entities`."""
+        """Return names of letters and digits, with their entities; errors as `release.base.with_entities`."""
         return with_entities(names)
 
     def require(self, refs: Sequence[CaseRef]) -> None:

@@ -1,19 +1,36 @@
-"""Weights of the losses of a generator and its critic, their optimisers, and the house's own settings of both.
+"""Settings of a generator and its critic, with label maps or from noise, and what is changed before a critic sees it.
 
 The house recipe learns anatomy in minutes: small weights of the critic and of
 feature matching next to the absolute difference, Adam (0.5, 0.9) at rates that
 fall as a cosine, an average of the weights, and gradient clipping.
 
-Settings of a generator of noise against a critic of images alone.
+Differentiable augmentation: every image that a critic sees is changed at random, and gradients pass the change.
+
+The critic of a few hundred images soon knows them by heart.  Where real and synthetic
+images are changed alike, it cannot, and the generator does not learn the changes, since
+they are the same on both sides.
+
+Source: Zhao et al. 2020, arXiv:2006.10738: `shift` by up to an eighth of the image,
+`cutout` of a square of half its side.  Instead of their brightness, saturation and
+contrast, `gain` stretches intensities about the background, which stays where it is: a
+background that moves is no slice.
+
+Conventions
+-----------
+images    from -1, the background, to about 1; draws come from torch's global generator
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
+import torch
+from jaxtyping import Float
 from pydantic import Field
+from torch.nn import functional
 
 from glioforge.config import Spec
 from glioforge.losses import Adversary, AnyAdversary, Difference
-from glioforge.training import Change, OptimizerSpec
+from glioforge.training import OptimizerSpec
 
 
 class AdversarialSpec(Spec):
@@ -52,6 +69,8 @@ HOUSE_OPTIMIZER: Final = OptimizerSpec(
     method="adam", learning_rate=2e-3, momentum=0.5, second_momentum=0.9, weight_decay=0, schedule="cosine"
 )
 """Optimiser of the house recipe: of the generator, and of networks that learn with it."""
+
+
 HOUSE_LOSSES: Final = AdversarialSpec(
     adversarial=0.2,
     feature_matching=1.0,
@@ -62,6 +81,9 @@ HOUSE_LOSSES: Final = AdversarialSpec(
     ema=0.995,
 )
 """Losses of the house recipe."""
+
+
+Change = Literal["shift", "cutout", "gain"]
 
 
 class GanSpec(Spec):
@@ -82,6 +104,68 @@ class GanSpec(Spec):
     penalty_every: int = Field(1, ge=1)
     """Steps of the critic from one with penalties to the next; they weigh as many times more there."""
     augment: tuple[Change, ...] = ()
-    """Changes of all images that the critic sees, real and synthetic (`training.differentiable`)."""
+    """Changes of all images that the critic sees, real and synthetic (`training.recipes.adversarial_spec`)."""
     clip_norm: float | None = Field(None, gt=0)
     """Largest L2 norm of each player's gradient; none leaves it."""
+
+
+Images = Float[torch.Tensor, "b contrast x y"]
+
+
+BACKGROUND: Final = -1.0
+"""Intensity outside the brain."""
+
+
+REACH: Final = 1 / 8
+"""Longest shift along an axis, as a share of the image."""
+
+
+GAIN: Final = 0.2
+"""Largest relative change of intensities."""
+
+
+def changed(images: Images, changes: Sequence[Change]) -> Images:
+    """Change each image by draws of its own; images as they are for no changes.
+
+    Args:
+        images: A batch.
+        changes: Which, in this order.
+    """
+    for change in changes:
+        images = _CHANGES[change](images)
+    return images
+
+
+def _shifted(images: Images) -> Images:
+    """Moved along both axes by whole pixels."""
+    rows, columns = images.shape[2:]
+    down, right = max(1, round(REACH * rows)), max(1, round(REACH * columns))
+    framed = functional.pad(images, (right, right, down, down), value=BACKGROUND)
+    first = torch.randint(0, 2 * down + 1, (len(images),)).tolist()
+    second = torch.randint(0, 2 * right + 1, (len(images),)).tolist()
+    parts = zip(framed, first, second, strict=True)
+    return torch.stack([image[:, top : top + rows, left : left + columns] for image, top, left in parts])
+
+
+def _cut(images: Images) -> Images:
+    """Without a square of half the image's side, whose centre lies anywhere."""
+    inside = torch.ones((len(images), 1, 1, 1), dtype=torch.bool, device=images.device)
+    for axis in (2, 3):
+        side = images.shape[axis]
+        centre = torch.randint(0, side, (len(images), 1, 1, 1), device=images.device)
+        shape = [1, 1, side, 1] if axis == 2 else [1, 1, 1, side]
+        inside = inside & ((torch.arange(side, device=images.device).view(shape) - centre).abs() < side / 4)
+    return torch.where(inside, torch.full_like(images, BACKGROUND), images)
+
+
+def _stretched(images: Images) -> Images:
+    """Intensities stretched about the background, all contrasts alike."""
+    factor = 1 + GAIN * (2 * torch.rand((len(images), 1, 1, 1), device=images.device) - 1)
+    return (images - BACKGROUND) * factor + BACKGROUND
+
+
+_CHANGES: Final[Mapping[Change, Callable[[Images], Images]]] = {
+    "shift": _shifted,
+    "cutout": _cut,
+    "gain": _stretched,
+}

@@ -24,12 +24,11 @@ from glioforge.training import (
     OptimizerSpec,
     accumulated,
     build_optimizer,
-    changed,
     set_rate,
     synchronised,
     update_all,
 )
-from glioforge.training.recipes.adversarial_spec import GanSpec
+from glioforge.training.recipes.adversarial_spec import GanSpec, changed
 
 Batch = Mapping[str, torch.Tensor]
 ASKED = "findings"
