@@ -20,11 +20,14 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Shaped
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Modality, Verdict, bounding_box
 from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
+
+_AT_ONCE = 256
+"""Cases that are compared with all others at once."""
 
 Grid = Float32[np.ndarray, "i j k"]
 Thumbnail = Float32[np.ndarray, "channel x y z"]
@@ -83,10 +86,7 @@ class Duplicate:
         ]
         views, owners, ids = (np.array(column) for column in zip(*shown, strict=True))
         thumbnails = views[:, 0]
-        nearest = [
-            _similarities(pair, thumbnails[owners != owner]).max() for pair, owner in zip(views, owners, strict=True)
-        ]
-        null = calibrated_limit(np.array(nearest), spec.refused_share)
+        null = calibrated_limit(_nearest(views, owners), spec.refused_share)
         limit = null + spec.margin * (1 - null)
         return cls(spec, evidence.subjects(), modalities, scheme, tuple(ids.tolist()), thumbnails, limit)
 
@@ -151,21 +151,39 @@ def _cells(voxels: Grid, counts: tuple[int, ...]) -> Float32[np.ndarray, "x y z"
 
 def _similarities(views: Views, others: Thumbnails) -> Float64[np.ndarray, "case"]:
     """Largest correlation over contrasts with each other case, plain or mirrored left to right."""
-    return np.maximum(_correlations(views[0], others), _correlations(views[1], others))
+    alike: Float64[np.ndarray, "case"] = _correlations(views, others).max(axis=0)
+    return alike
 
 
-def _correlations(thumbnail: Thumbnail, others: Thumbnails) -> Float64[np.ndarray, "case"]:
-    """Largest masked Pearson correlation over contrasts; 0 where there is no spread to correlate."""
-    brains = others[:, -1].reshape(len(others), -1).astype(np.float64)
-    brain = thumbnail[-1].ravel().astype(np.float64)
-    count = np.maximum(brains @ brain, 1)
-    best = np.full(len(others), -1.0)
-    for channel in range(len(thumbnail) - 1):
-        mine = thumbnail[channel].ravel().astype(np.float64)
-        theirs = others[:, channel].reshape(len(others), -1).astype(np.float64)
-        sum_mine, sum_theirs = brains @ mine, theirs @ brain
-        covariance = theirs @ mine - sum_mine * sum_theirs / count
-        variances = (brains @ mine**2 - sum_mine**2 / count) * (theirs**2 @ brain - sum_theirs**2 / count)
+def _nearest(
+    views: Float32[np.ndarray, "case 2 channel x y z"], owners: Shaped[np.ndarray, "case"]
+) -> Float64[np.ndarray, "case"]:
+    """Largest similarity of each case to those of other subjects."""
+    found = []
+    for first in range(0, len(views), _AT_ONCE):
+        rows = slice(first, first + _AT_ONCE)
+        alike = np.maximum(*(_correlations(views[rows, side], views[:, 0]) for side in (0, 1)))
+        found.append(np.where(owners[rows, None] == owners, -1.0, alike).max(axis=1))
+    return np.concatenate(found)
+
+
+def _correlations(
+    thumbnails: Float32[np.ndarray, "one channel x y z"], others: Thumbnails
+) -> Float64[np.ndarray, "one case"]:
+    """Largest masked Pearson correlation over contrasts of all with all; 0 where there is no spread to correlate."""
+    brains, brain = (_flat(cases, -1) for cases in (others, thumbnails))
+    count = np.maximum(brain @ brains.T, 1)
+    best = np.full(count.shape, -1.0)
+    for channel in range(others.shape[1] - 1):
+        mine, theirs = _flat(thumbnails, channel), _flat(others, channel)
+        sum_mine, sum_theirs = mine @ brains.T, brain @ theirs.T
+        covariance = mine @ theirs.T - sum_mine * sum_theirs / count
+        variances = (mine**2 @ brains.T - sum_mine**2 / count) * (brain @ (theirs**2).T - sum_theirs**2 / count)
         scale = np.sqrt(np.maximum(variances, 0))
         best = np.maximum(best, np.where(scale > 1e-9, covariance / np.maximum(scale, 1e-9), 0.0))
-    return np.minimum(best, 1.0)
+    return best
+
+
+def _flat(thumbnails: Thumbnails, channel: int) -> Float64[np.ndarray, "_ cell"]:
+    """One channel of all, a row each."""
+    return thumbnails[:, channel].reshape(len(thumbnails), -1).astype(np.float64)
