@@ -6,7 +6,7 @@
 `<!-- error rates -->` and `<!-- power -->` the numbers that
 `benchmarks/error_rates.py` simulated; `<!-- filters -->` those of quality filters
 that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
-`docs/results/NAME.json`;
+`docs/results/NAME.json`; `<!-- studies smoke -->` what each study took against its plan;
 `<!-- planted effects -->` what `experiments/planted_effects.py` counted.
 """
 
@@ -58,7 +58,26 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
             markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
     if "<!-- planted effects -->" in markdown:
         markdown = markdown.replace("<!-- planted effects -->", planted_table())
+    if "<!-- studies smoke -->" in markdown:
+        markdown = markdown.replace("<!-- studies smoke -->", smoke_table())
     return PAPERS.sub(lambda found: papers_tables(found[1]), markdown)
+
+
+def smoke_table() -> str:
+    """Time that each study of the papers took with budget `smoke`, against its plan."""
+    found = json.loads((ROOT / "docs" / "results" / "studies-smoke.json").read_text(encoding="utf-8"))
+    lines = [
+        "| study | trainings | planned, s | taken, s | tasks planned, s | processor time of tasks, s | ratio |",
+        "| --- |" + " ---: |" * 6,
+    ]
+    for name, row in found.items():
+        cells = (row["trainings"], row["planned_s"], row["taken_s"], row["work_s"], row["processor_s"])
+        lines.append(f"| `{name}` | {' | '.join(f'{cell:.0f}' for cell in cells)} | {row['work_ratio']:.2f} |")
+    sums = (
+        sum(row[key] for row in found.values())
+        for key in ("trainings", "planned_s", "taken_s", "work_s", "processor_s")
+    )
+    return "\n".join([*lines, f"| all | {' | '.join(f'{cell:.0f}' for cell in sums)} | |"])
 
 
 def papers_tables(name: str) -> str:

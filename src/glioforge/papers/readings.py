@@ -57,6 +57,9 @@ def reading_blocks(paper: str, ours: Sequence[Answered] = (), refused: Sequence[
     if paper not in known:
         return []
     blocks: list[Block] = [known[paper](ours)]
+    scored = tuple(one for one in ours if one.scores)
+    if scored:
+        blocks.append(_scores(scored))
     if any(one.flags for one in ours):
         blocks.append(_marks(ours))
     if refused:
@@ -78,7 +81,14 @@ def reading_numbers(paper: str, ours: Sequence[Answered], refused: Sequence[Refu
     elif paper == "guo2020":
         found["published"] = {name: [count, GUO_MAPS] for name, count in GUO_2020.items()}
         found["ours"] = {name: [_won(one, name) for one in ours if name in one.methods] for name in GUO_2020}
-    return {**found, "refused": {one.what: one.why for one in refused}} if found else {}
+    if not found:
+        return {}
+    scores = [
+        {**_known(one), "scores": {name: round(mean.estimate, 4) for name, mean in one.scores.items()}}
+        for one in ours
+        if one.scores
+    ]
+    return {**found, "scores": scores, "refused": {one.what: one.why for one in refused}}
 
 
 def _han(ours: Sequence[Answered]) -> Table:
@@ -122,6 +132,15 @@ def _carver(ours: Sequence[Answered]) -> Table:
     if ours:
         caption += " The share of several readers is the mean over both kinds of images."
     return Table(("Contrast", "Misjudged", "% (95 %)", "p, chance"), tuple(rows), caption)
+
+
+def _scores(ours: Sequence[Answered]) -> Table:
+    """Quality scores of our readings."""
+    rows = tuple(
+        (f"{name}, {_who(one)}", _plain(mean), str(mean.count)) for one in ours for name, mean in one.scores.items()
+    )
+    caption = "Quality scores of our readings, mean over subjects with 95 % interval; the paper printed none."
+    return Table(("Images", "Score", "Subjects"), rows, caption)
 
 
 def _guo(ours: Sequence[Answered]) -> Table:

@@ -6,8 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import final
 
+import numpy as np
+
 from glioforge.core import counted
 from glioforge.reader.analysis import SEED
+from glioforge.reader.analysis_methods import method_means
 from glioforge.reader.analysis_readings import REAL, Readings
 from glioforge.reader.analysis_rows import Row, row
 from glioforge.reader.export import locked_answers
@@ -15,6 +18,7 @@ from glioforge.reader.folder import open_study
 from glioforge.reader.lock import status_of
 from glioforge.reader.preference import Preference, comparisons, preferences
 from glioforge.reader.store import NAME
+from glioforge.statistics import Interval
 
 
 @final
@@ -72,6 +76,15 @@ class Answered:
         if len(set(part.positive.tolist())) < 2:
             return None
         return row(part, self.margin, seed=SEED)
+
+    @property
+    def scores(self) -> dict[str, Interval]:
+        """Quality score of each method and of real images, mean over subjects; empty where none was asked."""
+        values = self.readings.numbers("score")
+        if not np.isfinite(values).any():
+            return {}
+        parts = (values, self.readings.column("method"), self.readings.column("subject"))
+        return {found.method: found.mean for found in method_means(*parts, share=False, seed=SEED)}
 
     @cached_property
     def preference(self) -> Preference:

@@ -57,11 +57,18 @@ def test_counts_stand_below_those_of_the_same_generator():
 
 def test_contrasts_of_carver_are_counted_over_all_methods():
     """T1ce is what the paper calls T1c."""
-    answers = [replace(a, contrast="t1ce" if a.contrast == "t1c" else a.contrast) for a in carver_answers()]
-    rows = rows_of(reading_blocks("carver", (reading("carver", answers),)))
+    answers = [
+        replace(a, contrast="t1ce" if a.contrast == "t1c" else a.contrast, score=8.0 if a.method == "real" else 6.0)
+        for a in carver_answers()
+    ]
+    ours = (reading("carver", answers),)
+    blocks = reading_blocks("carver", ours)
+    rows = rows_of(blocks)
 
     for contrast in ("flair", "t1", "t1c", "t2"):
         assert rows[f"{contrast}, ours, 1 reader"][:2] == rows[contrast][:2]
+    assert rows_of(blocks, 1)["real, 1 reader"] == ("8.00 (8.00 to 8.00)", "36")
+    assert reading_numbers("carver", ours)["scores"][0]["scores"] == {"pix2pix": 6.0, "real": 8.0}
 
 
 def test_preferences_are_shares_of_decided_comparisons():
