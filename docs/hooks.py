@@ -115,6 +115,9 @@ def _reading_lines(reading: dict[str, Any]) -> Iterator[str]:
                 marks = f"{one['readers']} | {', '.join(one['flags'])}"
                 yield f"| {name} | {_spaced(printed)} | {_spaced(counts)} | {marks} |"
         yield ""
+    for one in reading.get("scores", ()):
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in one["scores"].items())
+        yield f"Quality scores, {one['readers']}: {scores}.\n"
     for what, why in reading.get("refused", {}).items():
         yield f"Refused: {what} ({why}).\n"
 

@@ -1,9 +1,9 @@
 """Measure what tasks of the papers' studies take, for the plan of `--dry-run`.
 
 Reads folders of finished studies, which two workers with one thread each ran.  What a task took is its processor time,
-so that a machine that did other things too gives the same, and the report's is that of writing it again.  Starting the
-workers and making the cases are told by the times of files; of studies whose tasks had less than nine tenths of a
-processor they are those that come with the package.
+so that a machine that did other things too gives the same; so is that of writing the page again.  Starting the workers
+and making the cases are told by the times of files, of studies whose tasks had nine tenths of a processor at least and
+that prepared their own cases.  What none of these studies did keeps the cost that comes with the package.
 
     python experiments/study_costs.py smoke/carver small/carver > costs.json
     mv costs.json src/glioforge/studies/papers/
@@ -43,7 +43,7 @@ def main() -> None:
             found[one.function, tuple(sorted(one.kinds)), one.amount].append(one)
     for one in measured_costs():
         key = (one.function, tuple(sorted(one.kinds)), one.amount)
-        if one.function in {START, GATHERING, REPORT} and key not in found:
+        if key not in found:
             found[key].append(one)
     tasks = []
     for (function, kinds, amount), rows in sorted(found.items()):
@@ -74,9 +74,8 @@ def costs_of(study: Study) -> Iterator[Past]:
         yield past_from(function_name(task), plain(task.key), own, task.amount, training)
         begun.append((folder / STARTED).stat().st_mtime)
         whole, spent = whole + cost.seconds, spent + processor
-    if spent >= ALONE * whole:
-        ready = (study.root / PREPARED / DONE).stat().st_mtime
-        first = (study.root / STARTED).stat().st_mtime
+    ready, first = ((study.root / name).stat().st_mtime for name in (f"{PREPARED}/{DONE}", STARTED))
+    if spent >= ALONE * whole and first < ready < min(begun):
         count, kind = len(study.prepared), "phantoms" if isinstance(study.spec.data, PhantomData) else "scans"
         yield Past(GATHERING, frozenset({kind}), (ready - first) * WORKERS / count, 1.0, 6.0)
         yield Past(START, frozenset(), min(begun) - ready, 1.0, 0.0)
