@@ -61,6 +61,7 @@ from glioforge.studies.pictures import made_section, sources_section
 from glioforge.studies.results import Results
 from glioforge.studies.scoring import DRAWS
 from glioforge.studies.setup import made_with, settings_section, subjects_section
+from glioforge.studies.shown_report import shown_section
 from glioforge.studies.spec import AugmentationSpec
 
 METRICS: Final = ("dice", "hd95", "sensitivity", "precision")
@@ -78,6 +79,7 @@ _WORK: Final = {
     "fidelity": "measuring the images",
     "gap": "measuring the domain gap",
     "maps": "judging label maps from noise",
+    "shown": "painting label maps for pictures",
     "segmenter": "training segmenters",
     "scores": "scoring segmenters",
 }
@@ -108,6 +110,7 @@ def page(spec: AugmentationSpec, results: Results) -> Report:
     sections = (
         answer_section(spec, results, overlap, arms, judged),
         *shown,
+        *shown_section(spec, results),
         _segmentation(spec, results, overlap, arms),
         *classes_section(spec, table, arms, trained),
         *maps_section(results),

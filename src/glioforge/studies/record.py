@@ -18,6 +18,8 @@ fidelity, images  images of unseen label maps, with their rows
 search            search of cases for held-out subjects: a hit is an error (`details`: `searched`, `held_out`)
 gap               distances of synthetic cases from test scans (`details`: `numbers`, `extractor`)
 series            edited label maps for pictures (`details`: `source`); an edit that suits no map is a note
+hosts, inserted   healthy brain of another cohort (`details`: `case`, `from`), and lesions in its label map
+shown             images of a series and of lesions in a healthy brain (`details`: `dice`, `subjects`)
 scores            rows of a segmenter on unseen subjects
 """
 

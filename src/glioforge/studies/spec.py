@@ -12,6 +12,7 @@ from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
 from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
 from glioforge.studies.controls import control_arms, control_sources
+from glioforge.studies.shown import ShownSpec
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
 from glioforge.studies.sources import (
     FolderSource,
@@ -90,6 +91,8 @@ class AugmentationSpec(SourcedSpec):
     tuning: tuple[Mapping[str, Any], ...] = ()
     """Changes to the segmenter's settings, each of which is a tuning trial: every arm is trained with each, and keeps
     the one with the best validation score; none tunes nothing."""
+    shown: ShownSpec | None = Field(None, exclude_if=lambda shown: shown is None)
+    """Edited label maps and lesions in a healthy brain to make pictures of; nothing is trained on them."""
     plan: PlanSpec | None = Field(None, exclude_if=lambda plan: plan is None)
     """Primary contrast, family, margins and spread, fixed before the look; without it no power is planned."""
     budgets: Mapping[str, StudyBudget]
@@ -142,6 +145,8 @@ class AugmentationSpec(SourcedSpec):
             for segmenter in (self.segmenter, *self.segmenters.values()):
                 if segmenter is not None:
                     require_changeable(segmenter, changes)
+        if self.shown is not None:
+            self.shown.require_sources(self._trained_sources)
         self.also.require_arms([arm.name for arm in self.every_arm])
         reserved = sorted({"generator", "control"} & set(self.sources))
         if reserved:
@@ -188,7 +193,7 @@ class AugmentationSpec(SourcedSpec):
         An arm can therefore be added to a study that has run, with its source or its segmenter: only the new one is
         trained.  What is also scored is the key of the scores.
         """
-        added = {"arms", "sources", "segmenters", "curve", "controls", "fresh_workers", "also"}
+        added = {"arms", "sources", "segmenters", "curve", "controls", "fresh_workers", "also", "shown"}
         return {name: value for name, value in super().identity().items() if name not in added}
 
     @property
@@ -217,6 +222,12 @@ class AugmentationSpec(SourcedSpec):
     def baseline(self) -> Arm:
         """The first arm, with which others are compared unless they say otherwise."""
         return self.every_arm[0]
+
+    @property
+    def _trained_sources(self) -> tuple[str, ...]:
+        """Sources with a synthesizer whose cases a sound arm has."""
+        named = dict.fromkeys(arm.source for arm in self.all_arms if arm.source)
+        return tuple(name for name in named if isinstance(self.all_sources[name], SynthesizerSource))
 
     def _expanded(self) -> Iterator[Arm]:
         """Arms of each segmenter and number of subjects together, the baseline of each first."""

@@ -22,9 +22,11 @@ from glioforge.studies.augmentation_report import page
 from glioforge.studies.fold import Fold
 from glioforge.studies.plan.arm import arm_tasks, trial_run
 from glioforge.studies.plan.draw import EVERYONE, Draw, draw_of
+from glioforge.studies.plan.shown import shown_tasks
 from glioforge.studies.plan.source import Made, fidelity_task, gap_tasks, maps_task, source_tasks
 from glioforge.studies.question import QUESTIONS
 from glioforge.studies.results import Results
+from glioforge.studies.shown import ShownSpec
 from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource
 from glioforge.studies.spec import AugmentationSpec
 from glioforge.studies.task import Task
@@ -38,11 +40,13 @@ class Augmentation:
     def plan(self, spec: AugmentationSpec, folds: Sequence[Fold]) -> Iterator[Task]:
         """Trial runs, sources and their cases, and the arms; each task once."""
         for fold in folds:
-            seen: set[str] = set()
+            seen: dict[str, Task] = {}
             for task in _fold(spec, fold):
                 if task.name not in seen:
-                    seen.add(task.name)
+                    seen[task.name] = task
                     yield task
+            if spec.shown is not None and not fold.index:
+                yield from _shown(spec, spec.shown, fold, list(seen.values()))
 
     def page(self, spec: AugmentationSpec, results: Results) -> Report:
         """Pictures, likeness, differences between arms, trainings, quality check and costs."""
@@ -59,6 +63,16 @@ def _fold(spec: AugmentationSpec, fold: Fold) -> Iterator[Task]:
         yield from _of_arm(spec, fold, arm)
         if not place and spec.synthesizer is not None and not fold.leaky:
             yield from _generator(spec, fold)
+
+
+def _shown(spec: AugmentationSpec, shown: ShownSpec, fold: Fold, tasks: Sequence[Task]) -> Iterator[Task]:
+    """The pictures besides the cases, judged by the first segmenter of the baseline."""
+    judge = next(task.name for task in tasks if task.kind == "segmenter" and task.arm == spec.baseline.name)
+    made: dict[str, Made] = {}
+    for arm in spec.every_arm:
+        if arm.source in shown.sources and arm.split == "sound":
+            made.setdefault(arm.source, _sources(spec, fold, arm, draw_of(fold, arm.real, 0))[0])
+    yield from shown_tasks(spec, shown, fold, made, judge)
 
 
 def _of_arm(spec: AugmentationSpec, fold: Fold, arm: Arm) -> Iterator[Task]:

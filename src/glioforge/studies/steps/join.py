@@ -41,35 +41,65 @@ def take_joined(
         LeakageError: A case comes from a subject who is held out for validation; `perform` refuses those for testing.
     """
     train = context.cohort("train")
-    found = _read(context, cohort)
-    require_no_leak({"cases that the synthesizer is also trained on": found}, context.cohort("validation"))
-    bare = [ref.case_id for ref in found if ref.labels is None]
-    if bare and not (isinstance(cohort, JoinedFolder) and cohort.healthy):
-        raise CohortError(
-            f"cases without a label map: {listed(bare)}",
-            "a label map for every case",
-            "leave them out, or set also_train_on.healthy to true if no brain shows a lesion",
-            found.where,
-        )
-    strange = [str(m) for m in cohort.modalities or () if m not in train.modalities]
-    if strange:
-        raise CohortError(
-            f"contrasts {strange} of a second cohort",
-            f"contrasts of the study, {[str(m) for m in train.modalities]}",
-            "name others in also_train_on.modalities",
-            found.where,
-        )
-    grid = prepare_as.grid.model_copy(update={"size": train.cases[0].load().geometry.shape})
-    wanted = {"grid": grid, "modalities": cohort.modalities or train.modalities, "allow_missing": True}
-    prepared = prepare(
-        found, prepare_as.model_copy(update=wanted), context.folder / PREPARED, progress=context.progress
-    )
-    made = replace(prepared, name=KIND, folder=None)
+    found = read_second(context, cohort, "also_train_on")
+    made = replace(prepared_second(context, found, cohort, prepare_as, "also_train_on"), name=KIND, folder=None)
     require_one_grid(train + made)
     write_cohort(made, context.folder / KIND)
     contrasts = [m.title for m in train.modalities if any(m in ref.images for ref in made)]
     details = {"cases": len(made), "from": found.name, "contrasts": contrasts}
     return context.record(made={"cohort": made.fingerprint}, lineage=made.lineage, details=details)
+
+
+def read_second(context: Context, cohort: Joined, key: str) -> Cohort:
+    """Return the cases of a second cohort as they came.
+
+    Args:
+        context: The task; reads the side validation.
+        cohort: Where the cases come from.
+        key: The setting that names it, for errors.
+
+    Raises:
+        CohortError: A case has no label map and is not said to be healthy.
+        LeakageError: A case comes from a subject who is held out for validation.
+    """
+    found = _read(context, cohort)
+    require_no_leak({f"cases of {key}": found}, context.cohort("validation"))
+    bare = [ref.case_id for ref in found if ref.labels is None]
+    if bare and not (isinstance(cohort, JoinedFolder) and cohort.healthy):
+        raise CohortError(
+            f"cases without a label map: {listed(bare)}",
+            "a label map for every case",
+            f"leave them out, or set {key}.healthy to true if no brain shows a lesion",
+            found.where,
+        )
+    return found
+
+
+def prepared_second(context: Context, found: Cohort, cohort: Joined, prepare_as: PrepareSpec, key: str) -> Cohort:
+    """Prepare cases of a second cohort as the study's own, on the same grid, with the study's contrasts that they have.
+
+    Args:
+        context: The task; reads the side train.
+        found: The cases as they came.
+        cohort: Where they come from, with the contrasts to use.
+        prepare_as: Preparation of the study.
+        key: The setting that names it, for errors.
+
+    Raises:
+        CohortError: A contrast is none of the study's, or a case has none of the contrasts.
+    """
+    train = context.cohort("train")
+    strange = [str(m) for m in cohort.modalities or () if m not in train.modalities]
+    if strange:
+        raise CohortError(
+            f"contrasts {strange} of a second cohort",
+            f"contrasts of the study, {[str(m) for m in train.modalities]}",
+            f"name others in {key}.modalities",
+            found.where,
+        )
+    grid = prepare_as.grid.model_copy(update={"size": train.cases[0].load().geometry.shape})
+    wanted = {"grid": grid, "modalities": cohort.modalities or train.modalities, "allow_missing": True}
+    return prepare(found, prepare_as.model_copy(update=wanted), context.folder / PREPARED, progress=context.progress)
 
 
 def with_joined(context: Context, train: Cohort) -> Cohort:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from glioforge.core import Case, CaseRef, Cohort, EditError, stream
 from glioforge.data import write_case
 from glioforge.io import write_cohort
@@ -27,24 +29,52 @@ def make_series(context: Context, *, recipes: Sequence[RecipeSpec], seed: int, r
     """
     donors = LesionBank.of(context.cohort("train"))
     test = context.cohort("test")
-    source = _typical(test.cases)
-    labels, folder = source.load().require_labels(), context.folder
-    made = [write_case(folder, Case(ORIGINAL, source.subject_id, {}, source.lineage, labels, labels.voxels > 0))]
-    notes: list[str] = []
-    for recipe in recipes:
+    source, folder = _typical(test.cases), context.folder
+    streams = {slug(recipe.name): stream(seed, recipe.name) for recipe in recipes}
+    named = {slug(recipe.name): recipe for recipe in recipes}
+    edited, notes = edited_cases(context, source, named, (streams, donors, root_seed))
+    series = Cohort("series", (write_case(folder, kept_as(source, ORIGINAL)), *edited), test.scheme, test.source)
+    write_cohort(series, folder)
+    details = {"source": source.case_id}
+    return context.record(notes=notes, made={"cohort": series.fingerprint}, details=details)
+
+
+def kept_as(ref: CaseRef, case_id: str) -> Case:
+    """Return a case's label map as it is under another id, without images."""
+    labels = ref.load().require_labels()
+    return Case(case_id, ref.subject_id, {}, ref.lineage, labels, labels.voxels > 0)
+
+
+def edited_cases(
+    context: Context,
+    source: CaseRef,
+    recipes: Mapping[str, RecipeSpec],
+    draws: tuple[Mapping[str, np.random.Generator], LesionBank, int],
+) -> tuple[list[CaseRef], tuple[str, ...]]:
+    """Edit the label map of one case in every way, and keep the maps in the task's folder.
+
+    Args:
+        context: The task.
+        source: The case.
+        recipes: The edits by the ids of the new cases.
+        draws: Random stream of each recipe, lesions to put in, and the seed that lineages name.
+
+    Returns:
+        The new cases, and a note on each recipe that suits no place of the map.
+    """
+    streams, donors, root_seed = draws
+    labels, made, notes = source.load().require_labels(), list[CaseRef](), list[str]()
+    for case_id, recipe in recipes.items():
         try:
-            edited, records = edit_labels(labels, recipe, stream(seed, recipe.name), donors)
+            edited, records = edit_labels(labels, recipe, streams[case_id], donors)
         except EditError as error:
             notes.append(f"{recipe.name}: {error}")
             context.progress.say(f"edit left out: {notes[-1]}")
             continue
         lineage = edited_lineage({source.case_id: source.lineage}, records, seed=root_seed)
-        case = Case(slug(recipe.name), source.subject_id, {}, lineage, edited, edited.voxels > 0)
-        made.append(write_case(folder, case))
-    series = Cohort("series", tuple(made), test.scheme, test.source)
-    write_cohort(series, folder)
-    details = {"source": source.case_id}
-    return context.record(notes=tuple(notes), made={"cohort": series.fingerprint}, details=details)
+        case = Case(case_id, source.subject_id, {}, lineage, edited, edited.voxels > 0)
+        made.append(write_case(context.folder, case))
+    return made, tuple(notes)
 
 
 def shown_maps(series: Cohort, draws: int) -> list[LabelCase]:
