@@ -28,11 +28,11 @@ def with_after(report: Report, spec: StudySpec) -> Report:
 def notice(spec: StudySpec) -> Note:
     """Return the sentence that keeps a study after a paper from being taken for a replication."""
     after = _after(spec)
-    few = counted(len(after.deviations) + len(after.data) + len(after.gaps), "difference")
+    few = counted(len(_rows(spec)), "difference")
     on = "Computed phantoms, no scans: a" if isinstance(spec.data, PhantomData) else "A"
     return Note(
-        f"{on} study after {after.citation}, not a replication. It asks that paper's question on other cases; {few} "
-        f"from it are listed under “{heading(spec)}”.",
+        f"{on} study after {after.citation}, on other cases and not a replication; {few} are listed under "
+        f"“{heading(spec)}”.",
         "warning",
     )
 
@@ -44,14 +44,19 @@ def heading(spec: StudySpec) -> str:
 
 def section(spec: StudySpec) -> Section:
     """Return every deviation, difference of the data, and gap in one table."""
+    lead = Paragraph(
+        "Published numbers and those of this study come from different conditions. That they are alike confirms "
+        "neither, and that they differ refutes neither."
+    )
+    table = Table(("Of what", "Difference"), _rows(spec), "Everything known to differ.")
+    return Section(heading(spec), (lead, table))
+
+
+def _rows(spec: StudySpec) -> tuple[tuple[str, str], ...]:
+    """Kind and text of every difference."""
     after = _after(spec)
     kinds = (("Method", after.deviations), ("Data", (*after.data, *_phantoms(spec))), ("Left out", after.gaps))
-    rows = tuple((kind, text) for kind, texts in kinds for text in texts)
-    lead = Paragraph(
-        "Numbers of the paper and of this study answer the same question under different conditions. That they are "
-        "alike confirms neither, and that they differ refutes neither."
-    )
-    return Section(heading(spec), (lead, Table(("Of what", "Difference"), rows, "Everything known to differ.")))
+    return tuple((kind, text) for kind, texts in kinds for text in texts)
 
 
 def _after(spec: StudySpec) -> AfterSpec:

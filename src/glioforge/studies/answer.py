@@ -199,10 +199,15 @@ def _cost_table(spec: AugmentationSpec, results: Results, arms: Mapping[str, str
     for arm in (arm for arm in spec.every_arm if arm.name in arms):
         own = _hours(results, ("segmenter", "trial"), arm.name)
         made = 0.0 if arm.source is None else _hours(results, _CASES, arm.source)
-        rows.append((arms[arm.name], f"{own:.3f}", f"{made:.3f}" if arm.source else "–", f"{own + made:.3f}"))
+        rows.append((arms[arm.name], _told(own), _told(made) if arm.source else "–", _told(own + made)))
     device = spec.accelerator.device
     caption = f"Device hours (wall-clock time of tasks, device {device}); a source of several arms counts in each."
     return Table(("Arm", "Segmenters", "Synthetic cases", "Together"), tuple(rows), caption)
+
+
+def _told(hours: float) -> str:
+    """Hours for a cell; those below a hundredth to one digit, so that no training seems to take none."""
+    return f"{hours:.2f}" if hours >= 0.01 or not hours else f"{float(f'{hours:.1g}'):.5f}".rstrip("0")
 
 
 def _hours(results: Results, kinds: tuple[str, ...], arm: str) -> float:

@@ -83,9 +83,10 @@ def _verdict(spec: ManipulationSpec, methods: Mapping[str, str], table: ResultTa
 def _asked(spec: ManipulationSpec, methods: Mapping[str, str], found: list[Endpoint], volume: Endpoint) -> Section:
     """What the segmenter finds after each edit, of every method."""
     caption = (
-        "Dice between the label map that was asked for and what a segmenter finds in one image of it, and the error "
-        f"of the volume that it finds; mean over unseen {noun_of(spec)}s with 95 % interval. The segmenter was trained "
-        "on scans of the training side alone. The first row is the same segmenter on the scans themselves."
+        "Dice between the label map that was asked for and what a segmenter finds in one image of it, mean over unseen "
+        f"{noun_of(spec)}s with 95 % interval. The segmenter was trained on scans of the training side alone. The "
+        "first row is the same segmenter on the scans themselves. An edit that suits no place of a map leaves the "
+        f"{noun_of(spec)} out."
     )
     table = found[0].results
     scans = [arm for arm in table.arms() if arm == REAL]
@@ -94,7 +95,11 @@ def _asked(spec: ManipulationSpec, methods: Mapping[str, str], found: list[Endpo
         arms |= _arms(spec, name, title)
     shown = {arm: title for arm, title in arms.items() if arm in table.arms()}
     rows = tuple((e.title, e.kind or "–", f"{e.strength:g}" if e.kind else "–") for e in spec.edits.values())
-    edits = Table(("Edit", "Kind", "Strength"), rows, "Edits, and how strong they are in the unit of their kind.")
+    edits = Table(
+        ("Edit", "Kind", "Strength"),
+        rows,
+        "Edits with their strength: millimetres of translate, factor of the volume of scale.",
+    )
     blocks: list[Block] = [
         edits,
         score_table({"": found}, shown, caption, named="Images"),
@@ -111,7 +116,7 @@ def _differences(spec: ManipulationSpec, method: str, title: str, found: list[En
     """Each edit of a method against its maps as they were, paired by subject."""
     arms = {arm: text for arm, text in _arms(spec, method, title).items() if arm in found[0].results.arms()}
     reference = spec.arm(method, next(iter(spec.edits)))
-    text = Paragraph("Each edit against the maps as they were; a map that an edit suits nowhere is in neither.")
+    text = Paragraph("Each edit against the maps as they were, on the same subjects.")
     return Section(
         f"{title}: edited against unedited", (text, *difference_blocks(found, arms, [reference], named="Edit"))
     )

@@ -86,10 +86,11 @@ def _likeness(
 ) -> Section:
     """How near the images are to the truth: tables, figure, differences."""
     truth = truth_name(spec)
+    drawn = "one draw" if spec.draws == 1 else f"the mean of {spec.draws} draws"
     caption = (
-        f"Mean over contrasts and unseen subjects with 95 % interval, of the mean of {spec.draws} draws against the "
-        f"{truth}. SSIM is computed on intensities raised to start at 0; the mean absolute error (MAE) is in standard "
-        "deviations of the brain. A method that does not make every contrast has a dash."
+        f"Mean over contrasts and unseen subjects with 95 % interval, of {drawn} against the {truth}. SSIM is computed "
+        "on intensities raised to start at 0; the mean absolute error (MAE) is in standard deviations of the brain. A "
+        "method that does not make every contrast has a dash."
     )
     single = [Endpoint(e.metric, e.region, one, e.heading) for e in endpoints]
     mean = endpoints[0].results
@@ -97,10 +98,10 @@ def _likeness(
     blocks: list[Block] = [
         score_table({"": endpoints}, methods, caption, named="Method"),
         subject_figure(mean, methods, ("brain", "lesion"), "ssim"),
-        Folded(
-            "One draw instead of the mean of draws", (score_table({"": single}, methods, one_text, named="Method"),)
-        ),
     ]
+    if spec.draws > 1:
+        single_table = score_table({"": single}, methods, one_text, named="Method")
+        blocks.append(Folded("One draw instead of the mean of draws", (single_table,)))
     every = []
     for place in ("brain", "lesion"):
         columns = [
