@@ -53,6 +53,9 @@ _NAMED: Final = 4
 _CASES: Final = ("generator", "control", "cases", "synthetic", "search")
 """Kinds of tasks that make the cases of a source."""
 
+_OPEN_ROWS: Final = 12
+"""Arms up to which the table of their device hours is open."""
+
 
 def answer_section(
     spec: AugmentationSpec, results: Results, overlap: ResultTable, arms: Mapping[str, str], judged: Sequence[Judged]
@@ -69,7 +72,9 @@ def answer_section(
     first = primary_arm(spec, arms)
     further = [] if first is None else endpoint_texts(spec, overlap, arms, first)
     texts = [Paragraph(text) for text in (*judged_texts(spec, arms, judged), *further)]
-    blocks: list[Block] = [*texts, _figure(spec, overlap, arms), _cost_table(spec, results, arms)]
+    costs = _cost_table(spec, results, arms)
+    shown = costs if len(costs.rows) <= _OPEN_ROWS else Folded("Device hours of each arm", (costs,))
+    blocks: list[Block] = [*texts, _figure(spec, overlap, arms), shown]
     if first is not None:
         ours, theirs = (overlap.scores(name, MEAN, "dice") for name in (first.name, first.reference))
         differences, _ = paired(ours, theirs, "dice")

@@ -6,7 +6,7 @@ from typing import Final
 from glioforge.report import UNVERIFIED, Block, Note, ResultTable, Table
 from glioforge.studies.arms import Arm
 from glioforge.studies.leaky import MARK
-from glioforge.studies.pages import neutral
+from glioforge.studies.pages import neutral, source_title
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.sources import CopiesSource, MixingSource, unverified
@@ -143,7 +143,7 @@ def _cells(spec: AugmentationSpec, arm: Arm, mine: Sequence[Record]) -> tuple[st
         return ", ".join(f"{value:g}" for value in values) or "–"
 
     steps = sorted({record.training.steps for record in mine if record.training is not None})
-    source = arm.source or "–"
+    source = source_title(spec, arm.source) if arm.source else "–"
     if arm.spec.schedule.real_steps:
         source = f"{source}; last {arm.spec.schedule.real_steps:.0%} of steps on real cases"
     return (

@@ -86,7 +86,10 @@ def _of_source(spec: AugmentationSpec, shown: ShownSpec, results: Results, recor
     ids = {"no lesion": HOST, **inserted}
     marks = {name: dice.get(case_id, "") for name, case_id in ids.items() if case_id != HOST}
     painted = {name: made[case_id] for name, case_id in ids.items()}
-    return *blocks, *host_rows(host.load(), painted, windows, marks, (title, text))
+    own = host.load()
+    if own.require_labels().scheme != results.split(0).train.scheme:
+        blocks = (*blocks, label_legend(own.require_labels().scheme))
+    return *blocks, *host_rows(own, painted, windows, marks, (title, text))
 
 
 def _donors(made: Mapping[str, Case], inserted: Mapping[str, str]) -> str:
