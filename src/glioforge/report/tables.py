@@ -132,8 +132,8 @@ def difference_table(
             p_text(entry.p_holm),
             _better_text(entry),
             _without_text(entry, metric),
-            _effect_text(entry.comparison.effect_size),
-            size_text(metric, entry.comparison.detectable),
+            _effect_text(entry.comparison.effect_size) if _enough(entry) else "–",
+            size_text(metric, entry.comparison.detectable) if _enough(entry) else "–",
         )
         for entry in comparisons
     )
@@ -146,7 +146,8 @@ def difference_table(
         f"p: two-sided, the larger of a sign-flip test over {noun}s and a t test over {noun}s and seeds; "
         f"Holm: corrected over {tested} tests. "
         f"Without each {noun}: smallest and largest mean when one {noun} is left out. "
-        f"Effect size: mean over standard deviation of the differences over {noun}s (Cohen's d). "
+        f"Effect size: mean over standard deviation of the differences over {noun}s (Cohen's d); as what is "
+        f"detectable, it is given from {ENOUGH_SUBJECTS} {noun}s on. "
         "Detectable: smallest true difference detectable with 80 % power at this sample size; where none is shown, "
         f"a smaller one may still exist.{lost}"
     )
@@ -259,6 +260,11 @@ def _without_text(entry: ArmComparison, metric: str) -> str:
     """Range of the mean without each subject."""
     without = entry.comparison.without
     return " to ".join(ends_text(metric, without.low, without.high)) if np.isfinite(without.low) else "–"
+
+
+def _enough(entry: ArmComparison) -> bool:
+    """Whether there are subjects enough for a standard deviation to say something; so for numbers of whole cohorts."""
+    return not 0 < entry.comparison.difference.count < ENOUGH_SUBJECTS
 
 
 def _effect_text(value: float) -> str:

@@ -121,7 +121,8 @@ def _subjects(found: Finding, noun: str) -> str:
     if not count:
         return ""
     share = found.improved
-    size = f"; effect size {found.effect_size:+.2f}".replace("-", "−") if np.isfinite(found.effect_size) else ""
+    known = count >= ENOUGH_SUBJECTS and np.isfinite(found.effect_size)
+    size = f"; effect size {found.effect_size:+.2f}".replace("-", "−") if known else ""
     return (
         f"Better on {found.better} of {counted(count, noun)} ({100 * share.low:.0f} to {100 * share.high:.0f} %), "
         f"worse on {found.worse}{size}."

@@ -52,6 +52,15 @@ def test_difference_table_has_interval_tests_and_range():
     assert "from “Scans”" in table.caption
 
 
+def test_two_subjects_have_no_effect_size():
+    """Two differences that happen to be alike would make it huge."""
+    table = difference_table(compare_arms(study([0.1, 0.1001]), ARMS, ["WT"]), ARMS)
+    cells = dict(zip(table.columns, table.rows[0], strict=True))
+
+    assert (cells["Effect size"], cells["Detectable"]) == ("–", "–")
+    assert "it is given from 6 subjects on" in table.caption
+
+
 def test_difference_table_names_who_is_left_out():
     """Subjects without a result in both arms are named, and no number is made up for them."""
     rows = ResultTable(r for r in rows_of([0.1] * 2) if (r.arm, r.subject_id) != ("more", "s1"))
