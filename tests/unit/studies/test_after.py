@@ -19,9 +19,9 @@ def test_the_notice_counts_the_differences_and_the_section_lists_them():
     table = page.sections[-2].blocks[1]
 
     assert "not a replication" in page.notices[0].text
-    assert "3 differences" in page.notices[0].text
+    assert "4 differences" in page.notices[0].text
     assert page.notices[0].text.startswith("Computed phantoms, no scans: a study after Some et al. 2020")
-    assert with_after(REPORT, spec()).notices[0].text.startswith("A study after Some et al. 2020, not a replication")
+    assert with_after(REPORT, spec()).notices[0].text.startswith("A study after Some et al. 2020, on other cases and")
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["Method", "Data", "Data", "Left out"]
     assert page.sections[-1].heading == "Settings"
