@@ -28,7 +28,7 @@ from jaxtyping import Bool, Float, Float64
 from torch.nn import functional
 
 from glioforge.core import stream
-from glioforge.data.augment import Amount, AugmentSpec
+from glioforge.data.augment_spec import Amount, AugmentSpec
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Modality
-from glioforge.data.augment import Amount
+from glioforge.data.augment_spec import Amount
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS
 from glioforge.synthesis.condition import position_channels
