@@ -20,6 +20,7 @@ from glioforge.cli.options import (
     Workers,
     accelerator_of,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "audit": (
@@ -64,7 +65,6 @@ def audit(
     Sizes that the audit needs are printed first, and its rules are registered before it looks.  FAIL exits with 4,
     INCONCLUSIVE with 5, and both block a release.
     """
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.io import read_cohort, require_free
@@ -118,7 +118,6 @@ def shadow(
 
     Writes scores.json with the loss and the likelihood ratio of every subject.  Repeat the command to resume.
     """
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.io import read_cohort, require_free
     from glioforge.runs import shadow_scores
     from glioforge.synthesis import load_synthesizer

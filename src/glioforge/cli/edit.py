@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge.cli.cohorts import describe, open_cohort
 from glioforge.cli.options import (
     CohortFolder,
     Count,
@@ -18,6 +19,7 @@ from glioforge.cli.options import (
     Where,
     Workers,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "edit": ("glioforge edit prepared --recipe default --out edited --count 3 --preview edited/preview.png",),
@@ -57,8 +59,6 @@ def edit(
     dry_run: DryRun = False,
 ) -> None:
     """Edit the lesions of prepared label maps by a recipe, and record every edit."""
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import resolved_yaml
     from glioforge.core import select_cases
@@ -128,8 +128,6 @@ def labels(
     dry_run: DryRun = False,
 ) -> None:
     """Draw new label maps: brains mirrored and warped, lesions grown or varied, placed as in patients."""
-    from glioforge.cli.cohorts import describe, open_cohort
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases
@@ -172,8 +170,6 @@ def mix(
     dry_run: DryRun = False,
 ) -> None:
     """Mix real prepared cases of different subjects into new ones, without a network."""
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec, resolved_yaml, with_overrides
     from glioforge.core import select_cases

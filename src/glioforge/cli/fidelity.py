@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge.cli.cohorts import describe
 from glioforge.cli.options import (
     CohortFolder,
     Device,
@@ -16,6 +17,7 @@ from glioforge.cli.options import (
     Workers,
     accelerator_of,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "fidelity": (
@@ -71,7 +73,6 @@ def fidelity(
     """
     from rich.console import Console
 
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec
     from glioforge.io import read_cohort, require_free
@@ -157,8 +158,6 @@ def filter(  # noqa: A001 - the name of the verb
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.core import funnel
     from glioforge.io import read_cohort
     from glioforge.runs import filter_cohort, filter_from, filter_models

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from glioforge.cli.cohorts import contrasts_from, describe, open_cohort
 from glioforge.cli.options import (
     AllowMissing,
     DryRun,
@@ -19,6 +20,7 @@ from glioforge.cli.options import (
     Workers,
     WrittenScheme,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "prepare": (
@@ -59,8 +61,6 @@ def prepare(
     dry_run: DryRun = False,
 ) -> None:
     """Bring every case to one orientation, voxel grid and intensity scale, and label its normal tissue."""
-    from glioforge.cli.cohorts import describe, open_cohort
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
     from glioforge.core import counted, require_unprepared
@@ -135,8 +135,6 @@ def export(
     Files are written with new headers and new names; the table of original ids is in private-OUT.
     To train nnU-Net through Glioforge, use `glioforge train` with `segmenter: nnunet`, which writes its own data set.
     """
-    from glioforge.cli.cohorts import contrasts_from, open_cohort
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.release import ExportSpec, export_cohorts, private_folder
     from glioforge.release.export import KEY

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from glioforge.cli.cohorts import named_cohorts
 from glioforge.cli.options import DryRun, MaybeSpec, Out, OutFile, Port, Seed, Set
+from glioforge.cli.progress import TerminalProgress
 
 ABOUT = "Ask readers blindly: can they tell synthetic from real cases, why, and which do they prefer?"
 EXAMPLES = {
@@ -63,8 +65,6 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
-    from glioforge.cli.cohorts import named_cohorts
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.config import parse_spec, read_values, resolved_yaml, with_overrides
     from glioforge.reader import ReaderSpec, create_study, needed_items
 
@@ -109,7 +109,6 @@ def serve(
     ] = False,
 ) -> None:
     """Serve a reading study to browsers; on this machine alone unless an address is given."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.reader import Address, serve_study
 
     address = Address(host, port, tuple(host_name or ()), certificate, key, insecure)
@@ -236,7 +235,6 @@ def demo(
     ] = False,
 ) -> None:
     """Show a finished study in about a minute: phantoms, quick synthetic cases, three simulated readers, a report."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.reader import demonstrate
 
     page, study = demonstrate(out, seed=seed, progress=TerminalProgress())

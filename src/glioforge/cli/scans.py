@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioforge.cli.cohorts import describe, layout_from
 from glioforge.cli.options import (
     AllowMissing,
     DryRun,
@@ -20,6 +21,7 @@ from glioforge.cli.options import (
     Where,
     Workers,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "doctor": ("glioforge doctor scans --out checked",),
@@ -60,8 +62,6 @@ def doctor(
 
     Exits with 1 if there are errors.
     """
-    from glioforge.cli.cohorts import layout_from
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.data import examine
     from glioforge.runs import diagnosis_step, headline, write_diagnosis
@@ -118,8 +118,6 @@ def ingest(
 
     Images are neither copied nor changed.
     """
-    from glioforge.cli.cohorts import describe, layout_from
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.io import ingest_folder
 
@@ -142,7 +140,6 @@ def join(
     out: Out,
 ) -> None:
     """Join cohorts that were prepared with the same settings; their files stay where they are."""
-    from glioforge.cli.cohorts import describe
     from glioforge.io import join_cohorts
 
     typer.echo(describe(join_cohorts(cohorts, out)))
@@ -161,7 +158,6 @@ def phantom(
     dry_run: DryRun = False,
 ) -> None:
     """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.config import parse_spec, resolved_yaml, with_overrides
     from glioforge.core import BRATS2017, counted, described
@@ -215,7 +211,6 @@ def view(
 
     The page can be reached from this machine alone, and fetches nothing from outside; Ctrl-C ends it.
     """
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.viewer.view import view as show
 
     show(

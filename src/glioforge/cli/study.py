@@ -19,6 +19,7 @@ from glioforge.cli.options import (
     Where,
     accelerator_sets,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "study": (
@@ -85,7 +86,6 @@ def study(
     dry_run: DryRun = False,
 ) -> None:
     """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.studies import PHANTOM, load_study, run_study
 
     if score is not None:
@@ -111,7 +111,6 @@ def study(
 
 def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, given: Mapping[str, object]) -> None:
     """Let the models of a finished study score a cohort; options that would change them are refused."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.studies import score_later
 
     strange = [name for name, value in given.items() if value]
@@ -123,7 +122,6 @@ def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, gi
 
 def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path | None) -> None:
     """Print all settings as YAML, and the plan below them as comments, so that what is printed is a study's YAML."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.config import resolved_yaml
     from glioforge.studies import plan_lines, plan_study
 
@@ -146,7 +144,6 @@ def demo(
 
     Takes five to eight minutes on two cores; repeat the command to resume.
     """
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.studies import load_demo, run_study
 
     settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
@@ -175,8 +172,6 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a finished study again, from its results; or set studies next to the papers' tables."""
-    from glioforge.cli.progress import TerminalProgress
-
     if papers is not None:
         from glioforge.papers import by_paper, write_papers_page
 

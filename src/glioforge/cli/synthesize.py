@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge.cli.cohorts import describe
 from glioforge.cli.options import (
     CohortFolder,
     Count,
@@ -19,6 +20,7 @@ from glioforge.cli.options import (
     WrittenScheme,
     accelerator_of,
 )
+from glioforge.cli.progress import TerminalProgress
 from glioforge.core import counted
 
 EXAMPLES = {
@@ -61,8 +63,6 @@ def synthesize(
 
     Every NIfTI file is marked as synthetic, and every case lists its source subjects.
     """
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.core import scheme_named, select_cases
     from glioforge.io import read_cohort, remembered
@@ -132,8 +132,6 @@ def sample(
     A YAML file makes whole cases instead: label maps are sampled, filtered, painted, and filtered again.
     Every case lists the subjects that sampler, synthesizer and filters were trained on.
     """
-    from glioforge.cli.cohorts import describe
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.io import remembered
 
     accelerator = accelerator_of(device, precision, threads)
@@ -183,7 +181,6 @@ def teach(
 
     OUT/questions.html is for the learner; OUT/answers.html and OUT/answers.csv hold the key.
     """
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.io import read_cohort
     from glioforge.runs import write_teaching_set
     from glioforge.sampling import load_sampler

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge.cli.cohorts import describe, open_cohort
 from glioforge.cli.options import (
     CohortFolder,
     Device,
@@ -22,6 +23,7 @@ from glioforge.cli.options import (
     accelerator_of,
     accelerator_sets,
 )
+from glioforge.cli.progress import TerminalProgress
 
 EXAMPLES = {
     "train": (
@@ -62,7 +64,6 @@ def train(
     ] = False,
 ) -> None:
     """Train a synthesizer, a sampler or a segmenter; repeat the command to resume."""
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.config import load_spec, resolved_yaml
     from glioforge.core import select_cases
     from glioforge.io import read_cohort
@@ -124,8 +125,6 @@ def segment(
 
     Worker processes share the preparation of scans; the segmenter runs in the main process.
     """
-    from glioforge.cli.cohorts import describe, open_cohort
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.compute import ParallelSpec
     from glioforge.core import SpecError, counted, described, scheme_named
     from glioforge.io import SEGMENTER, require_kind
@@ -185,8 +184,6 @@ def evaluate(
 
     Metrics of empty masks have stated values, which the results mark; none is undefined.
     """
-    from glioforge.cli.cohorts import open_cohort
-    from glioforge.cli.progress import TerminalProgress
     from glioforge.io import MASKS, require_free, require_kind
     from glioforge.runs import evaluate_folder
 

@@ -1,4 +1,4 @@
-from .budget import Budget as Budget, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
+from .budget import Budget as Budget, Fitting as Fitting, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
 from .estimate import Estimate as Estimate, preparing as preparing
 from .loop import train as train
 from .model_folder import (
@@ -10,7 +10,7 @@ from .model_folder import (
 )
 from .optimizer import OptimizerSpec as OptimizerSpec, build_optimizer as build_optimizer, set_rate as set_rate
 from .parallel import leads as leads, meet as meet, synchronised as synchronised
-from .recipe import Fitting as Fitting, Observation as Observation, Recipe as Recipe
+from .recipe import Observation as Observation, Recipe as Recipe
 from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion
 from .recipes.adversarial_spec import (
     AdversarialSpec as AdversarialSpec,

@@ -1,13 +1,19 @@
-"""How long a training may take and when it is judged; free of torch, so that specs can hold it."""
+"""How long a training may take and when it is judged; free of torch, so that specs can hold it.
+
+What one call to train a method or a sampler is given.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, final
 
 from pydantic import Field, model_validator
 
+from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec
+from glioforge.core import Cohort, Progress
 from glioforge.training.watch import WatchSpec
 
 HistoryRow = dict[str, float | int | None]
@@ -163,3 +169,25 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
         history=outcomes[0].history,
         alarms=tuple(alarm for outcome in outcomes for alarm in outcome.alarms),
     )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """One call to train a method or a sampler.
+
+    Args:
+        train: Training cases.
+        validation: Cases of other subjects that select the weights, if any.
+        folder: The training's own folder.
+        seed: Root of all draws.
+        accelerator: Devices, precision, threads.
+        progress: Where progress is shown.
+    """
+
+    train: Cohort
+    validation: Cohort | None
+    folder: Path
+    seed: int
+    accelerator: AcceleratorSpec
+    progress: Progress

@@ -1,9 +1,8 @@
-"""What the training loop asks of a recipe, what one call to train is given, and what is observed at a validation."""
+"""What the training loop asks of a recipe, and what is observed of an adversarial training at a validation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Final, Protocol, final, runtime_checkable
 
 import torch
@@ -12,8 +11,6 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.compute import AcceleratorSpec
-from glioforge.core import Cohort, Progress
 from glioforge.metrics import PREPARED_RANGE, likeness_of_pairs, mean_of_pairs
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
@@ -176,25 +173,3 @@ def _joined(parts: Sequence[Observation]) -> Observation:
     batch = {name: torch.cat([part.batch[name] for part in parts]) for name in sorted(names)}
     made, again = (torch.cat(images) for images in ([p.made for p in parts], [p.again for p in parts]))
     return Observation(batch, made, again)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """One call to train a method or a sampler.
-
-    Args:
-        train: Training cases.
-        validation: Cases of other subjects that select the weights, if any.
-        folder: The training's own folder.
-        seed: Root of all draws.
-        accelerator: Devices, precision, threads.
-        progress: Where progress is shown.
-    """
-
-    train: Cohort
-    validation: Cohort | None
-    folder: Path
-    seed: int
-    accelerator: AcceleratorSpec
-    progress: Progress

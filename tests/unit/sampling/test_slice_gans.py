@@ -154,7 +154,7 @@ def test_a_planted_collapse_sounds_the_alarm(tmp_path, batch_size):
 def fitting_of(folder):
     """A training on three toy heads."""
     from glioforge.core import Silent
-    from glioforge.training.recipe import Fitting
+    from glioforge.training.budget import Fitting
 
     return Fitting(toy_cohort([1, 2, 3]), None, folder, 1, PLAIN, Silent())
 
