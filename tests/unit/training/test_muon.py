@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from glioforge.training.optimizer import Muon, OptimizerSpec, build_optimizer, orthogonalised, set_rate
+from glioforge.training.muon import Muon, orthogonalised
+from glioforge.training.optimizer import OptimizerSpec, build_optimizer, set_rate
 
 
 def stepped(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0) -> None:
