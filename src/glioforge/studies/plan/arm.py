@@ -3,16 +3,24 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from glioforge.studies.arms import Arm
-from glioforge.studies.fold import Fold
+from glioforge.studies import (
+    COPIES,
+    MIXED,
+    Arm,
+    AugmentationSpec,
+    CopiesSource,
+    Fold,
+    MixingSource,
+    SynthesizerSource,
+    Task,
+    changed,
+    fit_arm,
+    fit_pilot,
+    score_segmenter,
+    score_slices,
+)
 from glioforge.studies.plan.draw import Draw, draw_of
 from glioforge.studies.plan.source import Made
-from glioforge.studies.sources import CopiesSource, MixingSource, SynthesizerSource
-from glioforge.studies.spec import AugmentationSpec
-from glioforge.studies.steps.arm import COPIES, MIXED, fit_arm, fit_pilot
-from glioforge.studies.steps.segment import score_segmenter, score_slices
-from glioforge.studies.task import Task
-from glioforge.studies.tuning import changed
 from glioforge.training import Budget
 
 Trained = tuple[Arm, Draw, Made]

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from glioforge.core import CohortError, counted, stream
-from glioforge.studies.fold import Fold
-from glioforge.studies.sources import SubjectsSpec, drawn
+from glioforge.studies import Fold, SubjectsSpec, drawn
 
 
 @final

@@ -3,16 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from glioforge.studies.cohorts import settings_of
-from glioforge.studies.fold import Fold
-from glioforge.studies.joined import JoinedFolder
+from glioforge.studies import (
+    HOSTS,
+    SHOWN,
+    Fold,
+    JoinedFolder,
+    ShownSpec,
+    SourcedSpec,
+    Task,
+    content_of,
+    insert_lesions,
+    make_series,
+    paint_shown,
+    settings_of,
+    take_host,
+)
 from glioforge.studies.plan.source import Made
-from glioforge.studies.shown import ShownSpec
-from glioforge.studies.sourced import SourcedSpec
-from glioforge.studies.steps.folder import content_of
-from glioforge.studies.steps.hosts import HOSTS, SHOWN, insert_lesions, paint_shown, take_host
-from glioforge.studies.steps.series import make_series
-from glioforge.studies.task import Task
 
 
 def shown_tasks(

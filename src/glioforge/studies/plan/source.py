@@ -8,31 +8,41 @@ from glioforge.classification import Target
 from glioforge.core import LeakageError
 from glioforge.metrics import DRAWS
 from glioforge.metrics.cohort.halves import FEWEST
-from glioforge.studies.cohorts import settings_of
-from glioforge.studies.fold import Fold
-from glioforge.studies.joined import JoinedFolder
-from glioforge.studies.plan.draw import Draw
-from glioforge.studies.sourced import SourcedSpec
-from glioforge.studies.sources import (
+from glioforge.studies import (
+    KIND,
     CopiesSource,
+    Fold,
     FolderSource,
+    JoinedFolder,
     MixingSource,
     NoiseSource,
+    Side,
+    SourcedSpec,
     SynthesizerSource,
+    Task,
+    compare_reconstructions,
+    content_of,
+    fit_class_sampler,
+    fit_sampler,
+    fit_synthesizer,
+    intact,
+    judge_maps,
+    make_cases,
+    make_drawn,
+    make_mixed,
+    make_sampled,
+    make_slices,
+    measure_gap,
+    mixed_intact,
+    samplers_of,
+    screen_cases,
+    search_near_duplicates,
+    settings_of,
+    take_folder,
+    take_joined,
     unverified,
 )
-from glioforge.studies.steps.drawn import make_drawn
-from glioforge.studies.steps.folder import content_of, search_near_duplicates, take_folder
-from glioforge.studies.steps.gap import measure_gap
-from glioforge.studies.steps.join import KIND, take_joined
-from glioforge.studies.steps.maps import judge_maps
-from glioforge.studies.steps.mix import make_mixed, mixed_intact
-from glioforge.studies.steps.noise import fit_class_sampler, make_slices, samplers_of
-from glioforge.studies.steps.score import compare_reconstructions
-from glioforge.studies.steps.screen import screen_cases
-from glioforge.studies.steps.synthesize import intact, make_cases, make_sampled
-from glioforge.studies.steps.train import fit_sampler, fit_synthesizer
-from glioforge.studies.task import Side, Task
+from glioforge.studies.plan.draw import Draw
 from glioforge.synthesis import is_trained
 
 _OWN = ("generator", "control")

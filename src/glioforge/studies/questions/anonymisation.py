@@ -13,17 +13,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from glioforge.report import Report
+from glioforge.studies import (
+    EVERYONE,
+    QUESTIONS,
+    REAL,
+    AnonymisationSpec,
+    Fold,
+    Made,
+    Results,
+    Task,
+    audit_route,
+    fit_arm,
+    gap_tasks,
+    score_segmenter,
+    source_tasks,
+)
 from glioforge.studies.anonymisation_report import page
-from glioforge.studies.anonymising import REAL, AnonymisationSpec
-from glioforge.studies.fold import Fold
-from glioforge.studies.plan.draw import EVERYONE
-from glioforge.studies.plan.source import Made, gap_tasks, source_tasks
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
-from glioforge.studies.steps.arm import fit_arm
-from glioforge.studies.steps.audit import audit_route
-from glioforge.studies.steps.segment import score_segmenter
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(AnonymisationSpec)

@@ -17,19 +17,30 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 from glioforge.report import Report
-from glioforge.studies.arms import Arm
+from glioforge.studies import (
+    EVERYONE,
+    QUESTIONS,
+    Arm,
+    AugmentationSpec,
+    CopiesSource,
+    Draw,
+    Fold,
+    FolderSource,
+    Made,
+    Results,
+    ShownSpec,
+    SynthesizerSource,
+    Task,
+    arm_tasks,
+    draw_of,
+    fidelity_task,
+    gap_tasks,
+    maps_task,
+    shown_tasks,
+    source_tasks,
+    trial_run,
+)
 from glioforge.studies.augmentation_report import page
-from glioforge.studies.fold import Fold
-from glioforge.studies.plan.arm import arm_tasks, trial_run
-from glioforge.studies.plan.draw import EVERYONE, Draw, draw_of
-from glioforge.studies.plan.shown import shown_tasks
-from glioforge.studies.plan.source import Made, fidelity_task, gap_tasks, maps_task, source_tasks
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
-from glioforge.studies.shown import ShownSpec
-from glioforge.studies.sources import CopiesSource, FolderSource, SynthesizerSource
-from glioforge.studies.spec import AugmentationSpec
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(AugmentationSpec)

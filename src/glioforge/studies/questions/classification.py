@@ -12,16 +12,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from glioforge.report import Report
+from glioforge.studies import (
+    EVERYONE,
+    QUESTIONS,
+    ClassificationArm,
+    ClassificationSpec,
+    CopiesSource,
+    Fold,
+    Made,
+    NoiseSource,
+    Results,
+    SynthesizerSource,
+    Task,
+    fit_classifier,
+    score_classifier,
+    source_tasks,
+)
 from glioforge.studies.classification_report import page
-from glioforge.studies.classifying import ClassificationArm, ClassificationSpec
-from glioforge.studies.fold import Fold
-from glioforge.studies.plan.draw import EVERYONE
-from glioforge.studies.plan.source import Made, source_tasks
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
-from glioforge.studies.sources import CopiesSource, NoiseSource, SynthesizerSource
-from glioforge.studies.steps.classify import fit_classifier, score_classifier
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(ClassificationSpec)

@@ -14,15 +14,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from glioforge.report import Report
-from glioforge.studies.fold import Fold
-from glioforge.studies.manipulating import ManipulationSpec
+from glioforge.studies import (
+    QUESTIONS,
+    Fold,
+    ManipulationSpec,
+    Results,
+    Task,
+    edit_maps,
+    fit_segmenter,
+    fit_synthesizer,
+    judge_edits,
+    judge_scans,
+)
 from glioforge.studies.manipulation_report import page
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
-from glioforge.studies.steps.manipulate import edit_maps, judge_edits
-from glioforge.studies.steps.score import judge_scans
-from glioforge.studies.steps.train import fit_segmenter, fit_synthesizer
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(ManipulationSpec)

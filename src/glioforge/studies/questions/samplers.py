@@ -12,14 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from glioforge.report import Report
-from glioforge.studies.fold import Fold
-from glioforge.studies.noise_images import SamplersSpec
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
+from glioforge.studies import QUESTIONS, Fold, Results, SamplersSpec, Task, compare_slices, fit_sampler
 from glioforge.studies.samplers_report import page
-from glioforge.studies.steps.sample import compare_slices
-from glioforge.studies.steps.train import fit_sampler
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(SamplersSpec)

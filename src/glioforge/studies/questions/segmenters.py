@@ -10,14 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 from glioforge.report import Report
-from glioforge.studies.comparing import SegmentersSpec
-from glioforge.studies.fold import Fold
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
+from glioforge.studies import QUESTIONS, Fold, Results, SegmentersSpec, Task, fit_segmenter, score_masks
 from glioforge.studies.segmenters_report import page
-from glioforge.studies.steps.segment import score_masks
-from glioforge.studies.steps.train import fit_segmenter
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(SegmentersSpec)

@@ -12,15 +12,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from glioforge.report import Report
-from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.fold import Fold
-from glioforge.studies.question import QUESTIONS
-from glioforge.studies.results import Results
-from glioforge.studies.steps.score import judge_scans, score_images
-from glioforge.studies.steps.series import make_series
-from glioforge.studies.steps.train import fit_segmenter, fit_synthesizer
+from glioforge.studies import (
+    QUESTIONS,
+    Fold,
+    Results,
+    SynthesizersSpec,
+    Task,
+    fit_segmenter,
+    fit_synthesizer,
+    judge_scans,
+    make_series,
+    score_images,
+)
 from glioforge.studies.synthesizers_report import page
-from glioforge.studies.task import Task
 
 
 @QUESTIONS.register(SynthesizersSpec)

@@ -7,15 +7,10 @@ from typing import Any, Final, final
 
 from glioforge.core import Cohort, SpecError, stream
 from glioforge.segmentation import SegmenterSpec
-from glioforge.studies.arms import AmountSpec, ScheduleSpec
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
-from glioforge.studies.sources import SubjectsSpec, drawn
+from glioforge.studies import AmountSpec, Context, Record, ScheduleSpec, SubjectsSpec, changed, cohort_in, drawn
 from glioforge.studies.steps.fresh import fresh_cases
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import fit_segmenter
-from glioforge.studies.task import Context
-from glioforge.studies.tuning import changed
 from glioforge.training import Budget
 
 MIXED: Final = ScheduleSpec()

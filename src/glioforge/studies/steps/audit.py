@@ -9,10 +9,8 @@ from glioforge.core import Cohort, stream
 from glioforge.privacy import AuditSpec, Judgement, judge, plan_audit, require_disjoint, sizes_of, told_apart
 from glioforge.runs import Gathered, gather, sighted
 from glioforge.runs.audit_evidence import DESCRIBED
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 FEWEST: Final = 2
 """Held-out and control subjects without which nothing can be compared."""

@@ -21,10 +21,8 @@ from glioforge.core import Cohort, Modality
 from glioforge.io import hash_of_file
 from glioforge.segmentation import Mix
 from glioforge.statistics import resampled
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record, Training
+from glioforge.studies import Context, Record, Training, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 MODEL: Final = "model"
 """Folder of the model below that of a task."""

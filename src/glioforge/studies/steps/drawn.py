@@ -5,9 +5,8 @@ from pathlib import Path
 
 from glioforge.core import Cohort
 from glioforge.labelmaps import CACHE, LabelEngine, LabelMapSpec, LabelSources, draw_label_maps
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record
 from glioforge.studies.steps.synthesize import MAPS, paint
-from glioforge.studies.task import Context
 
 
 def make_drawn(

@@ -14,10 +14,8 @@ from glioforge.io import COHORT_FILE, hash_of_file, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
 from glioforge.metrics import LABEL_MAP, Limits, NearDuplicate
 from glioforge.metrics.near_duplicates import near_duplicates
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 PREPARED: Final = "prepared"
 """Folder of the prepared cases below that of a task."""

@@ -6,9 +6,9 @@ from typing import Any
 from glioforge.core import Cohort, stream_seed
 from glioforge.data import FreshCases
 from glioforge.runs import fresh_drawn, fresh_images, fresh_mixtures
+from glioforge.studies import Context
 from glioforge.studies.steps.drawn import engine_of
 from glioforge.studies.steps.synthesize import source_synthesizer
-from glioforge.studies.task import Context
 
 
 def fresh_cases(context: Context, asked: Mapping[str, Any] | None, train: Cohort, seed: int) -> FreshCases | None:

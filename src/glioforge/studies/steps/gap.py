@@ -7,10 +7,8 @@ from glioforge.metrics import halves, measure
 from glioforge.metrics.cohort.halves import FEWEST
 from glioforge.runs import describe_cases, table_of, unit_of
 from glioforge.runs.fidelity_numbers import DESCRIBED
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 MOST: Final = 120
 """Synthetic cases that are described; more are left out, evenly."""

@@ -9,15 +9,11 @@ from glioforge.data import PrepareSpec, write_case
 from glioforge.io import write_cohort
 from glioforge.lesions import LesionBank, RecipeSpec
 from glioforge.metrics import evaluate_case
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.joined import Joined
-from glioforge.studies.record import Record
-from glioforge.studies.scoring import tumour_of
+from glioforge.studies import Context, Joined, Record, cohort_in, tumour_of
 from glioforge.studies.steps.join import prepared_second, read_second
 from glioforge.studies.steps.series import edited_cases, kept_as, label_case, shown_maps, slug
 from glioforge.studies.steps.synthesize import source_synthesizer
 from glioforge.studies.steps.train import open_segmenter
-from glioforge.studies.task import Context
 from glioforge.synthesis import synthesize_cohort
 
 HOSTS: Final = "hosts"

@@ -9,10 +9,7 @@ from glioforge.data import PrepareSpec, require_one_grid, write_phantom_cohort
 from glioforge.data.prepare.pipeline import prepare
 from glioforge.io import COHORT_FILE, read_cohort, write_cohort
 from glioforge.io.ingest import ingest
-from glioforge.studies.fold import PHANTOMS, cohort_in
-from glioforge.studies.joined import Joined, JoinedFolder
-from glioforge.studies.record import Record
-from glioforge.studies.task import Context
+from glioforge.studies import PHANTOMS, Context, Joined, JoinedFolder, Record, cohort_in
 
 KIND: Final = "joined"
 """Kind of the task, name of the cohort, and folder of it below that of the task."""

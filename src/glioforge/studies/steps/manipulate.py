@@ -9,12 +9,9 @@ from glioforge.data import write_case
 from glioforge.io import PREPARED, write_cohort
 from glioforge.lesions import LesionBank, RecipeSpec, edit_labels, edited_lineage
 from glioforge.metrics import evaluate_case
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
-from glioforge.studies.scoring import row_of, tumour_of
+from glioforge.studies import Context, Record, cohort_in, row_of, tumour_of
 from glioforge.studies.steps.series import label_case
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
-from glioforge.studies.task import Context
 from glioforge.synthesis import synthesize_cohort
 
 ASKED: Final = ("dice", "sensitivity", "precision", "volume_error")

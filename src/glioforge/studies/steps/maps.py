@@ -11,11 +11,9 @@ from glioforge.core import CaseRef, Cohort, CohortError, Verdict
 from glioforge.io import read_json, write_atomically
 from glioforge.quality import PAPER_PIXELS, PAPER_THRESHOLD, PixelZscore, PixelZscoreSpec, fit_filter
 from glioforge.report import Picture, best_slice, label_rgb, picture_grid, seen_from
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import MODEL
-from glioforge.studies.task import Context
 
 PICTURE: Final = "maps.png"
 CURVE: Final = "distance.png"

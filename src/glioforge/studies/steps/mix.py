@@ -7,10 +7,8 @@ from glioforge.config import Spec
 from glioforge.core import InputFileError
 from glioforge.data import find_case
 from glioforge.mixing import has_donors, kind_of, mix_cohort
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 
 def make_mixed(

@@ -15,10 +15,9 @@ from glioforge.data import placed_on, write_case
 from glioforge.io import write_cohort
 from glioforge.sampling import load_sampler, sample_cohort
 from glioforge.sampling.cohort import CASES
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import MODEL, sampler_record
-from glioforge.studies.task import Context
 
 DRAWN: Final = "drawn"
 """Folder of the slices as they were sampled, below that of a task."""

@@ -11,9 +11,8 @@ from glioforge.data import write_case
 from glioforge.io import write_cohort
 from glioforge.metrics import likeness_of_pairs, mean_of_pairs, sliced_wasserstein
 from glioforge.sampling import chosen_slices, load_sampler, sample_cohort
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, Side
 from glioforge.studies.steps.train import MODEL
-from glioforge.studies.task import Context, Side
 
 MADE, UNSEEN, SEEN = "made", "unseen", "seen"
 """Folders of slices: from noise, of test subjects, of training subjects."""

@@ -4,13 +4,9 @@ from typing import Any, Final
 
 from glioforge.core import Cohort
 from glioforge.runs import make_synthetic
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.likeness import judged_rows, method_rows
-from glioforge.studies.record import Clock, Record
-from glioforge.studies.scoring import fidelity_rows
+from glioforge.studies import Clock, Context, Record, cohort_in, fidelity_rows, judged_rows, method_rows
 from glioforge.studies.steps.series import label_case, shown_maps
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
-from glioforge.studies.task import Context
 from glioforge.synthesis import LabelCase, synthesize_cohort
 
 RECONSTRUCTION, IMAGES, SERIES = "reconstruction", "images", "series"

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from glioforge.config import Spec
 from glioforge.core import CohortError, QualityFilter
 from glioforge.quality import apply_filters, fit_filter
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
-from glioforge.studies.task import Context
 
 
 def screen_cases(

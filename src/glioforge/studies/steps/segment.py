@@ -9,13 +9,22 @@ from glioforge.core import BRATS2023, CaseRef, LabelMap
 from glioforge.io import PREPARED, SCAN, read_labels, write_labels
 from glioforge.metrics import evaluate_case
 from glioforge.segmentation import Target, TrainedSegmenter, class_shares, segment_cohort, write_facts, written_scheme
-from glioforge.studies.also import AlsoSpec
-from glioforge.studies.further import further_rows
-from glioforge.studies.leaky import MARK, person_of
-from glioforge.studies.record import Clock, Record
-from glioforge.studies.scoring import Row, class_rows, named_regions, overlap_rows, row_of, tumour_of
+from glioforge.studies import (
+    MARK,
+    AlsoSpec,
+    Clock,
+    Context,
+    Record,
+    Row,
+    class_rows,
+    further_rows,
+    named_regions,
+    overlap_rows,
+    person_of,
+    row_of,
+    tumour_of,
+)
 from glioforge.studies.steps.train import open_segmenter
-from glioforge.studies.task import Context
 
 MASKS: Final = "masks"
 """Folder of the masks below that of a task."""

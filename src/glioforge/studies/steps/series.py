@@ -10,8 +10,7 @@ from glioforge.core import Case, CaseRef, Cohort, EditError, stream
 from glioforge.data import write_case
 from glioforge.io import write_cohort
 from glioforge.lesions import LesionBank, RecipeSpec, edit_labels, edited_lineage
-from glioforge.studies.record import Record
-from glioforge.studies.task import Context
+from glioforge.studies import Context, Record
 from glioforge.synthesis import LabelCase
 
 ORIGINAL: Final = "original"

@@ -9,10 +9,8 @@ from glioforge.data import find_case
 from glioforge.lesions import RecipeSpec
 from glioforge.runs import make_synthetic
 from glioforge.sampling import load_sampler, sample_cohort
-from glioforge.studies.fold import cohort_in
-from glioforge.studies.record import Record
+from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.train import MODEL, open_synthesizer
-from glioforge.studies.task import Context
 from glioforge.synthesis import TrainedSynthesizer
 from glioforge.synthesis.compose import CASES
 

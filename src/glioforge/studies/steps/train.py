@@ -11,9 +11,8 @@ from glioforge.core import Cohort, Lineage
 from glioforge.data import FreshCases
 from glioforge.sampling import train_sampler
 from glioforge.segmentation import SEGMENTERS, SegmenterSpec, TrainedSegmenter, load_segmenter, train_segmenter
-from glioforge.studies.record import Record, Training
+from glioforge.studies import Context, Record, Training
 from glioforge.studies.steps.join import with_joined
-from glioforge.studies.task import Context
 from glioforge.synthesis import TrainedSynthesizer, load_synthesizer, train_synthesizer
 from glioforge.training import Budget, read_card
 
