@@ -18,8 +18,8 @@ from typing import Any
 
 from glioforge.core import Silent, Split
 from glioforge.segmentation.base import train_segmenter
-from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.comparing import ComparisonSpec, MethodEntry, SegmenterEntry, SynthesizerEntry
+from glioforge.studies.given import prepared_folds
 from glioforge.studies.question import load_study
 from glioforge.studies.study import open_study
 from glioforge.synthesis.base import train_synthesizer

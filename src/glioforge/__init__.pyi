@@ -123,7 +123,7 @@ from .studies.engine import run_study as run_study, write_report as write_report
 from .studies.later import score_later as score_later
 from .studies.forecast import plan_study as plan_study
 from .studies.question import load_demo as load_demo, load_study as load_study
-from .studies.classifying import ClassificationSpec as ClassificationSpec
+from .studies.sourced import ClassificationSpec as ClassificationSpec
 from .studies.spec import AugmentationSpec as AugmentationSpec
 from .synthesis.base import load_synthesizer as load_synthesizer, train_synthesizer as train_synthesizer
 from .synthesis.compose import export_cohort as export_cohort

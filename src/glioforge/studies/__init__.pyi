@@ -1,20 +1,20 @@
 from .also import AlsoSpec as AlsoSpec
-from .anonymising import AnonymisationSpec as AnonymisationSpec, REAL as REAL
-from .arms import AmountSpec as AmountSpec, Arm as Arm, ScheduleSpec as ScheduleSpec
+from .arms import AmountSpec as AmountSpec, Arm as Arm, ScheduleSpec as ScheduleSpec, changed as changed
 from .base import StudySpec as StudySpec
-from .classifying import ClassificationArm as ClassificationArm, ClassificationSpec as ClassificationSpec
-from .cohorts import settings_of as settings_of
-from .comparing import SegmentersSpec as SegmentersSpec, SynthesizersSpec as SynthesizersSpec
+from .comparing import (
+    ManipulationSpec as ManipulationSpec,
+    SamplersSpec as SamplersSpec,
+    SegmentersSpec as SegmentersSpec,
+    SynthesizersSpec as SynthesizersSpec,
+)
 from .engine import run_study as run_study, write_report as write_report
 from .fold import Fold as Fold, PHANTOMS as PHANTOMS, cohort_in as cohort_in
 from .forecast import plan_lines as plan_lines, plan_study as plan_study
 from .further import further_rows as further_rows, grid_tables as grid_tables
-from .joined import Joined as Joined, JoinedFolder as JoinedFolder
+from .given import settings_of as settings_of
 from .later import score_later as score_later
 from .leaky import MARK as MARK, person_of as person_of
 from .likeness import judged_rows as judged_rows, method_rows as method_rows
-from .manipulating import ManipulationSpec as ManipulationSpec
-from .noise_images import SamplersSpec as SamplersSpec
 from .pages import every_row as every_row, noun_of as noun_of, table_of as table_of
 from .plan.arm import arm_tasks as arm_tasks, trial_run as trial_run
 from .plan.draw import Draw as Draw, EVERYONE as EVERYONE, draw_of as draw_of
@@ -39,10 +39,18 @@ from .scoring import (
     tumour_of as tumour_of,
 )
 from .shown import ShownSpec as ShownSpec
-from .sourced import SourcedSpec as SourcedSpec
+from .sourced import (
+    AnonymisationSpec as AnonymisationSpec,
+    ClassificationArm as ClassificationArm,
+    ClassificationSpec as ClassificationSpec,
+    REAL as REAL,
+    SourcedSpec as SourcedSpec,
+)
 from .sources import (
     CopiesSource as CopiesSource,
     FolderSource as FolderSource,
+    Joined as Joined,
+    JoinedFolder as JoinedFolder,
     MixingSource as MixingSource,
     NoiseSource as NoiseSource,
     SubjectsSpec as SubjectsSpec,
@@ -84,8 +92,6 @@ from .steps.segment import score_masks as score_masks, score_segmenter as score_
 from .steps.series import make_series as make_series
 from .steps.synthesize import intact as intact, make_cases as make_cases, make_sampled as make_sampled
 from .steps.train import fit_sampler as fit_sampler, fit_segmenter as fit_segmenter, fit_synthesizer as fit_synthesizer
-from .study import read_study as read_study
+from .study import read_study as read_study, require_finished as require_finished
 from .task import Context as Context, Side as Side, Task as Task
-from .tuning import changed as changed
-from .unfinished import require_finished as require_finished
 from .variants import PHANTOM as PHANTOM

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from glioforge.core import SpecError, counted
 from glioforge.report import Note, Paragraph, Report, Section, Table
-from glioforge.studies.after import AfterSpec
-from glioforge.studies.base import PhantomData, StudySpec
+from glioforge.studies.base import AfterSpec, PhantomData, StudySpec
 
 
 def with_after(report: Report, spec: StudySpec) -> Report:

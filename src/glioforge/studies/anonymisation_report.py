@@ -28,7 +28,6 @@ from glioforge.report import (
     seen_from,
     window_of,
 )
-from glioforge.studies.anonymising import REAL, AnonymisationSpec
 from glioforge.studies.pages import (
     difference_blocks,
     neutral,
@@ -43,6 +42,7 @@ from glioforge.studies.pages import (
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.setup import made_with, settings_section, subjects_section
+from glioforge.studies.sourced import REAL, AnonymisationSpec
 from glioforge.studies.steps.synthesize import MADE
 
 _MEASURES: Final = ("copy rate", "nearer to training", "membership by distance", "membership by density")

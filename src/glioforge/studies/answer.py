@@ -36,8 +36,7 @@ from glioforge.statistics import Shown
 from glioforge.studies.arms import Arm
 from glioforge.studies.arms_report import control_pairs, title_of
 from glioforge.studies.beforehand import PlanSpec
-from glioforge.studies.endpoints import endpoint_texts
-from glioforge.studies.judged import Judged, primary_arm
+from glioforge.studies.judged import Judged, endpoint_texts, primary_arm
 from glioforge.studies.leaky import MARK
 from glioforge.studies.pages import noun_of
 from glioforge.studies.results import Results

@@ -38,13 +38,11 @@ from glioforge.studies.arms_report import (
     titles,
     undeclared,
 )
-from glioforge.studies.classes_report import classes_section
-from glioforge.studies.further_report import further_blocks
+from glioforge.studies.classes_report import classes_section, further_blocks, maps_section
 from glioforge.studies.gap_report import gap_section
 from glioforge.studies.judged import Judged, judged_contrasts, sites_of
 from glioforge.studies.leaky import MARK
 from glioforge.studies.lock import Standing
-from glioforge.studies.maps_report import maps_section
 from glioforge.studies.methods_text import methods_section
 from glioforge.studies.pages import (
     difference_blocks,

@@ -2,9 +2,11 @@
 
 The fields that choose a part by `kind` are parsed by the part's registry, so
 that a typo is told by the path of the key and the nearest known name.
+
+The publication that a study follows, and in what it differs from it: settings that decide no number.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field
 
@@ -13,7 +15,6 @@ from glioforge.config import Spec
 from glioforge.core import Modality
 from glioforge.data import PhantomSpec, PrepareSpec
 from glioforge.io import AnyLayout
-from glioforge.studies.after import AfterSpec
 
 _NO_NUMBER: Final[Any] = {"parallel": True, "title": True, "after": True, "accelerator": {"threads"}}
 """Settings that decide no number."""
@@ -91,6 +92,22 @@ class Slices(Spec):
     """Share of subjects, and of slices, for testing."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of subjects, and of slices, for model selection."""
+
+
+@final
+class AfterSpec(Spec):
+    """The publication that a study follows, and what it does otherwise."""
+
+    paper: str = Field(pattern=r"^[a-z0-9_]+$")
+    """Name of the publication."""
+    citation: str
+    """Authors, year, place."""
+    deviations: tuple[str, ...] = Field(min_length=1)
+    """What is done otherwise, a sentence each, with the reason."""
+    data: tuple[str, ...] = Field(min_length=1)
+    """In what the cases differ from those of the publication, a sentence each."""
+    gaps: tuple[str, ...] = ()
+    """What of the publication this study leaves out."""
 
 
 class StudySpec(Spec):

@@ -14,7 +14,6 @@ from glioforge.report import (
     score_table,
     subject_table,
 )
-from glioforge.studies.classifying import ClassificationSpec
 from glioforge.studies.pages import (
     difference_blocks,
     neutral,
@@ -27,6 +26,7 @@ from glioforge.studies.pages import (
 )
 from glioforge.studies.results import Results
 from glioforge.studies.setup import made_with, settings_section, subjects_section
+from glioforge.studies.sourced import ClassificationSpec
 
 METRICS: Final = {"tumour": "slice_auc", "grade": "grade_auc"}
 QUESTIONS_ASKED: Final = {

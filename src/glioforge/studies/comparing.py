@@ -1,4 +1,9 @@
-"""Settings that studies which compare methods share: a list of methods by name, and which of them are references."""
+"""Settings that studies which compare methods share: a list of methods by name, and which of them are references.
+
+Settings of a study of samplers: which GANs of slices, on which contrasts, and how many slices are compared.
+
+Settings of a study of manipulation: which synthesizers, which edits at which strength, and who judges.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, final
@@ -7,6 +12,7 @@ from pydantic import Field, model_validator
 
 from glioforge.config import Spec
 from glioforge.lesions import RecipeSpec
+from glioforge.sampling import AnySampler
 from glioforge.segmentation import AnySegmenter
 from glioforge.studies.base import StudySpec
 from glioforge.synthesis import AnySynthesizer
@@ -133,3 +139,82 @@ class SegmentersSpec(ComparisonSpec):
     def _references_exist(self) -> Self:
         self._require_references(self.methods)
         return self
+
+
+@final
+class SamplerEntry(MethodEntry):
+    """A sampler of slices, and how long it is trained."""
+
+    sampler: AnySampler
+    """Any registered kind that makes slices, with its preset, contrasts and size."""
+    budget: Budget | None = None
+    """Length of its training; that of the sampler's own settings unless given."""
+
+    def trained_spec(self) -> Spec:
+        """Settings of the sampler under this budget."""
+        return self.sampler if self.budget is None else self.sampler.model_copy(update={"budget": self.budget})
+
+
+@final
+class SamplersSpec(ComparisonSpec):
+    """How near are slices that samplers make of noise to those of unseen subjects?"""
+
+    kind: Literal["samplers"] = "samplers"
+    """Name of the kind of study."""
+    methods: Mapping[MethodName, SamplerEntry]
+    """Samplers by name, in the order shown."""
+    count: int = Field(50, ge=2)
+    """Slices that each makes, and slices of unseen subjects that they are compared with."""
+
+    @model_validator(mode="after")
+    def _slices(self) -> Self:
+        self._require_references(self.methods)
+        for name, entry in self.methods.items():
+            if not hasattr(entry.sampler, "plane"):
+                msg = f"methods.{name}: {getattr(entry.sampler, 'kind', '')} makes no slices; take `dcgan` or `wgan`"
+                raise ValueError(msg)
+        return self
+
+
+@final
+class EditEntry(Spec):
+    """One edit at one strength."""
+
+    title: str
+    """Name in figures."""
+    kind: str = ""
+    """Edit that several strengths belong to, such as `scale`; empty for none."""
+    strength: float = 0.0
+    """How strong it is, in the unit of its kind: factor, millimetres, degrees."""
+    recipe: RecipeSpec | None = None
+    """What is done; none leaves the label map as it is."""
+
+
+@final
+class ManipulationSpec(ComparisonSpec):
+    """Does the edited lesion appear as asked?"""
+
+    kind: Literal["manipulation"] = "manipulation"
+    """Name of the kind of study."""
+    methods: Mapping[MethodName, SynthesizerEntry]
+    """Synthesizers by name, in the order shown."""
+    edits: Mapping[MethodName, EditEntry] = Field(min_length=1)
+    """Edits by name; with the first one all others are compared."""
+    judge: SegmenterEntry
+    """Segmenter trained on the training subjects' scans, and then left as it is."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        self._require_references(self.methods)
+        if next(iter(self.edits.values())).recipe is not None:
+            msg = "the first edit is the reference: leave out its recipe"
+            raise ValueError(msg)
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers of all methods and edits; each has its own settings as the key of its tasks."""
+        return {name: value for name, value in super().identity().items() if name != "edits"}
+
+    def arm(self, method: str, edit: str) -> str:
+        """Name of the images of a method after an edit, in tables and folders."""
+        return f"{method}+{edit}"

@@ -7,16 +7,15 @@ from pathlib import Path
 from glioforge.compute import Job, described, run_graph
 from glioforge.core import Progress, Silent
 from glioforge.studies.base import StudySpec
-from glioforge.studies.cohorts import prepared_folds
 from glioforge.studies.fold import Fold, Study
+from glioforge.studies.given import prepared_folds
 from glioforge.studies.lock import KEYS, TestLock, lock_of, settings_hash
 from glioforge.studies.perform import perform, step_of
 from glioforge.studies.question import planned, write_page
 from glioforge.studies.record import Record
 from glioforge.studies.results import keep_results, read_study_results
-from glioforge.studies.study import describe, open_study, read_study
+from glioforge.studies.study import describe, open_study, read_study, require_finished
 from glioforge.studies.task import Task
-from glioforge.studies.unfinished import require_finished
 
 
 def run_study(

@@ -11,7 +11,6 @@ from typing import Final
 
 from glioforge.core import Cohort, Progress, Silent, counted
 from glioforge.studies.base import StudySpec
-from glioforge.studies.cohorts import planned_folds
 from glioforge.studies.estimates import (
     GATHERING,
     OTHER_S,
@@ -28,7 +27,7 @@ from glioforge.studies.estimates import (
     measured_costs,
     past_of,
 )
-from glioforge.studies.given import promised
+from glioforge.studies.given import planned_folds, promised
 from glioforge.studies.perform import finished_record
 from glioforge.studies.question import planned
 from glioforge.studies.record import Cost, Record

@@ -32,16 +32,15 @@ from glioforge.io.ingest import ingest
 from glioforge.metrics.near_duplicates import near_duplicates
 from glioforge.report import render, with_parts
 from glioforge.segmentation import load_segmenter
-from glioforge.studies.cohorts import settings_of
 from glioforge.studies.fold import PREPARED, SOURCE, cohort_in
+from glioforge.studies.given import settings_of
 from glioforge.studies.later_page import Scored, later_page
 from glioforge.studies.lock import TestLock, hash_of, lock_of, settings_hash
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results, read_study_results
 from glioforge.studies.scoring import overlap_rows
 from glioforge.studies.steps.train import MODEL
-from glioforge.studies.study import read_study
-from glioforge.studies.unfinished import require_finished
+from glioforge.studies.study import read_study, require_finished
 
 LATER: Final = "later"
 """Folder of scored cohorts below that of a study."""

@@ -24,8 +24,7 @@ from glioforge.metrics import (
 )
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.scoring import Row, cut_axis, likeness_rows, row_of, streak_rows, tumour_of
-from glioforge.studies.truth import noise_free_images
+from glioforge.studies.scoring import Row, cut_axis, likeness_rows, noise_free_images, row_of, streak_rows, tumour_of
 from glioforge.synthesis import TrainedSynthesizer
 
 REGIONS: Final = ("brain", "lesion")

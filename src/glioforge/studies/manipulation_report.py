@@ -18,9 +18,8 @@ from glioforge.report import (
     score_table,
 )
 from glioforge.studies.case_marks import mark
-from glioforge.studies.comparing import titles_of
+from glioforge.studies.comparing import ManipulationSpec, titles_of
 from glioforge.studies.gallery import edit_series
-from glioforge.studies.manipulating import ManipulationSpec
 from glioforge.studies.pages import (
     difference_blocks,
     noun_of,

@@ -7,8 +7,7 @@ import numpy as np
 
 from glioforge.core import Cohort
 from glioforge.report import Block, Figure, Listing, Note, Paragraph, Report, Section, Table, cost_table
-from glioforge.studies.comparing import titles_of
-from glioforge.studies.noise_images import SamplersSpec
+from glioforge.studies.comparing import SamplersSpec, titles_of
 from glioforge.studies.pages import noun_of, trained_of, trainings_section
 from glioforge.studies.results import Results
 from glioforge.studies.setup import made_with, settings_section, subjects_section

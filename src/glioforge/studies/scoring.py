@@ -1,18 +1,44 @@
-"""Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
+"""Numbers on test subjects: overlap and surface of segmenters, likeness of images.
+
+What a phantom would look like without noise and bias field, on the prepared grid.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from glioforge.core import Case, CaseRef, Cohort, LabelError, LabelMap, Modality, Split, Voxels, stream, tumour_scheme
-from glioforge.data import ClassStatistics, fit_statistics, restore
+from glioforge.core import (
+    Case,
+    CaseRef,
+    Cohort,
+    LabelError,
+    LabelMap,
+    Mask,
+    Modality,
+    Split,
+    Volume,
+    Voxels,
+    stream,
+    tumour_scheme,
+)
+from glioforge.data import (
+    ClassStatistics,
+    PhantomSpec,
+    find_brain,
+    fit_statistics,
+    make_phantom,
+    normalise,
+    plan_of,
+    resample_mask,
+    restore,
+)
 from glioforge.io import MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics import CLASSES, PREPARED_RANGE, ClassOverlap, ImagePair, compare_images, evaluate_case, streaks
 from glioforge.segmentation import TrainedSegmenter
 from glioforge.studies.base import PhantomData, StudySpec
-from glioforge.studies.truth import noise_free_images
 from glioforge.synthesis import TrainedSynthesizer
 
 Row = dict[str, Any]
@@ -216,3 +242,29 @@ def row_of(spec: StudySpec, fold: int, arm: str, seed: int, ref: CaseRef) -> Row
         "case_id": ref.case_id,
         "subject_id": ref.subject_id,
     }
+
+
+def noise_free_images(ref: CaseRef, spec: PhantomSpec) -> Mapping[Modality, Voxels]:
+    """Noise-free contrasts of a prepared phantom, z-scored like its scans.
+
+    Args:
+        ref: A case that `prepare` made from a phantom.
+        spec: Settings of the phantoms.
+
+    Returns:
+        One volume a contrast on the prepared grid, 0 outside the brain.
+    """
+    seed, index = (int(part) for part in ref.subject_id.split("-")[1:])
+    images, brain = _made_again(seed, index, spec)
+    plan = plan_of(ref)
+    prepared_brain = resample_mask(brain, plan)
+    return {
+        modality: normalise(plan.image(volume.voxels, brain), prepared_brain)[0] for modality, volume in images.items()
+    }
+
+
+@lru_cache(maxsize=8)
+def _made_again(seed: int, index: int, spec: PhantomSpec) -> tuple[Mapping[Modality, Volume], Mask]:
+    """Noise-free contrasts of a phantom on its own grid, and its brain; kept, as every method asks for them."""
+    phantom = make_phantom(seed, index, spec)
+    return phantom.noise_free, find_brain(phantom.case)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from glioforge.config import Spec
 from glioforge.lesions import RecipeSpec
 from glioforge.studies.arms import NAME
-from glioforge.studies.joined import AnyJoined
+from glioforge.studies.sources import AnyJoined
 
 Name = Annotated[str, Field(pattern=NAME)]
 

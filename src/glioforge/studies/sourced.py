@@ -1,17 +1,25 @@
-"""Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost."""
+"""Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost.
+
+Settings of a classification study: what is asked, arms, sources and budgets, complete in one YAML.
+
+Settings of an anonymisation study: routes from a subject's label map to a case, and the rules of their audits.
+"""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, Self, final, runtime_checkable
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from glioforge.classification import ClassifierSpec, Target
 from glioforge.config import Spec
 from glioforge.lesions import RecipeSpec
+from glioforge.privacy import AuditSpec
 from glioforge.quality import AnyFilter
+from glioforge.segmentation import AnySegmenter
 from glioforge.studies.arms import NAME
 from glioforge.studies.base import StudySpec
-from glioforge.studies.sources import AnySource, Source, SynthesizerSource
+from glioforge.studies.sources import AnySource, CopiesSource, NoiseSource, Source, SynthesizerSource
 from glioforge.synthesis import AnySynthesizer
 from glioforge.training import Budget
 
@@ -89,3 +97,122 @@ def require_arms(arms: Sequence[NamedArm], budget: str, budgets: Mapping[str, So
         raise ValueError(f"arms {names} are not named uniquely")
     if not arms or arms[0].source is not None:
         raise ValueError("the first arm is the baseline and is trained on real cases alone")
+
+
+@final
+class ClassificationArm(Spec):
+    """What one classifier is trained on."""
+
+    name: str = Field(pattern=NAME)
+    """Name in tables and folders."""
+    title: str
+    """Name in figures."""
+    source: str | None = None
+    """Where synthetic cases come from: `generator`, `control`, or one of `sources`; none for real cases alone."""
+    synthetic_share: float = Field(0.0, ge=0, le=1)
+    """Share of synthetic slices in a batch; 1 is synthetic only."""
+    augment: bool = True
+    """Whether classical augmentation is on, as the classifier's settings say."""
+
+    @model_validator(mode="after")
+    def _share_needs_source(self) -> Self:
+        if (self.synthetic_share > 0) != (self.source is not None):
+            msg = "synthetic_share above 0 needs a source, and a source needs a share above 0"
+            raise ValueError(msg)
+        return self
+
+
+STANDARD_ARMS = (
+    ClassificationArm(name="augmented", title="Real, augmented"),
+    ClassificationArm(name="plain", title="Real, as it is", augment=False),
+    ClassificationArm(
+        name="augmented+synthetic", title="Real, augmented + synthetic", source="generator", synthetic_share=0.5
+    ),
+)
+"""The arms of a study that names none; the first is the baseline."""
+
+
+@final
+class ClassificationBudget(SourceBudget):
+    """How much a run may spend."""
+
+    classifier: Budget = Budget(steps=400, validate_every=100)
+    """Steps of each classifier; all arms and seeds take as many."""
+
+
+class ClassificationSpec(SourcedSpec):
+    """Does synthetic data help a classifier on unseen real subjects?"""
+
+    kind: Literal["classification"] = "classification"
+    target: Target = "tumour"
+    """What is asked: whether a slice shows `tumour`, or whether a subject's is of high `grade`."""
+    classifier: ClassifierSpec = ClassifierSpec()
+    """The classifier of every arm."""
+    arms: tuple[ClassificationArm, ...] = STANDARD_ARMS
+    """What classifiers are trained on; the first arm is the baseline."""
+    budgets: Mapping[str, ClassificationBudget]
+    """Named budgets."""
+    budget: str = "small"
+    """The budget used; `--budget` overrides it."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        require_arms(self.arms, self.budget, self.budgets)
+        unknown = sorted({arm.source for arm in self.arms if arm.source} - set(self.all_sources))
+        if unknown:
+            msg = f"arms draw from {unknown}, which are not among the sources {sorted(self.all_sources)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def spending(self) -> ClassificationBudget:
+        """The budget in force."""
+        return self.budgets[self.budget]
+
+
+REAL = "real"
+"""Arm of the segmenter that is trained on the scans themselves."""
+
+
+@final
+class AnonymisationBudget(SourceBudget):
+    """How much a run may spend."""
+
+    segmenter: Budget = Budget(steps=400, validate_every=100)
+    """Steps of each segmenter, where the study has one."""
+
+
+class AnonymisationSpec(SourcedSpec):
+    """Does what is made of a subject's label map lead back to the subject, and at what utility does it not?"""
+
+    kind: Literal["anonymisation"] = "anonymisation"
+    routes: Mapping[PartName, str] = Field(min_length=1)
+    """Title of each route by its name: `generator`, `control`, or one of `sources`; with the first one others are
+    compared, which is the subjects' own label maps."""
+    audit: AuditSpec = AuditSpec()
+    """Rules of the audits."""
+    segmenter: AnySegmenter | None = None
+    """Segmenter that is trained on each release alone and scored on unseen subjects; none leaves this out."""
+    budgets: Mapping[str, AnonymisationBudget]
+    """Named budgets."""
+    budget: str = "small"
+    """The budget used; `--budget` overrides it."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        if self.budget not in self.budgets:
+            raise ValueError(f"budget {self.budget!r} is not among the budgets {sorted(self.budgets)}")
+        unknown = sorted(set(self.routes) - set(self.all_sources))
+        if unknown:
+            raise ValueError(f"routes {unknown} are not among the sources {sorted(self.all_sources)}")
+        others = [name for name in self.routes if isinstance(self.all_sources[name], CopiesSource | NoiseSource)]
+        if others:
+            raise ValueError(f"routes {others} make no cases: copies of scans, and slices from noise, are no release")
+        if self.audit.weights_released:
+            raise ValueError("audit.weights_released: a study audits cases; use `glioforge shadow` for weights")
+        return self
+
+    @property
+    def spending(self) -> AnonymisationBudget:
+        """The budget in force."""
+        return self.budgets[self.budget]

@@ -1,4 +1,7 @@
-"""Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, noise, or the real cases again."""
+"""Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, noise, or the real cases again.
+
+A second cohort that a synthesizer is also trained on, such as the T1 of healthy brains.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +10,14 @@ from typing import Annotated, Any, Literal, Self, final
 from pydantic import Field, model_validator
 
 from glioforge.config import Spec
+from glioforge.core import Modality
+from glioforge.data import PhantomSpec
 from glioforge.io import AnyLayout
 from glioforge.labelmaps import LabelMapSpec
 from glioforge.lesions import RecipeSpec
 from glioforge.mixing import AnyMixing
 from glioforge.quality import AnyFilter
 from glioforge.sampling import AnySampler
-from glioforge.studies.joined import AnyJoined
 from glioforge.synthesis import AnySynthesizer
 from glioforge.training import Budget
 
@@ -67,6 +71,42 @@ class TitledSource(Spec):
 
     title: str = Field("", exclude_if=lambda title: not title)
     """Name on pages; that of the source unless given."""
+
+
+@final
+class JoinedFolder(Spec):
+    """Scans of further people in a folder."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    """Folder of scans in any layout, or an ingested cohort; they are prepared with the study's settings."""
+    layout: AnyLayout | None = None
+    """Layout of the folder; detected when none is given."""
+    healthy: bool = False
+    """Take the brains of scans without a label map as healthy; else such scans are refused."""
+    modalities: tuple[Modality, ...] | None = Field(None, min_length=1)
+    """Contrasts to use; those of the study that each case has unless given."""
+
+
+@final
+class JoinedPhantoms(Spec):
+    """Further phantoms, computed with a seed of their own."""
+
+    kind: Literal["phantom"] = "phantom"
+    cases: int = Field(ge=1)
+    """Subjects to make."""
+    seed: int = Field(ge=0)
+    """Seed of the phantoms; another one than the study's phantoms have, else they are the same subjects."""
+    phantom: PhantomSpec = PhantomSpec(healthy=True)
+    """How they are made; without tumours unless given."""
+    modalities: tuple[Modality, ...] | None = Field(None, min_length=1)
+    """Contrasts to use; those of the study unless given."""
+
+
+Joined = JoinedFolder | JoinedPhantoms
+
+
+AnyJoined = Annotated[Joined, Field(discriminator="kind")]
 
 
 @final
@@ -184,6 +224,8 @@ class NoiseSource(TitledSource):
 
 
 Source = SynthesizerSource | MixingSource | FolderSource | CopiesSource | NoiseSource
+
+
 AnySource = Annotated[Source, Field(discriminator="kind")]
 
 

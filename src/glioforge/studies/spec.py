@@ -8,10 +8,17 @@ from pydantic import Field, model_validator
 
 from glioforge.segmentation import AnySegmenter, SegmenterSpec
 from glioforge.studies.also import AlsoSpec
-from glioforge.studies.arms import STANDARD_ARMS, Arm, ArmSpec, CurveSpec
+from glioforge.studies.arms import (
+    STANDARD_ARMS,
+    Arm,
+    ArmSpec,
+    CurveSpec,
+    control_arms,
+    control_sources,
+    require_changeable,
+)
 from glioforge.studies.base import Slices
 from glioforge.studies.beforehand import PlanSpec
-from glioforge.studies.controls import control_arms, control_sources
 from glioforge.studies.shown import ShownSpec
 from glioforge.studies.sourced import PartName, SourceBudget, SourcedSpec, require_arms
 from glioforge.studies.sources import (
@@ -23,7 +30,6 @@ from glioforge.studies.sources import (
     SynthesizerSource,
     stored_alone,
 )
-from glioforge.studies.tuning import require_changeable
 from glioforge.training import Budget
 
 __all__ = ["STANDARD_ARMS", "ArmSpec", "AugmentationSpec", "StudyBudget"]

@@ -1,14 +1,21 @@
-"""The folder of a whole study: opened for a run, locked, described, and read again for its report."""
+"""The folder of a whole study: opened for a run, locked, described, and read again for its report.
 
+What a study that is not finished still lacks.
+"""
+
+import shlex
 from pathlib import Path
 from typing import Final
 
-from glioforge.core import Cohort, InputFileError, Progress
-from glioforge.io import STUDY, Step, kept_of, read_json, require_kind, run_facts, settled, write_json
+from glioforge.core import Cohort, InputFileError, Progress, counted
+from glioforge.io import COHORT_FILE, STUDY, Step, kept_of, read_json, require_kind, run_facts, settled, write_json
 from glioforge.studies.base import StudySpec
-from glioforge.studies.fold import Study
-from glioforge.studies.given import read_given
-from glioforge.studies.question import parse_study
+from glioforge.studies.fold import SOURCE, Study, cohort_in
+from glioforge.studies.given import planned_folds, read_given
+from glioforge.studies.perform import finished_record
+from glioforge.studies.question import parse_study, planned
+from glioforge.studies.record import Record
+from glioforge.studies.results import RECORDS
 from glioforge.studies.store import STORE
 
 VERSION: Final = 3
@@ -66,3 +73,50 @@ def read_study(out: Path) -> Study:
         remedy = "use the release of Glioforge that wrote it, or run the study again in another folder"
         raise InputFileError(f"a study folder of version {version}", f"version {VERSION}", remedy, path)
     return Study(parse_study(values["spec"], str(path)), out, out / STORE)
+
+
+_SHOWN = 5
+
+
+def require_finished(study: Study) -> None:
+    """Refuse a study whose results are not written yet.
+
+    Args:
+        study: Read from its folder.
+
+    Raises:
+        InputFileError: Names the tasks that are missing, the first five of them.
+    """
+    if (study.root / RECORDS).is_file():
+        return
+    missing = missing_tasks(study)
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    lacks = f"{counted(len(missing), 'task')} missing: {', '.join(missing[:_SHOWN])}{more}"
+    raise InputFileError(
+        f"the study is not finished; {lacks if missing else 'its results are not written yet'}",
+        "a finished study",
+        f"run it to the end with the command that began it: glioforge study YAML --out {shlex.quote(str(study.root))}",
+        study.root,
+    )
+
+
+def missing_tasks(study: Study) -> list[str]:
+    """Return the names of the tasks that are not done, in the order of the plan; the preparation where that is not.
+
+    Args:
+        study: Read from its folder.
+    """
+    if not (study.root / SOURCE / COHORT_FILE).is_file():
+        return ["reading the cases"]
+    folds, prepared = planned_folds(study, cohort_in(study.root / SOURCE))
+    if not prepared:
+        return ["preparing the cases"]
+    known: dict[str, Record] = {}
+    missing = []
+    for task in planned(study.spec, folds):
+        record = finished_record(task, known)
+        if record is None:
+            missing.append(task.name)
+        else:
+            known[task.name] = record
+    return missing

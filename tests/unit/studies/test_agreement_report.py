@@ -9,7 +9,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.io.tables import ResultRow
 from glioforge.report.page import Note, Table
 from glioforge.report.scores import ResultTable
-from glioforge.studies.agreement_report import agreement_blocks, gains_of, require_untouched
+from glioforge.studies.gap_report import agreement_blocks, gains_of, require_untouched
 from glioforge.studies.question import parse_study
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results

@@ -8,9 +8,9 @@ import yaml
 
 from glioforge.core import SpecError
 from glioforge.io.tables import read_results
-from glioforge.studies.anonymising import AnonymisationSpec
 from glioforge.studies.engine import run_study
 from glioforge.studies.question import load_study, planned
+from glioforge.studies.sourced import AnonymisationSpec
 from glioforge.studies.steps.audit import draws_apart
 from toy_study import toy_fold
 

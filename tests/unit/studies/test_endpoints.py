@@ -5,8 +5,7 @@ import numpy as np
 from glioforge.io.tables import ResultRow
 from glioforge.report.scores import ResultTable
 from glioforge.studies.arms_report import titles
-from glioforge.studies.endpoints import endpoint_texts
-from glioforge.studies.judged import primary_arm
+from glioforge.studies.judged import endpoint_texts, primary_arm
 from toy_arms import study
 
 SPEC = study()

@@ -1,4 +1,4 @@
-"""Promises of `studies.joined`: a synthesizer also learns from a second cohort, of which nobody may be held out."""
+"""Promises of `studies.sources`: a synthesizer also learns from a second cohort, of which nobody may be held out."""
 
 from dataclasses import replace
 
@@ -12,12 +12,11 @@ from glioforge.data.prepare.pipeline import PrepareSpec
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.studies.fold import cohort_in
-from glioforge.studies.joined import JoinedFolder
 from glioforge.studies.perform import perform
 from glioforge.studies.plan.draw import EVERYONE
 from glioforge.studies.plan.source import Made, source_tasks
 from glioforge.studies.question import load_study
-from glioforge.studies.sources import SynthesizerSource
+from glioforge.studies.sources import JoinedFolder, SynthesizerSource
 from glioforge.studies.steps.folder import content_of
 from glioforge.studies.steps.join import KIND, take_joined
 from glioforge.studies.steps.train import MODEL, fit_synthesizer

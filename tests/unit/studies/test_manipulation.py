@@ -5,8 +5,8 @@ import yaml
 
 from glioforge.core import SpecError
 from glioforge.io.tables import read_results
+from glioforge.studies.comparing import ManipulationSpec
 from glioforge.studies.engine import run_study
-from glioforge.studies.manipulating import ManipulationSpec
 from glioforge.studies.question import load_study, planned
 from toy_study import toy_fold
 

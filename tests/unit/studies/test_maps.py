@@ -7,7 +7,7 @@ import pytest
 
 from glioforge.core import CohortError
 from glioforge.report.page import Figure, Table
-from glioforge.studies.maps_report import maps_section
+from glioforge.studies.classes_report import maps_section
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
 from glioforge.studies.steps.maps import judged

@@ -14,13 +14,13 @@ from glioforge.report.page import Figure, Folded, Note
 from glioforge.report.scores import ResultTable
 from glioforge.segmentation.masks import write_facts
 from glioforge.studies import gallery
-from glioforge.studies.cases import cases_section
 from glioforge.studies.comparing import SegmentersSpec, SynthesizersSpec
 from glioforge.studies.fold import Study
 from glioforge.studies.pictures import edits_section, made_section, methods_section, sources_section
 from glioforge.studies.question import load_demo
 from glioforge.studies.record import Record
 from glioforge.studies.results import Results
+from glioforge.studies.segmenters_report import cases_section
 from glioforge.studies.sources import AnySource
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 

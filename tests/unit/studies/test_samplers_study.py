@@ -6,8 +6,8 @@ import yaml
 from glioforge.core import SpecError
 from glioforge.io.cohort_file import read_cohort
 from glioforge.io.tables import read_results
+from glioforge.studies.comparing import SamplersSpec
 from glioforge.studies.engine import run_study
-from glioforge.studies.noise_images import SamplersSpec
 from glioforge.studies.question import load_study, planned
 from toy_study import toy_fold
 

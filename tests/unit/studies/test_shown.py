@@ -14,7 +14,6 @@ from glioforge.data import PrepareSpec, write_case
 from glioforge.io import write_cohort
 from glioforge.studies import gallery
 from glioforge.studies.fold import Study, cohort_in
-from glioforge.studies.joined import JoinedFolder
 from glioforge.studies.perform import perform
 from glioforge.studies.plan.draw import EVERYONE
 from glioforge.studies.plan.shown import shown_tasks
@@ -23,7 +22,7 @@ from glioforge.studies.question import QUESTIONS, load_demo, load_study
 from glioforge.studies.results import Results
 from glioforge.studies.shown import ShownSpec
 from glioforge.studies.shown_report import shown_section
-from glioforge.studies.sources import AnySource
+from glioforge.studies.sources import AnySource, JoinedFolder
 from glioforge.studies.steps import hosts
 from glioforge.studies.steps.train import fit_synthesizer
 from glioforge.studies.task import Task
