@@ -1,10 +1,7 @@
-"""What one segmenter is trained on: real cases, synthetic ones, how many of each, and when.
+"""What one segmenter is trained on: arms of real and synthetic cases, tuning trials that all try alike, and controls.
 
-Tuning trials: changes to a segmenter's settings that every arm tries alike.
-
-Controls of an augmentation study by a list of names: each is an arm of its own, in the mode of the arm under test.
-
-A name is that of a source, of a way of mixing, or of a synthesizer without a network with its usual settings.
+A control is an arm of its own, in the mode of the arm under test.  Its name is that of a source, of a way of mixing,
+or of a synthesizer without a network with its usual settings.
 """
 
 import json

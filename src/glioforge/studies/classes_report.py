@@ -1,9 +1,4 @@
-"""Every class that segmenters tell apart, on the page of an augmentation study: tissue, weighted Dice, and the leak.
-
-The section on label maps from noise: distances over snapshots, counts of the z-score filter, pictures.
-
-Further grids, metrics and means of arms on the page of an augmentation study.
-"""
+"""Sections of an augmentation study: every class, label maps from noise, further grids, metrics and means of arms."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

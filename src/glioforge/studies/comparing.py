@@ -1,9 +1,4 @@
-"""Settings that studies which compare methods share: a list of methods by name, and which of them are references.
-
-Settings of a study of samplers: which GANs of slices, on which contrasts, and how many slices are compared.
-
-Settings of a study of manipulation: which synthesizers, which edits at which strength, and who judges.
-"""
+"""Settings of studies that compare methods: of any kind by name, samplers of slices, and synthesizers by edits."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, final

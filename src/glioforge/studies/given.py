@@ -1,7 +1,4 @@
-"""Cases that a study is given: read, and refused before anything is written where the study could not finish.
-
-From a study's cases to its folds: made where they are phantoms, prepared, and split by subject.
-"""
+"""Cases that a study is given or makes, refused where it could not finish; its folds, prepared and split by subject."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -8,8 +8,7 @@ family       contrasts of sound arms with their references and of arms under tes
 unplanned    arms that the plan's family leaves out, and LEAKY ones: corrected among themselves, exploratory
 volume       of a mean over regions, that of the smallest of them
 
-The primary pair of arms in further endpoints: each region, lesions, surfaces, false alarms, lesion-free cases.
-
+Further endpoints of the primary pair of arms are each region, lesions, surfaces, false alarms and lesion-free cases.
 All but the lesion-free cases are one family of its own under Holm's procedure.
 
 Conventions

@@ -1,7 +1,4 @@
-"""Numbers on test subjects: overlap and surface of segmenters, likeness of images.
-
-What a phantom would look like without noise and bias field, on the prepared grid.
-"""
+"""Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict

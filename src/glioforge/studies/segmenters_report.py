@@ -1,7 +1,4 @@
-"""The page of a comparison of segmenters: scores, differences, pictures, trainings and costs.
-
-Outlines of segmenters' best, median and worst cases.
-"""
+"""The page of a comparison of segmenters: scores, differences, pictures, trainings and costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,9 +1,4 @@
-"""Settings that every study with synthetic cases has: sources, lesion edits, and what making them may cost.
-
-Settings of a classification study: what is asked, arms, sources and budgets, complete in one YAML.
-
-Settings of an anonymisation study: routes from a subject's label map to a case, and the rules of their audits.
-"""
+"""Settings of studies with synthetic cases: what all have, and those of classification and anonymisation studies."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The folder of a whole study: opened for a run, locked, described, and read again for its report.
-
-What a study that is not finished still lacks.
-"""
+"""The folder of a whole study: opened for a run, locked, described, read again for its report; what it still lacks."""
 
 import shlex
 from pathlib import Path
