@@ -7,7 +7,8 @@ from .alike import (
     slices_like as slices_like,
     thin_axis as thin_axis,
 )
-from .augment import Amount as Amount, AugmentSpec as AugmentSpec, augment_batch as augment_batch
+from .augment import augment_batch as augment_batch
+from .augment_spec import Amount as Amount, AugmentSpec as AugmentSpec
 from .augment_images import draw_places as draw_places, resample as resample
 from .bundle import read_bundle as read_bundle, write_bundle as write_bundle
 from .derive import Derived as Derived, derived_or_left_out as derived_or_left_out

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch.nn import functional
 
-from glioforge.data.augment import Amount, AugmentSpec
+from glioforge.data.augment_spec import Amount, AugmentSpec
 
 Matrices = Float64[np.ndarray, "b d d"]
 Places = Float[torch.Tensor, "b *grid d"]

@@ -5,7 +5,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from glioforge.data.augment import Amount, AugmentSpec, augment_batch
+from glioforge.data.augment import augment_batch
+from glioforge.data.augment_spec import Amount, AugmentSpec
 
 OFF = Amount(chance=0, low=0, high=0)
 SPACE = ("rotate", "scale", "shift", "elastic")

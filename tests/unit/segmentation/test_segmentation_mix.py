@@ -12,7 +12,7 @@ from glioforge.core.firewall import require_no_leak
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Modality
-from glioforge.data.augment import AugmentSpec
+from glioforge.data.augment_spec import AugmentSpec
 from glioforge.segmentation.batches import SegmenterBatches
 from glioforge.segmentation.engine import Mix
 from glioforge.segmentation.method import NetworkSpec

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glioforge.core.volume import Modality
-from glioforge.data.augment import AugmentSpec
+from glioforge.data.augment_spec import AugmentSpec
 from glioforge.data.pairs import SlicePairs
 from glioforge.segmentation.target import ORDER, VIEWS, augment_for, own_size, put_back, seen, seen_batch
 from toy_cohort import SHAPE, toy_case, toy_cohort
