@@ -11,6 +11,7 @@ SMALL = {
     "dcgan": {"size": 32, "width": 2, "latent": 4, "batch_size": 4, "modalities": None},
     "label_pgan": {"size": 16, "latent": 4, "base": 8, "largest": 4, "judged": 8},
     "label_pgan-ranges": {"ranges": 3, "range_number": 1},
+    "label_pgan-varied": {"modes": 2, "latent": 40},
     "wgan": {"size": 32, "width": 2, "latent": 4, "batch_size": 4, "modalities": None},
     "label_vae": {"size": (8, 8, 8), "widths": (2, 2, 4), "latent": 3, "batch_size": 2},
 }
