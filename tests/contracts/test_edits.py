@@ -95,7 +95,7 @@ def count(labels):
 
 def test_every_edit_is_under_the_laws():
     """An edit without settings here would escape them."""
-    assert set(SETTINGS) == set(KINDS)
+    assert set(SETTINGS) == set(KINDS), "name settings for the new edit in SETTINGS above"
     assert all(isinstance(built(kind), LesionEdit) for kind in KINDS)
 
 

@@ -18,17 +18,17 @@ from typing import Any, Literal, Protocol, TypeAlias, cast, final, runtime_check
 import numpy as np
 
 from glioforge.config import Registry, Spec
-from glioforge.core import EditRecord, LabelMap
+from glioforge.core import EditRecord, LabelMap, SpecError
 from glioforge.lesions.bank import DonorSource
 from glioforge.lesions.context import EditContext
 from glioforge.lesions.graft import Graft
-from glioforge.lesions.inpaint import Filling, without_islands
+from glioforge.lesions.inpaint import Filling
 from glioforge.lesions.mass_effect import MassEffectSpec
 from glioforge.lesions.midline import midsagittal_plane
 from glioforge.lesions.patch import LesionPatch, part_volumes_mm3, require_complete
 from glioforge.lesions.placement import PlacementSpec
 
-Changed: TypeAlias = LesionPatch | Graft | LabelMap | None
+Changed: TypeAlias = LesionPatch | Graft | LabelMap
 """A lesion in place of the edited one (moved by `offset` where the values hold one), a whole map, or no lesion."""
 
 
@@ -110,14 +110,19 @@ class Edit:
         Raises:
             EditError: The map has no such lesion, the changed one finds no room, or the record's donor is not at hand.
             LabelError: The map is not complete.
+            SpecError: The edit's own file returns something else than a lesion or a map.
         """
         require_complete(labels)
         context = EditContext(labels, record.values, self.donors)
         changed = self._change.changed(context)
         if isinstance(changed, LabelMap):
             return changed
-        if changed is None:
-            return without_islands(labels, context.without_lesion())
+        if not isinstance(changed, LesionPatch | Graft):
+            raise SpecError(
+                f"`changed` of edit {cast('Any', self.spec).kind!r} returned {type(changed).__name__}",
+                "a Graft, a LesionPatch or a LabelMap",
+                "see docs/how-to/add-an-edit.md",
+            )
         i, j, k = record.values.get("offset", (0, 0, 0))
         if changed is context.lesion and not (i or j or k):
             return labels

@@ -22,10 +22,12 @@ from glioforge.core import (
     Geometry,
     GeometryError,
     InputFileError,
+    LabelMap,
     LabelScheme,
     Lineage,
     Progress,
     Silent,
+    SpecError,
     not_prepared,
     require_no_leak,
 )
@@ -109,9 +111,19 @@ class TrainedSampler:
         """Yield `count` label maps, or images by contrast, one after the other; none for 0.
 
         The same state of the generator gives the same bytes; the first draws do not depend on `count`.
+
+        Raises:
+            SpecError: The sampler's own file makes something else.
         """
         for _ in range(count):
-            yield self.method.make(rng, self.accelerator)
+            made = self.method.make(rng, self.accelerator)
+            if not isinstance(made, LabelMap | Mapping):
+                raise SpecError(
+                    f"`make` of sampler {self.card.kind!r} returned {type(made).__name__}",
+                    "images by contrast or a label map",
+                    "return self.volumes(...) or self.label_map(...)",
+                )
+            yield made
 
 
 def train_sampler(  # noqa: PLR0913 - cohort, place and run settings, by keyword

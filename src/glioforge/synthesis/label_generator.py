@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int64
 from scipy import ndimage
 from torch import nn
 
-from glioforge.core import LabelMap
+from glioforge.core import LabelMap, SpecError
 from glioforge.synthesis.condition import Condition, painted_with
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import Images
@@ -87,9 +87,19 @@ class LabelGenerator(nn.Module):
             frame: Place of the sample in the brain's box.
             means: Class means of each sample's style.
             noise: Of variance 1, with as many channels as `passes` takes.
+
+        Raises:
+            SpecError: The network gives images of another shape, which would be broadcast.
         """
         painted = painted_with(means, labels)
         made = self.passes(self.generator, self.condition(labels, frame, painted), noise).float()
+        expected = (len(labels), self.condition.contrasts, *labels.shape[2:])
+        if made.shape != expected:
+            raise SpecError(
+                f"a network whose images have the shape {tuple(made.shape)}",
+                f"(batch, contrasts, grid) = {tuple(expected)}, the shape of what it is trained on",
+                "mend `build`",
+            )
         if self.span is not None:
             made = self.span * torch.tanh(made)
         return made + painted if self.condition.style else made

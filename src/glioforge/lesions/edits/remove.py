@@ -5,7 +5,8 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from glioforge.lesions import EDITS, EditContext, EditSpec
+from glioforge.core import LabelMap
+from glioforge.lesions import EDITS, EditContext, EditSpec, without_islands
 
 
 @final
@@ -29,6 +30,6 @@ class Remove:
         _ = context.lesion
         return {}
 
-    def changed(self, context: EditContext) -> None:  # noqa: ARG002 - nothing takes its place
-        """Return no lesion."""
-        return
+    def changed(self, context: EditContext) -> LabelMap:
+        """Return the map without the lesion."""
+        return without_islands(context.labels, context.without_lesion())
