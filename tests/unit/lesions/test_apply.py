@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glioforge.core.errors import EditError, LabelError
+from glioforge.core.errors import EditError, LabelError, SpecError
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.core.schemes import BRATS2023
 from glioforge.lesions import edits
@@ -43,6 +43,16 @@ def test_a_record_of_a_removed_filling_is_refused():
     other = EditRecord("remove", {**record.values, "fill": "atlas"})
     with pytest.raises(EditError, match="a lesion filled by 'atlas'; expected one of"):
         Edit.of_kind("remove").apply(BRAIN, other)
+
+
+def test_an_edit_that_forgets_to_return_does_not_remove_the_lesion(monkeypatch):
+    """Nothing returned is a fault of the edit's file, not a healthy brain."""
+    edit = Edit.of_kind("translate")
+    record = edit.draw(BRAIN, np.random.default_rng(0))
+    monkeypatch.setattr(EDITS.part_class("translate"), "changed", lambda self, context: None)
+
+    with pytest.raises(SpecError, match="`changed` of edit 'translate' returned NoneType"):
+        edit.apply(BRAIN, record)
 
 
 def test_a_map_of_the_tumour_alone_is_refused_on_replay_too():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fixtures_samplers import PLAIN
-from glioforge.core import stream
+from glioforge.core import SpecError, stream
 from glioforge.sampling.base import train_sampler
 from glioforge.sampling.method import SAMPLERS
 from toy_cohort import toy_cohort
@@ -38,3 +38,7 @@ def test_the_sampler_of_the_page_learns_mean_and_spread_of_each_voxel(code, tmp_
 
     assert np.corrcoef(real.ravel(), made.ravel())[0, 1] > 0.9
     assert not trained.findings(stream(1))
+
+    trained.method.make = lambda rng, accelerator: np.zeros((1, 2, 2, 2))
+    with pytest.raises(SpecError, match="`make` of sampler 'voxel_gaussian' returned ndarray"):
+        next(iter(trained.sample(1, stream(1))))

@@ -3,10 +3,12 @@
 from typing import Literal
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from glioforge.compute.accelerator import AcceleratorSpec
+from glioforge.core import SpecError
 from glioforge.core.rng import stream
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.conditional import ConditionalMethod
@@ -108,3 +110,42 @@ def test_a_method_of_many_passes_trains_makes_volumes_and_loads(tmp_path):
         assert np.array_equal(first, np.stack([v.voxels for v in loaded.values()]))
     finally:
         del SYNTHESIZERS._entries["toy_flow"]
+
+
+class OneChannelSpec(ConditionalSpec):
+    """A network that forgets the contrasts."""
+
+    kind: Literal["one_channel"] = "one_channel"
+
+
+class OneChannel(ConditionalMethod):
+    """Gives one image whatever the number of contrasts."""
+
+    def build(self, inputs, contrasts):
+        """A convolution of condition and noise."""
+
+        class Network(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Conv2d(inputs + 1, 1, 3, padding=1)
+
+            def forward(self, condition, noise):
+                return self.layer(torch.cat([condition, noise], dim=1))
+
+        return Network()
+
+    def recipe(self, network, steps):
+        """Squared difference, which would broadcast."""
+        loss = lambda made, batch: (made - batch["images"]).square().mean()  # noqa: E731 - as short as it can be
+        return Supervised(network, loss, OptimizerSpec(), steps=steps, call=self.generate)
+
+
+def test_a_network_with_too_few_images_is_refused_before_it_trains(tmp_path):
+    """One image for several contrasts would be broadcast, in the loss and in what is made."""
+    SYNTHESIZERS.register(OneChannelSpec)(OneChannel)
+    try:
+        spec = OneChannelSpec.model_validate({"budget": {"steps": 2, "validate_every": 2, "checkpoint_every": 2}})
+        with pytest.raises(SpecError, match=r"a network whose images have the shape \(\d+, 1, "):
+            train_synthesizer(toy_cohort([1, 2]), toy_cohort([9], "v"), spec, tmp_path / "m", accelerator=PLAIN)
+    finally:
+        del SYNTHESIZERS._entries["one_channel"]
