@@ -10,6 +10,7 @@ from glioforge.core import Case, Cohort, LabelScheme, Stage, VerdictRow, funnel
 from glioforge.data import thin_axis
 from glioforge.report import (
     CONVENTION,
+    PLANES,
     Block,
     Figure,
     Folded,
@@ -169,27 +170,36 @@ def spread(ids: Sequence[str], most: int) -> tuple[str, ...]:
     return tuple(ids[place] for place in dict.fromkeys(places.tolist()))
 
 
-def gallery(cases: Sequence[Case], caption: str) -> tuple[Figure, ...]:
+def gallery(cases: Sequence[Case], caption: str, planes: Sequence[str] = ("axial",)) -> tuple[Figure, ...]:
     """A row of pictures for each of labels and contrasts, a column for each case, and the colours of the labels.
 
     Cases that are not in RAS order have no left and right that a picture could mark, and are left out.
+
+    Args:
+        cases: What is shown; none gives no figure.
+        caption: What they are.
+        planes: Planes of whole heads, one below the other; a slice is shown in its own alone.
     """
     cases = [case for case in cases if case.geometry.orientation == "RAS"]
     if not cases:
         return ()
-    columns = [pictures_of(case) for case in cases]
-    names = list(columns[0])
-    rows = [(name, [column[name] for column in columns if name in column]) for name in names]
+    if any(thin_axis(case.geometry) is not None for case in cases):
+        planes = planes[:1]
+    rows: list[tuple[str, list[Picture]]] = []
+    for plane in planes:
+        columns = [pictures_of(case, PLANES[plane]) for case in cases]
+        found = [(name, [column[name] for column in columns if name in column]) for name in columns[0]]
+        rows += found if len(planes) == 1 else [(f"{plane}\n{name}", pictures) for name, pictures in found]
     titles = [case.case_id.removeprefix("sample-") for case in cases]
     shown = Figure(picture_grid(rows, titles, cell_inch=1.35), f"{caption} {CONVENTION}", caption)
     scheme = next((case.labels.scheme for case in cases if case.labels is not None), None)
     return (shown,) if scheme is None else (_legend(scheme), shown)
 
 
-def pictures_of(case: Case) -> Mapping[str, Picture]:
-    """The slice of a case that shows most, as labels and contrasts; a slice is shown as it is."""
+def pictures_of(case: Case, axis: int = 2) -> Mapping[str, Picture]:
+    """The slice across an axis that shows most of a case, as labels and contrasts; a slice is shown as it is."""
     thin = thin_axis(case.geometry)
-    axis = 2 if thin is None else thin
+    axis = axis if thin is None else thin
     images = {m: case.images[m] for m in case.modalities[:_CONTRASTS]}
     if case.labels is not None:
         index = best_slice(case.labels, axis)

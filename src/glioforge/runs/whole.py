@@ -30,7 +30,7 @@ from glioforge.io import read_cohort, write_atomically, write_cohort, write_json
 from glioforge.lesions import load_recipe
 from glioforge.lesions.edit_cohort import edit_cohort
 from glioforge.quality import AnyFilter, Model
-from glioforge.report import Report, Section, render
+from glioforge.report import PLANES, Report, Section, render
 from glioforge.runs.filter import filter_cohort, filter_models
 from glioforge.runs.filter_page import EXAMPLES, filter_page, gallery, spread
 from glioforge.runs.synthesize import make_synthetic
@@ -175,7 +175,11 @@ def _page(maps: Checked, images: Checked, whole: Cohort, stages: Sequence[Stage]
         for section in page.sections[1:]
     ]
     funnel_section = pages["Label maps"].sections[0]
-    sections = (funnel_section, Section("Whole cases", gallery(shown, "Whole cases that are left.")), *named)
+    sections = (
+        funnel_section,
+        Section("Whole cases", gallery(shown, "Whole cases that are left.", tuple(PLANES))),
+        *named,
+    )
     return replace(
         pages["Label maps"],
         title="What is left of sampled cases?",
