@@ -73,23 +73,28 @@ def improvements(history: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _table(records: Sequence[Record], names: Sequence[str], caption: str) -> Table:
-    """A row a number, two columns a source."""
+    """A row a number, two columns a source; a dash where a source has no such number."""
     sources = list(dict.fromkeys(record.arm for record in records))
     rows = []
     for name in names:
         cells = [name.replace("_", " ")]
         for source in sources:
             row = _mean(records, source, name)
+            if row is None:
+                cells += ["–", "–"]
+                continue
             cells += [f"{row['value']:.3g}", f"{row['floor']:.3g} ({row['floor_low']:.3g} to {row['floor_high']:.3g})"]
         rows.append(tuple(cell.replace("-", "−") for cell in cells))
     headings = [heading for source in sources for heading in (source, f"{source}: floor")]
     return Table(("Number", *headings), tuple(rows), caption)
 
 
-def _mean(records: Sequence[Record], source: str, name: str) -> dict[str, float]:
-    """A number of a source, averaged over folds."""
+def _mean(records: Sequence[Record], source: str, name: str) -> dict[str, float] | None:
+    """A number of a source, averaged over folds; none where no fold has it."""
     rows = [row for record in records if record.arm == source for row in record.details["numbers"]]
     mine = [row for row in rows if row["name"] == name]
+    if not mine:
+        return None
     return {end: float(np.mean([row[end] for row in mine])) for end in ("value", "floor", "floor_low", "floor_high")}
 
 

@@ -110,3 +110,13 @@ def test_the_section_shows_numbers_floors_improvements_and_too_few_arms(tmp_path
     assert tables[1].rows == (("Real", "2"),)
     assert "no evidence" in note.text
     assert gap_section(SPEC, Results(study, (), ()), overlap(), trained) == ()
+
+
+def test_a_source_without_a_number_shows_a_dash(tmp_path):
+    """Such as slices without labels beside whole cases; nothing is averaged over no fold."""
+    other = Record("fold-0/gap/slices", "gap", arm="slices", details={"numbers": ROWS[:1]})
+    (section,) = gap_section(SPEC, Results(toy_fold(tmp_path).study, (), (RECORD, other)), overlap(), [])
+    table = next(block for block in section.blocks if isinstance(block, Table))
+
+    assert table.rows[0][1:] == ("2", "0.5 (−0.4 to 0.9)", "2", "0.5 (−0.4 to 0.9)")
+    assert table.rows[1][3:] == ("–", "–")
