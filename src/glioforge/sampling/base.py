@@ -121,7 +121,7 @@ class TrainedSampler:
                 raise SpecError(
                     f"`make` of sampler {self.card.kind!r} returned {type(made).__name__}",
                     "images by contrast or a label map",
-                    "return self.volumes(...) or self.label_map(...)",
+                    "return what its `volumes` or `label_map` gives",
                 )
             yield made
 
