@@ -3,7 +3,7 @@
 The outcome is small and plain, so that cases can be checked by several
 processes: problems, grid, content hashes and how often each label occurs.
 
-What is wrong with a folder's cases beside each other: ids that clash, files that lack, images twice.
+Faults of the cases of a folder compared with each other: clashing ids, missing files, the same image twice.
 """
 
 import os

@@ -88,10 +88,10 @@ class FoundCase:
         images: File of each contrast.
         labels: Label file, if any.
         brain: Brain-mask file, if any.
-        session: Visit, if the name tells.
+        session: Visit, if it is part of the name.
         hint: What the layout knows of the label scheme; none leaves it to the names (see `io.scan_names`).
         facts: What names and tables tell: grade, site.
-        sidecar: JSON file beside the images that tells of a computed case, if any.
+        sidecar: JSON file in the images' folder that describes a computed case, if any.
         problems: What is wrong with the names, for example a contrast that is there twice.
         channels: Which image of its file each contrast is, counted from 0; none for files of one image.
     """

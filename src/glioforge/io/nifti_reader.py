@@ -153,7 +153,7 @@ def read_file(path: Path) -> Series:
 
 
 def files_behind(path: Path) -> tuple[Path, ...]:
-    """All files that are read with one: the shares of a tissue map, the voxels beside a MetaImage header, or itself."""
+    """All files that are read with one: the shares of a tissue map, the voxel file of a MetaImage header, or itself."""
     if is_share(path):
         return tuple(_beside(path).values())
     if path.suffix.lower() == ".mhd":

@@ -224,7 +224,7 @@ def thumbnails(case: Opened) -> dict[Modality, Tile]:
 
 
 def montage(tiles: Mapping[Modality, Tile], columns: tuple[Modality, ...]) -> UInt8[np.ndarray, "row wide 3"]:
-    """Tiles beside each other in the order of the columns; grey where a contrast is missing."""
+    """Tiles side by side in the order of the columns; grey where a contrast is missing."""
     missing = np.full((SIDE, SIDE, 3), 96, dtype=np.uint8)
     return np.concatenate([tiles.get(modality, missing) for modality in columns], axis=1)
 

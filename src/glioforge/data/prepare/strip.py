@@ -170,7 +170,7 @@ def brain_from_tool(volume: Volume, command: Sequence[str], timeout_s: float = 1
     Args:
         volume: A head.
         command: Words of the command; `{image}`, `{mask}` and `{brain}` stand for files: the head to read, the mask
-            to write, and the stripped head, beside which HD-BET puts its mask.
+            to write, and the stripped head, in whose folder HD-BET writes its mask.
         timeout_s: Longest time it may take.
 
     Raises:
@@ -234,7 +234,7 @@ def without_bias(
             raise CaseError(
                 f"{modality} goes down to {least:.4g} in the brain",
                 "intensities of a scanner, which are not below 0",
-                "set bias to null: a field cannot be told from normalised intensities",
+                "set bias to null: a bias field cannot be estimated from normalised intensities",
                 where or None,
             )
         field = bias_field(volume, brain & (volume.voxels > 0), shrink=spec.shrink, rounds=spec.rounds)

@@ -1,7 +1,7 @@
 """How the contrasts of a case belong together, and how rough each is across slices.
 
 Contrasts that were made apart from each other show it: their edges lie in
-different places, and one tells less about another than in a scan.
+different places, and each predicts the others less well than in a scan.
 
 Sources: normalised mutual information of Studholme et al. 1999, Pattern Recognit.
 32:71; edge agreement is the correlation of gradient magnitudes (Pluim et al. 2000
@@ -21,7 +21,7 @@ checker     log2 of the power at a period of 2 or 4 voxels over that of neighbou
 
 Traits by which files tell their origin without showing anatomy: background, quantisation, border.
 
-A classifier that tells synthetic from real scans by them has learned nothing about
+A classifier that separates synthetic from real scans by them has learned nothing about
 images.  They are tested by themselves (`metrics.cohort.classifier`), so that a page
 can say whether a difference is one of images or of files.
 
