@@ -34,7 +34,7 @@ from glioforge.core import COMPLETE, Case, CaseRef, Cohort, Lineage, Modality, V
 from glioforge.data.phantom.make import make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import write_json
-from glioforge.metrics import near_duplicates as search
+from glioforge.metrics import duplicates as search
 from glioforge.privacy.planted import disguised
 from glioforge.privacy.rules import AuditSpec
 from glioforge.runs.audit import audit

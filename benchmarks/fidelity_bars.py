@@ -34,12 +34,12 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core import Case, CaseRef, Cohort, Volume, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.features.radiomics import Radiomics
 from glioforge.features.random_convolution import RandomConvolution
 from glioforge.features.space import Space
 from glioforge.io.atomic_write import read_json, write_atomically, write_json
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.metrics.cohort.halves import Distance, Halves, halves
 from glioforge.metrics.cohort.measure import distances
 from glioforge.metrics.cohort.pyramid import sliced_wasserstein

@@ -35,12 +35,12 @@ from scipy.ndimage import gaussian_filter
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Cohort, Volume, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.data.store import write_case
 from glioforge.io.atomic_write import read_json, write_json
 from glioforge.io.cohort_file import read_cohort, write_cohort
-from glioforge.io.ingest import ingest
-from glioforge.runs.fidelity import JSON, fidelity
+from glioforge.io.ingestion import ingest
+from glioforge.runs.fidelity import FIDELITY_JSON, fidelity
 from glioforge.runs.fidelity_numbers import FidelitySpec
 from glioforge.runs.synthesize import make_synthetic
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
@@ -127,7 +127,7 @@ def compared(title: str, count: int, data: Path | None, work: Path) -> dict[str,
     for name, made in sources(train, maps, work / f"{title}-sources"):
         out = work / f"{title}-fidelity" / name
         fidelity(made, held_out, out, spec=FidelitySpec(draws=DRAWS))
-        found[name] = read_json(out / JSON)
+        found[name] = read_json(out / FIDELITY_JSON)
         print(title, name, len(made), flush=True)
     return summary(found)
 

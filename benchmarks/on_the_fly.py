@@ -25,9 +25,9 @@ import numpy as np
 from glioforge.compute.accelerator import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.data.replay import FreshCases
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.lesions.recipe import load_recipe
 from glioforge.mixing.base import MIXINGS
 from glioforge.mixing.cohort import mix_cohort

@@ -50,10 +50,12 @@ def measure(files: Iterable[Path]) -> dict[str, float]:
 
 
 def imported(text: str) -> list[list[str]]:
-    """Names that each import statement of the package's own modules takes, one list per statement."""
+    """Names that each import of one of the package's own modules takes; `from glioforge import a, b` imports two."""
     tree = ast.walk(ast.parse(text))
     nodes = [node for node in tree if isinstance(node, ast.ImportFrom)]
-    return [[alias.name for alias in node.names] for node in nodes if (node.module or "").split(".")[0] == "glioforge"]
+    taken = [(node.module or "", [alias.name for alias in node.names]) for node in nodes]
+    of_modules = [names for module, names in taken if module.startswith("glioforge.")]
+    return of_modules + [[name] for module, names in taken if module == "glioforge" for name in names]
 
 
 def comments(text: str) -> int:

@@ -22,7 +22,7 @@ from glioforge.data.phantom.regions import compose
 from glioforge.data.phantom.signal import draw_scanner
 from glioforge.data.phantom.spec import CENTRE_MM, PhantomSpec
 from glioforge.data.phantom.tumour import draw_tumour, grow_tumour
-from glioforge.data.prepare.brain import largest_part, without_holes
+from glioforge.data.preparation.brain import largest_part, without_holes
 
 WHITE = (2, 41, 7, 46, 16, 77, 85, 28, 60, 25, 57)
 GREY = (3, 42, 8, 47, 10, 49, 11, 50, 12, 51, 13, 52, 17, 53, 18, 54, 26, 58)

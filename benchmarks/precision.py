@@ -32,8 +32,8 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.precision import EmulatedPrecisionWarning, native_precision
 from glioforge.core import Cohort, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import prepare
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.pipeline import prepare
+from glioforge.io.ingestion import ingest
 from glioforge.io.step_key import run_facts
 from glioforge.segmentation.base import train_segmenter
 from glioforge.studies.question import load_demo

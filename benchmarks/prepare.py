@@ -33,10 +33,10 @@ from store import FOUR, GRID, scan
 
 from glioforge.core import CaseRef, bounding_box
 from glioforge.data.packed import FINEST_SCALE
-from glioforge.data.prepare.one_case import prepare_case
-from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.preparation.one_case import prepare_case
+from glioforge.data.preparation.spec import GridSpec, PrepareSpec
 from glioforge.data.store import write_case
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.layout import LAYOUTS
 
 RESULT = Path(__file__).parent / "results" / "prepare.json"

@@ -26,7 +26,7 @@ from glioforge.core import Cohort, Lineage
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.phantom.spec import PhantomSpec
 from glioforge.io.atomic_write import write_json
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.reader.create import create_study
 from glioforge.reader.export import locked_answers
 from glioforge.reader.folder import open_study

@@ -21,9 +21,9 @@ import numpy as np
 
 from glioforge.core import Cohort, EditError, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.mixing.base import MIXINGS, Mixed, Scan, mixing_for
 
 RESULT = Path(__file__).parent / "results" / "seams.json"

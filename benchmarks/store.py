@@ -24,8 +24,8 @@ from scipy.ndimage import zoom
 from glioforge.core import BRATS2023, COMPLETE, Case, Cohort, Geometry, LabelMap, Lineage, Modality, Volume
 from glioforge.data.packed import Packed
 from glioforge.data.pairs import SlicePairs
-from glioforge.data.prepare.one_case import prepare_case
-from glioforge.data.prepare.spec import GridSpec, PrepareSpec
+from glioforge.data.preparation.one_case import prepare_case
+from glioforge.data.preparation.spec import GridSpec, PrepareSpec
 from glioforge.data.slices import read_patch, read_slices
 from glioforge.data.store import folder_of, write_case
 

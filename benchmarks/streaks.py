@@ -28,8 +28,8 @@ import numpy as np
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import Case, Cohort, Modality
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
+from glioforge.io.ingestion import ingest
 from glioforge.metrics.base import ImagePair
 from glioforge.metrics.similarity import ssim
 from glioforge.metrics.texture import gradient_ratio, mean_step

@@ -25,8 +25,8 @@ from scipy import ndimage
 from glioforge.compute.accelerator import AcceleratorSpec, device_of
 from glioforge.core import Cohort, Geometry, LabelMap, stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
+from glioforge.io.ingestion import ingest
 from glioforge.synthesis.base import SYNTHESIZERS, TrainedSynthesizer, train_synthesizer
 
 RESULT = Path(__file__).parent / "results" / "synthesizers.json"

@@ -25,11 +25,11 @@ from painted_brains import painted_brain
 from glioforge.core import COMPLETE, Modality
 from glioforge.data.phantom.make import Phantom, make_phantom
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.grades import islands
-from glioforge.data.prepare.hmrf import HmrfSpec
-from glioforge.data.prepare.template import PriorSpec
-from glioforge.data.prepare.tissue import CLASSES, TissueSpec, complete_labels
-from glioforge.data.prepare.unified import UnifiedSpec
+from glioforge.data.preparation.grades import islands
+from glioforge.data.preparation.hmrf import HmrfSpec
+from glioforge.data.preparation.template import PriorSpec
+from glioforge.data.preparation.tissue import CLASSES, TissueSpec, complete_labels
+from glioforge.data.preparation.unified import UnifiedSpec
 
 RESULT = Path(__file__).parent / "results" / "tissue.json"
 FOUR = (Modality.T1, Modality.T1CE, Modality.T2, Modality.FLAIR)

@@ -33,7 +33,7 @@ from glioforge.compute.parallel import ParallelSpec, fan_out
 from glioforge.core import COMPLETE, Case, CaseRef, Cohort, Lineage, Volume, stream
 from glioforge.data.phantom.make import make_phantom, phantom_id
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.intensity import normalise
+from glioforge.data.preparation.intensity import normalise
 from glioforge.data.store import find_case, write_case
 from glioforge.features.random_convolution import RandomConvolution
 from glioforge.io.atomic_write import read_json, write_atomically, write_json

@@ -20,9 +20,9 @@ import numpy as np
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.io.atomic_write import read_json, write_json
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.segmentation.base import SEGMENTERS, train_segmenter
 from glioforge.training.budget import Budget
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from glioforge.io.tables import read_results
 from glioforge.report.scores import ResultTable
-from glioforge.statistics.judge import Finding
+from glioforge.statistics.judging import Finding
 from glioforge.statistics.power import DIFFERENCES, Plan
 from glioforge.studies.arms_report import titles
 from glioforge.studies.judged import judged_contrasts

@@ -11,7 +11,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Volume
-from glioforge.data.prepare.grid import GridPlan
+from glioforge.data.preparation.grid import GridPlan
 from toy_cohort import Held, toy_case
 
 SOURCE = LabelSource(BRATS2017.name, "stated")

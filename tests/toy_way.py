@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from glioforge.core.split import split_by_subject
-from glioforge.data.prepare.pipeline import GridSpec, PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import GridSpec, PrepareSpec, prepare
 from glioforge.data.statistics import fit_statistics
-from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions.edited_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec
 from toy_cohort import toy_cohort
 

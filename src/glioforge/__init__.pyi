@@ -56,17 +56,17 @@ from .data.phantom.make import make_phantom as make_phantom
 from .data.phantom.spec import PhantomSpec as PhantomSpec
 from .data.replay import FreshCases as FreshCases
 from .data.png_slices import write_png_slices as write_png_slices
-from .data.prepare.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
+from .data.preparation.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
 from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_cohort
-from .io.ingest import ingest as ingest
-from .io.ingest import ingest_folder as ingest_folder
-from .io.ingest import join_cohorts as join_cohorts
+from .io.ingestion import ingest as ingest
+from .io.ingestion import ingest_folder as ingest_folder
+from .io.ingestion import join_cohorts as join_cohorts
 from .labelmaps.cohort import draw_label_maps as draw_label_maps
 from .labelmaps.engine import DrawnMap as DrawnMap, LabelEngine as LabelEngine
 from .labelmaps.cohort import preview_maps as preview_maps
 from .labelmaps.sources import LabelSources as LabelSources
 from .labelmaps.spec import LabelMapSpec as LabelMapSpec
-from .lesions.edit_cohort import edit_cohort as edit_cohort
+from .lesions.edited_cohort import edit_cohort as edit_cohort
 from .lesions.preview import preview_cohort as preview_cohort
 from .lesions.recipe import load_recipe as load_recipe
 from .lesions.recipe import RecipeSpec as RecipeSpec, edit_labels as edit_labels
@@ -79,7 +79,7 @@ from .mixing.methods.cutmix import CutMixSpec as CutMixSpec
 from .mixing.methods.tumour_paste import TumourPasteSpec as TumourPasteSpec
 from .privacy.plan import plan_audit as plan_audit
 from .privacy.rules import AuditSpec as AuditSpec
-from .metrics.near_duplicates import near_duplicates as near_duplicates
+from .metrics.duplicates import near_duplicates as near_duplicates
 from .papers.ours import by_paper as by_paper
 from .papers.page import write_papers_page as write_papers_page
 from .reader.answers import read_answers as read_answers

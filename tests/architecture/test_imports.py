@@ -39,7 +39,7 @@ PLANTED = [
 HEAVY = {"lightning_fabric", "monai", "torch"}
 LIGHT = ("config", "core", "io", "lesions", "metrics", "reader", "report", "statistics")
 """Packages that load no deep-learning stack, also not through names of other packages that they import."""
-WITH_PROCESSES = {"glioforge.io.ingest", "glioforge.io.run_accelerator", "glioforge.lesions.edit_cohort"}
+WITH_PROCESSES = {"glioforge.io.ingestion", "glioforge.io.run_accelerator", "glioforge.lesions.edited_cohort"}
 """Modules of them that start worker processes or ask for a device, which costs torch."""
 
 

@@ -14,7 +14,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord, LesionEdit
 from glioforge.core.schemes import BRATS2023
 from glioforge.lesions.base import EDITS, Edit
-from glioforge.lesions.edit_cohort import edited_lineage
+from glioforge.lesions.edited_cohort import edited_lineage
 from glioforge.lesions.patch import cut, is_lesion
 from glioforge.lesions.recipe import replay
 from toy_brain import toy_bank, toy_brain

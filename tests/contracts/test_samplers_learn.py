@@ -7,8 +7,8 @@ from fixtures_samplers import PLAIN
 from glioforge.core.rng import stream
 from glioforge.data.phantom.cohort import write_phantom_cohort
 from glioforge.data.phantom.spec import PhantomSpec
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
+from glioforge.io.ingestion import ingest
 from glioforge.metrics.cohort.pyramid import sliced_wasserstein
 from glioforge.sampling.base import known_of, train_sampler
 from glioforge.sampling.method import SAMPLERS

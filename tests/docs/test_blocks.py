@@ -133,7 +133,7 @@ def test_yaml_is_valid(page):
 def require_spec(values):
     """Parse a whole file by the spec that its keys ask for."""
     from glioforge.config.load import parse_spec
-    from glioforge.data.prepare.spec import PrepareSpec
+    from glioforge.data.preparation.spec import PrepareSpec
     from glioforge.io.layout import LayoutChoice
     from glioforge.lesions.recipe import RecipeSpec
     from glioforge.runs.train import TrainingRunSpec

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.stats import rankdata
 
+from glioforge import training
 from glioforge.classification.target import ClassifierSpec, Target, grade_of, require_grades, shows_tumour
 from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import CaseRef, Cohort, Modality, Progress, require_no_leak
@@ -61,7 +62,6 @@ def train_classifier(  # noqa: PLR0913 - what a training consists of, by keyword
         OutputError: The folder was made with other settings, or cannot be written.
     """
     from glioforge.classification.batches import ClassifierBatches, cohort_of_knowns
-    from glioforge.training import Supervised, train
 
     modalities = mix.modalities(None, validation)
     require_no_leak(mix.inputs, validation)
@@ -72,14 +72,14 @@ def train_classifier(  # noqa: PLR0913 - what a training consists of, by keyword
     fabric = start(accelerator)
     seed_torch(seed, "network")
     network = build(len(modalities), spec)
-    recipe = Supervised(network, _loss, spec.optimizer, steps=spec.budget.steps, ema=spec.ema)
+    recipe = training.Supervised(network, _loss, spec.optimizer, steps=spec.budget.steps, ema=spec.ema)
     settings = {
         "classifier": spec.model_dump(mode="json"),
         "target": target,
         "share": mix.share,
         "cohorts": [cohort.fingerprint for cohort in (*mix.used, validation)],
     }
-    outcome = train(
+    outcome = training.train(
         recipe,
         ClassifierBatches(mix, modalities, spec, target, seed),
         spec.budget,
@@ -106,10 +106,8 @@ def load_classifier(folder: Path, modalities: Sequence[Modality], spec: Classifi
     Raises:
         InputFileError: They are missing or damaged.
     """
-    from glioforge.training import read_weights
-
     network = build(len(modalities), spec)
-    read_weights(folder / WEIGHTS, network)
+    training.read_weights(folder / WEIGHTS, network)
     return network.eval()
 
 

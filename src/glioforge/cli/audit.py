@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import compute, config, io, privacy, runs, synthesis
 from glioforge.cli.options import (
     ControlCohort,
     Device,
@@ -65,19 +66,13 @@ def audit(
     Sizes that the audit needs are printed first, and its rules are registered before it looks.  FAIL exits with 4,
     INCONCLUSIVE with 5, and both block a release.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
-    from glioforge.io import read_cohort, require_free
-    from glioforge.privacy import AuditSpec
-    from glioforge.runs import planned_audit, scores_from
-    from glioforge.runs.audit import PAGE, audit as attack
+    from glioforge.runs.audit import AUDIT_PAGE, audit as attack
 
-    require_free(out, "audit")
-    sets = overrides or ()
-    given = load_spec(spec, AuditSpec, sets) if spec else parse_spec(with_overrides({}, sets), AuditSpec)
-    release, seen, unseen, others = (read_cohort(folder) for folder in (synthetic, train, held_out, control))
+    io.require_free(out, "audit")
+    given = config.load_spec(spec, privacy.AuditSpec, overrides or ())
+    release, seen, unseen, others = (io.read_cohort(folder) for folder in (synthetic, train, held_out, control))
     if dry_run:
-        typer.echo(f"{resolved_yaml(given)}{planned_audit(release, seen, unseen, others, given)}")
+        typer.echo(f"{config.resolved_yaml(given)}{runs.planned_audit(release, seen, unseen, others, given)}")
         return
     found = attack(
         release,
@@ -86,12 +81,12 @@ def audit(
         held_out=unseen,
         control=others,
         spec=given,
-        model=scores_from(scores) if scores else None,
-        parallel=ParallelSpec(workers=workers),
+        model=runs.scores_from(scores) if scores else None,
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     typer.echo(found.sentence)
-    typer.echo(f"page, summary and quarantine: {(out / PAGE).resolve()}")
+    typer.echo(f"page, summary and quarantine: {(out / AUDIT_PAGE).resolve()}")
     if found.verdict in BLOCKED:
         raise typer.Exit(BLOCKED[found.verdict])
 
@@ -118,20 +113,16 @@ def shadow(
 
     Writes scores.json with the loss and the likelihood ratio of every subject.  Repeat the command to resume.
     """
-    from glioforge.io import read_cohort, require_free
-    from glioforge.runs import shadow_scores
-    from glioforge.synthesis import load_synthesizer
-
-    require_free(out, "shadow")
+    io.require_free(out, "shadow")
     accelerator = accelerator_of(device, precision, threads)
-    target = load_synthesizer(model, accelerator)
+    target = synthesis.load_synthesizer(model, accelerator)
     budget = None if steps is None else target.spec.budget.model_copy(update={"steps": steps, "epochs": None})
-    path = shadow_scores(
+    path = runs.shadow_scores(
         target,
         out,
-        train=read_cohort(train),
-        held_out=read_cohort(held_out),
-        control=read_cohort(control),
+        train=io.read_cohort(train),
+        held_out=io.read_cohort(held_out),
+        control=io.read_cohort(control),
         models=models,
         budget=budget,
         seed=seed,

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glioforge import config, core, io
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,16 +21,14 @@ def contrasts_from(texts: "Sequence[str] | None") -> "tuple[Modality, ...] | Non
     Raises:
         SpecError: A name is no contrast.
     """
-    from glioforge.core import Modality, SpecError
-
     names = [name.strip().lower() for text in texts or () for name in text.split(",")]
-    known = [contrast.value for contrast in Modality]
+    known = [contrast.value for contrast in core.Modality]
     wrong = [name for name in names if name not in known]
     if wrong:
-        raise SpecError(
+        raise core.SpecError(
             f"contrast {wrong[0]!r}", f"contrasts separated by commas, of {', '.join(known)}", where="--modalities"
         )
-    return tuple(Modality(name) for name in names) or None
+    return tuple(core.Modality(name) for name in names) or None
 
 
 def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None":
@@ -43,15 +43,13 @@ def layout_from(text: str | None, *, follow_links: bool = False) -> "Spec | None
     """
     if text is None and not follow_links:
         return None
-    from glioforge.config import load_spec, parse_spec
-    from glioforge.io import LayoutChoice, LayoutSpec
 
     if text is None:
-        return LayoutSpec(follow_links=True)
+        return io.LayoutSpec(follow_links=True)
     if Path(text).suffix in {".yaml", ".yml"}:
-        chosen = load_spec(Path(text), LayoutChoice).layout
+        chosen = config.load_spec(Path(text), io.LayoutChoice).layout
     else:
-        chosen = parse_spec({"layout": text}, LayoutChoice, where="--layout").layout
+        chosen = config.parse_spec({"layout": text}, io.LayoutChoice, where="--layout").layout
     return chosen.model_copy(update={"follow_links": True}) if follow_links else chosen
 
 
@@ -72,9 +70,7 @@ def open_cohort(
         CohortError: No case fulfils the conditions.
     """
     from glioforge.cli.progress import TerminalProgress
-    from glioforge.core import SpecError, scheme_named, select_cases
-    from glioforge.io import read_cohort
-    from glioforge.io.ingest import ingest
+    from glioforge.io import ingest
 
     spec = layout_from(layout)
     if not (folder / "cohort.json").is_file():
@@ -87,12 +83,12 @@ def open_cohort(
             where=where or (),
             progress=TerminalProgress(),
         )
-    cohort = select_cases(read_cohort(folder), where or ())
-    other = scheme if scheme and scheme_named(scheme) != cohort.file_scheme else None
+    cohort = core.select_cases(io.read_cohort(folder), where or ())
+    other = scheme if scheme and core.scheme_named(scheme) != cohort.file_scheme else None
     given = {"--layout": layout, "--register-to": register_to, "--scheme": other}
     useless = [name for name, value in given.items() if value is not None]
     if useless:
-        raise SpecError(
+        raise core.SpecError(
             f"{' and '.join(useless)} for a folder that holds a cohort.json, which says how its scans are read",
             "a folder of scans, or the cohort without the option",
             "leave the option out, or ingest the scans again with it into another folder",
@@ -103,10 +99,8 @@ def open_cohort(
 
 def describe(cohort: "Cohort") -> str:
     """A few lines: what the cohort holds, and the scheme of its label files and why; the log has its fingerprint."""
-    from glioforge.core import in_standard_order
-
     common = cohort.modalities
-    some = in_standard_order({m for ref in cohort for m in ref.images} - set(common))
+    some = core.in_standard_order({m for ref in cohort for m in ref.images} - set(common))
     contrasts = ", ".join([*(m.title for m in common), *(f"{m.title} in some cases" for m in some)])
     files = f"\nlabel files: {cohort.source}" if cohort.source else ""
     _LOG.debug("fingerprint of %s: %s", cohort.name, cohort.fingerprint)
@@ -128,8 +122,6 @@ def _without_labels(cohort: "Cohort") -> bool:
 
 def _held(cohort: "Cohort") -> str:
     """Cases of each kind: of how many subjects, and with whose data synthetic ones were made."""
-    from glioforge.core import counted
-
     parts = []
     for kind in sorted({ref.lineage.kind for ref in cohort}):
         refs = [ref for ref in cohort if ref.lineage.kind == kind]
@@ -138,21 +130,19 @@ def _held(cohort: "Cohort") -> str:
         way = "edited" if any(ref.lineage.parents for ref in refs) else "sampled"
         people = {name for ref in refs for name in (ref.lineage.subjects if made else (ref.subject_id,))}
         parts.append(
-            f"{counted(len(refs), f'{way} label map' if maps else f'{kind} case')} "
-            f"{'from' if maps else 'made with data of' if made else 'of'} {counted(len(people), 'subject')}"
+            f"{core.counted(len(refs), f'{way} label map' if maps else f'{kind} case')} "
+            f"{'from' if maps else 'made with data of' if made else 'of'} {core.counted(len(people), 'subject')}"
         )
     return " and ".join(parts) or "no cases"
 
 
 def named_cohorts(real: Path | None, synthetic: list[str]) -> dict[str, "Cohort"]:
     """Open the cohorts of a reading study: of real cases, and those named as NAME=COHORT."""
-    from glioforge.core import SpecError
-
     cohorts = {} if real is None else {"real": open_cohort(real)}
     for text in synthetic:
         name, equals, place = text.partition("=")
         if not equals or not name.strip() or not place or name.strip() in {*cohorts, "real", "phantom", "all"}:
-            raise SpecError(
+            raise core.SpecError(
                 f"--synthetic {text!r}", "the form NAME=COHORT, each name once and none of real, phantom and all"
             )
         cohorts[name.strip()] = open_cohort(Path(place))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import compute, config, core, io, labelmaps, lesions, mixing
 from glioforge.cli.cohorts import describe, open_cohort
 from glioforge.cli.options import (
     CohortFolder,
@@ -59,19 +60,14 @@ def edit(
     dry_run: DryRun = False,
 ) -> None:
     """Edit the lesions of prepared label maps by a recipe, and record every edit."""
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import resolved_yaml
-    from glioforge.core import select_cases
-    from glioforge.io import read_cohort
-    from glioforge.lesions import edits_step, load_recipe
-    from glioforge.lesions.edit_cohort import edit_cohort
+    from glioforge.lesions import edit_cohort
 
-    settings = load_recipe(recipe, overrides or ())
-    parents = select_cases(read_cohort(cohort), where or ())
-    others = None if donors is None else read_cohort(donors)
+    settings = lesions.load_recipe(recipe, overrides or ())
+    parents = core.select_cases(io.read_cohort(cohort), where or ())
+    others = None if donors is None else io.read_cohort(donors)
     if dry_run:
-        edits_step(parents, settings, out, count=count, donors=others, seed=seed)
-        typer.echo(resolved_yaml(settings))
+        lesions.edits_step(parents, settings, out, count=count, donors=others, seed=seed)
+        typer.echo(config.resolved_yaml(settings))
         return
     edited = edit_cohort(
         parents,
@@ -80,13 +76,11 @@ def edit(
         count=count,
         seed=seed,
         donors=others,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     if preview is not None:
-        from glioforge.lesions import preview_cohort
-
-        preview_cohort(parents, edited, preview)
+        lesions.preview_cohort(parents, edited, preview)
     typer.echo(describe(edited))
 
 
@@ -128,30 +122,21 @@ def labels(
     dry_run: DryRun = False,
 ) -> None:
     """Draw new label maps: brains mirrored and warped, lesions grown or varied, placed as in patients."""
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
-    from glioforge.core import select_cases
-    from glioforge.io import read_cohort
-    from glioforge.labelmaps import CACHE, LabelEngine, LabelMapSpec, LabelSources, draw_label_maps
-
-    sets = overrides or ()
-    settings = load_spec(spec, LabelMapSpec, sets) if spec else parse_spec(with_overrides({}, sets), LabelMapSpec)
-    train = select_cases(read_cohort(cohort), where or ())
-    brains = None if healthy is None else read_cohort(healthy)
+    settings = config.load_spec(spec, labelmaps.LabelMapSpec, overrides or ())
+    train = core.select_cases(io.read_cohort(cohort), where or ())
+    brains = None if healthy is None else io.read_cohort(healthy)
     layout = "label_maps" if tumours is not None and not (tumours / "cohort.json").is_file() else None
     masks = None if tumours is None else open_cohort(tumours, layout, None, tumour_scheme)
-    sources = LabelSources(train, brains, masks)
+    sources = labelmaps.LabelSources(train, brains, masks)
     if dry_run:
-        typer.echo(resolved_yaml(settings))
+        typer.echo(config.resolved_yaml(settings))
         return
-    engine = LabelEngine(sources, settings, cache=cache or out / CACHE, seed=seed)
-    made = draw_label_maps(
-        engine, out, count=count, parallel=ParallelSpec(workers=workers), progress=TerminalProgress()
+    engine = labelmaps.LabelEngine(sources, settings, cache=cache or out / labelmaps.CACHE, seed=seed)
+    made = labelmaps.draw_label_maps(
+        engine, out, count=count, parallel=compute.ParallelSpec(workers=workers), progress=TerminalProgress()
     )
     if preview is not None:
-        from glioforge.labelmaps import preview_maps
-
-        preview_maps(made, preview)
+        labelmaps.preview_maps(made, preview)
     typer.echo(describe(made))
 
 
@@ -170,25 +155,19 @@ def mix(
     dry_run: DryRun = False,
 ) -> None:
     """Mix real prepared cases of different subjects into new ones, without a network."""
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import parse_spec, resolved_yaml, with_overrides
-    from glioforge.core import select_cases
-    from glioforge.io import read_cohort
-    from glioforge.mixing import MIXINGS, mix_cohort
-
-    values = with_overrides({"kind": kind}, overrides or ())
-    spec = parse_spec(values, MIXINGS.spec_class(kind), f"mixing {kind}")
-    parents = select_cases(read_cohort(cohort), where or ())
+    values = config.with_overrides({"kind": kind}, overrides or ())
+    spec = config.parse_spec(values, mixing.MIXINGS.spec_class(kind), f"mixing {kind}")
+    parents = core.select_cases(io.read_cohort(cohort), where or ())
     if dry_run:
-        typer.echo(resolved_yaml(spec))
+        typer.echo(config.resolved_yaml(spec))
         return
-    mixed = mix_cohort(
+    mixed = mixing.mix_cohort(
         parents,
         spec,
         out,
         count=count,
         seed=seed,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     typer.echo(describe(mixed))

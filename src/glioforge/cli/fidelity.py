@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import compute, config, core, io, runs
 from glioforge.cli.cohorts import describe
 from glioforge.cli.options import (
     CohortFolder,
@@ -73,13 +74,9 @@ def fidelity(
     """
     from rich.console import Console
 
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import parse_spec
-    from glioforge.io import read_cohort, require_free
-    from glioforge.runs import FidelitySpec
-    from glioforge.runs.fidelity import JSON, fidelity as compare
+    from glioforge.runs.fidelity import FIDELITY_JSON, fidelity as compare
 
-    require_free(out, "fidelity")
+    io.require_free(out, "fidelity")
     given = {
         "features": [name.strip() for name in features.split(",") if name.strip()],
         "draws": draws,
@@ -87,15 +84,15 @@ def fidelity(
         "seed": seed,
     }
     page = compare(
-        read_cohort(synthetic),
-        read_cohort(real),
+        io.read_cohort(synthetic),
+        io.read_cohort(real),
         out,
-        spec=parse_spec(given, FidelitySpec, where="--features"),
-        encoder=read_cohort(encoder) if encoder else None,
-        parallel=ParallelSpec(workers=workers),
+        spec=config.parse_spec(given, runs.FidelitySpec, where="--features"),
+        encoder=io.read_cohort(encoder) if encoder else None,
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    Console().print(shown(out / JSON))
+    Console().print(shown(out / FIDELITY_JSON))
     typer.echo(f"results and page: {page.resolve()}")
 
 
@@ -103,10 +100,8 @@ def shown(path: Path) -> "object":
     """The numbers as a table for the terminal."""
     from rich.table import Table
 
-    from glioforge.io import read_json
-
     table = Table("Number", "Synthetic to real", "Real to real", "Usual", "Subjects a side")
-    for row in read_json(path)["numbers"]:
+    for row in io.read_json(path)["numbers"]:
         usual = row["floor_low"] <= row["value"] <= row["floor_high"]
         floor = f"{row['floor']:.3g} ({row['floor_low']:.3g} to {row['floor_high']:.3g})"
         value = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
@@ -158,23 +153,20 @@ def filter(  # noqa: A001 - the name of the verb
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.core import funnel
-    from glioforge.io import read_cohort
-    from glioforge.runs import filter_cohort, filter_from, filter_models
-    from glioforge.runs.filter import PAGE
+    from glioforge.runs import FILTER_PAGE
 
-    kept, verdicts = filter_cohort(
-        read_cohort(cohort),
-        read_cohort(train),
-        [filter_from(text) for text in filters],
+    kept, verdicts = runs.filter_cohort(
+        io.read_cohort(cohort),
+        io.read_cohort(train),
+        [runs.filter_from(text) for text in filters],
         out,
-        models=filter_models(models or (), accelerator=accelerator_of(device, precision, threads)),
+        models=runs.filter_models(models or (), accelerator=accelerator_of(device, precision, threads)),
         queue=queue,
         seed=seed,
         progress=TerminalProgress(),
     )
     table = Table("after", "cases", title="Cases left")
-    for stage in funnel(verdicts):
+    for stage in core.funnel(verdicts):
         table.add_row(stage.name, str(stage.count))
     Console().print(table)
-    typer.echo(f"{describe(kept)}\npage: {out / PAGE}")
+    typer.echo(f"{describe(kept)}\npage: {out / FILTER_PAGE}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
+from glioforge import core
 from glioforge.cli.audit import audit, shadow
 from glioforge.cli.edit import edit, labels, mix
 from glioforge.cli.fidelity import (
@@ -92,13 +93,11 @@ def _close_frames(error: BaseException | None) -> None:
 
 def run() -> None:
     """Run the command line; typed errors become one line on stderr and their exit code."""
-    from glioforge.core import GlioforgeError
-
     signal.signal(signal.SIGTERM, _end)
     warnings.showwarning = cast("Any", _warn)
     try:
         app()
-    except GlioforgeError as error:
+    except core.GlioforgeError as error:
         from rich.console import Console
 
         Console(stderr=True, soft_wrap=True).print("[bold red]error[/]", _plain(str(error)), highlight=False)

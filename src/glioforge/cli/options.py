@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from glioforge import compute
 from glioforge.core import Modality
 
 if TYPE_CHECKING:
@@ -213,7 +214,5 @@ def accelerator_sets(device: str | None, precision: str | None, threads: int | N
 
 def accelerator_of(device: str | None, precision: str | None, threads: int | None) -> "AcceleratorSpec":
     """The accelerator of verbs without a YAML; what is not given is left to folder, model and machine."""
-    from glioforge.compute import AcceleratorSpec
-
     given = {"device": device, "precision": precision, "threads": threads}
-    return AcceleratorSpec.model_validate({name: value for name, value in given.items() if value is not None})
+    return compute.AcceleratorSpec.model_validate({name: value for name, value in given.items() if value is not None})

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from glioforge import compute, config, core, data, io, release, runs
 from glioforge.cli.cohorts import contrasts_from, describe, open_cohort
 from glioforge.cli.options import (
     AllowMissing,
@@ -61,32 +62,24 @@ def prepare(
     dry_run: DryRun = False,
 ) -> None:
     """Bring every case to one orientation, voxel grid and intensity scale, and label its normal tissue."""
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import load_spec, parse_spec, resolved_yaml, with_overrides
-    from glioforge.core import counted, require_unprepared
-    from glioforge.data import PrepareSpec, require_preparable, write_png_slices
-    from glioforge.data.prepare.pipeline import prepare as run
-    from glioforge.io import require_other_folder
+    from glioforge.data import prepare as run
 
-    sets = overrides or ()
-    settings = load_spec(spec, PrepareSpec, sets) if spec else parse_spec(with_overrides({}, sets), PrepareSpec)
+    settings = config.load_spec(spec, data.PrepareSpec, overrides or ())
     if allow_missing:
         settings = settings.model_copy(update={"allow_missing": True})
-    require_other_folder(out, folder)
+    io.require_other_folder(out, folder)
     cohort = open_cohort(folder, layout, register_to, scheme, allow_missing=allow_missing, where=where)
-    require_unprepared(cohort)
+    core.require_unprepared(cohort)
     if dry_run:
-        require_preparable(cohort, settings, out)
-        typer.echo(resolved_yaml(settings))
+        data.require_preparable(cohort, settings, out)
+        typer.echo(config.resolved_yaml(settings))
         return
-    prepared = run(cohort, settings, out, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
+    prepared = run(cohort, settings, out, parallel=compute.ParallelSpec(workers=workers), progress=TerminalProgress())
     if png is not None:
-        count = write_png_slices(prepared, png, progress=TerminalProgress())
-        typer.echo(f"{counted(count, 'picture')} in {png}")
+        count = data.write_png_slices(prepared, png, progress=TerminalProgress())
+        typer.echo(f"{core.counted(count, 'picture')} in {png}")
     if qc is not None:
-        from glioforge.runs import write_sheets
-
-        typer.echo(f"tissue maps drawn in {write_sheets(prepared, qc, progress=TerminalProgress())}")
+        typer.echo(f"tissue maps drawn in {runs.write_sheets(prepared, qc, progress=TerminalProgress())}")
     typer.echo(describe(prepared))
 
 
@@ -135,11 +128,9 @@ def export(
     Files are written with new headers and new names; the table of original ids is in private-OUT.
     To train nnU-Net through Glioforge, use `glioforge train` with `segmenter: nnunet`, which writes its own data set.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.release import ExportSpec, export_cohorts, private_folder
-    from glioforge.release.export import KEY
+    from glioforge.release import ID_KEY
 
-    spec = ExportSpec(
+    spec = release.ExportSpec(
         format=form,
         grid=grid,
         scheme=scheme,
@@ -148,7 +139,11 @@ def export(
         keep_ids=keep_ids,
     )
     opened = [open_cohort(folder, where=where) for folder in cohorts]
-    place = export_cohorts(opened, out, spec, parallel=ParallelSpec(workers=workers), progress=TerminalProgress())
+    place = release.export_cohorts(
+        opened, out, spec, parallel=compute.ParallelSpec(workers=workers), progress=TerminalProgress()
+    )
     typer.echo(
-        f"data set in {place}" if keep_ids else f"data set in {place}; key to the ids in {private_folder(out) / KEY}"
+        f"data set in {place}"
+        if keep_ids
+        else f"data set in {place}; key to the ids in {release.private_folder(out) / ID_KEY}"
     )

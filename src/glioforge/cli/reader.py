@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import config, reader
 from glioforge.cli.cohorts import named_cohorts
 from glioforge.cli.options import DryRun, MaybeSpec, Out, OutFile, Port, Seed, Set
 from glioforge.cli.progress import TerminalProgress
@@ -65,25 +66,24 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a reading study from cohorts: choose items by a seed, encode them alike, and audit them."""
-    from glioforge.config import parse_spec, read_values, resolved_yaml, with_overrides
-    from glioforge.reader import ReaderSpec, create_study, needed_items
-
-    values = {} if spec is None else read_values(spec)
+    values = {} if spec is None else config.read_values(spec)
     values |= {} if preset is None else {"preset": preset}
-    settings = parse_spec(with_overrides(values, overrides or ()), ReaderSpec, where=str(spec or "--set"))
+    settings = config.parse_spec(
+        config.with_overrides(values, overrides or ()), reader.ReaderSpec, where=str(spec or "--set")
+    )
     if dry_run:
-        typer.echo(resolved_yaml(settings))
-        for line in needed_items(settings):
+        typer.echo(config.resolved_yaml(settings))
+        for line in reader.needed_items(settings):
             typer.echo(f"# {line}")
         return
     cohorts = named_cohorts(real, synthetic or [])
-    study = create_study(out, settings, cohorts, allow_shortcuts=allow_shortcuts, progress=TerminalProgress())
+    study = reader.create_study(out, settings, cohorts, allow_shortcuts=allow_shortcuts, progress=TerminalProgress())
     counts = ", ".join(f"{count} {source}" for source, count in study.sources.items())
     items = sum(study.sources.values()) // (2 if settings.paired else 1)
     typer.echo(f"study in {out}: {items} items ({counts}), about {study.minutes(items)} minutes a reader")
     for name, text in study.flags.items():
         typer.echo(f"{name}: {text}")
-    for line in needed_items(settings):
+    for line in reader.needed_items(settings):
         typer.echo(line)
     typer.echo(f"next: glioforge reader serve {out}")
 
@@ -109,10 +109,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve a reading study to browsers; on this machine alone unless an address is given."""
-    from glioforge.reader import Address, serve_study
-
-    address = Address(host, port, tuple(host_name or ()), certificate, key, insecure)
-    serve_study(folder, address, progress=TerminalProgress())
+    address = reader.Address(host, port, tuple(host_name or ()), certificate, key, insecure)
+    reader.serve_study(folder, address, progress=TerminalProgress())
 
 
 def invite(
@@ -135,9 +133,7 @@ def invite(
     ] = "",
 ) -> None:
     """Add a reader and print the link of the invitation, which works once."""
-    from glioforge.reader import invite_reader
-
-    typer.echo(invite_reader(folder, name, again=again, url=url))
+    typer.echo(reader.invite_reader(folder, name, again=again, url=url))
 
 
 def status(folder: Folder) -> None:
@@ -145,9 +141,7 @@ def status(folder: Folder) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.reader import status_of
-
-    found = status_of(folder)
+    found = reader.status_of(folder)
     table = Table("Reader", "Answered", "Median s", "Last answer (UTC)", "Invitation", title=found.title)
     for one in found.readers:
         seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
@@ -162,16 +156,12 @@ def lock(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Lock it although readers have items left.")] = False,
 ) -> None:
     """Close a study for good: no answer is accepted after the lock, and no truth is shown before it."""
-    from glioforge.reader import lock_study
-
-    typer.echo(f"locked; audit chain {lock_study(folder, unfinished=unfinished)}")
+    typer.echo(f"locked; audit chain {reader.lock_study(folder, unfinished=unfinished)}")
 
 
 def export(folder: Folder, out: Out) -> None:
     """Write answers with their truth, the key of the items and the audit chain of a locked study."""
-    from glioforge.reader import export_study
-
-    answers = export_study(folder, out)
+    answers = reader.export_study(folder, out)
     typer.echo(f"{len(answers)} answers in {out / 'answers.csv'}")
 
 
@@ -190,9 +180,7 @@ def report(
     ] = None,
 ) -> None:
     """Analyse a locked study: one page with the answer, its numbers as JSON, and tables for R packages."""
-    from glioforge.reader import report_study
-
-    typer.echo(f"report: {report_study(folder, out, fidelity=fidelity).resolve()}")
+    typer.echo(f"report: {reader.report_study(folder, out, fidelity=fidelity).resolve()}")
 
 
 def power(
@@ -214,9 +202,7 @@ def power(
     from rich.console import Console
     from rich.table import Table
 
-    from glioforge.reader import plans
-
-    found = plans(margin, power=chance, spread=spread, correlation=correlation, seconds=seconds)
+    found = reader.plans(margin, power=chance, spread=spread, correlation=correlation, seconds=seconds)
     table = Table("Readers", "Items each", "Power", "Minutes each")
     for one in found:
         if one.items:
@@ -235,16 +221,14 @@ def demo(
     ] = False,
 ) -> None:
     """Show a finished study in about a minute: phantoms, quick synthetic cases, three simulated readers, a report."""
-    from glioforge.reader import demonstrate
-
-    page, study = demonstrate(out, seed=seed, progress=TerminalProgress())
+    page, study = reader.demonstrate(out, seed=seed, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
     if open_server:
-        from glioforge.reader import Address, invite_reader, serve_study
-
-        link = invite_reader(study, "You", again=True) if _is_invited(study) else invite_reader(study, "You")
+        link = (
+            reader.invite_reader(study, "You", again=True) if _is_invited(study) else reader.invite_reader(study, "You")
+        )
         typer.echo(f"read it yourself: {link}")
-        serve_study(study, Address(), progress=TerminalProgress())
+        reader.serve_study(study, reader.Address(), progress=TerminalProgress())
     else:
         typer.echo(f"to read it yourself: glioforge reader invite {study} You; glioforge reader serve {study}")
 
@@ -254,9 +238,7 @@ def backup(
     out: OutFile,
 ) -> None:
     """Copy a study into one file, also while it is served."""
-    from glioforge.reader import backup_study
-
-    typer.echo(f"backup in {backup_study(folder, out)}")
+    typer.echo(f"backup in {reader.backup_study(folder, out)}")
 
 
 def restore(
@@ -264,16 +246,12 @@ def restore(
     out: Out,
 ) -> None:
     """Restore a backup into a new folder."""
-    from glioforge.reader import restore_study
-
-    typer.echo(f"study in {restore_study(file, out)}")
+    typer.echo(f"study in {reader.restore_study(file, out)}")
 
 
 def _is_invited(study: Path) -> bool:
     """Whether the reader of the demonstration was invited by an earlier call."""
-    from glioforge.reader import status_of
-
-    return any(reader.name == "You" for reader in status_of(study).readers)
+    return any(invited.name == "You" for invited in reader.status_of(study).readers)
 
 
 VERBS = (create, serve, invite, status, lock, report, export, power, demo, backup, restore)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioforge import compute, config, core, data, io, runs
 from glioforge.cli.cohorts import describe, layout_from
 from glioforge.cli.options import (
     AllowMissing,
@@ -62,25 +63,21 @@ def doctor(
 
     Exits with 1 if there are errors.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.data import examine
-    from glioforge.runs import diagnosis_step, headline, write_diagnosis
-
     if out is not None:
-        diagnosis_step(folder, out)
-    diagnosis = examine(
+        runs.diagnosis_step(folder, out)
+    diagnosis = data.examine(
         folder,
         layout_from(layout, follow_links=follow_links),
         scheme=scheme,
         where=where or (),
         spacing_mm=spacing or None,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     _print(diagnosis)
-    typer.echo(headline(diagnosis))
+    typer.echo(runs.headline(diagnosis))
     if out is not None:
-        page = write_diagnosis(diagnosis, out)
+        page = runs.write_diagnosis(diagnosis, out)
         typer.echo(f"written {page} and {page.with_suffix('.json')}")
     raise typer.Exit(1 if diagnosis.count("error") else 0)
 
@@ -91,11 +88,9 @@ def _print(diagnosis: "Diagnosis") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from glioforge.runs import topics
-
     table = Table("Severity", "What", "Times", "Example", "What to do", show_lines=True)
     colours = {"error": "bold red", "warning": "yellow", "remark": "dim"}
-    for severity, topic, times, _, example, remedy in topics(diagnosis):
+    for severity, topic, times, _, example, remedy in runs.topics(diagnosis):
         table.add_row(f"[{colours[severity]}]{severity}[/]", escape(topic), times, escape(example), escape(remedy))
     if diagnosis.findings:
         Console().print(table)
@@ -118,10 +113,7 @@ def ingest(
 
     Images are neither copied nor changed.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.io import ingest_folder
-
-    cohort = ingest_folder(
+    cohort = io.ingest_folder(
         folder,
         out,
         layout_from(layout, follow_links=follow_links),
@@ -129,7 +121,7 @@ def ingest(
         register_to=register_to,
         scheme=scheme,
         where=where or (),
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     typer.echo(describe(cohort))
@@ -140,9 +132,7 @@ def join(
     out: Out,
 ) -> None:
     """Join cohorts that were prepared with the same settings; their files stay where they are."""
-    from glioforge.io import join_cohorts
-
-    typer.echo(describe(join_cohorts(cohorts, out)))
+    typer.echo(describe(io.join_cohorts(cohorts, out)))
 
 
 def phantom(
@@ -158,28 +148,23 @@ def phantom(
     dry_run: DryRun = False,
 ) -> None:
     """Compute phantoms: brain-tumour MRI with labels in BraTS layout, without any patient data."""
-    from glioforge.compute import ParallelSpec
-    from glioforge.config import parse_spec, resolved_yaml, with_overrides
-    from glioforge.core import BRATS2017, counted, described
-    from glioforge.data import PhantomSpec, count_phantoms, require_phantoms_fit, write_phantom_cohort
-
-    spec = parse_spec(with_overrides({}, overrides or ()), PhantomSpec, where="--set")
+    spec = config.parse_spec(config.with_overrides({}, overrides or ()), data.PhantomSpec, where="--set")
     if dry_run:
-        require_phantoms_fit(out, cases=cases, spec=spec, truth=truth, seed=seed)
-        typer.echo(resolved_yaml(spec))
+        data.require_phantoms_fit(out, cases=cases, spec=spec, truth=truth, seed=seed)
+        typer.echo(config.resolved_yaml(spec))
         return
-    folders = write_phantom_cohort(
+    folders = data.write_phantom_cohort(
         out,
         cases=cases,
         seed=seed,
         spec=spec,
         truth=truth,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
-    held = count_phantoms(out)
+    held = data.count_phantoms(out)
     more = f" ({len(folders)} asked for)" if held > len(folders) else ""
-    typer.echo(f"{counted(held, 'phantom case')} in {out}{more}, labels {described(BRATS2017)}")
+    typer.echo(f"{core.counted(held, 'phantom case')} in {out}{more}, labels {core.described(core.BRATS2017)}")
 
 
 def view(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioforge import config, studies
 from glioforge.cli.options import (
     Device,
     DryRun,
@@ -86,8 +87,6 @@ def study(
     dry_run: DryRun = False,
 ) -> None:
     """Run a whole experiment, from scans to a report, as a YAML file describes it; repeat the command to resume."""
-    from glioforge.studies import PHANTOM, load_study, run_study
-
     if score is not None:
         given = {"--data": data, "--where": where, "--store": store, "--budget": budget, "--set": overrides}
         score_cohort(spec, score, out, dry_run=dry_run, given={**given, "--workers": workers, "--device": device})
@@ -97,38 +96,33 @@ def study(
     sets = [*(overrides or []), *accelerator_sets(device, precision, threads)]
     sets += [] if budget is None else [f"budget={budget}"]
     sets += [] if workers is None else [f"parallel.workers={workers}"]
-    phantoms = data is not None and str(data) == PHANTOM
+    phantoms = data is not None and str(data) == studies.PHANTOM
     data = None if phantoms else data
-    settings = load_study(spec, tuple(sets), phantoms=phantoms)
+    settings = studies.load_study(spec, tuple(sets), phantoms=phantoms)
     if where:
         settings = settings.model_copy(update={"where": tuple(where)})
     if dry_run:
         show_plan(settings, out, data, store)
         return
-    page = run_study(settings, out, data=data, store=store, progress=TerminalProgress())
+    page = studies.run_study(settings, out, data=data, store=store, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
 
 
 def score_cohort(run: Path, cohort: Path, out: Path | None, *, dry_run: bool, given: Mapping[str, object]) -> None:
     """Let the models of a finished study score a cohort; options that would change them are refused."""
-    from glioforge.studies import score_later
-
     strange = [name for name, value in given.items() if value]
     if strange:
         raise typer.BadParameter(f"{', '.join(strange)} with --score: the models of a finished study stay as they are")
-    page = score_later(run, cohort, out=out, progress=TerminalProgress(), dry_run=dry_run)
+    page = studies.score_later(run, cohort, out=out, progress=TerminalProgress(), dry_run=dry_run)
     typer.echo(f"checked, nothing scored; report: {page.resolve()}" if dry_run else f"report: {page.resolve()}")
 
 
 def show_plan(settings: "StudySpec", out: Path, data: Path | None, store: Path | None) -> None:
     """Print all settings as YAML, and the plan below them as comments, so that what is printed is a study's YAML."""
-    from glioforge.config import resolved_yaml
-    from glioforge.studies import plan_lines, plan_study
-
-    tasks = plan_study(settings, out, data=data, store=store, progress=TerminalProgress())
-    typer.echo(resolved_yaml(settings))
+    tasks = studies.plan_study(settings, out, data=data, store=store, progress=TerminalProgress())
+    typer.echo(config.resolved_yaml(settings))
     workers = settings.parallel.workers
-    for line in plan_lines(tasks, workers if workers > 0 else os.cpu_count() or 1):
+    for line in studies.plan_lines(tasks, workers if workers > 0 else os.cpu_count() or 1):
         typer.echo(f"# {line}")
 
 
@@ -144,13 +138,11 @@ def demo(
 
     Takes five to eight minutes on two cores; repeat the command to resume.
     """
-    from glioforge.studies import load_demo, run_study
-
-    settings = load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
+    settings = studies.load_demo((*(overrides or ()), *accelerator_sets(device, precision, threads)))
     if dry_run:
         show_plan(settings, out, None, None)
         return
-    page = run_study(settings, out, progress=TerminalProgress())
+    page = studies.run_study(settings, out, progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
 
 
@@ -177,11 +169,9 @@ def report(
 
         page = write_papers_page(papers, by_paper(folders or ()))
     else:
-        from glioforge.studies import write_report
-
         if folders is None or len(folders) != 1:
             raise typer.BadParameter("give the folder of one finished study", param_hint="STUDY")
-        page = write_report(folders[0], progress=TerminalProgress())
+        page = studies.write_report(folders[0], progress=TerminalProgress())
     typer.echo(f"report: {page.resolve()}")
 
 

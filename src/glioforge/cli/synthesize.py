@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import compute, config, core, io, lesions, runs, sampling, synthesis
 from glioforge.cli.cohorts import describe
 from glioforge.cli.options import (
     CohortFolder,
@@ -63,26 +64,21 @@ def synthesize(
 
     Every NIfTI file is marked as synthetic, and every case lists its source subjects.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.core import scheme_named, select_cases
-    from glioforge.io import read_cohort, remembered
-    from glioforge.lesions import load_recipe
-    from glioforge.runs import make_synthetic
-    from glioforge.synthesis import export_cohort, load_synthesizer
-
-    made = make_synthetic(
-        select_cases(read_cohort(cohort), where or ()),
-        load_synthesizer(run, remembered(accelerator_of(device, precision, threads), out)),
-        load_recipe(recipe) if recipe else None,
+    made = runs.make_synthetic(
+        core.select_cases(io.read_cohort(cohort), where or ()),
+        synthesis.load_synthesizer(run, io.remembered(accelerator_of(device, precision, threads), out)),
+        lesions.load_recipe(recipe) if recipe else None,
         out,
         count=count,
         seed=seed,
         unlabelled=unlabelled,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
     )
     if nifti:
-        export_cohort(made, out / "nifti", progress=TerminalProgress(), scheme=scheme_named(scheme) if scheme else None)
+        synthesis.export_cohort(
+            made, out / "nifti", progress=TerminalProgress(), scheme=core.scheme_named(scheme) if scheme else None
+        )
     typer.echo(describe(made))
 
 
@@ -132,29 +128,24 @@ def sample(
     A YAML file makes whole cases instead: label maps are sampled, filtered, painted, and filtered again.
     Every case lists the subjects that sampler, synthesizer and filters were trained on.
     """
-    from glioforge.io import remembered
-
     accelerator = accelerator_of(device, precision, threads)
     if run.suffix in {".yaml", ".yml"}:
-        from glioforge.config import load_spec
-        from glioforge.runs import WholeSpec, make_whole_cases
-        from glioforge.runs.whole import PAGE
+        from glioforge.runs import WHOLE_PAGE
 
         if ask:
             raise typer.BadParameter("whole cases are not asked for by finding: choose among them with --where")
-        spec = load_spec(run, WholeSpec)
-        made = make_whole_cases(spec, out, count=count, seed=seed, accelerator=accelerator, progress=TerminalProgress())
-        typer.echo(f"{describe(made)}\npage: {out / PAGE}")
+        spec = config.load_spec(run, runs.WholeSpec)
+        made = runs.make_whole_cases(
+            spec, out, count=count, seed=seed, accelerator=accelerator, progress=TerminalProgress()
+        )
+        typer.echo(f"{describe(made)}\npage: {out / WHOLE_PAGE}")
         return
-    from glioforge.sampling import load_sampler, request_of, sample_cohort
 
-    sampler = load_sampler(run, remembered(accelerator, out)).asked(request_of(ask or ()))
+    sampler = sampling.load_sampler(run, io.remembered(accelerator, out)).asked(sampling.request_of(ask or ()))
     if walk is not None:
-        from glioforge.sampling import write_walk
-
-        typer.echo(f"film strip in {write_walk(sampler, out, frames=walk, along=along, seed=seed)}")
+        typer.echo(f"film strip in {sampling.write_walk(sampler, out, frames=walk, along=along, seed=seed)}")
         return
-    typer.echo(describe(sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))
+    typer.echo(describe(sampling.sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))
 
 
 def teach(
@@ -181,13 +172,9 @@ def teach(
 
     OUT/questions.html is for the learner; OUT/answers.html and OUT/answers.csv hold the key.
     """
-    from glioforge.io import read_cohort
-    from glioforge.runs import write_teaching_set
-    from glioforge.sampling import load_sampler
-
-    sampler = load_sampler(run, accelerator_of(device, precision, threads))
-    cohort = None if checked_by is None else read_cohort(checked_by)
-    cases = write_teaching_set(sampler, count, out, checked_by=cohort, seed=seed, progress=TerminalProgress())
+    sampler = sampling.load_sampler(run, accelerator_of(device, precision, threads))
+    cohort = None if checked_by is None else io.read_cohort(checked_by)
+    cases = runs.write_teaching_set(sampler, count, out, checked_by=cohort, seed=seed, progress=TerminalProgress())
     seen = sum(case.seen == "yes" for case in cases)
     found = "findings not checked" if cohort is None else f"{seen} with the finding seen"
     typer.echo(

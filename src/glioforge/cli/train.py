@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from glioforge import compute, config, core, io, runs, segmentation
 from glioforge.cli.cohorts import describe, open_cohort
 from glioforge.cli.options import (
     CohortFolder,
@@ -64,31 +65,21 @@ def train(
     ] = False,
 ) -> None:
     """Train a synthesizer, a sampler or a segmenter; repeat the command to resume."""
-    from glioforge.config import load_spec, resolved_yaml
-    from glioforge.core import select_cases
-    from glioforge.io import read_cohort
-    from glioforge.runs import (
-        TrainingRunSpec,
-        estimate_training,
-        preparation_note,
-        require_trainable,
-        run_training,
-        with_own_budget,
+    settings = config.load_spec(
+        spec, runs.TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)]
     )
-
-    settings = load_spec(spec, TrainingRunSpec, [*(overrides or ()), *accelerator_sets(device, precision, threads)])
-    cases = select_cases(read_cohort(cohort), where or ())
-    if note := preparation_note(cases, settings):
+    cases = core.select_cases(io.read_cohort(cohort), where or ())
+    if note := runs.preparation_note(cases, settings):
         typer.echo(f"warning: {note}", err=True)
     if dry_run:
-        require_trainable(settings, cases, out)
-        typer.echo(resolved_yaml(with_own_budget(settings)))
+        runs.require_trainable(settings, cases, out)
+        typer.echo(config.resolved_yaml(runs.with_own_budget(settings)))
         return
     if estimate:
-        found = estimate_training(cases, settings)
+        found = runs.estimate_training(cases, settings)
         typer.echo("\n".join(found.lines()) if found else "no network: trained in seconds, in little memory")
         return
-    typer.echo(run_training(cases, settings, out, progress=TerminalProgress()))
+    typer.echo(runs.run_training(cases, settings, out, progress=TerminalProgress()))
 
 
 def segment(
@@ -125,42 +116,38 @@ def segment(
 
     Worker processes share the preparation of scans; the segmenter runs in the main process.
     """
-    from glioforge.compute import ParallelSpec
-    from glioforge.core import SpecError, counted, described, scheme_named
-    from glioforge.io import SEGMENTER, require_kind
-    from glioforge.runs import complete_folder, segment_folder
-    from glioforge.segmentation import written_scheme
-
     if complete and probabilities:
-        raise SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
+        raise core.SpecError("--complete with --probabilities", "one of them", "give two commands with two folders")
     if mask_tumour and not complete:
-        raise SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
-    require_kind(run, SEGMENTER)
+        raise core.SpecError("--mask-tumour without --complete", "both", "leave it out: masks need tumours")
+    io.require_kind(run, io.SEGMENTER)
     cohort = open_cohort(folder, layout, where=where)
     accelerator = accelerator_of(device, precision, threads)
     if complete:
-        made = complete_folder(
+        made = runs.complete_folder(
             cohort,
             run,
             out,
             mask_tumour=mask_tumour,
-            parallel=ParallelSpec(workers=workers),
+            parallel=compute.ParallelSpec(workers=workers),
             accelerator=accelerator,
             progress=TerminalProgress(),
         )
         typer.echo(f"{describe(made)}\nhow plausible the tissue is: {out / 'results.csv'}, {out / 'tissue.json'}")
         return
-    masks = segment_folder(
+    masks = runs.segment_folder(
         cohort,
         run,
         out,
-        parallel=ParallelSpec(workers=workers),
+        parallel=compute.ParallelSpec(workers=workers),
         progress=TerminalProgress(),
         probabilities=probabilities,
-        scheme=scheme_named(scheme) if scheme else None,
+        scheme=core.scheme_named(scheme) if scheme else None,
         accelerator=accelerator,
     )
-    typer.echo(f"{counted(len(masks), 'mask')} in {out}, labels {described(written_scheme(out))}")
+    typer.echo(
+        f"{core.counted(len(masks), 'mask')} in {out}, labels {core.described(segmentation.written_scheme(out))}"
+    )
 
 
 def evaluate(
@@ -184,11 +171,8 @@ def evaluate(
 
     Metrics of empty masks have stated values, which the results mark; none is undefined.
     """
-    from glioforge.io import MASKS, require_free, require_kind
-    from glioforge.runs import evaluate_folder
-
-    require_kind(predictions, MASKS)
-    require_free(out, "evaluate")
+    io.require_kind(predictions, io.MASKS)
+    io.require_free(out, "evaluate")
     truth = open_cohort(cohort, layout, scheme=truth_scheme, where=where)
-    page = evaluate_folder(truth, predictions, out, scheme=scheme, progress=TerminalProgress())
+    page = runs.evaluate_folder(truth, predictions, out, scheme=scheme, progress=TerminalProgress())
     typer.echo(f"results and report: {page.resolve()}")

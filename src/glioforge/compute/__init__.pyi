@@ -12,6 +12,6 @@ from .accelerator import (
     start as start,
 )
 from .parallel import ParallelSpec as ParallelSpec, fan_out as fan_out
-from .precision import Precision as Precision, usable_memory as usable_memory
+from .precision import PRECISION_WORDS as PRECISION_WORDS, Precision as Precision, usable_memory as usable_memory
 from .schedule import Job as Job, run_graph as run_graph
 from .workers import LocalWorkers as LocalWorkers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import Field
 
 from glioforge.compute.precision import (
-    WORDS,
+    PRECISION_WORDS,
     Precision,
     computes_bfloat16,
     keep_freed_memory,
@@ -84,7 +84,7 @@ def precision_note(trained_in: str, runs_in: str) -> str:
     """What card and screen say of a model that runs in another precision than it was trained in; else empty."""
     if trained_in == runs_in:
         return ""
-    was, now = WORDS.get(trained_in, trained_in), WORDS.get(runs_in, runs_in)
+    was, now = PRECISION_WORDS.get(trained_in, trained_in), PRECISION_WORDS.get(runs_in, runs_in)
     return f"trained in {was}, runs in {now}: its outputs differ a little from those where it was trained"
 
 
@@ -93,7 +93,7 @@ def described(spec: AcceleratorSpec) -> str:
     device = device_of(spec).type
     threads = f", {spec.threads} thread{'s' * (spec.threads != 1)}" if spec.threads and device == "cpu" else ""
     emulated = ", emulated," if spec.precision == "bf16-mixed" and not computes_bfloat16(device) else ""
-    return f"computing in {WORDS.get(spec.precision, spec.precision)}{emulated} on {device}{threads}"
+    return f"computing in {PRECISION_WORDS.get(spec.precision, spec.precision)}{emulated} on {device}{threads}"
 
 
 def start(spec: AcceleratorSpec) -> "Fabric":

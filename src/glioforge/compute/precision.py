@@ -26,7 +26,7 @@ from typing import Any, Final, Literal, final
 
 Precision = Literal["bf16-mixed", "32-true"]
 """A precision to compute in."""
-WORDS: Final[Mapping[str, str]] = {"bf16-mixed": "bfloat16", "32-true": "float32"}
+PRECISION_WORDS: Final[Mapping[str, str]] = {"bf16-mixed": "bfloat16", "32-true": "float32"}
 """How a precision is called on screen and in reports."""
 
 _X86_FLAGS: Final = ("avx512_bf16", "amx_bf16")

@@ -121,20 +121,21 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load_spec(path: Path, spec: type[AnySpec], overrides: Iterable[str] = ()) -> AnySpec:
+def load_spec(path: Path | None, spec: type[AnySpec], overrides: Iterable[str] = ()) -> AnySpec:
     """Read one YAML file into a spec.
 
     Args:
-        path: A complete YAML file; there is no inheritance between files.
+        path: A complete YAML file; there is no inheritance between files.  None is an empty one: the defaults.
         spec: The spec it fills.
         overrides: `a.b=c` pairs that replace single keys; `c` is read as YAML.
 
     Raises:
         SpecError: The file is missing or not YAML, or a key or value is wrong.
     """
-    settings = parse_spec(with_overrides(read_values(path), overrides), spec, where=str(path))
+    values = {} if path is None else read_values(path)
+    settings = parse_spec(with_overrides(values, overrides), spec, where=str(path or "spec"))
     if _LOG.isEnabledFor(logging.DEBUG):
-        _LOG.debug("settings of %s:\n%s", path, resolved_yaml(settings))
+        _LOG.debug("settings of %s:\n%s", path or "the defaults", resolved_yaml(settings))
     return settings
 
 

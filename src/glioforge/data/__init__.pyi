@@ -11,7 +11,7 @@ from .augment import augment_batch as augment_batch
 from .augment_spec import Amount as Amount, AugmentSpec as AugmentSpec
 from .augment_images import draw_places as draw_places, resample as resample
 from .bundle import read_bundle as read_bundle, write_bundle as write_bundle
-from .derive import Derived as Derived, derived_or_left_out as derived_or_left_out
+from .derivation import Derived as Derived, derive as derive, derived_or_left_out as derived_or_left_out
 from .doctor.examine import Diagnosis as Diagnosis, examine as examine
 from .doctor.look import CaseLook as CaseLook
 from .doctor.opened import Finding as Finding, SEVERITIES as SEVERITIES, montage as montage
@@ -46,8 +46,8 @@ from .phantom.cohort import (
 from .phantom.make import Phantom as Phantom, make_phantom as make_phantom
 from .phantom.spec import FIELD_OF_VIEW_MM as FIELD_OF_VIEW_MM, PhantomSpec as PhantomSpec
 from .png_slices import write_png_slices as write_png_slices
-from .prepare.atlas import AtlasSpec as AtlasSpec, build_atlas as build_atlas
-from .prepare.brain import (
+from .preparation.atlas import AtlasSpec as AtlasSpec, build_atlas as build_atlas
+from .preparation.brain import (
     PLAUSIBLE_ML as PLAUSIBLE_ML,
     background_value as background_value,
     find_brain as find_brain,
@@ -55,26 +55,30 @@ from .prepare.brain import (
     not_background as not_background,
     plan_window as plan_window,
 )
-from .prepare.fitting import (
+from .preparation.fitting import (
     grid_of as grid_of,
     require_one_grid as require_one_grid,
     require_same_contrasts as require_same_contrasts,
     same_size as same_size,
     size_text as size_text,
 )
-from .prepare.grades import PLAUSIBLE as PLAUSIBLE, summary as summary
-from .prepare.grid import GridPlan as GridPlan
-from .prepare.intensity import normalise as normalise
-from .prepare.pipeline import require_preparable as require_preparable
-from .prepare.record import PREPARATION as PREPARATION, write_records as write_records
-from .prepare.resample import (
+from .preparation.grades import PLAUSIBLE as PLAUSIBLE, summary as summary
+from .preparation.grid import GridPlan as GridPlan
+from .preparation.intensity import normalise as normalise
+from .preparation.pipeline import (
+    PREPARE_REPORT as PREPARE_REPORT,
+    prepare as prepare,
+    require_preparable as require_preparable,
+)
+from .preparation.record import PREPARATION as PREPARATION, write_records as write_records
+from .preparation.resample import (
     plan_of as plan_of,
     resample_labels as resample_labels,
     resample_mask as resample_mask,
     restore as restore,
     restore_values as restore_values,
 )
-from .prepare.spec import GridSpec as GridSpec, PrepareSpec as PrepareSpec
+from .preparation.spec import GridSpec as GridSpec, PrepareSpec as PrepareSpec
 from .replay import FreshCases as FreshCases, Pool as Pool, Replay as Replay
 from .sampling import (
     Batches as Batches,
@@ -85,6 +89,8 @@ from .sampling import (
 )
 from .statistics import ClassStatistics as ClassStatistics, fit_statistics as fit_statistics
 from .store import (
+    CASES as CASES,
+    STORED_FACTS as STORED_FACTS,
     find_case as find_case,
     folder_of as folder_of,
     read_labels as read_labels,

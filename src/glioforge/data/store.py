@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
@@ -25,7 +25,9 @@ from glioforge.io import read_json, write_atomically, write_json
 
 IMAGES = "images.b2nd"
 MASKS = "masks.b2nd"
-FACTS = "case.json"
+CASES: Final = "cases"
+"""Folder of the store below a cohort."""
+STORED_FACTS = "case.json"
 _VERSION = 1
 
 
@@ -69,7 +71,7 @@ def write_case(folder: Path, case: Case, *, scheme: LabelScheme = COMPLETE) -> C
         write_atomically(entry / name, data)
     facts = _facts_of(case, packed, scheme if case.labels is None else case.labels.scheme)
     facts["files"] = {name: hash_of(data) for name, data in files.items()}
-    write_json(entry / FACTS, facts)
+    write_json(entry / STORED_FACTS, facts)
     return _reference(entry, facts)
 
 
@@ -80,7 +82,7 @@ def find_case(folder: Path, case_id: str) -> CaseRef | None:
         InputFileError: The entry is damaged.
     """
     entry = folder / case_id
-    if not (entry / FACTS).is_file():
+    if not (entry / STORED_FACTS).is_file():
         return None
     facts = _read_facts(entry)
     for name, expected in facts["files"].items():
@@ -119,7 +121,7 @@ def read_labels(ref: CaseRef) -> LabelMap:
 def known_entry(ref: CaseRef) -> tuple[str, dict[str, Any]]:
     """Return folder, as text, and description of a stored case; making paths takes as long as unpacking a slice."""
     folder = str(folder_of(ref))
-    return folder, _known_facts(folder, modified(f"{folder}/{FACTS}"))
+    return folder, _known_facts(folder, modified(f"{folder}/{STORED_FACTS}"))
 
 
 @lru_cache(maxsize=1024)
@@ -164,7 +166,7 @@ def _expected_facts(ref: CaseRef, folder: Path) -> dict[str, Any]:
             f"holds contents {facts['digest']}",
             f"{ref.digest}, as the cohort says",
             "prepare the cohort again, or restore the folder",
-            folder / FACTS,
+            folder / STORED_FACTS,
         )
     return facts
 
@@ -231,7 +233,7 @@ def _read_case(folder: Path, facts: Mapping[str, Any]) -> Case:
 
 def _read_facts(folder: Path) -> dict[str, Any]:
     """`case.json`, checked against its own digest."""
-    path = folder / FACTS
+    path = folder / STORED_FACTS
     facts = read_json(path)
     try:
         intact = facts["version"] == _VERSION and facts["digest"] == _digest(facts, facts["voxels"])

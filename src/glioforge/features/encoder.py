@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
+from glioforge import nn
 from glioforge.core import (
     Case,
     Cohort,
@@ -62,13 +63,11 @@ class Encoder:
     def __init__(self, folder: Path) -> None:
         from safetensors.torch import load
 
-        from glioforge.nn import LabelEncoder
-
         self._card: dict[str, Any] = read_json(folder / _CARD)
         data = (folder / _WEIGHTS).read_bytes() if (folder / _WEIGHTS).is_file() else b""
         if _hash(data) != self._card.get("weights"):
             raise InputFileError("damaged or missing weights", "the encoder's own", "train it again", folder / _WEIGHTS)
-        self._network: LabelEncoder = LabelEncoder(tuple(self._card["widths"]), dims=2)
+        self._network: nn.LabelEncoder = nn.LabelEncoder(tuple(self._card["widths"]), dims=2)
         self._network.load_state_dict(load(data))
         self._network.eval()
 
@@ -155,7 +154,6 @@ def _trained(cohort: Cohort, steps: int, seed: int, progress: Progress) -> "tupl
     import torch
 
     from glioforge.losses import dice_and_cross_entropy
-    from glioforge.nn import LabelReader
 
     values = sorted(cohort.scheme.labels.values())
     table = np.zeros(256, dtype=np.int64)
@@ -163,7 +161,7 @@ def _trained(cohort: Cohort, steps: int, seed: int, progress: Progress) -> "tupl
     images, labels = _slices(cohort, table)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "encoder") % 2**63)
-        reader = LabelReader(len(values), WIDTHS, dims=2)
+        reader = nn.LabelReader(len(values), WIDTHS, dims=2)
     optimizer = torch.optim.Adam(reader.parameters(), lr=_RATE)
     last = float("nan")
     for step in progress.track(range(steps), "training the encoder"):

@@ -22,9 +22,19 @@ from .cohort_file import (
     require_no_loss as require_no_loss,
     write_cohort as write_cohort,
 )
-from .dataset_json import channels as channels, hint_of as hint_of, read_dataset_json as read_dataset_json
+from .dataset_json import (
+    DATASET_JSON as DATASET_JSON,
+    channels as channels,
+    hint_of as hint_of,
+    read_dataset_json as read_dataset_json,
+)
 from .digest import case_digest as case_digest, hash_of_file as hash_of_file, scan_keys as scan_keys
-from .find_cases import FoundFolder as FoundFolder, found_facts as found_facts, select_found as select_found
+from .case_search import (
+    FoundFolder as FoundFolder,
+    find_cases as find_cases,
+    found_facts as found_facts,
+    select_found as select_found,
+)
 from .folder_kind import (
     CARD as CARD,
     MASKS as MASKS,
@@ -39,7 +49,7 @@ from .folder_kind import (
     state_folder as state_folder,
 )
 from .gzip_stream import gzip_bytes as gzip_bytes
-from .ingest import ingest_folder as ingest_folder, join_cohorts as join_cohorts
+from .ingestion import ingest as ingest, ingest_folder as ingest_folder, join_cohorts as join_cohorts
 from .itk import bias_field as bias_field, deform as deform, register as register
 from .layout import (
     AnyLayout as AnyLayout,

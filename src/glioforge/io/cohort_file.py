@@ -33,7 +33,7 @@ from glioforge.io.folder_kind import COHORT, is_export, require_kind
 COHORT_FILE = "cohort.json"
 
 READERS: Mapping[str, str] = {
-    "aligned": "glioforge.data.prepare.register:AlignedReader",
+    "aligned": "glioforge.data.preparation.register:AlignedReader",
     "bundle": "glioforge.data.bundle:BundleReader",
     "nifti": "glioforge.io.nifti_reader:NiftiReader",
     "store": "glioforge.data.store:StoreReader",

@@ -16,7 +16,7 @@ from glioforge.core import SCHEMES, InputFileError, LabelError, LabelScheme, Mod
 from glioforge.io.atomic_write import read_json
 from glioforge.io.scan_names import Hint
 
-NAME = "dataset.json"
+DATASET_JSON = "dataset.json"
 
 _CONTRASTS: Mapping[str, Modality] = {
     **dict.fromkeys(("t1", "t1w", "t1n", "t1pre"), Modality.T1),
@@ -58,7 +58,7 @@ def read_dataset_json(folder: Path) -> dict[str, Any] | None:
     Raises:
         InputFileError: The file is damaged.
     """
-    path = folder / NAME
+    path = folder / DATASET_JSON
     values = read_json(path) if path.is_file() else None
     return values if isinstance(values, dict) and isinstance(values.get("labels"), dict) else None
 

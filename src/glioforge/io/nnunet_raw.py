@@ -19,7 +19,7 @@ from typing import Any
 
 from glioforge.core import Case, Cohort, CohortError, LabelError, LabelScheme, Modality, Progress, Silent, tumour_scheme
 from glioforge.io.atomic_write import write_atomically
-from glioforge.io.dataset_json import NAME
+from glioforge.io.dataset_json import DATASET_JSON
 from glioforge.io.nifti import write_image, write_labels
 
 ENDING = ".nii.gz"
@@ -71,8 +71,8 @@ def write_nnunet_raw(
             write_channels(case, channels, folder / "imagesTr")
             write_labels(path, labels, scheme.name)
     # Not sorted: nnU-Net takes the order of the regions from the file.
-    write_atomically(folder / NAME, (json.dumps(values, indent=1) + "\n").encode())
-    return folder / NAME
+    write_atomically(folder / DATASET_JSON, (json.dumps(values, indent=1) + "\n").encode())
+    return folder / DATASET_JSON
 
 
 def write_channels(

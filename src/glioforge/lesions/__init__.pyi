@@ -2,7 +2,13 @@ from .bank import Donor as Donor, LesionBank as LesionBank, canonical as canonic
 from .base import EDITS as EDITS, EditSpec as EditSpec, uniform as uniform
 from .context import EditContext as EditContext
 from .displacement import Displacement as Displacement, sampled_at as sampled_at
-from .edit_cohort import Editor as Editor, METHOD as METHOD, edited_lineage as edited_lineage, edits_step as edits_step
+from .edited_cohort import (
+    METHOD as METHOD,
+    Editor as Editor,
+    edit_cohort as edit_cohort,
+    edited_lineage as edited_lineage,
+    edits_step as edits_step,
+)
 from .graft import Graft as Graft, MARGIN_MM as MARGIN_MM, scaled_counts as scaled_counts
 from .inpaint import implant as implant, inpainted as inpainted, without_islands as without_islands
 from .mass_effect import MassEffectSpec as MassEffectSpec

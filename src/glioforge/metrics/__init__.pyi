@@ -6,9 +6,19 @@ from .cohort.agreement import (
     rank_agreement as rank_agreement,
     require_apart as require_apart,
 )
-from .cohort.classifier import TwoSample as TwoSample, two_sample_test as two_sample_test
+from .cohort.classifier import (
+    FEWEST_CLASSIFIED as FEWEST_CLASSIFIED,
+    TwoSample as TwoSample,
+    two_sample_test as two_sample_test,
+)
 from .cohort.distances import nearest as nearest
-from .cohort.halves import DRAWS as DRAWS, Number as Number, half_of as half_of, halves as halves
+from .cohort.halves import (
+    DRAWS as DRAWS,
+    FEWEST_HALVED as FEWEST_HALVED,
+    Number as Number,
+    half_of as half_of,
+    halves as halves,
+)
 from .cohort.image_statistics import (
     KINDS as KINDS,
     checkerboard as checkerboard,
@@ -29,11 +39,12 @@ from .evaluate import (
     regions_of as regions_of,
 )
 from .head_picture import HEAD as HEAD, Head as Head, halved as halved, head_of as head_of, laid_on as laid_on
-from .near_duplicates import (
+from .duplicates import (
     LABEL_MAP as LABEL_MAP,
     Limits as Limits,
     NearDuplicate as NearDuplicate,
     aligned_agreement as aligned_agreement,
+    near_duplicates as near_duplicates,
 )
 from .orbit import Group as Group, Shape as Shape, likeness as likeness
 from .register import Level as Level, metric_named as metric_named
@@ -52,3 +63,4 @@ from .texture import (
     streaks as streaks,
     through_plane as through_plane,
 )
+from .tumour_picture import PICTURED_REGIONS as PICTURED_REGIONS

@@ -15,7 +15,7 @@ from scipy import ndimage
 from glioforge.core import Index, LabelMap, Mask, bounding_box
 from glioforge.metrics.head_picture import align, laid_on, moved
 
-REGIONS: Final = ("WT", "TC", "ET")
+PICTURED_REGIONS: Final = ("WT", "TC", "ET")
 """Nested regions, from the outermost."""
 LEAST_ML: Final = 1.0
 """Tumours below this volume have no picture: small balls all look alike."""
@@ -49,7 +49,7 @@ class Tumour:
 
 def tumour_of(labels: LabelMap) -> Tumour | None:
     """Return the picture of a label map's tumour; none where it names no tumour or one below `LEAST_ML`."""
-    named = [region for region in REGIONS if labels.scheme.regions.get(region)]
+    named = [region for region in PICTURED_REGIONS if labels.scheme.regions.get(region)]
     masks = {region: labels.region(region) for region in named} if "WT" in named else {"WT": labels.lesion}
     box = bounding_box(masks["WT"])
     volume = float(np.count_nonzero(masks["WT"]) * labels.geometry.voxel_volume / 1000)
@@ -71,7 +71,7 @@ def nested_dice(tumour: Tumour, other: Tumour, *, mirrored: bool = False) -> flo
         other: Another.
         mirrored: Whether to mirror the first left to right.
     """
-    common = [region for region in REGIONS if region in tumour.regions and region in other.regions]
+    common = [region for region in PICTURED_REGIONS if region in tumour.regions and region in other.regions]
     mine = _depth([tumour.regions[r][::-1] if mirrored else tumour.regions[r] for r in common])
     theirs = _depth([other.regions[r] for r in common])
     before = _pooled(mine, theirs, len(common))

@@ -28,8 +28,7 @@ from glioforge.core import (
     require_labelled,
     stream,
 )
-from glioforge.data import Derived, derived_or_left_out, require_one_grid, write_case
-from glioforge.data.derive import derive
+from glioforge.data import Derived, derive, derived_or_left_out, require_one_grid, write_case
 from glioforge.io import Step, write_cohort
 from glioforge.mixing.base import Mixed, Scan, mixing_for
 

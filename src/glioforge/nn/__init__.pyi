@@ -13,6 +13,7 @@ from .blocks import (
     Dims as Dims,
     Features as Features,
     Norm as Norm,
+    PaddingMode as PaddingMode,
     gaussian as gaussian,
     he as he,
     low_pass as low_pass,
@@ -33,6 +34,7 @@ from .perceptual import LabelEncoder as LabelEncoder, LabelReader as LabelReader
 from .pix2pix import Pix2PixGenerator as Pix2PixGenerator, halvings as halvings, paper_widths as paper_widths
 from .pix2pixhd import Pix2PixHDGenerator as Pix2PixHDGenerator
 from .progressive import (
+    START_SIZE as START_SIZE,
     Maps as Maps,
     Numbers as Numbers,
     ProgressiveCritic as ProgressiveCritic,
@@ -49,6 +51,6 @@ from .refinement import (
 )
 from .residual_generator import ResidualGenerator as ResidualGenerator
 from .residual_unet import Classifier as Classifier, ResidualUNet as ResidualUNet
-from .samr import SamrGenerator as SamrGenerator, doubling_widths as doubling_widths
+from .samr import SamrGenerator as SamrGenerator, SamrUpsampling as SamrUpsampling, doubling_widths as doubling_widths
 from .spade import SpadeGenerator as SpadeGenerator, Stage as Stage
 from .unet import UNet as UNet, Upsampling as Upsampling

@@ -23,7 +23,7 @@ from torch.nn.utils import parametrize
 
 Dims = Literal[2, 3]
 Norm = Literal["batch", "instance", "group", "none"]
-Padding = Literal["zeros", "reflect"]
+PaddingMode = Literal["zeros", "reflect"]
 Activation = Literal["relu", "leaky_relu"]
 Features = Float[torch.Tensor, "batch _ ..."]
 
@@ -38,7 +38,7 @@ def convolution(  # noqa: PLR0913 - one argument a property of the layer
     dims: Dims,
     stride: int = 1,
     bias: bool = True,
-    padding: Padding = "zeros",
+    padding: PaddingMode = "zeros",
 ) -> nn.Module:
     """Convolution that keeps the grid at stride 1 (padding of half an odd kernel).
 
@@ -197,7 +197,7 @@ class ResidualBlock(nn.Module):
         dims: Dims = 2,
         norm: Norm = "instance",
         affine: bool = True,
-        padding: Padding = "zeros",
+        padding: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
         bias = norm == "none"

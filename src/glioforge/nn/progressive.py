@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-START = 4
+START_SIZE = 4
 """Pixels along a side of level 0."""
 SLOPE = 0.2
 """Of the leaky rectifier."""
@@ -187,7 +187,7 @@ class ProgressiveGenerator(_Growing):
     ) -> None:
         super().__init__(len(widths))
         self.dims, self.prior = dims, prior
-        self.start = EqualLinear(latent + condition, widths[0] * START**dims, 2**0.5 / 4, bias=False)
+        self.start = EqualLinear(latent + condition, widths[0] * START_SIZE**dims, 2**0.5 / 4, bias=False)
         self.start_bias = nn.Parameter(torch.zeros(widths[0]))
         self.blocks = nn.ModuleList([nn.ModuleList([EqualConv(widths[0], widths[0], 3, dims)])])
         for coarse, fine in pairwise(widths):
@@ -198,7 +198,7 @@ class ProgressiveGenerator(_Growing):
         """Make maps at the level in use."""
         level, share = self.standing
         x = self.start(torch.cat([pixel_norm(noise), condition], dim=1))
-        x = x.view(len(x), len(self.start_bias), *[START] * self.dims) + self.start_bias.view(-1, *[1] * self.dims)
+        x = x.view(len(x), len(self.start_bias), *[START_SIZE] * self.dims) + self.start_bias.view(-1, *[1] * self.dims)
         x = pixel_norm(functional.leaky_relu(x, SLOPE))
         before = x
         for number in range(level + 1):
@@ -237,7 +237,7 @@ class ProgressiveCritic(_Growing):
         self.blocks = nn.ModuleList([EqualConv(widths[0] + (group > 0), widths[0], 3, dims)])
         for coarse, fine in pairwise(widths):
             self.blocks.append(nn.ModuleList([EqualConv(fine, fine, 3, dims), EqualConv(fine, coarse, 3, dims)]))
-        self.dense = EqualLinear(widths[0] * START**dims, widths[0])
+        self.dense = EqualLinear(widths[0] * START_SIZE**dims, widths[0])
         self.end = EqualLinear(widths[0], 1, gain=1.0)
         self.embedding = EqualLinear(condition, widths[0], gain=1.0, bias=False) if condition else None
 

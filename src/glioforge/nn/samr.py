@@ -32,7 +32,7 @@ from torch import nn
 from glioforge.nn.blocks import (
     Dims,
     Norm,
-    Padding,
+    PaddingMode,
     ResidualBlock,
     convolution,
     fit_grid,
@@ -41,7 +41,7 @@ from glioforge.nn.blocks import (
     transposed_convolution,
 )
 
-Upsampling = Literal["transposed", "resize"]
+SamrUpsampling = Literal["transposed", "resize"]
 _END_KERNEL = 7
 
 
@@ -89,10 +89,10 @@ class SamrGenerator(nn.Module):
         *,
         dims: Dims = 2,
         norm: Norm = "batch",
-        upsampling: Upsampling = "transposed",
+        upsampling: SamrUpsampling = "transposed",
         stretch_out: bool = True,
         wide_up: bool = False,
-        padding: Padding = "zeros",
+        padding: PaddingMode = "zeros",
         affine: bool = True,
     ) -> None:
         super().__init__()
@@ -132,7 +132,9 @@ class SamrGenerator(nn.Module):
 class _Units:
     """The layers of the network, each a convolution with norm and ReLU."""
 
-    def __init__(self, dims: Dims, norm: Norm, upsampling: Upsampling, padding: Padding, *, affine: bool) -> None:
+    def __init__(
+        self, dims: Dims, norm: Norm, upsampling: SamrUpsampling, padding: PaddingMode, *, affine: bool
+    ) -> None:
         self.dims, self.norm, self.upsampling = dims, norm, upsampling
         self.padding, self.affine = padding, affine
 

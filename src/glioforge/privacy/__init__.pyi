@@ -7,7 +7,7 @@ from .evidence import (
     nearness_of as nearness_of,
     points_of as points_of,
 )
-from .finding import Outcome as Outcome
+from .finding import FALSE_POSITIVE_RATES as FALSE_POSITIVE_RATES, Outcome as Outcome
 from .gate import ATTACKS as ATTACKS, Judgement as Judgement, judge as judge, sizes_of as sizes_of
 from .membership import (
     LIKELIHOOD_RATIO as LIKELIHOOD_RATIO,
@@ -18,6 +18,7 @@ from .membership import (
 from .plan import AuditPlan as AuditPlan, Sizes as Sizes, plan_audit as plan_audit
 from .planted import DISGUISES as DISGUISES, Disguise as Disguise, disguised as disguised, transplanted as transplanted
 from .registration import (
+    AUDIT_BOOK as AUDIT_BOOK,
     Attempt as Attempt,
     Pair as Pair,
     book_with as book_with,

@@ -17,7 +17,7 @@ from scipy.stats import beta as beta_law, betabinom, norm, rankdata
 from glioforge.privacy.evidence import Evidence
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-POINTS: Final = (0.01, 0.05, 0.10)
+FALSE_POSITIVE_RATES: Final = (0.01, 0.05, 0.10)
 """False-positive rates at which true-positive rates are reported."""
 
 
@@ -73,7 +73,7 @@ class Finding:
     @property
     def title(self) -> str:
         """The attack, and the measure where an attack has two."""
-        return f"{self.attack}, rate at 5 %" if self.chance == POINTS[1] else self.attack
+        return f"{self.attack}, rate at 5 %" if self.chance == FALSE_POSITIVE_RATES[1] else self.attack
 
     @property
     def passes(self) -> bool:
@@ -228,7 +228,7 @@ def roc_of(members: Scores, others: Scores, level: float) -> Roc:
     null = float(np.sqrt((len(members) + len(others) + 1) / (12 * len(members) * len(others))))
     ordered = np.sort(others)[::-1]
     rates, places = [], []
-    for point in POINTS:
+    for point in FALSE_POSITIVE_RATES:
         place = max(1, int(np.floor(point * len(others))))
         places.append(place)
         rates.append(float((members > ordered[place - 1]).mean()))

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Self, final
 from glioforge.core import CohortError, InputFileError
 from glioforge.privacy.rules import SPLIT, AuditSpec
 
-NAME: Final = "audits.json"
+AUDIT_BOOK: Final = "audits.json"
 """Name of the book in the state folder."""
 
 

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glioforge.core import Cohort, CohortError, LeakageError, listed, require_apart, require_no_leak
-from glioforge.metrics import TwoSample, two_sample_test
-from glioforge.metrics.cohort.classifier import FEWEST
+from glioforge.metrics import FEWEST_CLASSIFIED, TwoSample, two_sample_test
 
 SIDES: Final = ("training", "held-out", "control")
 APART: Final = 0.01
@@ -69,7 +68,7 @@ def compared_sets(
     found: dict[str, TwoSample] = {}
     for first, second in ((SIDES[0], SIDES[1]), (SIDES[0], SIDES[2]), (SIDES[1], SIDES[2])):
         places = [np.arange(sides[name].start, sides[name].stop) for name in (first, second)]
-        if min(map(len, places)) < FEWEST:
+        if min(map(len, places)) < FEWEST_CLASSIFIED:
             continue
         both = np.concatenate(places)
         is_first = [True] * len(places[0]) + [False] * len(places[1])

@@ -8,7 +8,7 @@ from .base import (
     refuse as refuse,
     with_entities as with_entities,
 )
-from .export import export_cohorts as export_cohorts, private_folder as private_folder
+from .export import ID_KEY as ID_KEY, export_cohorts as export_cohorts, private_folder as private_folder
 from .label_values import numbering as numbering
 from .plan import ExportSpec as ExportSpec
 from .record import readme as readme

@@ -88,7 +88,7 @@ def _within(
     return result
 
 
-KEY = "key.json"
+ID_KEY = "key.json"
 _CASES = "cases"
 _OPTIONS = {"format": "as"}
 """Names of options that differ from those of the settings."""
@@ -131,7 +131,7 @@ def export_cohorts(
     with _step(private, key_of(plan, spec), out) as step:
         private.chmod(0o700)
         if plan.names.renumbered:
-            write_json(private / KEY, plan.names.key())
+            write_json(private / ID_KEY, plan.names.key())
         for line in remarks(plan, spec):
             progress.say(line)
         target = Target(made.place(out), plan.modalities, None if plan.written is None else plan.written.scheme)
@@ -149,7 +149,7 @@ def export_cohorts(
 def _step(private: Path, key: Mapping[str, Any], out: Path) -> Step:
     """The step of an export; another one that is there is refused in the words of the options."""
     try:
-        return Step(private, key, writes=(KEY,))
+        return Step(private, key, writes=(ID_KEY,))
     except OutputError as error:
         found = re.sub(
             r"spec\.(\w+)", lambda part: f"--{_OPTIONS.get(part[1], part[1].replace('_', '-'))}", error.found

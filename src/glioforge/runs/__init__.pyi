@@ -9,8 +9,18 @@ from .doctor import (
 )
 from .evaluate import evaluate_folder as evaluate_folder
 from .fidelity_cases import describe_cases as describe_cases
-from .fidelity_numbers import FidelitySpec as FidelitySpec, table_of as table_of, unit_of as unit_of
-from .filter import filter_cohort as filter_cohort, filter_from as filter_from, filter_models as filter_models
+from .fidelity_numbers import (
+    DESCRIBED as DESCRIBED,
+    FidelitySpec as FidelitySpec,
+    table_of as table_of,
+    unit_of as unit_of,
+)
+from .filter import (
+    FILTER_PAGE as FILTER_PAGE,
+    filter_cohort as filter_cohort,
+    filter_from as filter_from,
+    filter_models as filter_models,
+)
 from .segment import complete_folder as complete_folder, segment_folder as segment_folder
 from .shadow import shadow_scores as shadow_scores
 from .synthesize import (
@@ -29,4 +39,4 @@ from .train import (
     run_training as run_training,
     with_own_budget as with_own_budget,
 )
-from .whole import WholeSpec as WholeSpec, make_whole_cases as make_whole_cases
+from .whole import WHOLE_PAGE as WHOLE_PAGE, WholeSpec as WholeSpec, make_whole_cases as make_whole_cases

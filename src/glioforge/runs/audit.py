@@ -22,6 +22,7 @@ from glioforge.core import Cohort, CohortError, Progress, Silent, preparations_o
 from glioforge.io import Step, read_json, state_folder, write_atomically, write_json
 from glioforge.metrics import aligned_agreement
 from glioforge.privacy import (
+    AUDIT_BOOK,
     Attempt,
     AuditPlan,
     AuditSpec,
@@ -38,14 +39,13 @@ from glioforge.privacy import (
     rules_hash,
     told_apart,
 )
-from glioforge.privacy.registration import NAME
 from glioforge.report import render
 from glioforge.runs.audit_evidence import Gathered, gather
 from glioforge.runs.audit_page import audit_page
 from glioforge.runs.audit_result import Audited
 from glioforge.runs.audit_summary import audit_summary
 
-PAGE: Final = "audit.html"
+AUDIT_PAGE: Final = "audit.html"
 SUMMARY: Final = "summary.html"
 JSON: Final = "audit.json"
 REGISTERED: Final = "registered.json"
@@ -94,7 +94,7 @@ def audit(  # noqa: PLR0913 - four cohorts, place and settings, by keyword
     planned_audit(*cohorts, spec)
     names = ("synthetic", "training", "held_out", "control")
     rules = rules_hash(spec, **{name: cohort.fingerprint for name, cohort in zip(names, cohorts, strict=True)})
-    step = Step(out, {"verb": "audit", "rules": rules}, writes=(PAGE, SUMMARY, JSON, REGISTERED, QUARANTINE))
+    step = Step(out, {"verb": "audit", "rules": rules}, writes=(AUDIT_PAGE, SUMMARY, JSON, REGISTERED, QUARANTINE))
     with step:
         attempt = _registered(synthetic, spec, rules)
         plan = planned_audit(*cohorts, spec, attempt=attempt.number)
@@ -163,7 +163,7 @@ def _note(attempt: Attempt) -> None:
 
 def _noted(attempt: Attempt, spec: AuditSpec | None) -> Attempt:
     """Write an attempt into the book under its lock."""
-    path = state_folder() / NAME
+    path = state_folder() / AUDIT_BOOK
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         known = read_book(path)
@@ -198,7 +198,7 @@ def _write(audited: Audited, out: Path) -> None:
     """Write everything but the registration."""
     write_json(out / QUARANTINE, [pair.to_json() for pair in audited.pairs])
     write_json(out / JSON, audited.to_json())
-    write_atomically(out / PAGE, render(audit_page(audited)).encode())
+    write_atomically(out / AUDIT_PAGE, render(audit_page(audited)).encode())
     write_atomically(out / SUMMARY, render(audit_summary(audited)).encode())
 
 

@@ -25,8 +25,7 @@ from scipy.stats import rankdata
 from glioforge.compute import ParallelSpec, fan_out
 from glioforge.core import Case, CaseRef, LabelMap, Modality, Progress, Silent, bounding_box, stream
 from glioforge.io import write_atomically
-from glioforge.metrics import HEAD, Head, halved, head_of, laid_on
-from glioforge.metrics.tumour_picture import REGIONS
+from glioforge.metrics import HEAD, PICTURED_REGIONS, Head, halved, head_of, laid_on
 from glioforge.privacy import Disguise, disguised, transplanted
 
 BRAIN: Final = (HEAD[0] // 2, HEAD[1] // 2, HEAD[2] // 2)
@@ -250,7 +249,7 @@ def _lesion_of(
         laid = laid_on(case.images[modality].voxels, geometry, middle.copy(), _STEP_MM, LESION)
         if inside.any() and np.ptp(laid[inside]) > 0:
             cube[n][inside] = (rankdata(laid[inside]) - 0.5) / inside.sum() - 0.5
-    nested = [labels.region(name) for name in REGIONS if labels.scheme.regions.get(name)] or [lesion]
+    nested = [labels.region(name) for name in PICTURED_REGIONS if labels.scheme.regions.get(name)] or [lesion]
     cube[-1] = sum(laid_on(one.astype(np.float32), geometry, middle.copy(), _STEP_MM, LESION) for one in nested)
     centre = np.array(ndimage.center_of_mass(case.brain_mask))
     mask = laid_on(lesion.astype(np.float32), geometry, centre.copy(), _MASK_MM, _MASK)

@@ -23,11 +23,10 @@ from glioforge.privacy import (
     points_of,
 )
 from glioforge.runs.audit_cases import BRAIN, LESION, Planted, Sighted, planted, sighted
+from glioforge.runs.fidelity_numbers import DESCRIBED
 
 ANATOMY: Final = 30
 """Components of the contrast that an attacker knows of a target."""
-DESCRIBED: Final = "described"
-"""Folder of what was measured of each case."""
 _FEATURES: Final = 10
 """Components in which sets of subjects are compared."""
 _KNOWN: Final = 0.8

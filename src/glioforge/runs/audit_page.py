@@ -6,8 +6,7 @@ from typing import Final
 import numpy as np
 
 from glioforge.core import CaseRef, Modality
-from glioforge.privacy import ATTACKS, RECIPIENTS
-from glioforge.privacy.finding import POINTS
+from glioforge.privacy import ATTACKS, FALSE_POSITIVE_RATES, RECIPIENTS
 from glioforge.report import (
     CONVENTION,
     Block,
@@ -137,7 +136,7 @@ def _curves(audited: Audited) -> tuple[Block, ...]:
         for d in audited.judgement.findings
         if "rates" in d.finding.detail
     )
-    columns = ("Attack", "AUC", *(f"TPR at {point:.0%} FPR" for point in POINTS))
+    columns = ("Attack", "AUC", *(f"TPR at {point:.0%} FPR" for point in FALSE_POSITIVE_RATES))
     subjects = min(audited.gathered.evidence.sides.training, audited.gathered.evidence.sides.held_out)
     caption = (
         f"Training against held-out subjects. A rate below 1 in {subjects} cannot be resolved by so many subjects."

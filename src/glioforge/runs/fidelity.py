@@ -12,13 +12,13 @@ from glioforge.compute import ParallelSpec
 from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, listed, preparations_of
 from glioforge.features import Space
 from glioforge.io import Step, write_atomically, write_csv, write_json
-from glioforge.metrics.cohort.halves import FEWEST
+from glioforge.metrics import FEWEST_HALVED
 from glioforge.report import render
 from glioforge.runs.fidelity_numbers import Compared, FidelitySpec, compared
 from glioforge.runs.fidelity_page import fidelity_page
 
 PAGE: Final = "fidelity.html"
-JSON: Final = "fidelity.json"
+FIDELITY_JSON: Final = "fidelity.json"
 CSV: Final = "fidelity.csv"
 
 
@@ -64,7 +64,7 @@ def fidelity(  # noqa: PLR0913 - two cohorts, place and settings, by keyword
         "encoder": encoder.fingerprint if encoder else "",
         "spec": spec.model_dump(mode="json"),
     }
-    step = Step(out, key, writes=(CSV, JSON, PAGE))
+    step = Step(out, key, writes=(CSV, FIDELITY_JSON, PAGE))
     if step.done and (out / PAGE).exists():
         return out / PAGE
     used = unseen(synthetic, real, training_subjects=spec.training_subjects)
@@ -75,7 +75,7 @@ def fidelity(  # noqa: PLR0913 - two cohorts, place and settings, by keyword
         )
         rows = [number.to_json() for number in found.numbers]
         write_csv(out / CSV, list(rows[0]), [{name: str(value) for name, value in row.items()} for row in rows])
-        write_json(out / JSON, summary(found, spec, synthetic, real))
+        write_json(out / FIDELITY_JSON, summary(found, spec, synthetic, real))
         write_atomically(out / PAGE, render(fidelity_page(found, spec, synthetic, real)).encode())
         if not step.done:
             step.finish({"numbers": len(rows)})
@@ -124,10 +124,10 @@ def unseen(synthetic: Cohort, real: Cohort, *, training_subjects: bool) -> Cohor
     if not behind or training_subjects:
         return real
     left = real.of_subjects(set(real.subject_ids) - set(behind))
-    if len(left.subject_ids) < 2 * FEWEST:
+    if len(left.subject_ids) < 2 * FEWEST_HALVED:
         raise LeakageError(
             f"{len(left.subject_ids)} real subjects who did not contribute to the synthetic cases ({len(behind)} do)",
-            f"at least {2 * FEWEST}",
+            f"at least {2 * FEWEST_HALVED}",
             "name a cohort of held-out subjects; --training-subjects compares with the others too, and says so",
             real.where,
         )

@@ -25,7 +25,7 @@ from glioforge.runs.filter_page import filter_page
 
 VERDICTS: Final = "verdicts.json"
 """Every verdict with score and reason, filter by filter within each case."""
-PAGE: Final = "filter.html"
+FILTER_PAGE: Final = "filter.html"
 """Funnel, and examples of what fell at each filter."""
 QUEUE: Final = "queue"
 """Folder of the cases that experts shall see, a cohort."""
@@ -93,7 +93,7 @@ def filter_cohort(  # noqa: PLR0913 - cohorts, filters and run settings, by keyw
         **_files_of(filters),
         **({"models": {name: model.lineage.to_json() for name, model in models.items()}} if models else {}),
     }
-    with Step(out, key, writes=(COHORT_FILE, VERDICTS, PAGE)) as step:
+    with Step(out, key, writes=(COHORT_FILE, VERDICTS, FILTER_PAGE)) as step:
         if step.done and (out / VERDICTS).is_file() and (out / COHORT_FILE).is_file():
             rows = tuple(VerdictRow.from_json(row) for row in read_json(out / VERDICTS))
             kept = read_cohort(out)
@@ -101,7 +101,7 @@ def filter_cohort(  # noqa: PLR0913 - cohorts, filters and run settings, by keyw
             return kept, rows
         kept, verdicts = check_cohort(made, train, filters, models=models, seed=seed, progress=progress)
         write_json(out / VERDICTS, [row.to_json() for row in verdicts])
-        write_atomically(out / PAGE, render(filter_page(made, verdicts)).encode())
+        write_atomically(out / FILTER_PAGE, render(filter_page(made, verdicts)).encode())
         write_cohort(kept, out)
         _write_queue(kept, verdicts, out, queue)
         if not step.done:

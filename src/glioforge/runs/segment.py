@@ -15,8 +15,7 @@ from glioforge.core import (
     SpecError,
     listed,
 )
-from glioforge.data import PREPARATION, GridPlan, PrepareSpec, plan_of, same_size, size_text
-from glioforge.data.prepare.pipeline import REPORT, prepare
+from glioforge.data import PREPARATION, PREPARE_REPORT, GridPlan, PrepareSpec, plan_of, prepare, same_size, size_text
 from glioforge.io import read_json, remembered, write_atomically
 from glioforge.segmentation import (
     NetworkSegmenter,
@@ -108,9 +107,9 @@ def complete_folder(  # noqa: PLR0913 - source, place and how it is done, by key
         )
     prepared = prepared_for(cohort, run, out, parallel=parallel, progress=progress, all_contrasts=True)
     made = complete_cohort(segmenter, prepared, out, mask_tumour=mask_tumour, progress=progress)
-    record = None if prepared.folder is None else prepared.folder / REPORT
+    record = None if prepared.folder is None else prepared.folder / PREPARE_REPORT
     if record is not None and record.is_file():
-        write_atomically(out / REPORT, record.read_bytes())
+        write_atomically(out / PREPARE_REPORT, record.read_bytes())
     return made
 
 

@@ -26,8 +26,7 @@ from glioforge.core import (
 from glioforge.data import FreshCases
 from glioforge.io import require_no_loss
 from glioforge.labelmaps import LabelEngine
-from glioforge.lesions import Editor, RecipeSpec
-from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions import Editor, RecipeSpec, edit_cohort
 from glioforge.mixing import Mixer, require_mixable
 from glioforge.synthesis import Imager, LabelCase, TrainedSynthesizer, synthesize_cohort
 

@@ -22,6 +22,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from glioforge import sampling
 from glioforge.core import Cohort, Modality, Progress, Silent, SpecError, Volume, stream
 from glioforge.io import ORPHAN_S, VERB, Step, write_atomically
 from glioforge.report import (
@@ -39,8 +40,7 @@ from glioforge.report import (
     render,
     seen_from,
 )
-from glioforge.sampling import AXES, Finding, TrainedSampler
-from glioforge.sampling.slice_spec import WORDS
+from glioforge.sampling import AXES, FINDING_WORDS, Finding, TrainedSampler
 
 TRIES: Final = 20
 """Draws for a case until the reader sees what was asked."""
@@ -124,7 +124,7 @@ def requests_for(conditions: Sequence[Finding], count: int, seed: int) -> list[d
         ['absent', 'absent', 'present', 'present']
     """
     further = [name for name in conditions if name != "tumour"]
-    kinds = itertools.cycle(itertools.product(*(WORDS[name] for name in further)))
+    kinds = itertools.cycle(itertools.product(*(FINDING_WORDS[name] for name in further)))
     present = [
         {"tumour": "present", **dict(zip(further, words, strict=True))}
         for words in itertools.islice(kinds, count - count // 2)
@@ -135,9 +135,7 @@ def requests_for(conditions: Sequence[Finding], count: int, seed: int) -> list[d
 
 def _reader(sampler: TrainedSampler, cohort: Cohort, folder: Path, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - torch is not loaded with this module
     """Train the network that checks findings."""
-    from glioforge.sampling import method_of, train_reader
-
-    return train_reader(method_of(sampler), cohort, folder, seed=seed, progress=progress)
+    return sampling.train_reader(sampling.method_of(sampler), cohort, folder, seed=seed, progress=progress)
 
 
 def _case(sampler: TrainedSampler, reader: Any, number: int, request: Mapping[str, str], seed: int) -> TeachingCase:  # noqa: ANN401 - as `_reader`
@@ -165,9 +163,7 @@ def _answer(found: Mapping[str, Any]) -> dict[str, str]:
 
 def _doubt(reader: Any, sampler: TrainedSampler, images: Mapping[Modality, Volume], answer: Mapping[str, str]) -> float:  # noqa: ANN401 - as `_reader`
     """How sure the reader is that the answer is wrong, from 0 to 1."""
-    from glioforge.sampling import method_of
-
-    spec = method_of(sampler).spec
+    spec = sampling.method_of(sampler).spec
     scores = np.stack([np.squeeze(volume.voxels, AXES[spec.plane]) for volume in images.values()])
     inside = (scores != 0).any(axis=0)
     chance, _, side = reader.read(np.where(inside, scores / spec.span, -1).astype(np.float32)[None])[0].tolist()

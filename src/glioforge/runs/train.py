@@ -134,7 +134,7 @@ def estimate_training(cohort: Cohort, spec: TrainingRunSpec) -> "Estimate | None
         CohortError, LeakageError: As `run_training`.
         SpecError: The method is a program of others, such as nnU-Net.
     """
-    from glioforge.training.estimate import estimate
+    from glioforge.training import estimate
 
     if spec.segmenter is not None and not isinstance(engine_of(spec.segmenter), NetworkEngine):
         raise SpecError(

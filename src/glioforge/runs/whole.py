@@ -27,8 +27,7 @@ from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, Stage, VerdictRow, funnel
 from glioforge.io import read_cohort, write_atomically, write_cohort, write_json
-from glioforge.lesions import load_recipe
-from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions import edit_cohort, load_recipe
 from glioforge.quality import AnyFilter, Model
 from glioforge.report import PLANES, Report, Section, render
 from glioforge.runs.filter import filter_cohort, filter_models
@@ -37,7 +36,7 @@ from glioforge.runs.synthesize import make_synthetic
 from glioforge.sampling import load_sampler, sample_cohort
 from glioforge.synthesis import load_synthesizer
 
-PAGE: Final = "whole.html"
+WHOLE_PAGE: Final = "whole.html"
 """Funnel over all steps, and examples of what fell at each filter."""
 FUNNEL: Final = "funnel.json"
 """Cases left after each step."""
@@ -129,7 +128,7 @@ def make_whole_cases(
     ]
     write_cohort(whole, out)
     write_json(out / FUNNEL, [{"after": stage.name, "left": stage.count} for stage in stages])
-    write_atomically(out / PAGE, render(_page((sampled, said), (painted, seen), whole, stages)).encode())
+    write_atomically(out / WHOLE_PAGE, render(_page((sampled, said), (painted, seen), whole, stages)).encode())
     return whole
 
 

@@ -12,8 +12,9 @@ from .method import (
 from .slice_gan import SliceGan as SliceGan
 from .slice_spec import (
     AXES as AXES,
-    Finding as Finding,
+    FINDING_WORDS as FINDING_WORDS,
     PAPER_SLICES as PAPER_SLICES,
+    Finding as Finding,
     SliceGanSpec as SliceGanSpec,
     request_of as request_of,
 )

@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
+from glioforge import training
 from glioforge.compute import AcceleratorSpec, described, device_of, precision_for
 from glioforge.config import Spec
 from glioforge.core import (
@@ -200,18 +201,16 @@ def load_sampler(folder: Path, accelerator: AcceleratorSpec | None = None) -> Tr
     Raises:
         InputFileError: The folder is unfinished, or a file is damaged, changed or hostile.
     """
-    from glioforge.training import built_to_fit, read_some
-
     card = read_card(folder, SAMPLERS)
     path = folder / WEIGHTS
-    grid = read_some(path, "grid/", MAX_GRID)
+    grid = training.read_some(path, "grid/", MAX_GRID)
     made: list[Sampler] = []
 
     def build() -> Any:  # noqa: ANN401 - a network; torch is not loaded with this module
         made.append(SAMPLERS.part_for(card.spec)(card.spec, _knowledge(card, grid, path)))
         return made[-1].network
 
-    built_to_fit(build, path, "network/")
+    training.built_to_fit(build, path, "network/")
     _fill(made[-1], path, expected_hash(card, WEIGHTS, folder))
     return TrainedSampler(made[-1], card, folder, accelerator or AcceleratorSpec())
 
@@ -253,15 +252,13 @@ def _write_tensors(folder: Path, sampler: Sampler) -> dict[str, str]:
     """Write network and grid; return the file's hash by its name."""
     import torch
 
-    from glioforge.training import write_weights
-
     geometry = sampler.knowledge.geometry
     tensors = {
         "grid/shape": torch.tensor(geometry.shape),
         "grid/affine": torch.from_numpy(np.array(geometry.affine, dtype=np.float64)),
         **{f"network/{name}": value for name, value in sampler.network.state_dict().items()},
     }
-    return {WEIGHTS: write_weights(folder / WEIGHTS, tensors)}
+    return {WEIGHTS: training.write_weights(folder / WEIGHTS, tensors)}
 
 
 def _knowledge(card: Card, grid: Mapping[str, Any], path: Path) -> Knowledge:
@@ -285,13 +282,14 @@ def _knowledge(card: Card, grid: Mapping[str, Any], path: Path) -> Knowledge:
 def _fill(sampler: Sampler, path: Path, expected: str) -> None:
     """Load the network's weights from the file, whose hash must be the card's."""
     from glioforge.io import read_regular_file
-    from glioforge.training import MAX_WEIGHTS, decode, digest, require_fit
 
-    data = read_regular_file(path, MAX_WEIGHTS)
-    if digest(data) != expected:
-        raise InputFileError(f"weights with hash {digest(data)}", f"hash {expected}, as on the card", _REMEDY, path)
-    tensors = decode(data, path)
+    data = read_regular_file(path, training.MAX_WEIGHTS)
+    if training.digest(data) != expected:
+        raise InputFileError(
+            f"weights with hash {training.digest(data)}", f"hash {expected}, as on the card", _REMEDY, path
+        )
+    tensors = training.decode(data, path)
     state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
-    require_fit(state, sampler.network, path)
+    training.require_fit(state, sampler.network, path)
     sampler.network.load_state_dict(state)
     sampler.network.eval()

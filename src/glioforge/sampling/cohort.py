@@ -22,12 +22,10 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
-from glioforge.data import find_case, read_bundle, write_bundle, write_case
+from glioforge.data import CASES, find_case, read_bundle, write_bundle, write_case
 from glioforge.io import ORPHAN_S, Step, require_no_loss, write_cohort
 from glioforge.sampling.base import TrainedSampler
 
-CASES = "cases"
-"""Folder of the store below a sampled cohort."""
 BUNDLE = 200
 """Cases of a bundle, for samplers of small label maps."""
 

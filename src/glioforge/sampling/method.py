@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
+from glioforge import training
 from glioforge.compute import AcceleratorSpec
 from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, SpecError, Volume, stream
@@ -131,10 +132,8 @@ class Sampler(ABC):
 
     def recipe(self, network: "nn.Module", steps: int) -> "Recipe":
         """Losses and optimisers for the network, over this many steps: one network that lowers `loss`."""
-        from glioforge.training import Supervised
-
         spec = self.spec
-        return Supervised(
+        return training.Supervised(
             network, lambda value, _: value, spec.optimizer, steps=steps, call=self.loss, clip_norm=10.0, ema=spec.ema
         )
 
@@ -142,9 +141,9 @@ class Sampler(ABC):
         """Return what the network gives for arrays, in float32, on the device and with the precision asked for."""
         import torch
 
-        from glioforge.training import inferred
-
-        return inferred(self.network, tuple(torch.from_numpy(values) for values in inputs), accelerator).numpy()
+        return training.inferred(
+            self.network, tuple(torch.from_numpy(values) for values in inputs), accelerator
+        ).numpy()
 
     def volumes(self, images: np.ndarray, geometry: Geometry | None = None) -> dict[Modality, Volume]:
         """Return images `(contrast, i, j, k)` by contrast, on the grid of the training cases unless one is given."""
@@ -183,14 +182,13 @@ class Sampler(ABC):
     def fit(self, fitting: Fitting) -> Outcome:
         """Train the network; afterwards it holds the kept weights."""
         from glioforge.compute import seed_torch, start
-        from glioforge.training import train
 
         seed_torch(fitting.seed, "weights")
         self.network = self.build()
         self.before_training(self.network, fitting.train)
         recipe = self.recipe(self.network, self.spec.budget.steps)
         held_out = fitting.validation if fitting.validation is not None and len(fitting.validation) else None
-        outcome = train(
+        outcome = training.train(
             recipe,
             self.batches(fitting.train, fitting.seed),
             self.spec.budget,

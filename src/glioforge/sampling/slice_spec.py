@@ -120,7 +120,7 @@ PAPER_SLICES: Final[Mapping[str, Any]] = {
 """Slices and networks of Han et al. 2018, which both of their GANs share."""
 
 
-WORDS: Final[Mapping[Finding, tuple[str, ...]]] = {
+FINDING_WORDS: Final[Mapping[Finding, tuple[str, ...]]] = {
     "tumour": ("present", "absent"),
     "size": ("small", "medium", "large"),
     "side": ("left", "right"),
@@ -172,7 +172,7 @@ def fulfilling(table: Rows, conditions: Sequence[Finding], request: Mapping[str,
                 "a finding that it was conditioned on",
                 "train it with `conditions: [tumour, size, side]`",
             )
-        words = WORDS[conditions[column]]
+        words = FINDING_WORDS[conditions[column]]
         if word not in words:
             raise SpecError(f"{finding} {word!r}", f"one of {', '.join(words)}")
         values: Float32[np.ndarray, "row"] = table[:, column]
@@ -192,7 +192,7 @@ def _holds(finding: Finding, word: str, values: Float32[np.ndarray, "row"]) -> B
     shown = values[values > 0]
     edges = np.quantile(shown, (1 / 3, 2 / 3)) if len(shown) else np.zeros(2)
     third = np.searchsorted(edges, values, side="left")
-    return np.asarray((values > 0) & (third == WORDS["size"].index(word)))
+    return np.asarray((values > 0) & (third == FINDING_WORDS["size"].index(word)))
 
 
 def described(row: Float32[np.ndarray, "finding"], conditions: Sequence[Finding]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from .nnunet import (
     open_nnunet as open_nnunet,
 )
 from .nnunet_command import (
+    SPLITS_FILE as SPLITS_FILE,
     Fold as Fold,
     call_nnunet as call_nnunet,
     nnunet_folds as nnunet_folds,

@@ -9,6 +9,7 @@ engine     `segmentation.network` for networks; a method with a program of its o
 from pathlib import Path
 from typing import Any, cast
 
+from glioforge import training
 from glioforge.compute import AcceleratorSpec, set_threads
 from glioforge.config import Spec
 from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
@@ -83,9 +84,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     if fresh is not None and not isinstance(engine, NetworkEngine):
         raise SpecError("fresh cases for a segmenter with a program of its own", "stored cases", "leave fresh out")
     fitted = engine.fit(Fitting(mix, validation, modalities, out, seed, asked, shown))
-    from glioforge.training import leads, meet
 
-    if leads(fitted.accelerator):
+    if training.leads(fitted.accelerator):
         card = Card(
             family=SEGMENTERS.family,
             spec=spec,
@@ -99,7 +99,7 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             training=_record(mix, validation, seed, fitted),
         )
         write_model(out, card, train, validation)
-    meet()
+    training.meet()
     return engine.open(out, read_card(out, SEGMENTERS), fitted.accelerator, fitted.place)
 
 

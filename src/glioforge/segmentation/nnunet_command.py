@@ -151,7 +151,7 @@ def _run_group(command: list[str], environment: dict[str, str], output: int) -> 
         raise
 
 
-FILE = "splits_final.json"
+SPLITS_FILE = "splits_final.json"
 _PARTS = 10
 """Largest number that the more frequent of real and synthetic cases are divided by when a share is approximated."""
 

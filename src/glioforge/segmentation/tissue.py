@@ -46,13 +46,11 @@ from glioforge.core import (
     require_prepared_alike,
     within,
 )
-from glioforge.data import find_case, write_case
+from glioforge.data import CASES, find_case, write_case
 from glioforge.io import PREPARED, ResultRow, Step, write_cohort, write_json, write_results
 from glioforge.metrics import MetricRow, evaluate_case
 from glioforge.segmentation.trained import NetworkSegmenter
 
-CASES: Final = "cases"
-"""Folder of the cases within a cohort."""
 SUMMARY: Final = "tissue.json"
 """File of a completed cohort with its numbers over all cases."""
 COMPLETED: Final = "completed"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 import numpy as np
 
+from glioforge import training
 from glioforge.compute import AcceleratorSpec, device_of, precision_for, precision_note
 from glioforge.core import Case, CaseError, InputFileError, LabelMap, LabelScheme, Lineage, Modality
 from glioforge.io import CARD
@@ -160,8 +161,6 @@ def open_networks(
     device: "torch.device | None" = None,
 ) -> NetworkSegmenter:
     """Read weights onto a device, to run in the accelerator's precision; errors as `base.load_segmenter`."""
-    from glioforge.training import built_to_fit, read_weights
-
     spec, outcome = cast("NetworkSpec", card.spec), card.outcome
     if outcome is None or len(card.files) != len(spec.views):
         raise InputFileError(
@@ -174,8 +173,8 @@ def open_networks(
     networks = []
     for path in (view / WEIGHTS for view in view_folders(folder, spec.views)):
         expected = expected_hash(card, path.relative_to(folder).as_posix(), folder)
-        network = built_to_fit(partial(method.build, card.modalities, target_named(spec.target)), path)
-        read_weights(path, network, expected)
+        network = training.built_to_fit(partial(method.build, card.modalities, target_named(spec.target)), path)
+        training.read_weights(path, network, expected)
         networks.append(network.to(place).eval())
     return NetworkSegmenter(
         spec,

@@ -19,7 +19,7 @@ from .intervals import (
     too_few as too_few,
     wilson as wilson,
 )
-from .judge import Finding as Finding, Needed as Needed, Shown as Shown, judge_family as judge_family
+from .judging import Finding as Finding, Needed as Needed, Shown as Shown, judge as judge, judge_family as judge_family
 from .power import DIFFERENCES as DIFFERENCES, Plan as Plan, smallest_shown as smallest_shown
 from .small_regions import (
     SmallRegions as SmallRegions,

@@ -19,7 +19,7 @@ from jaxtyping import Bool
 
 from glioforge.core import CohortError, SpecError
 from glioforge.statistics.contrast import Contrast
-from glioforge.statistics.judge import Finding, judge_family
+from glioforge.statistics.judging import Finding, judge_family
 
 
 @final

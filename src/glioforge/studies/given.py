@@ -18,10 +18,8 @@ from glioforge.core import (
     split_in_order,
     tumour_scheme,
 )
-from glioforge.data import PrepareSpec, promised_phantoms, require_one_grid, write_phantom_cohort
-from glioforge.data.prepare.pipeline import prepare
-from glioforge.io import COHORT_FILE, DONE, read_cohort, write_cohort
-from glioforge.io.ingest import ingest
+from glioforge.data import PrepareSpec, prepare, promised_phantoms, require_one_grid, write_phantom_cohort
+from glioforge.io import COHORT_FILE, DONE, ingest, read_cohort, write_cohort
 from glioforge.studies.base import First80, Folds, PhantomData, Sites, Slices, StudySpec
 from glioforge.studies.fold import PHANTOMS, PREPARED, SOURCE, Fold, Study, cohort_in
 from glioforge.studies.leaky import FOLDER as LEAKY, promised_sides, sides_of, write_slices

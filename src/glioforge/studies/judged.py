@@ -24,8 +24,15 @@ import numpy as np
 
 from glioforge.metrics import metric_named
 from glioforge.report import MEAN, Beforehand, ResultTable, answer, contrast_of, counted, small_regions
-from glioforge.statistics import Contrast, Finding, SmallRegions, WithAndWithout, judge_family, judge_with_and_without
-from glioforge.statistics.judge import judge
+from glioforge.statistics import (
+    Contrast,
+    Finding,
+    SmallRegions,
+    WithAndWithout,
+    judge,
+    judge_family,
+    judge_with_and_without,
+)
 from glioforge.studies.arms import Arm
 from glioforge.studies.arms_report import control_pairs, tested_arms
 from glioforge.studies.beforehand import PlanSpec

@@ -14,7 +14,7 @@ from typing import Any, Final, final
 
 from glioforge.compute import Job, run_graph
 from glioforge.core import Cohort, CohortError, LeakageError, Progress, Silent, SpecError, listed, require_no_leak
-from glioforge.data.prepare.pipeline import prepare
+from glioforge.data import prepare
 from glioforge.io import (
     COHORT_FILE,
     STARTED,
@@ -22,14 +22,14 @@ from glioforge.io import (
     VERB,
     ResultRow,
     Step,
+    ingest,
     read_cohort,
     require_kind,
     write_atomically,
     write_cohort,
     write_results,
 )
-from glioforge.io.ingest import ingest
-from glioforge.metrics.near_duplicates import near_duplicates
+from glioforge.metrics import near_duplicates
 from glioforge.report import render, with_parts
 from glioforge.segmentation import load_segmenter
 from glioforge.studies.fold import PREPARED, SOURCE, cohort_in

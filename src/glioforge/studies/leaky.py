@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from glioforge.core import Case, CaseRef, Cohort, Split, split_by_names, stream
-from glioforge.data import write_case
+from glioforge.data import CASES, write_case
 from glioforge.io import COHORT_FILE, read_cohort, write_cohort
 from glioforge.report import LEAKY
 
@@ -48,7 +48,7 @@ def write_slices(prepared: Cohort, out: Path, *, test: float, validation: float,
         return read_cohort(out)
     chosen = _shuffled(prepared, {"test": test, "validation": validation}, seed)
     refs = [
-        write_case(out / "cases", _part(ref.load(), side, chosen[side][ref.case_id]))
+        write_case(out / CASES, _part(ref.load(), side, chosen[side][ref.case_id]))
         for ref in prepared
         for side in SIDES
         if chosen[side][ref.case_id].any()

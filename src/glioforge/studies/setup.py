@@ -3,7 +3,7 @@
 import shlex
 from typing import Final
 
-from glioforge.compute.precision import WORDS
+from glioforge.compute import PRECISION_WORDS
 from glioforge.config import resolved_yaml
 from glioforge.io import is_model
 from glioforge.report import Facts, Folded, Listing, Note, Section, Table, counted
@@ -98,6 +98,11 @@ def settings_section(spec: StudySpec, results: Results) -> Section:
     plain = {str(key): value for key, value in made.items() if not isinstance(value, dict)}
     flat = {key: shlex.join(value) if isinstance(value, list) else str(value) for key, value in plain.items()}
     versions = {str(k): str(v) for value in made.values() if isinstance(value, dict) for k, v in value.items()}
-    facts = {**flat, **versions, "precision": WORDS.get(how.precision, how.precision), "threads": str(how.threads)}
+    facts = {
+        **flat,
+        **versions,
+        "precision": PRECISION_WORDS.get(how.precision, how.precision),
+        "threads": str(how.threads),
+    }
     yaml = Folded("The study's complete YAML", (Listing(resolved_yaml(spec)),))
     return Section("Settings and versions", (Facts(facts), yaml))

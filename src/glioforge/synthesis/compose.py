@@ -31,15 +31,12 @@ from glioforge.core import (
     stream,
     stream_seed,
 )
-from glioforge.data import find_case, write_case
+from glioforge.data import CASES, find_case, write_case
 from glioforge.io import ORPHAN_S, Step, write_cohort
 from glioforge.synthesis.base import TrainedSynthesizer, load_synthesizer
 from glioforge.synthesis.export import export_cohort
 
 __all__ = ["LabelCase", "export_cohort", "synthesize_cohort"]
-
-CASES = "cases"
-"""Folder of the store below a synthetic cohort."""
 
 
 @final

@@ -27,7 +27,7 @@ images      z-scores `(contrast, i, j, k)`
 width       standard deviation in slices, one per contrast; 0 leaves a contrast as it is
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -41,13 +41,13 @@ from glioforge.core import Mask, Voxels
 from glioforge.metrics import gradient_ratio
 from glioforge.nn import low_pass
 from glioforge.synthesis.slices import BrainBox
+from glioforge.training import Batch
 
 BLURS = 2
 """Binomial blurs whose remainder counts as fine."""
 _NORMAL = 1.4826
 """Standard deviation of normal noise over the median of its absolute value."""
 
-Batch = Mapping[str, torch.Tensor]
 Slabs = Float[torch.Tensor, "batch contrast x y"]
 
 

@@ -5,7 +5,7 @@ Conventions
 batch       as in `synthesis.slices` and `synthesis.patches`, with `means` `(b, class, contrast)` of each sample's case
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -15,8 +15,9 @@ from glioforge.core import Cohort, CohortError, Modality, counted
 from glioforge.synthesis.conditional_spec import ConditionalSpec, augmented
 from glioforge.synthesis.patches import FramedPatches
 from glioforge.synthesis.slices import FramedSlices
+from glioforge.training import Batch
 
-Batch = Mapping[str, torch.Tensor]
+__all__ = ["Batch", "StyledBatches"]
 
 
 @final

@@ -20,6 +20,7 @@ from typing import Any, final
 
 import numpy as np
 
+from glioforge import training
 from glioforge.compute import AcceleratorSpec, precision_for, precision_note
 from glioforge.core import InputFileError, LabelError, LabelMap, LabelScheme, Lineage, Modality, Volume
 from glioforge.io import CARD
@@ -196,13 +197,11 @@ def write_tensors(folder: Path, method: Method) -> dict[str, str]:
     """
     import torch
 
-    from glioforge.training import write_weights
-
     arrays = method.knowledge.appearance.to_arrays()
     tensors = {f"appearance/{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
     if method.network is not None:
         tensors |= {f"network/{name}": value for name, value in method.network.state_dict().items()}
-    return {WEIGHTS: write_weights(folder / WEIGHTS, tensors)}
+    return {WEIGHTS: training.write_weights(folder / WEIGHTS, tensors)}
 
 
 def read_model(folder: Path) -> tuple[Method, Card]:
@@ -212,10 +211,8 @@ def read_model(folder: Path) -> tuple[Method, Card]:
         InputFileError: The folder holds something else, is unfinished, a file is damaged or changed, or they don't
             belong together.
     """
-    from glioforge.training import read_some
-
     card = read_card(folder, SYNTHESIZERS)
-    knowledge = _knowledge(card, read_some(folder / WEIGHTS, "appearance/", MAX_APPEARANCE), folder)
+    knowledge = _knowledge(card, training.read_some(folder / WEIGHTS, "appearance/", MAX_APPEARANCE), folder)
     method = _method(card, knowledge, folder / WEIGHTS)
     _fill(method, _read_tensors(folder / WEIGHTS, expected_hash(card, WEIGHTS, folder)), folder / WEIGHTS)
     return method, card
@@ -239,27 +236,26 @@ def _method(card: Card, knowledge: Knowledge, path: Path) -> Method:
     """The method with fresh weights, once its network is seen to fit the file's tensors."""
     from torch import nn
 
-    from glioforge.training import built_to_fit
-
     made: list[Method] = []
 
     def build() -> nn.Module:
         made.append(SYNTHESIZERS.part_for(card.spec)(card.spec, knowledge))
         return made[-1].network or nn.Module()
 
-    built_to_fit(build, path, "network/")
+    training.built_to_fit(build, path, "network/")
     return made[-1]
 
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Any]:
     """Tensors of the weights' file, whose hash must be the card's."""
     from glioforge.io import read_regular_file
-    from glioforge.training import MAX_WEIGHTS, decode, digest
 
-    data = read_regular_file(path, MAX_WEIGHTS)
-    if digest(data) != expected:
-        raise InputFileError(f"weights with hash {digest(data)}", f"hash {expected}, as on the card", _REMEDY, path)
-    return decode(data, path)
+    data = read_regular_file(path, training.MAX_WEIGHTS)
+    if training.digest(data) != expected:
+        raise InputFileError(
+            f"weights with hash {training.digest(data)}", f"hash {expected}, as on the card", _REMEDY, path
+        )
+    return training.decode(data, path)
 
 
 def _appearance(tensors: Mapping[str, Any], classes: int, contrasts: int) -> Appearance:
@@ -274,10 +270,8 @@ def _appearance(tensors: Mapping[str, Any], classes: int, contrasts: int) -> App
 
 def _fill(method: Method, tensors: Mapping[str, Any], path: Path) -> None:
     """Load the network's weights, if there is a network."""
-    from glioforge.training import require_fit
-
     state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
     if method.network is not None:
-        require_fit(state, method.network, path)
+        training.require_fit(state, method.network, path)
         method.network.load_state_dict(state)
         method.network.eval()

@@ -1,5 +1,5 @@
 from .budget import Budget as Budget, Fitting as Fitting, HistoryRow as HistoryRow, Outcome as Outcome, joined as joined
-from .estimate import Estimate as Estimate, preparing as preparing
+from .estimation import Estimate as Estimate, estimate as estimate, preparing as preparing
 from .loop import train as train
 from .model_folder import (
     Card as Card,
@@ -28,10 +28,11 @@ from .recipes.growth import (
 )
 from .recipes.independent import Independent as Independent
 from .recipes.progressive import Progressive as Progressive, ProgressiveSpec as ProgressiveSpec
-from .recipes.supervised import Batch as Batch, Supervised as Supervised
+from .recipes.supervised import Supervised as Supervised
 from .recipes.unconditional import Unconditional as Unconditional
 from .snapshots import PatchScore as PatchScore, load_snapshots as load_snapshots
 from .step import (
+    Batch as Batch,
     Ema as Ema,
     accumulated as accumulated,
     mean_over_processes as mean_over_processes,

@@ -31,7 +31,7 @@ from glioforge.compute import deterministic, seed_torch
 from glioforge.core import Progress, Silent, SpecError
 from glioforge.io import ORPHAN_S, Step
 from glioforge.training.budget import Budget, Outcome, levelled
-from glioforge.training.estimate import end_if_estimating
+from glioforge.training.estimation import end_if_estimating
 from glioforge.training.parallel import averaged, share
 from glioforge.training.recipe import Batches, Observable, Observation, Recipe, Validate, observe_last
 from glioforge.training.record import Record, line, present, write_history

@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glioforge.metrics import PREPARED_RANGE, likeness_of_pairs, mean_of_pairs
+from glioforge.training.step import Batch
 
 Batches = Callable[[int], Mapping[str, torch.Tensor]]
 
@@ -44,9 +45,6 @@ class Recipe(Protocol):
 
 
 Images = Float[torch.Tensor, "b contrast *grid"]
-
-
-Batch = Mapping[str, torch.Tensor]
 
 
 @final

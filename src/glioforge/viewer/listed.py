@@ -33,10 +33,20 @@ from glioforge.core import (
     scheme_named,
     select_cases,
 )
-from glioforge.data import find_case
-from glioforge.data.store import FACTS
-from glioforge.io import COHORT_FILE, LABELS, MARKS, UNCLEAR, Scan, is_image, read_cohort, read_scan, role_of, stem
-from glioforge.io.ingest import ingest
+from glioforge.data import STORED_FACTS, find_case
+from glioforge.io import (
+    COHORT_FILE,
+    LABELS,
+    MARKS,
+    UNCLEAR,
+    Scan,
+    ingest,
+    is_image,
+    read_cohort,
+    read_scan,
+    role_of,
+    stem,
+)
 from glioforge.viewer.shown import Shown
 
 Kind = Literal["real", "phantom", "synthetic", "edited", "file"]
@@ -100,7 +110,7 @@ def listed(
     if path.is_dir():
         if (path / COHORT_FILE).is_file():
             return of_cohort(select_cases(read_cohort(path), where))
-        stored = find_case(path.parent, path.name) if (path / FACTS).is_file() else None
+        stored = find_case(path.parent, path.name) if (path / STORED_FACTS).is_file() else None
         if stored is None:
             return of_cohort(ingest(path, require=(), scheme=scheme, where=where, progress=progress))
         return (_of_ref(stored, path.parent.name),)

@@ -7,7 +7,7 @@ Conventions
 -----------
 outside  background that a grey window would show as grey, as the 0 of z-scores, is sent as a value below the window
 window   1st to 99th percentile of a contrast within the brain; without a brain mask, of all voxels that differ from
-         the background (`data.prepare.brain`)
+         the background (`data.preparation.brain`)
 centre   world millimetres (RAS) in the axial slice with most lesion; without lesion, the middle of the labelled or
          bright voxels
 """

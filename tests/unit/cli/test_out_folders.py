@@ -217,7 +217,7 @@ def test_arguments_are_checked_before_scans_are_read(
 ) -> None:
     """An output folder of another command, and a cohort in place of masks."""
     monkeypatch.setattr("glioforge.data.doctor.examine.examine", lambda *_, **__: pytest.fail("scans were read"))
-    monkeypatch.setattr("glioforge.io.ingest.ingest", lambda *_, **__: pytest.fail("scans were read"))
+    monkeypatch.setattr("glioforge.io.ingestion.ingest", lambda *_, **__: pytest.fail("scans were read"))
     with pytest.raises(OutputError, match="holds a cohort"):
         call("doctor", made / "scans", "--out", made / "cohort")
     with pytest.raises(InputFileError, match="this is a cohort; expected a folder of masks"):

@@ -12,7 +12,7 @@ from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.schemes import BRATS2017, COMPLETE
 from glioforge.io.atomic_write import write_json
 from glioforge.io.cohort_file import READERS, read_cohort, write_cohort
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.nifti_reader import NiftiReader
 from strategies import cohorts
 

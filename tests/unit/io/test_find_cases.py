@@ -8,8 +8,8 @@ import pytest
 from glioforge.core.errors import InputFileError
 from glioforge.core.protocols import Silent
 from glioforge.io.case_check import id_problems
-from glioforge.io.find_cases import find_cases
-from glioforge.io.ingest import ingest
+from glioforge.io.case_search import find_cases
+from glioforge.io.ingestion import ingest
 from glioforge.io.layouts.flat import FlatSpec
 
 

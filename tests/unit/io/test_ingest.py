@@ -13,7 +13,7 @@ from glioforge.core.errors import InputFileError, LabelError, SpecError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.core.volume import Modality
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.layouts.brats import BratsSpec
 from glioforge.io.layouts.flat import FlatSpec
 from glioforge.io.sidecar import Sidecar, write_sidecar

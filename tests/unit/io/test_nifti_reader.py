@@ -6,7 +6,7 @@ import pytest
 
 from glioforge.core.errors import InputFileError
 from glioforge.core.volume import Modality
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.nifti_reader import NiftiReader
 
 

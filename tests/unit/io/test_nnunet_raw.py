@@ -11,7 +11,7 @@ from glioforge.core.errors import CaseError, CohortError, LabelError
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY
 from glioforge.core.volume import Modality
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.nifti import read_labels
 from glioforge.io.nnunet_raw import dataset_values, write_channels, write_nnunet_raw
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from glioforge.core.errors import InputFileError
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 
 NAME = "BraTS20_Training_000"
 

@@ -10,8 +10,8 @@ from glioforge.core.errors import InputFileError
 from glioforge.core.geometry import Geometry
 from glioforge.core.schemes import COMPLETE
 from glioforge.core.volume import Modality, Volume
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
+from glioforge.io.ingestion import ingest
 from glioforge.io.nifti import write_image, write_mask
 from glioforge.io.nifti_reader import read_shares
 

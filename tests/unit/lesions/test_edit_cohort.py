@@ -15,7 +15,7 @@ from glioforge.core.protocols import EditRecord, Silent
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort
-from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions.edited_cohort import edit_cohort
 from glioforge.lesions.recipe import RecipeSpec, replay
 from toy_brain import toy_brain
 

@@ -12,7 +12,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import COMPLETE
 from glioforge.data.store import write_case
 from glioforge.lesions import preview
-from glioforge.lesions.edit_cohort import edit_cohort
+from glioforge.lesions.edited_cohort import edit_cohort
 from glioforge.lesions.preview import contact_sheet, preview_cohort
 from glioforge.lesions.recipe import RecipeSpec
 from toy_brain import toy_brain

@@ -7,7 +7,7 @@ from glioforge.config.load import load_spec, parse_spec, resolved_yaml
 from glioforge.core.errors import EditError, SpecError
 from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import EditRecord
-from glioforge.lesions.edit_cohort import donors_of, edited_lineage, subjects_of
+from glioforge.lesions.edited_cohort import donors_of, edited_lineage, subjects_of
 from glioforge.lesions.recipe import RecipeSpec, draw_edits, edit_labels, kinds_of, load_recipe, recipe_files, replay
 from toy_brain import toy_bank, toy_brain
 

@@ -5,7 +5,7 @@ import pytest
 
 from glioforge.core.errors import CohortError
 from glioforge.metrics.cohort.distances import frechet_distance, kernel_distance, manifold, transport_distance
-from glioforge.metrics.cohort.halves import FEWEST, half_of, halves, measured
+from glioforge.metrics.cohort.halves import FEWEST_HALVED, half_of, halves, measured
 from glioforge.metrics.cohort.pyramid import laplacian_pyramid, levels_of, sliced_wasserstein
 
 
@@ -98,7 +98,7 @@ def test_too_few_subjects_are_refused():
     """Cases of one subject do not count as several."""
     with pytest.raises(CohortError, match=r"1 subjects of the synthetic cases; expected at least 8"):
         half_of(["one"] * 50, [str(n) for n in range(20)])
-    assert half_of([str(n) for n in range(2 * FEWEST)], [str(n) for n in range(30)]) == FEWEST
+    assert half_of([str(n) for n in range(2 * FEWEST_HALVED)], [str(n) for n in range(30)]) == FEWEST_HALVED
 
 
 def test_the_interval_of_halves_covers_the_population_value():

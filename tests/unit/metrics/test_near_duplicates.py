@@ -12,7 +12,7 @@ from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.rng import stream
 from glioforge.core.volume import Modality, Volume
-from glioforge.metrics.near_duplicates import LABEL_MAP, Limits, near_duplicates
+from glioforge.metrics.duplicates import LABEL_MAP, Limits, near_duplicates
 from glioforge.metrics.tumour_picture import nested_dice, tumour_of
 from toy_brain import toy_brain
 from toy_cohort import cohort_of_cases

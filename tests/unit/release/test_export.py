@@ -18,7 +18,7 @@ from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Modality, Volume
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.scan import read_scan
 from glioforge.release import formats
 from glioforge.release.export import export_cohorts

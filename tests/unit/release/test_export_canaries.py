@@ -10,7 +10,7 @@ import pytest
 
 from glioforge.core.cohort import LabelSource
 from glioforge.core.schemes import BRATS2017
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.release.export import export_cohorts
 from glioforge.release.plan import ExportSpec
 from toy_release import cohort_of, prepared, scan, synthetic

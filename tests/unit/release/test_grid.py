@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glioforge.data.prepare.resample import plan_of
+from glioforge.data.preparation.resample import plan_of
 from glioforge.release.export import on_scan_grid
 from toy_release import prepared, scan
 

@@ -12,7 +12,7 @@ from glioforge.report.verdict_words import answer, paragraph, undecided, with_an
 from glioforge.report.words import difference_text, size_text
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.intervals import Interval
-from glioforge.statistics.judge import Shown, judge, judge_family
+from glioforge.statistics.judging import Shown, judge, judge_family
 from glioforge.statistics.power import Plan
 from glioforge.statistics.small_regions import SmallRegions, judge_with_and_without
 

@@ -10,7 +10,7 @@ from glioforge.core import CohortError, InputFileError, LeakageError, Lineage
 from glioforge.privacy.registration import Pair, decided
 from glioforge.privacy.rules import AuditSpec
 from glioforge.privacy.sets import require_disjoint
-from glioforge.runs.audit import JSON, PAGE, REGISTERED, SUMMARY, audit, planned_audit, scores_from
+from glioforge.runs.audit import AUDIT_PAGE, JSON, REGISTERED, SUMMARY, audit, planned_audit, scores_from
 from glioforge.runs.audit_cases import Planted, copy_of
 from glioforge.runs.audit_evidence import donors_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
@@ -60,7 +60,7 @@ def test_few_subjects_are_inconclusive_and_everything_is_written(written):
         "donor linkage by label maps",
     }
     assert len(values["controls"]) == 8
-    for name in (PAGE, SUMMARY):
+    for name in (AUDIT_PAGE, SUMMARY):
         text = (out / name).read_text()
         assert "INCONCLUSIVE" in text
         assert ("anony" + "mous") not in text.lower()

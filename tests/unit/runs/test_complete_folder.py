@@ -14,7 +14,7 @@ from glioforge.core.errors import InputFileError, SpecError
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, COMPLETE
 from glioforge.core.volume import Modality
-from glioforge.data.prepare.record import PREPARATION
+from glioforge.data.preparation.record import PREPARATION
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.io.digest import hash_of_file

@@ -11,7 +11,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.preparation import PREPARATION
 from glioforge.core.protocols import Silent
 from glioforge.metrics.base import MetricRow
-from glioforge.runs.fidelity import CSV, JSON, fidelity, require_comparable, spaces_of, unseen
+from glioforge.runs.fidelity import CSV, FIDELITY_JSON, fidelity, require_comparable, spaces_of, unseen
 from glioforge.runs.fidelity_cases import Described, describe, reconstruction, require_likeness
 from glioforge.runs.fidelity_numbers import FidelitySpec, unit_of
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_images
@@ -36,7 +36,7 @@ def written(tmp_path_factory):
     """The result for blurred toys against toys."""
     out = tmp_path_factory.mktemp("fidelity") / "out"
     made = synthetic(range(1, 9), lambda v: (v + np.roll(v, 1, axis=0) + np.roll(v, 1, axis=1)) / 3)
-    return fidelity(made, REAL, out, spec=QUICK), json.loads((out / JSON).read_text()), made
+    return fidelity(made, REAL, out, spec=QUICK), json.loads((out / FIDELITY_JSON).read_text()), made
 
 
 def test_table_json_and_page_are_written(written):

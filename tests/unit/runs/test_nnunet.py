@@ -12,8 +12,8 @@ from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.compute.parallel import ParallelSpec
 from glioforge.core.errors import DependencyError, SpecError
 from glioforge.core.protocols import Silent
-from glioforge.data.prepare.record import PREPARATION
-from glioforge.io.ingest import ingest
+from glioforge.data.preparation.record import PREPARATION
+from glioforge.io.ingestion import ingest
 from glioforge.io.nnunet_raw import write_nnunet_raw
 from glioforge.runs.segment import segment_folder
 from glioforge.runs.train import TrainingRunSpec, estimate_training, run_training

@@ -11,7 +11,7 @@ from glioforge.io.cohort_file import read_cohort, write_cohort
 from glioforge.quality.base import FILTERS
 from glioforge.runs.filter import QUEUE, filter_cohort
 from glioforge.runs.filter_page import passed
-from glioforge.runs.whole import FUNNEL, PAGE, WholeSpec, make_whole_cases
+from glioforge.runs.whole import FUNNEL, WHOLE_PAGE, WholeSpec, make_whole_cases
 from glioforge.sampling.base import train_sampler
 from glioforge.sampling.method import SAMPLERS
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
@@ -80,7 +80,7 @@ def test_the_funnel_adds_up_and_the_page_shows_it(whole):
     assert funnel[0]["left"] == 6
     assert funnel[-1]["left"] == len(made) == len(read_cohort(out))
     assert len(read_cohort(out).cases[0].load().images) == 2
-    assert "Whole cases" in (out / PAGE).read_text()
+    assert "Whole cases" in (out / WHOLE_PAGE).read_text()
 
 
 def test_the_same_command_goes_on(models, tmp_path):

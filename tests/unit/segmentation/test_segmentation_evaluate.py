@@ -14,7 +14,7 @@ from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.lineage import Lineage
 from glioforge.core.schemes import BRATS2017, BRATS2023, BRATS2024_PED, DECATHLON
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare_case
 from glioforge.io.nifti import read_image, read_integers, read_labels, write_labels
 from glioforge.metrics.evaluate import DEFAULT_METRICS
 from glioforge.segmentation.evaluate import evaluate_predictions, own_grid, segment_cohort

@@ -6,7 +6,7 @@ import pytest
 from glioforge.core.errors import CohortError, SpecError
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.inference import holm
-from glioforge.statistics.judge import Shown, judge, judge_family
+from glioforge.statistics.judging import Shown, judge, judge_family
 from glioforge.statistics.power import Plan
 from glioforge.statistics.small_regions import SmallRegions, judge_with_and_without
 

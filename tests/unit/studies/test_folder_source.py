@@ -7,10 +7,10 @@ import pytest
 from glioforge.core.cohort import Cohort
 from glioforge.core.errors import CohortError, InputFileError, LeakageError
 from glioforge.core.protocols import Silent
-from glioforge.data.prepare.pipeline import PrepareSpec
+from glioforge.data.preparation.pipeline import PrepareSpec
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
-from glioforge.metrics.near_duplicates import LABEL_MAP, NearDuplicate
+from glioforge.metrics.duplicates import LABEL_MAP, NearDuplicate
 from glioforge.studies.fold import cohort_in
 from glioforge.studies.perform import perform
 from glioforge.studies.steps import folder

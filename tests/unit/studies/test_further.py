@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from glioforge.core import BRATS2023, Geometry, LabelMap
-from glioforge.data.prepare.spec import GridSpec
+from glioforge.data.preparation.spec import GridSpec
 from glioforge.io.tables import PREPARED, SCAN, ResultRow
 from glioforge.metrics.evaluate import evaluate_case
 from glioforge.report.scores import ResultTable

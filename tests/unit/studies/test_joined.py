@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from glioforge.core import CohortError, LeakageError, Modality
 from glioforge.core.cohort import Cohort
 from glioforge.core.protocols import Silent
-from glioforge.data.prepare.pipeline import PrepareSpec
+from glioforge.data.preparation.pipeline import PrepareSpec
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.studies.fold import cohort_in

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from glioforge.cli.main import app
 from glioforge.core.errors import CohortError, InputFileError, LeakageError
 from glioforge.core.rng import stream
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.tables import read_results
 from glioforge.studies.engine import run_study
 from glioforge.studies.later import score_later

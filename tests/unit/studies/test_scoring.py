@@ -8,7 +8,7 @@ import pytest
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
 from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY, GUO2020, TUMOUR
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare_case
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare_case
 from glioforge.studies.base import StudySpec
 from glioforge.studies.scoring import class_rows, overlap_rows
 from toy_cohort import cohort_of_cases, toy_case

@@ -20,7 +20,7 @@ from glioforge.core.volume import Modality, Volume
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.digest import scan_keys
 from glioforge.io.folder_kind import state_folder
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.report.page import Report, Section
 from glioforge.studies import questions
 from glioforge.studies.engine import run_study, write_report

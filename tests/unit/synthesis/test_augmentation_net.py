@@ -23,7 +23,7 @@ from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.method import Knowledge
 from glioforge.synthesis.methods.augmentation_net import AugmentationNet
-from glioforge.training.estimate import estimate
+from glioforge.training.estimation import estimate
 from toy_cohort import cohort_of_cases, toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)

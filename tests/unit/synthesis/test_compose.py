@@ -15,7 +15,7 @@ from glioforge.core.lineage import Lineage
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, DECATHLON, LESION
 from glioforge.io.cohort_file import read_cohort
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.nifti import read_integers
 from glioforge.synthesis.base import SYNTHESIZERS, train_synthesizer
 from glioforge.synthesis.compose import Imager, LabelCase, export_cohort, synthesize_cohort

@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from glioforge.training.budget import Budget
-from glioforge.training.estimate import Estimate, estimate
+from glioforge.training.estimation import Estimate, estimate
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 from toy_training import run

@@ -12,7 +12,7 @@ from glioforge.core.protocols import Silent
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.training import state
 from glioforge.training.budget import Budget
-from glioforge.training.estimate import estimate
+from glioforge.training.estimation import estimate
 from glioforge.training.optimizer import OptimizerSpec, build_optimizer, rate_factor, set_rate
 from glioforge.training.recipes.adversarial import SLOPE_EVERY, Adversarial, Companion
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec

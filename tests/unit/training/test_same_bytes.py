@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import toy_way
 from glioforge.compute.accelerator import AcceleratorSpec, start
-from glioforge.data.prepare.pipeline import PrepareSpec, prepare
+from glioforge.data.preparation.pipeline import PrepareSpec, prepare
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 from toy_cohort import toy_cohort
@@ -57,7 +57,7 @@ def test_a_clock_that_steps_back_changes_nothing(tmp_path, monkeypatch):
     spec = PrepareSpec(grid={"multiple": 1}, tissue=None)
     before = prepare(toy_cohort(range(2)), spec, tmp_path / "prepared")
     backwards(tmp_path / "prepared")
-    monkeypatch.setattr("glioforge.data.prepare.pipeline.prepare_case", None)
+    monkeypatch.setattr("glioforge.data.preparation.pipeline.prepare_case", None)
     assert prepare(toy_cohort(range(2)), spec, tmp_path / "prepared") == before
 
 

@@ -11,7 +11,7 @@ from glioforge.core.errors import SpecError
 from glioforge.nn.patch_critic import MultiScaleCritic
 from glioforge.nn.spade import SpadeGenerator, Stage
 from glioforge.training.budget import Budget
-from glioforge.training.estimate import estimate
+from glioforge.training.estimation import estimate
 from glioforge.training.loop import train
 from glioforge.training.recipes.supervised import Supervised
 from glioforge.training.step import recompute_stages

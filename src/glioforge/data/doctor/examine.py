@@ -33,6 +33,7 @@ from glioforge.io import (
     Problem,
     detect_scheme,
     evidence_of,
+    find_cases,
     found_facts,
     id_problems,
     missing_files,
@@ -41,7 +42,6 @@ from glioforge.io import (
     select_found,
     stated_scheme,
 )
-from glioforge.io.find_cases import find_cases
 
 
 @final

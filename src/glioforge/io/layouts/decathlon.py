@@ -26,7 +26,7 @@ from glioforge.io import (
     scan_files,
     stem,
 )
-from glioforge.io.dataset_json import NAME
+from glioforge.io.dataset_json import DATASET_JSON
 from glioforge.io.layouts.nnunet import numbered
 
 
@@ -55,7 +55,7 @@ class DecathlonLayout(Layout):
         values = read_dataset_json(folder)
         if values is None:
             return []
-        numbers = channels(values, folder / NAME)
+        numbers = channels(values, folder / DATASET_JSON)
         labels = defaultdict(list)
         for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
             labels[composed(stem(path))].append((LABELS, path))

@@ -26,7 +26,7 @@ from glioforge.io import (
     scan_files,
     stem,
 )
-from glioforge.io.dataset_json import NAME
+from glioforge.io.dataset_json import DATASET_JSON
 
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
 
@@ -56,7 +56,7 @@ class NnunetLayout(Layout):
         values = read_dataset_json(folder)
         if values is None:
             return []
-        shown = {number: modality for modality, number in channels(values, folder / NAME).items()}
+        shown = {number: modality for modality, number in channels(values, folder / DATASET_JSON).items()}
         cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
         for path in scan_files(folder / f"images{self._spec.part}", follow_links=self._spec.follow_links):
             match = numbered(path)

@@ -27,7 +27,7 @@ PERMUTATIONS: Final = 999
 """Permutations of a test, unless given."""
 RIDGE: Final = 1.0
 """Penalty as a share of the features' mean variance: features count as much as noise of their own size."""
-FEWEST: Final = 4
+FEWEST_CLASSIFIED: Final = 4
 """Subjects of the smaller side."""
 
 
@@ -78,9 +78,11 @@ def two_sample_test(
     made_shares = np.bincount(unit, np.asarray(is_made, dtype=np.float64)) / sizes
     both = [str(name) for name, share in zip(names, made_shares, strict=True) if 0 < share < 1]
     sides = (int((made_shares == 1).sum()), int((made_shares == 0).sum()))
-    if both or min(sides) < FEWEST:
+    if both or min(sides) < FEWEST_CLASSIFIED:
         found = f"subjects on both sides: {listed(both)}" if both else f"{sides[0]} and {sides[1]} subjects"
-        raise CohortError(found, f"at least {FEWEST} subjects a side, none on both", "compare with other subjects")
+        raise CohortError(
+            found, f"at least {FEWEST_CLASSIFIED} subjects a side, none on both", "compare with other subjects"
+        )
     rng = stream(seed, "two samples")
     folds = rng.permutation(len(names)) % min(FOLDS, len(names))
     orders = np.stack([made_shares, *(rng.permutation(made_shares) for _ in range(permutations))], axis=1)

@@ -29,7 +29,7 @@ from glioforge.core import CohortError, stream
 
 DRAWS: Final = 50
 """Draws of a number, unless given."""
-FEWEST: Final = 4
+FEWEST_HALVED: Final = 4
 """Subjects of the smallest half."""
 LEVEL: Final = 0.95
 """Coverage of intervals, and share of the floors that counts as usual."""
@@ -101,10 +101,10 @@ def half_of(made: Sequence[str], real: Sequence[str]) -> int:
         5
     """
     for name, units in (("synthetic", made), ("real", real)):
-        if len(set(units)) < 2 * FEWEST:
+        if len(set(units)) < 2 * FEWEST_HALVED:
             raise CohortError(
                 f"{len(set(units))} subjects of the {name} cases",
-                f"at least {2 * FEWEST}, so that each half has {FEWEST}",
+                f"at least {2 * FEWEST_HALVED}, so that each half has {FEWEST_HALVED}",
                 "add subjects; cases of one subject don't replace others",
             )
     return min(len(set(made)), len(set(real))) // 2

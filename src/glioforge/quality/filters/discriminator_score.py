@@ -27,6 +27,7 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
+from glioforge import features
 from glioforge.core import Case, CohortError, LabelScheme, Modality, Verdict
 from glioforge.features import Space
 from glioforge.quality import FILTERS, Evidence, FilterSpec, Model, calibrated_limit
@@ -136,8 +137,6 @@ class _Trained:
     @classmethod
     def of(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> tuple["_Trained", list[float]]:
         """Train a discriminator a fold; also the scores of the real cases that each has left out."""
-        from glioforge.features import RandomConvolution
-
         if len(evidence.made) < FOLDS:
             raise CohortError(
                 f"{len(evidence.made)} made cases for filter {spec.kind!r}",
@@ -146,7 +145,7 @@ class _Trained:
                 evidence.made.where,
             )
         labelled = all(ref.labels is not None for ref in (*evidence.train, *evidence.made)) or not evidence.modalities
-        judge = cls(RandomConvolution(), evidence.modalities, evidence.train.scheme if labelled else None, ())
+        judge = cls(features.RandomConvolution(), evidence.modalities, evidence.train.scheme if labelled else None, ())
         real, owners = judge._table(evidence.real(), "subject_id")
         made, ids = judge._table((ref.load() for ref in evidence.made), "case_id")
         models = []

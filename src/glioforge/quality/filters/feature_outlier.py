@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
+from glioforge import features
 from glioforge.core import Case, CohortError, Modality, Verdict
 from glioforge.features import Space
 from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
@@ -190,9 +191,6 @@ def _space(spec: FeatureOutlierSpec, evidence: Evidence) -> Space:
         space: Any = evidence.model("encoder", spec.kind)
         return space
     if spec.space == "radiomics":
-        from glioforge.features import Radiomics
+        return features.Radiomics()
 
-        return Radiomics()
-    from glioforge.features import RandomConvolution
-
-    return RandomConvolution()
+    return features.RandomConvolution()

@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import Any, final
 
 from glioforge.core import CaseRef, Cohort, CohortError, LabelError, LabelScheme, LeakageError, in_standard_order
-from glioforge.io import ENDING, dataset_values, write_channels, write_json, write_labels
-from glioforge.io.dataset_json import NAME
+from glioforge.io import DATASET_JSON, ENDING, dataset_values, write_channels, write_json, write_labels
 from glioforge.release import DataSet, Format, Leaving, Target, numbering, refuse
 from glioforge.release.formats.nifti import write_about, write_sidecar_of
-from glioforge.segmentation import DATASET, Fold, nnunet_folds
-from glioforge.segmentation.nnunet_command import FILE
+from glioforge.segmentation import DATASET, SPLITS_FILE, Fold, nnunet_folds
 
 VALUES = "label_values.json"
 _FOLDS = 5
@@ -76,11 +74,11 @@ class NnunetFormat(Format):
         values: dict[str, Any] = dataset_values(target.modalities, target.scheme, len(data.refs), regions=False)
         values["name"] = target.folder.name.partition("_")[2]
         values["description"] = data.record.get("notice", "")
-        write_json(target.folder / NAME, values, in_order=True)
+        write_json(target.folder / DATASET_JSON, values, in_order=True)
         write_json(target.folder / VALUES, values_back(data, target), in_order=True)
         folds = _folds(data, target.scheme)
         if folds:
-            write_json(target.folder / FILE, folds)
+            write_json(target.folder / SPLITS_FILE, folds)
         how = numbering(target.scheme, data.values, data.source)
         write_about(data, target.folder, f"A raw data set of nnU-Net version 2. Labels are {how}.")
 

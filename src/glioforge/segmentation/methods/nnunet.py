@@ -39,7 +39,7 @@ from glioforge.segmentation import (
     single_fold,
     write_trainer,
 )
-from glioforge.segmentation.nnunet_command import FILE as FOLDS_FILE
+from glioforge.segmentation.nnunet_command import SPLITS_FILE as FOLDS_FILE
 from glioforge.training import Card, Outcome
 
 if TYPE_CHECKING:

@@ -51,8 +51,7 @@ from glioforge.nn import (
 )
 from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
 from glioforge.segmentation.objective import objective
-from glioforge.training import HOUSE_OPTIMIZER, Adversarial, AdversarialSpec
-from glioforge.training.recipes.adversarial import Batch
+from glioforge.training import HOUSE_OPTIMIZER, Adversarial, AdversarialSpec, Batch
 
 _SCANS = "scans"
 _SURE = 1e-6

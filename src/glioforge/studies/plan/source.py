@@ -6,8 +6,7 @@ from typing import Any, final
 
 from glioforge.classification import Target
 from glioforge.core import LeakageError
-from glioforge.metrics import DRAWS
-from glioforge.metrics.cohort.halves import FEWEST
+from glioforge.metrics import DRAWS, FEWEST_HALVED
 from glioforge.studies import (
     KIND,
     CopiesSource,
@@ -118,7 +117,7 @@ def fidelity_task(spec: SourcedSpec, fold: Fold, made: Made) -> Task:
 
 def gap_tasks(fold: Fold, made: Made) -> Iterator[Task]:
     """Return the task that measures the domain gap of a source; none where the test subjects are too few for halves."""
-    if len(fold.split.test.subject_ids) < 2 * FEWEST:
+    if len(fold.split.test.subject_ids) < 2 * FEWEST_HALVED:
         return
     key = {"draws": DRAWS, "seed": made.random(fold, "gap")}
     yield Task(

@@ -7,8 +7,7 @@ import numpy as np
 
 from glioforge.core import Cohort, stream
 from glioforge.privacy import AuditSpec, Judgement, judge, plan_audit, require_disjoint, sizes_of, told_apart
-from glioforge.runs import Gathered, gather, sighted
-from glioforge.runs.audit_evidence import DESCRIBED
+from glioforge.runs import DESCRIBED, Gathered, gather, sighted
 from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
 

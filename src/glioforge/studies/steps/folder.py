@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from glioforge.core import CaseRef, CohortError, InputFileError, LeakageError, Lineage, listed, preparations_of
-from glioforge.data import PrepareSpec
-from glioforge.data.prepare.pipeline import prepare
-from glioforge.io import COHORT_FILE, hash_of_file, read_cohort, write_cohort
-from glioforge.io.ingest import ingest
-from glioforge.metrics import LABEL_MAP, Limits, NearDuplicate
-from glioforge.metrics.near_duplicates import near_duplicates
+from glioforge.data import PrepareSpec, prepare
+from glioforge.io import COHORT_FILE, hash_of_file, ingest, read_cohort, write_cohort
+from glioforge.metrics import LABEL_MAP, Limits, NearDuplicate, near_duplicates
 from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
 

@@ -3,10 +3,8 @@
 from typing import Any, Final
 
 from glioforge.features import RandomConvolution
-from glioforge.metrics import halves, measure
-from glioforge.metrics.cohort.halves import FEWEST
-from glioforge.runs import describe_cases, table_of, unit_of
-from glioforge.runs.fidelity_numbers import DESCRIBED
+from glioforge.metrics import FEWEST_HALVED, halves, measure
+from glioforge.runs import DESCRIBED, describe_cases, table_of, unit_of
 from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.synthesize import MADE
 
@@ -33,8 +31,8 @@ def measure_gap(context: Context, *, draws: int, seed: int) -> Record:
     count = len(refs) - len(test)
     units = [unit_of(ref) for ref in refs]
     few = min(len(set(units[:count])), len(test.subject_ids))
-    if few < 2 * FEWEST:
-        return context.record(left_out=f"{few} subjects of synthetic cases or tests, {2 * FEWEST} at least")
+    if few < 2 * FEWEST_HALVED:
+        return context.record(left_out=f"{few} subjects of synthetic cases or tests, {2 * FEWEST_HALVED} at least")
     space = RandomConvolution()
     folder, progress = context.folder / DESCRIBED, context.progress
     described = describe_cases(refs, (space,), test.modalities, folder, progress=progress)

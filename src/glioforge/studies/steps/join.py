@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, CohortError, listed, require_no_leak
-from glioforge.data import PrepareSpec, require_one_grid, write_phantom_cohort
-from glioforge.data.prepare.pipeline import prepare
-from glioforge.io import COHORT_FILE, read_cohort, write_cohort
-from glioforge.io.ingest import ingest
+from glioforge.data import PrepareSpec, prepare, require_one_grid, write_phantom_cohort
+from glioforge.io import COHORT_FILE, ingest, read_cohort, write_cohort
 from glioforge.studies import PHANTOMS, Context, Joined, JoinedFolder, Record, cohort_in
 
 KIND: Final = "joined"

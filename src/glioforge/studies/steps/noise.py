@@ -11,10 +11,9 @@ import numpy as np
 
 from glioforge.classification import ASKED_TUMOUR, GRADES, Target, grade_of, require_grades
 from glioforge.core import CaseRef, Cohort, Geometry, stream_seed
-from glioforge.data import placed_on, write_case
+from glioforge.data import CASES, placed_on, write_case
 from glioforge.io import write_cohort
 from glioforge.sampling import load_sampler, sample_cohort
-from glioforge.sampling.cohort import CASES
 from glioforge.studies import Context, Record
 from glioforge.studies.steps.synthesize import MADE
 from glioforge.studies.steps.train import MODEL, sampler_record

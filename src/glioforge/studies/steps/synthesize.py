@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from glioforge.core import Cohort, InputFileError
-from glioforge.data import find_case
+from glioforge.data import CASES, find_case
 from glioforge.lesions import RecipeSpec
 from glioforge.runs import make_synthetic
 from glioforge.sampling import load_sampler, sample_cohort
 from glioforge.studies import Context, Record, cohort_in
 from glioforge.studies.steps.train import MODEL, open_synthesizer
 from glioforge.synthesis import TrainedSynthesizer
-from glioforge.synthesis.compose import CASES
 
 MADE: Final = "made"
 """Folder of the synthetic cohort below that of a task."""

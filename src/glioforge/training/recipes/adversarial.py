@@ -32,6 +32,7 @@ from glioforge.losses import (
 from glioforge.nn import low_pass
 from glioforge.training import (
     RIGHT,
+    Batch,
     Ema,
     Observation,
     OptimizerSpec,
@@ -44,7 +45,6 @@ from glioforge.training import (
 )
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
 
-Batch = Mapping[str, torch.Tensor]
 Generate = Callable[[nn.Module, Batch], torch.Tensor]
 Condition = Callable[[Batch], torch.Tensor]
 Terms = Callable[[torch.Tensor, Batch], Mapping[str, torch.Tensor]]

@@ -23,9 +23,8 @@ from torch.optim import Optimizer
 
 from glioforge.core import bounding_box
 from glioforge.nn import MARGIN, AnisotropicNet, Cascade, MultiView, turn
-from glioforge.training import Ema, OptimizerSpec, build_optimizer, set_rate, synchronised, update_all
+from glioforge.training import Batch, Ema, OptimizerSpec, build_optimizer, set_rate, synchronised, update_all
 
-Batch = Mapping[str, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Size = tuple[int, int, int]
 

@@ -13,8 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training import RIGHT, Observation, update_all
-from glioforge.training.recipes.adversarial import Adversarial, Batch
+from glioforge.training import RIGHT, Adversarial, Batch, Observation, update_all
 
 Part = Callable[[Batch, int], Batch]
 Assemble = Callable[[Sequence[nn.Module]], nn.Module]

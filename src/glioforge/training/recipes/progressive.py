@@ -31,6 +31,7 @@ from glioforge.losses import (
 from glioforge.nn import Maps, ProgressiveCritic, ProgressiveGenerator
 from glioforge.training import (
     RIGHT,
+    Batch,
     Ema,
     Observation,
     OptimizerSpec,
@@ -42,7 +43,6 @@ from glioforge.training import (
 )
 from glioforge.training.recipes.growth import GrowthSpec, Moment, moment_of
 
-Batch = Mapping[str, torch.Tensor]
 _PLAYER = OptimizerSpec(method="adam", learning_rate=1e-3, momentum=0.0, second_momentum=0.99, weight_decay=0)
 
 

@@ -9,9 +9,17 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from glioforge.training import Ema, OptimizerSpec, accumulated, build_optimizer, set_rate, synchronised, update_all
+from glioforge.training import (
+    Batch,
+    Ema,
+    OptimizerSpec,
+    accumulated,
+    build_optimizer,
+    set_rate,
+    synchronised,
+    update_all,
+)
 
-Batch = Mapping[str, torch.Tensor]
 Call = Callable[[nn.Module, Batch], torch.Tensor]
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
 

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from glioforge.losses import critic_loss, generator_loss, right_shares, slope_at_real, slope_between
 from glioforge.training import (
     RIGHT,
+    Batch,
     Ema,
     Observation,
     OptimizerSpec,
@@ -30,7 +31,6 @@ from glioforge.training import (
 )
 from glioforge.training.recipes.adversarial_spec import GanSpec, changed
 
-Batch = Mapping[str, torch.Tensor]
 ASKED = "findings"
 """Entry of a batch that both networks are also given, where it is there: what is asked of each image."""
 

@@ -11,7 +11,7 @@ from fixtures_layouts import FOUR, LAYOUTS, guo, head, tumour
 from glioforge.core.errors import GlioforgeError, InputFileError
 from glioforge.core.schemes import scheme_named
 from glioforge.core.volume import Modality
-from glioforge.io.ingest import ingest
+from glioforge.io.ingestion import ingest
 from glioforge.io.layout import LAYOUTS as KINDS, detect, layout_for
 from glioforge.io.layouts.bids import BidsSpec
 from glioforge.io.layouts.decathlon import DecathlonSpec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glioforge.io.find_cases import find_cases
+from glioforge.io.case_search import find_cases
 from glioforge.io.layout import detect
 from glioforge.io.layouts.upenn_gbm import UpennGbmSpec
 

@@ -22,8 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.io import write_atomically, write_json
-from glioforge.nn import Maps, doubled, halved
-from glioforge.nn.progressive import START
+from glioforge.nn import START_SIZE, Maps, doubled, halved
 from glioforge.training import GrowthSpec, HistoryRow, Moment, Outcome, PatchScore, moment_of
 
 Labels = Integer[torch.Tensor, "_ ..."]
@@ -133,7 +132,7 @@ def hardened(shares: Maps) -> Maps:
 
 def reduced(maps: Maps, level: int) -> Maps:
     """Average maps down to a level."""
-    times = maps.shape[-1] // (START << level)
+    times = maps.shape[-1] // (START_SIZE << level)
     pool = functional.avg_pool2d if maps.ndim == 4 else functional.avg_pool3d
     return pool(maps, times) if times > 1 else maps
 
@@ -239,5 +238,5 @@ def _row(row: HistoryRow, growth: GrowthSpec, levels: int) -> dict[str, Any]:
     step = int(row["step"] or 0)
     moment = moment_of(growth, levels, max(step - 1, 0))
     apart = {name: value for name, value in row.items() if name.startswith("swd_")}
-    shown = {"step": step, "images": moment.images + moment.batch_size, "side": START << moment.level}
+    shown = {"step": step, "images": moment.images + moment.batch_size, "side": START_SIZE << moment.level}
     return {**shown, "distance": row["swd"], **apart}

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.nn.progressive import START
+from glioforge.nn import START_SIZE
 from glioforge.sampling import BareSamplerSpec
 from glioforge.sampling.methods.label_pgan.odds import EXTRA, LARGEST
 from glioforge.training import Budget, GrowthSpec, OptimizerSpec, ProgressiveSpec, grown_at, moment_of, steps_for
@@ -147,7 +147,7 @@ class LabelPganSpec(BareSamplerSpec):
             >>> LabelPganSpec(size=256).levels
             7
         """
-        return (self.size // START).bit_length()
+        return (self.size // START_SIZE).bit_length()
 
     @property
     def grown(self) -> int:

@@ -6,7 +6,7 @@ no test subject can leak through them; but they are not VGG-19, and what is trai
 `project features` on the card and in reports.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from pydantic import Field
@@ -15,14 +15,12 @@ from glioforge.compute import seed_torch, start
 from glioforge.config import Spec
 from glioforge.losses import dice_and_cross_entropy
 from glioforge.nn import Dims, LabelEncoder, LabelReader
-from glioforge.training import Budget, Fitting, OptimizerSpec, Supervised, preparing, train
+from glioforge.training import Batch, Budget, Fitting, OptimizerSpec, Supervised, preparing, train
 
 NAME = "project features"
 """What such features are called wherever a model trained with them is described."""
 FOLDER = "features"
 """Folder next to the training's own; it stays in the model's folder with weights and history."""
-
-Batch = Mapping[str, torch.Tensor]
 
 
 class FeatureSpec(Spec):

@@ -11,7 +11,7 @@ Conventions
 -----------
 images      float32 `(contrast, i, j, k)`, z-scores; the first and last voxel of each axis lie on the box's faces
 alignment   `box` fits the boxes of brains and averages tissue, `affine` and `deformable` register
-            (`data.prepare.atlas`), which needs SimpleITK and minutes
+            (`data.preparation.atlas`), which needs SimpleITK and minutes
 """
 
 from collections.abc import Sequence

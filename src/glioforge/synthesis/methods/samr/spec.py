@@ -5,9 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.nn import Norm
-from glioforge.nn.blocks import Padding
-from glioforge.nn.samr import Upsampling
+from glioforge.nn import Norm, PaddingMode, SamrUpsampling
 from glioforge.synthesis import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
@@ -91,14 +89,14 @@ class SamrSpec(CriticSpec):
     """Normalisation of the generator."""
     affine: bool = True
     """Learn a scale and a shift after the generator's norms."""
-    padding: Padding = "zeros"
+    padding: PaddingMode = "zeros"
     """Values beyond the edges for the generator's kernels of 7 and in its residual blocks."""
     wide_up: bool = False
     """Make the ways up as wide as the latents of labels and atlas together, instead of as wide as one encoder."""
     label_classes: Literal["cohort", "guo2020"] = "cohort"
     """Classes that the networks are shown: those of the label maps, or the five of the paper, in which all normal
     tissue is one. Label maps are given in the cohort's scheme either way."""
-    upsampling: Upsampling = "resize"
+    upsampling: SamrUpsampling = "resize"
     """Transposed convolutions, or nearest neighbour and convolution."""
     atlas_shape: tuple[int, int, int] = (64, 64, 32)
     """Grid of the average brain, within the brain's box."""
