@@ -38,10 +38,13 @@ def test_imports_and_comments_keep_their_measure(package_size):
 
 
 def test_measures_of_a_small_file(package_size, tmp_path):
-    """Imports of other packages and marks for linters are not counted."""
+    """Imports of other packages and marks for linters are not counted; a module taken whole is one import."""
     path = tmp_path / "small.py"
-    path.write_text("import os\nfrom glioforge.core import A, B\nx = 1  # noqa: E1\n# Why.\n", encoding="utf-8")
+    path.write_text(
+        "import os\nfrom glioforge import c, d\nfrom glioforge.core import A, B\nx = 1  # noqa: E1\n# Why.\n",
+        encoding="utf-8",
+    )
 
-    expected = {"files": 1, "lines": 4, "imports": 1, "imports_per_1000_lines": 250.0, "comments": 1}
+    expected = {"files": 1, "lines": 5, "imports": 3, "imports_per_1000_lines": 600.0, "comments": 1}
     assert package_size.measure([path]) == expected
-    assert package_size.imported(path.read_text(encoding="utf-8")) == [["A", "B"]]
+    assert package_size.imported(path.read_text(encoding="utf-8")) == [["A", "B"], ["c"], ["d"]]
