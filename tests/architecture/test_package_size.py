@@ -1,6 +1,11 @@
 """The package stays in pieces that one can find: names to know for a part, comments, imports between modules."""
 
+import ast
 import importlib.util
+import io
+import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 MOST_NAMES = 8
 MOST_IMPORTS = 25
 FEWEST_COMMENTS = 80
+LONG_FORWARD = 6
+SHAPE = re.compile(r"\((?:b|1), \S")
+"""A shape in a comment, such as `(b, width, x/2, y/2)`."""
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +56,46 @@ def test_measures_of_a_small_file(package_size, tmp_path):
     expected = {"files": 1, "lines": 5, "imports": 3, "imports_per_1000_lines": 600.0, "comments": 1}
     assert package_size.measure([path]) == expected
     assert package_size.imported(path.read_text(encoding="utf-8")) == [["A", "B"], ["c"], ["d"]]
+
+
+def test_long_forward_passes_say_the_shapes_of_features(package_size):
+    """Where grid or channels change, a reader of a network finds the new shape in a comment."""
+    found = dict(_long_forwards(package_size.SOURCE))
+
+    assert len(found) > 20
+    assert not [place for place, has_shape in found.items() if not has_shape]
+
+
+def test_shapes_are_looked_for_in_comments_of_long_forward_passes_alone(tmp_path):
+    """A comment counts within its `forward` only, and a short one needs none."""
+    lines = [f"        x{number} = x\n" for number in range(LONG_FORWARD)]
+    head = "class A:\n    # (b, c)\n    def forward(self, x):\n"
+    for name, body in (
+        ("bare", lines),
+        ("said", [*lines[:-1], "        x5 = x  # (b, c, x/2)\n"]),
+        ("short", lines[1:]),
+    ):
+        (tmp_path / f"{name}.py").write_text(head + "".join(body), encoding="utf-8")
+
+    assert dict(_long_forwards(tmp_path)) == {"bare.py:3": False, "said.py:3": True}
+
+
+def _long_forwards(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Place of each `forward` of `LONG_FORWARD` statements or more, and whether a comment in it says a shape."""
+    for path in sorted(folder.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "def forward(" not in text:
+            continue
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        shapes = {t.start[0] for t in tokens if t.type == tokenize.COMMENT and SHAPE.search(t.string)}
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.name == "forward" and _statements(node) >= LONG_FORWARD:
+                lines = range(node.lineno, node.end_lineno + 1)
+                yield f"{path.relative_to(folder)}:{node.lineno}", not shapes.isdisjoint(lines)
+
+
+def _statements(function: ast.FunctionDef) -> int:
+    """Statements of a function, those within loops and branches too, without its docstring."""
+    return (
+        sum(isinstance(node, ast.stmt) for node in ast.walk(function)) - 1 - (ast.get_docstring(function) is not None)
+    )

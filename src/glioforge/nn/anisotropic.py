@@ -124,11 +124,12 @@ class AnisotropicNet(nn.Module):
         kept = slices - 2 * self.context
         found = []
         for number, level in enumerate(self.levels):
-            x = level(x)
+            x = level(x)  # (b, width, x, y, slices - 2), x and y halved where the level says so
             if number >= _FIRST_PREDICTION:
+                # (b, classes * 2**place, padded x, padded y, kept), place from 0 on
                 found.append(self.predict[number - _FIRST_PREDICTION](_middle(x, kept)))
         early = [judge(prediction) for judge, prediction in zip(self.judge, found, strict=False)]
-        joined = self.join(torch.cat(found, dim=1))
+        joined = self.join(torch.cat(found, dim=1))  # (b, classes, padded x, padded y, kept)
         return joined[:, :, :x_size, :y_size], tuple(logits[:, :, :x_size, :y_size] for logits in early)
 
 

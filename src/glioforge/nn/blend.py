@@ -71,11 +71,11 @@ class BlendGenerator(nn.Module):
         """
         shown, *grain = torch.split(noise, [self.latent, *(side**2 for side in self.planes)], dim=1)
         finest = grain[-1].view(-1, 1, self.planes[-1], self.planes[-1])
-        blend: torch.Tensor = self.prior.grained(self.prior(shown), finest)
-        x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
+        blend: torch.Tensor = self.prior.grained(self.prior(shown), finest)  # (b, contrasts, size, size)
+        x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # (b, widths[0], 4, 4)
         for place, (norm, seeing) in enumerate(zip(self.norms, self.seeing, strict=True)):
             if place:
-                x = self.ups[place - 1](x)  # sides doubled
+                x = self.ups[place - 1](x)  # (b, widths[place], 4 * 2**place, 4 * 2**place)
                 x = x + self.strengths[place - 1] * grain[place - 1].view(-1, 1, *x.shape[2:])
             x = x + seeing(functional.adaptive_avg_pool2d(blend, x.shape[-1]))
             x = functional.leaky_relu(norm(x), _SLOPE)

@@ -107,7 +107,7 @@ class InstanceNorm(nn.Module):
             return functional.instance_norm(x, weight=self.weight, bias=self.bias)
         if self.weight is None or self.bias is None:
             return x * 0
-        shape = (1, -1, *[1] * (x.ndim - 2))
+        shape = (1, -1, *[1] * (x.ndim - 2))  # (1, channels, 1, 1), in volumes one 1 more
         return x * 0 * self.weight.view(shape) + self.bias.view(shape)
 
 

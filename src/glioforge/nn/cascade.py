@@ -37,7 +37,7 @@ class Cascade(nn.Module):
     def forward(self, volume: Features) -> Features:
         """Logits of each region `(b, region, x, y, z)`, each independent of the others; tiny outside its box."""
         inside = torch.ones_like(volume[:, 0], dtype=torch.bool)
-        regions = []
+        regions = []  # each (b, x, y, z), on the whole grid whatever box was looked at
         for stage in self.stages:
             found = stage(volume)[:, 1] if self.training else _within_boxes(stage, volume, inside)
             regions.append(found)

@@ -85,19 +85,19 @@ class DcganGenerator(nn.Module):
         """
         if self.texture:
             return self._summed(noise, findings)
-        x = self.first(torch.cat([noise, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
+        x = self.first(torch.cat([noise, findings], dim=1)[:, :, None, None])  # (b, widths[0], 4, 4)
         for norm, up in zip(self.norms, [*self.ups, self.last], strict=True):
-            x = up(torch.relu(norm(x)))  # sides doubled
+            x = up(torch.relu(norm(x)))  # (b, widths[n], 4 * 2**n, 4 * 2**n), contrasts at the last
         return x
 
     def _summed(self, noise: Float[torch.Tensor, "b noise"], findings: Findings) -> Slices:
         """Sum of images of all resolutions, each with noise of its own."""
         shown, *grain = torch.split(noise, [self.latent, *(side**2 for side in self.planes)], dim=1)
-        x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # b, widest, 4, 4
+        x = self.first(torch.cat([shown, findings], dim=1)[:, :, None, None])  # (b, widths[0], 4, 4)
         made = torch.zeros(())
         for place, (norm, image) in enumerate(zip(self.norms, self.images, strict=True)):
             if place:
-                x = self.ups[place - 1](x)  # sides doubled
+                x = self.ups[place - 1](x)  # (b, widths[place], 4 * 2**place, 4 * 2**place)
                 x = x + self.strengths[place - 1] * grain[place - 1].view(-1, 1, *x.shape[2:])
                 made = functional.interpolate(made, scale_factor=2, mode="bilinear")
             x = functional.leaky_relu(norm(x), 0.2)
@@ -144,7 +144,7 @@ class DcganCritic(nn.Module):
             images: From -1 to 1.
             findings: What was asked of each; no column for nothing.
         """
-        x = self.layers(images)  # b, widest, 4, 4
+        x = self.layers(images)  # (b, widths[-1], 4, 4)
         score = self.last(minibatch_deviation(x, len(x)) if self.deviation else x).flatten()
         if self.asked is not None:
             score = score + (self.asked(findings) * x.flatten(1)).mean(dim=1)

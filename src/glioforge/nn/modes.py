@@ -86,9 +86,10 @@ class Modes(nn.Module):
     def forward(self, noise: Float[torch.Tensor, "b noise"]) -> Float[torch.Tensor, "b contrast x y"]:
         """Return blends of slices."""
         places = (torch.special.ndtr(noise[:, 0]) * len(self.means)).long().clamp(max=len(self.means) - 1)
-        made = self.means[places].float()
+        made = self.means[places].float()  # (b, contrasts, size, size), or (b, regions, size, size) of `sets`
         for place in places.unique():  # axes are large: one place at a time
             rows = places == place
+            # (rows, modes) times (modes, values of a slice)
             spread = noise[rows, 1 : self.numbers] @ self.axes[place].flatten(1).float()
             made[rows] += spread.view(-1, *made.shape[1:])
         blended: torch.Tensor = made if self.sets is None else self.sets(made)

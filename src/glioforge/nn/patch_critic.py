@@ -89,6 +89,7 @@ class PatchCritic(nn.Module):
         features = []
         x = _grown(x, self._least)
         for stage in self.stages:
+            # (b, width * min(2**n, 8), grid / 2**(n + 1)), one voxel more with padding 2; the last has stride 1
             x = stage(x)
             features.append(x)
         return self.score(x), features
@@ -141,7 +142,7 @@ class MultiScaleCritic(nn.Module):
         self, condition: Float[torch.Tensor, "b channel *grid"], image: Float[torch.Tensor, "b contrast *grid"]
     ) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
         """Scores by scale, and features by scale and layer, of images under their conditions."""
-        x = torch.cat([condition, image], dim=1)
+        x = torch.cat([condition, image], dim=1)  # (b, channels, *grid), half the grid at each further scale
         scores, features = [], []
         for number, critic in enumerate(self.critics[self._first : self._first + self.scales]):
             if number and min(x.shape[2:]) >= _SMALLEST_GRID:
@@ -226,8 +227,8 @@ class LabelWiseCritic(nn.Module):
             image: Images under the condition.
         """
         classes = self.regions.shape[1]
-        masks = torch.einsum("rc,bc...->br...", self.regions, condition[:, :classes].float())
-        present = masks.flatten(2).amax(dim=2)
+        masks = torch.einsum("rc,bc...->br...", self.regions, condition[:, :classes].float())  # (b, regions, *grid)
+        present = masks.flatten(2).amax(dim=2)  # (b, regions), 0 or 1
         scores: list[torch.Tensor] = []
         features: list[list[torch.Tensor]] = []
         for number, critic in enumerate(self.critics):

@@ -67,8 +67,8 @@ class Vgg19(nn.Module):
 
     def forward(self, image: Float[torch.Tensor, "b 1 x y"]) -> list[torch.Tensor]:
         """Features of each layer after its ReLU; a grid of one voxel is not shrunk further."""
-        x = ((image - BLACK) / (WHITE - BLACK) - self.mean) / self.deviation
-        found = []
+        x = ((image - BLACK) / (WHITE - BLACK) - self.mean) / self.deviation  # (b, 3, x, y)
+        found = []  # (b, 64, x, y), (b, 128, x/2, y/2), (b, 256, x/4, y/4), (b, 512, x/8, y/8), (b, 512, x/16, y/16)
         for number, layer in enumerate(self.features):
             if isinstance(layer, nn.MaxPool2d) and min(x.shape[2:]) < 2:
                 continue
@@ -171,7 +171,7 @@ class LabelEncoder(nn.Module):
         x = pad_to_multiple(image, self.multiple)
         found = []
         for number, level in enumerate(self.levels):
-            x = level(shrink(x, 2) if number else x)
+            x = level(shrink(x, 2) if number else x)  # (b, widths[number], grid / 2**number)
             found.append(x)
         return found
 
@@ -199,7 +199,7 @@ class LabelReader(nn.Module):
     def forward(self, image: Float[torch.Tensor, "b 1 *grid"]) -> Float[torch.Tensor, "b classes *grid"]:
         """Logits of each label."""
         features = self.encoder(image)
-        logits = self.heads[-1](features[-1])
+        logits = self.heads[-1](features[-1])  # (b, classes, coarsest grid), doubled level by level
         for head, level in zip(reversed(self.heads[:-1]), reversed(features[:-1]), strict=True):
             logits = functional.interpolate(logits, scale_factor=2, mode="nearest") + head(level)
         return fit_grid(logits, image.shape[2:])

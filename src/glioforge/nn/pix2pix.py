@@ -177,11 +177,11 @@ class Pix2PixGenerator(nn.Module):
         x = pad_to_multiple(condition, self.multiples)
         skips = []
         for stage in self.down:
-            x = stage(x)
+            x = stage(x)  # (b, widths[n], grid / 2**(n + 1)), but for axes of stride 1
             skips.append(x)
         x = skips.pop()
         for stage in self.up:
-            x = torch.cat([stage(x), skips.pop()], dim=1)
+            x = torch.cat([stage(x), skips.pop()], dim=1)  # (b, 2 * widths[n], grid / 2**(n + 1)), n down to 0
         return fit_grid(self.head(x), grid)
 
     @contextmanager

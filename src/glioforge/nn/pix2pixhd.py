@@ -111,9 +111,10 @@ class Pix2PixHDGenerator(nn.Module):
         grid = condition.shape[2:]
         if self.noise and noise is not None:
             condition = torch.cat([condition, noise], dim=1)
-        x = pad_to_multiple(condition, 2 ** (self.halvings + self.level))
+        x = pad_to_multiple(condition, 2 ** (self.halvings + self.level))  # (b, inputs, *grid)
         if self.training:
             self.trained.clamp_(min=self.level)
+            # Features (b, width / 2**level, *grid) become images (b, outputs, *grid).
             made: torch.Tensor = self.heads[self.level](self._features(x, self.level))
             return fit_grid(made + nothing(self.idle_parameters()), grid)
         return fit_grid(self._by_trained(x), grid)
@@ -152,8 +153,10 @@ class Pix2PixHDGenerator(nn.Module):
     def _features(self, condition: torch.Tensor, level: int) -> torch.Tensor:
         """Last features of a level, on the condition's grid."""
         if level == 0:
+            # Narrowest in between: (b, width * 2**halvings, grid / 2**halvings).
             features: torch.Tensor = self.whole(condition)
             return features
+        # (b, width / 2**(level - 1), half the grid), from the enhancer and from the level below.
         joined = self.fronts[level - 1](condition) + self._features(self._halved(condition), level - 1)
         enhanced: torch.Tensor = self.backs[level - 1](joined)
         return enhanced

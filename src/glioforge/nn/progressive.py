@@ -197,17 +197,17 @@ class ProgressiveGenerator(_Growing):
     def forward(self, noise: Numbers, condition: Numbers) -> Maps:
         """Make maps at the level in use."""
         level, share = self.standing
-        x = self.start(torch.cat([pixel_norm(noise), condition], dim=1))
+        x = self.start(torch.cat([pixel_norm(noise), condition], dim=1))  # (b, widths[0] * 4 * 4)
         x = x.view(len(x), len(self.start_bias), *[START_SIZE] * self.dims) + self.start_bias.view(-1, *[1] * self.dims)
         x = pixel_norm(functional.leaky_relu(x, SLOPE))
         before = x
         for number in range(level + 1):
             before = x
-            x = doubled(x) if number else x
+            x = doubled(x) if number else x  # sides 4 * 2**number
             layers: Any = self.blocks[number]
             for layer in layers:
                 x = pixel_norm(functional.leaky_relu(layer(x), SLOPE))
-        made = self._end(level, x, noise, condition)
+        made = self._end(level, x, noise, condition)  # (b, channels, 4 * 2**level, 4 * 2**level)
         return made if share == 1 else faded(doubled(self._end(level - 1, before, noise, condition)), made, share)
 
     def _end(self, level: int, x: Maps, noise: Numbers, condition: Numbers) -> Maps:
@@ -244,17 +244,17 @@ class ProgressiveCritic(_Growing):
     def forward(self, maps: Maps, condition: Numbers) -> Float[torch.Tensor, "_ 1"]:
         """Score maps at the level in use; high is real."""
         level, share = self.standing
-        x = functional.leaky_relu(self.begins[level](maps), SLOPE)
+        x = functional.leaky_relu(self.begins[level](maps), SLOPE)  # (b, widths[level], 4 * 2**level, 4 * 2**level)
         for number in range(level, 0, -1):
             layers: Any = self.blocks[number]
             for layer in layers:
                 x = functional.leaky_relu(layer(x), SLOPE)
-            x = halved(x)
+            x = halved(x)  # (b, widths[number - 1], 4 * 2**(number - 1), 4 * 2**(number - 1))
             if number == level and share < 1:
                 x = faded(functional.leaky_relu(self.begins[level - 1](halved(maps)), SLOPE), x, share)
         x = minibatch_deviation(x, self.group) if self.group else x
         x = functional.leaky_relu(self.blocks[0](x), SLOPE)
-        x = functional.leaky_relu(self.dense(x.flatten(1)), SLOPE)
+        x = functional.leaky_relu(self.dense(x.flatten(1)), SLOPE)  # (b, widths[0])
         score: torch.Tensor = self.end(x)
         if self.embedding is not None:
             score = score + (self.embedding(condition) * x).sum(dim=1, keepdim=True) / x.shape[1] ** 0.5

@@ -125,13 +125,14 @@ class RefinementGenerator(nn.Module):
             noise: One channel of noise on the same grid, of variance 1; needed if it was asked for.
         """
         grid = condition.shape[2:]
+        # (b, condition, grid / 2**level), finest first
         shrunk = _pyramid(pad_to_multiple(condition, self.multiple), len(self.components))
         if self.noise and noise is not None:
             drawn = pad_to_multiple(noise, self.multiple)
             shrunk = [torch.cat([x, _every(drawn, 2**level)], dim=1) for level, x in enumerate(shrunk)]
-        x = self.components[0](shrunk.pop())
+        x = self.components[0](shrunk.pop())  # (b, widths[0], coarsest grid)
         for component in self.components[1:]:
-            x = component(torch.cat([doubled(x), shrunk.pop()], dim=1))
+            x = component(torch.cat([doubled(x), shrunk.pop()], dim=1))  # (b, widths[n], twice the grid)
         return fit_grid(self.last(x), grid)
 
 

@@ -111,12 +111,13 @@ class ResidualGenerator(nn.Module):
         x, noise = pad_to_multiple(condition, self.multiple), pad_to_multiple(noise, self.multiple)
         skips: list[torch.Tensor] = []
         for number, block in enumerate(self.down):
-            x = block(x if number == 0 else self.pool(x), noise)
+            x = block(x if number == 0 else self.pool(x), noise)  # (b, widths[number], grid / 2**number)
             skips.append(x)
         skips.pop()
         for widen, block in zip(self.widen, self.up, strict=True):
             skip = skips.pop()
             x = widen(functional.interpolate(x, scale_factor=2, mode="nearest"))
+            # (b, 2 * widths[n], grid / 2**n) to (b, widths[n], grid / 2**n), n = len(skips)
             x = block(torch.cat([x, skip], dim=1), _every(noise, 2 ** len(skips)))
         return fit_grid(self.last(x), grid)
 

@@ -95,17 +95,18 @@ class ResidualUNet(nn.Module):
         x = self.stem(pad_to_multiple(x, self.multiple))
         skips = []
         for stage in self.stages:
-            x = stage(x)
+            x = stage(x)  # (b, widths[level], grid / 2**level)
             skips.append(x)
         x = skips.pop()
         whole = skips[0].shape[2:]
         levels = []
         for up, merge in zip(self.up, self.merge, strict=True):
-            x = merge(torch.cat([up(x), skips.pop()], dim=1))
+            x = merge(torch.cat([up(x), skips.pop()], dim=1))  # (b, widths[level], grid / 2**level), coarse to fine
             levels.append(x)
         if not self.training:
             return fit_grid(self.heads[-1](x), grid)
         found = [head(level) for head, level in zip(self.heads, levels[len(levels) - self.supervised :], strict=True)]
+        # (b, supervised * out_channels, *grid), the finest level first
         return fit_grid(torch.cat([_enlarged(logits, whole) for logits in reversed(found)], dim=1), grid)
 
 
@@ -189,7 +190,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Features) -> Float[torch.Tensor, "batch"]:
         """Logits `(b,)` of images `(b, in_channels, ...)`."""
-        x = self.stages(self.stem(pad_to_multiple(x, self.multiple))).flatten(2)
-        pooled = torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)
+        x = self.stages(self.stem(pad_to_multiple(x, self.multiple))).flatten(2)  # (b, widths[-1], voxels)
+        pooled = torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)  # (b, 2 * widths[-1])
         logits: torch.Tensor = self.head(self.drop(pooled))[:, 0]
         return logits

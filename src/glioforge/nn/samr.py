@@ -120,11 +120,11 @@ class SamrGenerator(nn.Module):
             noise: Not used: one condition has one image.
         """
         padded = pad_to_multiple(condition, self.multiple)
-        latent = self.mask_encoder(padded[:, : self.inputs])
+        latent = self.mask_encoder(padded[:, : self.inputs])  # (b, widths[-1], grid / 2**halvings)
         if self.atlas_encoder is not None:
             latent = torch.cat([latent, self.atlas_encoder(padded[:, self.inputs :])], dim=1)
-        latent = self.shared(latent)
-        made = torch.cat([branch(latent) for branch in self.branches], dim=1)
+        latent = self.shared(latent)  # (b, 2 * widths[-1], grid / 2**halvings) with an atlas
+        made = torch.cat([branch(latent) for branch in self.branches], dim=1)  # (b, contrasts, *grid)
         return fit_grid(made, condition.shape[2:])
 
 

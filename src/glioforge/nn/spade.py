@@ -127,6 +127,7 @@ class SpadeBlock(nn.Module):
         """Transform `x` under a condition and a one-channel noise on the same grid."""
         short = self.conv_short(self.modulate_short(x, condition)) if self.learned else x
         y = _with_noise(x, self.noise_in, noise)
+        # (b, inputs, *grid) to (b, min(inputs, outputs), *grid), then to (b, outputs, *grid)
         y = self.conv_in(functional.leaky_relu(self.modulate_in(y, condition), _SLOPE))
         y = _with_noise(y, self.noise_out, noise)
         y = self.conv_out(functional.leaky_relu(self.modulate_out(y, condition), _SLOPE))
@@ -185,13 +186,13 @@ class SpadeGenerator(nn.Module):
         noise = None if noise is None else pad_to_multiple(noise, self.multiple)
         pyramid = _pyramid(condition, sum(stage.up for stage in self.stages))
         level = len(pyramid) - 1
-        x = self.first(pyramid[level])
+        x = self.first(pyramid[level])  # (b, widths[0], grid / 2**level), level of the coarsest grid
         for stage, block in zip(self.stages, self.blocks, strict=True):
             if stage.up:
                 level -= 1
                 x = functional.interpolate(x, scale_factor=2, mode="nearest")
             drawn = None if noise is None else _every(noise, 2**level)
-            x = block(x, pyramid[level], drawn)
+            x = block(x, pyramid[level], drawn)  # (b, stage.width, grid / 2**level)
         return fit_grid(self.last(functional.leaky_relu(x, _SLOPE)), grid)
 
 

@@ -90,11 +90,12 @@ class UNet(nn.Module):
         x = pad_to_multiple(x, self.multiple)
         skips = []
         for stage in self.down:
-            x = stage(x)
+            x = stage(x)  # (b, widths[level], grid / 2**level)
             skips.append(x)
             x = self.pool(x)
-        x = self.dropout(self.bridge(x))
+        x = self.dropout(self.bridge(x))  # (b, widths[-1], grid / 2**levels)
         for up, merge in zip(self.up, self.merge, strict=True):
+            # (b, 2 * widths[level], grid / 2**level) to (b, widths[level], grid / 2**level), coarse to fine
             x = merge(torch.cat([up(x), skips.pop()], dim=1))
         return fit_grid(self.head(x), grid)
 

@@ -91,7 +91,7 @@ class LabelGenerator(nn.Module):
         Raises:
             SpecError: The network gives images of another shape, which would be broadcast.
         """
-        painted = painted_with(means, labels)
+        painted = painted_with(means, labels)  # (b, contrasts, *grid)
         made = self.passes(self.generator, self.condition(labels, frame, painted), noise).float()
         expected = (len(labels), self.condition.contrasts, *labels.shape[2:])
         if made.shape != expected:

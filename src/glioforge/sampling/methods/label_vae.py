@@ -209,7 +209,7 @@ class LabelVae(nn.Module):
             nn.SiLU(),
             nn.Conv3d(middle, wide, 4, 2, 1),
             nn.SiLU(),
-            nn.Flatten(),
+            nn.Flatten(),  # (b, widths[2] * x/8 * y/8 * z/8)
             nn.Linear(flat, 2 * latent),
         )
         self.decoder = nn.Sequential(
@@ -230,9 +230,9 @@ class LabelVae(nn.Module):
             shares: Share of each class in each voxel.
             noise: Standard normal, one row per map.
         """
-        mean, log_variance = self.encoder(shares).float().chunk(2, dim=1)
+        mean, log_variance = self.encoder(shares).float().chunk(2, dim=1)  # (b, latent) each
         log_variance = log_variance.clamp(-10, 10)
-        logits = self.decoder(mean + (0.5 * log_variance).exp() * noise).float() + self.atlas
+        logits = self.decoder(mean + (0.5 * log_variance).exp() * noise).float() + self.atlas  # (b, classes, *size)
         missed = -(shares * functional.log_softmax(logits, dim=1)).flatten(1).sum(dim=1)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         return missed + divergence

@@ -178,7 +178,7 @@ class RegionUNets(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Logit of each region `(b, region, ...)` on the grid of the input."""
-        images = x[:, self.places]
+        images = x[:, self.places]  # (b, places, *grid); one channel more for networks that see the difference
         more = images if self.pair is None else torch.cat([images, x[:, [self.pair[0]]] - x[:, [self.pair[1]]]], dim=1)
         pairs = zip(self.networks, self.shown, strict=True)
         return torch.cat([network(more if shown else images) for network, shown in pairs], dim=1)

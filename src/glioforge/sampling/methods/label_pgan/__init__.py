@@ -109,7 +109,7 @@ class Atlas(nn.Module):
     def forward(self, noise: Numbers, condition: Numbers, side: int) -> Maps:
         """Logits `(b, class, side, side)` of the slices, and lesions, that conditions tell."""
         numbers = self._slices(condition)
-        shares = self.shares[numbers]
+        shares = self.shares[numbers]  # (b, class, size, size)
         if self.variation is not None:
             shares = self.variation(noise, numbers, sizes_of(condition[:, -1]))
         pooled = nn.functional.avg_pool2d(shares, shares.shape[-1] // side) if side < shares.shape[-1] else shares

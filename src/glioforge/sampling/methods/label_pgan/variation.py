@@ -122,11 +122,12 @@ class Variation(nn.Module):
         """
         first, last = self.modes[0], sum(self.modes)
         extra = noise[:, last : last + EXTRA]
-        odds = self.healthy(noise[:, :first], numbers, extra[:, 0])
-        frames = self.shapes(noise[:, first:last], sizes, extra[:, 1])
+        odds = self.healthy(noise[:, :first], numbers, extra[:, 0])  # (b, healthy classes, size, size)
+        frames = self.shapes(noise[:, first:last], sizes, extra[:, 1])  # (b, 1 + lesion classes, size, size)
         frames = self._placed(frames, numbers, sizes, extra[:, 2:])
         outside = _bordered(odds[:, :1])
         inside = (_STEEP * frames[:, :1]).sigmoid() * (sizes > 0).view(-1, 1, 1, 1)
+        # (b, 1, size, size), less where a lesion class would lie too near to background
         inside = inside * (1 - self._near(outside, self.lesion).amax(dim=1, keepdim=True))
         tissue = _STEEP * odds - _NEVER * self._near(outside, ~self.lesion)
         tissue[:, 0] = (_NEVER * odds[:, 0]).clamp(-_NEVER, _NEVER)
@@ -185,7 +186,7 @@ class _Modes(nn.Module):
         count = self.counts[groups]
         row = (torch.special.ndtr(normal) * count).long().clamp(min=0).minimum((count - 1).clamp(min=0).long())
         scores = (1 - _WIDTH**2) ** 0.5 * self.scores[groups, row].float() + _WIDTH * noise
-        axes = self.axes[groups].flatten(2).float()  # b, mode, channel * x * y
+        axes = self.axes[groups].flatten(2).float()  # (b, modes, channels * size**2)
         spread = torch.bmm(scores[:, None], axes).view(len(noise), *self.means.shape[1:])
         made: torch.Tensor = self.means[groups].float() + spread
         return made

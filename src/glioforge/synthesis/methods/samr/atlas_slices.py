@@ -65,7 +65,7 @@ class AtlasSlices(nn.Module):
         """
         place = position_channels(frame, grid)
         places = self._adjacent(place) if self.dims == 2 else [place]
-        return torch.cat([self._looked_up(points) for points in places], dim=1)
+        return torch.cat([self._looked_up(points) for points in places], dim=1)  # (b, places * contrasts, *grid)
 
     def _adjacent(self, place: Float[torch.Tensor, "b 3 x y"]) -> list[torch.Tensor]:
         """Points on three slices of the average along i, j, k; the end slices are repeated."""
