@@ -34,7 +34,13 @@ from .geometry import (
 )
 from .labels import LabelMap as LabelMap, LabelScheme as LabelScheme, LabelVoxels as LabelVoxels
 from .lineage import Kind as Kind, Lineage as Lineage, VALIDATION as VALIDATION
-from .names import composed as composed, counted as counted, listed as listed, name_key as name_key
+from .names import (
+    composed as composed,
+    counted as counted,
+    listed as listed,
+    name_key as name_key,
+    shortened as shortened,
+)
 from .preparation import (
     PREPARATION as PREPARATION,
     SETTINGS as SETTINGS,

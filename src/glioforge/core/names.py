@@ -41,6 +41,16 @@ def listed(names: Sequence[str], most: int = 5, separator: str = ", ") -> str:
     return f"{separator.join(names[:most])}{more}"
 
 
+def shortened(lines: Sequence[str], most: int = 5) -> list[str]:
+    """Return the first lines, and one that says how many more there are.
+
+    Example:
+        >>> shortened(["a", "b", "c", "d"], 2)
+        ['a', 'b', 'and 2 more']
+    """
+    return [*lines[:most], *([f"and {len(lines) - most} more"] if len(lines) > most else [])]
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun; the plural takes an s.
 

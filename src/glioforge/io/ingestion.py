@@ -31,6 +31,7 @@ from glioforge.core import (
     preparations_of,
     scheme_named,
     select_cases,
+    shortened,
 )
 from glioforge.io.case_check import CheckedCase, check_case, id_problems, missing_files, same_images
 from glioforge.io.case_search import find_cases, select_found
@@ -121,11 +122,11 @@ def _raise(problems: Sequence[tuple[str, GlioforgeError]], folder: Path, cases: 
     if not problems:
         return
     below = f"{folder.resolve()}/"
-    lines = [f"  {case_id}: {str(error).removeprefix(below)}" for case_id, error in problems[:_SHOWN]]
-    more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    said = shortened([f"{case_id}: {str(error).removeprefix(below)}" for case_id, error in problems], _SHOWN)
+    lines = [f"  {line}" for line in said]
     concerned = len({case_id for case_id, _ in problems})
     raise InputFileError(
-        "\n".join([f"{counted(len(problems), 'problem')} in {concerned} of {counted(cases, 'case')}", *lines, *more]),
+        "\n".join([f"{counted(len(problems), 'problem')} in {concerned} of {counted(cases, 'case')}", *lines]),
         where=folder,
     )
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from glioforge.core import OutputError
+from glioforge.core import OutputError, shortened
 from glioforge.io.folder_kind import MASKS, SEGMENTER, STUDY, SYNTHESIZER
 
 _MAX_DIFFERENCES = 5
@@ -41,11 +41,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, after = dict(_leaves(old, "")), dict(_leaves(new, ""))
     paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
     paths.sort(key=lambda path: (path not in before or path not in after, path))
-    shown = [
+    lines = [
         f"{path} was {before.get(path, 'absent')[:80]}, is now {after.get(path, 'absent')[:80]}{_remark(path)}"
-        for path in paths[:_MAX_DIFFERENCES]
+        for path in paths
     ]
-    return [*shown, f"and {len(paths) - len(shown)} more"] if len(paths) > len(shown) else shown
+    return shortened(lines, _MAX_DIFFERENCES)
 
 
 def _remark(path: str) -> str:

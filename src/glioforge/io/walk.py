@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import final
 
-from glioforge.core import InputFileError
+from glioforge.core import InputFileError, shortened
 from glioforge.io.folder_kind import is_export
 from glioforge.io.scan_names import is_image
 
@@ -108,10 +108,10 @@ def refuse_leading_out(found: Walk) -> None:
     """
     if not found.leading_out:
         return
-    links = [f"  {path.relative_to(found.root)} -> {path.resolve()}" for path in found.leading_out]
-    more = [f"  and {len(links) - 5} more"] if len(links) > 5 else []
+    links = [f"{path.relative_to(found.root)} -> {path.resolve()}" for path in found.leading_out]
+    lines = [f"  {line}" for line in shortened(links)]
     raise InputFileError(
-        "\n".join([f"{len(links)} linked folder(s) that lead out of the folder", *links[:5], *more]),
+        "\n".join([f"{len(links)} linked folder(s) that lead out of the folder", *lines]),
         "scans inside the folder",
         "read what they lead to by --follow-links (follow_links: true in a layout's YAML), or remove the links",
         found.root,

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, UInt8
 from scipy import ndimage
 
-from glioforge.core import Geometry, LabelMap, LabelVoxels, within
+from glioforge.core import Geometry, LabelMap, LabelVoxels, bounding_box, within
 from glioforge.lesions.displacement import Coarse, coarse_voxels
 from glioforge.lesions.midline import Plane
 from glioforge.lesions.patch import CSF, WHITE, LesionPatch, is_lesion
@@ -286,8 +286,8 @@ def _fossa(brain: Sampled, aside: Float64[np.ndarray, "a b c"], geometry: Geomet
 def fraction_along(brain: Sampled, geometry: Geometry, world: int) -> Float64[np.ndarray, "_ _ _"]:
     """Position along a world axis as a fraction of the brain's extent, shaped to broadcast."""
     axis = geometry.world_axes.index(world)
-    line = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
-    first, last = (float(line[0]), float(line[-1])) if line.size else (0.0, 1.0)
+    box = bounding_box(brain)
+    first, last = (float(box[axis].start), float(box[axis].stop - 1)) if box else (0.0, 1.0)
     share = (np.arange(brain.shape[axis]) - first) / max(last - first, 1.0)
     if geometry.affine[world, axis] < 0:
         share = 1 - share

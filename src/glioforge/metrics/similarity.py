@@ -98,16 +98,6 @@ def ssim_slices(pair: ImagePair) -> float:
     return _mean_ssim(pair, (_SIGMA, _SIGMA, 0.0))
 
 
-def ssim_in_mask(image: AnyImage, reference: AnyImage, mask: AnyMask, data_range: float = PREPARED_RANGE) -> float:
-    """Mean structural similarity of two images inside a mask, window of three dimensions.
-
-    Raises:
-        GeometryError: Shapes differ.
-        CaseError: The mask is empty or the range is not positive.
-    """
-    return ssim(ImagePair(image, reference, mask, data_range).cut(_RADIUS))
-
-
 def compare_images(
     image: AnyImage,
     reference: AnyImage,

@@ -192,6 +192,7 @@ class DonorLinkage:
         linked = nearer == 0
         nearest = near.argmax(axis=1)
         names, place = np.unique(donors, return_inverse=True)
+        # Cases of a donor stay together, which `scipy.stats.permutation_test` cannot do.
         rng = stream(seed, "audit", "donors", what)
         drawn = np.array([(names[rng.permutation(len(names))][place] == nearest).sum() for _ in range(PERMUTATIONS)])
         p = (1 + int((drawn >= linked.sum()).sum())) / (PERMUTATIONS + 1)

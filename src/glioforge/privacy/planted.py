@@ -61,22 +61,6 @@ def disguised(images: Channels, brain: Region, kind: Disguise, rng: np.random.Ge
     )
 
 
-def moved_labels(labels: np.ndarray, kind: Disguise, rng: np.random.Generator) -> np.ndarray:
-    """Return a label map under the same motion as the images of a copy; the generator must be in the same state.
-
-    Args:
-        labels: Integers on a grid.
-        kind: The disguise; those that do not move leave labels as they are.
-        rng: As for the images.
-    """
-    if kind == "mirror":
-        return labels[::-1].copy()
-    if kind not in {"shift", "turn"}:
-        return labels
-    _, stream = next(iter(_streams(labels[None], kind, rng)))
-    return _moved(labels, labels > 0, kind, stream, order=0).astype(labels.dtype)
-
-
 def transplanted(
     host: Channels, images: Channels, lesion: Region, place: tuple[int, ...], within: Region
 ) -> tuple[Channels, Region]:

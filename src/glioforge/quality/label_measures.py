@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import ndimage
 
-from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Mask
+from glioforge.core import Case, Geometry, LabelMap, LabelScheme, Mask, bounding_box
 
 _LEAST_SHARE = 1e-3
 """Added to shares before their logarithm is taken: what is smaller counts as absent."""
@@ -108,11 +108,11 @@ def _sizes(labels: LabelMap) -> Iterator[Measure]:
 
 def _places(brain: Mask, geometry: Geometry) -> Iterator[Measure]:
     """Middle and extent of the brain as shares of the grid, and its likeness to its mirror image."""
+    box = bounding_box(brain)
     for axis, size in enumerate(brain.shape):
         if size == 1:
             continue
-        line = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
-        first, last = (int(line[0]), int(line[-1]) + 1) if len(line) else (size // 2, size // 2)
+        first, last = (box[axis].start, box[axis].stop) if box else (size // 2, size // 2)
         yield Measure(f"middle of the brain along axis {axis}", (first + last) / 2 / size, _PLACE, "both")
         yield Measure(f"extent of the brain along axis {axis}", (last - first) / size, _PLACE, "both")
     across = geometry.world_axes.index(0)
@@ -171,10 +171,10 @@ def _contacts(labels: LabelMap, values: np.ndarray) -> tuple[Float64[np.ndarray,
 
 def _asymmetry(mask: Mask, axis: int) -> float:
     """One less the Dice overlap with the mirror image across the middle of the mask's extent; 0 where it is empty."""
-    line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-    if not len(line):
+    box = bounding_box(mask)
+    if box is None:
         return 0.0
-    cut = np.take(mask, range(int(line[0]), int(line[-1]) + 1), axis=axis)
+    cut = np.take(mask, range(box[axis].start, box[axis].stop), axis=axis)
     return 1 - _share(cut & np.flip(cut, axis), cut)
 
 

@@ -75,25 +75,6 @@ class Scale:
     weighted: bool
 
 
-def cohen(first: Codes, second: Codes, levels: int, *, weighted: bool = False) -> float:
-    """Cohen's kappa of two sets of answers; NaN where neither varies.
-
-    Args:
-        first: Answers as numbers from 0.
-        second: The same items answered again.
-        levels: Number of possible answers.
-        weighted: Weight disagreements by the square of their distance.
-
-    Example:
-        >>> one, two = np.array([0, 0, 1, 1, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 0, 1, 0, 1])
-        >>> cohen(one, two, 2)
-        0.5
-    """
-    table = np.zeros((1, levels, levels))
-    np.add.at(table[0], (first, second), 1)
-    return float(_kappas(table, weighted=weighted)[0])
-
-
 def pair_agreement(
     first: Codes, second: Codes, subjects: np.ndarray, scale: Scale, *, who: str, seed: int
 ) -> Agreement:
@@ -123,25 +104,6 @@ def pair_agreement(
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, (0.025, 0.975)) if len(drawn) > DRAWS / 2 else (np.nan, np.nan)
     return Agreement(who, Interval(kappa, float(low), float(high), 0.95, len(names)), share, len(first))
-
-
-def fleiss(counts: Int[np.ndarray, "item level"]) -> float:
-    """Fleiss' kappa of items that the same number of readers judged; NaN where answers do not vary.
-
-    Args:
-        counts: Readers who gave each answer.
-
-    Example:
-        >>> round(fleiss(np.array([[3, 0], [0, 3], [2, 1], [3, 0]])), 3)
-        0.625
-    """
-    readers = counts.sum(axis=1)
-    if not len(counts) or (readers < 2).any() or len(set(readers.tolist())) > 1:
-        return float("nan")
-    size = int(readers[0])
-    observed = float(((counts**2).sum(axis=1) - size).mean() / (size * (size - 1)))
-    expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
-    return (observed - expected) / (1 - expected) if expected < 1 else float("nan")
 
 
 def agreements(answers: Sequence[Answer], *, seed: int) -> tuple[Agreement, ...]:

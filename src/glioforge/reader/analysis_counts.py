@@ -218,16 +218,6 @@ def leaves_room(counts: Counts, margin: float) -> bool:
     return bool(min(share, 1 - share) + 1e-12 >= ROOM_FOR_BIAS * margin)
 
 
-def forced_choice_dprime(correct: int, trials: int) -> float:
-    """Return d' of a two-alternative forced choice, sqrt(2) z(share correct), log-linear corrected; NaN without trials.
-
-    Example:
-        >>> round(forced_choice_dprime(76, 100), 2)
-        0.99
-    """
-    return float(np.sqrt(2) * ndtri((correct + 0.5) / (trials + 1))) if trials else float("nan")
-
-
 def _rates(counts: Counts) -> tuple[float, float]:
     """Hit and false alarm rate with half a trial added to each cell (Hautus 1995)."""
     return (

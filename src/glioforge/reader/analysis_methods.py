@@ -187,6 +187,7 @@ def between_p(
         True
     """
     both = np.concatenate([first, second])
+    # `scipy.stats.permutation_test` doubles the smaller tail; the simulated error rates are of absolute differences.
     order = stream(seed, "between").permuted(np.broadcast_to(np.arange(len(both)), (draws, len(both))), axis=1)
     sums = both[order[:, : len(first)]].sum(axis=1)
     drawn = sums / len(first) - (both.sum() - sums) / len(second)

@@ -213,6 +213,7 @@ def exchange_p_of_counts(
     """
     if (counts.sum(axis=0) == 0).any():
         return 1.0
+    # `scipy.stats.permutation_test` cannot exchange within some subjects and between the others at once.
     rng = stream(seed, "exchange")
     both = (counts > 0).all(axis=1)
     flip = np.zeros((draws, len(counts)), dtype=bool)

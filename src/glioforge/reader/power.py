@@ -127,36 +127,6 @@ def equivalence_power(
     return float(max(0.0, 1 - sum(nctdtr(freedom, shift, critical) for shift in shifts)))
 
 
-def detection_power(
-    items: int,
-    accuracy: float,
-    *,
-    readers: int = 1,
-    spread: float = READER_SPREAD,
-    correlation: float = CASE_CORRELATION,
-) -> float:
-    """Chance that readers with this accuracy are found to differ from chance at 5 %, two-sided.
-
-    Args:
-        items: Items read by each reader.
-        accuracy: Their true accuracy, in (0, 1).
-        readers: Readers; from three on they are a sample of readers.
-        spread: Standard deviation of the accuracy between readers.
-        correlation: Correlation of two readers' answers to the same image.
-
-    Example:
-        >>> round(detection_power(100, 0.65), 2)
-        0.83
-    """
-    if readers < 3:
-        outcomes = np.arange(items + 1)
-        tail = np.minimum(stats.binom.cdf(outcomes, items, 0.5), stats.binom.sf(outcomes - 1, items, 0.5))
-        return float(stats.binom.pmf(outcomes, items, accuracy)[2 * tail <= 0.05].sum())
-    error, freedom = _variance(items, readers, accuracy, spread, correlation)
-    critical, shift = stdtrit(freedom, 0.975), (accuracy - 0.5) / error
-    return float(1 - nctdtr(freedom, shift, critical) + nctdtr(freedom, shift, -critical))
-
-
 def minutes(items: int, *, repeats: float = 0.1, practice: int = 3, seconds: float = 8.0) -> float:
     """Time of one reader: items, repeats, practice, two minutes to begin, and five minutes' rest after every twenty.
 

@@ -151,9 +151,7 @@ def _step(private: Path, key: Mapping[str, Any], out: Path) -> Step:
     try:
         return Step(private, key, writes=(ID_KEY,))
     except OutputError as error:
-        found = re.sub(
-            r"spec\.(\w+)", lambda part: f"--{_OPTIONS.get(part[1], part[1].replace('_', '-'))}", error.found
-        )
+        found = re.sub(r"spec\.(\w+)", _option, error.found)
         remedy = f"choose another --out, or delete {out} and {private.name} next to it"
         raise OutputError(found, error.expected, remedy, out) from error
 

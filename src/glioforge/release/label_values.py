@@ -22,6 +22,7 @@ from glioforge.core import (
     LabelScheme,
     Progress,
     described,
+    listed,
     scheme_named,
     scheme_to_write,
 )
@@ -119,7 +120,7 @@ def require_no_lost_label(
             cases = [case_id for case_id, own in held.items() if values & own]
             others = ", ".join(candidates(doubtful)) or "none, so export the cohorts one by one"
             raise LabelError(
-                f"labels {_few(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
+                f"labels {listed(gone)} in {len(cases)} cases, such as {', '.join(cases[:3])}",
                 f"labels that {shown(target)} distinguishes",
                 f"export in a scheme that holds them (--scheme): {others}",
                 cohort.where,
@@ -154,7 +155,7 @@ def expressed(labels: LabelMap, target: LabelScheme, given: frozenset[int]) -> L
     used = {int(value) for value in np.unique(labels.voxels)}
     gone = lost(labels.scheme, target, used & given)
     if gone:
-        raise LabelError(f"labels {_few(gone)}", f"labels that {shown(target)} distinguishes")
+        raise LabelError(f"labels {listed(gone)}", f"labels that {shown(target)} distinguishes")
     table = np.zeros(256, dtype=np.uint8)
     for name, value in labels.scheme.labels.items():
         if value in used:
@@ -219,11 +220,6 @@ def shown(scheme: LabelScheme) -> str:
         ('lesion (1 tumour)', 'bids_tissue')
     """
     return described(scheme) if scheme.lesion else scheme.name
-
-
-def _few(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _place(own: LabelScheme, target: LabelScheme, name: str) -> int:

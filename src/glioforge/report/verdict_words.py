@@ -83,12 +83,6 @@ def paragraph(found: Finding, arm: str, reference: str, metric: str, noun: str =
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def with_and_without(both: WithAndWithout, arm: str, reference: str, metric: str, noun: str = "subject") -> str:
-    """Give the answer that the rule for small regions named, and the other one beside it; one where none is small."""
-    first = answer(both.deciding, arm, reference, metric, noun)
-    return " ".join(filter(None, (first, small_regions(both, metric, noun))))
-
-
 def small_regions(both: WithAndWithout, metric: str, noun: str = "subject") -> str:
     """Give the answer that the rule for small regions did not name; empty where no region is small."""
     if not both.small:

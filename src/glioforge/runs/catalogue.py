@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from glioforge.config import Registry
-from glioforge.core import ANATOMIES, SCHEMES, LabelScheme
+from glioforge.core import ANATOMIES, SCHEMES, LabelScheme, listed
 from glioforge.io import LAYOUTS
 from glioforge.lesions import EDITS, load_recipe, recipe_files
 from glioforge.quality import FILTERS
@@ -52,7 +52,7 @@ def catalogue() -> list[Entry]:
 def _labels_of(scheme: LabelScheme) -> str:
     """Labels with their integers, as `--scheme` takes them; a few of long lists."""
     pairs = [f"{name}={value}" for name, value in scheme.labels.items() if value]
-    return ", ".join(pairs if len(pairs) <= _LISTED else [*pairs[:_LISTED], f"and {len(pairs) - _LISTED} more"])
+    return listed(pairs, _LISTED)
 
 
 def _clause(about: str) -> str:

@@ -40,7 +40,6 @@ from glioforge.core import CohortError, stream
 from glioforge.statistics.intervals import ENOUGH_SUBJECTS, Interval, require_values, too_few
 
 Table = Float64[np.ndarray, "draw generator segmenter subject"]
-Runs = Float64[np.ndarray, "run subject"]
 Method = Literal["t", "bootstrap"]
 
 REPLICATES: Final = 2000

@@ -80,11 +80,6 @@ class Comparison:
     effect_size: float
     detectable: float
 
-    @property
-    def share_better(self) -> float:
-        """Share of subjects on whom the arm is better; NaN for no subjects."""
-        return self.better / self.difference.count if self.difference.count else float("nan")
-
 
 def compare(
     differences: Float[np.ndarray, "subject seed"],

@@ -44,6 +44,6 @@ def difference_picture(
     if modality not in made.images or modality not in truth:
         return Picture.blank(like)
     axis, index = place
-    difference, brain = made.images[modality].voxels - truth[modality].voxels, labels.voxels > 0
+    difference, brain = made.images[modality].voxels - truth[modality].voxels, labels.foreground
     shades = grey(np.take(difference, index, axis), np.take(brain, index, axis), (-MOST_ERROR, MOST_ERROR))
     return replace(like, pixels=shades, text=f"{float(np.abs(difference[brain]).mean()):.2f}")

@@ -198,7 +198,7 @@ def edit_series(
 
 def windows_of(case: Case) -> dict[Modality, Window]:
     """Grey windows of a case, which the images made of its map share."""
-    brain = case.require_labels().voxels > 0
+    brain = case.require_labels().foreground
     return {modality: window_of(volume.voxels, brain) for modality, volume in case.images.items()}
 
 

@@ -11,6 +11,7 @@ from glioforge.core import (
     SpecError,
     Split,
     folds_by_subject,
+    listed,
     require_no_leak,
     select_cases,
     split_by_site,
@@ -88,9 +89,8 @@ def require_usable(spec: StudySpec, cohort: Cohort) -> None:
     """Refuse a cohort that the study could not finish with, before anything is written; errors as `read_given`."""
     unlabelled = [ref.case_id for ref in cohort if ref.labels is None]
     if unlabelled:
-        more = f" and {len(unlabelled) - 5} more" if len(unlabelled) > 5 else ""
         raise CohortError(
-            f"cases without a label map: {', '.join(unlabelled[:5])}{more}",
+            f"cases without a label map: {listed(unlabelled)}",
             "a label map for every case",
             "label these cases or leave them out",
             cohort.name,

@@ -142,4 +142,4 @@ def _diversity_rows(row: Row, case: Case, drawn: Mapping[Modality, Iterable[Voxe
 
 def _brain(case: Case) -> Mask:
     """Voxels with a label."""
-    return case.require_labels().voxels > 0
+    return case.require_labels().foreground

@@ -160,10 +160,6 @@ class Record:
     draw: int = 0
     generator_seed: int = 0
 
-    def without_rows(self) -> Self:
-        """Return the record as other tasks and processes get it."""
-        return replace(self, rows=())
-
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON, free of the study's and the task's own names, so that studies can share them."""
         values = {name: getattr(self, name) for name in ("notes", "left_out", "made", "details")}

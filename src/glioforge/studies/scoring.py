@@ -214,7 +214,7 @@ def likeness_rows(
         regions: `brain`, `lesion`; a region without a voxel has no rows.
     """
     labels = case.require_labels()
-    brain = labels.voxels > 0
+    brain = labels.foreground
     masks = {name: mask for name, mask in (("brain", brain), ("lesion", labels.lesion)) if name in regions}
     rows: list[Row] = []
     for modality in (m for m in images if m in truth):

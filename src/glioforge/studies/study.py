@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from glioforge.core import Cohort, InputFileError, Progress, counted
+from glioforge.core import Cohort, InputFileError, Progress, counted, listed
 from glioforge.io import COHORT_FILE, STUDY, Step, kept_of, read_json, require_kind, run_facts, settled, write_json
 from glioforge.studies.base import StudySpec
 from glioforge.studies.fold import SOURCE, Study, cohort_in
@@ -87,8 +87,7 @@ def require_finished(study: Study) -> None:
     if (study.root / RECORDS).is_file():
         return
     missing = missing_tasks(study)
-    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    lacks = f"{counted(len(missing), 'task')} missing: {', '.join(missing[:_SHOWN])}{more}"
+    lacks = f"{counted(len(missing), 'task')} missing: {listed(missing, _SHOWN)}"
     raise InputFileError(
         f"the study is not finished; {lacks if missing else 'its results are not written yet'}",
         "a finished study",

@@ -55,7 +55,7 @@ class Shown:
         elif case.images:
             brain = not_background(case.images)
         else:
-            brain = case.require_labels().voxels > 0
+            brain = case.require_labels().foreground
         images = {modality.title: case.images[modality].voxels for modality in case.modalities}
         return cls(case.geometry, images, brain, case.labels)
 
@@ -67,7 +67,7 @@ class Shown:
     @classmethod
     def of_labels(cls, labels: LabelMap) -> "Shown":
         """Return what is shown of a single label map."""
-        return cls(labels.geometry, {}, labels.voxels > 0, labels)
+        return cls(labels.geometry, {}, labels.foreground, labels)
 
     def file(self, name: str) -> bytes | None:
         """Contents of a `.nii` file: an image by its number, or `labels`; none for another name."""

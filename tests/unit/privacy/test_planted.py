@@ -7,7 +7,7 @@ from scipy import ndimage
 from glioforge.core import CohortError
 from glioforge.metrics.orbit import Group, likeness, orbit
 from glioforge.privacy.evidence import Field, Sides, compare, nearness_of, points_of
-from glioforge.privacy.planted import DISGUISES, disguised, moved_labels, transplanted
+from glioforge.privacy.planted import DISGUISES, disguised, transplanted
 
 SHAPE = (16, 16)
 GROUPS = (Group("a", (0,)), Group("joint", (0, 1)), Group("other contrast", (0, 1), crossed=True))
@@ -73,17 +73,6 @@ def test_a_subject_whom_all_cases_copy_is_not_taken_for_one_whom_everything_rese
     assert (near.made.argmax(axis=1) == 0).all()
     assert near.made[:, 0].min() > 2 * np.quantile(near.people, 0.999)
     assert near.labels.shape == (50, 0)
-
-
-def test_labels_move_with_the_images():
-    """One motion for both, from one state of the generator."""
-    label = (heads(1, 5)[0, 0] > 0.5).astype(np.uint8)
-    images = label[None].astype(np.float32)
-    for kind in ("shift", "turn", "mirror", "noise"):
-        moved = disguised(images, label > 0, kind, np.random.default_rng(7))[0]
-        labels = moved_labels(label, kind, np.random.default_rng(7))
-        assert labels.dtype == label.dtype
-        assert np.mean((moved > 0.5) == (labels > 0)) > 0.9
 
 
 def test_a_lesion_is_put_into_another_head_and_cut_to_its_brain():

@@ -10,7 +10,6 @@ from glioforge.reader.analysis_counts import (
     detect,
     dprime_interval,
     fisher_p,
-    forced_choice_dprime,
     leaves_room,
 )
 from glioforge.statistics.intervals import equivalence_p
@@ -70,12 +69,6 @@ def test_a_bias_leaves_no_room_for_equivalence():
     assert not always.room
     assert leaves_room(Counts(100, 100, 100, 100), 0.1)
     assert always.p_bias < 1e-9
-
-
-def test_forced_choice_at_chance_has_no_dprime():
-    """Half of the pairs right."""
-    assert forced_choice_dprime(50, 100) == pytest.approx(0)
-    assert np.isnan(forced_choice_dprime(0, 0))
 
 
 def test_impossible_input_is_refused():

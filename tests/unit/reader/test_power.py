@@ -5,7 +5,7 @@ import pytest
 
 from glioforge.core.errors import CohortError
 from glioforge.reader.mrmc_binary import accuracy
-from glioforge.reader.power import detection_power, equivalence_power, minutes, plans
+from glioforge.reader.power import equivalence_power, minutes, plans
 
 
 def test_planned_numbers_reach_their_power():
@@ -34,7 +34,6 @@ def test_more_of_everything_helps():
     assert equivalence_power(150, 0.1, readers=10) > base
     assert equivalence_power(150, 0.15, readers=5) > base
     assert equivalence_power(150, 0.1, readers=5, spread=0.1) < base
-    assert detection_power(100, 0.7, readers=5) > detection_power(100, 0.6, readers=5)
 
 
 def test_readers_who_spread_too_much_cannot_be_placed():

@@ -8,7 +8,7 @@ import pytest
 from glioforge.io.tables import ResultRow
 from glioforge.report.compare import Beforehand, contrast_of
 from glioforge.report.scores import ResultTable
-from glioforge.report.verdict_words import answer, paragraph, undecided, with_and_without
+from glioforge.report.verdict_words import answer, paragraph, small_regions, undecided
 from glioforge.report.words import difference_text, size_text
 from glioforge.statistics.contrast import Contrast, Margins
 from glioforge.statistics.intervals import Interval
@@ -102,13 +102,11 @@ def test_small_regions_have_their_sentence():
     (other,) = judge_with_and_without([given], [volumes], SmallRegions(decides="without"), seed=0)
     (none,) = judge_with_and_without([given], [dict.fromkeys(volumes, 9.0)], SmallRegions(), seed=0)
 
-    assert "Without 8 subjects with a region below 2 ml, the answer is another, not shown: +0.000" in with_and_without(
-        both, "A", "B", "dice"
+    assert "Without 8 subjects with a region below 2 ml, the answer is another, not shown: +0.000" in small_regions(
+        both, "dice"
     )
-    assert "With 8 subjects with a region below 2 ml, the answer is another, helps" in with_and_without(
-        other, "A", "B", "dice"
-    )
-    assert with_and_without(none, "A", "B", "dice") == answer(none.everyone, "A", "B", "dice")
+    assert "With 8 subjects with a region below 2 ml, the answer is another, helps" in small_regions(other, "dice")
+    assert small_regions(none, "dice") == ""
 
 
 def test_volumes_of_false_alarms_are_compared_as_ratios():

@@ -138,7 +138,6 @@ def test_comparison_holds_every_number():
     comparison = compare(differences, ["a", "b", "c", "d"], seed=1)
 
     assert (comparison.better, comparison.worse, comparison.difference.count) == (2, 1, 4)
-    assert comparison.share_better == 0.5
     assert comparison.difference.estimate == pytest.approx(0.0875)
     assert comparison.p == max(estimate_by_seed(differences, seed=1).p(), sign_flip_p(differences.mean(axis=1), seed=1))
     assert comparison.without.low_without in "ad"
@@ -149,4 +148,4 @@ def test_comparison_of_nobody_is_empty():
     comparison = compare(np.empty((0, 1)), seed=1)
 
     assert isinstance(comparison, Comparison)
-    assert np.isnan([comparison.p, comparison.share_better, comparison.effect_size, comparison.without.low]).all()
+    assert np.isnan([comparison.p, comparison.effect_size, comparison.without.low]).all()

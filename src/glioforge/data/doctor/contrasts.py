@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from glioforge.core import Modality
+from glioforge.core import Modality, bounding_box
 from glioforge.data.doctor.opened import Finding, Opened, Small
 
 _FLUID_SHARE = 0.03
@@ -177,10 +177,9 @@ _ALIKE = 0.9
 
 def coarse_images(case: Opened) -> dict[Modality, Coarse]:
     """Coarse picture of each image within the box of the brain; none where there is no brain."""
-    inside = np.argwhere(case.small_brain)
-    if not len(inside) or not case.z:
+    box = bounding_box(case.small_brain)
+    if box is None or not case.z:
         return {}
-    box = tuple(slice(int(a), int(b) + 1) for a, b in zip(inside.min(axis=0), inside.max(axis=0), strict=True))
     brain = case.small_brain[box]
     return {modality: _block_means(np.where(brain, voxels[box], 0)) for modality, voxels in case.z.items()}
 

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from scipy import ndimage
 
-from glioforge.core import GlioforgeError, LabelScheme, Mask, Modality, scheme_named, within
+from glioforge.core import GlioforgeError, LabelScheme, Mask, Modality, bounding_box, scheme_named, within
 from glioforge.data import PLAUSIBLE_ML
 from glioforge.data.doctor.contrasts import Coarse, alike_contrasts, coarse_images, swapped_contrasts
 from glioforge.data.doctor.opened import Finding, Opened, Tile, finding_of, scaled, thumbnails
@@ -219,9 +219,9 @@ def _mirrored(case: Opened) -> bool:
 
 def _small_lesions(case: Opened, lesion: Mask, case_id: str, spacing_mm: float | None) -> list[Finding]:
     """Connected lesions that fill less than half a voxel of the planned grid."""
-    if spacing_mm is None or case.labels is None:
+    box = bounding_box(lesion)
+    if spacing_mm is None or case.labels is None or box is None:
         return []
-    box = ndimage.find_objects(lesion.astype(np.uint8))[0]
     parts, count = ndimage.label(lesion[box], _TOUCHING)
     volumes = np.bincount(parts.ravel())[1:] * case.geometry.voxel_volume
     lost = volumes[volumes < spacing_mm**3 / 2]

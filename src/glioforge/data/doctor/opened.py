@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
 from scipy import ndimage
 
-from glioforge.core import Geometry, GlioforgeError, LabelScheme, Mask, Modality, Volume
+from glioforge.core import Geometry, GlioforgeError, LabelScheme, Mask, Modality, Volume, bounding_box
 from glioforge.data import background_value, largest_part, not_background
 from glioforge.io import Scan
 
@@ -240,10 +240,10 @@ def _slice_index(case: Opened) -> int:
 def _box(case: Opened) -> tuple[tuple[float, float], tuple[float, float]]:
     """Where the brain lies along right and front, in shares of the image, with a margin; everything without one."""
     shares = []
+    box = bounding_box(case.small_brain)
     for axis in (0, 1):
-        along = np.flatnonzero(case.small_brain.any(axis=tuple(a for a in range(3) if a != axis)))
         count = case.small_brain.shape[axis]
-        low, high = (along[0] - 2, along[-1] + 3) if len(along) else (0, count)
+        low, high = (box[axis].start - 2, box[axis].stop + 2) if box else (0, count)
         shares.append((max(0.0, low / count), min(1.0, high / count)))
     return shares[0], shares[1]
 

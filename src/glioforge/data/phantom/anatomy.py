@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float32, Int8, UInt8
 from scipy import ndimage
 
-from glioforge.core import Geometry, Mask
+from glioforge.core import Geometry, Mask, bounding_box
 from glioforge.data import Deformation, Lattice, Points
 from glioforge.data.phantom.spec import CENTRE_MM
 
@@ -90,9 +90,7 @@ def _atlas_millimetre() -> tuple[Lattice, np.ndarray, np.ndarray]:
     affine = images[0].affine
     t1, grey, white = (np.asarray(image.dataobj, dtype=np.float32) for image in images)
     mask = ndimage.binary_dilation(ndimage.binary_fill_holes(mask | (grey + white > 0.3)), iterations=1)
-    found = ndimage.find_objects(mask.astype(np.uint8))[0]
-    pad = [(min(_MARGIN_MM, s.start), min(_MARGIN_MM, n - s.stop)) for s, n in zip(found, mask.shape, strict=True)]
-    box = tuple(slice(s.start - a, s.stop + b) for s, (a, b) in zip(found, pad, strict=True))
+    box = bounding_box(mask, _MARGIN_MM) or (slice(None),) * 3
     t1, grey, white, mask = t1[box], grey[box], white[box], mask[box]
     fluid = np.clip(mask - grey - white, 0, 1) * mask
     myelin = _myelin(t1, white, grey, fluid)

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from glioforge.core import COMPLETE, Mask
+from glioforge.core import COMPLETE, Mask, bounding_box
 from glioforge.data.preparation.neighbours import least_part, thin_grey, ventricles_of
 from glioforge.data.preparation.tissue import CLASSES, TissueMap
 
@@ -172,10 +172,10 @@ def _ring(found: TissueMap, brain: Mask, spacing: tuple[float, float, float]) ->
 
 def _symmetry(labels: UInt8[np.ndarray, "i j k"], brain: Mask) -> float | None:
     """Least ratio of volumes of a tissue in both halves, mirrored about the brain's middle along the first axis."""
-    if not brain.any():
+    box = bounding_box(brain)
+    if box is None:
         return None
-    sides = np.flatnonzero(brain.any(axis=(1, 2)))
-    inside = labels[sides[0] : sides[-1] + 1]
+    inside = labels[box[0]]
     half = len(inside) // 2
     left, right = inside[:half], inside[::-1][:half]
     tissue = (_CSF, _GREY, _WHITE)

@@ -8,12 +8,12 @@ Fewer than 8 arms are no evidence, whatever the correlation.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import permutations
+from math import factorial
 from typing import Final, final
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import rankdata
+from scipy.stats import permutation_test, rankdata
 
 from glioforge.core import CohortError, LeakageError, listed, stream
 
@@ -79,20 +79,17 @@ def rank_agreement(distances: Mapping[str, float], gains: Mapping[str, float], *
     x, y = (np.array([values[arm] for arm in arms]) for values in (distances, gains))
     if len(arms) < 3 or len(set(x)) < 2 or len(set(y)) < 2:
         raise CohortError(f"{len(arms)} arms with distance and gain: {listed(arms)}", "three arms that differ")
-    ranks = _unit(rankdata(x)[None])[0]
-    if len(arms) <= FEWEST_ARMS:
-        orders = np.array(list(permutations(range(len(arms)))))
-    else:
-        rng = stream(seed, "rank agreement")
-        orders = rng.permuted(np.tile(np.arange(len(arms)), (_RANDOM, 1)), axis=1)
-    gained = rankdata(y)
-    drawn = _unit(gained[orders]) @ ranks
-    found = float(_unit(gained[None])[0] @ ranks)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    extreme = int((np.abs(drawn) >= abs(found) - 1e-12).sum())
-    whole = len(arms) <= FEWEST_ARMS
-    p = extreme / len(drawn) if whole else (extreme + 1) / (len(drawn) + 1)
-    return Agreement(round(found, 12), float(low), float(high), p, len(arms))
+    gained = _unit(rankdata(y))
+    test = permutation_test(
+        (_unit(rankdata(x)),),
+        lambda ranks, axis: (ranks * gained).sum(axis=axis),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=factorial(len(arms)) if len(arms) <= FEWEST_ARMS else _RANDOM,
+        rng=stream(seed, "rank agreement"),
+    )
+    low, high = np.quantile(test.null_distribution, [0.025, 0.975])
+    return Agreement(round(float(test.statistic), 12), float(low), float(high), float(test.pvalue), len(arms))
 
 
 def require_apart(measured: Collection[str], tuning: Mapping[str, Collection[str]]) -> None:
@@ -115,8 +112,7 @@ def require_apart(measured: Collection[str], tuning: Mapping[str, Collection[str
             )
 
 
-def _unit(ranks: Float64[np.ndarray, "p n"]) -> Float64[np.ndarray, "p n"]:
-    """Rows centred and of length 1."""
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    unit: Float64[np.ndarray, "p n"] = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    return unit
+def _unit(ranks: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    """Ranks centred and of length 1."""
+    centred = ranks - ranks.mean()
+    return np.asarray(centred / np.linalg.norm(centred))

@@ -41,7 +41,7 @@ def edit_maps(context: Context, *, recipe: RecipeSpec | None, seed: int, root_se
                 continue
             lineage = edited_lineage({ref.case_id: ref.lineage}, records, seed=root_seed)
         made.append(
-            write_case(context.folder, Case(ref.case_id, ref.subject_id, {}, lineage, labels, labels.voxels > 0))
+            write_case(context.folder, Case(ref.case_id, ref.subject_id, {}, lineage, labels, labels.foreground))
         )
     cohort = Cohort("edited", tuple(made), test.scheme, test.source)
     write_cohort(cohort, context.folder)

@@ -41,7 +41,7 @@ def make_series(context: Context, *, recipes: Sequence[RecipeSpec], seed: int, r
 def kept_as(ref: CaseRef, case_id: str) -> Case:
     """Return a case's label map as it is under another id, without images."""
     labels = ref.load().require_labels()
-    return Case(case_id, ref.subject_id, {}, ref.lineage, labels, labels.voxels > 0)
+    return Case(case_id, ref.subject_id, {}, ref.lineage, labels, labels.foreground)
 
 
 def edited_cases(
@@ -71,7 +71,7 @@ def edited_cases(
             context.progress.say(f"edit left out: {notes[-1]}")
             continue
         lineage = edited_lineage({source.case_id: source.lineage}, records, seed=root_seed)
-        case = Case(case_id, source.subject_id, {}, lineage, edited, edited.voxels > 0)
+        case = Case(case_id, source.subject_id, {}, lineage, edited, edited.foreground)
         made.append(write_case(context.folder, case))
     return made, tuple(notes)
 
