@@ -56,6 +56,7 @@ from .data.phantom.make import make_phantom as make_phantom
 from .data.phantom.spec import PhantomSpec as PhantomSpec
 from .data.replay import FreshCases as FreshCases
 from .data.png_slices import write_png_slices as write_png_slices
+from .data.preparation.landmarks import fit_landmarks as fit_landmarks
 from .data.preparation.pipeline import PrepareSpec as PrepareSpec, prepare as prepare
 from .io.cohort_file import read_cohort as read_cohort, write_cohort as write_cohort
 from .io.ingestion import ingest as ingest

@@ -52,6 +52,10 @@ from .preparation import (
 )
 from .protocols import (
     EditRecord as EditRecord,
+    ImageSampler as ImageSampler,
+    ImageSynthesizer as ImageSynthesizer,
+    LabelSampler as LabelSampler,
+    LesionEdit as LesionEdit,
     Progress as Progress,
     QualityFilter as QualityFilter,
     Segmenter as Segmenter,

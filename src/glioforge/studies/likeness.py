@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core import Case, CaseRef, Cohort, Mask, Modality, Segmenter, Voxels, stream
+from glioforge.core import Case, CaseRef, Cohort, ImageSynthesizer, Mask, Modality, Segmenter, Voxels, stream
 from glioforge.io import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics import (
     DIVERSITY,
@@ -98,7 +98,7 @@ def truth_name(spec: StudySpec) -> str:
 
 
 def _drawn(
-    spec: SynthesizersSpec, synthesizer: TrainedSynthesizer, case: Case, first: Mapping[Modality, Voxels]
+    spec: SynthesizersSpec, synthesizer: ImageSynthesizer, case: Case, first: Mapping[Modality, Voxels]
 ) -> tuple[dict[Modality, Voxels], dict[Modality, list[Voxels]]]:
     """Mean over all draws, of which the first is given, and the draws whose differences are measured."""
     mean = {m: v / np.float32(spec.draws) for m, v in first.items()}

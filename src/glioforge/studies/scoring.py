@@ -11,6 +11,7 @@ from glioforge.core import (
     Case,
     CaseRef,
     Cohort,
+    ImageSynthesizer,
     LabelError,
     LabelMap,
     Mask,
@@ -170,7 +171,7 @@ def cut_axis(synthesizer: TrainedSynthesizer) -> int:
     return int(getattr(synthesizer.spec, "axis", 2))
 
 
-def mean_images(synthesizer: TrainedSynthesizer, case: Case, seed: int, draws: int = DRAWS) -> dict[Modality, Voxels]:
+def mean_images(synthesizer: ImageSynthesizer, case: Case, seed: int, draws: int = DRAWS) -> dict[Modality, Voxels]:
     """Mean over several draws of the images that a generator makes of a case's label map."""
     sums: dict[Modality, Voxels] = {}
     for draw in range(draws):

@@ -10,7 +10,7 @@ from .conditional import (
 )
 from .conditional_spec import ConditionalSpec as ConditionalSpec
 from .export import export_cohort as export_cohort
-from .label_generator import LabelGenerator as LabelGenerator
+from .label_generator import EulerPasses as EulerPasses, LabelGenerator as LabelGenerator, OnePass as OnePass
 from .method import (
     AnySynthesizer as AnySynthesizer,
     Images as Images,

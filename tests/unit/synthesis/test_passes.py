@@ -10,10 +10,10 @@ from torch import nn
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.core import SpecError
 from glioforge.core.rng import stream
+from glioforge.synthesis import EulerPasses, OnePass
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
 from glioforge.synthesis.conditional import ConditionalMethod
 from glioforge.synthesis.conditional_spec import ConditionalSpec
-from glioforge.synthesis.label_generator import EulerPasses, OnePass
 from glioforge.training.optimizer import OptimizerSpec
 from glioforge.training.recipes.supervised import Supervised
 from toy_cohort import toy_cohort, toy_labels
