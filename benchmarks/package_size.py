@@ -1,17 +1,24 @@
 """Measure how finely the package is cut: files, lines, imports between its modules, comments, names to know for a part.
 
-Writes `benchmarks/results/package_size.json`.
+Writes `benchmarks/results/package_size.json`; with a commit, the same code measures the package as it was then, and
+keeps that as `before`.
 
-    python benchmarks/package_size.py
+    python benchmarks/package_size.py [COMMIT]
 """
 
 import ast
 import io
 import json
 import re
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
 import tokenize
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glioforge"
@@ -24,6 +31,17 @@ GUIDES = {
     "sampler": "add-a-sampler.md",
 }
 """The guide to each kind of part, whose examples are whole files."""
+FAMILIES = {
+    "edit": "lesions/edits",
+    "filter": "quality/filters",
+    "layout": "io/layouts",
+    "method": "synthesis/methods",
+    "mixing": "mixing/methods",
+    "question": "studies/questions",
+    "sampler": "sampling/methods",
+    "segmenter": "segmentation/methods",
+}
+"""Folder of each family of parts: a part is a file there, or a folder with a main file."""
 
 _NO_PROSE = re.compile(r"#\s*(noqa|type:|pragma|ruff)")
 
@@ -70,17 +88,70 @@ def names_to_know(guide: Path) -> int:
     return max(sum(map(len, imported(block))) for block in blocks)
 
 
+def names_of_parts(source: Path) -> dict[str, dict[str, float]]:
+    """Count the package's names that the parts of each family import.
+
+    Args:
+        source: Folder of the package.
+
+    Returns:
+        Number of parts, median and maximum of their names, by family; a family that is not there is left out.
+    """
+    counts = {family: names_by_part(source / folder) for family, folder in FAMILIES.items()}
+    return {
+        family: {"parts": len(of), "median": statistics.median(of.values()), "max": max(of.values())}
+        for family, of in counts.items()
+        if of
+    }
+
+
+def names_by_part(folder: Path) -> dict[str, int]:
+    """Count the package's names that each part of a family imports.
+
+    A part in a folder of its own counts by its main file, without what that takes from the folder.
+    """
+    files = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
+    parts = {(path.parent if path.parent != folder else path).stem: path for path in sorted(files)}
+    parts.pop("__init__", None)
+    return {name: _names(path, f"{folder.parent.name}.{folder.name}.{name}") for name, path in parts.items()}
+
+
+def _names(path: Path, own: str) -> int:
+    """Names that a file imports from the package outside its own folder."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    outside = [node for node in nodes if not (node.module or "").startswith(f"glioforge.{own}.")]
+    return sum(len(node.names) for node in outside if (node.module or "").split(".")[0] == "glioforge")
+
+
+def earlier(commit: str) -> dict[str, Any]:
+    """Measure the package as it was at a commit."""
+    command = ["git", "archive", commit, "src"]
+    archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+        packed.extractall(folder, filter="data")
+        source = Path(folder) / "src" / "glioforge"
+        return {
+            "commit": commit,
+            "package": measure(source.rglob("*.py")),
+            "names_of_parts": names_of_parts(source),
+        }
+
+
 def main() -> None:
     """Measure the package and each of its rooms."""
+    path = ROOT / "benchmarks" / "results" / "package_size.json"
+    known = json.loads(path.read_text(encoding="utf-8")).get("before", {})
     rooms = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
     values = {
         "package": measure(SOURCE.rglob("*.py")),
         "rooms": {room.name: measure(room.rglob("*.py")) for room in rooms},
         "names_to_know": {part: names_to_know(ROOT / "docs" / "how-to" / name) for part, name in GUIDES.items()},
+        "names_of_parts": names_of_parts(SOURCE),
+        "before": earlier(sys.argv[1]) if len(sys.argv) > 1 else known,
     }
-    path = ROOT / "benchmarks" / "results" / "package_size.json"
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps({"package": values["package"], "names_to_know": values["names_to_know"]}, indent=2))
+    shown = ("package", "names_to_know", "names_of_parts", "before")
+    print(json.dumps({name: values[name] for name in shown}, indent=2))
 
 
 if __name__ == "__main__":

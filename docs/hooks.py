@@ -7,7 +7,8 @@
 `benchmarks/error_rates.py` simulated; `<!-- filters -->` those of quality filters
 that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
 `docs/results/NAME.json`; `<!-- studies smoke -->` what each study took against its plan;
-`<!-- planted effects -->` what `experiments/planted_effects.py` counted.
+`<!-- planted effects -->` what `experiments/planted_effects.py` counted; `<!-- package size -->` what
+`benchmarks/package_size.py` measured.
 """
 
 import inspect
@@ -25,6 +26,7 @@ SOURCE = ROOT / "src" / "glioforge"
 PAPERS = re.compile(r"<!-- papers ([\w-]+) -->")
 ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
 FILTERS = ROOT / "benchmarks" / "results" / "filters.json"
+PACKAGE_SIZE = ROOT / "benchmarks" / "results" / "package_size.json"
 PLANTED = ROOT / "benchmarks" / "results" / "planted_effects.json"
 SOURCES = {
     "extra": "further phantoms, disguised as synthetic: helps",
@@ -47,20 +49,34 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
     """Fill the marked places."""
-    if "<!-- methods -->" in markdown:
-        markdown = markdown.replace("<!-- methods -->", methods_table())
-    if "<!-- command line -->" in markdown:
-        markdown = markdown.replace("<!-- command line -->", command_line())
-    if "<!-- filters -->" in markdown:
-        markdown = markdown.replace("<!-- filters -->", filter_table())
-    for mark, table in (("coverage", coverage_table), ("error rates", error_table), ("power", power_table)):
+    for mark, table in (
+        ("methods", methods_table),
+        ("command line", command_line),
+        ("filters", filter_table),
+        ("coverage", lambda: coverage_table(simulated())),
+        ("error rates", lambda: error_table(simulated())),
+        ("power", lambda: power_table(simulated())),
+        ("planted effects", planted_table),
+        ("package size", size_table),
+        ("studies smoke", smoke_table),
+    ):
         if f"<!-- {mark} -->" in markdown:
-            markdown = markdown.replace(f"<!-- {mark} -->", table(simulated()))
-    if "<!-- planted effects -->" in markdown:
-        markdown = markdown.replace("<!-- planted effects -->", planted_table())
-    if "<!-- studies smoke -->" in markdown:
-        markdown = markdown.replace("<!-- studies smoke -->", smoke_table())
+            markdown = markdown.replace(f"<!-- {mark} -->", table())
     return PAPERS.sub(lambda found: papers_tables(found[1]), markdown)
+
+
+def size_table() -> str:
+    """Names that the parts of each family import, now and at an earlier commit, and those of the guides' examples."""
+    size = json.loads(PACKAGE_SIZE.read_text(encoding="utf-8"))
+    now, before = size["names_of_parts"], size["before"].get("names_of_parts", {})
+    lines = [
+        f"| family | parts | median, maximum | at {size['before'].get('commit', 'none')} | example of the guide |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for family, row in now.items():
+        cells = (f"{one['median']:g}, {one['max']}" if one else "" for one in (row, before.get(family)))
+        lines.append(f"| {family} | {row['parts']} | {' | '.join(cells)} | {size['names_to_know'].get(family, '')} |")
+    return "\n".join(lines)
 
 
 def smoke_table() -> str:

@@ -12,6 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST_NAMES = 8
+MEDIANS = {
+    "edit": 6,
+    "filter": 10,
+    "layout": 13,
+    "method": 16,
+    "mixing": 5.5,
+    "question": 12,
+    "sampler": 9,
+    "segmenter": 18.5,
+}
+"""Most names of the package that half of the parts of a family import."""
 MOST_IMPORTS = 25
 FEWEST_COMMENTS = 80
 LONG_FORWARD = 6
@@ -34,6 +45,29 @@ def test_a_new_part_needs_few_names(package_size):
     names = {part: package_size.names_to_know(guides / name) for part, name in package_size.GUIDES.items()}
 
     assert all(0 < number <= MOST_NAMES for number in names.values()), names
+
+
+def test_parts_of_each_family_import_few_names(package_size):
+    """A family whose parts take more names than they did asks its authors to know more."""
+    families = package_size.names_of_parts(package_size.SOURCE)
+
+    assert families.keys() == MEDIANS.keys()
+    assert {name: row["median"] for name, row in families.items() if row["median"] > MEDIANS[name]} == {}
+
+
+def test_names_of_parts_are_counted_by_file_and_by_folder(package_size, tmp_path):
+    """A folder counts by its main file without its own parts; names of other packages do not count."""
+    folder = tmp_path / "io" / "layouts"
+    (folder / "two").mkdir(parents=True)
+    (folder / "__init__.py").write_text("from glioforge.core import A, B, C\n", encoding="utf-8")
+    (folder / "one.py").write_text("import os\nfrom glioforge.core import A, B\nfrom glioforge import io\n", "utf-8")
+    (folder / "two" / "__init__.py").write_text(
+        "from typing import Any\nfrom glioforge.io import A\nfrom glioforge.io.layouts.two.part import B, C\n", "utf-8"
+    )
+    (folder / "two" / "part.py").write_text("from glioforge.core import A, B, C, D\n", encoding="utf-8")
+
+    assert package_size.names_by_part(folder) == {"one": 3, "two": 1}
+    assert package_size.names_of_parts(tmp_path) == {"layout": {"parts": 2, "median": 2, "max": 3}}
 
 
 @pytest.mark.slow

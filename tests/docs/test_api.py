@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
@@ -123,3 +124,16 @@ def test_importing_glioforge_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_names_in_the_changelog_exist():
+    """A dotted name in a fragment that is not released yet can be imported."""
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "changelog.d").glob("*.md")))
+
+    missing = []
+    for name in sorted(set(re.findall(r"\bglioforge(?:\.\w+)+", texts))):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            missing.append(name)
+    assert missing == []

@@ -56,6 +56,13 @@ def test_planted_studies_are_counted_as_their_file_says(hooks):
     assert "refused | 20 | 20 |" in rows[2]
 
 
+def test_sizes_of_families_stand_next_to_earlier_ones(hooks):
+    """A row for each family; one that did not exist then has no earlier numbers."""
+    rows = hooks.size_table().splitlines()[2:]
+    assert len(rows) == 8
+    assert any(row.startswith("| edit |") and "| 15, 21 |" in row for row in rows)
+
+
 def test_methods_table_is_the_registries(hooks):
     """Every kind of every family has its row."""
     from glioforge.runs.catalogue import FAMILIES
