@@ -1,8 +1,7 @@
 """Batches of slices with their answers, of real cases, synthetic ones, or both in a stated share.
 
-The answer of a slice is read from its label map; a slice without one has that which its sampler was asked for.
-
-Slices of which nobody drew a label map, but whose answer is known: those that samplers made as they were asked.
+The answer of a slice is read from its label map.  A slice that a sampler made without a label map has the answer that
+the sampler was asked for (`KnownSlices`).
 
 Conventions
 -----------

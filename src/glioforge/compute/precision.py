@@ -1,19 +1,18 @@
 """Precision and memory of a device: bfloat16 where it has instructions for it, and memory that a process keeps.
 
-Decided from capability flags of torch and oneDNN, never from a timing, so that
-what is computed does not depend on how busy a machine is.  Never float16.
+Precision is decided from capability flags of torch and oneDNN, never from a timing, so that what is computed does not
+depend on how busy a machine is.  Never float16.
+
+A process keeps the memory that it frees, for its next training step.  The C library of Linux (glibc) gives large blocks
+back at once, and each new one comes back page by page, filled with zeros, which costs a U-Net on a CPU a good part of
+its time.  Nothing that is computed depends on it.  A process may use the memory of the machine, or of its container
+where that has less.
 
 Conventions
 -----------
 bf16-mixed   autocast to bfloat16; weights, losses and optimiser states stay float32
 32-true      float32 throughout
 emulated     bfloat16 on a device without instructions for it: correct, and many times slower than float32
-
-How much memory a process may use, and that it keeps what it frees for its next training step.
-
-The C library of Linux (glibc) gives large blocks back at once, and each new one
-comes back page by page, filled with zeros, which costs a U-Net on a CPU a good
-part of its time.  Nothing that is computed depends on it.
 """
 
 import ctypes

@@ -1,8 +1,7 @@
 """Read a spec from one YAML file, the user's or one that comes with the package; errors name the path of the key.
 
-Words for errors: what is wrong with the file's text, with its keys and values, or with its purpose.
-
-YAML files that come with the package and go by a name, next to a user's own, which go by a path.
+Files that come with the package go by a name, a user's own by a path.  An error says what is wrong with the file's
+text, with its keys and values, or with its purpose.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Registries: a family of interchangeable parts, one file a part, told by `kind`.
+"""Registries: a family of interchangeable parts, one file a part, chosen by `kind`.
 
 A part exists by its file: `SYNTHESIZERS` looks into the package
 `glioforge.synthesis.methods`, and the module `spade` there registers the spec

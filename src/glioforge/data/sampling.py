@@ -1,4 +1,4 @@
-"""What samplers of slices and of patches share: their promise, checks of cases, where they read, steps of an epoch.
+"""Shared by samplers of slices and of patches: the `Batches` protocol, checks of cases, memory, and steps of an epoch.
 
 A cohort that does not fit into memory is read from the store while it is used.
 """

@@ -1,7 +1,4 @@
-"""A case as slices along one axis, held in memory or read from the store when they are asked for.
-
-Slices and patches of stored cases, read without the rest of the case.
-"""
+"""Slices of a case along one axis, and patches: held in memory, or read from the store without the rest of the case."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

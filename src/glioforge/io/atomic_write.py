@@ -1,11 +1,12 @@
 """Write a file so that it is there whole or not at all, and read one whole.
 
-The contents go to a temporary file beside the target, are forced to disk and
+The contents go to a temporary file next to the target, are forced to disk and
 renamed: a reader sees the old file or the new one, never a half, even when the
 process is killed or the disk is full.
 
-A folder of somebody's data may hold a pipe, a device or a folder that is
-called `t1.nii.gz`; opening one must neither block nor fill the memory.
+Only regular files are read.  A folder of somebody's data may hold a pipe, a device
+or a folder that is called `t1.nii.gz`; opening one must neither block nor fill the
+memory.
 """
 
 import errno

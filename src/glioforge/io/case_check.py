@@ -1,9 +1,8 @@
-"""Open every file of found cases, once, and say all that is wrong with each and between them.
+"""Open every file of found cases, once, and report all that is wrong with each, between them and between cases.
 
-The outcome is small and plain, so that cases can be checked by several
-processes: problems, grid, content hashes and how often each label occurs.
-
-Faults of the cases of a folder compared with each other: clashing ids, missing files, the same image twice.
+The outcome is small and plain, so that cases can be checked by several processes:
+problems, grid, content hashes and how often each label occurs.  Then the cases of a
+folder are compared with each other: clashing ids, missing files, the same image twice.
 """
 
 import os

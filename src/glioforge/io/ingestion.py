@@ -1,7 +1,7 @@
 """Find, open and check every scan of a folder, and make a cohort of them.
 
 Every file is read once and every problem is reported at once, so that a data
-set is mended in one round.  `ingest` only reads; it writes no file.  Cohorts of one
+set is corrected in one round.  `ingest` only reads; it writes no file.  Cohorts of one
 scheme are joined into one `cohort.json`, again without copying an image.
 """
 

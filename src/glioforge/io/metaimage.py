@@ -1,4 +1,4 @@
-"""MetaImage files (`.mha`, and `.mhd` with its data beside it), parsed with the strictness of `io.scan`.
+"""MetaImage files (`.mha`, and `.mhd` with its data next to it), parsed with the strictness of `io.scan`.
 
 A MetaImage is a text header of `Key = Value` lines, the last of which says
 where the voxels are: behind it, or in a file of the same folder.

@@ -1,4 +1,4 @@
-"""The grid of a NIfTI-1 header, read with nibabel and written anew, never copied.
+"""The grid of a NIfTI-1 header, read with nibabel and newly written, never copied.
 
 The affine comes from nibabel's header class, so that it is number for number
 what other tools see.  Where sform and qform disagree, tools disagree on left

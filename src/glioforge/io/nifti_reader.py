@@ -1,6 +1,6 @@
-"""Reads the cases of an ingested folder, whatever its image files are, and tissue that comes as probability maps.
+"""Read the cases of an ingested folder, whatever its image files are, and tissue that comes as probability maps.
 
-Tissue that comes as one probability map a class, as BIDS derivatives of fMRIPrep, SPM and CAT have it.
+BIDS derivatives of fMRIPrep, SPM and CAT have one probability map for each class:
 
     sub-01_label-GM_probseg.nii.gz    grey matter
     sub-01_label-WM_probseg.nii.gz    white matter

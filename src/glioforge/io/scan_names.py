@@ -1,10 +1,5 @@
 """What file names say: the ending of an image file, what the scan shows, and in which label scheme.
 
-Conventions
------------
-ending    `.nii.gz`, `.nii`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, and `.hdr` with an `.img` of the same name
-stem      a file name without its ending
-
 Names are read without regard to capitals; `-`, `_`, `.`, a space or nothing may
 stand between their parts.
 
@@ -19,9 +14,7 @@ What a tool adds to a contrast does not change what it shows: `_brain` and
 `_bet` (BET, HD-BET), `_n4`, `_reg`, `_stripped` and their like.  `mask` alone
 may be a brain or a tumour, and is not decided here.
 
-Sources: data sets of `io.layouts`; file names of FSL's BET, HD-BET, ANTs, CaPTk and FreeSurfer's SynthStrip.
-
-What the names of files and folders say about the label scheme of a case.
+Names of cases and folders point to label schemes:
 
     BraTS2021_00001, Brats18_TCIA02_1_1, UCSF-PDGM-0004, UPENN-GBM-00001_11   brats2017
     BraTS-GLI-00005-100, BraTS-MET-00001-000                                  brats2023 or brats2024
@@ -36,8 +29,13 @@ The name of the case comes first, then its folders from the inside out, up to th
 folder that is read.  Contrasts named as in the challenges (`P1_t1ce`, `P1-t2f`)
 only lean towards their years, because many tools write such names.
 
-Source: challenge pages of BraTS 2012-2025; BraTS-Africa and BraTS-MEN-RT on The
-Cancer Imaging Archive and Synapse.
+Conventions
+-----------
+ending    `.nii.gz`, `.nii`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, and `.hdr` with an `.img` of the same name
+stem      a file name without its ending
+
+Sources: data sets of `io.layouts`; file names of FSL's BET, HD-BET, ANTs, CaPTk and FreeSurfer's SynthStrip; challenge
+pages of BraTS 2012-2025; BraTS-Africa and BraTS-MEN-RT on The Cancer Imaging Archive and Synapse.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The JSON file beside a computed case that tells where it comes from.
+"""The JSON file next to a computed case that says where it comes from.
 
 A phantom or a synthetic case that leaves Glioforge as NIfTI takes its lineage
 along as `<case id>.json`, so that the leakage firewall still sees the subjects

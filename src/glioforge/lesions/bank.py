@@ -2,23 +2,21 @@
 
 Donor lesions are kept in canonical axes (i to the right, j to the front, k up),
 so that left stays left on a target grid of any orientation; where voxel sizes
-differ the nested distances are resampled and the volume in mm³ is kept.  A lesion
-of a slice is given a depth.
+differ the nested distances are resampled and the volume in mm³ is kept.
 
 The bank is a `DonorSource`.  It holds nothing of the brains around the
 lesions, so hundreds fit into memory; each donor names the subjects behind its
 case, and every record and lineage that uses it names them again, so the
 leakage firewall sees them.
 
-Give a lesion that was sampled as a slice a depth, so that it can be put into a volume.
-
-A slice says nothing of what lies above and below it.  Here every piece becomes as deep as it
-is wide: a disc becomes a ball, and an elongated outline a body whose sections shrink towards
-its ends.  Core and necrosis are inflated by the same rule within the region around
-them, and the middle section is the slice itself.
-
-The rule is Glioforge's own: with `f` the distance to the outline in mm and `R` the largest such
-distance of a piece, a point `z` mm off the slice belongs to it where `z**2 < R**2 - (R - f)**2`.
+A lesion that was sampled as a slice is given a depth, so that it can be put into a
+volume.  A slice says nothing of what lies above and below it, so every piece becomes
+as deep as it is wide: a disc becomes a ball, and an elongated outline a body whose
+sections shrink towards its ends.  Core and necrosis are inflated by the same rule
+within the region around them, and the middle section is the slice itself.  The rule
+is Glioforge's own: with `f` the distance to the outline in mm and `R` the largest
+such distance of a piece, a point `z` mm off the slice belongs to it where
+`z**2 < R**2 - (R - f)**2`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -5,13 +5,12 @@ mid-sagittal plane, and the nearest voxel of normal tissue.  Where the first has
 none (its place is background or lesion itself) the nearest tissue steps in, so
 no hole is left and no background enters the brain.
 
-Put a lesion into an inpainted brain: settle it, push the tissue away, write its labels, join islands.
-
-An island is a component of a class that lies wholly where the lesion was and
-has no counterpart around it: a ball of grey matter inside white matter, or fluid
-inside white matter.  It takes the class that is most frequent among its
-neighbours.  Components are those of `patch`: voxels that touch by a corner
-belong together.
+The other lesion is put in by four steps: settle it, push the tissue away, write its
+labels, join islands.  An island is a component of a class that lies wholly where the
+lesion was and has no counterpart around it: a ball of grey matter inside white matter,
+or fluid inside white matter.  It takes the class that is most frequent among its
+neighbours.  Components are those of `patch`: voxels that touch by a corner belong
+together.
 """
 
 from typing import Literal, get_args

@@ -1,7 +1,7 @@
 """Nested signed distances, and the choice of the innermost voxels by rank.
 
 A lesion is three nested regions: all of it, tumour core, necrotic core; and where
-there was surgery a cavity, within the first and beside the other two.  Each becomes
+there was surgery a cavity, within the first and outside the other two.  Each becomes
 a signed distance, and a changed lesion takes the voxels of highest distance, as many
 as its volume asks for, region within region.  Volumes are met to the voxel, order and
 containment of the sub-regions hold by construction, and a lesion that meets the skull

@@ -1,6 +1,7 @@
 """Recipes: a small language for compositions of edits, in YAML.
 
-A recipe is a list of steps.  A step is a mapping with one of these keys:
+A recipe that comes with the package is read by its name, a user's own by its path.
+It is a list of steps.  A step is a mapping with one of these keys:
 
 edit       one edit, by `kind` and its settings
 choice     a list of steps, of which one is drawn by their `weight`
@@ -9,7 +10,6 @@ repeat     a step, done `count` times (a whole number between two bounds)
 
 Source: the manipulations of Shin et al. 2018, Carver et al. and Guo et al. 2020,
 whose magnitudes the papers leave open; see `lesions/recipes/`.
-A recipe that comes with the package is read by its name, a user's own by its path.
 """
 
 from abc import abstractmethod

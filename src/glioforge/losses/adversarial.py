@@ -1,30 +1,22 @@
-"""Adversarial losses of the critic and of the generator, feature matching, and the penalty on a critic's slope.
+"""Adversarial losses of the critic and of the generator, feature matching, and penalties that keep a critic smooth.
 
-`hinge`: Lim & Ye 2017, arXiv:1705.02894, as used by SPADE; `lsgan`: Mao et al.
-2017, arXiv:1611.04076, equation 9 (real 1, fake 0); `vanilla`: Goodfellow et
-al. 2014, log loss, the generator's in its non-saturating form; `wasserstein`:
-Arjovsky et al. 2017, arXiv:1701.07875, equation 3, for critics whose slope is
-bounded, by clipped weights or by a penalty (`losses.adversarial`).
-Feature matching, the critic sees the same in synthetic and real images: Wang et
-al. 2018, arXiv:1711.11585, equation 4; Guo et al. 2020 (equation 2) take the
-squared difference in place of the absolute one.  Slope penalty R1 at real
-images, which keeps the critic smooth: Mescheder et al. 2018, arXiv:1801.04406.
-
-Conventions
------------
-scores      one tensor of critic outputs for each scale, any shape; scales weigh alike
-
-Losses of Wasserstein critics, and the penalties that keep any critic of maps from noise smooth.
-
-Wasserstein distance by a critic: Arjovsky et al. 2017, arXiv:1701.07875; penalty on the length of its slope between
-real and synthetic samples: Gulrajani et al. 2017, arXiv:1704.00028, equation 3; drift, a small cost of scores far from
-0: Karras et al. 2018, arXiv:1710.10196, appendix A.1; penalty on the slope at real samples (R1): Mescheder et al. 2018,
-arXiv:1801.04406, equation 9.
+hinge              Lim & Ye 2017, arXiv:1705.02894, as used by SPADE
+lsgan              Mao et al. 2017, arXiv:1611.04076, equation 9 (real 1, fake 0)
+vanilla            Goodfellow et al. 2014, log loss, the generator's in its non-saturating form
+wasserstein        Arjovsky et al. 2017, arXiv:1701.07875, equation 3, for critics whose slope is bounded, by clipped
+                   weights or by a penalty
+feature matching   the critic sees the same in synthetic and real images: Wang et al. 2018, arXiv:1711.11585,
+                   equation 4; Guo et al. 2020 (equation 2) take the squared difference in place of the absolute one
+gradient penalty   on the length of the critic's slope between real and synthetic samples: Gulrajani et al. 2017,
+                   arXiv:1704.00028, equation 3
+R1                 penalty on the slope at real samples: Mescheder et al. 2018, arXiv:1801.04406, equation 9
+drift              a small cost of scores far from 0: Karras et al. 2018, arXiv:1710.10196, appendix A.1
 
 Conventions
 -----------
-scores      `(b, 1)`, high for real
-critic      takes maps alone; what it is conditioned on is bound beforehand
+scores      one tensor of critic outputs for each scale, any shape, high for real; scales weigh alike; `(b, 1)` of
+            critics of maps from noise
+critic      of maps from noise takes maps alone; what it is conditioned on is bound beforehand
 """
 
 from collections.abc import Callable, Sequence

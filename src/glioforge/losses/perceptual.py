@@ -1,8 +1,9 @@
-"""Perceptual loss: made and real images have the same features (Carver et al., equation 2; arXiv:1707.09405, eq. 1).
+"""Differences of features, for the perceptual loss, and of intensities inside regions.
 
+Perceptual loss: synthetic and real images have the same features (Carver et al., equation 2; arXiv:1707.09405, eq. 1).
 Contrasts are looked at one by one; a network for slices looks at volumes slice by slice.
 
-Absolute difference inside regions, so that empty background counts for nothing.
+The absolute difference is taken inside regions, so that empty background counts for nothing.
 """
 
 from typing import Protocol, runtime_checkable

@@ -1,10 +1,9 @@
-"""Judge one predicted label map against the truth: a row for each region and metric.
+"""Score one predicted label map against the truth: a row for each region and metric, whose identities are checked.
 
 A number is always of a whole case, never of a slice, so that a case counts once
 whatever the size of its tumour.
 
-Checks, while a study runs, the identities that metrics of one case must obey.
-
+While a study runs, the identities that metrics of one case must obey are checked.
 With TP, FP and FN of a region, TP + FN is the volume of the true region and
 TP + FP that of the predicted one; Dice is the harmonic mean of sensitivity and
 precision, Jaccard is Dice / (2 - Dice); and whole tumour, tumour core and

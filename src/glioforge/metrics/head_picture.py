@@ -1,24 +1,20 @@
-"""Coarse picture of a head in which copies look alike, however they were disguised.
+"""Coarse picture of a head in which copies look alike, however they were disguised, and the alignment of two.
 
 The head is laid on a grid of 4 mm around the middle of its brain, so that shifts
 and other grids vanish; intensities become ranks within the brain, so that
 every rising curve of the intensities (gamma, window, scale) vanishes.
 
+Two pictures are aligned rigidly by Gauss-Newton steps on the squared difference of
+ranks, first smoothed by 8 mm and then by 4 mm, with the analytical derivative of
+rotation and shift (Ashburner & Friston 1997, NeuroImage 6(3), 209-217, section on
+least squares).  How far their detail agrees is the Pearson correlation of what is
+left of the ranks below 12 mm, within both brains: the large shapes that all heads
+share are taken out of both.
+
 Conventions
 -----------
 axes    right, front, top, by the transposition and flips nearest to RAS; oblique grids are not turned
 ranks   -0.5 to 0.5 within the brain, 0 outside
-
-Rigid alignment of two coarse heads, and how far their detail agrees once they are aligned.
-
-Gauss-Newton steps on the squared difference of ranks, first smoothed by 8 mm
-and then by 4 mm, with the analytical derivative of rotation and shift (Ashburner
-& Friston 1997, NeuroImage 6(3), 209-217, section on least squares).  Agreement
-is the Pearson correlation of what is left of the ranks below 12 mm, within both
-brains: the large shapes that all heads share are taken out of both.
-
-Conventions
------------
 motion  three components of a rotation vector in radians about the middle of the grid, then a shift in cells
 """
 

@@ -1,4 +1,4 @@
-"""Lesions told apart and judged one by one, by the rules BraTS has ranked by since 2023.
+"""Lesions scored one by one, by the rules BraTS has ranked by since 2023, and distances between surfaces of masks.
 
 A prediction that finds one large lesion and misses three small ones has a good
 Dice; here each lesion counts alike.  For one region:
@@ -15,10 +15,8 @@ Dice; here each lesion counts alike.  For one region:
 
 So a true lesion of at most 50 mm³ costs nothing, found or missed.
 Source: evaluation rules of the BraTS 2023 challenge for adult glioma.
-Deviation: HD95 counts each surface voxel once (see `metrics.lesions`), the
-challenge weighs it by the area of its surface.
-
-Surfaces of masks and the distances between two of them, in millimetres.
+Deviation: HD95 counts each surface voxel once, the challenge weighs it by the area
+of its surface.
 
 Conventions
 -----------

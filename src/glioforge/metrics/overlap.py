@@ -1,4 +1,4 @@
-"""How far two masks overlap: Dice, Jaccard, sensitivity, precision, specificity, volume.
+"""Compare two masks: overlap and volume, distances of their surfaces, metrics by lesion, and false alarms.
 
 With TP voxels in both masks, FP only in the prediction, FN only in the truth:
 Dice 2 TP / (2 TP + FP + FN) (Dice 1945), Jaccard TP / (TP + FP + FN),
@@ -6,25 +6,22 @@ sensitivity TP / (TP + FN), precision TP / (TP + FP).  Specificity TN / (TN + FP
 counts true negatives inside the brain alone: over the whole image it is about 1
 whatever the prediction.
 
-How far two surfaces lie apart: HD95, its pooled variant, NSD and average surface distance.
+Surface voxels and distances are defined in `metrics.lesions`.  HD95 is the larger
+of the two directed 95th percentiles (MONAI's and BraTS' definition).  One percentile
+of both directions pooled, as MedPy computes it, is another and smaller number, which
+has a name of its own here: `hd95_pooled`.  NSD is the share of both surfaces within a
+tolerance (Nikolov et al. 2018), each surface voxel counting once; a distance equal to
+the tolerance counts, up to a relative rounding of 1e-4.  The average surface distance
+is the mean over the voxels of both surfaces.
 
-Surface voxels and distances are defined in `metrics.lesions`.
+BraTS has ranked by lesion-wise Dice and HD95 since 2023; their rules, source and
+values for empty masks stand in `metrics.lesions`.
 
-HD95 is the larger of the two directed 95th percentiles (MONAI's and BraTS'
-definition).  One percentile of both directions pooled, as MedPy computes it, is
-another and smaller number, which has a name of its own here: `hd95_pooled`.
-NSD is the share of both surfaces within a tolerance (Nikolov et al. 2018), each
-surface voxel counting once; a distance equal to the tolerance counts, up to a
-relative rounding of 1e-4.  The average surface distance is the mean over the
-voxels of both surfaces.
-
-Metrics by lesion: lesion-wise Dice and HD95, and how much tumour is predicted where there is none.
-
-BraTS has ranked by the first two since 2023; their rules, source and values for empty masks stand in
-`metrics.lesions`.  False alarms are measured by volume: all of them, and the part far from the true tumour.  On a case
-without lesion the false-positive volume is the whole predicted volume, and `empty` in the row is `truth empty` or `both
-empty`.  Volumes of false alarms are skewed, most of them near 0, so that arms are compared by the ratio of geometric
-means of volume + 0.1 ml.
+False alarms, tumour that is predicted where there is none, are measured by volume: all
+of them, and the part far from the true tumour.  On a case without lesion the
+false-positive volume is the whole predicted volume, and `empty` in the row is
+`truth empty` or `both empty`.  Volumes of false alarms are skewed, most of them near 0,
+so that arms are compared by the ratio of geometric means of volume + 0.1 ml.
 """
 
 from typing import Final

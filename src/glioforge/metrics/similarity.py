@@ -1,7 +1,16 @@
-"""How like a real image a made one is: MSE, MAE, RMSE, PSNR and SSIM inside a mask.
+"""How like a real image a synthetic one is: MSE, MAE, RMSE, PSNR and SSIM inside a mask, and distance of patches.
 
-Such numbers compare with the one real image that has the same labels, so they
+Voxel-wise numbers compare with the one real image that has the same labels, so they
 mean something only for label maps that were not edited.
+
+The sliced Wasserstein distance of patches in levels of a Laplacian pyramid (Karras
+et al. 2018, arXiv:1710.10196, section 5; Rabin et al. 2011) says how much small
+patches look alike, wherever they lie.  A blurred image lacks the patches with edges
+and grain, a noisy one those without; voxel-wise likeness prefers the former.  It
+needs no trained network.  Differences from the paper: patches lie whole inside a
+mask, on slices of the last axis; one contrast at a time; both images are scaled by
+the real one's spread, so that too little contrast counts; and what remains below the
+levels is left out, since it shows how bright a subject is, not how an image looks.
 
 Conventions
 -----------
@@ -17,21 +26,6 @@ SSIM        Wang et al. 2004, eq. 13: Gaussian window of sigma 1.5 cut at 3.5
             scikit-image averages the map over the whole image or crops its
             border, and takes no mask; a test compares both where they agree
 identities  RMSE = sqrt(MSE), MAE <= RMSE, PSNR = 10 log10(range² / MSE)
-
-How much the small patches of a made image look like those of a real one, wherever they lie.
-
-Sliced Wasserstein distance of patches in levels of a Laplacian pyramid (Karras
-et al. 2018, arXiv:1710.10196, section 5; Rabin et al. 2011).  A blurred image
-lacks the patches with edges and grain, a noisy one those without; voxel-wise
-likeness prefers the former.  It needs no trained network.
-
-Differences from the paper: patches lie whole inside a mask, on slices of the
-last axis; one contrast at a time; both images are scaled by the real one's
-spread, so that too little contrast counts; and what remains below the levels is
-left out, since it tells how bright a subject is, not how an image looks.
-
-Conventions
------------
 level       0 is the finest; each next one is half as large
 descriptor  the 49 voxels of a patch
 """

@@ -1,16 +1,14 @@
-"""How a made image varies, beside a real one: from slice to slice, in its grain, and at every scale.
+"""How synthetic images vary: from slice to slice, in their grain, at every scale, and among draws for one label map.
 
 Likeness voxel by voxel (`metrics.similarity`) rewards a blurred image; these
-numbers tell one.  They compare amounts, not places, so they may be computed for
+numbers reveal one.  They compare amounts, not places, so they may be computed for
 images of other label maps too.
 
 Conventions
 -----------
-ratio       made over real; 1 is ideal, less is smoother, more is rougher
+ratio       synthetic over real; 1 is ideal, less is smoother, more is rougher
 bands       differences of Gaussian blurs, each twice as wide as the one before,
             averaged inside the mask alone (a blur divided by the blurred mask)
-
-How much the images differ that a generator draws for one label map.
 """
 
 import math

@@ -1,14 +1,13 @@
 """Convolutions, norms, activations and residual blocks, and how weights start, for two or three dimensions.
 
 Every network of Glioforge is put together from these, so that `dims=3` turns a
-network for slices into one for volumes.
+network for slices into one for volumes.  A residual block has two convolutions (He
+et al. 2016), in the form of Johnson et al. 2016: nothing follows the sum.
 
 Conventions
 -----------
 tensor      `(batch, channel, x, y)` or `(batch, channel, x, y, z)`
 dims        2 or 3, the number of axes after batch and channel
-
-Residual block of two convolutions: He et al. 2016, in the form of Johnson et al. 2016, nothing after the sum.
 """
 
 import math

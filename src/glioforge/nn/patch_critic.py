@@ -1,7 +1,8 @@
-"""Multi-scale PatchGAN critic with features (Wang et al. 2018, arXiv:1711.11585; Park et al. 2019, appendix A).
+"""Multi-scale PatchGAN critic with features, of whole images or of one region each.
 
 Each scale judges overlapping patches of an image of half the size of the one
-before.  Convolutions of kernel 4 with stride 2, then one with stride 1, then
+before (Wang et al. 2018, arXiv:1711.11585; Park et al. 2019, appendix A).
+Convolutions of kernel 4 with stride 2, then one with stride 1, then
 the score; a norm on all but the first and last.
 
 One scale of four layers at width 64 with `padding=1` is the 70 x 70 PatchGAN of
@@ -9,12 +10,11 @@ pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2): 30 x 30 scores for
 256 x 256 pixels.  Its batch norm over a batch of one is `norm="instance"` with
 `affine=True`: the statistics of each image, a learned scale and shift.
 
-Critics of one region each: background, normal brain and lesion (Guo et al. 2020, SAMR, equation 1).
-
-A critic of the entire image may overlook a lesion of a hundred voxels.  Here
-each region has its own multi-scale critic, which sees labels and images with
-all other voxels set to 0.  A sample that lacks a region (most slices lack a
-lesion) gives that critic nothing to judge: its scores and features are 0
+Critics of one region each judge background, normal brain and lesion (Guo et al.
+2020, SAMR, equation 1), since a critic of the entire image may overlook a lesion of
+a hundred voxels.  Each region has its own multi-scale critic, which sees labels and
+images with all other voxels set to 0.  A sample that lacks a region (most slices lack
+a lesion) gives that critic nothing to judge: its scores and features are 0
 whatever the image, so that no gradient comes from them.
 """
 

@@ -5,16 +5,16 @@ in groups of 2, 2, 4, 4 and 4 with 64 to 512 channels, ReLU after each, the larg
 are what comes out of conv1_2 to conv5_2, as Chen & Koltun (2017, arXiv:1707.09405) take them.  Weights come from a
 file on the user's disk; nothing is ever downloaded.
 
-Conventions
------------
-image       `(batch, 1, x, y)` in z-scores; -3 becomes black and 5 white, linearly and without clipping, the
-            same in red, green and blue; then ImageNet's mean and deviation
-names       of weights as in torchvision: `features.N.weight`, `features.N.bias`
-
 The encoder learns to predict labels from one contrast, for a perceptual loss without VGG-19.  It has the outline of
 VGG-19's first layers: five levels of two 3 x 3 convolutions, features taken after each level's second.  There is no
 norm, so that features depend on brightness.  While it learns, each level's features give logits by a convolution of
 kernel 1, summed from coarse to fine (Long et al. 2015, arXiv:1411.4038).
+
+Conventions
+-----------
+image       `(batch, 1, x, y)` in z-scores; for VGG-19 -3 becomes black and 5 white, linearly and without clipping, the
+            same in red, green and blue; then ImageNet's mean and deviation
+names       of VGG-19's weights as in torchvision: `features.N.weight`, `features.N.bias`
 """
 
 import hashlib

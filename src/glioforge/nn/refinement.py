@@ -2,7 +2,7 @@
 
 Carver et al. (section 2.3.2) build the generator of their Augmentation Network
 so: component C0 takes the label map shrunk to 4 x 4; each further one takes the
-features before it, doubled bilinearly, beside the label map at that size, and
+features before it, doubled bilinearly, and the label map at that size, and
 applies a residual block of 3 x 3 convolutions with layer norm and leaky ReLU.
 What the text leaves open is taken from Chen & Koltun (appendix A): 1024
 channels up to 64 x 64 and 512 from 128 x 128 on, two convolutions a component,
@@ -18,7 +18,8 @@ Layers of the paper's generator, `c` the channels of the condition:
     C6          256       c+512     512     the same, with c+512 for c+1024
     last        256       512       images  512 images + images
 
-Generators of one contrast each, side by side under one condition, none of which sees another's part of it.
+Generators of one contrast each may work side by side under one condition (`Apart`);
+none of them sees another's part of it.
 """
 
 import math

@@ -1,14 +1,14 @@
-"""U-Net with a residual encoder (Isensee et al. 2024, arXiv:2404.09556), for two or three dimensions.
+"""U-Net with a residual encoder (Isensee et al. 2024, arXiv:2404.09556) and residual classifier, for 2 or 3 dimensions.
 
-A stem, then one stage a level whose first block halves the grid; the way up is
-as in the plain U-Net, with one convolution a level.  Blocks are those of He et
+U-Net: a stem, then one stage per level whose first block halves the grid; the decoder is
+as in the plain U-Net, with one convolution per level.  Blocks are those of He et
 al. 2016 (arXiv:1512.03385) with the average-pooled short cut of He et al. 2019
 (arXiv:1812.01187), as nnU-Net takes them.
 
 Deep supervision: while it trains, the network gives logits of several levels,
 enlarged to the grid of the input and joined along the channels, finest first.
 
-Residual classifier of slices or volumes (He et al. 2016, arXiv:1512.03385).
+The classifier of slices or volumes is that of He et al. 2016 (arXiv:1512.03385).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The five papers that Glioforge's methods come from: their published numbers, beside those of studies after them.
+"""The five papers that Glioforge's methods come from: their published numbers, next to those of studies after them.
 
 The other rooms import names from here (`__init__.pyi`); a name is imported when it is first used.
 """

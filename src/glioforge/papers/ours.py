@@ -1,4 +1,4 @@
-"""Numbers of a study of Glioforge that stand beside a published table: read from its folder, or a gap that says why."""
+"""Numbers of a study of Glioforge next to a published table: read from its folder, or a gap that says why."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,6 @@
 """Attacks by nearness: copies of training subjects, donors of label maps, and who is nearest.
 
 Copy rate: synthetic cases that are near copies of training subjects, as the excess over held-out subjects.
-
 One threshold decides for all.  It lies between the nearest pair of different people
 and the planted copies of the disguise that is hardest to find, nearer to these, and
 the share of planted copies beyond it is the power of the search.  People, not cases, are
@@ -9,13 +8,11 @@ counted for the test: were nothing copied, those hit would be training subjects 
 often as held-out ones.
 
 Donor linkage: whether the subject whose label map a synthetic case was made from is its nearest training subject.
-
 A label map of tissue is a fingerprint, so that linkage is tested by images and by
 label maps; an edit of the lesion alone does not hide a donor.  The null hypothesis
 permutes donors over the donors' cases.
 
-Share of synthetic cases whose nearest person is a training subject rather than a held-out one.
-
+Nearer to training: share of synthetic cases whose nearest person is a training subject rather than a held-out one.
 Training and held-out subjects are interchangeable if nothing leaks, so that the
 variance of the share comes from how often each person is the nearest one, and
 not from the number of synthetic cases alone.

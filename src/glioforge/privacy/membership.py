@@ -1,13 +1,12 @@
-"""Membership from the synthetic cases alone: by the nearest of them, and by the ratio of densities.
+"""Membership of a person in the training data, from the synthetic cases alone or with the model in hand.
 
-The score by distance is the nearness of the nearest synthetic case (GAN-Leaks,
-Chen et al. 2020, arXiv:1909.03935, full black box with calibration); the ratio
-divides the density of synthetic cases at a person by that of other people there
-(DOMIAS, van Breugel et al. 2023, arXiv:2302.12580).
+From the synthetic cases alone there are two scores.  By distance it is the nearness of the
+nearest synthetic case (GAN-Leaks, Chen et al. 2020, arXiv:1909.03935, full black box with
+calibration); the ratio divides the density of synthetic cases at a person by that of other
+people there (DOMIAS, van Breugel et al. 2023, arXiv:2302.12580).
 
-Membership with the model in hand: scores of its discriminator, its loss, and the likelihood-ratio attack.
-
-The likelihood-ratio attack compares the score of a person under the released
+With the model in hand there are scores of its discriminator, its loss, and the
+likelihood-ratio attack, which compares the score of a person under the released
 model with the scores under shadow models trained with and without that person
 (Carlini et al. 2022, arXiv:2112.03570, section V, with one variance for all persons
 because shadow models are few).

@@ -4,12 +4,11 @@ The book is a list of attempts in the user's state folder.  A generator may be
 audited twice: once, and once more on fresh seeds, with the error split between
 both.  Each part of a release counts its own attempts, at its share of the error.
 
-Near copies in quarantine: what a person decides on each of them, signed.
-
-`quarantine.json` names every pair with its pictures.  A person writes a decision,
-a reason, a name and a date to each, and runs the audit again.  The signature ties
-a decision to the very files of both cases and to the registered rules, so that it
-does not hold for others.
+Each near copy in quarantine is decided by a person, who signs.  `quarantine.json`
+names every pair with its pictures.  The person writes a decision, a reason, a name
+and a date to each, and runs the audit again.  The signature ties a decision to the
+very files of both cases and to the registered rules, so that it does not hold for
+others.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """The rules of an audit and the recipient of the release, fixed and hashed before it looks at anything.
 
-Who receives a release, and which attacks that makes reasonably likely.
-
-Identifiability is judged for the recipient, so that an audit names one before it
-looks, and its verdict holds for that recipient alone.
+Who receives a release decides which attacks are reasonably likely.  Identifiability is
+judged for the recipient, so that an audit names one before it looks, and its verdict
+holds for that recipient alone.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Answers as arrays: what the tests of a reading study compute with.
+"""Answers as arrays: what the tests of a reading study compute with, and the ROC curve of a reader.
 
 Each kind asks whether something is there: a synthetic image, a tumour, or, of
 two images side by side, the real one on the right.  That answer is `positive`.
@@ -6,9 +6,8 @@ two images side by side, the real one on the right.  That answer is `positive`.
 Practice items are left out, and so are repeats, which serve the agreement of a
 reader with himself only: an item counts once.
 
-ROC curve of a reader over confidence: both errors at every degree of suspicion.
-
-Source: Green & Swets, Signal Detection Theory and Psychophysics (1966), chapter 2.
+The ROC curve is over confidence: both errors at every degree of suspicion (Green &
+Swets, Signal Detection Theory and Psychophysics, 1966, chapter 2).
 """
 
 from collections.abc import Sequence

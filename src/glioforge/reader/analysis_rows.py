@@ -5,9 +5,8 @@ and about as many items of both kinds: exact tests of counts.  Several items of
 a subject: subjects are exchanged and resampled.  Several readers: the variance
 over cases, and from three readers on over readers too, by U-statistics.
 
-Tests of answers on several items of a subject, in which the subject is the unit.
-
-Slices of one volume are called alike, so that they are no independent trials.
+Tests of answers on several items of a subject take the subject as the unit: slices
+of one volume are called alike, so that they are no independent trials.
 Under the hypothesis that calls do not depend on truth, the truth of whole
 subjects can be exchanged: between subjects that have items of one kind, and
 within subjects that have both.  The statistic is the difference of the two

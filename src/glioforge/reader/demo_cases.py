@@ -5,7 +5,8 @@ phantom's label map its mean intensity, smooth variation and noise; `smoothed`
 blurs the phantom's own images and adds noise.  No method sees a phantom that is
 shown as real.
 
-Practice items: phantoms in the frame of the study, so that readers learn the page without seeing a case.
+Practice items are phantoms in the frame of the study, so that readers learn the page
+without seeing a case.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Take a locked study out of its database: answers with their truth, the key of the items, and the audit chain.
 
-Answers as the long tables that three R packages read, to check or extend the analysis elsewhere.
+Answers are also written as the long tables that three R packages read, to check or
+extend the analysis elsewhere:
 
 iMRMC       `imrmc.csv`: readerID, caseID, modalityID, score; a row of reader and
             modality `truth` gives 0 or 1 of each case

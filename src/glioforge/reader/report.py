@@ -1,9 +1,8 @@
 """The report of a reading study: one page with the answer, tables, figures, methods, and what it does not show.
 
-The same answers, settings and flags give the same page.  Its numbers are stored
+Nothing is reported before the lock, and then everything that the export holds.  The
+same answers, settings and flags give the same page.  Its numbers are stored
 as JSON as well, so that they can be checked against the exported answers.
-
-The report of a study folder: nothing before the lock, and everything that the export holds.
 """
 
 from collections.abc import Mapping, Sequence

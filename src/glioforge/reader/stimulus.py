@@ -2,7 +2,8 @@
 
 Every stimulus of a study has the same type, shape, spacing and number of bytes, whatever the files of its cohort: the
 brain is cut out and centred in one frame, each contrast is mapped to 8 bits by the same rule, and what lies outside the
-brain is exactly 0.
+brain is exactly 0.  Cases that are one voxel thick, as samplers of slices make them, are shown whole, in their own
+plane.
 
 Conventions
 -----------
@@ -11,13 +12,8 @@ pixels     uint8 `(contrast, k, row, column)` in picture order, radiological: an
 planes     axial; cases that are a single coronal or sagittal slice are shown in their own plane; with
            the top of the head up and the face on the left of a sagittal picture
 levels     0 outside the brain; 1 to 255 inside, from the 0.5th to the 99.5th percentile within the brain of the case
-
-Samplers of slices make cases that are one voxel thick.  Such a case is shown whole, in its own plane.
-
-Conventions
------------
-turned    voxels with axes `(i, j, k)` so that `k` numbers the slices of the plane, `j` rises to the front of an axial
-          slice and to the top of the others, and `i` rises to the right, of a sagittal slice to the front
+turned     voxels with axes `(i, j, k)` so that `k` numbers the slices of the plane, `j` rises to the front of an axial
+           slice and to the top of the others, and `i` rises to the right, of a sagittal slice to the front
 """
 
 import zlib

@@ -9,9 +9,8 @@ and is not to be handed on:
     private-<out>      key.json, step.json, done.json, cases/
 
 A case depends on its files and the settings alone: neither on the number of
-workers nor on interruptions.
-
-A prepared case goes back to the grid of the scan that it was prepared from, where the export asks for it.
+workers nor on interruptions.  A prepared case goes back to the grid of the scan
+that it was prepared from, where the export asks for it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Figures of an audit: bounds beside their limits, ROC curves, and planted copies beside different people."""
+"""Figures of an audit: bounds next to their limits, ROC curves, and planted copies next to different people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """How figures are drawn: one look, no window, no global state, the same bytes each time, and marks that stay.
 
 Colours are those of Okabe & Ito (2008), which readers with any colour vision
-tell apart; marks and dashes differ too.
-
-A figure of leaks or of synthetic cases of unknown provenance stays marked when it leaves its page.
+can distinguish; marks and dashes differ too.  A figure of leaks or of synthetic
+cases of unknown provenance stays marked when it leaves its page.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Compare a synthetic cohort with a real one: every number at equal counts, beside what two real halves give.
+"""Compare a synthetic cohort with a real one: every number at equal counts, next to what two real halves give.
 
 Real subjects who contributed to the synthetic cases are left out of the comparison,
 because a generator that remembers them would look best; they stay among those in

@@ -1,16 +1,17 @@
-"""Describe the cases of two cohorts for `runs.fidelity`: once each, kept, and in processes where asked.
+"""Describe the cases of two cohorts for `runs.fidelity`, and compare synthetic images with the scan of their label map.
+
+Cases are described once each, kept, and in processes where asked.
+
+Synthetic images are compared with the scan of the same label map by MSE, MAE, PSNR and
+SSIM in brain, lesion and outside.  Only cases count whose label map was not edited,
+because a lesion that was moved has no scan to be compared with.  The numbers'
+identities are checked: MAE ≤ RMSE, and PSNR is that of the MSE.
 
 Conventions
 -----------
 kept        `described/<hash>.npz` below the folder of the result; the hash is that of the case's files and of
             everything that decides its description
 slices      the axial ones at `SLICES` even steps through the brain; patches of 7 × 7 have their centres in it
-
-Synthetic images beside the scan of the same label map: MSE, MAE, PSNR and SSIM in brain, lesion and outside.
-
-Only cases count whose label map was not edited, because a lesion that was moved has
-no scan to be compared with.  The numbers' identities are checked: MAE ≤ RMSE, and
-PSNR is that of the MSE.
 """
 
 import hashlib

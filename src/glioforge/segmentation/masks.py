@@ -1,11 +1,9 @@
-"""Folders of masks: one NIfTI file a case, named by the case, ours or anybody's.
+"""Folders of masks: one NIfTI file per case, named by the case, Glioforge's or anybody's, and their label scheme.
 
     <folder>/<case id>.nii.gz       label map on the scan's own grid
     <folder>/masks.json             the label scheme; written by Glioforge, optional
 
-Which scheme a folder is read with is decided in `segmentation.masks`.
-
-Which label scheme a folder of masks is read with, and why.
+A folder is read with the first scheme that is known, and the reason is kept:
 
 stated by the caller                       that scheme
 `masks.json`                               as Glioforge wrote it

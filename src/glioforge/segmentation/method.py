@@ -1,14 +1,14 @@
-"""What a method of segmentation is: its settings, its network, its loss; free of torch.
+"""What a method of segmentation is: its settings, its network, its loss, and post-processing; free of torch.
 
 A method is one file in `segmentation/methods`: a spec, `build` (the network) and
 `recipe` (losses and optimisers).  Data, mixing, augmentation, validation, model
 selection and prediction are shared, so that arms and methods differ in nothing else.
 A method with a program of its own registers a `segmentation.engine.SegmenterEngine` instead.
 
-Tidy a predicted label map: components that are too small, holes, a trace of enhancement.
-
-Everything is off by default: a rule that helps one cohort hurts the next, so it
-belongs into the settings of a run, where all arms of a study share it.
+Post-processing removes components that are too small, fills holes and relabels a trace
+of enhancement in a predicted label map.  Everything is off by default: a rule that helps
+one cohort hurts the next, so it belongs into the settings of a run, where all arms of a
+study share it.
 """
 
 from dataclasses import dataclass

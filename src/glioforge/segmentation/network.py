@@ -1,12 +1,10 @@
-"""Trains the networks of a segmenter with the project's own loop, one for each view.
+"""Train the networks of a segmenter with the project's own loop, one for each view, scored on whole validation volumes.
 
 Conventions
 -----------
 score      mean volumetric Dice of the validation subjects over the target's regions and tissue
 unseen     a class that no training case has is named on screen and card, and a region of it alone is not scored
 views      a training each, with the same budget; their outcomes are given as one
-
-Score a network on whole validation volumes while it trains.
 """
 
 from collections.abc import Collection, Iterable, Sequence

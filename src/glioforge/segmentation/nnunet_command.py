@@ -1,19 +1,17 @@
-"""Calls nnU-Net's own commands, in folders of their own.
+"""Call nnU-Net's own commands, in folders of their own, with folds that never divide a subject.
 
 nnU-Net is an optional package of other authors and licence; none of it is
 imported here.  Its commands find their data through three variables of the
 environment, which are set for the command alone.
 
+nnU-Net deals cases out by itself unless `splits_final.json` says otherwise, and
+knows nothing of subjects.  Here the real subjects are dealt out; a case trains
+in a fold if no subject who contributed to it - its own, its parents', its
+generator's - is validated in that fold.
+
 Conventions
 -----------
 folder      holds `nnUNet_raw`, `nnUNet_preprocessed`, `nnUNet_results` and `nnunet.log`
-
-Folds for nnU-Net that never divide a subject, nor let a synthetic case tell of one.
-
-nnU-Net deals cases out by itself unless `splits_final.json` says otherwise, and
-knows nothing of subjects.  Here the real subjects are dealt out; a case trains
-in a fold if no subject behind it - its own, its parents', its generator's - is
-validated in that fold.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a segmenter tells apart: the labels of a scheme, or regions that contain each other.
+"""What a segmenter distinguishes: the labels of a scheme, or regions that contain each other; and views of a head.
 
     regions4    background with normal tissue, necrotic core, oedema, enhancing tumour (the default)
     complete    these and white matter, grey matter, fluid: seven classes (Foroozandeh & Eklund)
@@ -8,18 +8,15 @@
     nested      WT, TC and ET, each yes or no (BraTS' own regions)
     <scheme>    the labels of any other scheme, by its name: `guo2020`, `brats2024` ...
 
+A network sees stacks of slices along the last axis, whichever way the head is cut.
+
 Conventions
 -----------
 class       number of a label in the order of the scheme's integers; 0 is the background
 channel     one output of the network: a class each, or a region each for `nested`
-
-Views of a head: a network sees stacks of slices along the last axis, whichever way the head is cut.
-
-Conventions
------------
-axial       slices along z; the tensor's axes are x, y, z
-coronal     slices along y; x, z, y
-sagittal    slices along x; y, z, x
+axial       view of slices along z; the tensor's axes are x, y, z
+coronal     view of slices along y; x, z, y
+sagittal    view of slices along x; y, z, x
 """
 
 from collections.abc import Collection, Iterable

@@ -1,17 +1,15 @@
-"""Complete label maps from a segmenter that knows tissue: the tumour's own labels lie over what it says of the rest.
+"""Complete label maps from a segmenter that knows tissue, the tumour's own labels on top, and how plausible they are.
 
 Shin et al. 2018 (arXiv:1807.10225, section 3): a network learns white matter,
 grey matter and fluid from the T1 of healthy brains, labels the T1 of brains
 with a tumour, and the known tumour labels are laid over the result.  It has
-never seen a tumour, so what it says beneath and close around one is a guess;
-`segmentation.tissue` says how plausible it is.
+never seen a tumour, so what it says beneath and close around one is a guess.
 
-How plausible a completed label map is: volumes and ratios of tissue, fluid at the tumour, Dice where it is known.
-
-Shin et al. 2018 (arXiv:1807.10225) leave open how a network of healthy brains
-does near a tumour.  Dark tumour looks like fluid to it; so it is told how much
-of the tumour the network takes for fluid, and how much fluid there is close
-around it, compared with the rest of the brain.
+The paper leaves open how a network of healthy brains does near a tumour.  Dark
+tumour looks like fluid to it; so plausibility is measured by how much of the tumour
+the network takes for fluid, and how much fluid there is close around it, compared
+with the rest of the brain; by volumes and ratios of tissue; and by Dice where the
+tissue is known.
 
 Conventions
 -----------

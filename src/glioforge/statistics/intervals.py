@@ -3,6 +3,17 @@
 One unit of evidence is a subject.  Slices, regions and training seeds of one
 subject are not independent of each other and never counted as more subjects.
 
+A distance between two sets of images, or an accuracy over all cases, belongs to
+no subject, so that it has no mean over subjects to bootstrap.  Whoever computes
+such a number computes it again on resamples: the same number of subjects, drawn
+with replacement.  The results table holds the number itself in a row with empty
+`sample`, and each resample in a row named by `sample_name`.  Resample `n` draws
+the same subjects in every arm, so that differences of arms can be paired.
+
+Shares of trials, such as right answers of a reader, have Wilson's interval, and exact
+tests of chance and equivalence.  A trial is then a unit of evidence of its own; slices
+of one subject are not.
+
 Conventions
 -----------
 values      float64, `(subject, seed)`; NaN where a subject was not measured
@@ -14,25 +25,10 @@ few         below `ENOUGH_SUBJECTS` no two-sided sign-flip test can reach 5 %
             95 % (1 - 2 / 2**n), so there is no interval, and results are marked
             "too few to conclude"
 
-Intervals of numbers about a whole cohort, by resampling its subjects.
-
-A distance between two sets of images, or an accuracy over all cases, belongs to
-no subject, so that it has no mean over subjects to bootstrap.  Whoever computes
-such a number computes it again on resamples: the same number of subjects, drawn
-with replacement.  The results table holds the number itself in a row with empty
-`sample`, and each resample in a row named by `sample_name`.  Resample `n` draws
-the same subjects in every arm, so that differences of arms can be paired.
-
-Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13
-(percentile interval).
-
-Shares of trials, such as right answers of a reader: Wilson's interval, and exact tests of chance and equivalence.
-
-A trial here is a unit of evidence of its own; slices of one subject are not.
-
-Source: Wilson, Journal of the American Statistical Association 22 (1927); the
-exact binomial test in its two-sided form by likelihood; Schuirmann, Journal of
-Pharmacokinetics and Biopharmaceutics 15 (1987) for two one-sided tests.
+Sources: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13
+(percentile interval); Wilson, Journal of the American Statistical Association 22
+(1927); the exact binomial test in its two-sided form by likelihood; Schuirmann,
+Journal of Pharmacokinetics and Biopharmaceutics 15 (1987) for two one-sided tests.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,9 +1,9 @@
-"""Settings that every study has: data, split, preparation and where the work runs.
+"""Settings that every study has: data, split, preparation, where the work runs, and the publication that it follows.
 
 The fields that choose a part by `kind` are parsed by the part's registry, so
-that a typo is told by the path of the key and the nearest known name.
+that an error of spelling names the path of the key and the nearest known name.
 
-The publication that a study follows, and in what it differs from it: settings that decide no number.
+The publication, and in what the study differs from it, are settings that decide no number.
 """
 
 from typing import Annotated, Any, Final, Literal, final

@@ -1,6 +1,6 @@
 """The section on the domain gap: synthetic cases against test scans, improvements, and agreement with the gain.
 
-Agreement is which distance ranks the arms of a study as their gain does, on subjects on whom nothing was tuned.
+Agreement shows which distance ranks the arms of a study as their gain does, on subjects on whom nothing was tuned.
 """
 
 from collections.abc import Mapping, Sequence

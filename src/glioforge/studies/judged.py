@@ -1,5 +1,8 @@
 """The contrasts of an augmentation study, judged: the primary one by itself, the planned family, and all others.
 
+Further endpoints of the primary pair of arms are each region, lesions, surfaces, false alarms and lesion-free cases.
+All but the lesion-free cases are one family of its own under Holm's procedure.
+
 Conventions
 -----------
 primary      the plan's, or the first arm under test that has results; against its reference
@@ -7,12 +10,6 @@ family       contrasts of sound arms with their references and of arms under tes
              together by Holm's procedure
 unplanned    arms that the plan's family leaves out, and LEAKY ones: corrected among themselves, exploratory
 volume       of a mean over regions, that of the smallest of them
-
-Further endpoints of the primary pair of arms are each region, lesions, surfaces, false alarms and lesion-free cases.
-All but the lesion-free cases are one family of its own under Holm's procedure.
-
-Conventions
------------
 lesion-free  a case whose true volume is 0 in the whole tumour; in the first region of a study without it
 """
 

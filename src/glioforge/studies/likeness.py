@@ -1,7 +1,7 @@
 """Numbers on what a synthesizer makes of unseen label maps: likeness, texture, diversity, and whether labels hold.
 
-Likeness is told by the mean over draws of style and noise, and one draw stands
-beside it; texture, labels and pictures belong to one draw.
+Likeness is the mean over draws of style and noise, with one draw next to it;
+texture, labels and pictures belong to one draw.
 """
 
 from collections.abc import Iterable, Mapping

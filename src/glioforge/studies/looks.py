@@ -1,6 +1,6 @@
 """The book of looks: which studies were registered for which test scans, and when each looked at them first.
 
-It is kept twice, in the user's state folder and beside the cohort, and what
+It is kept twice, in the user's state folder and next to the cohort, and what
 either copy knows counts: deleting one resets nothing.  Scans are known by hashes
 of their voxels (`io.digest`), never by names.  An entry that was
 written is never changed but for the time of its first look.

@@ -1,4 +1,4 @@
-"""The page of a study of samplers: distances with their floors, slices from noise beside real ones, trainings."""
+"""The page of a study of samplers: distances with their floors, slices from noise next to real ones, trainings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

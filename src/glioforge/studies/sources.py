@@ -1,6 +1,6 @@
 """Where the synthetic cases of an arm come from: a synthesizer, a mixing, a folder, noise, or the real cases again.
 
-A second cohort that a synthesizer is also trained on, such as the T1 of healthy brains.
+A synthesizer may also be trained on a second cohort, such as the T1 of healthy brains.
 """
 
 from collections.abc import Sequence

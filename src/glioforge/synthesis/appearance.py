@@ -4,16 +4,16 @@ A subject's style is its class means and within-class deviations in every
 contrast.  A drawn style is a mixture of two subjects, with a little of the spread
 between subjects added, so that it is nobody's own.
 
+Label maps with classes that no training case had are refused, or painted as a class
+that is named for them.  A generator that never saw enhancing tumour knows no intensity
+for it.  What it would paint there is arbitrary (for a style of class means it would be
+0), and nothing in the image would show that.
+
 Conventions
 -----------
 means       float64 `(subject, class, contrast)`, z-score; `nan` where a subject lacks the class or the contrast
 class       by the rank of its integer in the scheme, whatever the order its names are listed in; background
             first, all 0
-
-Label maps with classes that no training case had are refused, or painted as a class that is named for them.
-A generator that never saw enhancing tumour knows no intensity for it.  What it
-would paint there is arbitrary (for a style of class means it would be 0), and
-nothing in the image would show that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

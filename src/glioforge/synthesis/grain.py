@@ -1,17 +1,11 @@
-"""The fine grain of scans: noise that no label map can predict, measured after training and added when sampling.
+"""The grain of synthetic images, made like that of scans after training: noise within slices, smoothness across them.
 
-A generator that is rewarded for being near to the scan leaves noise out.  What
-it leaves out is measured by the variance above the blur of `nn.blocks`: that of
-the training scans minus that of the images made for them, well inside the
-classes, where fine structure is not mistaken for noise.  White noise of the
-missing variance is added to what is made, with the strength of a training case
-drawn at random.
-
-Conventions
------------
-grain       standard deviation in z-scores, `(case, contrast)`
-
-Smoothing across slices: volumes synthesized slice by slice, made as even from slice to slice as scans are.
+Fine grain is noise that no label map can predict, and a generator that is rewarded for
+being near to the scan leaves it out.  What it leaves out is measured by the variance
+above the blur of `nn.blocks`: that of the training scans minus that of the images made
+for them, well inside the classes, where fine structure is not mistaken for noise.
+White noise of the missing variance is added to what is made, with the strength of a
+training case drawn at random.
 
 A generator of slices chooses the slowly varying part of each slice on its own,
 which shows as streaks in the two planes that it did not paint.  After training,
@@ -23,6 +17,7 @@ that class borders and fine structure stay.
 
 Conventions
 -----------
+grain       standard deviation in z-scores, `(case, contrast)`
 images      z-scores `(contrast, i, j, k)`
 width       standard deviation in slices, one per contrast; 0 leaves a contrast as it is
 """

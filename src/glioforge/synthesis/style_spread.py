@@ -1,4 +1,4 @@
-"""Styles drawn around the mean of the training cases, at any width, or mixed between two of them.
+"""Styles drawn around the mean of the training cases, at any width, or mixed between two of them, that keep an order.
 
 The spread is that of a shrunk covariance.  A style is a table of mean intensities whose last axis is the contrast.  Few
 subjects give a covariance of low rank: it is mixed with a structured target,
@@ -8,11 +8,11 @@ weight of the target is estimated, and 1 for fewer than four cases.  Variances
 are shrunk towards those of the contrast, and have a floor, so that one subject
 gives a spread as well.
 
+A drawn style must keep rules of which class is brighter than which in a contrast.
+
 Sources: Ledoit & Wolf 2003, J Empir Finance 10:603 (structured target);
 Schäfer & Strimmer 2005, Stat Appl Genet Mol Biol 4:32, equations 8 and 10
 (weight of the target for correlations, from the variance of each).
-
-Which class is brighter than which in a contrast: rules that a drawn style must keep.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

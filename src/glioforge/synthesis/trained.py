@@ -1,16 +1,11 @@
 """A trained synthesizer: read from its folder, and used on label maps.
 
-Conventions
------------
-input       label maps in the scheme of the training cohort
-output      z-scores clipped to [-5, 5], exactly 0 where the label is background
-
-Weights and class statistics of a trained synthesizer, in the folder of its model.
-
-`training.model_folder` has the card; here is what is a synthesizer's own.
+The folder holds the model's card (`training.model_folder`), and the weights and class statistics of the synthesizer.
 
 Conventions
 -----------
+input                 label maps in the scheme of the training cohort
+output                z-scores clipped to [-5, 5], exactly 0 where the label is background
 weights.safetensors   `network/...` of the network, `appearance/...` of the class statistics
 """
 

@@ -1,6 +1,6 @@
-"""How long a training may take and when it is judged; free of torch, so that specs can hold it.
+"""How long a training may take and when it is validated, and what one call to train is given.
 
-What one call to train a method or a sampler is given.
+The module is free of torch, so that specs can hold a budget.
 """
 
 import math

@@ -1,6 +1,10 @@
-"""What a training leaves at each validation besides its checkpoints: snapshots, pictures, events.
+"""What a training shows and leaves at each validation besides checkpoints: history, snapshots, pictures, events.
 
-None of it is read again by the training, so the weights do not depend on it.
+While it runs, it prints one line per validation and writes a history table.  Times are
+printed but not stored in the table, so that two runs of one seed give the same file.
+
+Snapshots, pictures and events are not read again by the training, so the weights do not
+depend on them.
 
 Conventions
 -----------
@@ -9,11 +13,6 @@ rows        label map if the batch has one, then for each contrast the scans and
 columns     samples of the batch
 grey        the same for a contrast's scans and synthetic images: the middle 99 % of the scans' brain; black outside
 events      `events/`, for `tensorboard --logdir`: the history's columns as curves, and the pictures
-
-What a training shows while it runs: a history table, and one line a validation.
-
-Times are printed but not stored in the table, so that two runs of one seed
-give the same file.
 """
 
 import csv

@@ -1,19 +1,17 @@
-"""Networks of the last validations, kept with the final weights for ensembles.
+"""Networks of the last validations, kept with the final weights for ensembles, or chosen by their distance to images.
+
+The distance is the sliced Wasserstein distance of what a network makes to held-out images.  `PatchScore` is a
+`validate` of the loop: the best weights are kept, training ends on a plateau (`patience`), and the curve stands in the
+history, as for every other score.  `snapshot_scores` measures the snapshots that a finished training kept.
+
+Source: Foroozandeh & Eklund 2020 measure the distance of Karras et al. 2018 (arXiv:1710.10196) at every snapshot and
+keep the one with the lowest mean over levels.  Difference from the paper: the images are those of validation subjects,
+not of the training set, whose distance falls when a network copies them.
 
 Conventions
 -----------
 file        `snapshots/step_00000400.safetensors`, the inference network's state
 listed      in the training's `done.json` with their hashes; a file that is not listed is not loaded
-
-Choose among the networks of a training by the sliced Wasserstein distance of what they make to held-out images.
-
-Source: Foroozandeh & Eklund 2020 measure the distance of Karras et al. 2018 (arXiv:1710.10196) at every snapshot and
-keep the one with the lowest mean over levels.  `PatchScore` is a `validate` of the loop: the best weights are kept,
-training ends on a plateau (`patience`), and the curve stands in the history, as for every other score.
-`snapshot_scores` measures the snapshots that a finished training kept.
-
-Difference from the paper: the images are those of validation subjects, not of the training set, whose distance falls
-when a network copies them.
 """
 
 from collections.abc import Callable

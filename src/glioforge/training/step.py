@@ -1,24 +1,19 @@
-"""What a step of a training is made of: batches in parts, updates that stay finite, averaged weights.
+"""What a step of a training is made of: batches in parts, updates that stay finite, averaged weights, recomputation.
 
 Gradients of a batch that is taken part by part are those of the whole, equal within float rounding where a loss is a
 mean over samples and no layer looks at the batch; batch norm sees each part alone, and a Dice over the batch becomes
 the mean of the parts' Dice.
 
-No step may spoil the weights: updates happen only when loss and gradients are finite.
+No step may spoil the weights: updates happen only when loss and gradients are finite.  A recipe computes all its
+gradients first and hands every optimiser to `update_all`, which either steps all of them or none.  What a skipped step
+left in buffers (running statistics, spectral vectors) is put back by `Buffers`.
 
-A recipe computes all its gradients first and hands every optimiser to
-`update_all`, which either steps all of them or none.  What a skipped step left
-in buffers (running statistics, spectral vectors) is put back by `Buffers`.
+The exponential moving average of a network's weights is steadier than any single step (Polyak & Juditsky 1992; for
+GANs Yazıcı et al. 2019, arXiv:1806.04498).  `torch.optim.swa_utils.AveragedModel` is not used: it copies the weights at
+its first update and keeps a count of its own, where the rate here follows the step of the training, so that a resumed
+run and its averages agree.
 
-Exponential moving average of a network's weights: steadier than any single step.
-
-`torch.optim.swa_utils.AveragedModel` is not used: it copies the weights at its
-first update and keeps a count of its own, where the rate here follows the
-step of the training, so that a resumed run and its averages agree.
-
-Source: Polyak & Juditsky 1992; for GANs Yazıcı et al. 2019, arXiv:1806.04498.
-
-Activations of some stages may be computed again on the way back, instead of being kept: Chen et al. 2016,
+Activations of some stages may be computed again in the backward pass, instead of being kept: Chen et al. 2016,
 arXiv:1604.06174.  What is computed again must be what was computed: random numbers are drawn again alike, batch norm
 takes its statistics from the same input, and what a pass changes in buffers (running statistics, vectors of spectral
 norm) is not changed a second time.

@@ -1,6 +1,6 @@
-"""Weights of one network in a safetensors file: never a pickle, checked before use.
+"""Weights of one network in a safetensors file: never a pickle, checked before use; and outputs of a trained network.
 
-Outputs of a trained network: device, precision, threads.
+Outputs are computed on the device, and in the precision and threads, of the accelerator's settings.
 """
 
 import hashlib

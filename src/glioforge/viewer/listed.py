@@ -1,14 +1,11 @@
 """The cases that a page lists, what each is and which belong side by side, before a voxel is read.
 
+A synthetic or edited case belongs next to the case that it was made from.
+
 Conventions
 -----------
 kind     `real`, `phantom`, `synthetic` (images made by a synthesizer), `edited` (a label map with changed lesions, no
          images) or `file` (a single file that does not say where it comes from), by the lineage
-
-Which cases belong side by side: a synthetic or edited case and the case that it was made from.
-
-Conventions
------------
 parent   the partner's labels, lesion or style went into the case: it is shown on the left
 child    the partner was made from the case: it is shown on the right
 same     the same case or the same subject of another cohort, or the only two cases there are: shown on the right

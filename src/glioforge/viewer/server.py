@@ -4,6 +4,9 @@ It answers GET alone and keeps no file open to guesses: a page hands in a
 function from names to responses, and a name that the function does not know
 is not found.  Nothing that a request says is ever joined to a path.
 
+Files that come with the package (pages, their scripts and styles, and the vendored
+NiiVue) are looked up by name in a table, so that no name leads to another file.
+
 Conventions
 -----------
 address     `http://127.0.0.1:PORT/TOKEN/`, with 128 random bits as token; a request without it gets 403
@@ -14,10 +17,6 @@ Host        a loopback name with any port, so that a port that ssh forwards work
 headers     no caching, no sniffing, no framing, and a policy under which the browser asks nobody but this server
 
 Source: Content Security Policy Level 3 (W3C); Jackson et al. 2007 on DNS rebinding.
-
-Files that come with the package: pages, their scripts and styles, and the vendored NiiVue.
-
-A name is looked up in a table, so that no name leads to another file.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """What the page shows of one loaded case: NIfTI bytes made afresh, grey windows, labels with their volumes.
 
 Nothing of the case's own files is sent but voxels and grid: the headers are
-written anew, without texts and times.
+newly written, without texts and times.
 
 Conventions
 -----------

@@ -1,7 +1,7 @@
 """Scans that look like others: contrasts by what physics makes bright and dark, and copies among cases.
 
-Each rule compares two contrasts in one place of the head, in units of the
-spread of normal brain:
+Each rule about contrasts compares two of them in one place of the head, in units of
+the spread of normal brain:
 
 fluid        bright on T2, dark on T1, T1ce and FLAIR
 oedema       brighter on FLAIR than on T1 and T1ce
@@ -16,11 +16,11 @@ vessels      T1ce has brighter spots than T1
 
 The rules are Glioforge's own; they warn and never decide.
 
-Scans of different cases that are nearly the same: a copy that was filtered, resampled, mirrored or renamed.
-
-Each image becomes a coarse picture of its brain's box, 12 x 12 x 12 means, and
-pictures are compared by correlation.  Different heads, phantoms of one atlas
-among them, stay below 0.8; copies with noise, mirrored ones too, above 0.95.
+Copies are scans of different cases that are nearly the same, although filtered,
+resampled, mirrored or renamed.  Each image becomes a coarse picture of its brain's
+box, 12 x 12 x 12 means, and pictures are compared by correlation.  Different heads,
+phantoms of one atlas among them, stay below 0.8; copies with noise, mirrored ones
+too, above 0.95.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Look at a whole folder of scans: case by case, and the cases beside each other.
+"""Look at a whole folder of scans: case by case, and the cases next to each other.
 
 Nothing stops at the first problem, and nothing is changed.  What `ingest`
 would refuse is an error; what is probably a mistake is a warning.

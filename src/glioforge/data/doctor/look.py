@@ -1,6 +1,7 @@
-"""Look at one case: open its files once, and note what is wrong and what they are like.
+"""Look at one case: open its files once, and note what is wrong, what they are like, and where things lie.
 
-Where things lie: labels outside the brain or mirrored, skulls, cut heads, lesions that a grid would lose.
+Places are checked for labels outside the brain or mirrored, for skulls and cut heads, and for lesions that a grid would
+lose.
 """
 
 from collections.abc import Mapping

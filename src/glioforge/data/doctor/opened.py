@@ -1,7 +1,11 @@
-"""The sound files of one case while the doctor looks at them.
+"""The sound files of one case while the doctor looks at them, the findings about them, and their thumbnails.
 
 Most questions are answered on every second voxel or so, in canonical order,
 which is quick and enough; labels are looked at in full.
+
+A finding says what is wrong or remarkable with a case, and what to do about it.
+A thumbnail is one axial slice of each contrast with the borders of its labels;
+as in reports, anterior is up and the patient's left is on the right.
 
 Conventions
 -----------
@@ -9,12 +13,6 @@ small     every `step`-th voxel along each axis, canonical (RAS) order
 normal    brain voxels without lesion
 z         intensity less the median of normal brain, over 1.4826 times its
           median absolute deviation
-
-A finding: what is wrong or remarkable with a case, and what to do about it.
-
-A small picture of a case: one axial slice of each contrast with the borders of its labels.
-
-As in reports, anterior is up and the patient's left is on the right.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,14 +1,13 @@
-"""A phantom: one case of a computed subject, with everything about it that is known.
+"""A phantom: one case of a computed subject, before or after surgery, with everything about it that is known.
 
 Every draw comes from a stream named after the seed, the index and its purpose,
 so that a case is the same whatever was made before it and by which worker.
 Its head is a random diffeomorphism of the atlas.
 
-A phantom after surgery: part of the tumour's core is taken out, and fluid fills the cavity.
-
-What is left of the core lines the cavity, thicker on one side.  Oedema, mass
-effect and everything else stay as they were before; blood, air, scar and the
-shift of the brain back after surgery are not simulated.
+Surgery takes part of the tumour's core out, and fluid fills the cavity.  What is
+left of the core lines the cavity, thicker on one side.  Oedema, mass effect and
+everything else stay as they were before; blood, air, scar and the shift of the
+brain back after surgery are not simulated.
 
 APT-weighted images show the asymmetry of the magnetisation transfer ratio in
 percent.  The values of tissues are round numbers within the ranges that Zhou et

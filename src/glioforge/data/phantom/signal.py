@@ -23,11 +23,12 @@ The tumour's values are choices, not measurements of one patient; their order
 (oedema < solid tumour < necrosis < fluid in T1 and T2) is what the literature
 agrees on.
 
+The signal of a sequence, relative to the full magnetisation of water, with times
+in milliseconds:
+
 spin echo           PD (1 - exp(-TR/T1)) exp(-TE/T2)
 gradient echo       PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE/T2*),  E1 = exp(-TR/T1)
 inversion recovery  PD |1 - 2 exp(-TI/T1) + exp(-TR/T1)| exp(-TE/T2)
-
-Times are in milliseconds, signals relative to the full magnetisation of water.
 
 Sources: Haacke et al. 1999, "Magnetic Resonance Imaging: Physical Principles
 and Sequence Design", chapters 8 and 18 (equations); Hajnal et al. 1992, JCAT

@@ -1,15 +1,14 @@
-"""Finds the brain by the mask of a case or by what is no background, never by labels; and what the grid shows of it.
+"""Find the brain by the mask of a case or by its background, never by labels, and choose what the grid shows of it.
 
 Public tumour data is skull-stripped, but its background is 0 in one set and
 the minimum of a z-scored image in another.  The background value is therefore
 looked up: it is the most frequent value on the faces of the volume.
 
-Chooses the part of a case that the prepared grid shows: around the brain, the whole grid, or given slices.
-
-Shin et al. 2018 take the central slices of the whole grid, Han et al. 2018
-numbered sagittal slices that they squeeze into squares.  All are a `GridPlan`,
-so that `restore` brings label maps back from each.  No window follows a lesion:
-a test case would give its place away.
+The prepared grid shows the surroundings of the brain, the whole grid of the case,
+or given slices: Shin et al. 2018 take the central slices of the whole grid, Han et
+al. 2018 numbered sagittal slices that they squeeze into squares.  All are a
+`GridPlan`, so that `restore` brings label maps back from each.  No window follows a
+lesion: a test case would give its place away.
 """
 
 from collections import Counter

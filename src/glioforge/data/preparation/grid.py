@@ -1,23 +1,18 @@
 """One grid for a whole cohort: orientation, crop, padding and resampling as one recorded step.
 
 A `GridPlan` turns a case's own grid into the prepared one: axes are swapped
-and flipped to RAS, then each axis is resampled on its own.  Because the plan
-holds both grids, it can also bring a label map back (Shin et al. 2018 crop and
-resample to 128 x 128 x 54 and note that small tumours may vanish; here they
-are kept and counted, see `labels.py`).
+and flipped to RAS, then each axis is resampled on its own, by a matrix that says
+how much of each old voxel goes into each new one.  Because the plan holds both
+grids, it can also bring a label map back (Shin et al. 2018 crop and resample to
+128 x 128 x 54 and note that small tumours may vanish; here they are kept and
+counted, see `resample.py`).
 
 Conventions
 -----------
-start    edge of the first prepared voxel, in voxels of the case's grid after it was brought to RAS; a whole number
-factor   prepared spacing over the case's spacing; exactly 1 copies voxels
-
-Resampling one axis at a time: matrices that say how much of each old voxel goes into each new one.
-
-Conventions
------------
+start       edge of the first prepared voxel, in voxels of the case's grid after it was brought to RAS; a whole number
+            in a plan
+factor      prepared spacing over the case's spacing: the length of a new voxel in old voxels; exactly 1 copies voxels
 have, want  number of old and of new voxels
-start       edge of the first new voxel, in old voxels
-factor      length of a new voxel in old voxels
 rows        sum to the share of the new voxel that lies inside the old grid
 """
 

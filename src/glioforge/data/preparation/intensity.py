@@ -8,10 +8,10 @@ The minimum and maximum of a scan hang on single voxels, so percentiles stand
 in for them.  A range of -1 to 1 suits generators that end in a hyperbolic
 tangent (own choice; Han et al. 2018 and Carver et al. do not name theirs).
 
-Steps that come in several kinds: the kind of old, which a YAML need not name, and those that were added.
-
-A setting that stands at the value it had before it could be chosen is left out
-of dumps, so that folders prepared earlier keep their keys.
+Settings of a step that comes in several kinds are discriminated unions with a
+default kind, which a YAML need not name.  A setting that stands at the value it
+had before it could be chosen is left out of dumps, so that folders prepared
+earlier keep their keys.
 """
 
 import math

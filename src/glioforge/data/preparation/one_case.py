@@ -1,11 +1,10 @@
 """Prepare one case in memory: brain mask, grid, intensities, normal tissue, and an account of it all.
 
-Brain mask, grid and intensities come from the images alone.  A true label map
-only gives the prepared label map, so that a test case looks to a model as it
-would without one.  A case without images, such as a healthy anatomy from
-FreeSurfer, is prepared from its label map (`prepare_labels`).
-
-What comes before the grid: registration, skull stripping, brain mask and bias field, where a spec asks for them.
+Registration, skull stripping, brain mask and bias field come before the grid,
+where a spec asks for them.  Brain mask, grid and intensities come from the images
+alone.  A true label map only gives the prepared label map, so that a test case
+looks to a model as it would without one.  A case without images, such as a healthy
+anatomy from FreeSurfer, is prepared from its label map (`prepare_labels`).
 """
 
 from collections.abc import Mapping

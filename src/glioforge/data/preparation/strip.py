@@ -1,19 +1,16 @@
 """Skull stripping, by a tool or here, and bias fields evened out: what scans may need that public tumour data does not.
 
 `deepbet` (Fisch et al. 2024, its weights come with its package) and tools that
-the user has installed find brains well; a morphological method needs nothing
-and is rough.  The volume is checked: a brain outside 900 to 2200 ml is not
-believed, and the morphological method takes over.
+the user has installed, such as HD-BET or SynthStrip, find brains well; a
+morphological method needs nothing and is rough.  The volume is checked: a brain
+outside 900 to 2200 ml is not believed, and the morphological method takes over.
 
-Brain masks from a command that the user has installed, such as HD-BET or SynthStrip.
-
-Commands are lists of words and never pass through a shell.  They read and
+Commands of tools are lists of words and never pass through a shell.  They read and
 write in a folder of their own, which is gone afterwards.
 
-Even out the scanner's bias field in the images that are kept.
-
-Off unless asked for: a generator should learn the fields that real scans have,
-and the tissue classes fit a field of their own.
+The scanner's bias field is evened out in the images that are kept.  This is off
+unless asked for: a generator should learn the fields that real scans have, and the
+tissue classes fit a field of their own.
 """
 
 import shutil

@@ -1,14 +1,13 @@
 """Notes on scans: brains measured before a grid is fitted to them, and files that changed since they were ingested.
 
-One note a case in `survey/`: the box of its brain, the transforms that
+One note per case in `survey/` holds the box of its brain, the transforms that
 registration found, and the brain that stripping found.  Preparation of the
 case goes on from them.
 
-Notices scans that have changed since a cohort was ingested, without reading them where nothing points to a change.
-
-A note in `survey/` keeps size and time of modification of each file of a case
-that was prepared.  Where they are as noted, the contents are taken to be, too;
-where they are not, the contents are hashed and compared with those ingested.
+Another keeps size and time of modification of each file of a case that was
+prepared, so that scans are not read where nothing points to a change.  Where both
+are as noted, the contents are taken to be, too; where they are not, the contents
+are hashed and compared with those ingested.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Normal tissue for label maps that know only the tumour: white matter, grey matter, CSF.
+"""Normal tissue for label maps that know only the tumour: white matter, grey matter, CSF, or bands of intensity.
 
 The tumour is left out, the rest is classified over all contrasts, neighbours
 are made to agree (`neighbours.py`), and the tumour is put back on top (as Shin
@@ -13,13 +13,12 @@ T1, T1ce        CSF, grey matter, white matter
 T2              white matter, grey matter, CSF
 FLAIR           CSF, white matter, grey matter
 
-Bands of intensity in place of tissue classes: normal brain cut at 1/4, 1/2 and 3/4 of the largest value.
-
-After Carver et al. (section on the augmentation network).  They do not say of
-which contrast and of which largest value; here it is one contrast for all, so
-that the contrasts of a case share one map, and the 99.5th percentile of its
-normal brain, so that no vessel decides.  Such a map copies the patient's own
-intensities: whoever gets it learns more than from tissue classes.
+Bands of intensity stand in place of tissue classes after Carver et al. (section on
+the augmentation network): normal brain cut at 1/4, 1/2 and 3/4 of the largest
+value.  They do not say of which contrast and of which largest value; here it is one
+contrast for all, so that the contrasts of a case share one map, and the 99.5th
+percentile of its normal brain, so that no vessel decides.  Such a map copies the
+patient's own intensities: whoever gets it learns more than from tissue classes.
 """
 
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ A session is a case.  Tumour labels are `dseg` files of a derivative, or else a
 lesion's `mask`; a `dseg` file without a tumour in its name is tissue (1 grey
 matter, 2 white matter, 3 CSF) where it is as large as a brain, used where there
 is no tumour, and probabilities of tissue where there is neither.  A contrast that is there twice,
-such as `run-1` and `run-2`, is told; `entities` picks one.
+such as `run-1` and `run-2`, is reported; `entities` picks one.
 
 Source: BIDS 1.8 (Gorgolewski et al. 2016).
 """

@@ -2,7 +2,7 @@
 
     UCSF-PDGM-0004_nifti/UCSF-PDGM-0004_{T1,T1c,T2,FLAIR,brain_segmentation,tumor_segmentation}.nii.gz
 
-Bias-corrected, diffusion and perfusion images beside them are passed over.
+Bias-corrected, diffusion and perfusion images next to them are passed over.
 Follow-up scans (`UCSF-PDGM-0429_FU003d`) are sessions of their subject.  The
 grade is read from `UCSF-PDGM-metadata*.csv`.
 

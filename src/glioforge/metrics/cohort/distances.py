@@ -1,4 +1,4 @@
-"""Distances between two sets of features: Fréchet, kernel (KID) and optimal transport.
+"""Distances between two sets of features, and whether one set lies within the other and covers it.
 
 Fréchet distance: that of two Gaussians with the sets' means and covariances (Dowson & Landau 1982; Heusel et al. 2017,
 arXiv:1706.08500, eq. 6).  It is biased upwards at few cases, the more so the more features there are, and so means
@@ -6,7 +6,7 @@ something only next to the floor at the same counts (`metrics.cohort.halves`).  
 root is the sum of the singular values of the centred sets' product, so that it needs no matrix of features by features
 and no root of a matrix that few cases leave singular.
 
-Kernel distance: the unbiased squared maximum mean discrepancy with the kernel `(x·y / d + 1)³` of `d` features
+Kernel distance (KID): the unbiased squared maximum mean discrepancy with the kernel `(x·y / d + 1)³` of `d` features
 (Binkowski et al. 2018, arXiv:1801.01401, section 3 and appendix A).  Its mean is 0 for two samples of one population at
 every size, so that counts need not be equal; single values may be negative.
 
@@ -14,11 +14,9 @@ Optimal transport: how far the sets differ under the best matching of cases: the
 absolute difference of the entries as cost (Peyré & Cuturi 2019, arXiv:1803.00567, section 2.3), solved exactly by POT.
 With entries in standard deviations over real subjects, so is the distance.
 
-Precision, recall, density and coverage: whether synthetic features lie among real ones, and cover them.
-
-Sources: Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 1-2 (precision, recall);
-Naeem et al. 2020, arXiv:2002.09797, eq. 3-4 (density, coverage).  A ball around a
-case reaches to its `K`-th nearest neighbour of the same set.
+Precision, recall, density and coverage: whether synthetic features lie among real ones, and cover them (precision and
+recall: Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 1-2; density and coverage: Naeem et al. 2020, arXiv:2002.09797,
+eq. 3-4).  A ball around a case reaches to its `K`-th nearest neighbour of the same set.
 """
 
 from dataclasses import dataclass

@@ -1,35 +1,31 @@
-"""How the contrasts of a case belong together, and how rough each is across slices.
+"""Describe the images of a case: agreement of contrasts, power spectra of slices, and traits of files without anatomy.
 
 Contrasts that were made apart from each other show it: their edges lie in
-different places, and each predicts the others less well than in a scan.
+different places, and each predicts the others less well than in a scan.  Edge
+agreement is the correlation of gradient magnitudes; how rough each contrast is
+across slices is `metrics.texture.gradient_ratio`.
 
-Sources: normalised mutual information of Studholme et al. 1999, Pattern Recognit.
-32:71; edge agreement is the correlation of gradient magnitudes (Pluim et al. 2000
-compare gradients in registration).  Roughness is `metrics.texture.gradient_ratio`.
+Transposed convolutions leave checkerboards, which show as power at periods that
+divide the stride, on the axes of frequency.
 
-Power spectra of slices, and the checkerboards that transposed convolutions leave in them.
-
-Sources: Durall et al. 2020, arXiv:2003.01826 (radial spectra of synthetic images);
-Odena et al. 2016, doi:10.23915/distill.00003 (checkerboards: power at periods that
-divide the stride, on the axes of frequency).
-
-Conventions
------------
-slices      the axial ones whose brain is at least half as large as the largest one's
-spectrum    log2 of the share of power in rings of frequency, the mean (ring 0) left out
-checker     log2 of the power at a period of 2 or 4 voxels over that of neighbouring frequencies
-
-Traits by which files tell their origin without showing anatomy: background, quantisation, border.
-
+Background, quantisation and border tell the origin of a file without showing anatomy.
 A classifier that separates synthetic from real scans by them has learned nothing about
 images.  They are tested by themselves (`metrics.cohort.classifier`), so that a page
 can say whether a difference is one of images or of files.
 
 Conventions
 -----------
+slices         of spectra: the axial ones whose brain is at least half as large as the largest one's
+spectrum       log2 of the share of power in rings of frequency, the mean (ring 0) left out
+checker        log2 of the power at a period of 2 or 4 voxels over that of neighbouring frequencies
 background     voxels outside the brain
 quantisation   how many values there are, how often the most frequent one comes, and how much is clipped
 border         the outermost layer of the brain against the next one, and brain at the edge of the grid
+
+Sources: normalised mutual information of Studholme et al. 1999, Pattern Recognit.
+32:71; Pluim et al. 2000 (gradients compared in registration); Durall et al. 2020,
+arXiv:2003.01826 (radial spectra of synthetic images); Odena et al. 2016,
+doi:10.23915/distill.00003 (checkerboards).
 """
 
 from collections.abc import Mapping

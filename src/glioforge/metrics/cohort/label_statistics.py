@@ -1,4 +1,10 @@
-"""What a label map is made of: shares, areas, contacts and positions of its classes.
+"""Describe a label map: shares, areas, contacts and positions of its classes, and the lesion as radiologists do.
+
+Features of the lesion are its side, lobe, shares, foci, midline, depth and ventricles.
+They follow VASARI (The Cancer Imaging Archive, "VASARI research project"; Ruffle et
+al. 2024, vasari-auto) as far as a label map shows them.  Places are coarse: boxes in
+the brain's own bounding box, no atlas.  Two cohorts on one grid are measured alike,
+but no entry replaces a reading.
 
 Conventions
 -----------
@@ -7,21 +13,11 @@ area       largest axial area of a class, log2 of 1 + mm² / 100
 contact    faces between voxels of two classes over all faces between two classes
 position   centre of a class in the box of all labels, 0 to 1 along i, j and k; the box's centre for a class that
            is absent
-
-Geometry of a lesion as radiologists describe it: side, lobe, shares, foci, midline, depth, ventricles.
-
-The features follow VASARI (The Cancer Imaging Archive, "VASARI research project";
-Ruffle et al. 2024, vasari-auto) as far as a label map tells them.  Places are
-coarse: boxes in the brain's own bounding box, no atlas.  Two cohorts on one grid
-are measured alike, but no entry replaces a reading.
-
-Conventions
------------
-axes      i to the right, j to the front, k to the top (RAS); box coordinates from 0 to 1
-lobes     by the first rule that holds: behind and below (j < 0.4, k < 0.3) cerebellum and stem; j < 0.22
-          occipital; |i - 0.5| < 0.2 and k in 0.3-0.65 and j in 0.35-0.7 central grey matter; k < 0.42 and j < 0.68
-          temporal; j > 0.55 frontal; the rest parietal
-deep      at least 20 mm from the surface of the brain
+axes       i to the right, j to the front, k to the top (RAS); box coordinates from 0 to 1
+lobes      by the first rule that holds: behind and below (j < 0.4, k < 0.3) cerebellum and stem; j < 0.22
+           occipital; |i - 0.5| < 0.2 and k in 0.3-0.65 and j in 0.35-0.7 central grey matter; k < 0.42 and j < 0.68
+           temporal; j > 0.55 frontal; the rest parietal
+deep       at least 20 mm from the surface of the brain
 """
 
 from typing import Final

@@ -1,23 +1,21 @@
 """Copy the tumour of another subject, turned, scaled, bent and changed in contrast, to another place of the brain.
 
 Source: Yang et al. 2021, arXiv:2107.09843 (TumorCP): rotation, scaling,
-elastic deformation, gamma and blur, each with a chance of its own.  Blending:
-`mixing.methods.tumour_paste`.  Deviations: lengths are in millimetres instead of voxels; the
+elastic deformation, gamma and blur, each with a chance of its own.
+Deviations: lengths are in millimetres instead of voxels; the
 place keeps a share of the tumour within the brain; the tumour may be mirrored.
 
 The tumour is carried as the donor's voxels within its lesion mask; nothing of
-the donor's healthy brain is pasted.
-
-Blend a pasted part into its surroundings: hard, over a soft edge, or in the gradient domain.
+the donor's healthy brain is pasted.  It is blended into its surroundings: hard,
+over a soft edge, or in the gradient domain (Pérez, Gangnet & Blake 2003, "Poisson
+image editing", ACM Transactions on Graphics 22(3), equation 4: the correction is the
+membrane that takes the difference between host and part on the border, and has no
+Laplacian inside).
 
 Conventions
 -----------
 part   z-scores of what is pasted, on the host's grid
 mask   voxels that are pasted; never empty
-
-Source: Pérez, Gangnet & Blake 2003, "Poisson image editing", ACM Transactions
-on Graphics 22(3), equation 4: the correction is the membrane that takes the
-difference between host and part on the border, and has no Laplacian inside.
 """
 
 from collections.abc import Mapping

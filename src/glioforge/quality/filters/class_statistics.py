@@ -4,7 +4,7 @@ For every class and contrast the mean and the spread within the class are
 compared with the same numbers of real cases.  A case's score is its largest
 deviation in standard deviations over real cases; the limit is set on real
 cases judged without their own subject.  A generator that paints oedema dark,
-or every white matter flat, is told by the name of the class.
+or every white matter flat, is reported by the name of the class.
 
 Source: the outlier test by class statistics is the z-score filter of
 Foroozandeh & Eklund (2020) moved from pixels of label maps to intensities of

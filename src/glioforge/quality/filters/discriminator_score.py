@@ -1,4 +1,4 @@
-"""Cases that a discriminator tells from real ones, as Foroozandeh & Eklund (2020) propose instead of z-scores.
+"""Cases that a discriminator distinguishes from real ones, as Foroozandeh & Eklund (2020) propose instead of z-scores.
 
 Their proposal is to use the discriminator of the GAN again.  A model named `critic` that
 scores cases is used where one is given.  Most discriminators are not kept, and at the

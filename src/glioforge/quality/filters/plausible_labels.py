@@ -6,7 +6,7 @@ number's deviation is counted in standard deviations over real cases; the score 
 the largest, and its limit is set on real cases of subjects who were left out.
 Foroozandeh & Eklund (2020) found that their z-score filter keeps blurred masks;
 specks and false contacts between classes, as rounding an ordinal scale makes them,
-are what tells these.
+are what marks these.
 
 Slices are judged against slices, and volumes against volumes.
 """

@@ -9,10 +9,13 @@ and 512 channels with two convolutions each, a bridge of one convolution of 1024
 transposed convolutions of kernel 3 with batch norm before the skip is joined, He
 initialisation, softmax, weighted Dice loss, Adam at 1e-4, batches of 8, 150 epochs
 (488,250 steps for the paper's 26,040 slices), a validation after each epoch and the
-weights of the best one kept, no augmentation, four classes.  Presets `paper_7` and
-`paper_2` are the variants that also tell normal tissue apart, and nothing but the
-whole tumour.  `statistics: mixture` takes class weights and scale from real and
-synthetic training cases together, as the paper does.
+weights of the best one kept, no augmentation, four classes.  Its input is scaled by
+the largest value and the mean of the training cases, which are buffers of the network
+and part of its weights: a segmenter that is loaded scales as it was trained, and test
+cases never change them.  Presets `paper_7` and `paper_2` are the variants that also
+tell normal tissue apart, and nothing but the whole tumour.  `statistics: mixture` takes
+class weights and scale from real and synthetic training cases together, as the paper
+does.
 
 Preset `guo2020` follows Guo et al.: five classes, Adam at 2e-4, constant for 100 of
 200 epochs and then linearly down to 0, batches of 16, every slice drawn alike.
@@ -34,13 +37,6 @@ Deviations of the presets from the papers, each for a reason:
 - weights are selected by the unweighted volumetric Dice of whole subjects, never of single slices; the weighted
   Dice, which the paper reports, joins the history as `weighted_dice`, mean over subjects;
 - Guo et al. keep no validation cases; here the weights of the best validation are kept.
-
-Scaling of the input by the largest value and the mean of the training cases (Foroozandeh & Eklund).
-
-The numbers are buffers of the network and part of its weights: a segmenter that
-is loaded scales as it was trained, and test cases never change them.  The paper
-takes them from the mixture of real and synthetic images; whose they are here is
-a setting of the method.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,14 +1,13 @@
-"""Settings of a generator and its critic, with label maps or from noise, and what is changed before a critic sees it.
+"""Settings of a generator and its critic, with label maps or from noise, and differentiable augmentation.
 
 The house recipe learns anatomy in minutes: small weights of the critic and of
 feature matching next to the absolute difference, Adam (0.5, 0.9) at rates that
 fall as a cosine, an average of the weights, and gradient clipping.
 
-Differentiable augmentation: every image that a critic sees is changed at random, and gradients pass the change.
-
-The critic of a few hundred images soon knows them by heart.  Where real and synthetic
-images are changed alike, it cannot, and the generator does not learn the changes, since
-they are the same on both sides.
+The critic of a few hundred images soon memorises them.  Differentiable augmentation
+changes every image that a critic sees at random, and gradients pass the change.  Where
+real and synthetic images are changed alike, the critic cannot memorise them, and the
+generator does not learn the changes, since they are the same on both sides.
 
 Source: Zhao et al. 2020, arXiv:2006.10738: `shift` by up to an eighth of the image,
 `cutout` of a square of half its side.  Instead of their brightness, saturation and

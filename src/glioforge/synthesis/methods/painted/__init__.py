@@ -2,15 +2,16 @@
 
 Each class is split into intensity subclasses (FetalSynthSeg, Zalevskyi et al.
 2024, arXiv:2411.06842) that lie in the class by smooth random fields.  Their
-means are drawn around the mean of the training cases, from a shrunk covariance
-(`synthesis.style_spread`), at `width` times the spread between cases: wider
-than the cases themselves differ, as domain randomisation does (Billot et al.
-2023, SynthSeg, arXiv:2107.09559), but about measured means, and only as far as
-the order of classes stays (`synthesis.style_spread`).  Then texture, partial
-volume, resolution, shifts between contrasts, measured noise and a bias field.
+means are drawn around the mean of the training cases, from a shrunk covariance,
+at `width` times the spread between cases: wider than the cases themselves differ, as
+domain randomisation does (Billot et al. 2023, SynthSeg, arXiv:2107.09559), but about
+measured means, and only as far as the order of classes stays (both in
+`synthesis.style_spread`).  Then texture, partial volume, resolution, shifts between
+contrasts, measured noise and a bias field.
 
 Training cases without a class or a contrast, such as unlabelled scans with
-tissue alone, give the statistics of what they have.
+tissue alone, give the statistics of what they have.  The statistics of subclasses are
+buffers of a network without trained numbers, kept and read as weights are.
 
 Presets: `sound`, and `narrow`, `wide` and `means`, which differ in width.
 `means` is of width 0, without subclasses, texture and scanner: the per-class
@@ -23,8 +24,6 @@ partial volume and random patches, as new label maps have no scan to be clustere
 
 Label maps may hold distractors (scheme `complete_distractors`); they are painted
 after lesion classes and count as normal tissue.
-
-Subclass statistics as buffers of a network without trained numbers, kept and read as weights are.
 """
 
 from collections.abc import Mapping
