@@ -38,7 +38,10 @@ def small_fit(kind, train, *, made=None, seed=3):
     """Fit a kind on toys; what looks at made cases gets toys of other subjects unless some are given."""
     needs_made = kind == "discriminator_score" and made is None
     given = cohort_of_cases([toy_case(seed) for seed in range(80, 92)]) if needs_made else made
-    return fit_filter(small_filter(kind), train, made=given, models={"segmenter": ToySegmenter()}, seed=seed)
+    spec = small_filter(kind)
+    # A filter gets the models that its spec names, as in a study, and no others.
+    models = {name: {"segmenter": ToySegmenter()}[name] for name in spec.models}
+    return fit_filter(spec, train, made=given, models=models, seed=seed)
 
 
 def _answers():

@@ -37,22 +37,17 @@ from glioforge.core import (
 )
 from glioforge.data import cases_like
 
-__all__ = [
-    "FILTERS",
-    "AnyFilter",
-    "Case",
-    "Evidence",
-    "FilterSpec",
-    "Model",
-    "Verdict",
-    "calibrated_limit",
-    "fit_filter",
-    "folds_of",
-]
+__all__ = ["FILTERS", "AnyFilter", "Case", "Evidence", "FilterSpec", "Model", "Verdict", "calibrated_limit"]
+__all__ += ["fit_filter", "folds_of"]
 
 
 class FilterSpec(Spec):
     """Base of the settings of a filter; a filter's own spec adds `kind`."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the trained models that it must be given, such as `segmenter`; most filters need none."""
+        return ()
 
 
 @runtime_checkable

@@ -19,9 +19,9 @@ Each step is a folder that resumes on its own, so that the same command goes on 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glioforge.compute import AcceleratorSpec
 from glioforge.config import Spec
@@ -76,6 +76,16 @@ class WholeSpec(Spec):
     """Filters of the painted cases, in the order of the funnel."""
     models: Mapping[str, Path] = Field(default_factory=dict)
     """Folders of trained models that filters ask for, such as `segmenter`."""
+
+    @model_validator(mode="after")
+    def _models_given(self) -> Self:
+        """Refuse a filter that asks for a model which is not named, before anything is sampled."""
+        for spec in (*self.label_filters, *self.image_filters):
+            for name in spec.models:
+                if name not in self.models:
+                    msg = f"filter {spec.model_dump()['kind']!r} asks for a trained {name}: name its folder in models"
+                    raise ValueError(msg)
+        return self
 
 
 def make_whole_cases(

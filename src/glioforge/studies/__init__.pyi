@@ -59,7 +59,13 @@ from .sources import (
     unverified as unverified,
 )
 from .spec import AugmentationSpec as AugmentationSpec, LEAKY as LEAKY
-from .steps.arm import COPIES as COPIES, MIXED as MIXED, fit_arm as fit_arm, fit_pilot as fit_pilot
+from .steps.arm import (
+    COPIES as COPIES,
+    MIXED as MIXED,
+    chosen as chosen,
+    fit_arm as fit_arm,
+    fit_pilot as fit_pilot,
+)
 from .steps.audit import audit_route as audit_route
 from .steps.classify import fit_classifier as fit_classifier, score_classifier as score_classifier
 from .steps.drawn import make_drawn as make_drawn
@@ -87,7 +93,11 @@ from .steps.score import (
     judge_scans as judge_scans,
     score_images as score_images,
 )
-from .steps.screen import screen_cases as screen_cases
+from .steps.screen import (
+    SCREENER as SCREENER,
+    fit_screener as fit_screener,
+    screen_cases as screen_cases,
+)
 from .steps.segment import score_masks as score_masks, score_segmenter as score_segmenter, score_slices as score_slices
 from .steps.series import make_series as make_series
 from .steps.synthesize import intact as intact, make_cases as make_cases, make_sampled as make_sampled

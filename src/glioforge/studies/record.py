@@ -12,6 +12,7 @@ synthesizer       training of one synthesizer of a comparison (`training`)
 segmenter         training of one segmenter, of an arm or of a comparison (`training`)
 judge             training of the reference segmenter, and its rows on scans (`training`, `rows`)
 joined            second cohort that a synthesizer is also trained on (`details`: `cases`, `from`, `contrasts`)
+screener          training of the segmenter that filters ask (`training`); a note where there are too few subjects
 synthetic         synthetic cases of the source `arm` (`details`: `made`, `kept`, `verdicts`); a filter that could
                   not be fitted is a note
 fidelity, images  images of unseen label maps, with their rows

@@ -11,10 +11,10 @@ from glioforge.config import Spec
 from glioforge.lesions import RecipeSpec
 from glioforge.privacy import AuditSpec
 from glioforge.quality import AnyFilter
-from glioforge.segmentation import AnySegmenter
+from glioforge.segmentation import AnySegmenter, SegmenterSpec
 from glioforge.studies.arms import NAME
 from glioforge.studies.base import StudySpec
-from glioforge.studies.sources import AnySource, CopiesSource, NoiseSource, Source, SynthesizerSource
+from glioforge.studies.sources import AnySource, CopiesSource, NoiseSource, Source, SynthesizerSource, require_models
 from glioforge.synthesis import AnySynthesizer
 from glioforge.training import Budget
 
@@ -62,6 +62,11 @@ class SourcedSpec(StudySpec):
         if self.control is not None:
             found["control"] = SynthesizerSource(synthesizer=self.control)
         return {**found, **self.sources}
+
+    @property
+    def screener(self) -> tuple[SegmenterSpec, Budget] | None:
+        """Segmenter that filters may ask, and its length; none where the study has no segmenter."""
+        return None
 
 
 @runtime_checkable
@@ -157,6 +162,7 @@ class ClassificationSpec(SourcedSpec):
         if unknown:
             msg = f"arms draw from {unknown}, which are not among the sources {sorted(self.all_sources)}"
             raise ValueError(msg)
+        require_models(self.all_sources, None)
         return self
 
     @property
@@ -205,7 +211,13 @@ class AnonymisationSpec(SourcedSpec):
             raise ValueError(f"routes {others} make no cases: copies of scans, and slices from noise, are no release")
         if self.audit.weights_released:
             raise ValueError("audit.weights_released: a study audits cases; use `glioforge shadow` for weights")
+        require_models(self.all_sources, self.segmenter)
         return self
+
+    @property
+    def screener(self) -> tuple[SegmenterSpec, Budget] | None:
+        """The segmenter of releases."""
+        return None if self.segmenter is None else (self.segmenter, self.spending.segmenter)
 
     @property
     def spending(self) -> AnonymisationBudget:

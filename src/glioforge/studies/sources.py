@@ -3,7 +3,7 @@
 A synthesizer may also be trained on a second cohort, such as the T1 of healthy brains.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, final
 
@@ -18,6 +18,7 @@ from glioforge.lesions import RecipeSpec
 from glioforge.mixing import AnyMixing
 from glioforge.quality import AnyFilter
 from glioforge.sampling import AnySampler
+from glioforge.segmentation import SegmenterSpec
 from glioforge.synthesis import AnySynthesizer
 from glioforge.training import Budget
 
@@ -227,6 +228,29 @@ Source = SynthesizerSource | MixingSource | FolderSource | CopiesSource | NoiseS
 
 
 AnySource = Annotated[Source, Field(discriminator="kind")]
+
+
+def require_models(sources: Mapping[str, Source], segmenter: SegmenterSpec | None) -> None:
+    """Refuse filters that ask for a trained model which a study does not train.
+
+    Args:
+        sources: Every source of the study by its name.
+        segmenter: The study's segmenter, of which one is trained for filters that ask; none where it has none.
+
+    Raises:
+        ValueError: Names source, filter and model; for the validator of a spec.
+    """
+    trained = {"encoder"} if segmenter is None else {"encoder", "segmenter"}
+    for name, source in sources.items():
+        for spec in () if isinstance(source, CopiesSource) else source.filters:
+            lacking = [model for model in spec.models if model not in trained]
+            if lacking:
+                msg = (
+                    f"source {name!r}: filter {spec.model_dump()['kind']!r} asks for a trained {lacking[0]}, which "
+                    "this study does not train: leave the filter out, or put the cases through "
+                    f"`glioforge filter --model {lacking[0]}=FOLDER` and name their folder as a source of kind folder"
+                )
+                raise ValueError(msg)
 
 
 def unverified(source: Source) -> bool:

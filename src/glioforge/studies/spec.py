@@ -28,6 +28,7 @@ from glioforge.studies.sources import (
     Source,
     SubjectsSpec,
     SynthesizerSource,
+    require_models,
     stored_alone,
 )
 from glioforge.training import Budget
@@ -119,6 +120,7 @@ class AugmentationSpec(SourcedSpec):
             _require(arm.name, "source", arm.source, known)
             _require(arm.name, "segmenter", arm.segmenter, sorted(self.segmenters))
             _require(arm.name, "reference", arm.reference, names)
+        require_models(self.all_sources, self.segmenter or next(iter(self.segmenters.values()), None))
         return self
 
     @model_validator(mode="after")
@@ -212,6 +214,11 @@ class AugmentationSpec(SourcedSpec):
         """Every source by its name, with those of controls."""
         named = super().all_sources
         return {**named, **control_sources(self.controls, named)}
+
+    @property
+    def screener(self) -> tuple[SegmenterSpec, Budget]:
+        """The segmenter of arms that name none, else the first of `segmenters`."""
+        return self.segmenter or next(iter(self.segmenters.values())), self.spending.segmenter
 
     @property
     def all_arms(self) -> tuple[ArmSpec, ...]:

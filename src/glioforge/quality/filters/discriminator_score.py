@@ -1,12 +1,11 @@
 """Cases that a discriminator distinguishes from real ones, as Foroozandeh & Eklund (2020) propose instead of z-scores.
 
-Their proposal is to use the discriminator of the GAN again.  A model named `critic` that
-scores cases is used where one is given.  Most discriminators are not kept, and at the
-end of a training they are fitted to their own generator alone; so without one a
-discriminator is trained afterwards, on features of the real training cases and of the
-whole made cohort: a logistic regression on `features.random_convolution` where there are
-images and on `quality.label_measures` where there are labels.  It is cross-fitted, so that no
-case is judged by a discriminator that has seen it, nor a real case by one that has seen its subject.
+Their proposal is to use the discriminator of the GAN again.  Those are not kept, and at the
+end of a training they are fitted to their own generator alone; so a discriminator is
+trained afterwards, on features of the real training cases and of the whole made cohort:
+a logistic regression on `features.random_convolution` where there are images and on
+`quality.label_measures` where there are labels.  It is cross-fitted, so that no case is
+judged by a discriminator that has seen it, nor a real case by one that has seen its subject.
 
 Source: keeping the samples that a discriminator takes for real is discriminator rejection
 sampling, Azadi et al. (2019, arXiv:1810.06758), here with a limit that refuses a stated
@@ -14,14 +13,14 @@ share of real cases.
 
 Conventions
 -----------
-score    chance of being made, where both kinds are taken to be equally frequent; of a critic, log(1 + exp(-x))
+score    chance of being made, where both kinds are taken to be equally frequent
 folds    subjects of real cases and ids of made ones, by hash
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,19 +29,11 @@ from pydantic import Field
 from glioforge import features
 from glioforge.core import Case, CohortError, LabelScheme, Modality, Verdict
 from glioforge.features import Space
-from glioforge.quality import FILTERS, Evidence, FilterSpec, Model, calibrated_limit
+from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
 from glioforge.quality.label_measures import label_measures
 
 FOLDS: Final = 5
 _MOST: Final = 10.0
-
-
-class Critic(Model, Protocol):
-    """A trained discriminator that scores cases."""
-
-    def score(self, case: Case) -> float:
-        """Return a number that is larger the more real the case looks."""
-        ...
 
 
 class DiscriminatorScoreSpec(FilterSpec):
@@ -52,7 +43,7 @@ class DiscriminatorScoreSpec(FilterSpec):
     refused_share: float = Field(0.05, gt=0, lt=1)
     """Share of real cases of unseen subjects that may be refused."""
     penalty: float = Field(1.0, gt=0)
-    """Weight of the quadratic penalty on the coefficients of a discriminator that is trained here."""
+    """Weight of the quadratic penalty on the coefficients of the discriminators."""
 
 
 @FILTERS.register(DiscriminatorScoreSpec)
@@ -64,37 +55,23 @@ class DiscriminatorScore:
     Args:
         spec: Settings.
         subjects: Subjects behind discriminator and limit.
-        judge: Scores a case.
+        judge: Scores a case, by a discriminator that has not seen it.
         limit: Largest score that passes.
     """
 
     spec: DiscriminatorScoreSpec
     subjects: tuple[str, ...]
-    judge: "_Critic | _Trained"
+    judge: "_Trained"
     limit: float
 
     @classmethod
     def fit(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> "DiscriminatorScore":
-        """Take the critic that is given, or train discriminators; set the limit on real cases that they have not seen.
+        """Train discriminators; set the limit on real cases that they have not seen.
 
         Raises:
-            CohortError: There are fewer than three subjects, or too few made cases to learn from, or none of the real
-                cases is new to the critic.
+            CohortError: There are fewer than three subjects, or too few made cases to learn from.
         """
         evidence.require_subjects(3, spec.kind)
-        if "critic" in evidence.models:
-            critic: Any = evidence.model("critic", spec.kind)
-            seen = set(critic.lineage.subjects)
-            scores = [_Critic(critic).score(case) for case in evidence.real() if case.subject_id not in seen]
-            if not scores:
-                raise CohortError(
-                    "no real case whose subject is new to the critic",
-                    "subjects that it was not trained on, to set a limit from",
-                    "add held-out cases to the training cases of the filter",
-                    evidence.train.where,
-                )
-            limit = calibrated_limit(np.array(scores), spec.refused_share)
-            return cls(spec, evidence.subjects("critic"), _Critic(critic), limit)
         judge, scores = _Trained.of(spec, evidence)
         return cls(spec, evidence.subjects(made=True), judge, calibrated_limit(np.array(scores), spec.refused_share))
 
@@ -107,20 +84,7 @@ class DiscriminatorScore:
         score = self.judge.score(case)
         keep = score <= self.limit
         relation = "within" if keep else "beyond"
-        return Verdict(keep, score, f"{self.judge.words} {score:.3f}; {relation} the limit of {self.limit:.3f}")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Critic:
-    """A critic that was given."""
-
-    critic: Critic
-    words: str = "the critic's loss on the case is"
-
-    def score(self, case: Case) -> float:
-        """Softplus of the negative score, which is not below 0 and larger for worse cases."""
-        return float(np.logaddexp(0, -self.critic.score(case)))
+        return Verdict(keep, score, f"chance of being made {score:.3f}; {relation} the limit of {self.limit:.3f}")
 
 
 @final
@@ -132,7 +96,6 @@ class _Trained:
     modalities: tuple[Modality, ...]
     scheme: LabelScheme | None
     models: tuple[Any, ...]
-    words: str = "chance of being made"
 
     @classmethod
     def of(cls, spec: DiscriminatorScoreSpec, evidence: Evidence) -> tuple["_Trained", list[float]]:

@@ -47,6 +47,11 @@ class FeatureOutlierSpec(FilterSpec):
     explained: float = Field(0.99, gt=0, le=1)
     """Share of the features' variance that the principal components keep."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """An encoder where its features are compared."""
+        return ("encoder",) if self.space == "encoder" else ()
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -150,10 +155,9 @@ class FeatureOutlier:
             others = Components.of(table[~held_out], spec.explained)
             scores[held_out] = others.distances(table[held_out], spec.neighbours)[0]
         limit = calibrated_limit(scores, spec.refused_share)
-        models = ("encoder",) if spec.space == "encoder" else ()
         return cls(
             spec,
-            evidence.subjects(*models),
+            evidence.subjects(*spec.models),
             space,
             modalities,
             names,

@@ -32,6 +32,11 @@ class SegmenterAgreementSpec(FilterSpec):
     refused_share: float = Field(0.05, gt=0, lt=1)
     """Share of real cases of unseen subjects that may be refused."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """A segmenter."""
+        return ("segmenter",)
+
 
 @FILTERS.register(SegmenterAgreementSpec)
 @final

@@ -19,7 +19,7 @@ from glioforge.studies import (
     score_segmenter,
     score_slices,
 )
-from glioforge.studies.plan.draw import Draw, draw_of
+from glioforge.studies.plan.draw import Draw, draw_of, steps_of
 from glioforge.studies.plan.source import Made
 from glioforge.training import Budget
 
@@ -155,11 +155,10 @@ def _budget(spec: AugmentationSpec, fold: Fold, draw: Draw, trial: Sequence[str]
 
 
 def _amount(spec: AugmentationSpec, arm: Arm, subjects: int) -> float:
-    """Steps of a training, for estimates: of epochs as many as some twenty batches a subject take."""
+    """Steps of a training, for estimates."""
     budget, share = spec.spending.segmenter, min(arm.spec.synthetic_share, 0.9)
-    if budget.epochs is not None:
-        return budget.epochs * 20.0 * subjects / (1 - share)
-    return budget.steps / (1 - share) if spec.spending.match == "exposure" and share < 0.9 else float(budget.steps)
+    longer = budget.epochs is not None or (spec.spending.match == "exposure" and share < 0.9)
+    return steps_of(budget, subjects) / ((1 - share) if longer else 1)
 
 
 def _parts(draw: Draw, made: Made) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final, final
 
 from glioforge.core import CohortError, counted, stream
 from glioforge.studies import Fold, SubjectsSpec, drawn
+from glioforge.training import Budget
 
 
 @final
@@ -69,3 +70,8 @@ def draw_of(fold: Fold, spec: SubjectsSpec, number: int, purpose: str = "draw") 
     order = [int(place) for place in stream(fold.seed(purpose, number), "subjects").permutation(len(everyone))]
     name = f"{'made-by' if purpose != 'draw' else 'trained-on'}{spec.suffix}-draw-{number}"
     return Draw(name, drawn(everyone, spec, order), number)
+
+
+def steps_of(budget: Budget, subjects: int) -> float:
+    """Return the steps of a training, for estimates: of epochs as many as some twenty batches a subject take."""
+    return float(budget.steps) if budget.epochs is None else budget.epochs * 20.0 * subjects

@@ -1,14 +1,16 @@
 """Tasks of a source of synthetic cases: training, cases, search for leaks, filters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 from glioforge.classification import Target
 from glioforge.core import LeakageError
 from glioforge.metrics import DRAWS, FEWEST_HALVED
+from glioforge.quality import FilterSpec
 from glioforge.studies import (
     KIND,
+    SCREENER,
     CopiesSource,
     Fold,
     FolderSource,
@@ -23,6 +25,7 @@ from glioforge.studies import (
     content_of,
     fit_class_sampler,
     fit_sampler,
+    fit_screener,
     fit_synthesizer,
     intact,
     judge_maps,
@@ -41,7 +44,7 @@ from glioforge.studies import (
     take_joined,
     unverified,
 )
-from glioforge.studies.plan.draw import Draw
+from glioforge.studies.plan.draw import Draw, steps_of
 from glioforge.synthesis import is_trained
 
 _OWN = ("generator", "control")
@@ -103,7 +106,9 @@ def source_tasks(spec: SourcedSpec, fold: Fold, made: Made, target: Target = "tu
         yield from _from_folder(spec, fold, made, source)
     filters = {"filters": source.filters, "seed": made.random(fold, "quality"), **made.draw.key}
     search = (made.task(fold, "search"),) if unverified(source) else ()
-    needs = (made.task(fold, "cases"), *search)
+    screeners = list(_screener(spec, fold, made.draw, source.filters))
+    yield from screeners
+    needs = (made.task(fold, "cases"), *search, *(task.name for task in screeners))
     # Without filters all cases are kept, which takes no time.
     yield _task(fold, made, "synthetic", screen_cases, filters, needs=needs, amount=float(bool(source.filters)))
 
@@ -159,6 +164,16 @@ def _from_synthesizer(spec: SourcedSpec, fold: Fold, made: Made, source: Synthes
         return
     recipe = source.recipe or spec.recipe
     yield _task(fold, made, "cases", make_cases, {**making, "recipe": recipe}, **how)
+
+
+def _screener(spec: SourcedSpec, fold: Fold, draw: Draw, filters: Sequence[FilterSpec]) -> Iterator[Task]:
+    """The training of the segmenter that filters ask, one for all sources of a draw; nothing where none asks."""
+    if spec.screener is None or not any("segmenter" in one.models for one in filters):
+        return
+    segmenter, budget = spec.screener
+    key = {"segmenter": segmenter, "budget": budget, "seed": draw.seed(fold, SCREENER), **draw.key}
+    name, steps = f"{draw.below(fold)}/{SCREENER}", steps_of(budget, draw.size(fold))
+    yield Task(name, SCREENER, fold, fit_screener, key, inputs=("train",), amount=steps, draw=draw.number)
 
 
 def _joined(spec: SourcedSpec, fold: Fold, made: Made, source: SynthesizerSource) -> Iterator[Task]:

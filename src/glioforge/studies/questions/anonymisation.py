@@ -40,9 +40,13 @@ class Anonymisation:
         """Cases, audit and utility of each route; the segmenter of the scans first."""
         for fold in folds:
             yield from _segmenters(spec, fold, REAL, ())
+            seen: set[str] = set()
             for name in spec.routes:
                 made = Made(name, EVERYONE)
-                yield from source_tasks(spec, fold, made)
+                for task in source_tasks(spec, fold, made):
+                    if task.name not in seen:
+                        seen.add(task.name)
+                        yield task
                 yield Task(
                     f"{fold.name}/audits/{name}",
                     "audit",

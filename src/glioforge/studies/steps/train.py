@@ -118,6 +118,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
     budget: Budget | None,
     seed: int,
     train: Cohort | None = None,
+    validation: Cohort | None = None,
     synthetic: Cohort | None = None,
     share: float = 0.0,
     real_steps: float = 0.0,
@@ -131,6 +132,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
         budget: Length of the training; that of the settings where it is none.
         seed: Seed of the training.
         train: Real cases; the whole training side unless given.  Like `synthetic` not part of a key.
+        validation: Cases that choose the weights, maybe none; the validation side unless given.
         synthetic: Synthetic cases to mix in; not part of a key, as they come from a needed task.
         share: Share of synthetic slices in every batch.
         real_steps: Share of the steps, the last ones, that draw from real cases alone.
@@ -139,7 +141,7 @@ def fit_segmenter(  # noqa: PLR0913 - what decides the weights, by keyword
     folder = context.folder / MODEL
     trained = train_segmenter(
         context.cohort("train") if train is None else train,
-        context.cohort("validation"),
+        context.cohort("validation") if validation is None else validation,
         segmenter,
         folder,
         synthetic=synthetic,
