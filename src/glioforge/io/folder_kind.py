@@ -12,7 +12,7 @@ from typing import Any, Final
 from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import read_json, regular_size
 
-SYNTHESIZER, SEGMENTER = "a synthesizer", "a segmenter"
+SEGMENTER = "a segmenter"
 COHORT, STUDY, MASKS = "a cohort", "a study", "a folder of masks"
 
 PRIVATE = "private-"

@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import output_error, read_json, remove_partials, replacing, write_atomically, write_json
 from glioforge.io.folder_kind import is_model, kind_of_folder
-from glioforge.io.step_key import VERB, differences, made_by, made_otherwise, run_facts
+from glioforge.io.step_key import VERB, differences, made_by, made_otherwise, made_there, run_facts
 
 __all__ = ["VERB", "Step", "read_json", "replacing", "run_facts", "write_atomically", "write_json"]
 
@@ -231,7 +231,7 @@ def require_free(folder: Path, verb: str) -> None:
             continue
         maker = made_by(_marker(folder / name)["key"])
         if maker is None or maker.verb != verb:
-            what = "what another step made" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
+            what = made_there(maker, folder) or "what another step made"
             raise OutputError(f"the folder holds {what}", expected, remedy, folder)
         return
     kind = kind_of_folder(folder)  # several views keep their steps in subfolders; the card identifies the whole model

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from glioforge.core import OutputError, shortened
-from glioforge.io.folder_kind import MASKS, SEGMENTER, STUDY, SYNTHESIZER
+from glioforge.io.folder_kind import MASKS, SEGMENTER, STUDY, is_model, kind_of_folder
 
 _MAX_DIFFERENCES = 5
 
@@ -27,7 +27,7 @@ def made_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path)
     """
     maker, asked = made_by(old), made_by(new)
     remedy = "choose another --out, or delete the folder and run again"
-    what = "a folder of another step" if maker is None else f"{maker.what} that `glioforge {maker.verb}` made"
+    what = made_there(maker, folder) or "a folder of another step"
     if maker != asked:
         wanted = "one that the same step made" if asked is None else f"one that `glioforge {asked.verb}` made"
         return OutputError(f"the folder holds {what}", f"an empty folder, or {wanted}", remedy, folder)
@@ -85,7 +85,7 @@ _BY_VERB = {
     "prepare --png": "slices as pictures",
 }
 _BY_FIELDS = (
-    ({"spec", "train", "validation"}, Made(SYNTHESIZER, "train")),
+    ({"spec", "train", "validation"}, Made("a model", "train")),
     ({"budget", "seed", "settings"}, Made("a training", "train")),
     ({"format", "modalities", "size"}, Made("a prepared cohort", "prepare")),
     ({"recipe", "count"}, Made("edited label maps", "edit")),
@@ -113,6 +113,21 @@ def made_by(key: Mapping[str, Any]) -> Made | None:
     if verb:
         return Made(_BY_VERB.get(verb, "results"), verb)
     return next((made for fields, made in _BY_FIELDS if fields <= key.keys()), None)
+
+
+def made_there(maker: Made | None, folder: Path) -> str:
+    """Return what a folder holds and which command made it; empty for an unknown maker.
+
+    Keys of synthesizers and samplers have the same fields: the card of a finished model names its family.
+
+    Args:
+        maker: By the folder's key.
+        folder: The folder.
+    """
+    if maker is None:
+        return ""
+    what = kind_of_folder(folder) if maker.verb == "train" and is_model(folder) else maker.what
+    return f"{what} that `glioforge {maker.verb}` made"
 
 
 _PACKAGES = ("glioforge", "numpy", "scipy", "torch", "lightning-fabric", "nibabel", "blosc2", "isal")

@@ -10,12 +10,14 @@ from .method import (
     SamplerSpec as SamplerSpec,
 )
 from .slice_gan import SliceGan as SliceGan
+from .slice_sampler import SliceSampler as SliceSampler
 from .slice_spec import (
     AXES as AXES,
     FINDING_WORDS as FINDING_WORDS,
     PAPER_SLICES as PAPER_SLICES,
     Finding as Finding,
     SliceGanSpec as SliceGanSpec,
+    SliceSpec as SliceSpec,
     request_of as request_of,
 )
 from .slices import chosen_slices as chosen_slices

@@ -23,17 +23,15 @@ from glioforge.core import (
     Geometry,
     GeometryError,
     InputFileError,
-    LabelMap,
     LabelScheme,
     Lineage,
     Progress,
     Silent,
-    SpecError,
     not_prepared,
     require_no_leak,
 )
 from glioforge.io import CARD, Step, kept_of, settled
-from glioforge.sampling.method import SAMPLERS, Knowledge, Sampler
+from glioforge.sampling.method import SAMPLERS, Knowledge, Sampler, require_made
 from glioforge.training import WEIGHTS, Budget, Card, Fitting, Outcome, expected_hash, read_card, write_model
 
 MAX_GRID = 2**12
@@ -114,16 +112,11 @@ class TrainedSampler:
         The same state of the generator gives the same bytes; the first draws do not depend on `count`.
 
         Raises:
-            SpecError: The sampler's own file makes something else.
+            SpecError: The sampler's own file makes something else, or other contrasts.
         """
         for _ in range(count):
             made = self.method.make(rng, self.accelerator)
-            if not isinstance(made, LabelMap | Mapping):
-                raise SpecError(
-                    f"`make` of sampler {self.card.kind!r} returned {type(made).__name__}",
-                    "images by contrast or a label map",
-                    "return what its `volumes` or `label_map` gives",
-                )
+            require_made(made, self.method)
             yield made
 
 

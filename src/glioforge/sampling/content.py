@@ -18,7 +18,6 @@ from torch.nn import functional
 from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, Progress, stream
 from glioforge.sampling.slice_gan import SliceGan
-from glioforge.sampling.slices import training_slices
 from glioforge.training import Budget, OptimizerSpec, Supervised, inferred, train
 
 STEPS: Final = 300
@@ -103,7 +102,7 @@ def train_reader(
 
 def _held(method: SliceGan, cohort: Cohort) -> tuple[torch.Tensor, torch.Tensor]:
     """Slices and findings of a cohort."""
-    slices = training_slices(method.spec, cohort, method.knowledge.modalities)
+    slices = method.slices(cohort)
     return slices.images, torch.from_numpy(slices.findings)
 
 

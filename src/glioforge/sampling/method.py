@@ -8,7 +8,8 @@ training subjects, who are in the lineage of everything it makes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
 
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 Made = LabelMap | Mapping[Modality, Volume]
 """What a sampler makes of one draw of noise."""
 Batches = Callable[[int], "Mapping[str, torch.Tensor]"]
+
+_MEND: Final = "mend `make`: see docs/how-to/add-a-sampler.md"
 
 
 class BareSamplerSpec(Spec):
@@ -91,6 +94,11 @@ class Sampler(ABC):
         """Whether draws are bare label maps of one small shape, kept many to a file."""
         return False
 
+    @property
+    def pooled(self) -> bool:
+        """Whether a draw has any one of the contrasts, instead of all of them."""
+        return False
+
     @abstractmethod
     def build(self) -> "nn.Module":
         """Network with fresh weights from torch's global generator; it is kept with the model."""
@@ -100,7 +108,7 @@ class Sampler(ABC):
         """Draw one label map, or one set of images on one grid; the same state of `rng` gives the same bytes."""
 
     def loss(self, network: Any, batch: Mapping[str, "torch.Tensor"]) -> "torch.Tensor":  # noqa: ANN401, ARG002 - as `build` gives it
-        """Return the scalar that training lowers; every sampler has this, or a recipe of its own."""
+        """Return the scalar that training lowers; every sampler with weights has this, or a recipe of its own."""
         raise TypeError(f"{type(self).__name__} has neither `loss` nor a `recipe` of its own")
 
     def examples(self, cohort: Cohort) -> Mapping[str, "torch.Tensor"]:
@@ -134,8 +142,25 @@ class Sampler(ABC):
         """Losses and optimisers for the network, over this many steps: one network that lowers `loss`."""
         spec = self.spec
         return training.Supervised(
-            network, lambda value, _: value, spec.optimizer, steps=steps, call=self.loss, clip_norm=10.0, ema=spec.ema
+            network,
+            lambda value, _: value,
+            spec.optimizer,
+            steps=steps,
+            call=self._lowered,
+            clip_norm=10.0,
+            ema=spec.ema,
         )
+
+    def _lowered(self, network: Any, batch: Mapping[str, "torch.Tensor"]) -> "torch.Tensor":  # noqa: ANN401 - as `build` gives it
+        """What `loss` returns, once it is seen to be one number."""
+        import torch
+
+        loss = self.loss(network, batch)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            returned = f"`loss` of sampler {self.spec.kind!r} returned {found}"
+            raise SpecError(returned, "a tensor of one number", "return its mean")
+        return loss
 
     def output(self, accelerator: AcceleratorSpec, *inputs: np.ndarray) -> np.ndarray:
         """Return what the network gives for arrays, in float32, on the device and with the precision asked for."""
@@ -145,14 +170,48 @@ class Sampler(ABC):
             self.network, tuple(torch.from_numpy(values) for values in inputs), accelerator
         ).numpy()
 
-    def volumes(self, images: np.ndarray, geometry: Geometry | None = None) -> dict[Modality, Volume]:
-        """Return images `(contrast, i, j, k)` by contrast, on the grid of the training cases unless one is given."""
-        grid = geometry or self.knowledge.geometry
-        return {m: Volume(image, grid, m) for m, image in zip(self.knowledge.modalities, images, strict=True)}
+    def volumes(self, images: np.ndarray) -> dict[Modality, Volume]:
+        """Return images `(contrast, i, j, k)` by contrast, on the grid of the training cases.
+
+        Raises:
+            SpecError: The images have another shape, or hold NaN or infinity.
+        """
+        modalities, grid = self.knowledge.modalities, self.knowledge.geometry
+        found = self.checked(images, (len(modalities), *grid.shape))
+        return {m: Volume(image, grid, m) for m, image in zip(modalities, found, strict=True)}
 
     def label_map(self, voxels: np.ndarray) -> LabelMap:
-        """Return values of the scheme as a label map on the grid of the training cases."""
-        return LabelMap(voxels.astype(np.uint8), self.knowledge.geometry, self.knowledge.scheme)
+        """Return values of the scheme `(i, j, k)` as a label map on the grid of the training cases.
+
+        Raises:
+            SpecError: The values have another shape, or are no whole numbers from 0 to 255.
+            LabelError: A value has no name in the scheme.
+        """
+        knowledge = self.knowledge
+        found = self.checked(voxels, knowledge.geometry.shape)
+        values = np.clip(found, 0, 255).astype(np.uint8)
+        if not np.array_equal(values, found):
+            known = ", ".join(map(str, sorted(knowledge.scheme.labels.values())))
+            raise SpecError(f"labels of sampler {self.spec.kind!r} that are no whole numbers", f"one of {known}", _MEND)
+        return LabelMap(values, knowledge.geometry, knowledge.scheme)
+
+    def checked(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return what `make` has drawn in float32, once it is seen to be finite and of this shape.
+
+        Raises:
+            SpecError: It is not.
+        """
+        found = np.asarray(values, dtype=np.float32)
+        made = f"an array of sampler {self.spec.kind!r}"
+        if found.shape != shape:
+            axes = "(contrast, ...)" if self.makes == "images" else "(i, j, k)"
+            raise SpecError(f"{made} of shape {found.shape}", f"{axes} = {shape}", _MEND)
+        bad = found.size - np.count_nonzero(np.isfinite(found))
+        if bad:
+            raise SpecError(
+                f"{made} with {bad} values that are NaN or infinite", "finite values", f"train it again, or {_MEND}"
+            )
+        return found
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401, B027 - for networks with such buffers
         """Fill buffers of the fresh network from training cases; nothing unless a sampler has such buffers."""
@@ -180,12 +239,16 @@ class Sampler(ABC):
         return None
 
     def fit(self, fitting: Fitting) -> Outcome:
-        """Train the network; afterwards it holds the kept weights."""
+        """Train the network, after which it holds the kept weights; one without parameters is only measured."""
         from glioforge.compute import seed_torch, start
 
+        began = monotonic()
         seed_torch(fitting.seed, "weights")
         self.network = self.build()
         self.before_training(self.network, fitting.train)
+        if not list(self.network.parameters()):
+            self.network.eval()
+            return Outcome(0, 0, None, plateaued=False, seconds=monotonic() - began, skipped=0, history=())
         recipe = self.recipe(self.network, self.spec.budget.steps)
         held_out = fitting.validation if fitting.validation is not None and len(fitting.validation) else None
         outcome = training.train(
@@ -202,6 +265,28 @@ class Sampler(ABC):
         self.network.load_state_dict(recipe.inference_network().state_dict())
         self.network.cpu().eval()
         return outcome
+
+
+def require_made(made: Any, sampler: Sampler) -> None:  # noqa: ANN401 - whatever a sampler's own file returns
+    """Raise a `SpecError` unless `make` returned what the sampler makes: a label map, or images of its contrasts."""
+    found, known = type(made).__name__, sampler.knowledge
+    gives = "volumes" if sampler.makes == "images" else "label_map"
+    if sampler.makes == "labels":
+        expected = f"a label map in scheme {known.scheme.name}"
+        fits = isinstance(made, LabelMap) and made.scheme == known.scheme
+        found = f"a label map in scheme {made.scheme.name}" if isinstance(made, LabelMap) else found
+    else:
+        names = [str(modality) for modality in known.modalities]
+        expected = f"images of {'one of ' if sampler.pooled else ''}{', '.join(names)}"
+        fits = isinstance(made, Mapping) and all(isinstance(volume, Volume) for volume in made.values())
+        if fits:
+            found = f"images of {', '.join(map(str, made)) or 'no contrast'}"
+            fits = set(made) == set(known.modalities) or (
+                sampler.pooled and set(made) in [{m} for m in known.modalities]
+            )
+    if not fits:
+        remedy = f"return what its `{gives}` gives"
+        raise SpecError(f"`make` of sampler {sampler.spec.kind!r} returned {found}", expected, remedy)
 
 
 SAMPLERS: Registry[Sampler] = Registry("sampler", "glioforge.sampling.methods")

@@ -1,26 +1,23 @@
-"""Base of the GANs of slices: training slices, generator and critic, and draws."""
+"""Base of the GANs of slices: generator and critic, conditions, pools of contrasts, and draws."""
 
 from abc import ABC
 from collections.abc import Mapping
 from copy import copy, deepcopy
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from scipy import ndimage
 from torch import nn
 
 from glioforge.compute import AcceleratorSpec
-from glioforge.core import Cohort, CohortError, Geometry, Modality, Volume, stream
-from glioforge.data import SLICES_FROM, SLICES_TO
+from glioforge.core import Cohort, CohortError, Modality, Volume, stream
 from glioforge.nn import BlendGenerator, DcganCritic, DcganGenerator, LevelSets, Modes, start_as_dcgan, start_critic
-from glioforge.sampling.method import Batches, Sampler
-from glioforge.sampling.slice_spec import AXES, SliceGanSpec, SliceSpec, described, fulfilling
-from glioforge.sampling.slices import BACKGROUND, DARK, DARKEST, FINDINGS, slice_geometry, training_slices
+from glioforge.sampling.method import Batches
+from glioforge.sampling.slice_sampler import SliceSampler
+from glioforge.sampling.slice_spec import SliceGanSpec, described, fulfilling
+from glioforge.sampling.slices import BACKGROUND, DARK, FINDINGS, TrainingSlices
 from glioforge.training import Fitting, Outcome, PatchScore, Unconditional
-
-Slice = Float32[np.ndarray, "contrast x y"]
 
 _ROWS: Final = 512
 """Findings of training slices that are kept with the weights, to draw from."""
@@ -30,14 +27,13 @@ _SETTLING: Final = 32
 """Batches of noise that the statistics of the batch norms are taken over in the end."""
 
 
-class SliceGan(Sampler, ABC):
+class SliceGan(SliceSampler, ABC):
     """Generator of slices against a critic of whole slices; a method gives the settings.
 
     After the training the statistics of the generator's batch norms are taken anew, over batches of noise: those that
     were noted on the way belong to other weights than the averaged ones.
     """
 
-    makes: ClassVar = "images"
     spec: SliceGanSpec
     network: Any
 
@@ -56,19 +52,33 @@ class SliceGan(Sampler, ABC):
             start_as_dcgan(generator)
         if asked:
             generator.register_buffer("shown", torch.zeros(_ROWS, asked))
-        if spec.pooled:
+        if self.pooled:
             generator.register_buffer("quantiles", torch.zeros(len(self.knowledge.modalities), len(_LEVELS)))
         return generator
 
     @property
+    def pooled(self) -> bool:
+        """Whether a slice has one contrast of a pool."""
+        return self.spec.pooled
+
+    def slices(self, cohort: Cohort) -> TrainingSlices:
+        """Cut the slices of a cohort that the settings choose; of a pool, each contrast is a slice of its own.
+
+        Raises:
+            CohortError: There are none, or cases lack labels where content is asked for.
+        """
+        found = super().slices(cohort)
+        return found.apart() if self.pooled else found
+
+    @property
     def _blends(self) -> bool:
         """Whether the generator adds to blends of slices; contrasts of a pool do not blend."""
-        return bool(self.spec.modes and self.spec.texture and not self.spec.pooled)
+        return bool(self.spec.modes and self.spec.texture and not self.pooled)
 
     @property
     def _channels(self) -> int:
         """Contrasts that a slice has."""
-        return 1 if self.spec.pooled else len(self.knowledge.modalities)
+        return 1 if self.pooled else len(self.knowledge.modalities)
 
     def before_training(self, network: Any, cohort: Cohort) -> None:  # noqa: ANN401 - the generator
         """Measure modes, findings of training slices to draw from, and what distinguishes the contrasts of a pool.
@@ -77,9 +87,9 @@ class SliceGan(Sampler, ABC):
             CohortError: Findings are asked for and the cases have no labels.
         """
         spec = self.spec
-        if not spec.conditions and not spec.pooled and not self._blends:
+        if not spec.conditions and not self.pooled and not self._blends:
             return
-        slices = training_slices(spec, cohort, self.knowledge.modalities)
+        slices = self.slices(cohort)
         if self._blends:
             network.prior.fill(slices.images, slices.positions)
         if spec.conditions:
@@ -93,25 +103,24 @@ class SliceGan(Sampler, ABC):
                 )
             rows = np.linspace(0, len(table) - 1, _ROWS).round().astype(int)
             network.shown.copy_(torch.from_numpy(table[np.lexsort(table.T)][rows]))
-        if spec.pooled:
+        if self.pooled:
             images = slices.images.float().numpy()[:, 0]
             for place in range(len(network.quantiles)):
                 network.quantiles[place] = torch.from_numpy(_quantiles(images[place :: len(network.quantiles)]))
 
     def examples(self, cohort: Cohort) -> Mapping[str, torch.Tensor]:
         """Slices of all cases with what they show; they are held in memory, in half precision."""
-        slices = training_slices(self.spec, cohort, self.knowledge.modalities)
+        slices = self.slices(cohort)
         columns = [FINDINGS.index(name) for name in self.spec.conditions]
         return {"images": slices.images, "findings": torch.from_numpy(slices.findings[:, columns])}
 
     def batches(self, cohort: Cohort, seed: int) -> Batches:
-        """Draw slices of all training cases with the same chance."""
+        """Draw slices of all training cases with the same chance, with their brain."""
         drawn = super().batches(cohort, seed)
 
         def batch(step: int) -> Mapping[str, torch.Tensor]:
             rows = drawn(step)
-            images = rows["images"].float()
-            return {**rows, "images": images, "brain": (images > DARK).any(dim=1)}
+            return {**rows, "brain": (rows["images"] > DARK).any(dim=1)}
 
         return batch
 
@@ -143,7 +152,7 @@ class SliceGan(Sampler, ABC):
         """Distance of slices from as many of held-out subjects, if the spec asks for it."""
         if not self.spec.select:
             return None
-        real = training_slices(self.spec, cohort, self.knowledge.modalities).images.float().numpy()
+        real = self.slices(cohort).images.float().numpy()
 
         def make(network: nn.Module) -> np.ndarray:
             other = copy(self)
@@ -160,32 +169,25 @@ class SliceGan(Sampler, ABC):
         fulfilling(self.shown, self.spec.conditions, request)
         self.asked = dict(request)
 
-    def facts(self) -> dict[str, Any]:
-        """Which slices of the grid were learned."""
-        first, last = self.spec.between
-        return {SLICES_FROM: first, SLICES_TO: last}
-
     def findings(self, rng: np.random.Generator) -> dict[str, Any]:
         """Findings that `make` asks for with the same state of `rng`."""
         return described(self._findings(rng)[0], self.spec.conditions)
 
     def make(self, rng: np.random.Generator, accelerator: AcceleratorSpec) -> dict[Modality, Volume]:
         """Draw one slice with all contrasts, or of one contrast of a pool, as a volume that is one voxel thick."""
-        return self.finished(self.output(accelerator, *self.drawn(rng))[0])
+        return self.volumes(self.output(accelerator, *self.drawn(rng))[0])
 
     def drawn(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Noise of one slice `(1, noise)`, and the findings asked of it `(1, finding)`, which are drawn first."""
         findings = self._findings(rng)
         return rng.standard_normal((1, self.network.noise), dtype=np.float32), findings
 
-    def finished(self, image: Slice) -> dict[Modality, Volume]:
-        """Turn an image from -1 to 1 into volumes of z-scores, exactly 0 outside the brain."""
-        contrasts = self.knowledge.modalities
-        if self.spec.pooled:
-            known = self.network.quantiles.numpy()
-            contrasts = (contrasts[int(np.abs(known - _quantiles(image)).sum(axis=1).argmin())],)
-        geometry = slice_geometry(self.spec, self.knowledge.geometry)
-        return finished_slice(self.spec, image, contrasts, geometry)
+    def contrasts_of(self, images: np.ndarray) -> tuple[Modality, ...]:
+        """All contrasts; of a pool the one whose intensities those of the slice are nearest to."""
+        if not self.pooled:
+            return self.knowledge.modalities
+        known = self.network.quantiles.numpy()
+        return (self.knowledge.modalities[int(np.abs(known - _quantiles(images)).sum(axis=1).argmin())],)
 
     def _findings(self, rng: np.random.Generator) -> Float32[np.ndarray, "1 findings"]:
         """What is asked of a draw: findings of one training slice, of those that fulfil the request."""
@@ -219,28 +221,6 @@ class SliceGan(Sampler, ABC):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         self.network.eval()
-
-
-def finished_slice(
-    spec: SliceSpec, image: Slice, contrasts: tuple[Modality, ...], geometry: Geometry
-) -> dict[Modality, Volume]:
-    """Volumes of z-scores, one voxel thick: what lies beyond the largest connected bright region is exactly 0.
-
-    Args:
-        spec: Plane and span.
-        image: From -1 to 1.
-        contrasts: Of its channels.
-        geometry: Of the slice.
-    """
-    bright = image.max(axis=0) > DARK
-    regions, count = ndimage.label(bright)
-    if count > 1:
-        bright = regions == 1 + np.argmax(np.bincount(regions.ravel())[1:])
-    inside = ndimage.binary_fill_holes(bright)
-    scores = (np.float32(spec.span) * np.clip(image, DARKEST, 1) * inside).astype(np.float32)
-    axis = AXES[spec.plane]
-    pairs = zip(contrasts, scores, strict=True)
-    return {modality: Volume(np.expand_dims(values, axis), geometry, modality) for modality, values in pairs}
 
 
 def _quantiles(images: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "level"]:

@@ -1,4 +1,4 @@
-"""Settings that all GANs of slices share: which slices, how large, what is asked of them, and the networks.
+"""Settings of samplers of slices: which slices, how large; and of GANs of them: what is asked, and the networks.
 
 What is asked are findings in words, as rows of findings that training slices show.  A request leaves those rows of a
 table that fulfil it; each draw takes one of them, so that findings that nobody asked for are as frequent, and go
@@ -30,7 +30,7 @@ AXES: Final[Mapping[Plane, int]] = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
 class SliceSpec(SamplerSpec):
-    """Which slices are learned from."""
+    """Which slices are learned from; a sampler's own spec adds `kind` and its settings."""
 
     plane: Plane = "sagittal"
     """Plane of the slices."""
@@ -48,9 +48,6 @@ class SliceSpec(SamplerSpec):
     """Width and height of a slice."""
     proportions: Literal["kept", "stretched"] = "kept"
     """Pad slices to a square before they are resized, or stretch them to it."""
-    pooled: bool = False
-    """Learn single contrasts from slices of all of them in one pool (the paper's "Concat"), instead of all contrasts
-    jointly as channels of one slice."""
     span: float = Field(5.0, gt=0, le=5)
     """Z-score at intensity 1 of the networks; beyond it intensities are cut off."""
 
@@ -68,6 +65,9 @@ class SliceGanSpec(SliceSpec):
 
     conditions: tuple[Finding, ...] = ()
     """What can be asked of a slice: whether it shows tumour, how much, and on which side of the head."""
+    pooled: bool = False
+    """Learn single contrasts from slices of all of them in one pool (the paper's "Concat"), instead of all contrasts
+    jointly as channels of one slice."""
     latent: int = Field(64, ge=1)
     """Numbers of noise that decide what is shown, apart from the scores of the modes."""
     width: int = Field(16, ge=1)

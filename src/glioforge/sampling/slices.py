@@ -45,6 +45,12 @@ class TrainingSlices:
     findings: Float32[np.ndarray, "slice 3"]
     positions: Int64[np.ndarray, "slice"]
 
+    def apart(self) -> "TrainingSlices":
+        """Return each contrast as a slice of its own, one slice's contrasts after the other's."""
+        count = self.images.shape[1]
+        findings, positions = (np.repeat(rows, count, axis=0) for rows in (self.findings, self.positions))
+        return TrainingSlices(self.images.flatten(0, 1)[:, None], findings, positions)
+
 
 def training_slices(spec: SliceSpec, cohort: Cohort, modalities: tuple[Modality, ...]) -> TrainingSlices:
     """Cut the slices of all cases that the spec asks for.
@@ -68,9 +74,6 @@ def training_slices(spec: SliceSpec, cohort: Cohort, modalities: tuple[Modality,
     images = torch.stack([torch.from_numpy(scaled(spec, case, modalities)).half() for case in chosen])
     findings = np.stack([findings_of(spec, case) for case in chosen])
     positions = np.array([int(case.facts[SLICE]) for case in chosen])
-    if spec.pooled:
-        images = images.flatten(0, 1)[:, None]
-        findings, positions = (np.repeat(rows, len(modalities), axis=0) for rows in (findings, positions))
     return TrainingSlices(images, findings, positions)
 
 

@@ -1,4 +1,4 @@
-"""Walks through the noise of a sampler of slices: film strips that show what the numbers mean.
+"""Walks through the noise of a GAN of slices: film strips that show what the numbers mean.
 
 A walk leads from one draw to another on the sphere that both lie near (Shoemake 1985, doi:10.1145/325334.325242; for
 noise White 2016, arXiv:1609.04468), or keeps the draw and moves a finding from its least to its greatest value.
@@ -30,7 +30,7 @@ def write_walk(
     """Draw walks as a film strip, a row for each and for each contrast.
 
     Args:
-        sampler: Trained sampler of slices.
+        sampler: Trained GAN of slices.
         out: Folder of `walk.png`.
         frames: Slices of a walk, at least 2.
         walks: Number of walks.
@@ -38,7 +38,7 @@ def write_walk(
         seed: Root of all draws.
 
     Raises:
-        SpecError: The sampler makes no slices, or cannot be asked for the finding.
+        SpecError: The sampler is no GAN of slices, or cannot be asked for the finding.
         OutputError: The folder was made with other settings, or cannot be written.
     """
     method = method_of(sampler)
@@ -61,7 +61,7 @@ def method_of(sampler: TrainedSampler) -> SliceGan:
         SpecError: It is none.
     """
     if not isinstance(sampler.method, SliceGan):
-        raise SpecError(f"sampler {sampler.card.kind!r}", "a sampler of slices, such as dcgan or wgan")
+        raise SpecError(f"sampler {sampler.card.kind!r}", "a GAN of slices, such as dcgan or wgan")
     return sampler.method
 
 
@@ -99,10 +99,10 @@ def _rows(
             column = [str(name) for name in method.spec.conditions].index(along)
             values = method.shown[:, column]
             asked[0, column] = values.min() + share * (values.max() - values.min())
-        for modality, volume in method.finished(method.output(sampler.accelerator, noise, asked)[0]).items():
+        for modality, volume in method.volumes(method.output(sampler.accelerator, noise, asked)[0]).items():
             axis = AXES[method.spec.plane]
             sides, aspect = seen_from(axis, volume.geometry.spacing)
             shown = np.take(volume.voxels, 0, axis)
             picture = Picture(grey(shown, shown != 0, _WINDOW), sides=sides, aspect=aspect)
-            pictures.setdefault("slice" if method.spec.pooled else modality.title, []).append(picture)
+            pictures.setdefault("slice" if method.pooled else modality.title, []).append(picture)
     return [(f"walk {number}, {name}", row) for name, row in pictures.items()]

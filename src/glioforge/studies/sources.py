@@ -213,13 +213,14 @@ class NoiseSource(TitledSource):
     @model_validator(mode="after")
     def _slices_with_answers(self) -> Self:
         sampler: Any = self.sampler
-        if getattr(sampler, "plane", "") != "axial" or sampler.pooled:
+        conditions = getattr(sampler, "conditions", ())
+        if getattr(sampler, "plane", "") != "axial" or getattr(sampler, "pooled", False):
             msg = f"sampler {sampler.kind!r}: classifiers see axial slices of all contrasts, set `plane: axial` of a "
             raise ValueError(f"{msg}`dcgan` or `wgan`, and not `pooled`")
-        if sampler.tumour != "any" or (sampler.conditions and "tumour" not in sampler.conditions):
-            msg = f"tumour {sampler.tumour!r}, conditions {list(sampler.conditions)}: slices of both answers are made, "
+        if sampler.tumour != "any" or (conditions and "tumour" not in conditions):
+            msg = f"tumour {sampler.tumour!r}, conditions {list(conditions)}: slices of both answers are made, "
             raise ValueError(f"{msg}leave tumour out, and have `tumour` among the conditions or none of them")
-        if sampler.select:
+        if getattr(sampler, "select", False):
             raise ValueError("select: validation subjects choose the classifiers, and may not choose the sampler too")
         return self
 

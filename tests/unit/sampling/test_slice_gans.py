@@ -207,7 +207,7 @@ def test_a_pool_makes_single_contrasts_and_files_them_by_their_intensities():
     sampler = sampler_of(cohort, pooled=True, modalities=("t1", "flair"))
     sampler.before_training(sampler.network, cohort)
     images = sampler.examples(cohort)["images"].float().numpy()
-    found = [next(iter(sampler.finished(image))) for image in images]
+    found = [next(iter(sampler.volumes(image))) for image in images]
     right = [a == b for a, b in zip(found, [Modality.T1, Modality.FLAIR] * (len(images) // 2), strict=True)]
     assert np.mean(right) > 0.75
     assert len(sampler.make(stream(1), PLAIN)) == 1
@@ -220,7 +220,7 @@ def test_a_finished_slice_is_one_region_without_holes():
     image[0, 8:20, 8:20] = 0.2
     image[0, 12, 12] = -0.9
     image[0, 2, 2] = 0.5
-    (volume,) = sampler.finished(image).values()
+    (volume,) = sampler.volumes(image).values()
     shown = volume.voxels[0]
     assert shown[2, 2] == 0
     assert shown[12, 12] == pytest.approx(-0.6 * 5)

@@ -41,5 +41,5 @@ def test_walks_that_cannot_be_are_refused(sampler, tmp_path):
     small = {"size": (8, 8, 8), "widths": (2, 2, 4), "latent": 3, "batch_size": 2, "budget": BUDGET}
     spec = SAMPLERS.parse({"kind": "label_vae", **small})
     maps = train_sampler(toy_cohort([1, 2]), None, spec, tmp_path / "maps", accelerator=PLAIN)
-    with pytest.raises(SpecError, match="a sampler of slices"):
+    with pytest.raises(SpecError, match="a GAN of slices"):
         write_walk(maps, tmp_path / "c")

@@ -33,7 +33,7 @@ def samplers_of(sampler: Any, target: Target) -> dict[str, Any]:  # noqa: ANN401
         sampler: Settings of a sampler of slices with tumour and without.
         target: What classifiers are asked.
     """
-    asked = "tumour" in sampler.conditions
+    asked = "tumour" in getattr(sampler, "conditions", ())
     if target == "grade":
         one = sampler if asked else sampler.model_copy(update={"tumour": "with"})
         return dict.fromkeys(ANSWERS["grade"], one)

@@ -57,7 +57,7 @@ def _cut(context: Context, sampler: Any, modalities: Sequence[Modality], side: S
     refs: list[CaseRef] = []
     for number, place in enumerate(rng.permutation(len(found))[: context.task.key["count"]]):
         cut = found[int(place)]
-        contrasts = [modalities[number % len(modalities)]] if sampler.pooled else modalities
+        contrasts = [modalities[number % len(modalities)]] if getattr(sampler, "pooled", False) else modalities
         images = {modality: cut.images[modality] for modality in contrasts}
         refs.append(write_case(context.folder / name, replace(cut, images=images)))
     cut_cohort = Cohort(name, tuple(refs), cohort.scheme)
