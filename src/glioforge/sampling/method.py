@@ -155,7 +155,7 @@ class Sampler(ABC):
         """What `loss` returns, once it is seen to be one number."""
         import torch
 
-        loss = self.loss(network, batch)
+        loss: Any = self.loss(network, batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
             returned = f"`loss` of sampler {self.spec.kind!r} returned {found}"
