@@ -1,4 +1,5 @@
 from .base import Direction as Direction, ImagePair as ImagePair, MetricRow as MetricRow
+from .borders import border_band as border_band, compare_borders as compare_borders
 from .class_overlap import CLASSES as CLASSES, ClassOverlap as ClassOverlap
 from .cohort.agreement import (
     Agreement as Agreement,

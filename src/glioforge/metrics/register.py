@@ -19,6 +19,7 @@ from typing import Any, Final, final
 
 from glioforge.core import MetricError
 from glioforge.metrics.base import Direction, Metric
+from glioforge.metrics.borders import BORDERS
 from glioforge.metrics.overlap import FALSE_ALARMS, LESIONWISE, OVERLAP, SURFACE
 from glioforge.metrics.similarity import PATCHES, SIMILARITY
 from glioforge.metrics.texture import DIVERSITY, STREAKS, TEXTURE
@@ -139,6 +140,7 @@ _OF_CASES: Final[tuple[Metric[Any], ...]] = (
     *TEXTURE,
     *STREAKS,
     *PATCHES,
+    *BORDERS,
     *DIVERSITY,
 )
 _DESCRIPTIONS: Final = (

@@ -19,6 +19,7 @@ from glioforge.metrics import (
     TEXTURE,
     Draws,
     ImagePair,
+    compare_borders,
     evaluate_case,
     through_plane,
 )
@@ -59,6 +60,7 @@ def method_rows(
         rows += likeness_rows(compared | {"sample": MEAN_OF_DRAWS}, case, mean, truth, REGIONS)
         rows += likeness_rows(compared | {"sample": ONE_DRAW}, case, one, truth, REGIONS)
         rows += _texture_rows(row, case, one, cut_axis(synthesizer))
+        rows += _border_rows(row, case, one)
         rows += streak_rows(row, case, one, cut_axis(synthesizer))
         rows += _diversity_rows(row, case, drawn)
     return rows
@@ -122,6 +124,17 @@ def _texture_rows(row: Row, case: Case, images: Mapping[Modality, Voxels], axis:
         known = row | {"region": "brain", "contrast": str(modality), "grid": PREPARED}
         known |= {"reference": SCAN, "sample": ONE_DRAW}
         rows += [known | {"metric": m.name, "value": m.function(pair), "unit": m.unit} for m in metrics]
+    return rows
+
+
+def _border_rows(row: Row, case: Case, images: Mapping[Modality, Voxels]) -> list[Row]:
+    """Error and sharpness of one draw at borders, beside the scan, which has grain too."""
+    labels = case.require_labels()
+    rows: list[Row] = []
+    for modality in (m for m in images if m in case.images):
+        known = row | {"contrast": str(modality), "grid": PREPARED, "reference": SCAN, "sample": ONE_DRAW}
+        scores = compare_borders(images[modality], case.images[modality].voxels, labels)
+        rows += [known | asdict(score) for score in scores]
     return rows
 
 

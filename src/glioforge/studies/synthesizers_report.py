@@ -33,6 +33,7 @@ _TEXTURE: Final = {
     "grain_ratio": "Grain",
     "spectrum_distance": "Spectrum, octaves",
 }
+_BORDERS: Final = {"border_mae": "MAE at borders", "border_sharpness": "Gradient at borders"}
 _DRAWS: Final = {"diversity": "Draws differ", "diversity_coarse": "Draws differ, blurred"}
 _STREAKS: Final = {"gradient_ratio": "Streaks, FLAIR lesion", "gradient_ratio_scan": "The same in scans"}
 
@@ -136,6 +137,13 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], one: ResultTabl
         caption += (
             " Streaks: mean absolute difference of neighbours across slices over that within slices, in the FLAIR "
             "lesion; ideal is what scans of the same grid have."
+        )
+    if any(row.metric in _BORDERS for row in one.rows):
+        columns += [Endpoint(metric, "lesion", one, f"{title}, lesion") for metric, title in _BORDERS.items()]
+        caption += (
+            " At borders: over the two voxels on either side of each border of the lesion, mean absolute error of one "
+            "draw against the scan, and mean absolute gradient of one draw over the scan's; the latter is ideal at 1, "
+            "more is harder, less is blurred."
         )
     blocks = (
         score_table({"": columns}, methods, caption, named="Method"),

@@ -6,6 +6,7 @@ import pytest
 
 from glioforge.core.errors import MetricError
 from glioforge.metrics.base import Direction
+from glioforge.metrics.borders import BORDERS
 from glioforge.metrics.evaluate import METRICS
 from glioforge.metrics.register import Level, metric_named, register, registered
 from glioforge.metrics.similarity import PATCHES, SIMILARITY
@@ -13,7 +14,7 @@ from glioforge.metrics.texture import DIVERSITY, STREAKS, TEXTURE
 
 
 @pytest.mark.parametrize(
-    "metric", [*METRICS.values(), *SIMILARITY, *TEXTURE, *STREAKS, *PATCHES, *DIVERSITY], ids=lambda m: m.name
+    "metric", [*METRICS.values(), *SIMILARITY, *TEXTURE, *STREAKS, *PATCHES, *BORDERS, *DIVERSITY], ids=lambda m: m.name
 )
 def test_every_metric_of_the_package_is_registered_as_it_declares_itself(metric):
     """Title, unit and direction are the metric's own, and a number of it is one of a case."""
