@@ -18,12 +18,11 @@ from torch.nn import functional
 from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, Progress, stream
 from glioforge.sampling.slice_gan import SliceGan
-from glioforge.training import Budget, OptimizerSpec, Supervised, inferred, train
+from glioforge.training import HOUSE_ADAMW, Budget, Supervised, inferred, train
 
 STEPS: Final = 300
 """Steps of a training."""
 _BATCH: Final = 32
-_RATE: Final = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
 _SHIFT: Final = 2
 """Pixels by which training slices are moved at most."""
 
@@ -81,7 +80,7 @@ def train_reader(
 
     seed_torch(seed, "reader")
     network = _network(images.shape[1], images.shape[2])
-    recipe = Supervised(network, _loss, _RATE, steps=steps, ema=0.98)
+    recipe = Supervised(network, _loss, HOUSE_ADAMW, steps=steps, ema=0.98)
     train(
         recipe,
         batches,

@@ -21,6 +21,7 @@ from .masks import (
 from .method import (
     AnySegmenter as AnySegmenter,
     NetworkSpec as NetworkSpec,
+    SupervisedSpec as SupervisedSpec,
     SEGMENTERS as SEGMENTERS,
     SegmenterSpec as SegmenterSpec,
     Statistics as Statistics,

@@ -24,7 +24,7 @@ from glioforge.core import Cohort, LabelMap, Modality, SpecError
 from glioforge.data import AugmentSpec
 from glioforge.segmentation.engine import SegmenterEngine
 from glioforge.segmentation.target import Target, View, target_named
-from glioforge.training import Budget
+from glioforge.training import Budget, OptimizerSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -160,6 +160,17 @@ class NetworkSpec(SegmenterSpec):
         if isinstance(self.flips, bool):
             return (0,) if self.flips else ()
         return self.flips
+
+
+class SupervisedSpec(NetworkSpec):
+    """Settings of a segmenter with one loss and one optimiser, which is by default that of the house's segmenters."""
+
+    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
+    """Optimiser and schedule."""
+    clip_norm: float | None = 12.0
+    """Largest norm of the gradient; none leaves it."""
+    ema: float | None = 0.98
+    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
 
 @final

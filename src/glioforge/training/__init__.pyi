@@ -8,7 +8,12 @@ from .model_folder import (
     read_card as read_card,
     write_model as write_model,
 )
-from .optimizer import OptimizerSpec as OptimizerSpec, build_optimizer as build_optimizer, set_rate as set_rate
+from .optimizer import (
+    HOUSE_ADAMW as HOUSE_ADAMW,
+    OptimizerSpec as OptimizerSpec,
+    build_optimizer as build_optimizer,
+    set_rate as set_rate,
+)
 from .parallel import leads as leads, meet as meet, synchronised as synchronised
 from .recipe import Observation as Observation, Recipe as Recipe
 from .recipes.adversarial import Adversarial as Adversarial, Companion as Companion

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,10 @@ class OptimizerSpec(Spec):
     `poly` falls as (1 - step / steps) ** 0.9 (nnU-Net), `cosine` as half a cosine."""
     warmup: int = Field(0, ge=0)
     """Steps over which the rate rises from near 0."""
+
+
+HOUSE_ADAMW: Final = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
+"""Optimiser of the house's networks that learn from examples without a critic: regression, autoencoders, readers."""
 
 
 def build_optimizer(spec: OptimizerSpec, parameters: "Iterable[nn.Parameter]") -> "Optimizer":

@@ -14,8 +14,10 @@ z-scores keep blurred masks; patches see what pixels apart cannot.
 Slices are judged against slices, and volumes against volumes.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 import numpy as np
@@ -132,6 +134,9 @@ def _trained(held: Sequence[Patches], classes: int, spec: LabelAutoencoderSpec, 
     import torch
     from torch import nn
 
+    from glioforge.compute import AcceleratorSpec, start
+    from glioforge.training import Budget, OptimizerSpec, Supervised, train
+
     patches = np.concatenate(held)
     size = patches.shape[1] * classes
     with torch.random.fork_rng(devices=[]):
@@ -144,31 +149,55 @@ def _trained(held: Sequence[Patches], classes: int, spec: LabelAutoencoderSpec, 
             nn.SiLU(),
             nn.Linear(spec.hidden, size),
         )
-    optimizer = torch.optim.Adam(network.parameters(), lr=_RATE)
-    rng = stream(seed, "patches")
-    for _ in range(spec.steps):
-        loss = _losses(network, patches[rng.integers(len(patches), size=_BATCH)], classes).mean()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        chosen = stream(seed, "patches").integers(len(patches), size=(spec.steps, _BATCH))
+        recipe = Supervised(
+            network,
+            lambda logits, batch: _losses(logits, batch["ranks"]).mean(),
+            OptimizerSpec(method="adam", learning_rate=_RATE, weight_decay=0),
+            steps=spec.steps,
+            call=lambda network, batch: network(_hot(batch["ranks"], classes)),
+            clip_norm=None,
+        )
+        # A filter is fitted within a verb and has no folder of its own: seconds of training are not resumed.
+        with tempfile.TemporaryDirectory() as place:
+            train(
+                recipe,
+                lambda step: {"ranks": _ranks(patches[chosen[step]])},
+                Budget(steps=spec.steps, validate_every=spec.steps, checkpoint_every=spec.steps),
+                Path(place),
+                seed=seed,
+                fabric=start(AcceleratorSpec(device="cpu", precision="32-true")),
+            )
     return network.eval()
 
 
-def _losses(network: "nn.Sequential", patches: Patches, classes: int) -> "torch.Tensor":
-    """Cross-entropy of each patch in nats a voxel."""
+def _ranks(patches: Patches) -> "torch.Tensor":
+    """Ranks of classes as torch indexes by them."""
     import torch
+
+    return torch.from_numpy(patches.astype(np.int64))
+
+
+def _hot(ranks: "torch.Tensor", classes: int) -> "torch.Tensor":
+    """One-hot patches, flat: `(b, voxel * class)`."""
     from torch.nn import functional
 
-    target = torch.from_numpy(patches.astype(np.int64))
-    hot = functional.one_hot(target, classes).float().flatten(1)
-    logits = network(hot).view(len(target), -1, classes).movedim(2, 1)
-    return functional.cross_entropy(logits, target, reduction="none").mean(dim=1)
+    return functional.one_hot(ranks, classes).float().flatten(1)
+
+
+def _losses(logits: "torch.Tensor", ranks: "torch.Tensor") -> "torch.Tensor":
+    """Cross-entropy of each patch in nats a voxel."""
+    from torch.nn import functional
+
+    by_class = logits.view(*ranks.shape, -1).movedim(2, 1)  # (b, class, voxel)
+    return functional.cross_entropy(by_class, ranks, reduction="none").mean(dim=1)
 
 
 def _error(network: "nn.Sequential", patches: Patches, classes: int) -> float:
     """Mean over the worst tenth of patches."""
     import torch
 
+    ranks = _ranks(patches)
     with torch.inference_mode():
-        losses = np.sort(_losses(network, patches, classes).numpy())[::-1]
+        losses = np.sort(_losses(network(_hot(ranks, classes)), ranks).numpy())[::-1]
     return float(losses[: max(1, round(_WORST * len(losses)))].mean())

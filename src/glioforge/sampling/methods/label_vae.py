@@ -37,7 +37,7 @@ from torch.nn import functional
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
 from glioforge.sampling import SAMPLERS, Batches, Sampler, SamplerSpec
-from glioforge.training import Budget, OptimizerSpec, inferred
+from glioforge.training import HOUSE_ADAMW, Budget, OptimizerSpec, inferred
 
 Shares = Float[torch.Tensor, "b classes x y z"]
 
@@ -61,7 +61,7 @@ class LabelVaeSpec(SamplerSpec):
     tissue."""
     mirror: bool = True
     """Swap left and right in every second draw."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
+    optimizer: OptimizerSpec = HOUSE_ADAMW
     """Optimiser and schedule."""
     budget: Budget = Budget(steps=600, validate_every=50, checkpoint_every=200)
     """Length of the training."""

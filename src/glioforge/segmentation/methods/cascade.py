@@ -34,7 +34,7 @@ from torch import nn
 from glioforge.core import Modality, SpecError
 from glioforge.losses import all_class_dice_loss, dice_and_cross_entropy
 from glioforge.nn import ENET, WNET, AnisotropicNet, Cascade, ClassCascade, Level, MultiView
-from glioforge.segmentation import ORDER, SEGMENTERS, VIEWS, NetworkSpec, Target, Task, View
+from glioforge.segmentation import ORDER, SEGMENTERS, VIEWS, SupervisedSpec, Target, Task, View
 from glioforge.training import CascadePlan, CascadeRecipe, OptimizerSpec, Size
 
 _LEVELS: Final = (WNET, WNET, ENET)
@@ -54,7 +54,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class CascadeSpec(NetworkSpec):
+class CascadeSpec(SupervisedSpec):
     """Settings of the cascade; the defaults are the preset `sound`."""
 
     kind: Literal["cascade"] = "cascade"
@@ -82,8 +82,6 @@ class CascadeSpec(NetworkSpec):
     """Weight of the same loss on each level's own prediction."""
     optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=5e-3, weight_decay=1e-4, schedule="poly")
     """Optimiser and schedule."""
-    clip_norm: float | None = 12.0
-    """Largest norm of the gradient; none leaves it."""
     ema: float | None = 0.97
     """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 

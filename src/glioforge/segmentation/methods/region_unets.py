@@ -32,9 +32,9 @@ from torch import nn
 
 from glioforge.core import Modality, SpecError
 from glioforge.nn import Activation, Features, Norm, UNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
+from glioforge.segmentation import SEGMENTERS, LossName, SupervisedSpec, Target, Task
 from glioforge.segmentation.objective import objective
-from glioforge.training import OptimizerSpec, Supervised
+from glioforge.training import Supervised
 
 _OFF: Mapping[str, Any] = {"chance": 0.0, "low": 0.0, "high": 0.0}
 _CHANGES = (
@@ -68,7 +68,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class RegionUNetsSpec(NetworkSpec):
+class RegionUNetsSpec(SupervisedSpec):
     """Settings of the three U-Nets; the defaults are the preset `sound`."""
 
     kind: Literal["region_unets"] = "region_unets"
@@ -89,12 +89,6 @@ class RegionUNetsSpec(NetworkSpec):
     """After each norm."""
     loss: LossName = "dice_and_cross_entropy"
     """Dice over the batch plus cross entropy, or Dice with squared denominators."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
-    """Optimiser and schedule."""
-    clip_norm: float | None = 12.0
-    """Largest norm of the gradient; none leaves it."""
-    ema: float | None = 0.98
-    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
 

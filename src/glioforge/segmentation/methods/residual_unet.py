@@ -28,9 +28,9 @@ from torch import nn
 
 from glioforge.core import Modality
 from glioforge.nn import Activation, Norm, ResidualUNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
+from glioforge.segmentation import SEGMENTERS, LossName, SupervisedSpec, Target, Task
 from glioforge.segmentation.objective import objective
-from glioforge.training import Batch, OptimizerSpec, Supervised
+from glioforge.training import Batch, Supervised
 
 _PAPER: Mapping[str, Any] = {
     "widths": (32, 64, 128, 256, 320, 320),
@@ -51,7 +51,7 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class ResidualUNetSpec(NetworkSpec):
+class ResidualUNetSpec(SupervisedSpec):
     """Settings of the residual U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["residual_unet"] = "residual_unet"
@@ -74,12 +74,6 @@ class ResidualUNetSpec(NetworkSpec):
     loss: LossName = "dice_and_cross_entropy"
     """Dice over the batch plus cross entropy, one Dice over all classes with or without weights by the inverse share
     of each class, or for nested regions Dice with squared denominators."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
-    """Optimiser and schedule."""
-    clip_norm: float | None = 12.0
-    """Largest norm of the gradient; none leaves it."""
-    ema: float | None = 0.98
-    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
 

@@ -51,9 +51,9 @@ from torch import nn
 from glioforge.core import Cohort, Modality
 from glioforge.data import read_packed
 from glioforge.nn import Activation, Norm, UNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Statistics, Target, Task
+from glioforge.segmentation import SEGMENTERS, LossName, Statistics, SupervisedSpec, Target, Task
 from glioforge.segmentation.objective import objective
-from glioforge.training import OptimizerSpec, Supervised
+from glioforge.training import Supervised
 
 _PAPER: Mapping[str, Any] = {
     "modalities": ("t1ce",),
@@ -84,7 +84,7 @@ _GUO: Mapping[str, Any] = {
 }
 
 
-class UNetSpec(NetworkSpec):
+class UNetSpec(SupervisedSpec):
     """Settings of the U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["unet"] = "unet"
@@ -106,12 +106,6 @@ class UNetSpec(NetworkSpec):
     statistics: Statistics = "real"
     """Whose voxels scale and class weights are taken from: the `real` training cases, so that arms are comparable, or
     the `mixture` of real and synthetic ones, as Foroozandeh & Eklund do."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=3e-3, weight_decay=1e-4, schedule="poly")
-    """Optimiser and schedule."""
-    clip_norm: float | None = 12.0
-    """Largest norm of the gradient; none leaves it."""
-    ema: float | None = 0.98
-    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},

@@ -18,7 +18,7 @@ from torch import nn
 from glioforge.losses import regional_l1
 from glioforge.nn import Norm, UNet, he
 from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, ConditionalSpec
-from glioforge.training import Budget, OptimizerSpec, Supervised
+from glioforge.training import HOUSE_ADAMW, Budget, OptimizerSpec, Supervised
 
 
 class RegressionSpec(ConditionalSpec):
@@ -36,7 +36,7 @@ class RegressionSpec(ConditionalSpec):
     """Strength of added white noise; off, since the plain control gives the mean image."""
     smoothing: float = Field(0.0, ge=0)
     """Strength of the smoothing across slices; off, since the plain control gives slices as they are."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=2e-3, schedule="cosine")
+    optimizer: OptimizerSpec = HOUSE_ADAMW
     """Optimiser and schedule."""
     clip_norm: float | None = 10.0
     """Largest norm of the gradient; none leaves it."""
