@@ -1,11 +1,12 @@
-"""Volumes: shape, type, finite values, read-only voxels."""
+"""Volumes: shape, type, finite values, read-only voxels; contrasts: names, titles, order."""
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from glioforge.core.errors import CaseError, GeometryError
 from glioforge.core.geometry import Geometry
-from glioforge.core.volume import Modality, Volume
+from glioforge.core.volume import Modality, Volume, in_standard_order
 
 GRID = Geometry.isotropic((2, 3, 4))
 
@@ -39,3 +40,17 @@ def test_refuses_another_type_than_float32():
     """Doubles are not rounded silently."""
     with pytest.raises(CaseError, match="t1 voxels of type float64; expected float32"):
         Volume(np.zeros(GRID.shape), GRID, Modality.T1)
+
+
+def test_titles_are_the_names_of_the_field():
+    """Every contrast has the name that a figure prints."""
+    assert [m.title for m in Modality] == ["T1", "T1ce", "T2", "FLAIR", "APTw"]
+
+
+@given(st.sets(st.sampled_from(list(Modality))))
+def test_standard_order_does_not_depend_on_the_set(chosen):
+    """Sets have no order; channels do."""
+    ordered = in_standard_order(chosen)
+
+    assert set(ordered) == chosen
+    assert in_standard_order(frozenset(reversed(ordered))) == ordered

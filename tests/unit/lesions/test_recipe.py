@@ -1,4 +1,4 @@
-"""Recipes: drawn as weighed, replayed as recorded, refused with the key that is wrong."""
+"""Recipes: read by name or by path, drawn as weighed, replayed as recorded, refused with the key that is wrong."""
 
 import numpy as np
 import pytest
@@ -137,3 +137,22 @@ def test_steps_can_be_built_in_python():
     spec = recipe({"edit": "mirror"})
 
     assert RecipeSpec(name="again", steps=spec.steps).steps == spec.steps
+
+
+def test_a_name_and_a_path_are_read_alike(tmp_path):
+    """A copy of a recipe that comes along is the same recipe; single keys can be replaced in both."""
+    copy = tmp_path / "mine.yaml"
+    copy.write_bytes(recipe_files()["default"].read_bytes())
+
+    assert load_recipe(str(copy)) == load_recipe("default")
+    assert load_recipe("default", ["attempts=3"]) == load_recipe(str(copy), ["attempts=3"])
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(tmp_path, monkeypatch):
+    """Also where a file of that name lies about; a path that is not there is named as a path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "defualt").write_text("name: mine\nsteps: []\n")
+    with pytest.raises(SpecError, match=r"recipe 'defualt', did you mean 'default'\?; expected one of carver, default"):
+        load_recipe("defualt")
+    with pytest.raises(SpecError, match=r"nowhere\.yaml: no such file"):
+        load_recipe("nowhere.yaml")

@@ -1,15 +1,25 @@
-"""Tests of `metrics.evaluate`: rows of a case, empty cases, schemes, refusals."""
+"""Tests of `metrics.evaluate`: rows of a case, empty cases, schemes, refusals, and contradictory numbers."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from glioforge.core.errors import GeometryError, LabelError, SpecError
+from glioforge.core.errors import GeometryError, LabelError, MetricError, SpecError
 from glioforge.core.geometry import Geometry
 from glioforge.core.labels import LabelMap
 from glioforge.core.schemes import BRATS2013, BRATS2017, BRATS2023, COMPLETE
+from glioforge.metrics import evaluate
 from glioforge.metrics.base import MaskPair
-from glioforge.metrics.evaluate import DEFAULT_METRICS, METRICS, REGIONS, evaluate_case, metrics_named
+from glioforge.metrics.evaluate import (
+    DEFAULT_METRICS,
+    METRICS,
+    REGIONS,
+    evaluate_case,
+    metrics_named,
+    require_identities,
+)
 from strategies import label_maps
 
 GRID = Geometry((12, 11, 10), np.diag([1.0, 1.5, 2.0, 1.0]))
@@ -123,3 +133,52 @@ def test_unknown_regions_and_metrics_are_named():
         evaluate_case(tumour(), tumour(), ("XX",))
     with pytest.raises(SpecError, match=r"metrics \['f1'\]; expected some of \['dice'"):
         metrics_named(["dice", "f1"])
+
+
+SMALL_GRID = Geometry.isotropic((8, 8, 8))
+
+
+def small_tumour(shift=0, scheme=BRATS2023):
+    """Oedema around enhancing tumour around a necrotic core."""
+    voxels = np.zeros(SMALL_GRID.shape, dtype=np.uint8)
+    voxels[1 + shift : 7, 1:7, 1:7] = 2
+    voxels[2 + shift : 6, 2:6, 2:6] = 3
+    voxels[3 : 5 - shift, 3:5, 3:5] = 1
+    return LabelMap(voxels, SMALL_GRID, scheme)
+
+
+def test_numbers_of_one_pair_of_masks_pass():
+    """Also of empty masks, whose numbers follow the policy."""
+    names = ("dice", "jaccard", "sensitivity", "precision")
+    empty = LabelMap(np.zeros(SMALL_GRID.shape, dtype=np.uint8), SMALL_GRID, BRATS2023)
+    apart = small_tumour().with_voxels(np.roll(np.where(small_tumour().voxels == 1, 3, 0).astype(np.uint8), 3, axis=0))
+    for prediction in (small_tumour(1), small_tumour(), empty, apart):
+        assert len(evaluate_case(prediction, small_tumour(), metrics=names, where="c1")) == 12
+
+
+@pytest.mark.parametrize(("metric", "told"), [("dice", "Dice 0.9"), ("jaccard", "Jaccard 0.9")])
+def test_overlap_that_does_not_follow_from_the_counts_is_refused(metric, told, monkeypatch):
+    """A fault in one metric shows in its relation to the others."""
+    wrong = replace(evaluate.METRICS[metric], function=lambda pair: 0.9)
+    monkeypatch.setattr(evaluate, "METRICS", {**evaluate.METRICS, metric: wrong})
+    with pytest.raises(MetricError, match=rf"^c1: {told}00000 of WT; expected 0\.\d+, from"):
+        evaluate_case(
+            small_tumour(1), small_tumour(), metrics=("dice", "jaccard", "sensitivity", "precision"), where="c1"
+        )
+
+
+@pytest.mark.parametrize("name", ["true", "predicted"])
+def test_masks_that_lost_voxels_of_the_label_map_are_refused(name):
+    """TP + FN is the volume of the truth, TP + FP that of the prediction, counted without the box."""
+    whole, cut = small_tumour().voxels > 0, (small_tumour().voxels > 0) & (np.arange(8) > 1)
+    pair = MaskPair(whole, cut, SMALL_GRID) if name == "true" else MaskPair(cut, whole, SMALL_GRID)
+    with pytest.raises(MetricError, match=f"c1: {name} WT of 180 voxels; expected 216, as the label map holds"):
+        require_identities(small_tumour(), small_tumour(), {"WT": pair}, (), "c1")
+
+
+def test_regions_that_do_not_lie_within_each_other_are_refused():
+    """A scheme that takes necrosis out of the whole tumour counts it twice elsewhere."""
+    regions = {**BRATS2023.regions, "WT": ("oedema", "enhancing")}
+    strange = replace(BRATS2023, name="strange", regions=regions)
+    with pytest.raises(MetricError, match="c1: 8 voxels of predicted TC outside WT; expected TC within WT"):
+        evaluate_case(small_tumour(scheme=strange), small_tumour(), where="c1")

@@ -1,4 +1,4 @@
-"""Tests of `release.export`: every format reads back as the cohort it was, and says what it is."""
+"""Tests of `release.export`: every format reads back as the cohort it was, on the scan's grid, and says what it is."""
 
 import gzip
 import json
@@ -16,12 +16,13 @@ from glioforge.core.errors import CaseError, CohortError, GlioforgeError, LabelE
 from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2017
 from glioforge.core.volume import Modality, Volume
+from glioforge.data.preparation.resample import plan_of
 from glioforge.data.store import write_case
 from glioforge.io.cohort_file import write_cohort
 from glioforge.io.ingestion import ingest
 from glioforge.io.scan import read_scan
 from glioforge.release import formats
-from glioforge.release.export import export_cohorts
+from glioforge.release.export import export_cohorts, on_scan_grid
 from glioforge.release.plan import ExportSpec
 from glioforge.release.record import NOTICE
 from toy_release import cohort_of, prepared, scan, synthetic
@@ -311,3 +312,43 @@ def test_a_damaged_preparation_is_a_typed_error(tmp_path):
     with pytest.raises(CaseError, match="no record of preparation"):
         export_cohorts([cohort], tmp_path / "out", ExportSpec())
     assert issubclass(CaseError, GlioforgeError)
+
+
+def test_moved_voxels_come_back_exactly():
+    """Images, labels and brain lie where they came from, bit for bit, and 0 lies around them."""
+    case = prepared(1)
+    back, plan = on_scan_grid(case), plan_of(case)
+
+    assert back.geometry == plan.source
+    for modality, volume in case.images.items():
+        assert np.array_equal(plan.moved(back.images[modality].voxels), np.where(case.brain, volume.voxels, 0))
+    assert np.array_equal(plan.moved(back.labels.voxels), case.labels.voxels)
+    assert np.array_equal(plan.moved(back.brain), case.brain)
+    assert back.brain.sum() == case.brain.sum()
+
+
+def test_resampled_images_keep_their_level_up_to_the_rim():
+    """A flat brain stays flat: no background blurs into it."""
+    case = prepared(1, factor=2.0)
+    flat = {m: replace(v, voxels=case.brain.astype(np.float32) * 3) for m, v in case.images.items()}
+    back = on_scan_grid(replace(case, images=flat))
+
+    for volume in back.images.values():
+        assert volume.voxels[back.brain] == pytest.approx(3, abs=1e-4)
+        assert not volume.voxels[~back.brain].any()
+    assert back.labels.volume_ml("WT") == pytest.approx(case.labels.volume_ml("WT"), rel=0.1)
+
+
+def test_cases_that_were_never_prepared_stay_as_they_are():
+    """Scans, edited maps and synthetic cases."""
+    case = scan(1)
+
+    assert on_scan_grid(case) is case
+
+
+def test_a_case_without_brain_mask_or_labels_comes_back_too():
+    """What it lacks is not made."""
+    back = on_scan_grid(replace(prepared(1), brain=None, labels=None))
+
+    assert back.brain is None
+    assert back.labels is None

@@ -1,4 +1,4 @@
-"""Tests of `segmentation.target`: classes, channels, what is scored, and how probabilities become labels."""
+"""Tests of `segmentation.target`: classes, channels, scores, labels from probabilities, and views of one head."""
 
 from dataclasses import replace
 
@@ -19,8 +19,21 @@ from glioforge.core.schemes import (
     SCHEMES,
     TUMOUR,
 )
-from glioforge.segmentation.target import class_shares, target_named
-from toy_cohort import cohort_of_cases, toy_case, toy_cohort, with_labels
+from glioforge.core.volume import Modality
+from glioforge.data.augment_spec import AugmentSpec
+from glioforge.data.pairs import SlicePairs
+from glioforge.segmentation.target import (
+    ORDER,
+    VIEWS,
+    augment_for,
+    class_shares,
+    own_size,
+    put_back,
+    seen,
+    seen_batch,
+    target_named,
+)
+from toy_cohort import SHAPE, cohort_of_cases, toy_case, toy_cohort, with_labels
 
 TARGETS = ("regions4", "complete", "tumour", "tissue", "nested", "guo2020", "brats2017", "brats2024")
 
@@ -164,3 +177,35 @@ def test_a_resection_cavity_is_a_class_where_the_target_names_it():
     }
     assert target_named("guo2020").scored == ("WT", "TC", "RC", "brain")
     assert target_named("guo2020").scored_without(["resection_cavity"]) == ("WT", "TC", "brain")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_putting_back_undoes_seeing(view):
+    """For any number of axes before the three."""
+    for shape in ((2, 3, 4), (5, 2, 3, 4)):
+        voxels = np.arange(np.prod(shape)).reshape(shape)
+        assert np.array_equal(put_back(seen(voxels, view), view), voxels)
+        assert np.array_equal(seen_batch(torch.from_numpy(voxels), view).numpy(), seen(voxels, view))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_last_axis_is_cut_as_slices_are(view):
+    """`data.pairs` gives the same slices as looking along the last axis of a view."""
+    labels = toy_case(1).require_labels().voxels
+    cut = SlicePairs(toy_cohort([1]), (Modality.T1,), axis=ORDER[view][2], batch_size=1, seed=0).take([(0, 6)])
+    assert np.array_equal(cut["labels"][0].numpy(), seen(labels, view)[..., 6])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_size_in_a_view_is_brought_to_the_heads_axes(view):
+    """A box of that size, seen in the view, has the size asked for."""
+    assert seen(np.zeros(own_size((4, 5, 6), view)), view).shape == (4, 5, 6)
+    assert own_size(seen(np.zeros(SHAPE), view).shape, view) == SHAPE
+
+
+def test_flips_are_about_the_same_axes_of_the_head():
+    """Left and right is the first axis of axial and coronal stacks and the last of sagittal ones."""
+    spec = AugmentSpec(flip_x=0.5, flip_y=0.1, flip_z=0.2)
+    chances = {view: (s.flip_x, s.flip_y, s.flip_z) for view in VIEWS for s in [augment_for(spec, view)]}
+    assert chances == {"axial": (0.5, 0.1, 0.2), "coronal": (0.5, 0.2, 0.1), "sagittal": (0.1, 0.2, 0.5)}
+    assert augment_for(spec, "coronal").elastic == spec.elastic
