@@ -39,7 +39,7 @@ def test_half_of_the_cases_show_no_tumour_and_the_others_all_sizes_and_sides():
 def test_the_learner_sees_no_answer_and_the_key_has_each(sampler, tmp_path, monkeypatch):
     """Questions name cases and nothing of them; the key names every case once, and says that nobody checked."""
     # The toys' tumours all lie on the right.
-    monkeypatch.setattr("glioforge.runs.teaching.WORDS", {"tumour": (), "size": ("large",), "side": ("right",)})
+    monkeypatch.setattr("glioforge.runs.teaching.FINDING_WORDS", {"tumour": (), "size": ("large",), "side": ("right",)})
     cases = write_teaching_set(sampler, 4, tmp_path / "set")
     questions, answers = ((tmp_path / "set" / f"{name}.html").read_text() for name in ("questions", "answers"))
     with (tmp_path / "set" / "answers.csv").open() as file:
