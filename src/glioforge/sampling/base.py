@@ -17,7 +17,6 @@ from glioforge import training
 from glioforge.compute import AcceleratorSpec, described, device_of, precision_for
 from glioforge.config import Spec
 from glioforge.core import (
-    VALIDATION,
     Cohort,
     CohortError,
     Geometry,
@@ -30,9 +29,19 @@ from glioforge.core import (
     not_prepared,
     require_no_leak,
 )
-from glioforge.io import CARD, Step, kept_of, settled
+from glioforge.io import CARD, settled
 from glioforge.sampling.method import SAMPLERS, Knowledge, Sampler, require_made
-from glioforge.training import WEIGHTS, Budget, Card, Fitting, Outcome, expected_hash, read_card, write_model
+from glioforge.training import (
+    WEIGHTS,
+    Budget,
+    Card,
+    Fitting,
+    Outcome,
+    expected_hash,
+    keep_trained,
+    lineage_of,
+    read_card,
+)
 
 MAX_GRID = 2**12
 """Largest size in bytes of the grid among the tensors: more is refused before it is read."""
@@ -155,32 +164,28 @@ def train_sampler(  # noqa: PLR0913 - cohort, place and run settings, by keyword
     if validation is not None and len(validation):
         require_no_leak({"training cases": train}, validation)
     settings = settled(accelerator or AcceleratorSpec(), out)
-    key = {
-        "spec": spec.model_dump(mode="json"),
-        "train": train.fingerprint,
-        "validation": None if validation is None else validation.fingerprint,
-        "seed": seed,
-        "precision": settings.precision,
-    }
-    step = Step(out, key, kept=kept_of(settings))
-    if not step.done:
-        with step:
-            if not step.done:
-                progress.say(described(settings))
-                sampler = SAMPLERS.part_for(spec)(spec, knowledge)
-                outcome = sampler.fit(Fitting(train, validation, out / "training", seed, settings, progress))
-                card = Card(
-                    family=SAMPLERS.family,
-                    spec=spec,
-                    modalities=knowledge.modalities,
-                    lineage=_lineage(spec, train, validation, outcome),
-                    files=_write_tensors(out, sampler),
-                    scheme=knowledge.scheme,
-                    outcome=outcome,
-                    precision=settings.precision,
-                    training={"seed": seed, "train": train.fingerprint, "device": device_of(settings).type},
-                )
-                step.finish({"weights": write_model(out, card, train, validation).weights})
+    fitting = Fitting(train, validation, out / "training", seed, settings, progress)
+
+    def fit() -> tuple[Sampler, Outcome]:
+        progress.say(described(settings))
+        sampler = SAMPLERS.part_for(spec)(spec, knowledge)
+        return sampler, sampler.fit(fitting)
+
+    def card(fitted: tuple[Sampler, Outcome]) -> Card:
+        sampler, outcome = fitted
+        return Card(
+            family=SAMPLERS.family,
+            spec=spec,
+            modalities=knowledge.modalities,
+            lineage=lineage_of(spec, train, None if outcome.best_score is None else validation),
+            files=_write_tensors(out, sampler),
+            scheme=knowledge.scheme,
+            outcome=outcome,
+            precision=settings.precision,
+            training={"seed": seed, "train": train.fingerprint, "device": device_of(settings).type},
+        )
+
+    keep_trained(out, spec, fitting, fit, card)
     return load_sampler(out, accelerator)
 
 
@@ -203,8 +208,8 @@ def load_sampler(folder: Path, accelerator: AcceleratorSpec | None = None) -> Tr
         made.append(SAMPLERS.part_for(card.spec)(card.spec, _knowledge(card, grid, path)))
         return made[-1].network
 
-    training.built_to_fit(build, path, "network/")
-    _fill(made[-1], path, expected_hash(card, WEIGHTS, folder))
+    network = training.built_to_fit(build, path, "network/").eval()
+    training.read_weights(path, network, expected_hash(card, WEIGHTS, folder), "network/")
     return TrainedSampler(made[-1], card, folder, accelerator or AcceleratorSpec())
 
 
@@ -231,14 +236,6 @@ def known_of(spec: Any, train: Cohort) -> Knowledge:  # noqa: ANN401 - any sampl
             train.where,
         )
     return Knowledge(modalities, train.scheme, geometry)
-
-
-def _lineage(spec: Any, train: Cohort, validation: Cohort | None, outcome: Outcome) -> Lineage:  # noqa: ANN401 - any sampler's spec
-    """Everyone whom the weights depend on: validation subjects where their score selected the weights."""
-    lineage = Lineage.union(spec.kind, [train.lineage])
-    if validation is None or outcome.best_score is None:
-        return lineage
-    return lineage.through(VALIDATION, validation.lineage)
 
 
 def _write_tensors(folder: Path, sampler: Sampler) -> dict[str, str]:
@@ -270,19 +267,3 @@ def _knowledge(card: Card, grid: Mapping[str, Any], path: Path) -> Knowledge:
             _REMEDY,
             path.with_name(CARD),
         ) from error
-
-
-def _fill(sampler: Sampler, path: Path, expected: str) -> None:
-    """Load the network's weights from the file, whose hash must be the card's."""
-    from glioforge.io import read_regular_file
-
-    data = read_regular_file(path, training.MAX_WEIGHTS)
-    if training.digest(data) != expected:
-        raise InputFileError(
-            f"weights with hash {training.digest(data)}", f"hash {expected}, as on the card", _REMEDY, path
-        )
-    tensors = training.decode(data, path)
-    state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
-    training.require_fit(state, sampler.network, path)
-    sampler.network.load_state_dict(state)
-    sampler.network.eval()

@@ -13,18 +13,16 @@ from typing import Any
 from glioforge.compute import AcceleratorSpec, described, device_of
 from glioforge.config import Spec
 from glioforge.core import (
-    VALIDATION,
     Case,
     Cohort,
     CohortError,
-    Lineage,
     Modality,
     Progress,
     Silent,
     not_prepared,
     require_no_leak,
 )
-from glioforge.io import Step, kept_of, settled
+from glioforge.io import settled
 from glioforge.synthesis.appearance import Appearance, require_stand_ins, unseen_classes, warning_of
 from glioforge.synthesis.method import (
     SYNTHESIZERS,
@@ -35,7 +33,7 @@ from glioforge.synthesis.method import (
     known_modalities,
 )
 from glioforge.synthesis.trained import TrainedSynthesizer, load_synthesizer, write_tensors
-from glioforge.training import Budget, Card, Fitting, Outcome, write_model
+from glioforge.training import Budget, Card, Fitting, Outcome, keep_trained, lineage_of
 
 __all__ = [
     "SYNTHESIZERS",
@@ -90,37 +88,31 @@ def train_synthesizer(  # noqa: PLR0913 - cohort, place and run settings, by key
     elif getattr(spec, "select", False):
         progress.say("warning: select is true, but no validation subjects select: the last weights are kept")
     settings = settled(accelerator or AcceleratorSpec(), out)
-    step = Step(out, _key(spec, train, validation, seed, settings), kept=kept_of(settings))
-    if not step.done:
-        from glioforge.training import leads, meet
+    fitting = Fitting(train, validation, out / "training", seed, settings, progress)
 
-        def fitted() -> tuple[Method, Outcome | None]:
-            progress.say(described(settings))
-            knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
-            _announce_unseen(spec, knowledge, progress)
-            method = kind(spec, knowledge)
-            return method, method.fit(Fitting(train, validation, out / "training", seed, settings, progress))
+    def fit() -> tuple[Method, Outcome | None]:
+        progress.say(described(settings))
+        knowledge = Knowledge(modalities, train.scheme, Appearance.of(_loaded(train), modalities, train.scheme))
+        _announce_unseen(spec, knowledge, progress)
+        method = kind(spec, knowledge)
+        return method, method.fit(fitting)
 
-        if leads(settings):
-            with step:
-                if not step.done:
-                    method, outcome = fitted()
-                    card = Card(
-                        family=SYNTHESIZERS.family,
-                        spec=spec,
-                        modalities=modalities,
-                        lineage=_lineage(spec, train, validation),
-                        files=write_tensors(out, method),
-                        scheme=train.scheme,
-                        outcome=outcome,
-                        precision=settings.precision,
-                        facts=method.facts,
-                        training=_record(train, seed, settings),
-                    )
-                    step.finish({"weights": write_model(out, card, train, validation).weights})
-        else:
-            fitted()
-        meet()
+    def card(fitted: tuple[Method, Outcome | None]) -> Card:
+        method, outcome = fitted
+        return Card(
+            family=SYNTHESIZERS.family,
+            spec=spec,
+            modalities=modalities,
+            lineage=lineage_of(spec, train, validation if getattr(spec, "select", False) else None),
+            files=write_tensors(out, method),
+            scheme=train.scheme,
+            outcome=outcome,
+            precision=settings.precision,
+            facts=method.facts,
+            training=_record(train, seed, settings),
+        )
+
+    keep_trained(out, spec, fitting, fit, card)
     return load_synthesizer(out, accelerator)
 
 
@@ -170,27 +162,6 @@ def _judging(spec: Any, validation: Cohort, modalities: tuple[Modality, ...], pr
 def _loaded(cohort: Cohort) -> Iterator[Case]:
     """Cases one after the other, so that memory holds one."""
     return (ref.load() for ref in cohort)
-
-
-def _key(
-    spec: Spec, train: Cohort, validation: Cohort | None, seed: int, accelerator: AcceleratorSpec
-) -> dict[str, Any]:
-    """All that the weights depend on, but devices and threads."""
-    return {
-        "spec": spec.model_dump(mode="json"),
-        "train": train.fingerprint,
-        "validation": None if validation is None else validation.fingerprint,
-        "seed": seed,
-        "precision": accelerator.precision,
-    }
-
-
-def _lineage(spec: Any, train: Cohort, validation: Cohort | None) -> Lineage:  # noqa: ANN401 - any method's spec
-    """Everyone whom the weights depend on: validation subjects where the spec selects weights by their score."""
-    lineage = Lineage.union(spec.kind, [train.lineage])
-    if validation is None or not getattr(spec, "select", False):
-        return lineage
-    return lineage.through(VALIDATION, validation.lineage)
 
 
 def _record(train: Cohort, seed: int, accelerator: AcceleratorSpec) -> dict[str, Any]:

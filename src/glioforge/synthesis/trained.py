@@ -208,9 +208,7 @@ def read_model(folder: Path) -> tuple[Method, Card]:
     """
     card = read_card(folder, SYNTHESIZERS)
     knowledge = _knowledge(card, training.read_some(folder / WEIGHTS, "appearance/", MAX_APPEARANCE), folder)
-    method = _method(card, knowledge, folder / WEIGHTS)
-    _fill(method, _read_tensors(folder / WEIGHTS, expected_hash(card, WEIGHTS, folder)), folder / WEIGHTS)
-    return method, card
+    return _method(card, knowledge, folder / WEIGHTS, expected_hash(card, WEIGHTS, folder)), card
 
 
 def _knowledge(card: Card, tensors: Mapping[str, Any], folder: Path) -> Knowledge:
@@ -227,8 +225,8 @@ def _knowledge(card: Card, tensors: Mapping[str, Any], folder: Path) -> Knowledg
         ) from error
 
 
-def _method(card: Card, knowledge: Knowledge, path: Path) -> Method:
-    """The method with fresh weights, once its network is seen to fit the file's tensors."""
+def _method(card: Card, knowledge: Knowledge, path: Path, expected: str) -> Method:
+    """The method with the file's weights, whose hash is checked without a network too."""
     from torch import nn
 
     made: list[Method] = []
@@ -237,20 +235,8 @@ def _method(card: Card, knowledge: Knowledge, path: Path) -> Method:
         made.append(SYNTHESIZERS.part_for(card.spec)(card.spec, knowledge))
         return made[-1].network or nn.Module()
 
-    training.built_to_fit(build, path, "network/")
+    training.read_weights(path, training.built_to_fit(build, path, "network/").eval(), expected, "network/")
     return made[-1]
-
-
-def _read_tensors(path: Path, expected: str) -> dict[str, Any]:
-    """Tensors of the weights' file, whose hash must be the card's."""
-    from glioforge.io import read_regular_file
-
-    data = read_regular_file(path, training.MAX_WEIGHTS)
-    if training.digest(data) != expected:
-        raise InputFileError(
-            f"weights with hash {training.digest(data)}", f"hash {expected}, as on the card", _REMEDY, path
-        )
-    return training.decode(data, path)
 
 
 def _appearance(tensors: Mapping[str, Any], classes: int, contrasts: int) -> Appearance:
@@ -261,12 +247,3 @@ def _appearance(tensors: Mapping[str, Any], classes: int, contrasts: int) -> App
             msg = f"appearance/{name} of shape {array.shape}"
             raise ValueError(msg)
     return Appearance.from_arrays(arrays)
-
-
-def _fill(method: Method, tensors: Mapping[str, Any], path: Path) -> None:
-    """Load the network's weights, if there is a network."""
-    state = {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
-    if method.network is not None:
-        training.require_fit(state, method.network, path)
-        method.network.load_state_dict(state)
-        method.network.eval()

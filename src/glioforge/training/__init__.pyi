@@ -5,6 +5,8 @@ from .model_folder import (
     Card as Card,
     WEIGHTS as WEIGHTS,
     expected_hash as expected_hash,
+    keep_trained as keep_trained,
+    lineage_of as lineage_of,
     read_card as read_card,
     write_model as write_model,
 )
@@ -45,13 +47,9 @@ from .step import (
 )
 from .watch import RIGHT as RIGHT
 from .weights import (
-    MAX_WEIGHTS as MAX_WEIGHTS,
     built_to_fit as built_to_fit,
-    decode as decode,
-    digest as digest,
     inferred as inferred,
     read_some as read_some,
     read_weights as read_weights,
-    require_fit as require_fit,
     write_weights as write_weights,
 )

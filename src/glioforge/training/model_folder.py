@@ -13,13 +13,14 @@ by name.  Cards of earlier releases are read through `training.older_cards`.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from glioforge.config import Registry, Spec
 from glioforge.core import (
+    VALIDATION,
     Cohort,
     Geometry,
     GlioforgeError,
@@ -30,14 +31,16 @@ from glioforge.core import (
     preparations_of,
 )
 from glioforge.data import grid_of, write_records
-from glioforge.io import CARD, MAX_CARD, read_json, regular_size, require_kind, versions, write_json
-from glioforge.training.budget import Outcome
+from glioforge.io import CARD, MAX_CARD, Step, kept_of, read_json, regular_size, require_kind, versions, write_json
+from glioforge.training.budget import Fitting, Outcome
 from glioforge.training.older_cards import in_this_format
 
 FORMAT: Final = 3
 """Format of the card; rises when a card cannot be read as before."""
 WEIGHTS: Final = "weights.safetensors"
 """File of a model's tensors."""
+
+Fitted = TypeVar("Fitted")
 
 _REMEDY: Final = "take the whole folder as `glioforge train` made it, or train again"
 
@@ -155,6 +158,55 @@ def write_model(folder: Path, card: Card, train: Cohort, validation: Cohort | No
     write_records(folder, train, {"train": train.subject_ids, "validation": judged})
     write_json(folder / CARD, card.to_json())
     return card
+
+
+def lineage_of(spec: Any, train: Cohort, selecting: Cohort | None) -> Lineage:  # noqa: ANN401 - a spec with a kind
+    """Return everyone whom weights depend on.
+
+    Args:
+        spec: Settings of the method.
+        train: Training cases.
+        selecting: Validation cases whose score chose the weights, if any did.
+    """
+    lineage = Lineage.union(spec.kind, [train.lineage])
+    return lineage if selecting is None else lineage.through(VALIDATION, selecting.lineage)
+
+
+def keep_trained(
+    folder: Path, spec: Spec, fitting: Fitting, fit: Callable[[], Fitted], card: Callable[[Fitted], Card]
+) -> None:
+    """Train a model and write its folder, unless that is done; of several processes the first one writes.
+
+    Args:
+        folder: The model's own folder.
+        spec: Complete settings of the method.
+        fitting: Cases, seed and accelerator, on which the weights depend too.
+        fit: Trains, in every process.
+        card: Writes the weights of what `fit` returns into the folder, and describes the model.
+
+    Raises:
+        OutputError: The folder was made with other settings, is in use, or cannot be written.
+    """
+    key = {
+        "spec": spec.model_dump(mode="json"),
+        "train": fitting.train.fingerprint,
+        "validation": None if fitting.validation is None else fitting.validation.fingerprint,
+        "seed": fitting.seed,
+        "precision": fitting.accelerator.precision,
+    }
+    step = Step(folder, key, kept=kept_of(fitting.accelerator))
+    if step.done:
+        return
+    from glioforge.training.parallel import leads, meet
+
+    if leads(fitting.accelerator):
+        with step:
+            if not step.done:
+                written = write_model(folder, card(fit()), fitting.train, fitting.validation)
+                step.finish({"weights": written.weights})
+    else:
+        fit()
+    meet()
 
 
 def read_card(folder: Path, registry: Registry[Any]) -> Card:

@@ -26,7 +26,7 @@ from glioforge.core import InputFileError
 from glioforge.io import Step, read_regular_file
 from glioforge.metrics import Images, sliced_wasserstein
 from glioforge.training.state import Tensors
-from glioforge.training.weights import MAX_WEIGHTS, decode, digest, fill, write_weights
+from glioforge.training.weights import MAX_WEIGHTS, digest, fill, read_tensors, write_weights
 
 FOLDER = "snapshots"
 
@@ -80,20 +80,7 @@ def load_snapshots(folder: Path) -> dict[int, Tensors]:
         raise InputFileError(
             f"a list of snapshots that cannot be read ({error!r})", "steps and hashes", "train it again", folder
         ) from error
-    return {step: _read(_path(folder / FOLDER, step), expected) for step, expected in entries}
-
-
-def _read(path: Path, expected: str) -> Tensors:
-    """Tensors of one snapshot, whose hash must be the one listed."""
-    data = read_regular_file(path, MAX_WEIGHTS)
-    if digest(data) != expected:
-        raise InputFileError(
-            f"a snapshot with hash {digest(data)}",
-            f"hash {expected}, as done.json says",
-            "the file was changed: copy or train it again",
-            path,
-        )
-    return decode(data, path)
+    return {step: read_tensors(_path(folder / FOLDER, step), expected) for step, expected in entries}
 
 
 def _path(folder: Path, step: int) -> Path:

@@ -63,27 +63,42 @@ def write_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> str:
     return digest(data)
 
 
-def read_weights(path: Path, network: nn.Module, expected_hash: str | None = None) -> str:
-    """Load weights into a network and return the hash of the file.
+def read_weights(path: Path, network: nn.Module, expected_hash: str | None = None, prefix: str = "") -> None:
+    """Load weights into a network.
 
     Args:
         path: File that `write_weights` made.
         network: Network of the same architecture; filled in place.
-        expected_hash: Hash that the file must have, if known.
+        expected_hash: Hash that the file must have, if known: the one on the model's card.
+        prefix: What the names of the network's weights start with in a file that holds other tensors too.
 
     Raises:
-        InputFileError: The file is missing, damaged, of another network, or holds NaN or infinity.
+        InputFileError: The file is missing, damaged, changed, of another network, or holds NaN or infinity.
     """
-    require_outline(read_outline(path), network, path)
+    require_outline(_below(prefix, read_outline(path)), network, path)
+    fill(network, _below(prefix, read_tensors(path, expected_hash)), path)
+
+
+def read_tensors(path: Path, expected_hash: str | None = None) -> dict[str, torch.Tensor]:
+    """Read all tensors of a file, whose hash must be the one that is expected.
+
+    Raises:
+        InputFileError: The file is missing, is no whole safetensors file, or was changed.
+    """
     data = read_regular_file(path, MAX_WEIGHTS)
-    found = digest(data)
-    if expected_hash is not None and found != expected_hash:
+    if expected_hash is not None and digest(data) != expected_hash:
         raise InputFileError(
-            f"weights with hash {found}", f"hash {expected_hash}", "the file was changed: copy or train it again", path
+            f"weights with hash {digest(data)}",
+            f"hash {expected_hash}, which was noted when they were written",
+            "take the whole folder as train made it, or train again",
+            path,
         )
-    tensors = decode(data, path)
-    fill(network, tensors, path)
-    return found
+    return decode(data, path)
+
+
+def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors whose names start with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], where: Path) -> None:
@@ -149,9 +164,7 @@ def built_to_fit(build: Callable[[], nn.Module], path: Path, prefix: str = "") -
         raise InputFileError(
             f"a spec that no network can be built from ({error})", "the spec as train wrote it", "train it again", path
         ) from error
-    outline = read_outline(path)
-    mine = {name.removeprefix(prefix): value for name, value in outline.items() if name.startswith(prefix)}
-    require_outline(mine, sketch, path)
+    require_outline(_below(prefix, read_outline(path)), sketch, path)
     return build()
 
 

@@ -12,15 +12,16 @@ import pytest
 from glioforge.compute.accelerator import AcceleratorSpec
 from glioforge.config.registry import Registry
 from glioforge.config.spec import Spec
+from glioforge.core import Silent
 from glioforge.core.cohort import Cohort
-from glioforge.core.errors import InputFileError
+from glioforge.core.errors import InputFileError, OutputError
 from glioforge.core.schemes import COMPLETE
 from glioforge.io.folder_kind import kind_of_folder
 from glioforge.segmentation.base import SEGMENTERS, load_segmenter, train_segmenter
 from glioforge.segmentation.methods.unet import UNetSpec
 from glioforge.synthesis.base import SYNTHESIZERS, load_synthesizer, train_synthesizer
-from glioforge.training.budget import Budget
-from glioforge.training.model_folder import Card, hash_of_files, read_card, write_model
+from glioforge.training.budget import Budget, Fitting
+from glioforge.training.model_folder import Card, hash_of_files, keep_trained, lineage_of, read_card, write_model
 from toy_cohort import toy_case, toy_cohort
 
 PLAIN = AcceleratorSpec(device="cpu", precision="32-true", threads=1)
@@ -65,6 +66,29 @@ def test_a_new_family_needs_a_name_and_nothing_else(tmp_path):
     assert json.loads((tmp_path / "split.json").read_text()) == {"train": ["s01", "s02"], "validation": ["s03"]}
     with pytest.raises(InputFileError, match="this is a sampler; expected a segmenter; name the folder that"):
         load_segmenter(tmp_path)
+
+
+def test_a_model_is_trained_once_and_written_by_the_first_process(tmp_path, monkeypatch):
+    """A finished folder is left alone, other settings are refused, and further processes train without writing."""
+    trained = []
+    fitting = Fitting(TRAIN, HELD, tmp_path / "training", 1, PLAIN, Silent())
+
+    def card(_fitted):
+        return Card("sampler", Noise(), TRAIN.modalities, lineage_of(Noise(), TRAIN, HELD), {"a": "1"})
+
+    def keep(name, **changes):
+        keep_trained(tmp_path / name, Noise(), replace(fitting, **changes), lambda: trained.append(name), card)
+
+    keep("model")
+    keep("model")
+    monkeypatch.setenv("RANK", "1")
+    keep("second", accelerator=PLAIN.model_copy(update={"devices": 2}))
+
+    assert trained == ["model", "second"]
+    assert not (tmp_path / "second").exists()
+    assert set(card_in(tmp_path / "model")["lineage"]["subjects"]) == {*TRAIN.subject_ids, *HELD.subject_ids}
+    with pytest.raises(OutputError, match="seed"):
+        keep("model", seed=2)
 
 
 def test_all_families_write_the_same_entries(models):

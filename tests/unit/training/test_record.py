@@ -66,7 +66,7 @@ def test_snapshots_of_an_unfinished_training_and_changed_ones_are_refused(tmp_pa
     run(tmp_path)
     path = tmp_path / "snapshots" / "step_00000016.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(InputFileError, match="a snapshot with hash .* done.json says"):
+    with pytest.raises(InputFileError, match="weights with hash .* noted when they were written"):
         load_snapshots(tmp_path)
 
 
