@@ -111,10 +111,6 @@ def cohort_of_knowns(cohort: Cohort) -> Cohort:
     return cohort.select([ref.case_id for ref in cohort if np.isfinite(grade_of(ref))], cohort.name)
 
 
-if TYPE_CHECKING:
-    import torch
-
-
 def without_labels(cohort: Cohort) -> bool:
     """Return whether the cases have no label maps.
 

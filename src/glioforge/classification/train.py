@@ -119,9 +119,6 @@ def _loss(logits: "torch.Tensor", batch: "Mapping[str, torch.Tensor]") -> "torch
     return (each * batch["weight"]).sum() / batch["weight"].sum().clamp(min=1e-6)
 
 
-if TYPE_CHECKING:
-    from torch import nn
-
 _SLICES = 64
 
 

@@ -15,6 +15,9 @@ from glioforge.io import Step, write_atomically, write_cohort
 from glioforge.labelmaps.engine import LabelEngine
 from glioforge.report import as_seen, label_rgb, upright
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 CACHE = "cache"
 """Folder of hosts and growths below that of a cohort."""
 
@@ -69,9 +72,6 @@ def draw_label_maps(
             step.finish({"cases": len(cohort), "fingerprint": cohort.fingerprint})
     return cohort
 
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _SIDE, _GAP, _HEAD, _MARGIN = 110, 2, 16, 10
 _INK = (27, 36, 48)

@@ -37,8 +37,18 @@ from glioforge.core import (
 )
 from glioforge.data import cases_like
 
-__all__ = ["FILTERS", "AnyFilter", "Case", "Evidence", "FilterSpec", "Model", "Verdict", "calibrated_limit"]
-__all__ += ["fit_filter", "folds_of"]
+__all__ = [
+    "FILTERS",
+    "AnyFilter",
+    "Case",
+    "Evidence",
+    "FilterSpec",
+    "Model",
+    "Verdict",
+    "calibrated_limit",
+    "fit_filter",
+    "folds_of",
+]
 
 
 class FilterSpec(Spec):

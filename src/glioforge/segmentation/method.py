@@ -104,6 +104,26 @@ def clean(labels: LabelMap, spec: CleanSpec) -> LabelMap:
     return labels.with_voxels(voxels)
 
 
+_ROUNDING = 1 - 1e-6
+"""Thresholds give way by this factor, since a voxel's volume is known to rounding only."""
+
+
+_NEIGHBOURS_26 = ndimage.generate_binary_structure(3, 3)
+
+
+def _drop_components(voxels: UInt8[np.ndarray, "i j k"], labels: LabelMap, spec: CleanSpec) -> None:
+    """Turn components that the rules refuse into background, in place."""
+    if not spec.minimum_tumour_mm3 and not spec.largest_only:
+        return
+    components, _ = ndimage.label(labels.lesion, structure=_NEIGHBOURS_26)
+    sizes = np.bincount(components.ravel())
+    refused = sizes * labels.geometry.voxel_volume < spec.minimum_tumour_mm3 * _ROUNDING
+    if spec.largest_only:
+        refused |= np.arange(len(sizes)) != 1 + int(np.argmax(sizes[1:]))
+    refused[0] = False
+    voxels[refused[components]] = labels.scheme.value("background")
+
+
 class NetworkSpec(SegmenterSpec):
     """Settings of a segmenter that is a network for the project's own loop."""
 
@@ -232,23 +252,3 @@ SEGMENTERS: Registry[SegmenterMethod | SegmenterEngine] = Registry("segmenter", 
 
 AnySegmenter = Annotated[SerializeAsAny[SegmenterSpec], BeforeValidator(SEGMENTERS.parse)]
 """Field of a spec that holds the settings of any registered segmenter."""
-
-
-_ROUNDING = 1 - 1e-6
-"""Thresholds give way by this factor, since a voxel's volume is known to rounding only."""
-
-
-_NEIGHBOURS_26 = ndimage.generate_binary_structure(3, 3)
-
-
-def _drop_components(voxels: UInt8[np.ndarray, "i j k"], labels: LabelMap, spec: CleanSpec) -> None:
-    """Turn components that the rules refuse into background, in place."""
-    if not spec.minimum_tumour_mm3 and not spec.largest_only:
-        return
-    components, _ = ndimage.label(labels.lesion, structure=_NEIGHBOURS_26)
-    sizes = np.bincount(components.ravel())
-    refused = sizes * labels.geometry.voxel_volume < spec.minimum_tumour_mm3 * _ROUNDING
-    if spec.largest_only:
-        refused |= np.arange(len(sizes)) != 1 + int(np.argmax(sizes[1:]))
-    refused[0] = False
-    voxels[refused[components]] = labels.scheme.value("background")

@@ -31,6 +31,7 @@ from glioforge.training import WEIGHTS, Budget, Card, Outcome, joined
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
+    from torch import nn
 
     from glioforge.core import Progress
 
@@ -172,10 +173,6 @@ def _settings(fitting: Fitting, spec: NetworkSpec, accelerator: AcceleratorSpec)
         "validation": {"name": validation.name, "fingerprint": validation.fingerprint},
         "lineage_subjects": list(mix.lineage("segmenter", validation).subjects),
     }
-
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final

@@ -30,6 +30,7 @@ from glioforge.segmentation.target import ORDER, Target, View, put_back, seen
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 _DEVIATION: Final = 1 / 8
 _LEAST: Final = 1e-3
@@ -90,10 +91,6 @@ def window_weight(size: Sequence[int]) -> Float32[np.ndarray, "x y z"]:
     weight = x[:, None, None] * y[None, :, None] * z[None, None, :]
     return np.maximum(weight / weight.max(), _LEAST).astype(np.float32)
 
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
 _BATCH: Final = 16
 Probabilities = Float32[np.ndarray, "channel i j k"]

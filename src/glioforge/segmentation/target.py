@@ -40,6 +40,7 @@ from glioforge.core import (
 from glioforge.data import AugmentSpec, lesion_table, read_packed
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 _SCHEMES: Final = {"regions4": BRATS2023, "nested": BRATS2023, "tissue": BIDS_TISSUE}
@@ -196,10 +197,6 @@ def unseen_classes(cohorts: Iterable[Cohort], target: Target) -> tuple[str, ...]
     """Name the classes of a target that no voxel of any label map belongs to."""
     return tuple(name for name, count in zip(target.classes, class_counts(cohorts, target), strict=True) if not count)
 
-
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
 
 View = Literal["axial", "coronal", "sagittal"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)

@@ -20,6 +20,9 @@ from glioforge.data import Amount, AugmentSpec
 from glioforge.synthesis.method import SynthesizerSpec
 from glioforge.training import Budget
 
+if TYPE_CHECKING:
+    import torch
+
 
 class ConditionSpec(Spec):
     """What the network is shown."""
@@ -140,10 +143,6 @@ class ConditionalSpec(ConditionSpec, BatchSpec, FinishSpec, SynthesizerSpec):
             msg = f"slab {self.slab} with 3 dimensions: patches follow `lesion_share`, slabs are of slices"
             raise ValueError(msg)
         return self
-
-
-if TYPE_CHECKING:
-    import torch
 
 
 def augmented(
