@@ -116,6 +116,7 @@ from .runs.train import (
 from .runs.whole import WholeSpec as WholeSpec, make_whole_cases as make_whole_cases
 from .sampling.base import load_sampler as load_sampler, train_sampler as train_sampler
 from .sampling.cohort import sample_cohort as sample_cohort
+from .sampling.preview import preview_samples as preview_samples
 from .sampling.walk import write_walk as write_walk
 from .segmentation.base import load_segmenter as load_segmenter, train_segmenter as train_segmenter
 from .studies.beforehand import PlanSpec as PlanSpec

@@ -183,7 +183,7 @@ Preview = Annotated[
     Path | None,
     typer.Option(
         "--preview",
-        help="PNG file to draw: the first cases in three planes, edited ones before and after.",
+        help="PNG file to draw of the first cases; edited ones before and after.",
         dir_okay=False,
         metavar="PNG",
     ),

@@ -14,6 +14,7 @@ from glioforge.cli.options import (
     MaybeRecipe,
     Out,
     Precision,
+    Preview,
     Seed,
     Threads,
     Where,
@@ -27,7 +28,7 @@ from glioforge.core import counted
 EXAMPLES = {
     "synthesize": ("glioforge synthesize synthesizer prepared --recipe default --count 3 --out synthetic",),
     "sample": (
-        "glioforge sample sampler --count 100 --out anatomies",
+        "glioforge sample sampler --count 100 --out anatomies --preview anatomies/preview.png",
         "glioforge sample slices --count 20 --ask tumour=present --ask side=left --out left",
         "glioforge sample whole.yaml --count 100 --out cases",
     ),
@@ -118,6 +119,7 @@ def sample(
             show_default="none",
         ),
     ] = None,
+    preview: Preview = None,
     seed: Seed = 1,
     device: Device = None,
     precision: Precision = None,
@@ -134,6 +136,8 @@ def sample(
 
         if ask:
             raise typer.BadParameter("whole cases are not asked for by finding: choose among them with --where")
+        if preview is not None:
+            raise typer.BadParameter(f"whole cases have a page of their own, OUT/{WHOLE_PAGE}, in place of --preview")
         spec = config.load_spec(run, runs.WholeSpec)
         made = runs.make_whole_cases(
             spec, out, count=count, seed=seed, accelerator=accelerator, progress=TerminalProgress()
@@ -142,10 +146,15 @@ def sample(
         return
 
     sampler = sampling.load_sampler(run, io.remembered(accelerator, out)).asked(sampling.request_of(ask or ()))
+    if walk is not None and preview is not None:
+        raise typer.BadParameter("a walk is a picture already: leave --preview out")
     if walk is not None:
         typer.echo(f"film strip in {sampling.write_walk(sampler, out, frames=walk, along=along, seed=seed)}")
         return
-    typer.echo(describe(sampling.sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())))
+    made = sampling.sample_cohort(sampler, count, out, seed=seed, progress=TerminalProgress())
+    if preview is not None:
+        sampling.preview_samples(made, preview)
+    typer.echo(describe(made))
 
 
 def teach(

@@ -31,21 +31,17 @@ from glioforge.report import (
     Figure,
     Note,
     Paragraph,
-    Picture,
     Report,
     Section,
     Table,
-    grey,
     picture_grid,
     render,
-    seen_from,
 )
-from glioforge.sampling import AXES, FINDING_WORDS, Finding, TrainedSampler
+from glioforge.sampling import AXES, FINDING_WORDS, Finding, TrainedSampler, picture_of
 
 TRIES: Final = 20
 """Draws for a case until the reader sees what was asked."""
 COLUMNS: Final = ("case", "tumour", "size_percent", "side", "seen")
-_WINDOW: Final = (-2.5, 3.5)
 _WARNING: Final = (
     "Every image is synthetic: a network made it, and it belongs to no patient. It shows what findings look like to "
     "the network, which may be wrong; have a radiologist look at it before learners do."
@@ -229,10 +225,5 @@ def _checked(cases: Sequence[TeachingCase], reader: Any) -> str:  # noqa: ANN401
 
 def _picture(case: TeachingCase) -> bytes:
     """All contrasts of a case in a row."""
-    row = []
-    for volume in case.images.values():
-        axis = int(np.argmin(volume.voxels.shape))
-        sides, aspect = seen_from(axis, volume.geometry.spacing)
-        shown = np.take(volume.voxels, 0, axis)
-        row.append(Picture(grey(shown, shown != 0, _WINDOW), sides=sides, aspect=aspect))
+    row = [picture_of(volume) for volume in case.images.values()]
     return picture_grid([(case.name, row)], [modality.title for modality in case.images], banner="SYNTHETIC")

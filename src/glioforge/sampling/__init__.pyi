@@ -9,6 +9,7 @@ from .method import (
     Sampler as Sampler,
     SamplerSpec as SamplerSpec,
 )
+from .preview import picture_of as picture_of, preview_samples as preview_samples
 from .slice_gan import SliceGan as SliceGan
 from .slice_sampler import SliceSampler as SliceSampler
 from .slice_spec import (

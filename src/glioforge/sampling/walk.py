@@ -13,15 +13,13 @@ from jaxtyping import Float32
 
 from glioforge.core import SpecError, stream
 from glioforge.io import ORPHAN_S, Step, write_atomically
-from glioforge.report import Picture, grey, picture_grid, seen_from
+from glioforge.report import Picture, picture_grid
 from glioforge.sampling.base import TrainedSampler
+from glioforge.sampling.preview import picture_of
 from glioforge.sampling.slice_gan import SliceGan
-from glioforge.sampling.slice_spec import AXES
 
 STRIP: Final = "walk.png"
 """The film strip."""
-_WINDOW: Final = (-2.5, 3.5)
-"""Z-scores of black and white."""
 
 
 def write_walk(
@@ -100,9 +98,6 @@ def _rows(
             values = method.shown[:, column]
             asked[0, column] = values.min() + share * (values.max() - values.min())
         for modality, volume in method.volumes(method.output(sampler.accelerator, noise, asked)[0]).items():
-            axis = AXES[method.spec.plane]
-            sides, aspect = seen_from(axis, volume.geometry.spacing)
-            shown = np.take(volume.voxels, 0, axis)
-            picture = Picture(grey(shown, shown != 0, _WINDOW), sides=sides, aspect=aspect)
+            picture = picture_of(volume)
             pictures.setdefault("slice" if method.pooled else modality.title, []).append(picture)
     return [(f"walk {number}, {name}", row) for name, row in pictures.items()]
