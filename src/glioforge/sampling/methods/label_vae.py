@@ -36,7 +36,7 @@ from torch.nn import functional
 
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
-from glioforge.sampling import SAMPLERS, Batches, Sampler, SamplerSpec
+from glioforge.sampling import SAMPLERS, Sampler, SamplerSpec
 from glioforge.training import HOUSE_ADAMW, Budget, OptimizerSpec, inferred
 
 Shares = Float[torch.Tensor, "b classes x y z"]
@@ -100,7 +100,7 @@ class LabelVaeSampler(Sampler):
         bound: torch.Tensor = network(batch["shares"], batch["noise"])
         return (bound / int(np.prod(self.spec.size))).mean()
 
-    def batches(self, cohort: Cohort, seed: int) -> Batches:
+    def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Mapping[str, torch.Tensor]]:
         """Draw label maps of all training cases with the same chance; their coarse forms are held in memory."""
         spec: LabelVaeSpec = self.spec
         held = self.shares_of(cohort)
