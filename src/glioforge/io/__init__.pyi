@@ -24,6 +24,7 @@ from .cohort_file import (
 )
 from .dataset_json import (
     DATASET_JSON as DATASET_JSON,
+    DatasetJson as DatasetJson,
     channels as channels,
     hint_of as hint_of,
     read_dataset_json as read_dataset_json,
@@ -48,17 +49,17 @@ from .folder_kind import (
     require_other_folder as require_other_folder,
     state_folder as state_folder,
 )
+from .found_case import FoundCase as FoundCase, assemble as assemble
 from .gzip_stream import gzip_bytes as gzip_bytes
 from .ingestion import ingest as ingest, ingest_folder as ingest_folder, join_cohorts as join_cohorts
 from .itk import bias_field as bias_field, deform as deform, register as register
 from .layout import (
     AnyLayout as AnyLayout,
-    FoundCase as FoundCase,
     LAYOUTS as LAYOUTS,
     Layout as Layout,
     LayoutChoice as LayoutChoice,
     LayoutSpec as LayoutSpec,
-    assemble as assemble,
+    ScanFile as ScanFile,
 )
 from .nifti import (
     image_bytes as image_bytes,

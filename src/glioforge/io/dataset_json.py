@@ -9,8 +9,9 @@ format, versions 1 and 2 (Isensee et al. 2021).
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from glioforge.core import SCHEMES, InputFileError, LabelError, LabelScheme, Modality, scheme_of_labels
 from glioforge.io.atomic_write import read_json
@@ -61,6 +62,36 @@ def read_dataset_json(folder: Path) -> dict[str, Any] | None:
     path = folder / DATASET_JSON
     values = read_json(path) if path.is_file() else None
     return values if isinstance(values, dict) and isinstance(values.get("labels"), dict) else None
+
+
+@final
+@dataclass(frozen=True)
+class DatasetJson:
+    """What the `dataset.json` of a folder says.
+
+    Args:
+        values: Its contents.
+        path: The file, named in errors.
+    """
+
+    values: Mapping[str, Any]
+    path: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "DatasetJson | None":
+        """Read that of a folder; contents and errors as `read_dataset_json`."""
+        values = read_dataset_json(folder)
+        return None if values is None else cls(values, folder / DATASET_JSON)
+
+    @property
+    def channels(self) -> dict[Modality, int]:
+        """Number of each contrast's channel; errors as `channels`."""
+        return channels(self.values, self.path)
+
+    @property
+    def hint(self) -> Hint:
+        """Schemes that its labels or regions fit."""
+        return hint_of(self.values)
 
 
 def channels(values: Mapping[str, Any], path: Path) -> dict[Modality, int]:

@@ -1,4 +1,4 @@
-"""Dataset layouts: how a folder of scans names its cases and contrasts, and a case as it is found.
+"""Dataset layouts: how a folder of scans names its cases and contrasts.
 
 A layout only looks at names; what the files hold is checked by `io.ingest`.
 Each layout is one file in `io/layouts`.  Without a choice, the layouts are
@@ -7,16 +7,18 @@ asked in turn whether a folder looks like theirs.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, TypeVar, final
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config import Registry, Spec
 from glioforge.core import InputFileError, LabelError, Modality, composed, scheme_named
-from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR, Hint
+from glioforge.io.found_case import FoundCase, assemble, subject_of
+from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR, Hint, stem
 from glioforge.io.walk import scan_files
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "LayoutChoice",
     "LayoutSpec",
     "Modality",
+    "ScanFile",
     "assemble",
     "detect",
     "layout_for",
@@ -79,48 +82,43 @@ class LayoutSpec(Spec):
 
 @final
 @dataclass(frozen=True)
-class FoundCase:
-    """Files of one case, by what they hold.
+class ScanFile:
+    """An image file below the folder that is read.
 
     Args:
-        case_id: Unique within the folder.
-        subject_id: The person.
-        images: File of each contrast.
-        labels: Label file, if any.
-        brain: Brain-mask file, if any.
-        session: Visit, if it is part of the name.
-        hint: What the layout knows of the label scheme; none leaves it to the names (see `io.scan_names`).
-        facts: What names and tables tell: grade, site.
-        sidecar: JSON file in the images' folder that describes a computed case, if any.
-        problems: What is wrong with the names, for example a contrast that is there twice.
-        channels: Which image of its file each contrast is, counted from 0; none for files of one image.
+        path: The file.
+        root: The folder that is read.
     """
 
-    case_id: str
-    subject_id: str
-    images: Mapping[Modality, Path]
-    labels: Path | None = None
-    brain: Path | None = None
-    session: str | None = None
-    hint: Hint | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    sidecar: Path | None = None
-    problems: tuple[InputFileError, ...] = ()
-    channels: Mapping[Modality, int] = field(default_factory=dict)
+    path: Path
+    root: Path
 
     @property
-    def files(self) -> dict[str, Path]:
-        """All image files by contrast, labels or brain."""
-        extra = {LABELS: self.labels, BRAIN: self.brain}
-        return {**{str(m): p for m, p in self.images.items()}, **{k: p for k, p in extra.items() if p is not None}}
+    def parts(self) -> tuple[str, ...]:
+        """Names of the folders between the root and the file, and of the file."""
+        return self.path.relative_to(self.root).parts
 
-    def channel(self, role: str) -> int | None:
-        """Which image of its file a contrast is; none for a file of one image."""
-        return next((number for modality, number in self.channels.items() if modality == role), None)
+    @property
+    def stem(self) -> str:
+        """Name of the file without its ending, such as `.nii.gz`."""
+        return stem(self.path)
+
+    @property
+    def composed(self) -> str:
+        """The same in composed Unicode (NFC), so that two spellings of one name are equal."""
+        return composed(self.stem)
+
+
+Key = TypeVar("Key", bound=Hashable)
+ROLES = frozenset({*map(str, Modality), LABELS, BRAIN, UNCLEAR})
+"""What a file can hold."""
 
 
 class Layout(ABC):
     """Finds the cases of a folder by their names.
+
+    What a file holds is a word: a contrast as in settings (`t1`, `t1ce`, `t2`, `flair`, `aptw`), `labels`, `brain` or
+    `unclear mask`, a mask that is asked for where there are no labels.
 
     Args:
         spec: The layout's own spec.
@@ -128,6 +126,8 @@ class Layout(ABC):
 
     general: ClassVar[bool] = False
     """Whether many folders look like this one; general layouts are asked last."""
+    hint: ClassVar[Hint | None] = None
+    """What such names say about the label scheme; none leaves it to `io.scan_names`."""
 
     def __init__(self, spec: Any) -> None:  # noqa: ANN401 - each layout has its own spec
         self._spec = spec
@@ -139,6 +139,65 @@ class Layout(ABC):
     @abstractmethod
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases in the order of their ids; none where nothing is recognised."""
+
+    def files(self, folder: Path) -> Iterator[ScanFile]:
+        """Walk over the image files below a folder, sorted; linked folders as the settings say."""
+        yield from (ScanFile(path, folder) for path in scan_files(folder, follow_links=self._spec.follow_links))
+
+    @staticmethod
+    def by_case(
+        files: Iterable[ScanFile], place: Callable[[ScanFile], tuple[Key, str] | None]
+    ) -> dict[Key, list[tuple[str, Path]]]:
+        """Sort files by case, in the order in which they come.
+
+        Args:
+            files: Of `files`.
+            place: Gives the case of a file and what the file holds; none for a file that is passed over.
+
+        Returns:
+            What each file of a case holds, and the file.
+        """
+        cases: defaultdict[Key, list[tuple[str, Path]]] = defaultdict(list)
+        for file in files:
+            found = place(file)
+            if found is not None:
+                cases[found[0]].append((found[1], file.path))
+        return dict(cases)
+
+    def case(
+        self,
+        case_id: str,
+        files: Iterable[tuple[str, Path]],
+        *,
+        hint: Hint | None = None,
+        facts: Mapping[str, Any] | None = None,
+        channels: Mapping[Modality, int] | None = None,
+    ) -> FoundCase:
+        """Put the files of one case together; its subject is found as the settings say.
+
+        Args:
+            case_id: Id of the case.
+            files: What each file holds, and the file.
+            hint: What is known of the label scheme; none takes the layout's own.
+            facts: What names and tables tell: grade, site.
+            channels: Which image of its file each contrast is, where a file holds several.
+
+        Raises:
+            ValueError: A word for what a file holds is unknown: a mistake in the layout.
+        """
+        files = list(files)
+        unknown = {role for role, _ in files} - ROLES
+        if unknown:
+            msg = f"files that hold {', '.join(sorted(unknown))}, expected one of {', '.join(sorted(ROLES))}"
+            raise ValueError(msg)
+        return assemble(
+            case_id, files, subject=self._spec.subject, hint=hint or self.hint, facts=facts, channels=channels
+        )
+
+    @staticmethod
+    def only_masks(files: Iterable[tuple[str, Path]]) -> bool:
+        """Whether no file of a case holds a contrast or labels."""
+        return {role for role, _ in files} <= {BRAIN, UNCLEAR}
 
 
 LAYOUTS: Registry[Layout] = Registry("layout", "glioforge.io.layouts")
@@ -194,102 +253,3 @@ def detect(folder: Path, *, follow_links: bool = False) -> Layout:
         "--layout label_maps --scheme freesurfer",
         folder,
     )
-
-
-_SESSIONS = (
-    re.compile(r"(?P<subject>BraTS-[A-Za-z]+-\d+)-(?P<session>\d+)"),
-    re.compile(r"(?P<subject>brats_(?:2013|tcia)_pat\d+)_(?P<session>\d+)"),
-    re.compile(r"(?P<subject>(?i:brats)1[7-9]_\w+_\w+?)_(?P<session>\d+)"),
-    re.compile(r"(?P<subject>UCSF-PDGM-\d+)_(?P<session>FU\w+)"),
-    re.compile(r"(?P<subject>UPENN-GBM-\d+)_(?P<session>\d+)"),
-    re.compile(r"(?P<subject>Patient-\d+)_(?P<session>week-[\w-]+)"),
-    re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)_ses-(?P<session>[A-Za-z0-9]+)"),
-)
-
-
-def assemble(
-    case_id: str,
-    roles: Iterable[tuple[str, Path]],
-    *,
-    subject: str | None = None,
-    hint: Hint | None = None,
-    facts: Mapping[str, Any] | None = None,
-    channels: Mapping[Modality, int] | None = None,
-) -> FoundCase:
-    """Put the files of one case together.
-
-    Args:
-        case_id: Id of the case; kept in composed Unicode (NFC), however the folder is spelt.
-        roles: Files with what they hold: a contrast's name, `labels`, `brain` or `unclear mask`, which is asked for
-            where there are no labels and passed over otherwise.
-        subject: Regular expression for the subject within the case id (see `subject_of`).
-        hint: What the layout knows of the label scheme.
-        facts: What names and tables tell.
-        channels: Which image of its file each contrast is, where a file holds several.
-    """
-    files: dict[str, Path] = {}
-    problems = []
-    given = sorted(roles, key=lambda pair: pair[1])
-    if LABELS not in {role for role, _ in given}:
-        problems += [_unclear(path) for role, path in given if role == UNCLEAR]
-    for role, path in (pair for pair in given if pair[0] != UNCLEAR):
-        if role in files:
-            problems.append(
-                InputFileError(
-                    f"a second {role} file beside {files[role].name}",
-                    f"one {role} file a case",
-                    f"remove {files[role].name} or {path.name}, or name the one that counts in a layout's YAML",
-                    path,
-                )
-            )
-        files.setdefault(role, path)
-    name = composed(case_id)
-    subject_id, session = subject_of(name, subject)
-    folder = next(iter(files.values())).parent if files else Path()
-    sidecar = folder / f"{case_id}.json"
-    return FoundCase(
-        name,
-        subject_id,
-        {m: files[m] for m in Modality if m in files},
-        files.get(LABELS),
-        files.get(BRAIN),
-        session,
-        hint,
-        dict(facts or {}),
-        sidecar if sidecar.is_file() else None,
-        tuple(problems),
-        dict(channels or {}),
-    )
-
-
-def _unclear(path: Path) -> InputFileError:
-    """The problem of a mask that may be the brain or the tumour."""
-    return InputFileError(
-        "a mask that may be the brain or the tumour",
-        "a name that says so, such as brain_mask or seg",
-        "rename it, or name it in a layout's YAML (kind: flat with `labels: [mask]` or `brain: [mask]`)",
-        path,
-    )
-
-
-def subject_of(case_id: str, pattern: str | None = None) -> tuple[str, str | None]:
-    """Subject and session that a case id names; the id itself and none where it names neither.
-
-    Args:
-        case_id: Id of a case.
-        pattern: Regular expression with a group `subject` and perhaps `session`;
-            the namings of BraTS are known without one.
-
-    Example:
-        >>> subject_of("BraTS-GLI-00005-100")
-        ('BraTS-GLI-00005', '100')
-        >>> subject_of("brats_2013_pat0001_1")
-        ('brats_2013_pat0001', '1')
-        >>> subject_of("site7_p12_v3", r"(?P<subject>.+)_v(?P<session>[0-9]+)")
-        ('site7_p12', '3')
-    """
-    for known in _SESSIONS if pattern is None else (re.compile(pattern),):
-        match = known.fullmatch(case_id)
-        if match:
-            return match["subject"], match.groupdict().get("session")
-    return case_id, None

@@ -34,12 +34,11 @@ from glioforge.core import (
     scheme_to_write,
 )
 from glioforge.io import (
+    DatasetJson,
     Evidence,
     detect_scheme,
-    hint_of,
     is_image,
     question,
-    read_dataset_json,
     read_integers,
     read_json,
     stem,
@@ -162,8 +161,8 @@ def _told(folder: Path, masks: Mapping[str, Path], truth: Cohort) -> LabelSource
     counts = {case_id: _counts(path) for case_id, path in masks.items()}
     values = {value for found in counts.values() for value in found if value}
     for place in (folder, folder.resolve().parent):
-        table = read_dataset_json(place)
-        hint = hint_of(table) if table else None
+        table = DatasetJson.of(place)
+        hint = table.hint if table else None
         if hint is not None and hint.schemes:
             return detect_scheme([Evidence(name, masks[name], found, 0.0, hint) for name, found in counts.items()])
     start = truth.file_scheme

@@ -7,7 +7,18 @@ import pytest
 from glioforge.config.load import parse_spec
 from glioforge.core.errors import InputFileError, SpecError
 from glioforge.core.volume import Modality
-from glioforge.io.layout import LAYOUTS, LayoutChoice, assemble, detect, layout_for, scan_files, subject_of
+from glioforge.io.layout import (
+    LAYOUTS,
+    Layout,
+    LayoutChoice,
+    LayoutSpec,
+    assemble,
+    detect,
+    layout_for,
+    scan_files,
+    subject_of,
+)
+from glioforge.io.scan_names import Hint
 
 
 def test_layouts_are_detected_special_ones_first(tmp_path, brats_case, save, image):
@@ -119,3 +130,36 @@ def test_walk_is_sorted_and_passes_hidden_entries_over(tmp_path):
     (tmp_path / "b" / "trap.nii").mkdir()
     names = [p.relative_to(tmp_path).as_posix() for p in scan_files(tmp_path)]
     assert names == ["a/y.nii.gz", "b/x.nii", "b/trap.nii"]
+
+
+class Named(Layout):
+    """Takes each file for a contrast of the case that its folder names."""
+
+    hint = Hint(("brats2017",), "a test")
+
+    def find(self, folder):
+        """Sort files by their folders."""
+        cases = self.by_case(self.files(folder), lambda file: (file.parts[0], file.stem) if file.stem != "x" else None)
+        return [self.case(name, files) for name, files in sorted(cases.items())]
+
+
+def test_a_layout_sorts_files_by_case(tmp_path):
+    """Files are passed over where no case is given; the layout's hint and the settings' subject hold for every case."""
+    for name in ("p2_a/t1.nii.gz", "p2_a/x.nii.gz", "p1_b/flair.nii", "p1_b/deep/labels.mha", "p1_b/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    first, second = Named(LayoutSpec(subject="(?P<subject>.+)_(?P<session>.)")).find(tmp_path)
+
+    assert (first.case_id, first.subject_id, first.session) == ("p1_b", "p1", "b")
+    assert first.files == {"flair": tmp_path / "p1_b/flair.nii", "labels": tmp_path / "p1_b/deep/labels.mha"}
+    assert second.files == {"t1": tmp_path / "p2_a/t1.nii.gz"}
+    assert first.hint == Named.hint
+
+
+def test_a_layout_cannot_invent_what_files_hold(tmp_path):
+    """A word that nobody reads would lose the file."""
+    (tmp_path / "p1").mkdir()
+    (tmp_path / "p1" / "lables.nii.gz").touch()
+
+    with pytest.raises(ValueError, match="files that hold lables, expected one of aptw, brain, .*, unclear mask"):
+        Named(LayoutSpec()).find(tmp_path)

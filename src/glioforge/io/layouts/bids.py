@@ -18,36 +18,32 @@ Source: BIDS 1.8 (Gorgolewski et al. 2016).
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import BIDS_TISSUE, LESION, Modality
+from glioforge.core import BIDS_TISSUE, LESION
 from glioforge.io import (
-    BRAIN,
-    LABELS,
     LAYOUTS,
     NESTED,
     FoundCase,
     Hint,
     Layout,
     LayoutSpec,
-    assemble,
+    ScanFile,
     hint_of,
     is_share,
-    scan_files,
     stem,
 )
 
-_SUFFIXES: Mapping[str, str] = {"T1w": Modality.T1, "T2w": Modality.T2, "FLAIR": Modality.FLAIR}
+_SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 _LESION = re.compile("tumou?r|lesion|glioma", re.IGNORECASE)
 _MASK = "lesion mask"
 _TISSUE = "tissue"
 _SHARE = "tissue probability"
 _HINTS: Mapping[str, Hint] = {
-    LABELS: Hint((), "a tumour's labels in a BIDS derivative"),
+    "labels": Hint((), "a tumour's labels in a BIDS derivative"),
     _MASK: Hint((LESION.name,), "a lesion's mask in a BIDS derivative"),
     _TISSUE: Hint((BIDS_TISSUE.name,), "a dseg file of a BIDS derivative", firm=False),
     _SHARE: Hint((BIDS_TISSUE.name,), "probabilities of tissue in a BIDS derivative"),
@@ -74,46 +70,44 @@ class BidsLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some raw image is named as in BIDS and lies in its subject's folder."""
+        paths = [file.path for file in self.files(folder)]
         return any(
-            path.name.startswith("sub-") and path.name.split("_")[0] in path.parts and _contrast(path)
-            for path in scan_files(folder, follow_links=self._spec.follow_links)
+            path.name.startswith("sub-") and path.name.split("_")[0] in path.parts and _contrast(path) for path in paths
         )
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case a session, or a subject without sessions."""
-        cases: defaultdict[str, list[Found]] = defaultdict(list)
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            role = self._role(path, path.relative_to(folder).parts)
-            if role:
-                entities = _entities(path)
-                name = f"sub-{entities['sub']}" + (f"_ses-{entities['ses']}" if "ses" in entities else "")
-                cases[name].append((role, path))
+        cases = self.by_case(self.files(folder), self._place)
         return [
             self._assembled(name, found)
             for name, found in sorted(cases.items())
-            if {role for role, _ in found} - {BRAIN, *_HINTS}
+            if {role for role, _ in found} - {"brain", *_HINTS}
         ]
 
-    def _role(self, path: Path, parts: tuple[str, ...]) -> str | None:
+    def _place(self, file: ScanFile) -> tuple[str, str] | None:
+        """Case of a file, and what it holds, if it is wanted."""
+        entities = _entities(file.path)
+        role = self._role(file, entities) if "sub" in entities else None
+        name = f"sub-{entities.get('sub')}" + (f"_ses-{entities['ses']}" if "ses" in entities else "")
+        return (name, role) if role else None
+
+    def _role(self, file: ScanFile, entities: Mapping[str, str]) -> str | None:
         """What a file holds, if it is wanted."""
-        entities = _entities(path)
-        if "sub" not in entities:
-            return None
-        if "derivatives" in parts:
-            place = parts[parts.index("derivatives") + 1]
-            return _derived(path, entities) if self._spec.derivative in {None, place} else None
+        if "derivatives" in file.parts:
+            place = file.parts[file.parts.index("derivatives") + 1]
+            return _derived(file.path, entities) if self._spec.derivative in {None, place} else None
         wanted = all(entities.get(key, value) == value for key, value in self._spec.entities.items())
-        return _contrast(path) if wanted else None
+        return _contrast(file.path) if wanted else None
 
     def _assembled(self, name: str, found: list[Found]) -> FoundCase:
         """The case, with the best of what can stand for its labels."""
         here = {role for role, _ in found}
-        best = next((role for role in _HINTS if role in here), LABELS)
+        best = next((role for role in _HINTS if role in here), "labels")
         labels = sorted(path for role, path in found if role == best)
         roles = [(role, path) for role, path in found if role not in _HINTS]
-        roles += [(LABELS, path) for path in (labels[:1] if best == _SHARE else labels)]
-        hint = _named_labels(labels[0]) if labels and best in {LABELS, _TISSUE} else None
-        case = assemble(name, roles, subject=self._spec.subject, hint=hint or _HINTS[best])
+        roles += [("labels", path) for path in (labels[:1] if best == _SHARE else labels)]
+        hint = _named_labels(labels[0]) if labels and best in {"labels", _TISSUE} else None
+        case = self.case(name, roles, hint=hint or _HINTS[best])
         return case if case.sidecar else replace(case, sidecar=_own_sidecar(case.images.values()))
 
 
@@ -162,7 +156,7 @@ def _contrast(path: Path) -> str | None:
     """Contrast of a raw image."""
     name = stem(path)
     modality = _SUFFIXES.get(name.rpartition("_")[2])
-    return Modality.T1CE if modality == Modality.T1 and "ce" in _entities(path) else modality
+    return "t1ce" if modality == "t1" and "ce" in _entities(path) else modality
 
 
 def _derived(path: Path, entities: Mapping[str, str]) -> str | None:
@@ -170,11 +164,11 @@ def _derived(path: Path, entities: Mapping[str, str]) -> str | None:
     suffix = stem(path).rpartition("_")[2]
     about = f"{entities.get('label', '')} {entities.get('desc', '')}"
     if suffix == "mask" and "brain" in about.lower():
-        return BRAIN
+        return "brain"
     if suffix == "mask" and (_LESION.search(about) or entities.get("label") == "L"):
         return _MASK
     if is_share(path):
         return _SHARE
     if suffix == "dseg":
-        return LABELS if _LESION.search(about) else _TISSUE
+        return "labels" if _LESION.search(about) else _TISSUE
     return None

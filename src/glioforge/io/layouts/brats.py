@@ -18,37 +18,21 @@ Source: challenge pages of BraTS 2017-2025; DeepMedic (Kamnitsas et al. 2017).
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
-from glioforge.core import BRATS2013, InputFileError, Modality, composed
-from glioforge.io import (
-    BRAIN,
-    LABELS,
-    LAYOUTS,
-    PATTERN,
-    UNCLEAR,
-    FoundCase,
-    Hint,
-    Layout,
-    LayoutSpec,
-    assemble,
-    read_csv,
-    role_of,
-    scan_files,
-    stem,
-)
+from glioforge.core import BRATS2013, InputFileError, composed
+from glioforge.io import LAYOUTS, PATTERN, FoundCase, Hint, Layout, LayoutSpec, ScanFile, read_csv, role_of, stem
 
 _HINT_2013 = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
-_NAMES_2013: Mapping[str, str] = {
-    "t1_subtrmeandivstd": Modality.T1,
-    "t1c_subtrmeandivstd": Modality.T1CE,
-    "t2_subtrmeandivstd": Modality.T2,
-    "flair_subtrmeandivstd": Modality.FLAIR,
-    "otmulticlass": LABELS,
-    "brainmask": BRAIN,
+_NAMES_2013 = {
+    "t1_subtrmeandivstd": "t1",
+    "t1c_subtrmeandivstd": "t1ce",
+    "t2_subtrmeandivstd": "t2",
+    "flair_subtrmeandivstd": "flair",
+    "otmulticlass": "labels",
+    "brainmask": "brain",
 }
 _NAME = re.compile(rf"(?P<case>.+?)[-_. ](?P<token>{PATTERN})", re.IGNORECASE)
 _SITE = re.compile(r"(?i:brats)1[7-9]_(?P<site>2013|[A-Z]+)")
@@ -70,56 +54,47 @@ class BratsLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether some file is named after its folder as in BraTS, or as in DeepMedic's copy of 2013."""
-        return any(
-            _named_2013(path) or _named_after_folder(path)
-            for path in scan_files(folder, follow_links=self._spec.follow_links)
-        )
+        return any(_named_2013(file.stem) or _after_folder(file) for file in self.files(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Folders that hold at least one known contrast, as cases named after the folder."""
-        cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            role = _role(path)
-            if role:
-                cases[path.parent].append((role, path))
+        cases = self.by_case(self.files(folder), _place)
         tables = _name_mapping(folder)
         found = []
-        for place, roles in cases.items():
-            if all(role in {BRAIN, UNCLEAR} for role, _ in roles):
+        for place, files in cases.items():
+            if self.only_masks(files):
                 continue
             name = composed(place.name or place.resolve().name)
-            hint = _HINT_2013 if any(_named_2013(path) for _, path in roles) else None
+            hint = _HINT_2013 if any(_named_2013(stem(path)) for _, path in files) else None
             facts = _facts(place.relative_to(folder), name, tables)
-            found.append(assemble(name, roles, subject=self._spec.subject, hint=hint, facts=facts))
+            found.append(self.case(name, files, hint=hint, facts=facts))
         return sorted(found, key=lambda case: case.case_id)
 
 
-def _role(path: Path) -> str | None:
+def _place(file: ScanFile) -> tuple[Path, str] | None:
+    """Folder of a file, and what it holds."""
+    role = _role(file)
+    return (file.path.parent, role) if role else None
+
+
+def _role(file: ScanFile) -> str | None:
     """What a file holds, by its name: the part behind its folder's name, else the longest known ending."""
-    name = stem(path)
-    if name.lower() in _NAMES_2013:
-        return _NAMES_2013[name.lower()]
-    if _named_after_folder(path):
-        return role_of(_behind(name, path.parent.name))
-    match = _NAME.fullmatch(name)
-    return role_of(match["token"]) if match else None
+    if file.stem.lower() in _NAMES_2013:
+        return _NAMES_2013[file.stem.lower()]
+    match = _NAME.fullmatch(file.stem)
+    return _after_folder(file) or (role_of(match["token"]) if match else None)
 
 
-def _named_2013(path: Path) -> bool:
+def _named_2013(name: str) -> bool:
     """Whether a file is named as in DeepMedic's copy of BRATS 2013-2015; a brain mask's name does not show that."""
-    return _NAMES_2013.get(stem(path).lower(), BRAIN) != BRAIN
+    return _NAMES_2013.get(name.lower(), "brain") != "brain"
 
 
-def _named_after_folder(path: Path) -> bool:
-    """Whether a file is named as in BraTS since 2017: its folder's name and what it holds."""
-    return role_of(_behind(stem(path), path.parent.name)) is not None
-
-
-def _behind(name: str, folder: str) -> str:
-    """What follows the folder's name in a file's name; nothing where it does not begin so."""
-    begin = composed(folder)
-    rest = composed(name).removeprefix(begin) if composed(name).startswith(begin) else ""
-    return rest[1:] if rest[:1] in {"_", "-", ".", " "} else ""
+def _after_folder(file: ScanFile) -> str | None:
+    """What a file holds that is named as in BraTS since 2017: its folder's name and what it holds."""
+    begin = composed(file.path.parent.name)
+    rest = file.composed.removeprefix(begin) if file.composed.startswith(begin) else ""
+    return role_of(rest[1:]) if rest[:1] in {"_", "-", ".", " "} else None
 
 
 def _facts(place: Path, case_id: str, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -9,22 +9,13 @@ Source: EGD (van der Voort et al. 2021).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import Modality
-from glioforge.io import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files, stem
+from glioforge.io import LAYOUTS, FoundCase, Layout, LayoutSpec, ScanFile
 
 _SUBJECT = re.compile(r"EGD-\d+")
-_HOLDS: Mapping[str, str] = {
-    "T1": Modality.T1,
-    "T1GD": Modality.T1CE,
-    "T2": Modality.T2,
-    "FLAIR": Modality.FLAIR,
-    "MASK": LABELS,
-}
+_HOLDS = {"T1": "t1", "T1GD": "t1ce", "T2": "t2", "FLAIR": "flair", "MASK": "labels"}
 
 
 @final
@@ -45,12 +36,11 @@ class EgdLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case a subject."""
-        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            above = [part for part in path.parent.relative_to(folder).parts if _SUBJECT.fullmatch(part)]
-            if above and stem(path) in _HOLDS:
-                cases[above[0]].append((_HOLDS[stem(path)], path))
-        return [
-            assemble(case, roles, subject=self._spec.subject, facts={"site": "EGD"})
-            for case, roles in sorted(cases.items())
-        ]
+        cases = self.by_case(self.files(folder), _place)
+        return [self.case(name, files, facts={"site": "EGD"}) for name, files in sorted(cases.items())]
+
+
+def _place(file: ScanFile) -> tuple[str, str] | None:
+    """Subject by a folder above a file, and what the file holds."""
+    above = [part for part in file.parts[:-1] if _SUBJECT.fullmatch(part)]
+    return (above[0], _HOLDS[file.stem]) if above and file.stem in _HOLDS else None

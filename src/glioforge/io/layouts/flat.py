@@ -9,28 +9,15 @@ The pattern is matched against the path below the folder, without `.nii` or
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
 from pydantic import field_validator
 
 from glioforge.core import Modality, composed
-from glioforge.io import (
-    BRAIN,
-    LABELS,
-    LAYOUTS,
-    UNCLEAR,
-    FoundCase,
-    Layout,
-    LayoutSpec,
-    assemble,
-    pattern_of,
-    role_of,
-    scan_files,
-    stem,
-)
+from glioforge.io import LAYOUTS, UNCLEAR, FoundCase, Layout, LayoutSpec, ScanFile, pattern_of, role_of
 
 _USUAL_PATTERNS = (
     "{contrast}",
@@ -77,12 +64,12 @@ class FlatLayout(Layout):
     def __init__(self, spec: FlatSpec) -> None:
         self._roles: dict[str, str] = {
             **{composed(name): str(modality) for name, modality in spec.contrasts.items()},
-            **dict.fromkeys(map(composed, spec.labels), LABELS),
-            **dict.fromkeys(map(composed, spec.brain), BRAIN),
+            **dict.fromkeys(map(composed, spec.labels), "labels"),
+            **dict.fromkeys(map(composed, spec.brain), "brain"),
         }
-        usual = {LABELS} if not spec.labels else set()
-        usual |= {BRAIN} if not spec.brain else set()
-        usual |= {UNCLEAR} if usual == {LABELS, BRAIN} else set()
+        usual = {"labels"} if not spec.labels else set()
+        usual |= {"brain"} if not spec.brain else set()
+        usual |= {UNCLEAR} if usual == {"labels", "brain"} else set()
         self._usual = usual | ({str(m) for m in Modality} if not spec.contrasts else set())
         self._spec = spec
 
@@ -92,24 +79,22 @@ class FlatLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases of the pattern; without one, of the usual pattern that most files follow."""
-        paths = list(scan_files(folder, follow_links=self._spec.follow_links))
         patterns = _USUAL_PATTERNS if self._spec.pattern is None else (self._spec.pattern,)
-        sorted_out = [self._sort_out(pattern, paths, folder) for pattern in patterns]
-        best = max(sorted_out, key=lambda cases: sum(len(roles) for roles in cases.values()))
-        return [assemble(case, roles, subject=self._spec.subject) for (case, _), roles in sorted(best.items())]
+        files = list(self.files(folder))
+        read = [self.by_case(files, partial(self._place, self._expression(pattern))) for pattern in patterns]
+        cases = [{key: files for key, files in by.items() if not self.only_masks(files)} for by in read]
+        best = max(cases, key=lambda by: sum(map(len, by.values())))
+        return [self.case(name, files) for (name, _), files in sorted(best.items())]
 
-    def _sort_out(self, pattern: str, paths: Sequence[Path], folder: Path) -> dict[Key, list[tuple[str, Path]]]:
-        """Files with what they hold, by case and Unicode form, as one pattern reads their names."""
-        expression = self._expression(pattern)
-        cases: defaultdict[Key, list[tuple[str, Path]]] = defaultdict(list)
-        for path in paths:
-            name = path.relative_to(folder).with_name(stem(path)).as_posix()
-            match = expression.fullmatch(composed(name))
-            if match:
-                case = match.groupdict().get("case") or folder.resolve().name
-                role = self._roles.get(match["contrast"]) or role_of(match["contrast"])
-                cases[case, name == composed(name)].append((str(role), path))
-        return {c: roles for c, roles in cases.items() if any(role not in {BRAIN, UNCLEAR} for role, _ in roles)}
+    def _place(self, expression: re.Pattern[str], file: ScanFile) -> tuple[Key, str] | None:
+        """Case and Unicode form of a file, and what it holds, as one pattern reads its name."""
+        name = "/".join((*file.parts[:-1], file.stem))
+        match = expression.fullmatch(composed(name))
+        if match is None:
+            return None
+        case = match.groupdict().get("case") or file.root.resolve().name
+        role = self._roles.get(match["contrast"]) or role_of(match["contrast"])
+        return (case, name == composed(name)), str(role)
 
     def _expression(self, pattern: str) -> re.Pattern[str]:
         """The pattern as a regular expression; a second `{case}` must repeat the first."""

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
-from glioforge.io import LABELS, LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files, stem
+from glioforge.io import LAYOUTS, FoundCase, Layout, LayoutSpec
 
 
 @final
@@ -31,12 +31,9 @@ class LabelMapsLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Return one case per file; none for a folder without image files."""
-        wanted = self._spec.name
-        paths = [p for p in scan_files(folder, follow_links=self._spec.follow_links) if wanted in (None, stem(p))]
-        often = Counter(stem(path) for path in paths)
-        names = [stem(path) if often[stem(path)] == 1 else path.relative_to(folder).parts[0] for path in paths]
+        files = [file for file in self.files(folder) if self._spec.name in {None, file.stem}]
+        often = Counter(file.stem for file in files)
         cases = [
-            assemble(name, [(LABELS, path)], subject=self._spec.subject)
-            for name, path in zip(names, paths, strict=True)
+            self.case(file.stem if often[file.stem] == 1 else file.parts[0], [("labels", file.path)]) for file in files
         ]
         return sorted(cases, key=lambda case: case.case_id)

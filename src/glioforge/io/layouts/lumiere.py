@@ -9,21 +9,13 @@ Source: LUMIERE (Suter et al. 2022).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import Modality
-from glioforge.io import LAYOUTS, FoundCase, Layout, LayoutSpec, assemble, scan_files, stem
+from glioforge.io import LAYOUTS, FoundCase, Layout, LayoutSpec, ScanFile
 
 _PLACE = re.compile(r"(?P<subject>Patient-\d+)/(?P<week>week-[\w-]+)")
-_HOLDS: Mapping[str, str] = {
-    "T1": Modality.T1,
-    "CT1": Modality.T1CE,
-    "T2": Modality.T2,
-    "FLAIR": Modality.FLAIR,
-}
+_HOLDS = {"T1": "t1", "CT1": "t1ce", "T2": "t2", "FLAIR": "flair"}
 
 
 @final
@@ -44,9 +36,10 @@ class LumiereLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case a week."""
-        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            place = _PLACE.fullmatch("/".join(path.parent.relative_to(folder).parts[-2:]))
-            if place and stem(path) in _HOLDS:
-                cases[f"{place['subject']}_{place['week']}"].append((_HOLDS[stem(path)], path))
-        return [assemble(case, roles, subject=self._spec.subject) for case, roles in sorted(cases.items())]
+        return [self.case(name, files) for name, files in sorted(self.by_case(self.files(folder), _place).items())]
+
+
+def _place(file: ScanFile) -> tuple[str, str] | None:
+    """Subject and week by the folders above a file, and what the file holds."""
+    place = _PLACE.fullmatch("/".join(file.parts[-3:-1]))
+    return (f"{place['subject']}_{place['week']}", _HOLDS[file.stem]) if place and file.stem in _HOLDS else None

@@ -8,25 +8,10 @@ Source: nnU-Net dataset format, versions 1 and 2 (Isensee et al. 2021).
 """
 
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import composed
-from glioforge.io import (
-    LABELS,
-    LAYOUTS,
-    FoundCase,
-    Layout,
-    LayoutSpec,
-    assemble,
-    channels,
-    hint_of,
-    read_dataset_json,
-    scan_files,
-    stem,
-)
-from glioforge.io.dataset_json import DATASET_JSON
+from glioforge.io import LAYOUTS, DatasetJson, FoundCase, Layout, LayoutSpec, ScanFile
 
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
 
@@ -47,28 +32,26 @@ class NnunetLayout(Layout):
 
     def matches(self, folder: Path) -> bool:
         """Whether `dataset.json` tells contrasts and the images carry their numbers."""
-        return any(
-            numbered(path) for path in scan_files(folder / "imagesTr", follow_links=self._spec.follow_links)
-        ) and bool(self.find(folder))
+        return any(numbered(file) for file in self.files(folder / "imagesTr")) and bool(self.find(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases in the order of their ids; numbers without a name are passed over."""
-        values = read_dataset_json(folder)
-        if values is None:
+        told = DatasetJson.of(folder)
+        if told is None:
             return []
-        shown = {number: modality for modality, number in channels(values, folder / DATASET_JSON).items()}
-        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder / f"images{self._spec.part}", follow_links=self._spec.follow_links):
-            match = numbered(path)
-            if match and int(match["number"]) in shown:
-                cases[composed(match["case"])].append((str(shown[int(match["number"])]), path))
-        for path in scan_files(folder / f"labels{self._spec.part}", follow_links=self._spec.follow_links):
-            if composed(stem(path)) in cases:
-                cases[composed(stem(path))].append((LABELS, path))
-        hint = hint_of(values)
-        return [assemble(case, roles, subject=self._spec.subject, hint=hint) for case, roles in sorted(cases.items())]
+        shown = {number: str(modality) for modality, number in told.channels.items()}
+
+        def place(file: ScanFile) -> tuple[str, str] | None:
+            match = numbered(file)
+            return (match["case"], shown[int(match["number"])]) if match and int(match["number"]) in shown else None
+
+        cases = self.by_case(self.files(folder / f"images{self._spec.part}"), place)
+        for file in self.files(folder / f"labels{self._spec.part}"):
+            if file.composed in cases:
+                cases[file.composed].append(("labels", file.path))
+        return [self.case(name, files, hint=told.hint) for name, files in sorted(cases.items())]
 
 
-def numbered(path: Path) -> re.Match[str] | None:
+def numbered(file: ScanFile) -> re.Match[str] | None:
     """Case and channel number in the name of a file, if it has one."""
-    return _NUMBERED.fullmatch(stem(path))
+    return _NUMBERED.fullmatch(file.composed)

@@ -10,35 +10,20 @@ Source: UCSF-PDGM (Calabrese et al. 2022).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Literal, final
 
-from glioforge.core import BRATS2017, Modality
-from glioforge.io import (
-    BRAIN,
-    LABELS,
-    LAYOUTS,
-    FoundCase,
-    Hint,
-    Layout,
-    LayoutSpec,
-    assemble,
-    read_csv,
-    scan_files,
-    stem,
-)
+from glioforge.core import BRATS2017
+from glioforge.io import LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, ScanFile, read_csv
 
 _NAME = re.compile(r"(?P<case>UCSF-PDGM-(?P<number>\d+)(_FU\w+?)?)_(?P<what>T1c?|T2|FLAIR|(brain|tumor)_segmentation)")
-_HINT = Hint((BRATS2017.name,), "named as in UCSF-PDGM")
-_HOLDS: Mapping[str, str] = {
-    "T1": Modality.T1,
-    "T1c": Modality.T1CE,
-    "T2": Modality.T2,
-    "FLAIR": Modality.FLAIR,
-    "brain_segmentation": BRAIN,
-    "tumor_segmentation": LABELS,
+_HOLDS = {
+    "T1": "t1",
+    "T1c": "t1ce",
+    "T2": "t2",
+    "FLAIR": "flair",
+    "brain_segmentation": "brain",
+    "tumor_segmentation": "labels",
 }
 
 
@@ -54,25 +39,25 @@ class UcsfPdgmSpec(LayoutSpec):
 class UcsfPdgmLayout(Layout):
     """Finds cases by the names of UCSF-PDGM."""
 
+    hint = Hint((BRATS2017.name,), "named as in UCSF-PDGM")
+
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
+        return any(_NAME.fullmatch(file.stem) for file in self.files(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases by the id that their files begin with."""
-        cases: defaultdict[str, list[tuple[str, Path]]] = defaultdict(list)
-        numbers: dict[str, int] = {}
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            match = _NAME.fullmatch(stem(path))
-            if match:
-                cases[match["case"]].append((_HOLDS[match["what"]], path))
-                numbers[match["case"]] = int(match["number"])
-        grades = _grades(folder)
-        found = []
-        for case, roles in sorted(cases.items()):
-            facts: dict[str, Any] = {"site": "UCSF", **grades.get(numbers[case], {})}
-            found.append(assemble(case, roles, subject=self._spec.subject, hint=_HINT, facts=facts))
-        return found
+        cases, grades = self.by_case(self.files(folder), _place), _grades(folder)
+        return [
+            self.case(name, files, facts={"site": "UCSF", **grades.get(number, {})})
+            for (name, number), files in sorted(cases.items())
+        ]
+
+
+def _place(file: ScanFile) -> tuple[tuple[str, int], str] | None:
+    """Case with the number of its subject, and what the file holds."""
+    match = _NAME.fullmatch(file.stem)
+    return ((match["case"], int(match["number"])), _HOLDS[match["what"]]) if match else None
 
 
 def _grades(folder: Path) -> dict[int, dict[str, str]]:

@@ -13,25 +13,16 @@ Source: UPENN-GBM (Bakas et al. 2022).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from glioforge.core import BRATS2017, Modality
-from glioforge.io import LABELS, LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, assemble, scan_files, stem
+from glioforge.core import BRATS2017
+from glioforge.io import LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, ScanFile
 
 _AUTOMATIC = "automated_approx_segm"
 _UNSTRIPPED = "_unstripped"
 _NAME = re.compile(rf"(?P<case>UPENN-GBM-\d+_\d+)_(?P<what>(?:T1|T1GD|T2|FLAIR)(?:{_UNSTRIPPED})?|segm|{_AUTOMATIC})")
-_HINT = Hint((BRATS2017.name,), "named as in UPENN-GBM")
-_HOLDS: Mapping[str, str] = {
-    "T1": Modality.T1,
-    "T1GD": Modality.T1CE,
-    "T2": Modality.T2,
-    "FLAIR": Modality.FLAIR,
-    "segm": LABELS,
-}
+_HOLDS = {"T1": "t1", "T1GD": "t1ce", "T2": "t2", "FLAIR": "flair", "segm": "labels"}
 
 
 @final
@@ -48,21 +39,19 @@ class UpennGbmSpec(LayoutSpec):
 class UpennGbmLayout(Layout):
     """Finds cases by the names of UPENN-GBM."""
 
+    hint = Hint((BRATS2017.name,), "named as in UPENN-GBM")
+
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
+        return any(_NAME.fullmatch(file.stem) for file in self.files(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases by the id that their files begin with; which labels were taken is noted among the facts."""
-        cases: defaultdict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            match = _NAME.fullmatch(stem(path))
-            if match:
-                cases[match["case"]][match["what"]].append(path)
-        return [self._assembled(case, files) for case, files in sorted(cases.items())]
+        return [self._chosen(name, files) for name, files in sorted(self.by_case(self.files(folder), _place).items())]
 
-    def _assembled(self, case: str, files: dict[str, list[Path]]) -> FoundCase:
-        """The case with its labels chosen."""
+    def _chosen(self, name: str, named: list[tuple[str, Path]]) -> FoundCase:
+        """The case with its labels chosen among files of the data set's names."""
+        files = {what: [path for other, path in named if other == what] for what, _ in named}
         automatic = files.pop(_AUTOMATIC, [])
         if self._spec.labels == "automatic":
             files.pop("segm", None)
@@ -78,4 +67,10 @@ class UpennGbmLayout(Layout):
             files["segm"] = automatic
             facts["labels"] = "automatic"
         roles = [(_HOLDS[what], path) for what, paths in files.items() for path in paths]
-        return assemble(case, roles, subject=self._spec.subject, hint=_HINT, facts=facts)
+        return self.case(name, roles, facts=facts)
+
+
+def _place(file: ScanFile) -> tuple[str, str] | None:
+    """Case, and what the data set calls the file."""
+    match = _NAME.fullmatch(file.stem)
+    return (match["case"], match["what"]) if match else None

@@ -11,23 +11,14 @@ Source: BRATS 2013 and 2015 (Menze et al. 2015).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from glioforge.core import BRATS2013, Modality
-from glioforge.io import LABELS, LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, assemble, scan_files, stem
+from glioforge.core import BRATS2013
+from glioforge.io import LAYOUTS, FoundCase, Hint, Layout, LayoutSpec, ScanFile
 
 _NAME = re.compile(r"VSD\.Brain(_\dmore)?\.\w+\.\w+\.(?P<what>MR_T1c?|MR_T2|MR_Flair|OT)(\.\d+)?", re.IGNORECASE)
-_HINT = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
-_HOLDS: Mapping[str, str] = {
-    "mr_t1": Modality.T1,
-    "mr_t1c": Modality.T1CE,
-    "mr_t2": Modality.T2,
-    "mr_flair": Modality.FLAIR,
-    "ot": LABELS,
-}
+_HOLDS = {"mr_t1": "t1", "mr_t1c": "t1ce", "mr_t2": "t2", "mr_flair": "flair", "ot": "labels"}
 _GRADES = {"HG": "HGG", "HGG": "HGG", "LG": "LGG", "LGG": "LGG"}
 
 
@@ -43,28 +34,33 @@ class VirtualSkeletonSpec(LayoutSpec):
 class VirtualSkeletonLayout(Layout):
     """Finds cases by the names of the Virtual Skeleton Database."""
 
+    hint = Hint((BRATS2013.name,), "named as in BRATS 2012-2015")
+
     def matches(self, folder: Path) -> bool:
         """Whether some file has such a name."""
-        return any(_NAME.fullmatch(stem(path)) for path in scan_files(folder, follow_links=self._spec.follow_links))
+        return any(_NAME.fullmatch(file.stem) for file in self.files(folder))
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Folders that hold files of such names, directly or each in a folder of its own."""
-        cases: defaultdict[Path, list[tuple[str, Path]]] = defaultdict(list)
-        for path in scan_files(folder, follow_links=self._spec.follow_links):
-            match = _NAME.fullmatch(stem(path))
-            if match:
-                own = path.parent.name.lower().startswith("vsd.")
-                cases[path.parent.parent if own else path.parent].append((_HOLDS[match["what"].lower()], path))
-        found = []
-        for place, roles in cases.items():
-            facts = _facts(place.relative_to(folder))
-            name = _case_id(place.name or place.resolve().name, place, folder)
-            found.append(assemble(name, roles, subject=self._spec.subject, hint=_HINT, facts=facts))
+        found = [
+            self.case(_case_id(place, folder), files, facts=_facts(place.relative_to(folder)))
+            for place, files in self.by_case(self.files(folder), _place).items()
+        ]
         return sorted(found, key=lambda case: case.case_id)
 
 
-def _case_id(name: str, place: Path, folder: Path) -> str:
+def _place(file: ScanFile) -> tuple[Path, str] | None:
+    """Folder of the case, and what the file holds."""
+    match = _NAME.fullmatch(file.stem)
+    if match is None:
+        return None
+    own = file.path.parent.name.lower().startswith("vsd.")
+    return file.path.parents[1 if own else 0], _HOLDS[match["what"].lower()]
+
+
+def _case_id(place: Path, folder: Path) -> str:
     """Name of a case's folder; of a mere number with the folders above it."""
+    name = place.name or place.resolve().name
     return "_".join(place.relative_to(folder).parts) or name if name.isdecimal() else name
 
 
