@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 MOST_NAMES = 8
 MEDIANS = {
     "edit": 6,
-    "filter": 10,
-    "layout": 13,
+    "filter": 8,
+    "layout": 7,
     "method": 16,
     "mixing": 5.5,
     "question": 12,

@@ -1,13 +1,15 @@
 from .base import (
     AnyFilter as AnyFilter,
-    Evidence as Evidence,
     FILTERS as FILTERS,
     FilterSpec as FilterSpec,
-    Model as Model,
     apply_filters as apply_filters,
-    calibrated_limit as calibrated_limit,
     check_cohort as check_cohort,
     fit_filter as fit_filter,
+)
+from .evidence import (
+    Evidence as Evidence,
+    Model as Model,
+    calibrated_limit as calibrated_limit,
     folds_of as folds_of,
 )
 from .filters.pixel_zscore import (

@@ -19,7 +19,7 @@ from jaxtyping import Float64
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Modality, Verdict
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 Measures = Float64[np.ndarray, "contrast class measure"]
 Table = Float64[np.ndarray, "case contrast class measure"]
@@ -82,7 +82,7 @@ class ClassStatistics:
         centre, spread = _moments(table, spec.least_spread)
         others = [_moments(table[owners != owner], spec.least_spread) for owner in range(owners.max() + 1)]
         scores = np.array([_worst(row, *others[owner])[1] for row, owner in zip(table, owners, strict=True)])
-        limit = calibrated_limit(scores, spec.refused_share)
+        limit = evidence.limit(scores, spec.refused_share)
         return cls(spec, evidence.subjects(), train.scheme, modalities, centre, spread, limit)
 
     def assess(self, case: Case) -> Verdict:

@@ -29,7 +29,7 @@ from pydantic import Field
 from glioforge import features
 from glioforge.core import Case, CohortError, LabelScheme, Modality, Verdict
 from glioforge.features import Space
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 from glioforge.quality.label_measures import label_measures
 
 FOLDS: Final = 5
@@ -73,7 +73,7 @@ class DiscriminatorScore:
         """
         evidence.require_subjects(3, spec.kind)
         judge, scores = _Trained.of(spec, evidence)
-        return cls(spec, evidence.subjects(made=True), judge, calibrated_limit(np.array(scores), spec.refused_share))
+        return cls(spec, evidence.subjects(made=True), judge, evidence.limit(scores, spec.refused_share))
 
     def assess(self, case: Case) -> Verdict:
         """Ask the discriminator.

@@ -24,7 +24,7 @@ from jaxtyping import Float32, Float64, Shaped
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Modality, Verdict, bounding_box
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 _AT_ONCE = 256
 """Cases that are compared with all others at once."""
@@ -86,7 +86,7 @@ class Duplicate:
         ]
         views, owners, ids = (np.array(column) for column in zip(*shown, strict=True))
         thumbnails = views[:, 0]
-        null = calibrated_limit(_nearest(views, owners), spec.refused_share)
+        null = evidence.limit(_nearest(views, owners), spec.refused_share)
         limit = null + spec.margin * (1 - null)
         return cls(spec, evidence.subjects(), modalities, scheme, tuple(ids.tolist()), thumbnails, limit)
 

@@ -25,7 +25,7 @@ from pydantic import Field
 from glioforge import features
 from glioforge.core import Case, CohortError, Modality, Verdict
 from glioforge.features import Space
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 Table = Float64[np.ndarray, "case feature"]
 
@@ -151,10 +151,10 @@ class FeatureOutlier:
         names = tuple(rows[0])
         table = np.array([[row[name] for name in names] for row in rows])
         scores = np.empty(len(table))
-        for held_out in folds_of(owners):
+        for held_out in evidence.folds(owners):
             others = Components.of(table[~held_out], spec.explained)
             scores[held_out] = others.distances(table[held_out], spec.neighbours)[0]
-        limit = calibrated_limit(scores, spec.refused_share)
+        limit = evidence.limit(scores, spec.refused_share)
         return cls(
             spec,
             evidence.subjects(*spec.models),

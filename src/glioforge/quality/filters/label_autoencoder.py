@@ -25,7 +25,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Verdict, stream, stream_seed
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 if TYPE_CHECKING:
     import torch
@@ -88,12 +88,12 @@ class LabelAutoencoder:
         held = [patches for patches, _ in cut]
         classes = len(scheme.labels)
         errors = np.empty(len(held))
-        for fold, held_out in enumerate(folds_of([subject for _, subject in cut], _FOLDS)):
+        for fold, held_out in enumerate(evidence.folds([subject for _, subject in cut], _FOLDS)):
             others = [held[n] for n in np.flatnonzero(~held_out)]
             network = _trained(others, classes, spec, stream_seed(evidence.seed, spec.kind, fold))
             errors[held_out] = [_error(network, held[n], classes) for n in np.flatnonzero(held_out)]
         network = _trained(held, classes, spec, stream_seed(evidence.seed, spec.kind, "all"))
-        return cls(spec, evidence.subjects(), scheme, network, calibrated_limit(errors, spec.refused_share))
+        return cls(spec, evidence.subjects(), scheme, network, evidence.limit(errors, spec.refused_share))
 
     def assess(self, case: Case) -> Verdict:
         """Restore the patches of the case.

@@ -30,7 +30,7 @@ from jaxtyping import Bool, Float32, UInt8
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Verdict
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit, folds_of
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 Stack = UInt8[np.ndarray, "case voxel"]
 Squares = Float32[np.ndarray, "class voxel"]
@@ -96,10 +96,10 @@ class PixelZscore:
         held = [(_ranks(case, scheme), case.subject_id, case.geometry.shape) for case in evidence.real()]
         stack = np.stack([ranks for ranks, _, _ in held])
         norms = np.empty(len(stack))
-        for held_out in folds_of([subject for _, subject, _ in held]):
+        for held_out in evidence.folds([subject for _, subject, _ in held]):
             squares = _squares(stack[~held_out], len(scheme.labels), spec)
             norms[held_out] = [_norm(ranks, squares) for ranks in stack[held_out]]
-        limit = calibrated_limit(norms, spec.refused_share) if spec.threshold is None else spec.threshold
+        limit = evidence.limit(norms, spec.refused_share) if spec.threshold is None else spec.threshold
         squares = _squares(stack, len(scheme.labels), spec)
         refused = float((norms > limit).mean())
         return cls(spec, evidence.subjects(), scheme, held[0][2], squares, limit, refused)

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 from pydantic import Field
 
 from glioforge.core import Case, LabelScheme, Verdict
-from glioforge.quality import FILTERS, Evidence, FilterSpec, Measure, calibrated_limit, folds_of
+from glioforge.quality import FILTERS, Evidence, FilterSpec, Measure
 from glioforge.quality.label_measures import label_measures
 
 Table = Float64[np.ndarray, "case measure"]
@@ -78,11 +78,11 @@ class PlausibleLabels:
         table = np.array([[measure.value for measure in row] for row in measured])
         signs = _signs(measured[0])
         scores = np.empty(len(table))
-        for held_out in folds_of(owners):
+        for held_out in evidence.folds(owners):
             centre, spread = _moments(table[~held_out], floors)
             scores[held_out] = _deviations(table[held_out], centre, spread, signs).max(axis=1)
         centre, spread = _moments(table, floors)
-        limit = calibrated_limit(scores, spec.refused_share)
+        limit = evidence.limit(scores, spec.refused_share)
         return cls(spec, evidence.subjects(), scheme, names, centre, spread, limit)
 
     def assess(self, case: Case) -> Verdict:

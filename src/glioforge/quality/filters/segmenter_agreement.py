@@ -17,8 +17,8 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from glioforge.core import Case, CohortError, LabelError, LabelMap, LabelScheme, Segmenter as SegmenterProtocol, Verdict
-from glioforge.quality import FILTERS, Evidence, FilterSpec, calibrated_limit
+from glioforge.core import Case, LabelError, LabelMap, LabelScheme, Segmenter, Verdict
+from glioforge.quality import FILTERS, Evidence, FilterSpec
 
 _FEWEST = 3
 
@@ -53,7 +53,7 @@ class SegmenterAgreement:
 
     spec: SegmenterAgreementSpec
     subjects: tuple[str, ...]
-    segmenter: SegmenterProtocol
+    segmenter: Segmenter
     limit: float
 
     @classmethod
@@ -65,20 +65,9 @@ class SegmenterAgreement:
             CohortError: Fewer than three subjects are new to the segmenter.
         """
         segmenter = evidence.model("segmenter", spec.kind)
-        seen = set(segmenter.lineage.subjects)
-        unseen = [case for case in evidence.real() if case.subject_id not in seen]
-        count = len({case.subject_id for case in unseen})
-        if count < _FEWEST:
-            raise CohortError(
-                f"{count} subjects that the segmenter has not seen",
-                f"at least {_FEWEST}, to set a limit from",
-                "name a cohort that also has validation subjects, or train the segmenter on fewer",
-                evidence.train.where,
-            )
-        scores = [1 - np.mean(list(_agreement(segmenter, case, spec.regions).values())) for case in unseen]
-        return cls(
-            spec, evidence.subjects("segmenter"), segmenter, calibrated_limit(np.array(scores), spec.refused_share)
-        )
+        unseen = evidence.unseen("segmenter", spec.kind, _FEWEST)
+        scores = [1 - float(np.mean(list(_agreement(segmenter, case, spec.regions).values()))) for case in unseen]
+        return cls(spec, evidence.subjects("segmenter"), segmenter, evidence.limit(scores, spec.refused_share))
 
     def assess(self, case: Case) -> Verdict:
         """Segment the images and compare the regions.
