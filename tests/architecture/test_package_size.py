@@ -19,8 +19,8 @@ MEDIANS = {
     "method": 16,
     "mixing": 5.5,
     "question": 12,
-    "sampler": 9,
-    "segmenter": 18.5,
+    "sampler": 9.5,
+    "segmenter": 18,
 }
 """Most names of the package that half of the parts of a family import."""
 MOST_IMPORTS = 25
