@@ -20,6 +20,7 @@ from .masks import (
 )
 from .method import (
     AnySegmenter as AnySegmenter,
+    Demand as Demand,
     NetworkSpec as NetworkSpec,
     SupervisedSpec as SupervisedSpec,
     SEGMENTERS as SEGMENTERS,

@@ -6,16 +6,17 @@ lineage    everyone behind training and validation cases, and behind real cases 
 engine     `segmentation.network` for networks; a method with a program of its own brings an engine
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 from glioforge import training
 from glioforge.compute import AcceleratorSpec, set_threads
 from glioforge.config import Spec
-from glioforge.core import Cohort, Progress, Silent, SpecError, require_no_leak
+from glioforge.core import Cohort, Progress, Silent, require_no_leak
 from glioforge.data import FreshCases
 from glioforge.segmentation.engine import Fitted, Fitting, Mix, SegmenterEngine, TrainedSegmenter
-from glioforge.segmentation.method import SEGMENTERS, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
+from glioforge.segmentation.method import SEGMENTERS, Demand, NetworkSpec, SegmenterMethod, SegmenterSpec, Task
 from glioforge.segmentation.network import NetworkEngine
 from glioforge.training import Budget, Card, read_card, write_model
 
@@ -70,7 +71,8 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
             that must have none.
         LabelError: The target cannot express a label.
         LeakageError: A validation subject had a part in a training case, or in a real case that weighs the classes.
-        SpecError: The synthetic share does not fit the synthetic cohort, or the size not the method.
+        SpecError: The synthetic share does not fit the synthetic cohort, the size not the method, or its trainings
+            cannot do what is asked.
         DependencyError: The method needs a program that is not installed; nothing is trained.
         OutputError: The folder was made with other settings or is in use.
     """
@@ -78,11 +80,10 @@ def train_segmenter(  # noqa: PLR0913 - what a training consists of, by keyword
     mix = Mix(train, synthetic, synthetic_share, real_steps, fresh)
     modalities = mix.modalities(spec.modalities, validation)
     require_no_leak(mix.inputs, validation)
+    spec.require_able(*_demands(spec, mix))
     spec.require_available()
     asked, shown = accelerator or AcceleratorSpec(), progress or Silent()
     engine = engine_of(spec)
-    if fresh is not None and not isinstance(engine, NetworkEngine):
-        raise SpecError("fresh cases for a segmenter with a program of its own", "stored cases", "leave fresh out")
     fitted = engine.fit(Fitting(mix, validation, modalities, out, seed, asked, shown))
 
     if training.leads(fitted.accelerator):
@@ -126,6 +127,16 @@ def engine_of(spec: Spec) -> SegmenterEngine:
     """Return what trains and opens the segmenters of a spec."""
     part = SEGMENTERS.part_for(spec)(spec)
     return part if isinstance(part, SegmenterEngine) else NetworkEngine(cast("NetworkSpec", spec), part)
+
+
+def _demands(spec: SegmenterSpec, mix: Mix) -> Iterator[Demand]:
+    """What budget and mixture ask of a training."""
+    if spec.budget.epochs is not None:
+        yield "epochs"
+    if mix.real_steps:
+        yield "real_steps"
+    if mix.fresh is not None:
+        yield "fresh"
 
 
 def _record(mix: Mix, validation: Cohort, seed: int, fitted: Fitted) -> dict[str, Any]:

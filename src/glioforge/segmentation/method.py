@@ -12,7 +12,7 @@ study share it.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -39,6 +39,19 @@ Statistics = Literal["real", "mixture"]
 """Whose voxels class weights and scales are taken from: the real training cases, or all of them, synthetic included."""
 
 
+Demand = Literal["average", "epochs", "fresh", "plain", "plateau", "real_steps"]
+"""What a training may be asked for beyond a length in steps and one mixture for all of them."""
+_DEMANDS: Final[dict[Demand, tuple[str, str, str]]] = {
+    "average": ("an average of its weights", "a segmenter with a setting `ema`", "leave schedule.average out"),
+    "epochs": ("a length in passes over the cases", "a length in steps", "give steps in place of epochs"),
+    "fresh": ("fresh cases while it trains", "stored cases", "leave reuse out"),
+    "plain": ("classical augmentation switched off", "augment: true", "leave augment out"),
+    "plateau": ("a stop at the plateau", "a fixed number of steps", "leave gain and patience out"),
+    "real_steps": ("last steps on real cases alone", "one mixture for all steps", "leave schedule.real_steps out"),
+}
+"""Each demand in words, what to expect in its place, and what to do."""
+
+
 class SegmenterSpec(Spec):
     """Settings that every segmenter shares; a method's spec adds its own and a `kind`."""
 
@@ -55,14 +68,34 @@ class SegmenterSpec(Spec):
             raise ValueError(msg)
         return modalities
 
+    @property
+    def unable(self) -> frozenset[Demand]:
+        """What its trainings cannot do: all of it, unless a method's spec says otherwise."""
+        return frozenset(_DEMANDS)
+
+    def require_able(self, *demands: Demand) -> None:
+        """Refuse what its trainings cannot do; studies ask when their YAML is read.
+
+        Args:
+            demands: What is asked of a training.
+
+        Raises:
+            SpecError: Names the first demand that cannot be met.
+        """
+        for demand in demands:
+            if demand in self.unable:
+                found, expected, remedy = _DEMANDS[demand]
+                kind = self.model_dump()["kind"]
+                raise SpecError(f"segmenter {kind} with {found}", expected, f"{remedy}, or choose another segmenter")
+
     def without_augmentation(self) -> Self:
         """Return these settings without classical augmentation.
 
         Raises:
             SpecError: The method does not let it be switched off.
         """
-        kind = self.model_dump()["kind"]
-        raise SpecError(f"segmenter {kind} without classical augmentation", "augment: true", where="augment")
+        self.require_able("plain")
+        return self
 
 
 class CleanSpec(Spec):
@@ -169,6 +202,11 @@ class NetworkSpec(SegmenterSpec):
             msg = f"views {views} name one twice"
             raise ValueError(msg)
         return views
+
+    @property
+    def unable(self) -> frozenset[Demand]:
+        """Averages are taken by those that have `ema` alone; the project's own loop does all else."""
+        return frozenset() if "ema" in type(self).model_fields else frozenset({"average"})
 
     def without_augmentation(self) -> Self:
         """Return these settings without classical augmentation."""

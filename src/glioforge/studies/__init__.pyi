@@ -33,6 +33,7 @@ from .scoring import (
     Row as Row,
     class_rows as class_rows,
     fidelity_rows as fidelity_rows,
+    labelled as labelled,
     named_regions as named_regions,
     overlap_rows as overlap_rows,
     row_of as row_of,

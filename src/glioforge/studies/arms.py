@@ -5,7 +5,7 @@ or of a synthesizer without a network with its usual settings.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, cast, final
 
@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from glioforge.config import Spec, with_overrides
 from glioforge.core import SpecError
 from glioforge.mixing import MIXINGS
-from glioforge.segmentation import SEGMENTERS, SegmenterSpec
+from glioforge.segmentation import SEGMENTERS, Demand, SegmenterSpec
 from glioforge.studies.sources import MixingSource, Source, SubjectsSpec, SynthesizerSource
 from glioforge.synthesis import SYNTHESIZERS
 
@@ -189,6 +189,18 @@ class Arm:
         """Name of the source of synthetic cases."""
         return self.spec.source
 
+    @property
+    def demands(self) -> Iterator[Demand]:
+        """What the arm asks of the trainings of its segmenter, whatever their length."""
+        schedule = self.spec.schedule
+        asked: dict[Demand, bool] = {
+            "plain": not self.spec.augment,
+            "fresh": self.spec.reuse is not None,
+            "real_steps": schedule.real_steps > 0,
+            "average": schedule.average is not None,
+        }
+        return (demand for demand, needed in asked.items() if needed)
+
 
 def changed(segmenter: SegmenterSpec, changes: Mapping[str, Any]) -> SegmenterSpec:
     """Return a segmenter's settings with some changed.
@@ -219,6 +231,24 @@ def require_changeable(segmenter: SegmenterSpec, changes: Mapping[str, Any]) -> 
         changed(segmenter, changes)
     except SpecError as error:
         msg = f"tuning {dict(changes)}: {error}"
+        raise ValueError(msg) from error
+
+
+def require_able(segmenter: SegmenterSpec, demands: Iterable[Demand], whose: str) -> None:
+    """Refuse what a segmenter's trainings cannot do, while settings are read.
+
+    Args:
+        segmenter: Settings.
+        demands: What is asked of a training.
+        whose: Arm or setting that asks for it, for the message.
+
+    Raises:
+        ValueError: Says what cannot be done, and what to do.
+    """
+    try:
+        segmenter.require_able(*demands)
+    except SpecError as error:
+        msg = f"{whose}: {error}"
         raise ValueError(msg) from error
 
 

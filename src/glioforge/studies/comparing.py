@@ -9,6 +9,7 @@ from glioforge.config import Spec
 from glioforge.lesions import RecipeSpec
 from glioforge.sampling import AnySampler
 from glioforge.segmentation import AnySegmenter
+from glioforge.studies.arms import require_able
 from glioforge.studies.base import StudySpec
 from glioforge.synthesis import AnySynthesizer
 from glioforge.training import Budget
@@ -46,6 +47,13 @@ class SegmenterEntry(MethodEntry):
     """Any registered kind, with its preset and changes to it."""
     budget: Budget | None = None
     """Length of its training; that of the segmenter's own settings unless given."""
+
+    @model_validator(mode="after")
+    def _length_fits(self) -> Self:
+        """Refuse epochs of a segmenter that is trained in steps alone."""
+        if self.budget is not None and self.budget.epochs is not None:
+            require_able(self.segmenter, ["epochs"], "budget")
+        return self
 
 
 class ComparisonSpec(StudySpec):

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from glioforge.core import Case, CaseRef, Cohort, ImageSynthesizer, Mask, Modality, Segmenter, Voxels, stream
+from glioforge.core import Case, CaseRef, Cohort, ImageSynthesizer, Mask, Modality, Voxels, stream
 from glioforge.io import BETWEEN_DRAWS, MEAN_OF_DRAWS, NOISE_FREE, ONE_DRAW, PREPARED, SCAN
 from glioforge.metrics import (
     DIVERSITY,
@@ -23,9 +23,19 @@ from glioforge.metrics import (
     evaluate_case,
     through_plane,
 )
+from glioforge.segmentation import TrainedSegmenter
 from glioforge.studies.base import PhantomData, StudySpec
 from glioforge.studies.comparing import SynthesizersSpec
-from glioforge.studies.scoring import Row, cut_axis, likeness_rows, noise_free_images, row_of, streak_rows, tumour_of
+from glioforge.studies.scoring import (
+    Row,
+    cut_axis,
+    labelled,
+    likeness_rows,
+    noise_free_images,
+    row_of,
+    streak_rows,
+    tumour_of,
+)
 from glioforge.synthesis import TrainedSynthesizer
 
 REGIONS: Final = ("brain", "lesion")
@@ -67,7 +77,7 @@ def method_rows(
 
 
 def judged_rows(
-    spec: StudySpec, run: tuple[int, str, int], judge: Segmenter, cases: Cohort, known: Cohort | None = None
+    spec: StudySpec, run: tuple[int, str, int], judge: TrainedSegmenter, cases: Cohort, known: Cohort | None = None
 ) -> list[Row]:
     """Overlap of what a segmenter finds in images with the labels that they were made from.
 
@@ -79,10 +89,8 @@ def judged_rows(
         known: The cases whose ids and subjects the rows carry, in the same order; `cases` unless given.
     """
     rows: list[Row] = []
-    for ref, named in zip(cases, known or cases, strict=True):
-        case = ref.load()
-        truth = tumour_of(case.require_labels())
-        scores = evaluate_case(tumour_of(judge.segment(case)), truth, spec.regions, JUDGED, where=case.case_id)
+    for named, (ref, found, truth) in zip(known or cases, labelled(judge, cases), strict=True):
+        scores = evaluate_case(tumour_of(found), tumour_of(truth), spec.regions, JUDGED, where=ref.case_id)
         rows += [row_of(spec, *run, named) | asdict(score) | {"grid": PREPARED} for score in scores]
     return rows
 

@@ -1,6 +1,7 @@
 """Numbers on test subjects: overlap and surface of segmenters, likeness of images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,27 @@ from glioforge.synthesis import TrainedSynthesizer
 Row = dict[str, Any]
 DRAWS = 8
 """Draws in the mean image of a generator."""
+
+
+def labelled(segmenter: TrainedSegmenter, cases: Cohort) -> Iterator[tuple[CaseRef, LabelMap, LabelMap]]:
+    """Yield each case with what a segmenter finds in it and with its own label map, in one call for all cases.
+
+    A segmenter with a program of its own starts once, however many cases there are.
+
+    Args:
+        segmenter: Trained segmenter.
+        cases: Prepared, labelled cases; each is read once.
+    """
+    truths: deque[LabelMap] = deque()
+
+    def read() -> Iterator[Case]:
+        for ref in cases:
+            case = ref.load()
+            truths.append(case.require_labels())
+            yield case
+
+    for ref, found in zip(cases, segmenter.segment_many(read()), strict=True):
+        yield ref, found, truths.popleft()
 
 
 def overlap_rows(

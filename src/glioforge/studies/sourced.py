@@ -12,7 +12,7 @@ from glioforge.lesions import RecipeSpec
 from glioforge.privacy import AuditSpec
 from glioforge.quality import AnyFilter
 from glioforge.segmentation import AnySegmenter, SegmenterSpec
-from glioforge.studies.arms import NAME
+from glioforge.studies.arms import NAME, require_able
 from glioforge.studies.base import StudySpec
 from glioforge.studies.sources import AnySource, CopiesSource, NoiseSource, Source, SynthesizerSource, require_models
 from glioforge.synthesis import AnySynthesizer
@@ -212,6 +212,8 @@ class AnonymisationSpec(SourcedSpec):
         if self.audit.weights_released:
             raise ValueError("audit.weights_released: a study audits cases; use `glioforge shadow` for weights")
         require_models(self.all_sources, self.segmenter)
+        if self.segmenter is not None and self.spending.segmenter.epochs is not None:
+            require_able(self.segmenter, ["epochs"], "segmenter")
         return self
 
     @property

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from glioforge.segmentation import AnySegmenter, SegmenterSpec
+from glioforge.segmentation import AnySegmenter, Demand, SegmenterSpec
 from glioforge.studies.also import AlsoSpec
 from glioforge.studies.arms import (
     STANDARD_ARMS,
@@ -15,6 +15,7 @@ from glioforge.studies.arms import (
     CurveSpec,
     control_arms,
     control_sources,
+    require_able,
     require_changeable,
 )
 from glioforge.studies.base import Slices
@@ -145,7 +146,17 @@ class AugmentationSpec(SourcedSpec):
                 "list an arm of real cases with theirs before them"
             )
             raise ValueError(msg)
+        self._require_able()
         return self
+
+    def _require_able(self) -> None:
+        """Refuse arms whose segmenter cannot be trained as they ask."""
+        length: list[Demand] = [] if self.spending.segmenter.epochs is None else ["epochs"]
+        for arm in self.every_arm:
+            require_able(arm.segmenter, [*length, *arm.demands], f"arm {arm.name!r}")
+            if length and arm.spec.schedule.average is not None:
+                msg = f"arm {arm.name!r}: schedule.average is a share of steps, and arms are matched in epochs"
+                raise ValueError(msg)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

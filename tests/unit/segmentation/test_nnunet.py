@@ -24,6 +24,7 @@ from glioforge.core.lineage import VALIDATION, Lineage
 from glioforge.core.protocols import Segmenter
 from glioforge.core.schemes import BRATS2023
 from glioforge.core.volume import Modality
+from glioforge.data import FreshCases
 from glioforge.io.nifti import write_labels
 from glioforge.segmentation.base import SEGMENTERS, load_segmenter, train_segmenter
 from glioforge.segmentation.evaluate import evaluate_predictions, segment_cohort
@@ -114,11 +115,14 @@ def test_copies_of_real_cases_are_those_cases(commands):
 def test_what_its_loop_cannot_do_is_refused(commands):
     """A mixture that changes, passes over the cases, training without augmentation: nothing is planned."""
     made = cohort_of_cases([synthetic("made", "s01")], "made")
-    with pytest.raises(SpecError, match=r"real_steps 0.5 with nnU-Net"):
+    with pytest.raises(SpecError, match="segmenter nnunet with last steps on real cases alone"):
         train(commands / "run", synthetic=made, synthetic_share=0.5, real_steps=0.5)
-    with pytest.raises(SpecError, match="a budget in passes over the cases"):
+    fresh = FreshCases(toy_case, Lineage.real("toy", "s77"), {"toy": 1}, reuse=0.1, workers=0)
+    with pytest.raises(SpecError, match="with fresh cases while it trains; expected stored cases; leave reuse out"):
+        train(commands / "run", synthetic=made, synthetic_share=0.5, fresh=fresh)
+    with pytest.raises(SpecError, match="a length in passes over the cases"):
         train(commands / "run", budget=Budget(epochs=3))
-    with pytest.raises(SpecError, match="segmenter nnunet without classical augmentation"):
+    with pytest.raises(SpecError, match="segmenter nnunet with classical augmentation switched off"):
         SPEC.without_augmentation()
     assert not (commands / "run").exists()
 

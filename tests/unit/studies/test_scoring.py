@@ -7,11 +7,18 @@ import pytest
 
 from glioforge.core.cohort import Cohort
 from glioforge.core.labels import LabelMap, LabelScheme
+from glioforge.core.protocols import Silent
 from glioforge.core.schemes import BRATS2023, BRATS2024, COMPLETE, COMPLETE_CAVITY, GUO2020, TUMOUR
 from glioforge.data.preparation.pipeline import PrepareSpec, prepare_case
 from glioforge.studies.base import StudySpec
-from glioforge.studies.scoring import class_rows, overlap_rows
-from toy_cohort import cohort_of_cases, toy_case
+from glioforge.studies.leaky import sides_of, write_slices
+from glioforge.studies.likeness import judged_rows
+from glioforge.studies.record import Record
+from glioforge.studies.scoring import class_rows, labelled, overlap_rows
+from glioforge.studies.steps import manipulate, segment
+from glioforge.studies.task import Context, Task
+from toy_cohort import cohort_of_cases, toy_case, toy_cohort
+from toy_study import SPLIT, toy_fold
 
 
 @dataclass(frozen=True)
@@ -100,3 +107,49 @@ def test_every_class_is_scored_with_tissue_and_over_all_of_them():
     assert 0 < values["classes", "weighted_class_dice"] < 1
     assert values["classes", "class_dice"] < 1
     assert {row["grid"] for row in rows} == {"prepared"}
+
+
+class Program:
+    """A segmenter with a program of its own, which starts once for all cases that it is given."""
+
+    scheme = BRATS2023
+
+    def __init__(self):
+        self.starts = 0
+
+    def segment_many(self, cases):
+        """The cases' own labels, once all of them are read."""
+        given = list(cases)
+        self.starts += 1
+        yield from (case.require_labels().to(BRATS2023) for case in given)
+
+
+def context_of(fold, kind, folder, *needs, key=None):
+    """A task of the test side that needs others, in their folders below that of the study."""
+    records = {need: Record(need, need) for need in needs}
+    task = Task(kind, kind, fold, print, key or {}, ("test",), needs)
+    return Context(task, folder, records, Silent())
+
+
+def test_a_program_labels_all_cases_of_a_task_in_one_call(tmp_path, monkeypatch):
+    """On scans, on shuffled slices and on images of edited maps; each case is compared with its own labels."""
+    fold, program = toy_fold(tmp_path), Program()
+    for module in (segment, manipulate):
+        monkeypatch.setattr(module, "open_segmenter", lambda *_: program)
+    rows = judged_rows(fold.study.spec, (0, "scans", 0), program, toy_cohort([1, 2, 3]))
+    assert (program.starts, len({row["case_id"] for row in rows})) == (1, 3)
+
+    slices = write_slices(toy_cohort([1, 2, 3]), tmp_path / "leaky", test=0.3, validation=0.3, seed=1)
+    leaky = replace(fold, planned=sides_of(slices))
+    scored = segment.score_slices(context_of(leaky, "scores", tmp_path, "segmenter"), regions=("WT",))
+    assert (program.starts, len({row.subject_id for row in scored.rows})) == (2, len(leaky.split.test))
+
+    monkeypatch.setattr(manipulate, "open_synthesizer", lambda *_: None)
+    monkeypatch.setattr(manipulate, "synthesize_cohort", lambda *_, **__: SPLIT.test)
+    monkeypatch.setattr(manipulate, "cohort_in", lambda _: SPLIT.test)
+    context = context_of(fold, "asked", tmp_path / "asked", "synthesizer", "judge", "edited")
+    asked = manipulate.judge_edits(context, seed=1, regions=("WT",))
+    assert (program.starts, len({row.case_id for row in asked.rows})) == (3, len(SPLIT.test))
+    for done in (rows, [vars(row) for row in (*scored.rows, *asked.rows)]):
+        assert {row["value"] for row in done if row["metric"] == "dice" and row["region"] == "WT"} == {1.0}
+    assert list(labelled(program, toy_cohort([]))) == []

@@ -68,7 +68,7 @@ def painted(tmp_path_factory):
     key = {"synthesizer": SYNTHESIZERS.parse("painted"), "seed": 1}
     model = Task("fold-0/models/net", "generator", fold, fit_synthesizer, key)
     judge = Task("fold-0/segmenter", "segmenter", fold, leave_nothing, {})
-    perfect = SimpleNamespace(segment=lambda case: case.require_labels())
+    perfect = SimpleNamespace(segment_many=lambda cases: (case.require_labels() for case in cases))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hosts, "open_segmenter", lambda *_: perfect)
         for task in (model, judge, *tasks.values()):

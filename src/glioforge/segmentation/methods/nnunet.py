@@ -64,7 +64,7 @@ class Nnunet(SegmenterEngine):
             TrainingError: One of its commands failed.
             LeakageError: A validation subject stands behind a training case.
             CohortError: There are too few subjects.
-            SpecError: A fold is asked for that there is not, or a mixture that changes during the training.
+            SpecError: A fold is asked for that there is not.
             OutputError: The folder was made with other settings or is in use.
         """
         spec: NnunetSpec = self.spec
@@ -144,10 +144,6 @@ class Nnunet(SegmenterEngine):
 def _folds(spec: NnunetSpec, fitting: Fitting) -> tuple[Cohort, list[Fold]]:
     """All cases that nnU-Net gets, and its folds: the one of the validation cases, else cross-validation."""
     mix, validation = fitting.mix, fitting.validation
-    if mix.real_steps:
-        raise SpecError(f"real_steps {mix.real_steps} with nnU-Net", "one mixture for all steps", where="real_steps")
-    if spec.budget.epochs is not None:
-        raise SpecError("a budget in passes over the cases for nnU-Net", "a budget in steps", where="budget.epochs")
     cohort = mix.used[0]
     for other in mix.used[1:]:
         # Copies of real cases are those cases: a second file of the same name would change nothing but the disk.

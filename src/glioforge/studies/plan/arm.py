@@ -30,13 +30,14 @@ Trained = tuple[Arm, Draw, Made]
 def trial_run(spec: AugmentationSpec, fold: Fold, arm: Arm) -> list[Task]:
     """Return the run of an arm's baseline that finds the number of steps; none where steps are given.
 
+    There is none either for a segmenter that never stops before its last step, whose number of steps is the budget's.
     It is trained on the first draw of the baseline's subjects, and shared by all arms and draws of that baseline.
     """
     if not spec.spending.trial:
         return []
     baseline = next(one for one in spec.every_arm if one.name == arm.baseline)
     draw = draw_of(fold, baseline.real, 0)
-    if draw.size(fold) == 1:
+    if draw.size(fold) == 1 or "plateau" in baseline.segmenter.unable:
         return []
     budget = spec.spending.segmenter
     key = {"segmenter": baseline.segmenter, "budget": budget, "seed": fold.seed("trial"), **draw.key}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from glioforge.core import Cohort, SpecError, stream
+from glioforge.core import Cohort, stream
 from glioforge.segmentation import SegmenterSpec
 from glioforge.studies import AmountSpec, Context, Record, ScheduleSpec, SubjectsSpec, changed, cohort_in, drawn
 from glioforge.studies.steps.fresh import fresh_cases
@@ -172,12 +172,7 @@ def _averaged(segmenter: SegmenterSpec, schedule: ScheduleSpec, budget: Budget) 
     """The segmenter with weights averaged over a share of the steps, where the schedule asks for it."""
     if schedule.average is None:
         return segmenter
-    if "ema" not in type(segmenter).model_fields or budget.epochs is not None:
-        raise SpecError(
-            f"schedule.average {schedule.average}",
-            "a segmenter with a setting `ema`, and a length in steps",
-            "leave average out, or choose another segmenter",
-        )
+    segmenter.require_able("average")
     return segmenter.model_copy(update={"ema": 1 - 1 / max(schedule.average * budget.steps, 2)})
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from glioforge.core import Cohort, CohortError, LabelMap, Segmenter, stream
+from glioforge.core import Cohort, CohortError, LabelMap, stream
 from glioforge.data import PrepareSpec, write_case
 from glioforge.io import write_cohort
 from glioforge.lesions import LesionBank, RecipeSpec
 from glioforge.metrics import evaluate_case
-from glioforge.studies import Context, Joined, Record, cohort_in, tumour_of
+from glioforge.studies import Context, Joined, Record, cohort_in, labelled, tumour_of
 from glioforge.studies.steps.join import prepared_second, read_second
 from glioforge.studies.steps.series import edited_cases, kept_as, label_case, shown_maps, slug
 from glioforge.studies.steps.synthesize import source_synthesizer
@@ -97,15 +97,15 @@ def paint_shown(context: Context, *, seed: int, regions: Sequence[str]) -> Recor
     )
     need = context.need("series")
     scan = "" if need is None else str(need.details["source"])
-    dice: dict[str, Any] = {scan: _found(judge, context.cohort("test"), scan, regions)}
-    dice |= {ref.case_id: _found(judge, made, ref.case_id, regions) for ref in made}
+    dice: dict[str, Any] = {}
+    for cases in (context.cohort("test").select([scan]), made):
+        found = labelled(judge, cases)
+        dice |= {ref.case_id: _dice(labels, asked, regions, ref.case_id) for ref, labels, asked in found}
     return context.record(details={"dice": dice, "subjects": sorted(synthesizer.lineage.subjects)})
 
 
-def _found(judge: Segmenter, cases: Cohort, case_id: str, regions: Sequence[str]) -> dict[str, float | None]:
+def _dice(found: LabelMap, asked: LabelMap, regions: Sequence[str], case_id: str) -> dict[str, float | None]:
     """Dice of what a segmenter finds in a case with its label map, by region; none where it is not defined."""
-    case = cases[case_id].load()
-    asked: LabelMap = tumour_of(case.require_labels())
-    scores = evaluate_case(tumour_of(judge.segment(case)), asked, regions, ("dice",), where=case_id)
+    scores = evaluate_case(tumour_of(found), tumour_of(asked), regions, ("dice",), where=case_id)
     values = [asdict(score) for score in scores]
     return {row["region"]: row["value"] if row["value"] == row["value"] else None for row in values}

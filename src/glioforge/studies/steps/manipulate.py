@@ -9,7 +9,7 @@ from glioforge.data import write_case
 from glioforge.io import PREPARED, write_cohort
 from glioforge.lesions import LesionBank, RecipeSpec, edit_labels, edited_lineage
 from glioforge.metrics import evaluate_case
-from glioforge.studies import Context, Record, cohort_in, row_of, tumour_of
+from glioforge.studies import Context, Record, cohort_in, labelled, row_of, tumour_of
 from glioforge.studies.steps.series import label_case
 from glioforge.studies.steps.train import open_segmenter, open_synthesizer
 from glioforge.synthesis import synthesize_cohort
@@ -64,9 +64,10 @@ def judge_edits(context: Context, *, seed: int, regions: Sequence[str]) -> Recor
     made = synthesize_cohort(synthesizer, maps, out, name=IMAGES, seed=seed, progress=progress)
     known = {ref.case_id: ref for ref in context.cohort("test")}
     rows = []
-    for ref in made:
-        case = ref.load()
-        asked, found = tumour_of(case.require_labels()), tumour_of(judge.segment(case))
+    for ref, found, asked in labelled(judge, made):
         row = row_of(context.spec, task.fold.index, task.arm, task.seed, known[ref.case_id]) | {"grid": PREPARED}
-        rows += [row | asdict(one) for one in evaluate_case(found, asked, regions, ASKED, where=ref.case_id)]
+        rows += [
+            row | asdict(one)
+            for one in evaluate_case(tumour_of(found), tumour_of(asked), regions, ASKED, where=ref.case_id)
+        ]
     return context.record(rows)

@@ -18,6 +18,7 @@ from glioforge.studies import (
     Row,
     class_rows,
     further_rows,
+    labelled,
     named_regions,
     overlap_rows,
     person_of,
@@ -96,16 +97,14 @@ def score_slices(context: Context, *, regions: tuple[str, ...], classes: bool = 
     segmenter = open_segmenter(context.place("segmenter"), context.accelerator)
     task, rows = context.task, []
     score = _classes_of(context, segmenter) if classes else None
-    for ref in context.cohort("test"):
-        case = ref.load()
-        labels = segmenter.segment(case)
-        truth, found = tumour_of(case.require_labels()), tumour_of(labels)
+    for ref, labels, own in labelled(segmenter, context.cohort("test")):
+        truth, found = tumour_of(own), tumour_of(labels)
         marks = person_of(ref) | {"note": MARK}
         known = row_of(context.spec, task.fold.index, task.arm, task.seed, ref) | marks | {"grid": PREPARED}
         named = named_regions(found, regions)
         rows += [known | asdict(one) for one in evaluate_case(found, truth, named, where=ref.case_id)]
         if score is not None:
-            rows += [row | marks for row in score(ref, case.require_labels(), labels)]
+            rows += [row | marks for row in score(ref, own, labels)]
     return context.record(rows)
 
 
