@@ -49,7 +49,7 @@ from .folder_kind import (
     require_other_folder as require_other_folder,
     state_folder as state_folder,
 )
-from .found_case import FoundCase as FoundCase, assemble as assemble
+from .case_files import FoundCase as FoundCase, assemble as assemble
 from .gzip_stream import gzip_bytes as gzip_bytes
 from .ingestion import ingest as ingest, ingest_folder as ingest_folder, join_cohorts as join_cohorts
 from .itk import bias_field as bias_field, deform as deform, register as register

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from glioforge.config import Registry, Spec
 from glioforge.core import InputFileError, LabelError, Modality, composed, scheme_named
-from glioforge.io.layout import FoundCase, assemble, subject_of
+from glioforge.io.case_files import FoundCase, assemble, subject_of
 from glioforge.io.scan_names import BRAIN, LABELS, UNCLEAR, Hint, stem
 from glioforge.io.walk import scan_files
 
