@@ -1,11 +1,3 @@
-from .anisotropic import (
-    AnisotropicNet as AnisotropicNet,
-    ENET as ENET,
-    Level as Level,
-    MultiView as MultiView,
-    WNET as WNET,
-    turn as turn,
-)
 from .axes import spread_axes as spread_axes
 from .blend import BlendGenerator as BlendGenerator
 from .blocks import (
@@ -14,12 +6,17 @@ from .blocks import (
     Features as Features,
     Norm as Norm,
     PaddingMode as PaddingMode,
+    ResidualBlock as ResidualBlock,
+    convolution as convolution,
+    fit_grid as fit_grid,
     gaussian as gaussian,
     he as he,
     low_pass as low_pass,
+    norm_layer as norm_layer,
+    pad_to_multiple as pad_to_multiple,
+    transposed_convolution as transposed_convolution,
     xavier as xavier,
 )
-from .cascade import Cascade as Cascade, ClassCascade as ClassCascade, MARGIN as MARGIN
 from .dcgan import (
     CriticNorm as CriticNorm,
     DcganCritic as DcganCritic,
@@ -43,14 +40,7 @@ from .progressive import (
     halved as halved,
     level_widths as level_widths,
 )
-from .refinement import (
-    Apart as Apart,
-    RefinementGenerator as RefinementGenerator,
-    doublings_for as doublings_for,
-    refinement_widths as refinement_widths,
-)
 from .residual_generator import ResidualGenerator as ResidualGenerator
 from .residual_unet import Classifier as Classifier, ResidualUNet as ResidualUNet
-from .samr import SamrGenerator as SamrGenerator, SamrUpsampling as SamrUpsampling, doubling_widths as doubling_widths
 from .spade import SpadeGenerator as SpadeGenerator, Stage as Stage
 from .unet import UNet as UNet, Upsampling as Upsampling

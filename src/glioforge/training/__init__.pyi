@@ -25,16 +25,6 @@ from .recipes.adversarial_spec import (
     HOUSE_LOSSES as HOUSE_LOSSES,
     HOUSE_OPTIMIZER as HOUSE_OPTIMIZER,
 )
-from .recipes.cascade import CascadePlan as CascadePlan, CascadeRecipe as CascadeRecipe, Size as Size
-from .recipes.growth import (
-    GrowthSpec as GrowthSpec,
-    Moment as Moment,
-    grown_at as grown_at,
-    moment_of as moment_of,
-    steps_for as steps_for,
-)
-from .recipes.independent import Independent as Independent
-from .recipes.progressive import Progressive as Progressive, ProgressiveSpec as ProgressiveSpec
 from .recipes.supervised import Supervised as Supervised
 from .recipes.unconditional import Unconditional as Unconditional
 from .snapshots import PatchScore as PatchScore, load_snapshots as load_snapshots

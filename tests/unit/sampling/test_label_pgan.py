@@ -13,9 +13,9 @@ from glioforge.sampling.base import known_of, train_sampler
 from glioforge.sampling.method import SAMPLERS, Knowledge
 from glioforge.sampling.methods.label_pgan import Atlas
 from glioforge.sampling.methods.label_pgan.encoding import GreyValues, OneHot, blurred
+from glioforge.sampling.methods.label_pgan.growth import moment_of
 from glioforge.sampling.methods.label_pgan.maps import Frame, frame_of, harmonics, lesion_sizes, training_maps
 from glioforge.sampling.methods.label_pgan.odds import healed
-from glioforge.training.recipes.growth import moment_of
 from toy_cohort import toy_cohort
 
 SMALL = {"kind": "label_pgan", "size": 16, "latent": 4, "base": 8, "largest": 4, "judged": 8}

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from glioforge.core.errors import SpecError
 from glioforge.core.volume import Modality
-from glioforge.nn.anisotropic import ENET, WNET, receptive_field
-from glioforge.nn.cascade import Cascade, ClassCascade
 from glioforge.segmentation.method import Task
 from glioforge.segmentation.methods.cascade import CascadeSegmenter, CascadeSpec
+from glioforge.segmentation.methods.cascade.anisotropic import ENET, WNET, receptive_field
+from glioforge.segmentation.methods.cascade.regions import Cascade, ClassCascade
 from glioforge.segmentation.target import target_named
 from glioforge.segmentation.trained import inference_of
 from toy_cohort import toy_cohort

@@ -1,7 +1,7 @@
 """Progressive GAN of label maps (Karras et al. 2018, arXiv:1710.10196), as Foroozandeh & Eklund (2020) make masks.
 
 A generator and a critic grow from 4 x 4 pixels to the size of the maps; `nn.progressive` holds both,
-`training.recipes.progressive` their game, and the files of this folder what is of label maps.  Weights are chosen among
+`recipe` and `growth` in this folder their game, and the other files what is of label maps.  Weights are chosen among
 those of all validations by the sliced Wasserstein distance to held-out maps, whose curve is written beside the
 training's history: in the paper two thirds of the training only made it worse.
 
@@ -69,9 +69,10 @@ from glioforge.sampling.methods.label_pgan.maps import (
     training_maps,
     values_of,
 )
+from glioforge.sampling.methods.label_pgan.recipe import Progressive
 from glioforge.sampling.methods.label_pgan.spec import LabelPganSpec
 from glioforge.sampling.methods.label_pgan.variation import Variation
-from glioforge.training import Fitting, Outcome, Progressive, inferred
+from glioforge.training import Fitting, Outcome, inferred
 
 __all__ = ["LabelPgan", "LabelPganSpec"]
 

@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from glioforge.io import write_atomically, write_json
 from glioforge.nn import START_SIZE, Maps, doubled, halved
-from glioforge.training import GrowthSpec, HistoryRow, Moment, Outcome, PatchScore, moment_of
+from glioforge.sampling.methods.label_pgan.growth import GrowthSpec, Moment, moment_of
+from glioforge.training import HistoryRow, Outcome, PatchScore
 
 Labels = Integer[torch.Tensor, "_ ..."]
 Relaxation = Literal["softmax", "straight_through", "gumbel"]

@@ -7,8 +7,10 @@ from pydantic import Field, model_validator
 
 from glioforge.nn import START_SIZE
 from glioforge.sampling import BareSamplerSpec
+from glioforge.sampling.methods.label_pgan.growth import GrowthSpec, grown_at, moment_of, steps_for
 from glioforge.sampling.methods.label_pgan.odds import EXTRA, LARGEST
-from glioforge.training import Budget, GrowthSpec, OptimizerSpec, ProgressiveSpec, grown_at, moment_of, steps_for
+from glioforge.sampling.methods.label_pgan.recipe import ProgressiveSpec
+from glioforge.training import Budget, OptimizerSpec
 
 IMAGES = 12_000_000
 """Images of the paper's training."""

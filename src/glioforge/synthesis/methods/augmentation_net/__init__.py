@@ -47,10 +47,17 @@ from torch import nn
 from glioforge.compute import seed_torch
 from glioforge.io import ORPHAN_S, Step
 from glioforge.losses import BalanceSpec, FeatureNetwork, LossBalance, perceptual_l1
-from glioforge.nn import Apart, LabelEncoder, RefinementGenerator, doublings_for, read_vgg19, refinement_widths, xavier
+from glioforge.nn import LabelEncoder, read_vgg19, xavier
 from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, CriticSpec, Knowledge, LabelGenerator
+from glioforge.synthesis.methods.augmentation_net.independent import Independent
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
-from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Fitting, Independent
+from glioforge.synthesis.methods.augmentation_net.refinement import (
+    Apart,
+    RefinementGenerator,
+    doublings_for,
+    refinement_widths,
+)
+from glioforge.training import HOUSE_LOSSES, Adversarial, AdversarialSpec, Fitting
 
 _SOUND_LOSSES = HOUSE_LOSSES.model_copy(update={"adversary": "lsgan", "feature_matching": 0.0})
 PAPER_DOUBLINGS = 6

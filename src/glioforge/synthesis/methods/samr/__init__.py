@@ -4,8 +4,8 @@ The network descends from pix2pixHD (Wang et al. 2018, arXiv:1711.11585).  Its
 parts can be switched off one by one, as in the paper's ablations: a way up for
 each contrast (`stretch_out`), critics of one region each (`label_wise`), the
 average brain (`atlas`), and a U-Net that must find the labels again in the
-image (`shape_consistency`).  `nn.samr`, `nn.patch_critic`, `losses.dice` and
-`atlas_slices` hold these parts.
+image (`shape_consistency`).  `generator`, `nn.patch_critic`, `losses.dice`
+and `atlas_slices` hold these parts.
 
 Preset `paper`: five label classes, in which all normal tissue is one (white matter, grey matter and CSF of the label
 maps are not shown), encoders of six layers (kernel 7, then five halvings), batch norm, transposed convolutions, critics
@@ -58,9 +58,10 @@ from jaxtyping import Bool
 from torch import nn
 
 from glioforge.core import GUO2020, LabelScheme
-from glioforge.nn import LabelWiseCritic, MultiScaleCritic, SamrGenerator, doubling_widths, gaussian, xavier
+from glioforge.nn import LabelWiseCritic, MultiScaleCritic, gaussian, xavier
 from glioforge.synthesis import SYNTHESIZERS, Batch, Condition, ConditionalMethod, LabelGenerator
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
+from glioforge.synthesis.methods.samr.generator import SamrGenerator, doubling_widths
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistency
 from glioforge.synthesis.methods.samr.spec import SamrSpec
 from glioforge.training import Adversarial, AdversarialSpec, Fitting

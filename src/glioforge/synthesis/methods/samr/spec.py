@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from glioforge.nn import Norm, PaddingMode, SamrUpsampling
+from glioforge.nn import Norm, PaddingMode
 from glioforge.synthesis import CriticSpec
 from glioforge.synthesis.methods.samr.atlas_slices import Alignment
+from glioforge.synthesis.methods.samr.generator import SamrUpsampling
 from glioforge.synthesis.methods.samr.shape_consistency import ShapeConsistencySpec
 from glioforge.training import HOUSE_LOSSES, AdversarialSpec, Budget
 

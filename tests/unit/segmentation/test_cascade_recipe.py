@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from glioforge.losses.dice import dice_and_cross_entropy
-from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, MultiView
-from glioforge.nn.cascade import Cascade, ClassCascade
+from glioforge.segmentation.methods.cascade.anisotropic import ENET, WNET, AnisotropicNet, MultiView
+from glioforge.segmentation.methods.cascade.recipe import CascadePlan, CascadeRecipe, draw_stack, nested_masks
+from glioforge.segmentation.methods.cascade.regions import Cascade, ClassCascade
 from glioforge.training.optimizer import OptimizerSpec
-from glioforge.training.recipes.cascade import CascadePlan, CascadeRecipe, draw_stack, nested_masks
 from toy_training import fabric
 
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))

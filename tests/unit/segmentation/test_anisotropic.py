@@ -5,7 +5,15 @@ import itertools
 import pytest
 import torch
 
-from glioforge.nn.anisotropic import ENET, WNET, AnisotropicNet, MultiView, receptive_field, turn, turn_back
+from glioforge.segmentation.methods.cascade.anisotropic import (
+    ENET,
+    WNET,
+    AnisotropicNet,
+    MultiView,
+    receptive_field,
+    turn,
+    turn_back,
+)
 
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """Axial, coronal, sagittal."""

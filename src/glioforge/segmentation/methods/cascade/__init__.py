@@ -3,7 +3,7 @@
 WNet finds the whole tumour, TNet the core in its box, ENet the enhancing tumour
 in the core's box; at each level the probabilities of axial, coronal and sagittal
 networks are averaged, and what was found is a crisp mask for the next level.
-`nn.anisotropic` has the layers, `training.recipes.cascade` the training.
+`anisotropic` in this folder has the layers, `regions` the boxes, `recipe` the training.
 
 Preset `paper`: 32 channels, stacks of 144 x 144, 96 x 96 and 64 x 64 voxels and 19
 slices in batches of 5, Dice loss, Adam at 1e-3 with weight decay 1e-7; 20,000 steps
@@ -33,9 +33,11 @@ from torch import nn
 
 from glioforge.core import Modality, SpecError
 from glioforge.losses import all_class_dice_loss, dice_and_cross_entropy
-from glioforge.nn import ENET, WNET, AnisotropicNet, Cascade, ClassCascade, Level, MultiView
 from glioforge.segmentation import ORDER, SEGMENTERS, VIEWS, SupervisedSpec, Target, Task, View
-from glioforge.training import CascadePlan, CascadeRecipe, OptimizerSpec, Size
+from glioforge.segmentation.methods.cascade.anisotropic import ENET, WNET, AnisotropicNet, Level, MultiView
+from glioforge.segmentation.methods.cascade.recipe import CascadePlan, CascadeRecipe, Size
+from glioforge.segmentation.methods.cascade.regions import Cascade, ClassCascade
+from glioforge.training import OptimizerSpec
 
 _LEVELS: Final = (WNET, WNET, ENET)
 _PAPER: Mapping[str, Any] = {

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from glioforge.nn.samr import SamrGenerator, doubling_widths
+from glioforge.synthesis.methods.samr.generator import SamrGenerator, doubling_widths
 
 WIDTHS = (3, 4, 5)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from glioforge.nn.refinement import (
+from glioforge.synthesis.methods.augmentation_net.refinement import (
     RefinementBlock,
     RefinementGenerator,
     doubled,

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from glioforge.nn.cascade import Cascade, nested_to_classes
+from glioforge.segmentation.methods.cascade.regions import Cascade, nested_to_classes
 
 
 class Brighter(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from glioforge.core import bounding_box
-from glioforge.nn.blocks import Features
+from glioforge.nn import Features
 
 MARGIN: Final = 5
 """Voxels about a region that still belong to its box: the authors' own value, which the paper does not print."""

@@ -29,7 +29,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from glioforge.nn.blocks import (
+from glioforge.nn import (
     Dims,
     Norm,
     PaddingMode,

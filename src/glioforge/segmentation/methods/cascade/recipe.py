@@ -7,7 +7,7 @@ that validation sees a whole cascade at any time.
 
 Conventions
 -----------
-stack       as in `nn.anisotropic`; its loss counts the slices in its middle
+stack       as in `anisotropic`; its loss counts the slices in its middle
 label       a class of scheme BRATS2023: WT are all but 0, TC are 1 and 3, ET is 3
 """
 
@@ -22,7 +22,8 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from glioforge.core import bounding_box
-from glioforge.nn import MARGIN, AnisotropicNet, Cascade, MultiView, turn
+from glioforge.segmentation.methods.cascade.anisotropic import AnisotropicNet, MultiView, turn
+from glioforge.segmentation.methods.cascade.regions import MARGIN, Cascade
 from glioforge.training import Batch, Ema, OptimizerSpec, build_optimizer, set_rate, synchronised, update_all
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -7,9 +7,9 @@ from glioforge.compute.accelerator import AcceleratorSpec, start
 from glioforge.core import SpecError
 from glioforge.nn.progressive import ProgressiveCritic, ProgressiveGenerator
 from glioforge.sampling.methods.label_pgan.encoding import OneHot
+from glioforge.sampling.methods.label_pgan.growth import GrowthSpec, grown_at, moment_of, steps_for
+from glioforge.sampling.methods.label_pgan.recipe import Progressive, ProgressiveSpec
 from glioforge.training.recipe import observe_last
-from glioforge.training.recipes.growth import GrowthSpec, grown_at, moment_of, steps_for
-from glioforge.training.recipes.progressive import Progressive, ProgressiveSpec
 from glioforge.training.watch import WatchSpec, WatchState, after_row
 
 FABRIC = start(AcceleratorSpec(device="cpu", precision="32-true", threads=1))

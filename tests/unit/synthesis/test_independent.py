@@ -8,11 +8,11 @@ from torch import nn
 
 from glioforge.losses.balance import LossBalance
 from glioforge.nn.patch_critic import MultiScaleCritic
+from glioforge.synthesis.methods.augmentation_net import independent
+from glioforge.synthesis.methods.augmentation_net.independent import Independent
 from glioforge.training.recipe import Recipe
-from glioforge.training.recipes import independent
 from glioforge.training.recipes.adversarial import Adversarial
 from glioforge.training.recipes.adversarial_spec import AdversarialSpec
-from glioforge.training.recipes.independent import Independent
 from glioforge.training.step import NonFiniteError
 from glioforge.training.watch import RIGHT
 from toy_training import fabric

@@ -39,7 +39,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-from glioforge.nn.blocks import Features
+from glioforge.nn import Features
 
 Order = tuple[int, int, int]
 _FIRST_PREDICTION: Final = 1

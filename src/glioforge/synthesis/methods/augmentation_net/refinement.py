@@ -31,7 +31,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional
 
-from glioforge.nn.blocks import Dims, Features, convolution, fit_grid, pad_to_multiple
+from glioforge.nn import Dims, Features, convolution, fit_grid, pad_to_multiple
 
 COARSEST = 4
 """Grid of the first component along each axis."""

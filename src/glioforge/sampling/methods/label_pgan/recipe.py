@@ -29,6 +29,7 @@ from glioforge.losses import (
     wasserstein_critic_loss,
 )
 from glioforge.nn import Maps, ProgressiveCritic, ProgressiveGenerator
+from glioforge.sampling.methods.label_pgan.growth import GrowthSpec, Moment, moment_of
 from glioforge.training import (
     RIGHT,
     Batch,
@@ -41,7 +42,6 @@ from glioforge.training import (
     synchronised,
     update_all,
 )
-from glioforge.training.recipes.growth import GrowthSpec, Moment, moment_of
 
 _PLAYER = OptimizerSpec(method="adam", learning_rate=1e-3, momentum=0.0, second_momentum=0.99, weight_decay=0)
 
