@@ -1,13 +1,14 @@
-"""Train on 200 heads held in memory, and on the same heads read from the store: time of a step, and memory.
+"""Train on heads held in memory, and on the same heads read from the store: time of a step, and memory.
 
 Each way is a process of its own with one thread: it opens the cohort, takes some
 steps of a U-Net on axial slices of four contrasts, and then of a network on
 patches.  Seconds are of the processor; memory is the largest resident set beyond
 that of the imported libraries.  Heads are smooth tissue with noise, 0 outside
-the brain; batches of both ways are the same, which a hash shows.  Writes
-`benchmarks/results/larger_than_memory.json`.
+the brain; batches of both ways are the same, which a hash shows.  Cohorts of
+several sizes show how memory grows.  Writes `benchmarks/results/larger_than_memory.json`,
+in which cohorts of other sizes stay as they were recorded.
 
-    python benchmarks/larger_than_memory.py [--heads 200] [--folder FOLDER]
+    python benchmarks/larger_than_memory.py [--heads 50 200] [--folder FOLDER]
 """
 
 import argparse
@@ -29,8 +30,12 @@ from scipy.ndimage import zoom
 
 RESULT = Path(__file__).parent / "results" / "larger_than_memory.json"
 SHAPE = (128, 160, 128)
+WAYS = {"in memory": 1.0, "from the store": 0.0}
+"""Share of the memory that a cohort may take."""
 STEPS = 40
+HEADS = (50, 200)
 LARGEST_RATIO = 1.2
+"""Of the time of a step, and of the memory with the largest cohort to that with the smallest, from the store."""
 
 
 def write_heads(folder: Path, heads: int) -> None:
@@ -118,7 +123,7 @@ def peak() -> int:
 def compared(folder: Path, heads: int) -> dict[str, Any]:
     """Both ways, each in a process of its own."""
     ways = {}
-    for name, share in (("in memory", 1.0), ("from the store", 0.0)):
+    for name, share in WAYS.items():
         command = [sys.executable, __file__, "--folder", str(folder), "--share", str(share)]
         ways[name] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     held, read = ways.values()
@@ -127,10 +132,16 @@ def compared(folder: Path, heads: int) -> dict[str, Any]:
     return {"heads": heads, "grid": SHAPE, **ways, "ratio of a step": ratios, "same batches": same}
 
 
+def growth(cohorts: list[dict[str, Any]]) -> dict[str, float]:
+    """Memory with the largest cohort as a multiple of that with the smallest, of each way."""
+    first, last = cohorts[0], cohorts[-1]
+    return {way: round(last[way]["memory_gib"] / first[way]["memory_gib"], 2) for way in WAYS}
+
+
 def main() -> int:
-    """Run, write and print; 1 where reading from the store takes too long or gives other batches."""
+    """Run, write and print; 1 where reading from the store takes too long, grows, or gives other batches."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--heads", type=int, default=200)
+    parser.add_argument("--heads", type=int, nargs="+", default=HEADS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--share", type=float)
     given = parser.parse_args()
@@ -139,11 +150,23 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as place:
         folder = given.folder or Path(place)
-        write_heads(folder, given.heads)
-        result = compared(folder, given.heads)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        for heads in given.heads:
+            write_heads(folder, heads)
+            keep(compared(folder, heads))
+    result = json.loads(RESULT.read_text(encoding="utf-8"))
     print(json.dumps(result, indent=2))
-    return int(max(result["ratio of a step"].values()) > LARGEST_RATIO or not result["same batches"])
+    slow = any(max(cohort["ratio of a step"].values()) > LARGEST_RATIO for cohort in result["cohorts"])
+    other = not all(cohort["same batches"] for cohort in result["cohorts"])
+    return int(slow or other or result["growth of memory"]["from the store"] > LARGEST_RATIO)
+
+
+def keep(cohort: dict[str, Any]) -> None:
+    """Write the numbers of a cohort next to those of other sizes."""
+    known = json.loads(RESULT.read_text(encoding="utf-8"))["cohorts"] if RESULT.exists() else []
+    others = [one for one in known if one["heads"] != cohort["heads"]]
+    cohorts = sorted([*others, cohort], key=lambda one: int(one["heads"]))
+    result = {"cohorts": cohorts, "growth of memory": growth(cohorts)}
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
