@@ -18,7 +18,7 @@ from glioforge import training
 from glioforge.compute import AcceleratorSpec
 from glioforge.config import Registry, Spec
 from glioforge.core import Cohort, Geometry, LabelMap, LabelScheme, Modality, SpecError, Volume, stream
-from glioforge.training import Budget, Fitting, OptimizerSpec, Outcome
+from glioforge.training import HOUSE_ADAMW, Budget, Fitting, OptimizerSpec, Outcome
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ class SamplerSpec(BareSamplerSpec):
 
     batch_size: int = Field(16, ge=1)
     """Training examples in a step."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", schedule="cosine")
+    optimizer: OptimizerSpec = HOUSE_ADAMW
     """Optimiser and schedule of the network that is kept."""
     ema: float | None = Field(0.99, ge=0, lt=1)
     """Decay of an average of the weights, which is what is kept; none keeps the weights themselves."""

@@ -37,7 +37,7 @@ from torch.nn import functional
 from glioforge.compute import AcceleratorSpec
 from glioforge.core import Cohort, LabelMap, stream
 from glioforge.sampling import SAMPLERS, Sampler, SamplerSpec
-from glioforge.training import HOUSE_ADAMW, Budget, OptimizerSpec, inferred
+from glioforge.training import Budget, inferred
 
 Shares = Float[torch.Tensor, "b classes x y z"]
 
@@ -61,8 +61,6 @@ class LabelVaeSpec(SamplerSpec):
     tissue."""
     mirror: bool = True
     """Swap left and right in every second draw."""
-    optimizer: OptimizerSpec = HOUSE_ADAMW
-    """Optimiser and schedule."""
     budget: Budget = Budget(steps=600, validate_every=50, checkpoint_every=200)
     """Length of the training."""
 
