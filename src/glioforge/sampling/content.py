@@ -1,6 +1,6 @@
 """A small network that reads from a slice alone whether it shows tumour, how much, and on which side.
 
-It is trained on slices of labelled cases, and tells whether a slice from noise shows what was asked of it: a generator
+It is trained on slices of labelled cases, and says whether a slice from noise shows what was asked of it: a generator
 may ignore what it is asked, and nobody else would notice.  Han et al. 2018 name such a classifier as future work.
 """
 

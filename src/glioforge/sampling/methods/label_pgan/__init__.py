@@ -23,9 +23,10 @@ Preset `sound` deviates further, each for a reason:
    tumour becomes grey matter. Softmax, a straight-through draw (`relaxation`) or boundary seeking (`losses.adversary`).
 6. Probabilities are blurred by weights of 1, 3 and 1 before the most probable class of a pixel is taken, since single
    pixels of another class are the most frequent fault.
-7. Both networks are told where along the axis a slice lies, so that one model serves all ranges, and how large its
+7. Both networks are given where along the axis a slice lies, so that one model serves all ranges, and how large its
    lesion is; how often a slice is drawn, and with which lesion, follows the training cases.
-8. The generator adds to the average map of the slice, an atlas, whose sharpness is learned: few images suffice.
+8. The generator adds to the average map of the slice, which starts as an atlas, whose sharpness is learned, and which
+   learns how subjects differ: few images suffice.
 9. The lesion's channels count twice in what the critic sees.
 10. 64 x 64 pixels, 64 to 8 channels, latent 32, the penalty in every second step at twice the weight, rates of 2e-3
    that fall as a cosine, average .99, 2,000 images a phase: trains in ten minutes on two cores.
@@ -35,8 +36,6 @@ Preset `varied` is `sound` with `modes`, for slices up to 64 x 64:
    (`variation`): the network starts from whole maps that no subject has. The weights hold scores of training maps.
 13. Probabilities are not blurred, since the blur takes the thin layer of fluid off the brain.
 With `dims: 3` the same networks make volumes at a coarse resolution, on the grid of the training cases.
-
-Average map of each slice, which the generator adds to: it starts as an atlas, and learns how subjects differ.
 
 Conventions
 -----------

@@ -1,14 +1,15 @@
-"""What a critic sees of label maps: grey values, as in the paper, or one-hot classes.
+"""What a critic sees of label maps, and the distance of synthetic label maps to held-out ones over a training.
+
+A critic sees grey values, as in the paper, or one-hot classes.
+
+The distance is the sliced Wasserstein distance of Karras et al. 2018, arXiv:1710.10196, section 5, on one-hot maps
+(`metrics.cohort.pyramid`).  Foroozandeh & Eklund choose their weights by it, and in their training it fell until
+shortly after the last fade and rose from there.
 
 Conventions
 -----------
 labels      `(b, side, side)` numbers of classes, 0 background, with one more side in three dimensions
 whole       no level fades in: pixels of real maps are of one class
-
-Sliced Wasserstein distance of what a generator makes to held-out label maps, and its curve over a training.
-
-Source: Karras et al. 2018, arXiv:1710.10196, section 5, on one-hot maps (`metrics.cohort.pyramid`); Foroozandeh &
-Eklund choose their weights by it, and in their training it fell until shortly after the last fade and rose from there.
 """
 
 from collections.abc import Callable
