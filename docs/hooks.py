@@ -8,7 +8,7 @@
 that `benchmarks/filters.py` measured; `<!-- papers NAME -->` the tables of
 `docs/results/NAME.json`; `<!-- studies smoke -->` what each study took against its plan;
 `<!-- planted effects -->` what `experiments/planted_effects.py` counted; `<!-- package size -->` what
-`benchmarks/package_size.py` measured.
+`benchmarks/package_size.py` measured; `<!-- boundary band -->` what `experiments/boundary_band.py` compared.
 """
 
 import inspect
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glioforge"
 PAPERS = re.compile(r"<!-- papers ([\w-]+) -->")
 ERROR_RATES = ROOT / "benchmarks" / "results" / "error_rates.json"
+BORDERS = ROOT / "benchmarks" / "results" / "boundary_band.json"
 FILTERS = ROOT / "benchmarks" / "results" / "filters.json"
 PACKAGE_SIZE = ROOT / "benchmarks" / "results" / "package_size.json"
 PLANTED = ROOT / "benchmarks" / "results" / "planted_effects.json"
@@ -57,6 +58,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
         ("error rates", lambda: error_table(simulated())),
         ("power", lambda: power_table(simulated())),
         ("planted effects", planted_table),
+        ("boundary band", border_table),
         ("package size", size_table),
         ("studies smoke", smoke_table),
     ):
@@ -268,6 +270,25 @@ def power_table(rows: list[dict[str, Any]]) -> str:
     for row in (row for row in rows if row["part"] == "power"):
         planned = f"{100 * row['planned']:.1f} % | {percent(row)} | {row['exaggeration_planned']:.2f}"
         lines.append(f"| {row['subjects']} | {row['difference']} | {planned} | {row['exaggeration']:.2f} |")
+    return "\n".join(lines)
+
+
+def border_table() -> str:
+    """Size of the experiment on borders, means of its four cases, and paired differences with their intervals."""
+    found = json.loads(BORDERS.read_text(encoding="utf-8"))
+    names = [f"{metric} lesion" for metric in ("border_mae", "border_sharpness", "border_sharpness_error")]
+    names += ["border_mae brain", "mae brain"]
+    sizes = ("training phantoms", "unseen phantoms", "steps", "seeds", "width of soft labels, voxels")
+    values = (found["training"], found["unseen"], found["steps"], len(found["seeds"]), found["soft_labels"])
+    lines = [", ".join(f"{size} {value:g}" for size, value in zip(sizes, values, strict=True)).capitalize() + ":", ""]
+    lines += [
+        f"| case | {' | '.join(names)} |".replace("_error lesion", " lesion, distance from 1"),
+        "| --- |" + " ---: |" * len(names),
+    ]
+    lines += [f"| {case} | {' | '.join(f'{row[n]:.3f}' for n in names)} |" for case, row in found["means"].items()]
+    for pair, row in found["differences"].items():
+        cells = (f"{row[n]['mean']:+.3f} ({row[n]['low']:+.3f} to {row[n]['high']:+.3f})" for n in names)
+        lines.append(f"| {pair} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

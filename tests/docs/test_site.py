@@ -1,6 +1,7 @@
 """The documentation's site: generated pages are complete, and nothing is fetched from outside."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_planted_studies_are_counted_as_their_file_says(hooks):
     rows = hooks.planted_table().splitlines()[2:]
     assert len(rows) == len(hooks.SOURCES)
     assert "refused | 20 | 20 |" in rows[2]
+
+
+def test_borders_have_their_cases_and_differences(hooks):
+    """Four cases and four pairs, with the numbers of the file."""
+    found = json.loads(hooks.BORDERS.read_text())
+    rows = hooks.border_table().splitlines()[4:]
+    assert len(rows) == len(found["means"]) + len(found["differences"]) == 8
+    assert f"{found['means']['soft-usual']['border_sharpness lesion']:.3f}" in rows[2]
 
 
 def test_sizes_of_families_stand_next_to_earlier_ones(hooks):

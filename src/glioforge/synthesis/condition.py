@@ -5,8 +5,10 @@ Conventions
 grid        `x y` of slices or `x y z` of patches
 frame       see `synthesis.slices` and `synthesis.patches`
 hot         channels of one plane of labels: a class each, or a group of classes each
+shares      the same channels, whole (0 or 1) or soft (partial volumes); they sum to 1 at each voxel of a plane
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import final
 
@@ -28,6 +30,7 @@ class Condition:
         planes: Slices whose labels are shown: the slice itself and its neighbours; 1 for patches.
         style: Whether the map painted with class means joins condition and output.
         groups: Group of each class, from 0 on, where labels are shown in groups of classes; empty shows classes.
+        soft: Width in voxels of the blur that turns whole labels into partial volumes; 0 shows whole labels.
         extras: Modules that add channels at the end, each with its number as `channels`, called with frame and grid.
             Their buffers are kept with the weights.
     """
@@ -37,6 +40,7 @@ class Condition:
     planes: int = 1
     style: bool = False
     groups: tuple[int, ...] = ()
+    soft: float = 0.0
     extras: nn.ModuleList = field(default_factory=nn.ModuleList)
 
     @classmethod
@@ -44,7 +48,7 @@ class Condition:
         """Return the condition that a spec asks for."""
         planes = 2 * spec.context + 1 if spec.dims == 2 else 1
         extras = nn.ModuleList([Position()] if spec.position else [])
-        return cls(classes, contrasts, planes, bool(spec.style), extras=extras)
+        return cls(classes, contrasts, planes, bool(spec.style), soft=spec.soft_labels, extras=extras)
 
     @property
     def hot(self) -> int:
@@ -62,8 +66,18 @@ class Condition:
         return torch.tensor(self.groups, device=labels.device)[labels] if self.groups else labels
 
     def middle(self, labels: Int64[torch.Tensor, "b planes *grid"]) -> Float[torch.Tensor, "b hot *grid"]:
-        """One-hot labels of the slices or patches themselves, without neighbours."""
-        return one_hot(self.grouped(labels[:, labels.shape[1] // 2][:, None]), self.hot)
+        """Shares of the slices or patches themselves, without neighbours."""
+        return self.shares(labels[:, labels.shape[1] // 2][:, None])
+
+    def shares(self, labels: Int64[torch.Tensor, "b planes *grid"]) -> Float[torch.Tensor, "b shown *grid"]:
+        """Shares of each class or group in each voxel, plane by plane."""
+        return softened(one_hot(self.grouped(labels), self.hot), self.soft)
+
+    def painted(
+        self, means: Float[torch.Tensor, "b classes contrasts"], labels: Int64[torch.Tensor, "b planes *grid"]
+    ) -> Float[torch.Tensor, "b contrasts *grid"]:
+        """Paint the middle plane of each sample with the class means of its style, by the shares of the classes."""
+        return softened(painted_with(means, labels), self.soft)
 
     def __call__(
         self,
@@ -72,7 +86,7 @@ class Condition:
         painted: Float[torch.Tensor, "b contrasts *grid"],
     ) -> Float[torch.Tensor, "b channels *grid"]:
         """Return the channels that the generator sees: labels plane by plane, the painted map, then extras."""
-        parts = [one_hot(self.grouped(labels), self.hot), *([painted] if self.style else [])]
+        parts = [self.shares(labels), *([painted] if self.style else [])]
         parts.extend(extra(frame, labels.shape[2:]) for extra in self.extras)
         return torch.cat(parts, dim=1)
 
@@ -105,6 +119,35 @@ def one_hot(labels: Int64[torch.Tensor, "b planes *grid"], classes: int) -> Floa
     """
     values = torch.arange(classes, device=labels.device).view(1, 1, -1, *[1] * (labels.ndim - 2))
     return (labels[:, :, None] == values).float().flatten(1, 2)
+
+
+def softened(channels: Float[torch.Tensor, "b channel *grid"], width: float) -> Float[torch.Tensor, "b channel *grid"]:
+    """Blur channels by a Gaussian along each axis of their grid; what is whole in one-hot channels becomes shares.
+
+    The weights sum to 1, and beyond an edge the last voxel repeats, so that shares sum to 1 and a flat image stays.
+
+    Args:
+        channels: Of slices, which are blurred within the slice, or of patches.
+        width: Standard deviation in voxels; 0 returns the channels themselves.
+
+    Example:
+        >>> softened(torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]), 0.5)[0, 0].mul(100).round().tolist()
+        [0.0, 11.0, 89.0, 100.0]
+    """
+    if not width:
+        return channels
+    reach = math.ceil(3 * width)
+    weights = [math.exp(-0.5 * (step / width) ** 2) for step in range(-reach, reach + 1)]
+    for axis in range(2, channels.ndim):
+        last = channels.shape[axis] - 1
+        places = torch.arange(last + 1, device=channels.device)
+        channels = torch.stack(
+            [
+                channels.index_select(axis, (places + step).clamp(0, last)) * (weight / sum(weights))
+                for step, weight in zip(range(-reach, reach + 1), weights, strict=True)
+            ]
+        ).sum(dim=0)
+    return channels
 
 
 def position_channels(frame: Float[torch.Tensor, "b _"], grid: torch.Size) -> Float[torch.Tensor, "b 3 ..."]:

@@ -156,7 +156,7 @@ class ConditionalMethod(Method, ABC):
         return masked if known is None else masked * known.view(*known.shape, *[1] * (made.ndim - 2))
 
     def label_channels(self, batch: Batch) -> torch.Tensor:
-        """One-hot labels of the slices or patches themselves, without neighbours."""
+        """Shares of the classes in slices or patches themselves, without neighbours: what the critic is shown."""
         return self._ensemble.members[0].condition.middle(batch["labels"])
 
     def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:

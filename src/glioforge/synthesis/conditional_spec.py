@@ -37,6 +37,9 @@ class ConditionSpec(Spec):
     """Condition on an image of per-class mean intensities and predict the residual to it."""
     position: bool = False
     """Give the place in the head as three channels."""
+    soft_labels: float = Field(0.0, ge=0, le=2, exclude_if=lambda width: not width)
+    """Show labels as partial volumes: standard deviation in voxels of the Gaussian that blurs the channels of the
+    classes and the painted map, within slices or in volumes; .5 is about what a voxel mixes. 0 shows whole labels."""
 
 
 class SpatialAugmentSpec(Spec):

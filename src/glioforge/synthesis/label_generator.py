@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import nn
 
 from glioforge.core import LabelMap, SpecError
-from glioforge.synthesis.condition import Condition, painted_with
+from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
 from glioforge.synthesis.method import Images
 from glioforge.synthesis.patches import make_from_windows
@@ -91,7 +91,7 @@ class LabelGenerator(nn.Module):
         Raises:
             SpecError: The network gives images of another shape, which would be broadcast.
         """
-        painted = painted_with(means, labels)  # (b, contrasts, *grid)
+        painted = self.condition.painted(means, labels)  # (b, contrasts, *grid)
         made = self.passes(self.generator, self.condition(labels, frame, painted), noise).float()
         expected = (len(labels), self.condition.contrasts, *labels.shape[2:])
         if made.shape != expected:
