@@ -1,23 +1,10 @@
-"""Layouts are chosen by name or by looking at the folder; a case names its files by what they hold, and its subject."""
-
-from pathlib import Path
+"""Layouts are chosen by name or by looking at the folder, and sort its files by case."""
 
 import pytest
 
 from glioforge.config.load import parse_spec
 from glioforge.core.errors import InputFileError, SpecError
-from glioforge.core.volume import Modality
-from glioforge.io.layout import (
-    LAYOUTS,
-    Layout,
-    LayoutChoice,
-    LayoutSpec,
-    assemble,
-    detect,
-    layout_for,
-    scan_files,
-    subject_of,
-)
+from glioforge.io.layout import LAYOUTS, Layout, LayoutChoice, LayoutSpec, detect, layout_for, scan_files
 from glioforge.io.scan_names import Hint
 
 
@@ -76,50 +63,6 @@ def test_analyze_pairs_are_refused_for_what_they_do_not_say(tmp_path):
     (tmp_path / "raw" / "OAS1_0001_MR1_mpr-1_anon.hdr").touch()
     with pytest.raises(InputFileError, match=r"1 pairs of \.hdr and \.img, which do not say where left and right are"):
         detect(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("case_id", "subject", "session"),
-    [
-        ("BraTS-GLI-00005-100", "BraTS-GLI-00005", "100"),
-        ("BraTS-SSA-00002-000", "BraTS-SSA-00002", "000"),
-        ("brats_2013_pat0001_1", "brats_2013_pat0001", "1"),
-        ("brats_tcia_pat105_0121", "brats_tcia_pat105", "0121"),
-        ("Brats17_2013_10_1", "Brats17_2013_10", "1"),
-        ("Brats18_CBICA_AAB_1", "Brats18_CBICA_AAB", "1"),
-        ("Brats18_TCIA13_615_1", "Brats18_TCIA13_615", "1"),
-        ("BraTS20_Training_001", "BraTS20_Training_001", None),
-        ("BraTS2021_00002", "BraTS2021_00002", None),
-        ("patient_7_2", "patient_7_2", None),
-    ],
-)
-def test_namings_of_brats_tell_the_subject(case_id, subject, session):
-    """Two sessions of one person are one subject; names without a session stay whole."""
-    assert subject_of(case_id) == (subject, session)
-
-
-def test_own_naming_replaces_the_known_ones():
-    """A given expression counts alone; its session group may be missing."""
-    assert subject_of("BraTS-GLI-00005-100", "(?P<subject>.{5}).*") == ("BraTS", None)
-    assert subject_of("x", "(?P<subject>y)") == ("x", None)
-
-
-def test_second_file_of_a_contrast_is_a_problem():
-    """The first file by name counts, and the second is told."""
-    case = assemble("c", [("t1", Path("f/b.nii")), ("t1", Path("f/a.nii")), ("labels", Path("f/s.nii"))])
-    assert case.images == {Modality.T1: Path("f/a.nii")}
-    assert case.files == {"t1": Path("f/a.nii"), "labels": Path("f/s.nii")}
-    (problem,) = map(str, case.problems)
-    assert problem.startswith(
-        "f/b.nii: a second t1 file beside a.nii; expected one t1 file a case; remove a.nii or b.nii"
-    )
-
-
-def test_nothing_makes_a_case_without_files():
-    """No files give a case without files and without problems."""
-    case = assemble("c", [])
-    assert not case.files
-    assert not case.problems
 
 
 def test_walk_is_sorted_and_passes_hidden_entries_over(tmp_path):
