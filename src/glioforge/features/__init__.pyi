@@ -1,4 +1,4 @@
-from .encoder import Encoder as Encoder, train_encoder as train_encoder
+from .encoder import ENCODERS as ENCODERS, Encoder as Encoder, train_encoder as train_encoder
 from .radiomics import Radiomics as Radiomics
 from .random_convolution import RandomConvolution as RandomConvolution
 from .space import Space as Space

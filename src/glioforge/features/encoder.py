@@ -1,22 +1,22 @@
 """Features of a small encoder that learned tissue and lesion on training subjects.
 
-`nn.perceptual` learns to name the label of every voxel from one contrast at a
-time, on axial slices.  Features are means and standard deviations of its channels
-over the brain.  It has seen subjects: who is measured with it must not be among them.
+Features are means and standard deviations of its channels over the brain, contrast by
+contrast.  It has seen subjects: who is measured with it must not be among them.
 
 Conventions
 -----------
-folder      `encoder.safetensors` and `encoder.json`: settings, hash, subjects, loss
-training    `STEPS` steps of Adam; draws depend on seed and step alone
+folder      that of a trained model of any family (see `training.model_folder`)
 """
 
-import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
 import numpy as np
 
-from glioforge import nn
+from glioforge import training
+from glioforge.compute import AcceleratorSpec
+from glioforge.config import Registry
 from glioforge.core import (
     Case,
     Cohort,
@@ -27,26 +27,40 @@ from glioforge.core import (
     Progress,
     Silent,
     listed,
-    stream,
-    stream_seed,
 )
 from glioforge.features.space import Extractor
-from glioforge.io import read_json, write_atomically, write_json
+from glioforge.io import CARD, OLDER_ENCODER
+from glioforge.training import WEIGHTS, Card, Fitting, Outcome, expected_hash, keep_trained, lineage_of, read_card
 
 if TYPE_CHECKING:
     import torch
 
     from glioforge.nn import LabelEncoder
 
-WIDTHS: Final = (8, 16, 32, 32)
-"""Channels of each level, finest first."""
 STEPS: Final = 150
 """Steps of a training, unless given."""
-_BATCH: Final = 8
-_RATE: Final = 3e-3
-_WEIGHTS: Final = "encoder.safetensors"
-_CARD: Final = "encoder.json"
+_KIND: Final = "labels"
 _VERSION: Final = "1"
+
+
+class EncoderMethod(Protocol):
+    """What a file in `features/encoders` registers."""
+
+    def __init__(self, spec: Any, /) -> None:  # noqa: ANN401 - each kind has its own spec
+        """Take the kind's spec."""
+        ...
+
+    def build(self) -> "LabelEncoder":
+        """Network of the spec, freshly initialised."""
+        ...
+
+    def fit(self, cohort: Cohort, seed: int, progress: Progress) -> "tuple[LabelEncoder, float]":
+        """Trained network in evaluation mode, and its last loss."""
+        ...
+
+
+ENCODERS: Registry[EncoderMethod] = Registry("encoder", "glioforge.features.encoders")
+"""All encoders by kind."""
 
 
 @final
@@ -57,35 +71,38 @@ class Encoder:
         folder: Folder that `train_encoder` wrote.
 
     Raises:
-        InputFileError: The folder holds no encoder, or its weights have another hash than its card says.
+        InputFileError: The folder holds no finished encoder, or one of an earlier release; or a file of it is damaged,
+            changed or hostile.
     """
 
     def __init__(self, folder: Path) -> None:
-        from safetensors.torch import load
-
-        self._card: dict[str, Any] = read_json(folder / _CARD)
-        data = (folder / _WEIGHTS).read_bytes() if (folder / _WEIGHTS).is_file() else b""
-        if _hash(data) != self._card.get("weights"):
-            raise InputFileError("damaged or missing weights", "the encoder's own", "train it again", folder / _WEIGHTS)
-        self._network: nn.LabelEncoder = nn.LabelEncoder(tuple(self._card["widths"]), dims=2)
-        self._network.load_state_dict(load(data))
+        if (folder / OLDER_ENCODER).is_file() and not (folder / CARD).is_file():
+            raise InputFileError(
+                f"an encoder of an earlier release ({OLDER_ENCODER})",
+                f"a folder with {CARD}",
+                "train it again: repeat the command that made it with another --out",
+                folder,
+            )
+        self._card = card = read_card(folder, ENCODERS)
+        method, path = ENCODERS.part_for(card.spec)(card.spec), folder / WEIGHTS
+        self._network = cast("LabelEncoder", training.built_to_fit(method.build, path))
+        training.read_weights(path, self._network, expected_hash(card, WEIGHTS, folder))
         self._network.eval()
 
     @property
     def extractor(self) -> Extractor:
         """Settings and hash of the weights."""
-        settings = {name: self._card[name] for name in ("widths", "steps", "seed", "cohort")}
-        return Extractor("encoder", _VERSION, settings, str(self._card["weights"]))
+        return Extractor("encoder", _VERSION, self._card.spec.model_dump(mode="json"), self._card.weights)
 
     @property
     def lineage(self) -> Lineage:
         """Everybody behind its weights."""
-        return Lineage.from_json(self._card["lineage"])
+        return self._card.model_lineage
 
     @property
     def subjects(self) -> frozenset[str]:
         """Everybody whose data it was trained on."""
-        return frozenset(self._card["lineage"]["subjects"])
+        return frozenset(self._card.lineage.subjects)
 
     def require_unseen(self, cohort: Cohort) -> None:
         """Refuse a cohort with subjects whom the encoder was trained on.
@@ -134,61 +151,34 @@ def train_encoder(
 
     Raises:
         CaseError: A case has no label map.
+        OutputError: The folder was made with other settings or is in use.
         InputFileError: The folder holds a damaged encoder.
     """
-    key = {"widths": list(WIDTHS), "steps": steps, "seed": seed, "cohort": cohort.fingerprint}
-    known = read_json(folder / _CARD) if (folder / _CARD).is_file() else {}
-    if any(known.get(name) != value for name, value in key.items()):
-        network, loss = _trained(cohort, steps, seed, progress or Silent())
-        from safetensors.torch import save
+    spec = ENCODERS.parse({"kind": _KIND, "steps": steps})
+    # It is small, and the same on every machine.
+    how = AcceleratorSpec(device="cpu", precision="32-true")
+    fitting = Fitting(cohort, None, folder, seed, how, progress or Silent())
 
-        data = save({name: value.contiguous() for name, value in network.state_dict().items()})
-        lineage = Lineage.union("encoder", (cohort.lineage,), weights=_hash(data))
-        write_atomically(folder / _WEIGHTS, data)
-        write_json(folder / _CARD, {**key, "weights": _hash(data), "loss": loss, "lineage": lineage.to_json()})
+    def fit() -> "tuple[LabelEncoder, float, float]":
+        began = monotonic()
+        network, loss = ENCODERS.part_for(spec)(spec).fit(cohort, seed, fitting.progress)
+        return network, loss, monotonic() - began
+
+    def card(fitted: "tuple[LabelEncoder, float, float]") -> Card:
+        network, loss, seconds = fitted
+        return Card(
+            family=ENCODERS.family,
+            spec=spec,
+            modalities=cohort.modalities,
+            lineage=lineage_of(spec, cohort, None),
+            files={WEIGHTS: training.write_weights(folder / WEIGHTS, network.state_dict())},
+            scheme=cohort.scheme,
+            outcome=Outcome(steps, steps, None, plateaued=False, seconds=seconds, skipped=0, history=()),
+            training={"seed": seed, "train": cohort.fingerprint, "loss": loss, "device": "cpu"},
+        )
+
+    keep_trained(folder, spec, fitting, fit, card)
     return Encoder(folder)
-
-
-def _trained(cohort: Cohort, steps: int, seed: int, progress: Progress) -> "tuple[LabelEncoder, float]":
-    """The encoder and its last loss."""
-    import torch
-
-    from glioforge.losses import dice_and_cross_entropy
-
-    values = sorted(cohort.scheme.labels.values())
-    table = np.zeros(256, dtype=np.int64)
-    table[values] = np.arange(len(values))
-    images, labels = _slices(cohort, table)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "encoder") % 2**63)
-        reader = nn.LabelReader(len(values), WIDTHS, dims=2)
-    optimizer = torch.optim.Adam(reader.parameters(), lr=_RATE)
-    last = float("nan")
-    for step in progress.track(range(steps), "training the encoder"):
-        rng = stream(seed, "encoder", step)
-        chosen = rng.integers(0, len(images), _BATCH)
-        contrast = rng.integers(0, images.shape[1], _BATCH)
-        x = torch.from_numpy(images[chosen, contrast])[:, None]
-        loss = dice_and_cross_entropy(reader(x), torch.from_numpy(labels[chosen]))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        last = float(loss.detach())
-    return reader.encoder.eval(), last
-
-
-def _slices(cohort: Cohort, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Axial slices with much brain: images `(slice, contrast, i, j)` and numbers of labels `(slice, i, j)`."""
-    images: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    for ref in cohort:
-        case = ref.load()
-        voxels = case.require_labels().voxels
-        areas = (voxels > 0).sum(axis=(0, 1))
-        chosen = np.flatnonzero(areas >= areas.max() / 2)[::2]
-        images.append(np.moveaxis(case.stack(cohort.modalities)[..., chosen], 3, 0))
-        labels.append(np.moveaxis(table[voxels[..., chosen]], 2, 0))
-    return np.concatenate(images), np.concatenate(labels)
 
 
 def _pooled(network: "LabelEncoder", x: "torch.Tensor", inside: "torch.Tensor") -> dict[str, float]:
@@ -202,8 +192,3 @@ def _pooled(network: "LabelEncoder", x: "torch.Tensor", inside: "torch.Tensor") 
         for kind, row in (("mean", values.mean(dim=1)), ("spread", values.std(dim=1, correction=0))):
             found |= {f"level {number} {kind} {n}": float(value) for n, value in enumerate(row.tolist())}
     return found
-
-
-def _hash(data: bytes) -> str:
-    """Hash of a file of weights."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()

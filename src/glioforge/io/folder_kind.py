@@ -12,7 +12,7 @@ from typing import Any, Final
 from glioforge.core import InputFileError, OutputError
 from glioforge.io.atomic_write import read_json, regular_size
 
-SEGMENTER = "a segmenter"
+SEGMENTER, ENCODER = "a segmenter", "an encoder"
 COHORT, STUDY, MASKS = "a cohort", "a study", "a folder of masks"
 
 PRIVATE = "private-"
@@ -22,6 +22,8 @@ CARD, SPEC = "card.json", "spec.json"
 """Files of a trained model: its card, and the settings of a synthesizer of earlier releases."""
 MAX_CARD = 2**25
 """Largest card in bytes."""
+OLDER_ENCODER = "encoder.json"
+"""Card of an encoder of earlier releases."""
 
 _MARKS = {
     "study.json": STUDY,
@@ -29,11 +31,13 @@ _MARKS = {
     "masks.json": MASKS,
     "doctor.json": "a diagnosis of scans",
     "summary.json": "an evaluation of masks",
+    OLDER_ENCODER: ENCODER,
 }
 _REMEDIES = {
     COHORT: "name a folder that ingest, prepare, edit or synthesize wrote",
     MASKS: "name a folder of NIfTI masks, such as one that `glioforge segment` wrote",
     STUDY: "name a folder that `glioforge study` or `glioforge demo` wrote",
+    ENCODER: "name the folder `encoder` in what `glioforge fidelity --features encoder --encoder COHORT` wrote",
 }
 
 
@@ -45,8 +49,18 @@ def kind_of_folder(folder: Path) -> str | None:
     """
     family = _family_of(_mapping(folder / CARD))
     if family:
-        return f"a {family}"
+        return model_named(family)
     return next((kind for name, kind in _MARKS.items() if (folder / name).is_file()), None)
+
+
+def model_named(family: str) -> str:
+    """Return the kind of a folder with a model of a family, with its article.
+
+    Example:
+        >>> model_named("sampler"), model_named("encoder")
+        ('a sampler', 'an encoder')
+    """
+    return f"{'an' if family[0] in 'aeiou' else 'a'} {family}"
 
 
 def is_model(folder: Path) -> bool:

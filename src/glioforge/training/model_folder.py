@@ -31,7 +31,18 @@ from glioforge.core import (
     preparations_of,
 )
 from glioforge.data import grid_of, write_records
-from glioforge.io import CARD, MAX_CARD, Step, kept_of, read_json, regular_size, require_kind, versions, write_json
+from glioforge.io import (
+    CARD,
+    MAX_CARD,
+    Step,
+    kept_of,
+    model_named,
+    read_json,
+    regular_size,
+    require_kind,
+    versions,
+    write_json,
+)
 from glioforge.training.budget import Fitting, Outcome
 from glioforge.training.older_cards import in_this_format
 
@@ -220,7 +231,7 @@ def read_card(folder: Path, registry: Registry[Any]) -> Card:
         InputFileError: The folder holds something else or is unfinished; the card is damaged, hostile, of another
             format, or of a method that the family does not have.
     """
-    require_kind(folder, f"a {registry.family}")
+    require_kind(folder, model_named(registry.family))
     path = folder / CARD
     if not path.is_file():
         raise InputFileError(

@@ -1,15 +1,22 @@
 """Spaces of features: equal for equal cases, named by a hash, and refused on subjects that they were trained on."""
 
 import importlib.util
+import json
+import shutil
 
 import numpy as np
 import pytest
 
-from glioforge.core.errors import DependencyError, InputFileError, LeakageError
-from glioforge.features.encoder import Encoder, train_encoder
+from glioforge.core.errors import DependencyError, InputFileError, LeakageError, OutputError
+from glioforge.features.encoder import ENCODERS, Encoder, train_encoder
 from glioforge.features.radiomics import Radiomics, region_features
 from glioforge.features.random_convolution import WIDTHS, RandomConvolution
 from glioforge.features.space import Extractor, Space
+from glioforge.io.folder_kind import kind_of_folder
+from glioforge.segmentation import load_segmenter
+from glioforge.training.model_folder import read_card
+from glioforge.training.weights import digest
+from hostile import forge_card
 from toy_cohort import toy_case, toy_cohort
 
 CASE = toy_case(1)
@@ -88,10 +95,64 @@ def test_an_encoder_does_not_measure_subjects_it_learned_from(trained):
         encoder.require_unseen(toy_cohort([2, 3]))
 
 
-def test_a_damaged_encoder_is_refused(trained, tmp_path):
-    """Weights of another hash than the card's are not used."""
-    _, folder = trained
-    (tmp_path / "encoder.json").write_bytes((folder / "encoder.json").read_bytes())
-    (tmp_path / "encoder.safetensors").write_bytes(b"other")
-    with pytest.raises(InputFileError, match="damaged or missing weights"):
+def test_an_encoder_has_the_card_of_any_model(trained):
+    """Family, settings, subjects and hashes; other settings are not trained over it."""
+    encoder, folder = trained
+    card = read_card(folder, ENCODERS)
+
+    assert (card.family, card.kind, card.spec.steps, card.outcome.steps) == ("encoder", "labels", 3, 3)
+    assert card.files == {"weights.safetensors": digest((folder / "weights.safetensors").read_bytes())}
+    assert (encoder.lineage, encoder.extractor.weights) == (card.model_lineage, card.weights)
+    assert kind_of_folder(folder) == "an encoder"
+    with pytest.raises(OutputError):
+        train_encoder(toy_cohort([1, 2]), folder, steps=4)
+    with pytest.raises(InputFileError, match="this is an encoder; expected a segmenter"):
+        load_segmenter(folder)
+
+
+def spoil_card(folder):
+    """Change a setting."""
+    path = folder / "card.json"
+    path.write_text(path.read_text().replace('"steps": 3', '"steps": 5'))
+
+
+def spoil_weights(folder):
+    """Change a byte."""
+    path = folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_card, "a card that was changed.*train again"),
+        (spoil_weights, "weights with hash .*, or train again"),
+        (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors: "),
+        (lambda folder: (folder / "weights.safetensors").write_bytes(b"other"), "not a whole safetensors file"),
+        (lambda folder: (folder / "card.json").write_bytes(b"{}"), "card.json: a card of format None"),
+        (lambda folder: (folder / "card.json").unlink(), "no finished encoder; .*repeat the training to finish it"),
+        (lambda folder: forge_card(folder, spec={"kind": "labels", "widths": [8]}), "weights that do not fit"),
+        (lambda folder: forge_card(folder, spec={"kind": "labels", "widths": []}), "a damaged card"),
+        (lambda folder: forge_card(folder, lineage=None), "a damaged card"),
+        (
+            lambda folder: forge_card(folder, family="segmenter"),
+            "this is a segmenter; expected an encoder; name",
+        ),
+    ],
+)
+def test_a_damaged_encoder_is_refused(trained, tmp_path, spoil, message):
+    """By a typed error that says what to do, whichever of its files is damaged or missing."""
+    folder = shutil.copytree(trained[1], tmp_path / "copy")
+    spoil(folder)
+    with pytest.raises(InputFileError, match=message):
+        Encoder(folder)
+
+
+def test_an_encoder_of_an_earlier_release_is_named(tmp_path):
+    """It has to be trained again."""
+    older = {"widths": [8, 16, 32, 32], "steps": 3, "seed": 1, "cohort": "a", "weights": "b", "lineage": {}}
+    (tmp_path / "encoder.json").write_text(json.dumps(older))
+    (tmp_path / "encoder.safetensors").write_bytes(b"weights")
+    with pytest.raises(InputFileError, match=r"of an earlier release \(encoder.json\).*train it again: repeat"):
         Encoder(tmp_path)
+    assert kind_of_folder(tmp_path) == "an encoder"

@@ -81,7 +81,7 @@ def test_an_encoder_is_trained_where_the_cases_are_screened(done, monkeypatch, t
         (tmp_path / name).symlink_to(done[0].study.root / name)
     record = screened((fold, done[1]), {"kind": "feature_outlier", "space": "encoder"})
 
-    card = next((tmp_path / "synthetic" / screen.ENCODER).glob("*.json"))
+    card = tmp_path / "synthetic" / screen.ENCODER / "card.json"
     assert record.notes == ()
     assert record.details["verdicts"]
     assert set(read_json(card)["lineage"]["subjects"]) == set(SPLIT.train.subject_ids)
