@@ -16,10 +16,10 @@ MEDIANS = {
     "edit": 6,
     "filter": 8,
     "layout": 7,
-    "method": 16,
+    "method": 8,
     "mixing": 5.5,
     "question": 12,
-    "sampler": 9.5,
+    "sampler": 9,
     "segmenter": 18,
 }
 """Most names of the package that half of the parts of a family import."""

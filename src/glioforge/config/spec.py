@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
 class Spec(BaseModel):
@@ -18,6 +18,28 @@ class Spec(BaseModel):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of values, for example `paper` and `sound`."""
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}
+    """Defaults of a spec's own for settings that it inherits, as a YAML would write them."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - as pydantic calls it
+        """Replace the defaults of inherited settings by those of `DEFAULTS`.
+
+        Raises:
+            TypeError: There is no such setting: a mistake in the spec.
+            pydantic.ValidationError: A value does not fit its setting.
+        """
+        super().__pydantic_init_subclass__(**kwargs)
+        own = cls.__dict__.get("DEFAULTS", {})
+        unknown = own.keys() - cls.model_fields.keys()
+        if unknown:
+            msg = f"DEFAULTS of {cls.__name__} name {', '.join(sorted(unknown))}, expected some of its settings"
+            raise TypeError(msg)
+        for name, value in own.items():
+            field = cls.model_fields[name]
+            field.default = TypeAdapter(field.rebuild_annotation()).validate_python(value)
+        if own:
+            cls.model_rebuild(force=True)
 
     def require_available(self) -> None:
         """Refuse settings that need a program which is not installed, here or in any spec within these.

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Final, final
+from typing import Any, Final, final
 
 import torch
 from torch import nn
@@ -130,6 +130,29 @@ class Pix2PixGenerator(nn.Module):
         >>> tuple(network(torch.zeros(2, 7, 16, 16, 6)).shape)
         (2, 2, 16, 16, 6)
     """
+
+    @classmethod
+    def of(
+        cls,
+        inputs: int,
+        outputs: int,
+        ngf: int,
+        levels: int,
+        size: Sequence[int] | None = None,
+        **more: Any,  # noqa: ANN401 - as the class
+    ) -> "Pix2PixGenerator":
+        """Make the paper's network of a first width and a number of levels.
+
+        Args:
+            inputs: Channels of the condition.
+            outputs: Channels made.
+            ngf: Channels of the first level; doubled level by level up to eightfold.
+            levels: Number of levels; fewer where a grid is too small for all.
+            size: Grid whose axes are halved as `halvings` says; none halves all axes at each level.
+            more: Further arguments of the class.
+        """
+        strides = None if size is None else halvings(size, levels)
+        return cls(inputs, outputs, paper_widths(ngf, levels), strides=strides, **more)
 
     def __init__(  # noqa: PLR0913 - one argument a property of the network
         self,

@@ -31,4 +31,5 @@ from .style_spread import (
     require_order as require_order,
 )
 from .styled_batches import Batch as Batch
+from .supervised import SupervisedMethod as SupervisedMethod, SupervisedSpec as SupervisedSpec
 from .trained import TrainedSynthesizer as TrainedSynthesizer, load_synthesizer as load_synthesizer

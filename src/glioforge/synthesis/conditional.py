@@ -10,9 +10,10 @@ a default that the settings decide, and may be replaced by a method.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from glioforge.compute import AcceleratorSpec, seed_torch, start
 from glioforge.core import Cohort, LabelMap
 from glioforge.data import steps_of_an_epoch
 from glioforge.losses import regional_l1
-from glioforge.nn import MultiScaleCritic, Norm, Padding, low_pass, xavier
+from glioforge.nn import MultiScaleCritic, Norm, Padding, gaussian, he, low_pass, xavier
 from glioforge.synthesis.appearance import Appearance
 from glioforge.synthesis.condition import Condition
 from glioforge.synthesis.conditional_spec import ConditionalSpec
@@ -69,6 +70,20 @@ class ConditionalMethod(Method, ABC):
     @abstractmethod
     def recipe(self, network: Any, steps: int) -> "Recipe":  # noqa: ANN401 - a `LabelGenerator`
         """Losses and optimisers for a network (a `LabelGenerator`), over this many steps."""
+
+    @staticmethod
+    def draw_weights(network: nn.Module, way: Literal["xavier", "he", "gaussian"], scale: float = 1.0) -> None:
+        """Draw a network's starting weights from torch's global generator; biases start at 0.
+
+        Args:
+            network: Its convolutions are drawn.
+            way: Xavier's or He's normal weights, or normal ones of any width.
+            scale: Gain of Xavier's, or standard deviation of `gaussian`; He's have neither.
+        """
+        if way == "he":
+            he(network)
+        else:
+            {"xavier": xavier, "gaussian": gaussian}[way](network, scale)
 
     def condition(self) -> Condition:
         """What the network is shown, with fresh extras; a method may `replace` parts of it."""
@@ -136,6 +151,15 @@ class ConditionalMethod(Method, ABC):
 
     def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
         """A volume with one style and one noise field."""
+        with self.making(rng):
+            return self._volume(labels, rng, accelerator)
+
+    def making(self, rng: np.random.Generator) -> AbstractContextManager[object]:  # noqa: ARG002 - for noise of a network's own
+        """What holds while a volume is made, such as a dropout mask drawn for all of it; nothing by default."""
+        return nullcontext()
+
+    def _volume(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
+        """A volume of the network that is drawn."""
         style = drawn_style(self.knowledge, self.spec.jitter, self.spec.style_width, rng)
         member = self._ensemble.draw(rng)
         move = self._finish.move(rng)
@@ -166,7 +190,11 @@ class ConditionalMethod(Method, ABC):
             CohortError: The second stage takes complete cases, and there are none.
         """
         batches, self._stages = self._sampler.staged(cohort, seed, self.steps)
-        return batches
+        return lambda step: self.shown(batches(step), step)
+
+    def shown(self, batch: Batch, step: int) -> Batch:  # noqa: ARG002 - for methods that learn in stages
+        """The batch of a step as training sees it; as it was drawn unless a method changes it."""
+        return batch
 
     def _built(self) -> LabelGenerator:
         """A network with fresh weights."""

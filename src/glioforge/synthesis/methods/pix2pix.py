@@ -39,7 +39,7 @@ Presets `sound` and `sound_3d` deviate further, each for a reason:
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
@@ -47,10 +47,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from glioforge.compute import AcceleratorSpec
-from glioforge.core import LabelMap
-from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, Upsampling, gaussian, halvings, paper_widths, xavier
-from glioforge.synthesis import SPAN, SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec, Images
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixGenerator, Upsampling
+from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec
 
 _PLAYER = {"method": "adam", "momentum": 0.5, "second_momentum": 0.999, "weight_decay": 0.0, "learning_rate": 2e-4}
 _PAPER = {
@@ -74,7 +72,7 @@ _PAPER = {
         "adversary": "vanilla",
         "adversarial": 1.0,
         "feature_matching": 0.0,
-        "l1": 100.0 / SPAN,
+        "l1": 20.0,  # 100 of the paper, for images within -1 and 1, over z-scores within -5 and 5
         "l1_over": "image",
         "generator": _PLAYER,
         "critic": _PLAYER,
@@ -142,16 +140,17 @@ class Pix2PixMethod(AdversarialMethod):
     def build(self, inputs: int, contrasts: int) -> nn.Module:
         """Generator with fresh weights."""
         spec: Pix2PixSpec = self.spec
-        generator = Pix2PixGenerator(
+        generator = Pix2PixGenerator.of(
             inputs,
             contrasts,
-            paper_widths(spec.ngf, spec.levels),
+            spec.ngf,
+            spec.levels,
+            spec.size,
             dims=spec.dims,
             norm=spec.norm,
             dropout=spec.dropout,
             upsampling=spec.upsampling,
             noise=spec.noise,
-            strides=None if spec.size is None else halvings(spec.size, spec.levels),
         )
         self.start(generator)
         return generator
@@ -168,10 +167,9 @@ class Pix2PixMethod(AdversarialMethod):
         """Dropout and noise vary the images too."""
         return super().varied or self.spec.dropout > 0 or self.spec.noise
 
-    def images(self, labels: LabelMap, rng: np.random.Generator, accelerator: AcceleratorSpec) -> Images:
-        """Make a volume with one style and one dropout mask, whichever member of an ensemble paints it."""
-        with seeded_dropout(self.network, int(rng.integers(2**32))):
-            return super().images(labels, rng, accelerator)
+    def making(self, rng: np.random.Generator) -> AbstractContextManager[object]:
+        """Hold one dropout mask while a volume is made, whichever member of an ensemble paints it."""
+        return seeded_dropout(self.network, int(rng.integers(2**32)))
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Make images for a batch; a network in evaluation mode draws one dropout mask for it."""
@@ -183,9 +181,9 @@ class Pix2PixMethod(AdversarialMethod):
     def start(self, network: nn.Module) -> None:
         """Draw Xavier weights, or normal ones."""
         if self.spec.deviation is None:
-            xavier(network, 1.0)
+            self.draw_weights(network, "xavier")
         else:
-            gaussian(network, self.spec.deviation)
+            self.draw_weights(network, "gaussian", self.spec.deviation)
 
 
 @contextmanager

@@ -37,8 +37,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from glioforge.core import Cohort
-from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, Upsampling, gaussian, xavier
+from glioforge.nn import MultiScaleCritic, Norm, Pix2PixHDGenerator, Upsampling
 from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec
 
 _PLAYER = {
@@ -155,20 +154,13 @@ class Pix2PixHDMethod(AdversarialMethod):
         """Noise varies the images too."""
         return super().varied or self.spec.noise
 
-    def batches(self, cohort: Cohort, seed: int) -> Callable[[int], Batch]:
-        """Return batches of half the size, or less for more enhancers, in the coarse stage."""
-        whole = super().batches(cohort, seed)
-        coarse = coarse_steps(self.spec.coarse_share, self.steps)
-
-        def batch(step: int) -> Batch:
-            drawn = whole(step)
-            if step >= coarse:
-                return drawn
-            for _ in range(self.spec.enhancers):
-                drawn = halved(drawn)
-            return {**drawn, "coarse": torch.ones_like(drawn["case"], dtype=torch.bool)}
-
-        return batch
+    def shown(self, batch: Batch, step: int) -> Batch:
+        """Return a batch of half the size, or less for more enhancers, in the coarse stage."""
+        if step >= coarse_steps(self.spec.coarse_share, self.steps):
+            return batch
+        for _ in range(self.spec.enhancers):
+            batch = halved(batch)
+        return {**batch, "coarse": torch.ones_like(batch["case"], dtype=torch.bool)}
 
     def generate(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Make images for a batch: by the global generator alone where the batch has its size."""
@@ -190,9 +182,9 @@ class Pix2PixHDMethod(AdversarialMethod):
     def start(self, network: nn.Module) -> None:
         """Draw Xavier weights, or normal ones."""
         if self.spec.deviation is None:
-            xavier(network, 1.0)
+            self.draw_weights(network, "xavier")
         else:
-            gaussian(network, self.spec.deviation)
+            self.draw_weights(network, "gaussian", self.spec.deviation)
 
 
 def coarse_steps(share: float, steps: int) -> int:

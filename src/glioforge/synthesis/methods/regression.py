@@ -12,16 +12,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, final
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from glioforge.losses import regional_l1
-from glioforge.nn import Norm, UNet, he
-from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, ConditionalSpec
-from glioforge.training import HOUSE_ADAMW, Budget, OptimizerSpec, Supervised
+from glioforge.nn import Norm, UNet
+from glioforge.synthesis import SYNTHESIZERS, Batch, SupervisedMethod, SupervisedSpec
 
 
-class RegressionSpec(ConditionalSpec):
+class RegressionSpec(SupervisedSpec):
     """U-Net regression of slices or patches."""
 
     kind: Literal["regression"] = "regression"
@@ -30,42 +28,27 @@ class RegressionSpec(ConditionalSpec):
     """Channels of each level; the last is the bridge."""
     norm: Norm = "instance"
     """Normalisation after each convolution."""
-    style: bool = False
-    """Paint the map with a subject's class means; off, since the plain control sees labels alone."""
-    grain: float = Field(0.0, ge=0)
-    """Strength of added white noise; off, since the plain control gives the mean image."""
-    smoothing: float = Field(0.0, ge=0)
-    """Strength of the smoothing across slices; off, since the plain control gives slices as they are."""
-    optimizer: OptimizerSpec = HOUSE_ADAMW
-    """Optimiser and schedule."""
-    clip_norm: float | None = 10.0
-    """Largest norm of the gradient; none leaves it."""
-    ema: float | None = 0.99
-    """Decay of the average of the weights that is kept; none keeps the weights themselves."""
-    budget: Budget = Budget(steps=800, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
+    # The plain control sees labels alone and gives the mean image, slice by slice.
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {"style": False, "grain": 0.0, "smoothing": 0.0}
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}}
 
 
 @final
 @SYNTHESIZERS.register(RegressionSpec)
-class Regression(ConditionalMethod):
+class Regression(SupervisedMethod):
     """Lowers the absolute difference inside the brain."""
 
     def build(self, inputs: int, contrasts: int) -> nn.Module:
         """U-Net with He weights."""
         spec: RegressionSpec = self.spec
         network = UNet(inputs, contrasts, spec.widths, spec.dims, spec.norm, upsampling="nearest")
-        he(network)
+        self.draw_weights(network, "he")
         return _Deterministic(network)
 
-    def recipe(self, network: nn.Module, steps: int) -> Supervised:
-        """Absolute difference, one optimiser."""
-        spec: RegressionSpec = self.spec
-        return Supervised(
-            network, _loss, spec.optimizer, steps=steps, call=self.generate, clip_norm=spec.clip_norm, ema=spec.ema
-        )
+    def loss(self, made: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Mean absolute difference inside the brain, over the contrasts that there are."""
+        return regional_l1(made, batch["images"], batch["brain"], available=batch.get("available"))
 
 
 @final
@@ -80,8 +63,3 @@ class _Deterministic(nn.Module):
         """Images for a condition."""
         made: torch.Tensor = self.network(condition)
         return made
-
-
-def _loss(made: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Mean absolute difference inside the brain, over the contrasts that there are."""
-    return regional_l1(made, batch["images"], batch["brain"], available=batch.get("available"))

@@ -35,30 +35,37 @@ from torch import nn
 from torch.nn import functional
 
 from glioforge.losses import regional_l1
-from glioforge.nn import Norm, ResidualGenerator, he
+from glioforge.nn import Norm, ResidualGenerator
 from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, Batch, CriticSpec
-from glioforge.training import HOUSE_OPTIMIZER, AdversarialSpec, Budget, OptimizerSpec
 
-_GENERATOR = OptimizerSpec(
-    method="muon",
-    learning_rate=2.5e-2,
-    momentum=0.9,
-    second_momentum=0.99,
-    weight_decay=0,
-    schedule="cosine",
-    warmup=10,
-)
-_CRITIC = HOUSE_OPTIMIZER.model_copy(update={"warmup": 10})
-_LOSSES = AdversarialSpec(
-    adversarial=2.0,
-    feature_matching=0.0,
-    l1=10.0,
-    begins=0.8,
-    generator=_GENERATOR,
-    critic=_CRITIC,
-    clip_norm=10.0,
-    ema=0.99,
-)
+_GENERATOR = {
+    "method": "muon",
+    "learning_rate": 2.5e-2,
+    "momentum": 0.9,
+    "second_momentum": 0.99,
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "warmup": 10,
+}
+_CRITIC = {
+    "method": "adam",
+    "learning_rate": 2e-3,
+    "momentum": 0.5,
+    "second_momentum": 0.9,
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "warmup": 10,
+}
+_LOSSES: Mapping[str, Any] = {
+    "adversarial": 2.0,
+    "feature_matching": 0.0,
+    "l1": 10.0,
+    "begins": 0.8,
+    "generator": _GENERATOR,
+    "critic": _CRITIC,
+    "clip_norm": 10.0,
+    "ema": 0.99,
+}
 
 
 class SoundSpec(CriticSpec):
@@ -72,15 +79,14 @@ class SoundSpec(CriticSpec):
     """Normalisation after each convolution of the generator."""
     noise: bool = True
     """Give noise to every block of the way up."""
-    moved: bool = True
-    """Make each draw in another place of the grid; see `ConditionalSpec.moved`."""
     boundary: float = Field(5.0, ge=0)
     """Weight of the absolute difference along class boundaries."""
-    losses: AdversarialSpec = _LOSSES
-    """Weights of losses, and optimisers."""
-    budget: Budget = Budget(steps=1000, validate_every=100, checkpoint_every=200)
-    """Length of the training."""
 
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {
+        "moved": True,
+        "losses": _LOSSES,
+        "budget": {"steps": 1000, "validate_every": 100, "checkpoint_every": 200},
+    }
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sound": {},
         "large": {
@@ -88,9 +94,9 @@ class SoundSpec(CriticSpec):
             "critic_width": 64,
             "batch_size": 16,
             "losses": {
-                **_LOSSES.model_dump(mode="json"),
-                "generator": {**_GENERATOR.model_dump(mode="json"), "learning_rate": 5e-3},
-                "critic": {**_CRITIC.model_dump(mode="json"), "learning_rate": 1e-3},
+                **_LOSSES,
+                "generator": {**_GENERATOR, "learning_rate": 5e-3},
+                "critic": {**_CRITIC, "learning_rate": 1e-3},
                 "ema": 0.999,
             },
             "budget": {"steps": 30_000, "validate_every": 1000, "checkpoint_every": 1000},
@@ -119,7 +125,7 @@ class Sound(AdversarialMethod):
         """Generator with He weights."""
         spec: SoundSpec = self.spec
         generator = ResidualGenerator(inputs, contrasts, spec.widths, dims=spec.dims, norm=spec.norm, noise=spec.noise)
-        he(generator)
+        self.draw_weights(generator, "he")
         return generator
 
     def terms(self, fake: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:

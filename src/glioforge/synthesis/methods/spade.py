@@ -43,7 +43,7 @@ from typing import Any, ClassVar, Literal, final
 from pydantic import Field
 from torch import nn
 
-from glioforge.nn import Norm, SpadeGenerator, Stage, xavier
+from glioforge.nn import Norm, SpadeGenerator, Stage
 from glioforge.synthesis import SYNTHESIZERS, AdversarialMethod, CriticSpec
 
 _PLAYER = {"method": "adam", "momentum": 0.0, "second_momentum": 0.9, "weight_decay": 0.0}
@@ -128,4 +128,4 @@ class SpadeMethod(AdversarialMethod):
 
     def start(self, network: nn.Module) -> None:
         """Draw Xavier weights."""
-        xavier(network, self.spec.gain)
+        self.draw_weights(network, "xavier", self.spec.gain)
