@@ -277,19 +277,21 @@ def border_table() -> str:
     """Size of the experiment on borders, means of its four cases, and paired differences with their intervals."""
     found = json.loads(BORDERS.read_text(encoding="utf-8"))
     names = [f"{metric} lesion" for metric in ("border_mae", "border_sharpness", "border_sharpness_error")]
-    names += ["border_mae brain", "mae brain"]
-    sizes = ("training phantoms", "unseen phantoms", "steps", "seeds", "width of soft labels, voxels")
-    values = (found["training"], found["unseen"], found["steps"], len(found["seeds"]), found["soft_labels"])
-    lines = [", ".join(f"{size} {value:g}" for size, value in zip(sizes, values, strict=True)).capitalize() + ":", ""]
-    lines += [
-        f"| case | {' | '.join(names)} |".replace("_error lesion", " lesion, distance from 1"),
-        "| --- |" + " ---: |" * len(names),
-    ]
-    lines += [f"| {case} | {' | '.join(f'{row[n]:.3f}' for n in names)} |" for case, row in found["means"].items()]
-    for pair, row in found["differences"].items():
-        cells = (f"{row[n]['mean']:+.3f} ({row[n]['low']:+.3f} to {row[n]['high']:+.3f})" for n in names)
-        lines.append(f"| {pair} | {' | '.join(cells)} |")
+    phantoms = f"{found['training']} training and {found['unseen']} unseen phantoms, {found['steps']} steps"
+    lines = [f"{phantoms}, {len(found['seeds'])} seeds, soft labels of {found['soft_labels']:g} voxels."]
+    for title, table in (("mean", found["means"]), ("difference", found["differences"])):
+        lines += ["", f"| {title} | {' | '.join(table)} |", "| --- |" + " ---: |" * len(table)]
+        for name in (*names, "border_mae brain", "mae brain"):
+            cells = (border_cell(row[name]) for row in table.values())
+            lines.append(f"| {name.replace('_error lesion', ' lesion, distance from 1')} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def border_cell(value: float | dict[str, float]) -> str:
+    """Mean of a case, or difference of two with its interval."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value['mean']:+.3f} ({value['low']:+.3f} to {value['high']:+.3f})"
 
 
 def filter_table() -> str:

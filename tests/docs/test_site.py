@@ -58,11 +58,13 @@ def test_planted_studies_are_counted_as_their_file_says(hooks):
 
 
 def test_borders_have_their_cases_and_differences(hooks):
-    """Four cases and four pairs, with the numbers of the file."""
+    """Cases and pairs, with the numbers of the file."""
     found = json.loads(hooks.BORDERS.read_text())
-    rows = hooks.border_table().splitlines()[4:]
-    assert len(rows) == len(found["means"]) + len(found["differences"]) == 8
-    assert f"{found['means']['soft-usual']['border_sharpness lesion']:.3f}" in rows[2]
+    _, means, differences = hooks.border_table().split("\n\n")
+    assert means.splitlines()[0].split(" | ")[1:] == ["whole-usual", "whole-band", "soft-usual", "soft-band |"]
+    assert f"{found['means']['soft-usual']['border_sharpness lesion']:.3f}" in means
+    low = found["differences"]["soft-usual - whole-usual"]["border_mae lesion"]["low"]
+    assert f"({low:+.3f} to" in differences
 
 
 def test_sizes_of_families_stand_next_to_earlier_ones(hooks):

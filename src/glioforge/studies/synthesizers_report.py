@@ -141,7 +141,7 @@ def _texture(spec: SynthesizersSpec, methods: Mapping[str, str], one: ResultTabl
     if any(row.metric in _BORDERS for row in one.rows):
         columns += [Endpoint(metric, "lesion", one, f"{title}, lesion") for metric, title in _BORDERS.items()]
         caption += (
-            " At borders: over the two voxels on either side of each border of the lesion, mean absolute error of one "
+            " At borders: over the voxels next to a border of the lesion, one on each side, mean absolute error of one "
             "draw against the scan, and mean absolute gradient of one draw over the scan's; the latter is ideal at 1, "
             "more is harder, less is blurred."
         )

@@ -67,6 +67,10 @@ def test_every_method_is_scored_in_brain_and_lesion_against_the_noise_free_image
             assert {("ssim", region), ("psnr", region), ("mae", region), ("diversity", region)} <= measured
         assert {("through_plane_ratio", "brain/t1ce"), ("swd", "brain/flair"), ("dice", "WT")} <= measured
         assert {("gradient_ratio", "lesion/flair"), ("gradient_ratio_scan", "lesion/t1ce")} <= measured
+        borders = {
+            (f"border_{name}", f"{region}/flair") for name in ("mae", "sharpness") for region in ("brain", "lesion")
+        }
+        assert borders <= measured
         told = {(row.sample, row.reference, row.grid) for row in mine if row.metric == "ssim"}
         assert told == {(sample, "noise-free image", "prepared") for sample in ("mean of draws", "one draw")}
         assert {row.grid for row in mine if row.metric == "dice"} == {"prepared"}
@@ -101,6 +105,7 @@ def test_report_shows_every_method_and_says_which_edit_was_left_out(study):
         "too few to conclude",
         "T1ce",
         "Streaks, FLAIR lesion",
+        "Gradient at borders, lesion",
     ):
         assert text in page
     assert page.count("<img") >= 8
