@@ -10,9 +10,10 @@ from torch.optim import Optimizer
 from glioforge.core import Progress, TrainingError
 from glioforge.training.budget import HistoryRow, Outcome
 from glioforge.training.record import Averages
-from glioforge.training.state import Checkpoints, Snapshot, Tensors, below, capture, restore
+from glioforge.training.state import Checkpoints, Snapshot, Tensors, capture, restore
 from glioforge.training.step import scale_rates
 from glioforge.training.watch import RIGHT, WatchSpec, WatchState, after_row, after_step
+from glioforge.training.weights import below
 
 _RATE_AFTER_GOING_BACK = 0.5
 _COLUMNS = {"collapsed": ("diversity", "noise_response", "variety_lost"), "saturated": RIGHT}

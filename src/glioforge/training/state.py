@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from glioforge.core import InputFileError, OutputError, Progress
 from glioforge.io import read_regular_file, write_atomically, write_json
-from glioforge.training.weights import MAX_BYTES, decode, digest, encode
+from glioforge.training.weights import MAX_BYTES, below, decode, digest, encode
 
 Tensors = dict[str, torch.Tensor]
 
@@ -74,11 +74,6 @@ def restore(snapshot: Snapshot, networks: nn.ModuleDict, optimizers: Mapping[str
             index, slot = key.split("/", 1)
             state.setdefault(int(index), {})[slot] = value.clone()
         optimizer.load_state_dict({"state": state, "param_groups": json.loads(json.dumps(values["groups"]))})
-
-
-def below(tensors: Mapping[str, torch.Tensor], prefix: str) -> Tensors:
-    """Tensors whose names start with the prefix, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 @final

@@ -75,8 +75,8 @@ def read_weights(path: Path, network: nn.Module, expected_hash: str | None = Non
     Raises:
         InputFileError: The file is missing, damaged, changed, of another network, or holds NaN or infinity.
     """
-    require_outline(_below(prefix, read_outline(path)), network, path)
-    fill(network, _below(prefix, read_tensors(path, expected_hash)), path)
+    require_outline(below(read_outline(path), prefix), network, path)
+    fill(network, below(read_tensors(path, expected_hash), prefix), path)
 
 
 def read_tensors(path: Path, expected_hash: str | None = None) -> dict[str, torch.Tensor]:
@@ -96,7 +96,7 @@ def read_tensors(path: Path, expected_hash: str | None = None) -> dict[str, torc
     return decode(data, path)
 
 
-def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """Tensors whose names start with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
@@ -164,7 +164,7 @@ def built_to_fit(build: Callable[[], nn.Module], path: Path, prefix: str = "") -
         raise InputFileError(
             f"a spec that no network can be built from ({error})", "the spec as train wrote it", "train it again", path
         ) from error
-    require_outline(_below(prefix, read_outline(path)), sketch, path)
+    require_outline(below(read_outline(path), prefix), sketch, path)
     return build()
 
 
