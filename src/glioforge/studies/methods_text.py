@@ -51,6 +51,7 @@ def methods_text(spec: AugmentationSpec, results: Results) -> str:
         ),
         f"Settings were tuned in {counted(len(spec.tuning), 'trial')} for every arm, on validation {noun}s alone.",
         f"Synthetic cases were made from training {noun}s only, {budget.synthetic_per_case} for each case.",
+        _screener_text(results, noun),
         f"Test {noun}s were scored in three dimensions on the grids of their scans.",
         (
             f"The primary endpoint was Dice averaged over {', '.join(spec.regions)}, paired by {noun}, with 95 % "
@@ -66,6 +67,16 @@ def methods_text(spec: AugmentationSpec, results: Results) -> str:
         ),
     )
     return " ".join(filter(None, sentences))
+
+
+def _screener_text(results: Results, noun: str) -> str:
+    """Whom the segmenter that filters asked was trained on; empty where none was trained."""
+    if not any(record.training for record in results.of("screener")):
+        return ""
+    return (
+        f"Filters asked a segmenter that was trained on some of the training {noun}s alone, and took their limits from "
+        "the others."
+    )
 
 
 def deviations_of(results: Results) -> list[str]:

@@ -47,9 +47,12 @@ def fit_screener(
     learning = order[max(FEWEST_APART, round(len(order) / 3)) :]
     nobody = replace(train, name="nobody", cases=())
     length = budget.model_copy(update={"patience": None, "gain": None})
+    if not len(learning):
+        found = f"{counted(len(train.subject_ids), 'training subject')} for a segmenter that filters ask"
+        expected = f"some to train it on, and {FEWEST_APART} others to set a limit from"
+        remedy = "leave the filter out, or train on more subjects"
+        return _without_model(context, CohortError(found, expected, remedy, train.name))
     try:
-        if not len(learning):
-            raise _too_few(train)
         return fit_segmenter(
             context,
             segmenter=segmenter,
@@ -59,7 +62,7 @@ def fit_screener(
             validation=nobody,
         )
     except CohortError as error:
-        return context.record(notes=(str(error),), made={"weights": ""})
+        return _without_model(context, error)
 
 
 def screen_cases(
@@ -96,21 +99,16 @@ def _model(context: Context, name: str, train: Cohort, seed: int) -> Model:
     """The segmenter of the screener, or an encoder that is trained here.
 
     Raises:
-        CohortError: There were too few subjects for a segmenter.
+        CohortError: There were too few subjects for a segmenter, as its record says.
     """
     if name == ENCODER:
         return train_encoder(train, context.folder / ENCODER, seed=seed, progress=context.progress)
     need = context.need(SCREENER)
-    if need is None or not need.made["weights"]:
-        raise _too_few(train)
+    if need is not None and not need.made["weights"]:
+        raise CohortError(need.notes[0])
     return open_segmenter(context.place(SCREENER), context.accelerator)
 
 
-def _too_few(train: Cohort) -> CohortError:
-    """Error of too few subjects for a segmenter and a limit."""
-    return CohortError(
-        f"{counted(len(train.subject_ids), 'training subject')} for a segmenter that filters ask",
-        f"some to train it on, and {FEWEST_APART} others to set a limit from",
-        "leave the filter out, or train on more subjects",
-        train.name,
-    )
+def _without_model(context: Context, error: CohortError) -> Record:
+    """Record of a segmenter that could not be trained, with the reason as a note."""
+    return context.record(notes=(str(error),), made={"weights": ""})
