@@ -9,7 +9,6 @@ folder      that of a trained model of any family (see `training.model_folder`)
 """
 
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
 import numpy as np
@@ -54,8 +53,8 @@ class EncoderMethod(Protocol):
         """Network of the spec, freshly initialised."""
         ...
 
-    def fit(self, cohort: Cohort, seed: int, progress: Progress) -> "tuple[LabelEncoder, float]":
-        """Trained network in evaluation mode, and its last loss."""
+    def fit(self, fitting: Fitting) -> "tuple[LabelEncoder, Outcome]":
+        """Trained network in evaluation mode, and what the training came to; it goes on where it was stopped."""
         ...
 
 
@@ -152,20 +151,19 @@ def train_encoder(
     Raises:
         CaseError: A case has no label map.
         OutputError: The folder was made with other settings or is in use.
+        TrainingError: The training diverged.
         InputFileError: The folder holds a damaged encoder.
     """
     spec = ENCODERS.parse({"kind": _KIND, "steps": steps})
     # It is small, and the same on every machine.
     how = AcceleratorSpec(device="cpu", precision="32-true")
-    fitting = Fitting(cohort, None, folder, seed, how, progress or Silent())
+    fitting = Fitting(cohort, None, folder / "training", seed, how, progress or Silent())
 
-    def fit() -> "tuple[LabelEncoder, float, float]":
-        began = monotonic()
-        network, loss = ENCODERS.part_for(spec)(spec).fit(cohort, seed, fitting.progress)
-        return network, loss, monotonic() - began
+    def fit() -> "tuple[LabelEncoder, Outcome]":
+        return ENCODERS.part_for(spec)(spec).fit(fitting)
 
-    def card(fitted: "tuple[LabelEncoder, float, float]") -> Card:
-        network, loss, seconds = fitted
+    def card(fitted: "tuple[LabelEncoder, Outcome]") -> Card:
+        network, outcome = fitted
         return Card(
             family=ENCODERS.family,
             spec=spec,
@@ -173,8 +171,8 @@ def train_encoder(
             lineage=lineage_of(spec, cohort, None),
             files={WEIGHTS: training.write_weights(folder / WEIGHTS, network.state_dict())},
             scheme=cohort.scheme,
-            outcome=Outcome(steps, steps, None, plateaued=False, seconds=seconds, skipped=0, history=()),
-            training={"seed": seed, "train": cohort.fingerprint, "loss": loss, "device": "cpu"},
+            outcome=outcome,
+            training={"seed": seed, "train": cohort.fingerprint, "device": "cpu"},
         )
 
     keep_trained(folder, spec, fitting, fit, card)

@@ -101,6 +101,7 @@ def test_an_encoder_has_the_card_of_any_model(trained):
     card = read_card(folder, ENCODERS)
 
     assert (card.family, card.kind, card.spec.steps, card.outcome.steps) == ("encoder", "labels", 3, 3)
+    assert len(card.outcome.history) == len((folder / "training" / "history.csv").read_text().splitlines()) - 1 == 1
     assert card.files == {"weights.safetensors": digest((folder / "weights.safetensors").read_bytes())}
     assert (encoder.lineage, encoder.extractor.weights) == (card.model_lineage, card.weights)
     assert kind_of_folder(folder) == "an encoder"
