@@ -19,8 +19,8 @@ MEDIANS = {
     "method": 8,
     "mixing": 5.5,
     "question": 12,
-    "sampler": 9,
-    "segmenter": 18,
+    "sampler": 8,
+    "segmenter": 10.5,
 }
 """Most names of the package that half of the parts of a family import."""
 MOST_IMPORTS = 25

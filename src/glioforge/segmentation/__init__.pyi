@@ -49,6 +49,7 @@ from .nnunet_command import (
     write_trainer as write_trainer,
 )
 from .objective import LossName as LossName
+from .supervised import SupervisedMethod as SupervisedMethod, UNetLikeSpec as UNetLikeSpec
 from .target import ORDER as ORDER, Target as Target, VIEWS as VIEWS, View as View, class_shares as class_shares
 from .tissue import complete_cohort as complete_cohort
 from .trained import NetworkSegmenter as NetworkSegmenter

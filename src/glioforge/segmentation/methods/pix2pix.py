@@ -45,9 +45,7 @@ from glioforge.nn import (
     Pix2PixGenerator,
     Upsampling,
     gaussian,
-    halvings,
     he,
-    paper_widths,
 )
 from glioforge.segmentation import SEGMENTERS, LossName, NetworkSpec, Target, Task
 from glioforge.segmentation.objective import objective
@@ -151,15 +149,16 @@ class Pix2PixSegmenter:
     def build(self, modalities: tuple[Modality, ...], target: Target) -> Pix2PixGenerator:
         """Generator from scans to logits, drawn from torch's global generator."""
         spec = self.spec
-        generator = Pix2PixGenerator(
+        generator = Pix2PixGenerator.of(
             len(modalities),
             len(target.channels),
-            paper_widths(spec.ngf, spec.levels),
+            spec.ngf,
+            spec.levels,
+            spec.size,
             dims=spec.dims,
             norm=spec.norm,
             dropout=spec.dropout,
             upsampling=spec.upsampling,
-            strides=None if spec.size is None else halvings(spec.size, spec.levels),
         )
         self._start(generator)
         return generator

@@ -31,10 +31,8 @@ from pydantic import field_validator
 from torch import nn
 
 from glioforge.core import Modality, SpecError
-from glioforge.nn import Activation, Features, Norm, UNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, SupervisedSpec, Target, Task
-from glioforge.segmentation.objective import objective
-from glioforge.training import Supervised
+from glioforge.nn import Features, UNet
+from glioforge.segmentation import SEGMENTERS, SupervisedMethod, Target, UNetLikeSpec
 
 _OFF: Mapping[str, Any] = {"chance": 0.0, "low": 0.0, "high": 0.0}
 _CHANGES = (
@@ -68,14 +66,12 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class RegionUNetsSpec(SupervisedSpec):
+class RegionUNetsSpec(UNetLikeSpec):
     """Settings of the three U-Nets; the defaults are the preset `sound`."""
 
     kind: Literal["region_unets"] = "region_unets"
     target: str = "nested"
     """Always `nested`: WT, TC and ET."""
-    dims: Literal[2, 3] = 2
-    """2 for slices, 3 for volumes."""
     inputs: tuple[Modality, ...] | None = None
     """Contrasts that the networks see; all of `modalities` unless given."""
     difference: Literal["none", "core", "all"] = "core"
@@ -83,12 +79,6 @@ class RegionUNetsSpec(SupervisedSpec):
     tumour, or all."""
     widths: tuple[int, ...] = (8, 16, 32, 64, 128)
     """Channels of each level of each network; the last is the bridge."""
-    norm: Norm = "instance"
-    """Normalisation after each convolution."""
-    activation: Activation = "leaky_relu"
-    """After each norm."""
-    loss: LossName = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, or Dice with squared denominators."""
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
 
@@ -103,16 +93,8 @@ class RegionUNetsSpec(SupervisedSpec):
 
 @SEGMENTERS.register(RegionUNetsSpec)
 @final
-class RegionUNetsSegmenter:
+class RegionUNetsSegmenter(SupervisedMethod):
     """Three U-Nets as a method of segmentation."""
-
-    def __init__(self, spec: RegionUNetsSpec, /) -> None:
-        self.spec = spec
-
-    @property
-    def dims(self) -> Literal[2, 3]:
-        """As the spec says."""
-        return self.spec.dims
 
     def build(self, modalities: tuple[Modality, ...], target: Target) -> "RegionUNets":
         """Networks with He weights, drawn from torch's global generator.
@@ -137,19 +119,8 @@ class RegionUNetsSegmenter:
         places = [modalities.index(m) for m in inputs]
         pair = (modalities.index(Modality.T1CE), modalities.index(Modality.T1)) if shown else None
         network = RegionUNets(networks, places, pair, [region in shown for region in target.channels])
-        he(network)
+        self.start(network)
         return network
-
-    def recipe(self, network: nn.Module, task: Task) -> Supervised:
-        """The mean of the three losses, and one optimiser, which keeps the networks' parameters apart."""
-        return Supervised(
-            network,
-            objective(self.spec.loss, task),
-            self.spec.optimizer,
-            steps=task.steps,
-            clip_norm=self.spec.clip_norm,
-            ema=self.spec.ema,
-        )
 
 
 @final

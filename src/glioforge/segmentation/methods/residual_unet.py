@@ -19,18 +19,16 @@ Deviations of `paper` from the paper, each for a reason:
 - the weights of the best validation are kept, not the last ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, final
 
 import torch
 from pydantic import Field
-from torch import nn
 
 from glioforge.core import Modality
-from glioforge.nn import Activation, Norm, ResidualUNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, SupervisedSpec, Target, Task
-from glioforge.segmentation.objective import objective
-from glioforge.training import Batch, Supervised
+from glioforge.nn import ResidualUNet
+from glioforge.segmentation import SEGMENTERS, SupervisedMethod, Target, Task, UNetLikeSpec
+from glioforge.training import Batch
 
 _PAPER: Mapping[str, Any] = {
     "widths": (32, 64, 128, 256, 320, 320),
@@ -51,12 +49,10 @@ _PAPER: Mapping[str, Any] = {
 }
 
 
-class ResidualUNetSpec(SupervisedSpec):
+class ResidualUNetSpec(UNetLikeSpec):
     """Settings of the residual U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["residual_unet"] = "residual_unet"
-    dims: Literal[2, 3] = 3
-    """3 for volumes, 2 for slices."""
     batch_size: int = Field(2, ge=1)
     """Patches in a step."""
     size: tuple[int, int] | tuple[int, int, int] | None = (48, 48, 48)
@@ -67,29 +63,15 @@ class ResidualUNetSpec(SupervisedSpec):
     """Residual blocks of each level."""
     supervised: int = Field(2, ge=1)
     """Levels of the decoder that are judged in training, each half as much as the finer one."""
-    norm: Norm = "instance"
-    """Normalisation after each convolution."""
-    activation: Activation = "leaky_relu"
-    """After norms."""
-    loss: LossName = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, one Dice over all classes with or without weights by the inverse share
-    of each class, or for nested regions Dice with squared denominators."""
 
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {"dims": 3}
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
 
 
 @SEGMENTERS.register(ResidualUNetSpec)
 @final
-class ResidualUNetSegmenter:
+class ResidualUNetSegmenter(SupervisedMethod):
     """The residual U-Net as a method of segmentation."""
-
-    def __init__(self, spec: ResidualUNetSpec, /) -> None:
-        self.spec = spec
-
-    @property
-    def dims(self) -> Literal[2, 3]:
-        """As the spec says."""
-        return self.spec.dims
 
     def build(self, modalities: tuple[Modality, ...], target: Target) -> ResidualUNet:
         """Network with He weights, drawn from torch's global generator."""
@@ -103,13 +85,12 @@ class ResidualUNetSegmenter:
             activation=self.spec.activation,
             supervised=self.spec.supervised,
         )
-        he(network)
+        self.start(network)
         return network
 
-    def recipe(self, network: nn.Module, task: Task) -> Supervised:
-        """The mean loss of the supervised levels, and the optimiser of the spec."""
-        one = objective(self.spec.loss, task)
-        count = len(task.target.channels)
+    def loss(self, task: Task) -> Callable[[torch.Tensor, Batch], torch.Tensor]:
+        """The mean loss of the supervised levels."""
+        one, count = super().loss(task), len(task.target.channels)
 
         def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
             levels = torch.split(logits, count, dim=1)
@@ -117,11 +98,4 @@ class ResidualUNetSegmenter:
             parts = [weight * one(level, batch) for weight, level in zip(weights, levels, strict=True)]
             return torch.stack(parts).sum() / sum(weights)
 
-        return Supervised(
-            network,
-            loss,
-            self.spec.optimizer,
-            steps=task.steps,
-            clip_norm=self.spec.clip_norm,
-            ema=self.spec.ema,
-        )
+        return loss

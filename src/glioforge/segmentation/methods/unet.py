@@ -50,10 +50,8 @@ from torch import nn
 
 from glioforge.core import Cohort, Modality
 from glioforge.data import read_packed
-from glioforge.nn import Activation, Norm, UNet, he
-from glioforge.segmentation import SEGMENTERS, LossName, Statistics, SupervisedSpec, Target, Task
-from glioforge.segmentation.objective import objective
-from glioforge.training import Supervised
+from glioforge.nn import UNet
+from glioforge.segmentation import SEGMENTERS, Statistics, SupervisedMethod, Target, Task, UNetLikeSpec
 
 _PAPER: Mapping[str, Any] = {
     "modalities": ("t1ce",),
@@ -84,23 +82,14 @@ _GUO: Mapping[str, Any] = {
 }
 
 
-class UNetSpec(SupervisedSpec):
+class UNetSpec(UNetLikeSpec):
     """Settings of the U-Net; the defaults are the preset `sound`."""
 
     kind: Literal["unet"] = "unet"
-    dims: Literal[2, 3] = 2
-    """2 for slices, 3 for volumes."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     """Channels of each level; the last is the bridge."""
-    norm: Norm = "instance"
-    """Normalisation after each convolution."""
-    activation: Activation = "leaky_relu"
-    """After each norm."""
     bridge_convolutions: int = 2
     """Convolutions of the bridge."""
-    loss: LossName = "dice_and_cross_entropy"
-    """Dice over the batch plus cross entropy, one Dice over all classes with or without weights by the inverse share
-    of each class, or for nested regions Dice with squared denominators."""
     scaling: Literal["none", "largest"] = "none"
     """Whether the input is divided by the largest value of the training cases and their mean taken away."""
     statistics: Statistics = "real"
@@ -118,16 +107,8 @@ class UNetSpec(SupervisedSpec):
 
 @SEGMENTERS.register(UNetSpec)
 @final
-class UNetSegmenter:
+class UNetSegmenter(SupervisedMethod):
     """The U-Net as a method of segmentation."""
-
-    def __init__(self, spec: UNetSpec, /) -> None:
-        self.spec = spec
-
-    @property
-    def dims(self) -> Literal[2, 3]:
-        """As the spec says."""
-        return self.spec.dims
 
     def build(self, modalities: tuple[Modality, ...], target: Target) -> nn.Module:
         """Network with He weights, drawn from torch's global generator."""
@@ -140,22 +121,14 @@ class UNetSegmenter:
             activation=self.spec.activation,
             bridge_convolutions=self.spec.bridge_convolutions,
         )
-        he(network)
+        self.start(network)
         return network if self.spec.scaling == "none" else nn.Sequential(InputScale(), network)
 
-    def recipe(self, network: nn.Module, task: Task) -> Supervised:
-        """The loss and the optimiser of the spec."""
+    def before_training(self, network: nn.Module, task: Task) -> None:
+        """Measure the scale of the input, where it is asked for."""
         for part in network.children():
             if isinstance(part, InputScale):
                 part.fit(task.counted(self.spec.statistics), task.modalities)
-        return Supervised(
-            network,
-            objective(self.spec.loss, task, self.spec.statistics),
-            self.spec.optimizer,
-            steps=task.steps,
-            clip_norm=self.spec.clip_norm,
-            ema=self.spec.ema,
-        )
 
 
 @final

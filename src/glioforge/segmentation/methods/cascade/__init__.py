@@ -37,7 +37,6 @@ from glioforge.segmentation import ORDER, SEGMENTERS, VIEWS, SupervisedSpec, Tar
 from glioforge.segmentation.methods.cascade.anisotropic import ENET, WNET, AnisotropicNet, Level, MultiView
 from glioforge.segmentation.methods.cascade.recipe import CascadePlan, CascadeRecipe, Size
 from glioforge.segmentation.methods.cascade.regions import Cascade, ClassCascade
-from glioforge.training import OptimizerSpec
 
 _LEVELS: Final = (WNET, WNET, ENET)
 _PAPER: Mapping[str, Any] = {
@@ -82,11 +81,11 @@ class CascadeSpec(SupervisedSpec):
     """Loss of each network."""
     early: float = Field(0.3, ge=0)
     """Weight of the same loss on each level's own prediction."""
-    optimizer: OptimizerSpec = OptimizerSpec(method="adamw", learning_rate=5e-3, weight_decay=1e-4, schedule="poly")
-    """Optimiser and schedule."""
-    ema: float | None = 0.97
-    """Decay of the average of the weights that is validated and kept; none keeps the weights themselves."""
 
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {
+        "optimizer": {"method": "adamw", "learning_rate": 5e-3, "weight_decay": 1e-4, "schedule": "poly"},
+        "ema": 0.97,
+    }
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sound": {}, "paper": _PAPER}
 
     @model_validator(mode="after")
