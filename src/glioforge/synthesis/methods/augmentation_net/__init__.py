@@ -47,7 +47,7 @@ from torch import nn
 from glioforge.compute import seed_torch
 from glioforge.io import ORPHAN_S, Step
 from glioforge.losses import BalanceSpec, FeatureNetwork, LossBalance, perceptual_l1
-from glioforge.nn import LabelEncoder, read_vgg19, xavier
+from glioforge.nn import LabelEncoder, read_vgg19
 from glioforge.synthesis import SYNTHESIZERS, Batch, ConditionalMethod, CriticSpec, Knowledge, LabelGenerator
 from glioforge.synthesis.methods.augmentation_net.independent import Independent
 from glioforge.synthesis.methods.augmentation_net.project_features import FOLDER, NAME, FeatureSpec, train_features
@@ -195,7 +195,7 @@ class AugmentationNet(ConditionalMethod):
             doublings = PAPER_DOUBLINGS if spec.size is None else doublings_for(spec.size)
         widths = refinement_widths(doublings, spec.width_mult)
         generator = RefinementGenerator(inputs, contrasts, widths, dims=spec.dims, noise=spec.noise)
-        xavier(generator, 1.0)
+        self.draw_weights(generator, "xavier")
         return generator
 
     def _side_by_side(self, members: Sequence[nn.Module]) -> Apart:
@@ -213,7 +213,7 @@ class AugmentationNet(ConditionalMethod):
         """Generator against a critic with fresh weights."""
         spec: AugmentationNetSpec = self.spec
         critic = spec.critic(self.classes + contrasts, spectral=spec.critic_spectral)
-        xavier(critic, 1.0)
+        self.draw_weights(critic, "xavier")
         return Adversarial(
             network,
             critic,

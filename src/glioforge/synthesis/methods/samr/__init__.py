@@ -58,7 +58,7 @@ from jaxtyping import Bool
 from torch import nn
 
 from glioforge.core import GUO2020, LabelScheme
-from glioforge.nn import LabelWiseCritic, MultiScaleCritic, gaussian, xavier
+from glioforge.nn import LabelWiseCritic, MultiScaleCritic
 from glioforge.synthesis import SYNTHESIZERS, Batch, Condition, ConditionalMethod, LabelGenerator
 from glioforge.synthesis.methods.samr.atlas_slices import AtlasSlices, average_brain
 from glioforge.synthesis.methods.samr.generator import SamrGenerator, doubling_widths
@@ -97,7 +97,7 @@ class SamrMethod(ConditionalMethod):
             padding=spec.padding,
             affine=spec.affine,
         )
-        gaussian(generator)
+        self.draw_weights(generator, "gaussian", 0.02)
         return generator
 
     def before_training(self, network: LabelGenerator, fitting: Fitting) -> None:
@@ -142,9 +142,9 @@ class SamrMethod(ConditionalMethod):
             else spec.critic(channels, spectral=spec.critic_spectral)
         )
         if spec.critic_deviation is None:
-            xavier(critic, 1.0)
+            self.draw_weights(critic, "xavier")
         else:
-            gaussian(critic, spec.critic_deviation)
+            self.draw_weights(critic, "gaussian", spec.critic_deviation)
         return critic
 
     def _atlas(self) -> list[AtlasSlices]:
