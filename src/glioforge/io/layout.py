@@ -1,6 +1,6 @@
 """Dataset layouts: how a folder of scans names its cases and contrasts.
 
-A layout only looks at names; what the files hold is checked by `io.ingest`.
+A layout only looks at names; what the files hold is checked by `io.ingestion`.
 Each layout is one file in `io/layouts`.  Without a choice, the layouts are
 asked in turn whether a folder looks like theirs.
 """
