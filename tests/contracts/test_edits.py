@@ -65,6 +65,8 @@ few = settings(max_examples=4)
 
 def built(kind, **changes):
     """The edit of a kind with its settings, changed by others; needs donors where it takes some."""
+    if kind not in SETTINGS:
+        pytest.fail(f"add {kind!r} to SETTINGS of tests/contracts/test_edits.py")
     spec = EDITS.parse({"kind": kind, **SETTINGS[kind], **changes})
     return Edit(spec, BANK)
 

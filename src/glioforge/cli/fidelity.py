@@ -117,8 +117,8 @@ def filter(  # noqa: A001 - the name of the verb
         list[str],
         typer.Option(
             "--filter",
-            help="A filter that `glioforge methods` lists, or a YAML file with its kind and settings; may be repeated, "
-            "and cases pass the filters in this order.",
+            help="A filter that `glioforge methods` lists, or a YAML file such as `filter: {kind: duplicate}`; may be "
+            "repeated, and cases pass the filters in this order.",
             metavar="KIND|YAML",
         ),
     ],

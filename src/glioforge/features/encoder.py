@@ -176,6 +176,8 @@ def train_encoder(
         )
 
     keep_trained(folder, spec, fitting, fit, card)
+    for name in (OLDER_ENCODER, "encoder.safetensors"):
+        (folder / name).unlink(missing_ok=True)
     return Encoder(folder)
 
 

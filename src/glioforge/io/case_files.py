@@ -94,12 +94,14 @@ def assemble(
                 InputFileError(
                     f"a second {role} file beside {files[role].name}",
                     f"one {role} file a case",
-                    f"remove {files[role].name} or {path.name}, or name the one that counts in a layout's YAML",
+                    f"remove {_told_apart(files[role], path)}, or name the one that counts in a layout's YAML",
                     path,
                 )
             )
         files.setdefault(role, path)
     name = composed(case_id)
+    if subject is not None and not re.fullmatch(subject, name):
+        problems.append(_unmatched(name, subject, next(iter(files.values()), None)))
     subject_id, session = subject_of(name, subject)
     folder = next(iter(files.values())).parent if files else Path()
     sidecar = folder / f"{case_id}.json"
@@ -118,12 +120,28 @@ def assemble(
     )
 
 
+def _told_apart(first: Path, second: Path) -> str:
+    """Two files by their names, with their folders where the names are the same."""
+    same = first.name == second.name
+    return " or ".join(str(Path(path.parent.name, path.name)) if same else path.name for path in (first, second))
+
+
 def _unclear(path: Path) -> InputFileError:
     """The problem of a mask that may be the brain or the tumour."""
     return InputFileError(
         "a mask that may be the brain or the tumour",
         "a name that says so, such as brain_mask or seg",
         "rename it, or name it in a layout's YAML (kind: flat with `labels: [mask]` or `brain: [mask]`)",
+        path,
+    )
+
+
+def _unmatched(name: str, subject: str, path: Path | None) -> InputFileError:
+    """The problem of a case whose subject the expression does not give: it would be a subject of its own."""
+    return InputFileError(
+        f"the case {name!r}, which `subject: {subject}` does not match",
+        "an expression that matches the whole name of every case",
+        "widen it, as '(?P<subject>sub-[0-9]+).*' does for sub-01_ses-1",
         path,
     )
 

@@ -70,11 +70,11 @@ def find_cases(folder: Path, layout: Spec | None = None) -> FoundFolder:
     found = chosen.find(root)
     left_out = [case for case in found if case.labels is None] if _only_labelled(layout) else []
     kept = _without_namesakes([case for case in found if case not in left_out], seen)
+    kind = type(chosen).__module__.rpartition(".")[2]
     if not kept:
         described = "; ".join(["no case found", *summary(seen.passed, root)])
-        raise InputFileError(described, f"cases laid out as {layout!r}", "correct the layout's names", folder)
+        raise InputFileError(described, f"cases in layout {kind!r}", "correct its names or its settings", folder)
     passed = [*seen.passed, *_unused(seen, found), *_unlabelled(left_out)]
-    kind = type(chosen).__module__.rpartition(".")[2]
     return FoundFolder(root, kind, tuple(kept), tuple(passed), Path(root.anchor) if follow else root)
 
 

@@ -8,7 +8,7 @@ asked in turn whether a folder looks like theirs.
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, final
@@ -48,7 +48,7 @@ class LayoutSpec(Spec):
     only_labelled: bool = False
     """Leave out cases without a label file."""
     subject: str | None = None
-    """Regular expression for the subject (and session) in a case id, with groups of these names."""
+    """Regular expression with groups `subject` and perhaps `session`, which matches a case id as a whole."""
     follow_links: bool = Field(default=False, exclude_if=lambda value: not value)
     """Also read linked folders that lead out of the folder; they are refused otherwise."""
     register_to: Modality | None = Field(None, exclude_if=lambda value: value is None)
@@ -140,9 +140,9 @@ class Layout(ABC):
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases in the order of their ids; none where nothing is recognised."""
 
-    def files(self, folder: Path) -> Iterator[ScanFile]:
-        """Walk over the image files below a folder, sorted; linked folders as the settings say."""
-        yield from (ScanFile(path, folder) for path in scan_files(folder, follow_links=self._spec.follow_links))
+    def files(self, folder: Path) -> list[ScanFile]:
+        """Return the image files below a folder, sorted; linked folders as the settings say."""
+        return [ScanFile(path, folder) for path in scan_files(folder, follow_links=self._spec.follow_links)]
 
     @staticmethod
     def by_case(

@@ -188,7 +188,7 @@ def edit_labels(
     raise EditError(
         f"recipe {recipe.name!r} failed {recipe.attempts} times: {'; '.join(dict.fromkeys(reasons))}",
         "an edit that suits the map",
-        "widen its ranges, or leave the case out",
+        "widen its ranges or make them milder, or leave the case out",
     )
 
 

@@ -128,6 +128,10 @@ def check_cohort(
         SpecError: A filter needs a model that was not given.
     """
     progress = progress or Silent()
+    given = Evidence(train, made, seed, models or {})
+    for spec in specs:
+        for name in getattr(spec, "models", ()):
+            given.model(name, _kind(spec))
     tracked = progress.track(specs, "fitting filters", len(specs))
     filters = [(_kind(spec), fit_filter(spec, train, made=made, models=models, seed=seed)) for spec in tracked]
     return apply_filters(made, filters, progress=progress)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, final, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from glioforge.core import Case, Cohort, CohortError, Lineage, Modality, SpecError
+from glioforge.core import Case, Cohort, CohortError, Lineage, Modality, SpecError, counted
 from glioforge.data import cases_like
 
 
@@ -84,7 +84,10 @@ class Evidence:
         if name not in self.models:
             given = ", ".join(self.models) or "none"
             raise SpecError(
-                f"filter {kind!r} with models: {given}", f"a trained {name}", "give it, or leave it out", kind
+                f"filter {kind!r} with models: {given}",
+                f"a trained {name}",
+                f"give it (--model {name}=FOLDER), or leave it out",
+                kind,
             )
         return self.models[name]
 
@@ -104,7 +107,7 @@ class Evidence:
         count = len(set(self.train.subject_ids) - seen)
         if count < least:
             raise CohortError(
-                f"{count} subjects that the {model} has not seen",
+                f"{counted(count, 'subject')} that the {model} has not seen",
                 f"at least {least}, to set a limit from",
                 f"name a cohort that also has validation subjects, or train the {model} on fewer",
                 self.train.where,

@@ -80,7 +80,9 @@ def test_radiomics_without_fastrad_say_what_to_install(monkeypatch):
 def test_an_encoder_is_trained_once_and_read_again(trained):
     """The same cohort, steps and seed give the same weights; what is done is not trained again."""
     encoder, folder = trained
+    (folder / "encoder.json").write_text("of an earlier release", encoding="utf-8")
     again = train_encoder(toy_cohort([1, 2]), folder, steps=3)
+    assert not (folder / "encoder.json").exists()
 
     assert again.extractor == encoder.extractor
     assert encoder.features(CASE, CASE.modalities) == again.features(CASE, CASE.modalities)

@@ -34,6 +34,20 @@ def test_own_naming_replaces_the_known_ones():
     assert subject_of("x", "(?P<subject>y)") == ("x", None)
 
 
+def test_a_case_that_the_expression_does_not_match_is_a_problem():
+    """Otherwise each visit would be a person of its own, on both sides of a split."""
+    visit = [("t1", Path("f/a.nii"))]
+    (problem,) = assemble("p00_v1", visit, subject="(?P<subject>p[0-9]+)").problems
+    assert "the case 'p00_v1', which `subject: (?P<subject>p[0-9]+)` does not match" in str(problem)
+    assert assemble("p00_v1", visit, subject="(?P<subject>p[0-9]+).*").problems == ()
+
+
+def test_second_files_of_the_same_name_are_named_with_their_folders():
+    """So that the remedy says which one to remove."""
+    (problem,) = assemble("c", [("t1", Path("f/a/t1.nii")), ("t1", Path("f/b/t1.nii"))]).problems
+    assert "remove a/t1.nii or b/t1.nii" in str(problem)
+
+
 def test_second_file_of_a_contrast_is_a_problem():
     """The first file by name counts, and the second is told."""
     case = assemble("c", [("t1", Path("f/b.nii")), ("t1", Path("f/a.nii")), ("labels", Path("f/s.nii"))])

@@ -283,5 +283,5 @@ def test_folder_must_hold_cases(tmp_path):
         ingest(tmp_path / "nowhere")
     with pytest.raises(InputFileError, match="no case found"):
         ingest(tmp_path)
-    with pytest.raises(InputFileError, match=r"no case found; expected cases laid out as BratsSpec\("):
+    with pytest.raises(InputFileError, match="no case found; expected cases in layout 'brats'"):
         ingest(tmp_path, BratsSpec())

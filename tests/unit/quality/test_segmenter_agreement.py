@@ -7,7 +7,8 @@ import pytest
 
 from fixtures_filters import ToySegmenter
 from glioforge.core import CohortError, LabelError, SpecError
-from glioforge.quality.base import fit_filter
+from glioforge.quality.base import check_cohort, fit_filter
+from glioforge.quality.filters.duplicate import DuplicateSpec
 from glioforge.quality.filters.segmenter_agreement import SegmenterAgreementSpec
 from toy_cohort import toy_case, toy_cohort, with_labels
 
@@ -42,6 +43,16 @@ def test_limits_come_from_subjects_the_segmenter_has_not_seen():
         fit_filter(SegmenterAgreementSpec(), TRAIN, seed=0)
     with pytest.raises(LabelError, match="a common region among cyst"):
         fit_filter(SegmenterAgreementSpec(regions=("cyst",)), TRAIN, models=MODELS, seed=0)
+
+
+def test_missing_models_are_said_before_any_filter_is_fitted(monkeypatch):
+    """A long fit of an earlier filter is not lost, and the option that gives the model is named."""
+    fitted = []
+    monkeypatch.setattr("glioforge.quality.base.fit_filter", lambda spec, *_, **__: fitted.append(spec))
+    specs = [DuplicateSpec(), SegmenterAgreementSpec()]
+    with pytest.raises(SpecError, match=r"give it \(--model segmenter=FOLDER\), or leave it out"):
+        check_cohort(TRAIN, TRAIN, specs, seed=0)
+    assert fitted == []
 
 
 def test_a_lesion_that_neither_has_agrees():
