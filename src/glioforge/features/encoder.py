@@ -8,6 +8,7 @@ Conventions
 folder      that of a trained model of any family (see `training.model_folder`)
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
@@ -98,26 +99,6 @@ class Encoder:
         """Everybody behind its weights."""
         return self._card.model_lineage
 
-    @property
-    def subjects(self) -> frozenset[str]:
-        """Everybody whose data it was trained on."""
-        return frozenset(self._card.lineage.subjects)
-
-    def require_unseen(self, cohort: Cohort) -> None:
-        """Refuse a cohort with subjects whom the encoder was trained on.
-
-        Raises:
-            LeakageError: Names them.
-        """
-        seen = sorted(self.subjects & set(cohort.subject_ids))
-        if seen:
-            raise LeakageError(
-                f"subjects whom the encoder was trained on: {listed(seen)}",
-                "an encoder of other subjects",
-                "train it on the training subjects of the study",
-                cohort.where,
-            )
-
     def features(self, case: Case, modalities: tuple[Modality, ...]) -> dict[str, float]:
         """Means and standard deviations of all channels over the brain, contrast by contrast."""
         import torch
@@ -134,6 +115,18 @@ class Encoder:
                 x = torch.from_numpy(np.ascontiguousarray(image))[:, None]
                 found |= {f"{modality} {name}": value for name, value in _pooled(self._network, x, inside).items()}
         return found
+
+
+def require_other_subjects(behind: Collection[str], cohort: Cohort) -> None:
+    """Refuse a cohort with subjects whom an encoder is or was trained on; raises `LeakageError` with their names."""
+    seen = sorted(set(behind) & set(cohort.subject_ids))
+    if seen:
+        raise LeakageError(
+            f"subjects whom the encoder was trained on: {listed(seen)}",
+            "an encoder of other subjects",
+            "train it on the training subjects of the study",
+            cohort.where,
+        )
 
 
 def train_encoder(

@@ -1,6 +1,6 @@
 """How like a real image a made one is along the borders of its label map: error and sharpness in a narrow band.
 
-Most voxels of a brain lie away from borders, so that a mean over the brain hardly tells whether a tumour looks pasted
+Most voxels of a brain lie away from borders, so that a mean over the brain hardly shows whether a tumour looks pasted
 in.  These numbers are over the voxels at borders alone, on both sides of each.  They compare with the one real image
 that has the same labels.
 
@@ -172,7 +172,7 @@ def _brain_of(labels: LabelMap) -> Mask:
 
 
 def _differs_nearby(classes: Int16[np.ndarray, "i j k"], inside: Mask, steps: int) -> Mask:
-    """Whether a voxel inside of another class is at most so many steps through faces away."""
+    """Whether a voxel of another class lies inside the brain, at most `steps` steps through faces away."""
     reach = ndimage.iterate_structure(ndimage.generate_binary_structure(3, 1), steps)
     most = ndimage.maximum_filter(np.where(inside, classes, -1), footprint=reach, mode="constant", cval=-1)
     least = ndimage.minimum_filter(np.where(inside, classes, _ABOVE), footprint=reach, mode="constant", cval=_ABOVE)

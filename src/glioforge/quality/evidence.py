@@ -65,7 +65,7 @@ class Evidence:
         count = len(self.train.subject_ids)
         if count < least:
             raise CohortError(
-                f"{count} training subjects for filter {kind!r}",
+                f"{counted(count, 'training subject')} for filter {kind!r}",
                 f"at least {least}",
                 "leave the filter out, or train on more subjects",
                 self.train.name,

@@ -143,7 +143,7 @@ def spaces_of(
         CohortError: The encoder has no cohort to learn from, or one is given that nothing uses.
         LeakageError: The encoder was trained on compared subjects.
     """
-    from glioforge.features import Radiomics, RandomConvolution, train_encoder
+    from glioforge.features import Radiomics, RandomConvolution, require_other_subjects, train_encoder
 
     if ("encoder" in spec.features) != (encoder is not None):
         found = "an encoder without training subjects" if encoder is None else "training subjects of no encoder"
@@ -151,12 +151,11 @@ def spaces_of(
     spaces: list[Space] = []
     for name in dict.fromkeys(spec.features):
         if name == "encoder" and encoder is not None:
-            trained = train_encoder(
-                encoder, out / "encoder", steps=spec.encoder_steps, seed=spec.seed, progress=progress
-            )
             for cohort in cohorts:
-                trained.require_unseen(cohort)
-            spaces.append(trained)
+                require_other_subjects(encoder.lineage.subjects, cohort)
+            spaces.append(
+                train_encoder(encoder, out / "encoder", steps=spec.encoder_steps, seed=spec.seed, progress=progress)
+            )
         else:
             spaces.append(Radiomics() if name == "radiomics" else RandomConvolution())
     return tuple(spaces)

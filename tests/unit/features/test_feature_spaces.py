@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glioforge.core.errors import DependencyError, InputFileError, LeakageError, OutputError
-from glioforge.features.encoder import ENCODERS, Encoder, train_encoder
+from glioforge.features.encoder import ENCODERS, Encoder, require_other_subjects, train_encoder
 from glioforge.features.radiomics import Radiomics, region_features
 from glioforge.features.random_convolution import WIDTHS, RandomConvolution
 from glioforge.features.space import Extractor, Space
@@ -86,15 +86,15 @@ def test_an_encoder_is_trained_once_and_read_again(trained):
 
     assert again.extractor == encoder.extractor
     assert encoder.features(CASE, CASE.modalities) == again.features(CASE, CASE.modalities)
-    assert encoder.subjects == {"s01", "s02"}
+    assert set(encoder.lineage.subjects) == {"s01", "s02"}
 
 
 def test_an_encoder_does_not_measure_subjects_it_learned_from(trained):
     """They are named."""
     encoder, _ = trained
-    encoder.require_unseen(toy_cohort([3]))
+    require_other_subjects(encoder.lineage.subjects, toy_cohort([3]))
     with pytest.raises(LeakageError, match="trained on: s02"):
-        encoder.require_unseen(toy_cohort([2, 3]))
+        require_other_subjects(encoder.lineage.subjects, toy_cohort([2, 3]))
 
 
 def test_an_encoder_has_the_card_of_any_model(trained):

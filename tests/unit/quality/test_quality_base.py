@@ -87,7 +87,7 @@ def test_limit_holds_for_unseen_cases():
 
 def test_too_few_subjects_are_refused():
     """Two sessions of one subject are one subject; the message says what to do."""
-    with pytest.raises(CohortError, match="1 training subjects for filter 'toy'; expected at least 2; leave"):
+    with pytest.raises(CohortError, match="1 training subject for filter 'toy'; expected at least 2; leave"):
         Evidence(toy_cohort([1]), toy_cohort([])).require_subjects(2, "toy")
 
 

@@ -110,6 +110,7 @@ def test_an_encoder_and_its_cohort_go_together(tmp_path):
         spaces_of(QUICK, (made, REAL), toy_cohort([1]), tmp_path, Silent())
     with pytest.raises(LeakageError, match="trained on: s20"):
         spaces_of(spec, (made, REAL), toy_cohort([20]), tmp_path, Silent())
+    assert list(tmp_path.iterdir()) == [], "nobody waits for a training that is refused"
 
 
 def test_a_description_survives_its_file_and_refuses_an_empty_brain():

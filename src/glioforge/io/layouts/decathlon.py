@@ -35,10 +35,10 @@ class DecathlonLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """One case for each image."""
-        told = DatasetJson.of(folder)
-        if told is None:
+        described = DatasetJson.of(folder)
+        if described is None:
             return []
-        channels, hint = told.channels, told.hint
+        channels, hint = described.channels, described.hint
         several = channels if len(channels) > 1 else {}
         labels = self.by_case(self.files(folder / f"labels{self._spec.part}"), lambda file: (file.composed, "labels"))
         found = []

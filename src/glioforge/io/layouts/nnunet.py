@@ -36,10 +36,10 @@ class NnunetLayout(Layout):
 
     def find(self, folder: Path) -> list[FoundCase]:
         """Cases in the order of their ids; numbers without a name are passed over."""
-        told = DatasetJson.of(folder)
-        if told is None:
+        described = DatasetJson.of(folder)
+        if described is None:
             return []
-        shown = {number: str(modality) for modality, number in told.channels.items()}
+        shown = {number: str(modality) for modality, number in described.channels.items()}
 
         def place(file: ScanFile) -> tuple[str, str] | None:
             match = numbered(file)
@@ -49,7 +49,7 @@ class NnunetLayout(Layout):
         for file in self.files(folder / f"labels{self._spec.part}"):
             if file.composed in cases:
                 cases[file.composed].append(("labels", file.path))
-        return [self.case(name, files, hint=told.hint) for name, files in sorted(cases.items())]
+        return [self.case(name, files, hint=described.hint) for name, files in sorted(cases.items())]
 
 
 def numbered(file: ScanFile) -> re.Match[str] | None:
